@@ -1,0 +1,1 @@
+//! Thin, typed clients of the services that bcops talks to. They hold no policy.

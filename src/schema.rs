@@ -1,0 +1,194 @@
+//! The shape of a database, as far as scrubbing and loading must know it.
+//!
+//! The same model is filled from an archive's table of contents (`archive::schema`) and from a
+//! live server's catalog, so that one manifest can be validated against either.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A table's schema and bare name, unquoted, as the catalog has them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableName {
+    pub schema: String,
+    pub name: String,
+}
+
+impl TableName {
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        TableName { schema: schema.into(), name: name.into() }
+    }
+
+    /// A table of the schema `public`, where Django puts everything.
+    pub fn public(name: impl Into<String>) -> Self {
+        TableName::new("public", name)
+    }
+
+    /// How a person and the manifest write it: without the schema where that is `public`.
+    pub fn short(&self) -> String {
+        if self.schema == "public" { self.name.clone() } else { self.to_string() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// Every table of a database with its columns, unique keys and foreign keys.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Schema {
+    pub tables: BTreeMap<TableName, Table>,
+    /// Whether the database (or the archive) holds large objects.
+    pub has_large_objects: bool,
+}
+
+/// One table. Partitions and their parents each have an entry of their own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// In the order of the catalog; generated columns included.
+    pub columns: Vec<Column>,
+    /// Primary keys, unique constraints and unique indexes.
+    pub unique_keys: Vec<UniqueKey>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// The partitioned table that this one is a part of.
+    pub partition_of: Option<TableName>,
+}
+
+impl Table {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub name: String,
+    /// The type as `format_type` writes it, for example `character varying(150)` or `text[]`.
+    pub type_name: String,
+    pub not_null: bool,
+    /// Computed by the server, so absent from COPY data.
+    pub generated: bool,
+}
+
+impl Column {
+    /// The limit of `character varying(n)` and `character(n)`, in characters.
+    pub fn max_length(&self) -> Option<usize> {
+        let base = self.type_name.strip_suffix("[]").unwrap_or(&self.type_name);
+        let inner = base
+            .strip_prefix("character varying(")
+            .or_else(|| base.strip_prefix("character("))?
+            .strip_suffix(')')?;
+        inner.parse().ok()
+    }
+
+    /// Whether values of this type can hold personal data as text. Types that are known to be
+    /// numbers, moments or identifiers cannot; every other type, user-defined ones included, can.
+    pub fn can_hold_text(&self) -> bool {
+        let base = self.type_name.trim_end_matches("[]");
+        let base = base.split('(').next().unwrap_or(base).trim_end();
+        !matches!(
+            base,
+            "smallint"
+                | "integer"
+                | "bigint"
+                | "boolean"
+                | "uuid"
+                | "numeric"
+                | "real"
+                | "double precision"
+                | "date"
+                | "time"
+                | "timestamp"
+                | "interval"
+                | "money"
+                | "oid"
+                | "bit"
+                | "bit varying"
+                | "time without time zone"
+                | "time with time zone"
+                | "timestamp without time zone"
+                | "timestamp with time zone"
+                | "point"
+                | "box"
+                | "polygon"
+                | "line"
+                | "lseg"
+                | "path"
+                | "circle"
+                | "int4range"
+                | "int8range"
+                | "numrange"
+                | "daterange"
+                | "tsrange"
+                | "tstzrange"
+                | "int4multirange"
+                | "int8multirange"
+                | "nummultirange"
+                | "datemultirange"
+                | "tsmultirange"
+                | "tstzmultirange"
+        )
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// An index over expressions or with a WHERE clause: `columns` then holds those that are
+    /// plain, and the key cannot be judged by them alone.
+    pub partial: bool,
+    pub primary: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub references: TableName,
+    pub referenced_columns: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(type_name: &str) -> Column {
+        Column { name: "c".into(), type_name: type_name.into(), not_null: false, generated: false }
+    }
+
+    #[test]
+    fn lengths_come_from_the_type() {
+        assert_eq!(column("character varying(150)").max_length(), Some(150));
+        assert_eq!(column("character(5)").max_length(), Some(5));
+        assert_eq!(column("character varying").max_length(), None);
+        assert_eq!(column("numeric(9,6)").max_length(), None);
+    }
+
+    #[test]
+    fn unknown_types_can_hold_text() {
+        for type_name in [
+            "text",
+            "jsonb",
+            "tsvector",
+            "character varying(5)[]",
+            "citext",
+            "public.mood",
+            "bytea",
+            "inet",
+        ] {
+            assert!(column(type_name).can_hold_text(), "{type_name}");
+        }
+        for type_name in [
+            "integer",
+            "numeric(9,6)",
+            "timestamp with time zone",
+            "timestamp(3) with time zone",
+            "uuid",
+            "integer[]",
+        ] {
+            assert!(!column(type_name).can_hold_text(), "{type_name}");
+        }
+    }
+}

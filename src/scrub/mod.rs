@@ -1,0 +1,1 @@
+//! The manifest, its execution on rows in flight, and the audit.
