@@ -7,7 +7,9 @@
 
 pub mod adapters;
 pub mod archive;
+pub mod error;
 pub mod events;
 pub mod schema;
 pub mod scrub;
 pub mod secret;
+pub mod settings;

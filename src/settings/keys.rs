@@ -1,0 +1,191 @@
+//! The one list of every setting: its name, type, meaning, environment variable and default.
+//!
+//! Reading, validation and documentation are all made from it.
+
+/// What a setting's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    Text,
+    Boolean,
+    TextList,
+}
+
+impl ValueType {
+    pub fn describe(self) -> &'static str {
+        match self {
+            ValueType::Text => "a string",
+            ValueType::Boolean => "true or false",
+            ValueType::TextList => "a list of strings",
+        }
+    }
+}
+
+/// One setting. A `*` in `name` stands for any environment's name.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    pub name: &'static str,
+    pub value_type: ValueType,
+    pub variable: Option<&'static str>,
+    /// Whether `config show` must hide the value.
+    pub secret: bool,
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, value_type: ValueType, meaning: &'static str) -> Key {
+    Key { name, value_type, variable: None, secret: false, meaning }
+}
+
+/// Every setting that a file may hold.
+pub const KEYS: &[Key] = &[
+    key("inherit", ValueType::Boolean, "false leaves out the built-in environments"),
+    key(
+        "backup_max_age",
+        ValueType::Text,
+        "a backup older than this needs --allow-old, for example \"48h\"",
+    ),
+    Key {
+        name: "state_dir",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_STATE_DIR"),
+        secret: false,
+        meaning: "where journals and other state are kept",
+    },
+    Key {
+        name: "local.database_url",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_LOCAL_DATABASE_URL"),
+        secret: true,
+        meaning: "the database on this machine that a pull replaces",
+    },
+    key(
+        "local.allowed_hosts",
+        ValueType::TextList,
+        "hosts besides loopback that count as this machine",
+    ),
+    key("local.users_table", ValueType::Text, "the table of Django's users, for --set-password"),
+    Key {
+        name: "scrub.manifest",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_SCRUB_MANIFEST"),
+        secret: false,
+        meaning: "a manifest of your own, relative to the file that names it",
+    },
+    Key {
+        name: "heroku.host",
+        value_type: ValueType::Text,
+        variable: Some("HEROKU_HOST"),
+        secret: false,
+        meaning: "the Heroku platform API: a domain, or a URL with scheme and port",
+    },
+    Key {
+        name: "heroku.data_host",
+        value_type: ValueType::Text,
+        variable: Some("HEROKU_DATA_HOST"),
+        secret: false,
+        meaning: "the Heroku data API: a host name, or a URL with scheme and port",
+    },
+    key("environments.*.app", ValueType::Text, "the Heroku app"),
+    key("environments.*.branch", ValueType::Text, "the git branch that is deployed there"),
+    key(
+        "environments.*.protected",
+        ValueType::Boolean,
+        "true: only ever read, never a destination",
+    ),
+    key("environments.*.sites", ValueType::TextList, "the URLs under which people see it"),
+    key(
+        "environments.*.config_vars.database_url",
+        ValueType::Text,
+        "the config var that holds the database's URL",
+    ),
+];
+
+/// The built-in configuration, in the form of a file.
+pub const BUILT_IN: &str = include_str!("built_in.toml");
+
+/// Finds the declaration of a dotted key, whatever environment it names.
+pub fn find(name: &[&str]) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        let parts: Vec<&str> = key.name.split('.').collect();
+        parts.len() == name.len()
+            && parts.iter().zip(name).all(|(pattern, part)| *pattern == "*" || pattern == part)
+    })
+}
+
+/// Whether a table of this dotted name can hold settings.
+pub fn is_table(name: &[&str]) -> bool {
+    KEYS.iter().any(|key| {
+        let parts: Vec<&str> = key.name.split('.').collect();
+        parts.len() > name.len()
+            && parts.iter().zip(name).all(|(pattern, part)| *pattern == "*" || pattern == part)
+    })
+}
+
+/// The known key nearest to an unknown one, if one is near enough to be meant.
+pub fn nearest(name: &[&str]) -> Option<String> {
+    let wanted = name.join(".");
+    let mut candidates: Vec<(usize, String)> = KEYS
+        .iter()
+        .map(|key| {
+            let mut parts: Vec<&str> = key.name.split('.').collect();
+            if parts.first() == Some(&"environments")
+                && let (Some(slot), Some(environment)) = (parts.get_mut(1), name.get(1))
+            {
+                *slot = environment;
+            }
+            let candidate = parts.join(".");
+            (edit_distance(&wanted, &candidate), candidate)
+        })
+        .collect();
+    candidates.sort();
+    candidates.into_iter().next().filter(|(distance, _)| *distance <= 4).map(|(_, name)| name)
+}
+
+/// Levenshtein's distance, for short names.
+pub fn edit_distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = i;
+        let mut previous = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
+            let value = (diagonal + usize::from(a != *b)).min(previous + 1).min(*cell + 1);
+            diagonal = *cell;
+            previous = value;
+            *cell = value;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_whatever_the_environment() {
+        assert!(find(&["environments", "staging", "app"]).is_some());
+        assert!(find(&["environments", "staging", "ap"]).is_none());
+        assert!(is_table(&["environments", "staging", "config_vars"]));
+        assert!(!is_table(&["environments", "staging", "app"]));
+    }
+
+    #[test]
+    fn the_nearest_key_is_named() {
+        assert_eq!(nearest(&["backup_maxage"]).as_deref(), Some("backup_max_age"));
+        assert_eq!(
+            nearest(&["environments", "qa", "protect"]).as_deref(),
+            Some("environments.qa.protected")
+        );
+        assert_eq!(nearest(&["entirely", "different"]), None);
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+        assert_eq!(edit_distance("", "abc"), 3);
+        assert_eq!(edit_distance("abc", ""), 3);
+    }
+}

@@ -1,0 +1,97 @@
+//! Flags, environment variables, files and built-in defaults, resolved to plain values that each
+//! know where they came from.
+//!
+//! Every setting is declared once, in [`keys`]. The files are read by [`layers`], and the typed
+//! [`Settings`] are what commands see.
+
+pub mod keys;
+mod layers;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use thiserror::Error;
+
+pub use layers::{Layers, Origin, Sourced};
+
+use crate::secret::Secret;
+
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error("cannot read the configuration file {path}")]
+    Unreadable { path: String, source: std::io::Error },
+    #[error("{path}:{line}: {message}")]
+    Syntax { path: String, line: usize, message: String },
+    #[error("{path}:{line}: unknown key `{key}`{}", suggestion.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default())]
+    UnknownKey { path: String, line: usize, key: String, suggestion: Option<String> },
+    #[error("{origin}: `{key}` must be {expected}")]
+    WrongType { origin: String, key: String, expected: &'static str },
+    #[error("{origin}: `{key}` is `{value}`: {reason}")]
+    BadValue { origin: String, key: String, value: String, reason: String },
+    #[error("the environment `{environment}` has no Heroku app")]
+    NoApp { environment: String },
+    #[error("unknown environment `{name}`; configured are: {known}")]
+    UnknownEnvironment { name: String, known: String },
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub environments: BTreeMap<String, Environment>,
+    pub local: Local,
+    /// A backup older than this is not used without a question.
+    pub backup_max_age: Sourced<Duration>,
+    /// The user's own manifest instead of, or on top of, the built-in one.
+    pub scrub_manifest: Option<Sourced<PathBuf>>,
+    pub heroku_host: Option<Sourced<String>>,
+    pub heroku_data_host: Option<Sourced<String>>,
+    pub state_directory: Sourced<PathBuf>,
+    /// The files that were read, the strongest first.
+    pub files: Vec<PathBuf>,
+}
+
+/// One deployment of the site.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    pub name: String,
+    pub app: Sourced<String>,
+    /// A protected environment can be a source and never a destination.
+    pub protected: bool,
+    pub branch: Option<String>,
+    pub sites: Vec<String>,
+    /// The config var that holds the database's URL.
+    pub database_url_variable: String,
+}
+
+/// What is on this machine.
+#[derive(Debug, Clone)]
+pub struct Local {
+    pub database_url: Sourced<Secret>,
+    pub allowed_hosts: Vec<String>,
+    /// The table of Django's users, for `--set-password`.
+    pub users_table: String,
+}
+
+/// The process's surroundings that settings are taken from, so that tests can give their own.
+pub struct Surroundings<'a> {
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    pub working_directory: &'a Path,
+    pub home: Option<&'a Path>,
+    /// `--config`, which replaces the search for `bcops.toml`.
+    pub config_file: Option<&'a Path>,
+}
+
+impl Settings {
+    pub fn load(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
+        values::build(Layers::read(surroundings)?, surroundings)
+    }
+
+    pub fn environment(&self, name: &str) -> Result<&Environment, SettingsError> {
+        self.environments.get(name).ok_or_else(|| SettingsError::UnknownEnvironment {
+            name: name.to_owned(),
+            known: self.environments.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! Builds the typed settings from the flat map of layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layers::{Layers, Origin, RawValue, Sourced};
+use super::{Environment, Local, Settings, SettingsError, Surroundings};
+use crate::secret::Secret;
+
+pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
+    let local = Local {
+        database_url: text(&layers, &["local", "database_url"])
+            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin })
+            .unwrap_or(Sourced { value: Secret::new("postgres:///bc"), origin: Origin::BuiltIn }),
+        allowed_hosts: list(&layers, &["local", "allowed_hosts"]),
+        users_table: text(&layers, &["local", "users_table"])
+            .map_or_else(|| "users_user".to_owned(), |found| found.value),
+    };
+    Ok(Settings {
+        environments: environments(&layers)?,
+        local,
+        backup_max_age: backup_max_age(&layers)?,
+        scrub_manifest: text(&layers, &["scrub", "manifest"])
+            .map(|found| relative(found, surroundings)),
+        heroku_host: text(&layers, &["heroku", "host"]),
+        heroku_data_host: text(&layers, &["heroku", "data_host"]),
+        state_directory: state_directory(&layers, surroundings),
+        files: layers.files,
+    })
+}
+
+fn text(layers: &Layers, name: &[&str]) -> Option<Sourced<String>> {
+    match layers.get(name) {
+        Some(Sourced { value: RawValue::Text(text), origin }) => {
+            Some(Sourced { value: text.clone(), origin: origin.clone() })
+        }
+        _ => None,
+    }
+}
+
+fn list(layers: &Layers, name: &[&str]) -> Vec<String> {
+    match layers.get(name) {
+        Some(Sourced { value: RawValue::TextList(items), .. }) => items.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn environments(layers: &Layers) -> Result<BTreeMap<String, Environment>, SettingsError> {
+    let names: BTreeSet<&String> = layers
+        .values
+        .keys()
+        .filter(|name| name.first().is_some_and(|first| first == "environments"))
+        .filter_map(|name| name.get(1))
+        .collect();
+    names
+        .into_iter()
+        .map(|name| environment(layers, name).map(|environment| (name.clone(), environment)))
+        .collect()
+}
+
+fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError> {
+    let key = |last: &'static str| ["environments", name, last];
+    let app = text(layers, &key("app"))
+        .ok_or_else(|| SettingsError::NoApp { environment: name.to_owned() })?;
+    let protected = match layers.get(&key("protected")) {
+        Some(Sourced { value: RawValue::Boolean(protected), .. }) => *protected,
+        // An environment of which nobody has said that it may be written to is only read.
+        _ => true,
+    };
+    Ok(Environment {
+        name: name.to_owned(),
+        app,
+        protected,
+        branch: text(layers, &key("branch")).map(|found| found.value),
+        sites: list(layers, &key("sites")),
+        database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
+            .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
+    })
+}
+
+fn backup_max_age(layers: &Layers) -> Result<Sourced<Duration>, SettingsError> {
+    let Some(Sourced { value, origin }) = text(layers, &["backup_max_age"]) else {
+        let value = Duration::from_secs(48 * 3600);
+        return Ok(Sourced { value, origin: Origin::BuiltIn });
+    };
+    match parse_duration(&value) {
+        Some(duration) => Ok(Sourced { value: duration, origin }),
+        None => Err(SettingsError::BadValue {
+            origin: origin.to_string(),
+            key: "backup_max_age".to_owned(),
+            value,
+            reason: "write a number with s, m, h or d, for example \"48h\"".to_owned(),
+        }),
+    }
+}
+
+/// `90s`, `30m`, `48h` or `7d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// A path in a file is relative to that file, one from a variable to the working directory.
+fn relative(found: Sourced<String>, surroundings: &Surroundings<'_>) -> Sourced<PathBuf> {
+    let folder = match &found.origin {
+        Origin::File { path, .. } => path.parent().map(PathBuf::from).unwrap_or_default(),
+        _ => surroundings.working_directory.to_owned(),
+    };
+    Sourced { value: folder.join(found.value), origin: found.origin }
+}
+
+fn state_directory(layers: &Layers, surroundings: &Surroundings<'_>) -> Sourced<PathBuf> {
+    if let Some(found) = text(layers, &["state_dir"]) {
+        return relative(found, surroundings);
+    }
+    let folder = (surroundings.variable)("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| {
+            surroundings.home.map(|home| {
+                home.join(if cfg!(target_os = "macos") {
+                    "Library/Application Support"
+                } else {
+                    ".local/state"
+                })
+            })
+        })
+        .unwrap_or_else(std::env::temp_dir);
+    Sourced { value: folder.join("bcops"), origin: Origin::BuiltIn }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    use super::*;
+
+    fn load(folder: &Path, variables: &HashMap<&str, &str>) -> Result<Settings, SettingsError> {
+        Settings::load(&Surroundings {
+            variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
+            working_directory: folder,
+            home: None,
+            config_file: None,
+        })
+    }
+
+    #[test]
+    fn built_in_environments_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = load(folder.path(), &HashMap::new()).unwrap();
+        assert!(settings.environments["production"].protected);
+        assert!(settings.environments["content-prep"].protected);
+        assert!(!settings.environments["staging"].protected);
+        assert_eq!(settings.environments["dev"].app.value, "buckinghamshire-dev");
+        assert_eq!(settings.backup_max_age.value, Duration::from_secs(172_800));
+        assert_eq!(settings.backup_max_age.origin, Origin::BuiltIn);
+    }
+
+    #[test]
+    fn a_variable_beats_a_file_beats_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bcops.toml");
+        std::fs::write(
+            &path,
+            "backup_max_age = \"7d\"\n[local]\ndatabase_url = \"postgres:///from_file\"\n",
+        )
+        .unwrap();
+        let inner = folder.path().join("a/b");
+        std::fs::create_dir_all(&inner).unwrap();
+        let settings = load(&inner, &HashMap::new()).unwrap();
+        assert_eq!(settings.local.database_url.value.expose(), "postgres:///from_file");
+        assert_eq!(settings.local.database_url.origin, Origin::File { path, line: 3 });
+        let variables = HashMap::from([("BCOPS_LOCAL_DATABASE_URL", "postgres:///from_variable")]);
+        let settings = load(&inner, &variables).unwrap();
+        assert_eq!(settings.local.database_url.value.expose(), "postgres:///from_variable");
+        assert_eq!(settings.backup_max_age.value, Duration::from_secs(7 * 86_400));
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_and_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("bcops.toml"), "\n[local]\ndatabse_url = \"x\"\n")
+            .unwrap();
+        let error = load(folder.path(), &HashMap::new()).unwrap_err().to_string();
+        assert!(error.contains("bcops.toml:3"), "{error}");
+        assert!(error.contains("did you mean `local.database_url`?"), "{error}");
+    }
+
+    #[test]
+    fn wrong_types_and_values_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bcops.toml");
+        std::fs::write(&path, "[environments.qa]\napp = \"x\"\nprotected = \"no\"\n").unwrap();
+        let error = load(folder.path(), &HashMap::new()).unwrap_err().to_string();
+        assert!(error.contains("`environments.qa.protected` must be true or false"), "{error}");
+        std::fs::write(&path, "backup_max_age = \"soon\"\n").unwrap();
+        let error = load(folder.path(), &HashMap::new()).unwrap_err().to_string();
+        assert!(error.contains("`backup_max_age` is `soon`"), "{error}");
+        std::fs::write(&path, "backup_max_age = \n").unwrap();
+        let error = load(folder.path(), &HashMap::new()).unwrap_err().to_string();
+        assert!(error.contains("bcops.toml:1"), "{error}");
+    }
+
+    #[test]
+    fn another_site_leaves_the_built_in_environments_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("bcops.toml"),
+            "inherit = false\n[environments.live]\napp = \"other-live\"\n",
+        )
+        .unwrap();
+        let settings = load(folder.path(), &HashMap::new()).unwrap();
+        assert_eq!(settings.environments.keys().collect::<Vec<_>>(), ["live"]);
+        // Nobody said that it may be written to.
+        assert!(settings.environments["live"].protected);
+        let error = settings.environment("production").unwrap_err().to_string();
+        assert_eq!(error, "unknown environment `production`; configured are: live");
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("2d"), Some(Duration::from_secs(172_800)));
+        assert_eq!(parse_duration("2"), None);
+        assert_eq!(parse_duration("h"), None);
+        assert_eq!(parse_duration("é"), None);
+        assert_eq!(parse_duration("99999999999999999999d"), None);
+    }
+}
