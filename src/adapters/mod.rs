@@ -1,1 +1,3 @@
 //! Thin, typed clients of the services that bcops talks to. They hold no policy.
+
+pub mod postgres;

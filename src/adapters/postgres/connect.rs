@@ -1,0 +1,122 @@
+//! Opening a session, and quoting for the SQL that cannot take parameters.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::url::Host;
+use super::{DatabaseUrl, PostgresError, SslMode, tls};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A client whose connection runs beside it and ends with it.
+pub struct Session {
+    client: Client,
+    connection: tokio::task::JoinHandle<()>,
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Session {
+    /// Ends the session and waits until the socket is closed, so that the server lets go of the
+    /// database as soon as this returns.
+    pub async fn close(self) {
+        let Session { client, connection } = self;
+        drop(client);
+        // The task ends by itself once the client is gone; its own errors no longer matter.
+        let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
+    }
+}
+
+pub async fn connect(url: &DatabaseUrl) -> Result<Session, PostgresError> {
+    let mut config = Config::new();
+    match &url.host {
+        Host::Socket(folder) => config.host_path(folder),
+        Host::Name(name) => config.host(name),
+    };
+    config.port(url.port).dbname(&url.database).user(&url.user).application_name("bcops");
+    if let Some(password) = &url.password {
+        config.password(password.expose());
+    }
+    let place = url.place();
+    let timeout =
+        PostgresError::Timeout { place: place.clone(), seconds: CONNECT_TIMEOUT.as_secs() };
+    tokio::time::timeout(CONNECT_TIMEOUT, open(url, &mut config, place))
+        .await
+        .map_err(|_| timeout)?
+}
+
+async fn open(
+    url: &DatabaseUrl,
+    config: &mut Config,
+    place: String,
+) -> Result<Session, PostgresError> {
+    let name = match (&url.host, url.ssl_mode) {
+        (Host::Socket(_), _) | (_, SslMode::Disable) => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+            let (client, connection) = config
+                .connect(NoTls)
+                .await
+                .map_err(|source| PostgresError::Connect { place, source })?;
+            return Ok(spawn(client, connection));
+        }
+        (Host::Name(name), _) => name,
+    };
+    config.ssl_mode(match url.ssl_mode {
+        SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
+        _ => tokio_postgres::config::SslMode::Require,
+    });
+    let tls = tls::client_config(url.ssl_mode, name, url.ssl_root_certificate.as_deref())?;
+    let (client, connection) = config
+        .connect(MakeRustlsConnect::new(tls))
+        .await
+        .map_err(|source| PostgresError::Connect { place, source })?;
+    Ok(spawn(client, connection))
+}
+
+fn spawn<S, T>(client: Client, connection: tokio_postgres::Connection<S, T>) -> Session
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    // A broken connection shows itself as the error of the request that was under way.
+    let connection = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Session { client, connection }
+}
+
+/// `"name"`, with inner quotes doubled.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `'text'`, in the form that does not depend on `standard_conforming_strings`.
+pub fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') {
+        format!(" E'{}'", quoted.replace('\\', "\\\\"))
+    } else {
+        format!("'{quoted}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting() {
+        assert_eq!(quote_identifier(r#"a"b"#), r#""a""b""#);
+        assert_eq!(quote_literal("it's"), "'it''s'");
+        assert_eq!(quote_literal(r"a\b"), r" E'a\\b'");
+    }
+}

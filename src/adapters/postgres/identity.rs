@@ -1,0 +1,120 @@
+//! Whether two URLs mean one and the same database.
+//!
+//! A name proves nothing: a copied config var, an IP address in place of a host name, or a tunnel
+//! all lead to the same place. So addresses are resolved and compared.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, ToSocketAddrs};
+
+use super::DatabaseUrl;
+use super::url::Host;
+
+/// What a database is, as far as a client can tell without logging in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseIdentity {
+    addresses: BTreeSet<IpAddr>,
+    names: BTreeSet<String>,
+    loopback: bool,
+    port: u16,
+    database: String,
+    user: String,
+}
+
+impl DatabaseIdentity {
+    /// Resolves the host. A name that does not resolve is still compared by itself.
+    pub fn of(url: &DatabaseUrl) -> DatabaseIdentity {
+        let mut identity = DatabaseIdentity {
+            addresses: BTreeSet::new(),
+            names: BTreeSet::new(),
+            loopback: false,
+            port: url.port,
+            database: url.database.clone(),
+            user: url.user.clone(),
+        };
+        match &url.host {
+            Host::Socket(_) => identity.loopback = true,
+            Host::Name(name) => {
+                identity.names.insert(name.trim_end_matches('.').to_ascii_lowercase());
+                if let Ok(found) = (name.as_str(), url.port).to_socket_addrs() {
+                    identity.addresses.extend(found.map(|address| address.ip().to_canonical()));
+                }
+                identity.loopback = !identity.addresses.is_empty()
+                    && identity.addresses.iter().all(IpAddr::is_loopback);
+            }
+        }
+        identity
+    }
+
+    /// A Unix socket, or a name that resolves to loopback addresses only.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.loopback
+    }
+
+    /// Whether both can be the same database. Errs on the side of yes: every socket and loopback
+    /// address counts as one host, and a database that another one's user opens under the same
+    /// name counts as the same wherever it seems to be, for a tunnel looks like that.
+    pub fn may_be(&self, other: &DatabaseIdentity) -> bool {
+        if self.database != other.database {
+            return false;
+        }
+        let same_host = (self.loopback && other.loopback)
+            || !self.names.is_disjoint(&other.names)
+            || !self.addresses.is_disjoint(&other.addresses);
+        let same_login = self.user == other.user && looks_generated(&self.user);
+        (same_host && self.port == other.port) || same_login
+    }
+}
+
+/// Heroku makes up user names of a letter and at least a dozen random characters; `postgres`,
+/// `root` and people's names are no sign of identity.
+fn looks_generated(user: &str) -> bool {
+    user.len() >= 12
+        && user.bytes().any(|byte| byte.is_ascii_digit())
+        && user.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Defaults, SslMode};
+    use super::*;
+
+    fn identity(text: &str) -> DatabaseIdentity {
+        let defaults = Defaults { variable: &|_| None, home: None, ssl_mode: SslMode::Disable };
+        DatabaseIdentity::of(&DatabaseUrl::parse(text, &defaults).unwrap())
+    }
+
+    #[test]
+    fn spellings_of_one_database_are_one() {
+        let production = identity("postgres://u:p@127.0.0.1:5432/bc");
+        for other in [
+            "postgres://x@localhost/bc",
+            "postgres://x@[::1]/bc",
+            "postgres:///bc?host=/var/run/postgresql",
+            "postgres://127.0.0.2:5432/bc",
+        ] {
+            assert!(production.may_be(&identity(other)), "{other}");
+        }
+        for other in [
+            "postgres://127.0.0.1:5433/bc",
+            "postgres://127.0.0.1/other",
+            "postgres://192.0.2.7/bc",
+        ] {
+            assert!(!production.may_be(&identity(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_is_known_by_its_login() {
+        let production = identity("postgres://u8q2k5lexample1:p@192.0.2.7:5432/d8abc");
+        assert!(production.may_be(&identity("postgres://u8q2k5lexample1:p@localhost:6000/d8abc")));
+        assert!(!production.may_be(&identity("postgres://postgres:p@localhost:6000/d8abc")));
+    }
+
+    #[test]
+    fn only_loopback_is_this_machine() {
+        assert!(identity("postgres://127.0.0.1/x").is_on_this_machine());
+        assert!(identity("postgres:///x?host=/tmp").is_on_this_machine());
+        assert!(!identity("postgres://192.0.2.7/x").is_on_this_machine());
+        assert!(!identity("postgres://no-such-host.invalid/x").is_on_this_machine());
+    }
+}
