@@ -13,3 +13,4 @@ pub mod schema;
 pub mod scrub;
 pub mod secret;
 pub mod settings;
+pub mod ui;

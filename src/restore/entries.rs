@@ -1,0 +1,224 @@
+//! Sorts a table of contents into what is run before the rows, with them, and after them, and
+//! what is left out.
+//!
+//! Owners and grants are left out, as they name roles that exist only at the backup's origin. So
+//! are the kinds that need a superuser and that a copy of a site's data has no use for: event
+//! triggers, publications, subscriptions and foreign servers.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::archive::{DumpId, Section, Toc, TocEntry};
+use crate::schema::TableName;
+
+/// What is done with the entries of an archive. Entries are named by their index in the TOC.
+#[derive(Debug)]
+pub struct RestorePlan {
+    pub toc: Arc<Toc>,
+    /// Run one after the other, in the TOC's order.
+    pub pre_data: Vec<usize>,
+    pub post_data: Vec<PostDataEntry>,
+    /// `REFRESH MATERIALIZED VIEW`, run last and in order: their queries may read any table.
+    pub refreshes: Vec<usize>,
+    /// What was left out on purpose, for the user to read: kind and how many.
+    pub left_out: BTreeMap<&'static str, usize>,
+}
+
+/// An entry that is run once others are done.
+#[derive(Debug)]
+pub struct PostDataEntry {
+    pub index: usize,
+    /// The blocks and post-data entries that must be done before.
+    pub needs: HashSet<DumpId>,
+    /// The tables that this entry's statement locks.
+    pub locks: Vec<DumpId>,
+    /// Whether the locks keep out other entries. `CREATE INDEX` shares its table.
+    pub exclusive: bool,
+}
+
+impl RestorePlan {
+    /// `with_large_objects` is false where the scrub deletes them.
+    pub fn new(toc: &Arc<Toc>, with_large_objects: bool) -> RestorePlan {
+        let mut sorter = Sorter {
+            with_large_objects,
+            left_out: BTreeMap::new(),
+            left_out_ids: HashSet::new(),
+            post_data_ids: HashSet::new(),
+        };
+        let mut pre_data = Vec::new();
+        let mut post_data = Vec::new();
+        let mut refreshes = Vec::new();
+        for (index, entry) in toc.entries().iter().enumerate() {
+            match sorter.place(entry) {
+                Place::PreData => pre_data.push(index),
+                Place::PostData => {
+                    sorter.post_data_ids.insert(entry.id);
+                    post_data.push(index);
+                }
+                Place::Refresh => refreshes.push(index),
+                Place::Nowhere => {}
+            }
+        }
+        let needs = Needs::new(toc, &sorter.post_data_ids);
+        let post_data = post_data
+            .into_iter()
+            .filter_map(|index| toc.entries().get(index).map(|entry| needs.entry(index, entry)))
+            .collect();
+        RestorePlan { toc: toc.clone(), pre_data, post_data, refreshes, left_out: sorter.left_out }
+    }
+
+    pub fn entry(&self, index: usize) -> Option<&TocEntry> {
+        self.toc.entries().get(index)
+    }
+
+    /// The extensions that the archive creates, with their schemas.
+    pub fn extensions(&self) -> impl Iterator<Item = &TocEntry> {
+        self.pre_data
+            .iter()
+            .filter_map(|index| self.entry(*index))
+            .filter(|entry| entry.entry_type == "EXTENSION")
+    }
+}
+
+enum Place {
+    PreData,
+    PostData,
+    Refresh,
+    Nowhere,
+}
+
+struct Sorter {
+    with_large_objects: bool,
+    left_out: BTreeMap<&'static str, usize>,
+    left_out_ids: HashSet<DumpId>,
+    post_data_ids: HashSet<DumpId>,
+}
+
+impl Sorter {
+    fn place(&mut self, entry: &TocEntry) -> Place {
+        if let Some(kind) = self.kind_left_out(entry) {
+            *self.left_out.entry(kind).or_default() += 1;
+            self.left_out_ids.insert(entry.id);
+            return Place::Nowhere;
+        }
+        if entry.section == Section::None
+            && entry.dependencies.iter().any(|id| self.left_out_ids.contains(id))
+        {
+            return Place::Nowhere;
+        }
+        match entry.entry_type.as_str() {
+            "ENCODING" | "STDSTRINGS" | "SEARCHPATH" | "DATABASE" | "DATABASE PROPERTIES"
+            | "WARNING" | "<Init>" | "BLOB COMMENTS" | "BLOBS" | "TABLE DATA" => Place::Nowhere,
+            "COMMENT" if entry.tag.starts_with("DATABASE ") => Place::Nowhere,
+            // A new database has both already.
+            "SCHEMA" if entry.tag == "public" => Place::Nowhere,
+            "PROCEDURAL LANGUAGE" if entry.tag == "plpgsql" => Place::Nowhere,
+            "BLOB" | "BLOB METADATA" if self.with_large_objects => Place::PreData,
+            "BLOB" | "BLOB METADATA" => Place::Nowhere,
+            "COMMENT" if entry.tag.starts_with("LARGE OBJECT") && !self.with_large_objects => {
+                Place::Nowhere
+            }
+            "MATERIALIZED VIEW DATA" => Place::Refresh,
+            _ if entry.definition.as_deref().is_none_or(is_only_a_comment) => Place::Nowhere,
+            "SEQUENCE SET" => Place::PostData,
+            _ => match entry.section {
+                Section::PostData | Section::Data => Place::PostData,
+                Section::PreData => Place::PreData,
+                Section::None
+                    if entry.dependencies.iter().any(|id| self.post_data_ids.contains(id)) =>
+                {
+                    Place::PostData
+                }
+                Section::None => Place::PreData,
+            },
+        }
+    }
+
+    fn kind_left_out(&self, entry: &TocEntry) -> Option<&'static str> {
+        match entry.entry_type.as_str() {
+            "ACL" | "DEFAULT ACL" => Some("grants"),
+            "SECURITY LABEL" => Some("security labels"),
+            "EVENT TRIGGER" => Some("event triggers"),
+            "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
+                Some("publications")
+            }
+            "SUBSCRIPTION" | "SUBSCRIPTION TABLE" => Some("subscriptions"),
+            "FOREIGN DATA WRAPPER" | "SERVER" | "USER MAPPING" => Some("foreign servers"),
+            "FOREIGN TABLE" => Some("foreign tables"),
+            "STATISTICS DATA" => Some("planner statistics"),
+            _ => None,
+        }
+    }
+}
+
+/// Some entries hold only a line such as `-- *not* creating schema, since initdb creates it`.
+fn is_only_a_comment(sql: &str) -> bool {
+    sql.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
+}
+
+/// Finds what a post-data entry waits for.
+struct Needs<'a> {
+    toc: &'a Toc,
+    post_data: &'a HashSet<DumpId>,
+    /// The blocks of a table's rows, those of its partitions included.
+    data_of_table: HashMap<DumpId, Vec<DumpId>>,
+}
+
+impl<'a> Needs<'a> {
+    fn new(toc: &'a Toc, post_data: &'a HashSet<DumpId>) -> Self {
+        let tables: HashMap<TableName, DumpId> = toc
+            .entries()
+            .iter()
+            .filter(|entry| entry.entry_type == "TABLE")
+            .map(|entry| (entry.table_name(), entry.id))
+            .collect();
+        let mut partitions: HashMap<DumpId, Vec<DumpId>> = HashMap::new();
+        for attach in toc.entries().iter().filter(|entry| entry.entry_type == "TABLE ATTACH") {
+            let Some(child) = tables.get(&attach.table_name()).copied() else { continue };
+            for parent in attach.dependencies.iter().filter(|id| **id != child) {
+                partitions.entry(*parent).or_default().push(child);
+            }
+        }
+        let own_data: HashMap<DumpId, DumpId> = toc
+            .table_data()
+            .filter_map(|entry| Some((*tables.get(&entry.table_name())?, entry.id)))
+            .collect();
+        let data_of_table = tables
+            .values()
+            .map(|table| {
+                let family = family(*table, &partitions);
+                (*table, family.iter().filter_map(|id| own_data.get(id).copied()).collect())
+            })
+            .collect();
+        Needs { toc, post_data, data_of_table }
+    }
+
+    fn entry(&self, index: usize, entry: &TocEntry) -> PostDataEntry {
+        let mut needs = HashSet::new();
+        let mut locks = Vec::new();
+        for id in &entry.dependencies {
+            if let Some(blocks) = self.data_of_table.get(id) {
+                needs.extend(blocks);
+                locks.push(*id);
+            } else if self.post_data.contains(id) {
+                needs.insert(*id);
+            } else if self.toc.get(*id).is_some_and(|found| found.has_data) {
+                needs.insert(*id);
+            }
+        }
+        needs.remove(&entry.id);
+        PostDataEntry { index, needs, locks, exclusive: entry.entry_type != "INDEX" }
+    }
+}
+
+/// A table and everything attached below it. Ends even where the attachments go round in a circle.
+fn family(table: DumpId, partitions: &HashMap<DumpId, Vec<DumpId>>) -> HashSet<DumpId> {
+    let mut family = HashSet::new();
+    let mut open = vec![table];
+    while let Some(next) = open.pop() {
+        if family.insert(next) {
+            open.extend(partitions.get(&next).into_iter().flatten());
+        }
+    }
+    family
+}

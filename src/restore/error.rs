@@ -1,0 +1,49 @@
+//! What can go wrong while loading.
+
+use thiserror::Error;
+
+use crate::adapters::postgres::PostgresError;
+use crate::archive::ArchiveError;
+use crate::scrub::ScrubError;
+
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    #[error("the backup cannot be read")]
+    Archive(#[from] ArchiveError),
+    #[error("the backup cannot be fetched")]
+    Source(#[source] std::io::Error),
+    #[error("the rows of {table} are dumped as INSERT statements, which cannot be scrubbed in flight")]
+    InsertStyle { table: String },
+    #[error("this server lacks the extension{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))]
+    MissingExtensions { names: Vec<String> },
+    #[error("{entry} cannot be created")]
+    Statement { entry: String, source: PostgresError },
+    #[error("the rows of {table} were not accepted")]
+    Copy { table: String, source: PostgresError },
+    #[error("{sent} rows of {table} were sent and the server counted {counted}")]
+    RowCount { table: String, sent: u64, counted: u64 },
+    #[error("a row of {table} is longer than {limit} bytes")]
+    RowTooLong { table: String, limit: usize },
+    #[error("the last row of {table} has no end")]
+    UnfinishedRow { table: String },
+    #[error("{entry} depends on itself by way of {}", chain.join(", "))]
+    Cycle { entry: String, chain: Vec<String> },
+    #[error("the rows of {table} depend on a table that comes later in the backup, and standard input cannot be read twice")]
+    CannotLookBack { table: String },
+    #[error("the loaded database is incomplete: {0}")]
+    Incomplete(String),
+    #[error("the rows cannot be scrubbed")]
+    Scrub(#[from] ScrubError),
+    #[error("the statement to run afterwards failed: {statement}")]
+    After { statement: String, source: PostgresError },
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    #[error("a part of the loader ended before its work was done")]
+    PartEnded,
+}
+
+impl From<tokio_postgres::Error> for RestoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        RestoreError::Postgres(PostgresError::Server(error))
+    }
+}

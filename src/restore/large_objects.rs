@@ -1,0 +1,41 @@
+//! Writes large objects as their bytes arrive.
+
+use tokio::sync::mpsc;
+
+use crate::adapters::postgres::{PostgresError, Session};
+
+use super::RestoreError;
+
+/// A piece of one large object.
+pub struct Part {
+    pub oid: u32,
+    pub offset: i64,
+    pub bytes: Vec<u8>,
+}
+
+/// Pieces that wait for the session; of at most 64 KiB each.
+pub const QUEUE: usize = 16;
+
+/// Writes the parts in order, each at its place. The objects themselves exist already.
+pub async fn write(session: Session, mut parts: mpsc::Receiver<Part>) -> Result<(), RestoreError> {
+    let fail = |oid: u32| {
+        move |error| RestoreError::Copy {
+            table: format!("large object {oid}"),
+            source: PostgresError::Server(error),
+        }
+    };
+    let mut statement = None;
+    while let Some(part) = parts.recv().await {
+        if statement.is_none() {
+            let prepared = session.prepare("SELECT pg_catalog.lo_put($1, $2, $3)").await;
+            statement = Some(prepared.map_err(fail(part.oid))?);
+        }
+        let Some(statement) = &statement else { return Err(RestoreError::PartEnded) };
+        session
+            .execute(statement, &[&part.oid, &part.offset, &part.bytes])
+            .await
+            .map_err(fail(part.oid))?;
+    }
+    session.close().await;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Loads an archive into a database while it streams in: schema first, each table's rows as their
+//! bytes arrive, then indexes, constraints and triggers as soon as their tables are complete.
+//!
+//! Nothing is written to disk on the client's side and no `pg_restore` is needed. Rows pass
+//! through the scrub plan on their way; what is written passes through the audit.
+
+mod copy_pool;
+pub mod databases;
+mod entries;
+mod error;
+mod extensions;
+mod large_objects;
+mod load;
+mod post_data;
+mod pre_data;
+mod pump;
+mod session;
+mod source;
+mod verify;
+
+pub use entries::RestorePlan;
+pub use error::RestoreError;
+pub use extensions::check_extensions;
+pub use load::{LoadOptions, LoadReport, TableReport, load};
+pub use source::{BackupSource, FileSource};

@@ -1,0 +1,229 @@
+//! Builds indexes, constraints, triggers and the rest on several sessions, each as soon as what
+//! it needs is there.
+//!
+//! Two statements that lock the same table do not run together, unless both are `CREATE INDEX`:
+//! they would wait for each other on the server, or deadlock. Of several that are ready, those of
+//! the largest table go first.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
+use crate::archive::{DumpId, TocEntry};
+use crate::events::{Event, Progress, SharedReporter, Unit};
+
+use super::copy_pool::Loaded;
+use super::entries::PostDataEntry;
+use super::session::SessionSettings;
+use super::{RestoreError, RestorePlan};
+
+pub const STEP: &str = "indexes";
+
+/// Runs every post-data entry. Ends when all are done, or at the first error.
+///
+/// `loaded` tells of each block that is complete, those that were skipped included.
+pub async fn run(
+    plan: Arc<RestorePlan>,
+    url: &DatabaseUrl,
+    settings: &SessionSettings,
+    sessions: usize,
+    mut loaded: mpsc::UnboundedReceiver<Loaded>,
+    reporter: SharedReporter,
+) -> Result<Vec<Loaded>, RestoreError> {
+    let mut scheduler = Scheduler::new(&plan);
+    let mut idle = Vec::new();
+    for _ in 0..sessions {
+        idle.push(settings.open(url).await?);
+    }
+    let mut running: JoinSet<(usize, Session, Result<(), RestoreError>)> = JoinSet::new();
+    let mut all_loaded = Vec::new();
+    let mut rows_are_in = false;
+    loop {
+        while let Some(session) = idle.pop() {
+            let Some((place, index)) = scheduler.start_next() else {
+                idle.push(session);
+                break;
+            };
+            let plan = plan.clone();
+            running.spawn(async move {
+                let result = execute(&session, &plan, index).await;
+                (place, session, result)
+            });
+        }
+        if rows_are_in && running.is_empty() {
+            break;
+        }
+        tokio::select! {
+            finished = running.join_next(), if !running.is_empty() => {
+                let Some(Ok((place, session, result))) = finished else {
+                    return Err(RestoreError::PartEnded);
+                };
+                result?;
+                scheduler.finish(place);
+                idle.push(session);
+                reporter.emit(scheduler.progress());
+            }
+            block = loaded.recv(), if !rows_are_in => match block {
+                Some(block) => {
+                    scheduler.block_is_in(block);
+                    all_loaded.push(block);
+                }
+                None => rows_are_in = true,
+            },
+        }
+    }
+    for session in idle {
+        session.close().await;
+    }
+    scheduler.check_all_done()?;
+    Ok(all_loaded)
+}
+
+async fn execute(session: &Session, plan: &RestorePlan, index: usize) -> Result<(), RestoreError> {
+    let Some(entry) = plan.entry(index) else { return Err(RestoreError::PartEnded) };
+    let sql = entry.definition.as_deref().unwrap_or_default();
+    session.batch_execute(sql).await.map_err(|error| RestoreError::Statement {
+        entry: entry.describe(),
+        source: PostgresError::Server(error),
+    })
+}
+
+struct Scheduler<'a> {
+    plan: &'a RestorePlan,
+    waiting: Vec<Waiting<'a>>,
+    /// Which waiting entries look at a block or entry.
+    dependents: HashMap<DumpId, Vec<usize>>,
+    /// Entries that need nothing more, by their place in `waiting`.
+    ready: Vec<usize>,
+    locks: HashMap<DumpId, Locked>,
+    sizes: HashMap<DumpId, u64>,
+    done: usize,
+    current: String,
+}
+
+struct Waiting<'a> {
+    entry: &'a PostDataEntry,
+    id: DumpId,
+    needs: HashSet<DumpId>,
+    size: u64,
+}
+
+#[derive(Default)]
+struct Locked {
+    shared: usize,
+    exclusive: bool,
+}
+
+impl<'a> Scheduler<'a> {
+    fn new(plan: &'a RestorePlan) -> Self {
+        let mut scheduler = Scheduler {
+            plan,
+            waiting: Vec::new(),
+            dependents: HashMap::new(),
+            ready: Vec::new(),
+            locks: HashMap::new(),
+            sizes: HashMap::new(),
+            done: 0,
+            current: String::new(),
+        };
+        for (place, entry) in plan.post_data.iter().enumerate() {
+            let id = plan.entry(entry.index).map_or(DumpId(0), |found| found.id);
+            for need in &entry.needs {
+                scheduler.dependents.entry(*need).or_default().push(place);
+            }
+            if entry.needs.is_empty() {
+                scheduler.ready.push(place);
+            }
+            scheduler.waiting.push(Waiting { entry, id, needs: entry.needs.clone(), size: 0 });
+        }
+        scheduler
+    }
+
+    fn block_is_in(&mut self, loaded: Loaded) {
+        self.sizes.insert(loaded.block, loaded.size);
+        self.satisfy(loaded.block);
+    }
+
+    fn satisfy(&mut self, id: DumpId) {
+        let size = self.sizes.get(&id).copied().unwrap_or_default();
+        for place in self.dependents.remove(&id).unwrap_or_default() {
+            let Some(waiting) = self.waiting.get_mut(place) else { continue };
+            waiting.size = waiting.size.max(size);
+            if waiting.needs.remove(&id) && waiting.needs.is_empty() {
+                self.ready.push(place);
+            }
+        }
+    }
+
+    /// Picks the entry of the largest table that can run now, and takes its locks. Gives its place
+    /// among the waiting and its index in the TOC.
+    fn start_next(&mut self) -> Option<(usize, usize)> {
+        let (at, place) = self
+            .ready
+            .iter()
+            .enumerate()
+            .filter_map(|(at, place)| Some((at, *place, self.waiting.get(*place)?)))
+            .filter(|(_, _, waiting)| self.can_lock(waiting.entry))
+            .max_by_key(|(_, place, waiting)| (waiting.size, std::cmp::Reverse(*place)))
+            .map(|(at, place, _)| (at, place))?;
+        self.ready.swap_remove(at);
+        let entry = self.waiting.get(place)?.entry;
+        for table in &entry.locks {
+            let lock = self.locks.entry(*table).or_default();
+            if entry.exclusive { lock.exclusive = true } else { lock.shared += 1 }
+        }
+        self.current = self.plan.entry(entry.index).map(TocEntry::describe).unwrap_or_default();
+        Some((place, entry.index))
+    }
+
+    fn can_lock(&self, entry: &PostDataEntry) -> bool {
+        entry.locks.iter().all(|table| match self.locks.get(table) {
+            None => true,
+            Some(lock) => !lock.exclusive && (!entry.exclusive || lock.shared == 0),
+        })
+    }
+
+    fn finish(&mut self, place: usize) {
+        self.done += 1;
+        let Some(waiting) = self.waiting.get(place) else { return };
+        let (id, entry) = (waiting.id, waiting.entry);
+        for table in &entry.locks {
+            if let Some(lock) = self.locks.get_mut(table) {
+                if entry.exclusive { lock.exclusive = false } else { lock.shared -= 1 }
+            }
+        }
+        self.satisfy(id);
+    }
+
+    fn progress(&self) -> Event {
+        Event::StepProgress {
+            step: STEP,
+            progress: Progress {
+                done: self.done as u64,
+                total: Some(self.waiting.len() as u64),
+                unit: Unit::Items,
+                current: self.current.clone(),
+            },
+        }
+    }
+
+    /// Whatever is left waits for itself, as all rows are in and nothing runs.
+    fn check_all_done(&self) -> Result<(), RestoreError> {
+        let stuck: Vec<String> = self
+            .waiting
+            .iter()
+            .filter(|waiting| !waiting.needs.is_empty())
+            .filter_map(|waiting| self.plan.entry(waiting.entry.index).map(TocEntry::describe))
+            .take(4)
+            .collect();
+        match stuck.split_first() {
+            None => Ok(()),
+            Some((first, rest)) => {
+                Err(RestoreError::Cycle { entry: first.clone(), chain: rest.to_vec() })
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The settings of every session that loads, so that the server reads the archive's SQL and rows
+//! as they were meant and works fast.
+//!
+//! They are session settings on purpose: nobody is asked to change a server's configuration.
+
+use crate::adapters::postgres::{DatabaseUrl, Session, connect, quote_literal};
+use crate::archive::Toc;
+
+use super::RestoreError;
+
+/// What is set on each session.
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    statements: String,
+}
+
+impl SessionSettings {
+    /// Asks the server which of the settings it has: a newer server has more of them.
+    pub async fn for_archive(session: &Session, toc: &Toc) -> Result<Self, RestoreError> {
+        let encoding = toc.encoding().unwrap_or("UTF8");
+        let standard_strings = !toc.entries().iter().any(|entry| {
+            entry.entry_type == "STDSTRINGS"
+                && entry.definition.as_deref().is_some_and(|sql| sql.contains("'off'"))
+        });
+        let strings = if standard_strings { "on" } else { "off" };
+        let wanted: [(&str, &str); 14] = [
+            ("statement_timeout", "0"),
+            ("lock_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
+            ("transaction_timeout", "0"),
+            ("client_encoding", encoding),
+            ("standard_conforming_strings", strings),
+            ("check_function_bodies", "off"),
+            ("xmloption", "content"),
+            ("client_min_messages", "warning"),
+            ("row_security", "off"),
+            ("synchronous_commit", "off"),
+            ("maintenance_work_mem", "256MB"),
+            // Compressing large values is a third of a load's work, and lz4 does it in a fraction
+            // of the time that the server's own algorithm takes.
+            ("default_toast_compression", "lz4"),
+            ("search_path", ""),
+        ];
+        let names: Vec<&str> = wanted.iter().map(|(name, _)| *name).collect();
+        let known = session
+            .query(
+                "SELECT name FROM pg_catalog.pg_settings WHERE name = ANY($1) \
+                 AND (name <> 'default_toast_compression' OR 'lz4' = ANY(enumvals))",
+                &[&names],
+            )
+            .await?;
+        let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+        let statements = wanted
+            .iter()
+            .filter(|(name, _)| known.iter().any(|known| known == name))
+            .map(|(name, value)| {
+                format!("SELECT pg_catalog.set_config('{name}', {}, false);\n", quote_literal(value))
+            })
+            .collect();
+        Ok(SessionSettings { statements })
+    }
+
+    /// Opens a session with these settings.
+    pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
+        let session = connect(url).await?;
+        session.batch_execute(&self.statements).await?;
+        Ok(session)
+    }
+}

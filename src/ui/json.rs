@@ -1,0 +1,79 @@
+//! The one document that `--json` prints.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::error::CommandError;
+
+/// What a command has to say to a program.
+#[derive(Debug)]
+pub struct Document {
+    command: String,
+    outcome: Result<Value, Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    kind: &'static str,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    #[serde(skip)]
+    refused: bool,
+}
+
+impl Document {
+    pub fn done(command: &str, result: Value) -> Self {
+        Document { command: command.to_owned(), outcome: Ok(result) }
+    }
+
+    pub fn failed(command: &str, error: &CommandError) -> Self {
+        let failure = Failure {
+            kind: error.kind.name(),
+            message: error.to_string(),
+            causes: error.causes(),
+            hints: error.hints.clone(),
+            refused: error.kind.is_refusal(),
+        };
+        Document { command: command.to_owned(), outcome: Err(failure) }
+    }
+
+    pub fn render(&self, warnings: &[String]) -> String {
+        let (status, result, error) = match &self.outcome {
+            Ok(result) => ("ok", result.clone(), Value::Null),
+            Err(failure) => {
+                let status = if failure.refused { "refused" } else { "failed" };
+                (status, Value::Null, json!(failure))
+            }
+        };
+        json!({
+            "schema_version": 1,
+            "command": self.command,
+            "status": status,
+            "result": result,
+            "warnings": warnings,
+            "error": error,
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_refusal_is_not_a_failure() {
+        let error = CommandError::new(Kind::Refused, "no").hint("do this");
+        let text = Document::failed("pull-data", &error).render(&["careful".to_owned()]);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["status"], "refused");
+        assert_eq!(value["schema_version"], 1);
+        assert_eq!(value["error"]["kind"], "refused");
+        assert_eq!(value["error"]["hints"][0], "do this");
+        assert_eq!(value["warnings"][0], "careful");
+        let text = Document::failed("x", &CommandError::new(Kind::PersonalData, "no")).render(&[]);
+        assert!(text.contains(r#""status":"failed""#));
+    }
+}

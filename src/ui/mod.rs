@@ -1,0 +1,158 @@
+//! The one owner of stdout and stderr.
+//!
+//! Results go to stdout; progress, prompts and messages to stderr. The rest of the program emits
+//! events and asks questions through the traits that this module implements.
+
+mod bars;
+mod format;
+mod json;
+mod lines;
+mod prompt;
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use format::{bytes, count, duration, plural};
+pub use json::Document;
+pub use prompt::{Answer, Prompter};
+
+use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How the user wants to be talked to.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub color: ColorChoice,
+    pub json: bool,
+    pub quiet: bool,
+    pub verbose: bool,
+    /// `--no-input`: never ask, even with a terminal.
+    pub no_input: bool,
+}
+
+/// The screen.
+pub struct Ui {
+    options: Options,
+    display: Box<dyn Display>,
+    prompter: Prompter,
+    warnings: Arc<Mutex<Vec<String>>>,
+    color: bool,
+}
+
+/// A consumer of progress on stderr.
+trait Display: Send + Sync {
+    fn show(&self, event: &Event);
+    /// Prints a line without disturbing what else is on the screen.
+    fn line(&self, text: &str);
+    /// Takes bars off the screen, for a prompt or the end.
+    fn clear(&self);
+}
+
+impl Ui {
+    pub fn new(options: Options) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = match options.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !dumb && !no_color,
+        };
+        console::set_colors_enabled_stderr(color);
+        console::set_colors_enabled(color && std::io::stdout().is_terminal());
+        let display: Box<dyn Display> = if options.quiet {
+            Box::new(lines::Quiet)
+        } else if terminal && !dumb {
+            Box::new(bars::Bars::new())
+        } else {
+            Box::new(lines::Lines::start())
+        };
+        Ui {
+            options,
+            display,
+            prompter: Prompter::new(options.no_input),
+            warnings: Arc::default(),
+            color,
+        }
+    }
+
+    pub fn json(&self) -> bool {
+        self.options.json
+    }
+
+    pub fn verbose(&self) -> bool {
+        self.options.verbose
+    }
+
+    /// Questions. Bars are taken off the screen first.
+    pub fn prompter(&self) -> &Prompter {
+        self.display.clear();
+        &self.prompter
+    }
+
+    /// A message for the person, on stderr.
+    pub fn message(&self, text: &str) {
+        if !self.options.quiet {
+            self.display.line(text);
+        }
+    }
+
+    /// The command's result for people, on stdout. Nothing is printed with `--json`.
+    pub fn result(&self, text: &str) {
+        self.display.clear();
+        if !self.options.json {
+            // A reader that went away (`| head`) is no failure of the command.
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+
+    /// The one JSON document of `--json`, on stdout.
+    pub fn document(&self, document: &Document) {
+        self.display.clear();
+        let _ = writeln!(std::io::stdout(), "{}", document.render(&self.warnings()));
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An error in the shape of the contract: sentence, causes, hints.
+    pub fn error(&self, error: &CommandError) {
+        self.display.clear();
+        let mut text = format!("{}: {error}\n", self.paint("error", |style| style.red().bold()));
+        for cause in error.causes() {
+            text.push_str(&format!("  caused by: {cause}\n"));
+        }
+        for hint in &error.hints {
+            text.push_str(&format!("{}: {hint}\n", self.paint("hint", |style| style.cyan())));
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    fn paint(&self, text: &str, style: impl Fn(console::Style) -> console::Style) -> String {
+        let style = style(console::Style::new().for_stderr().force_styling(self.color));
+        style.apply_to(text).to_string()
+    }
+}
+
+impl Reporter for Ui {
+    fn emit(&self, event: Event) {
+        if let Event::Warning(text) = &event {
+            self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
+        }
+        self.display.show(&event);
+    }
+}
+
+impl Drop for Ui {
+    fn drop(&mut self) {
+        self.display.clear();
+    }
+}

@@ -1,0 +1,109 @@
+//! Questions. There is no default answer: an unanswered question is a no.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::secret::Secret;
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer<T> {
+    Given(T),
+    /// The user said no, typed something else, or ended the input.
+    Declined,
+    /// There is no terminal to ask on, or `--no-input` was given.
+    CannotAsk,
+}
+
+pub struct Prompter {
+    no_input: bool,
+}
+
+/// Whether a question is on the screen, so that Ctrl-C can give the cursor back and end at once.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+struct Asking;
+
+impl Asking {
+    fn begin() -> Self {
+        ASKING.store(true, Ordering::SeqCst);
+        Asking
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Whether the program waits for an answer at this moment.
+pub fn is_asking() -> bool {
+    ASKING.load(Ordering::SeqCst)
+}
+
+/// Makes the cursor visible and ends the line that the terminal's echo of Ctrl-C began.
+pub fn give_cursor_back() {
+    let term = console::Term::stderr();
+    if term.is_term() {
+        let _ = term.show_cursor();
+        let _ = term.write_line("");
+    }
+}
+
+impl Prompter {
+    pub fn new(no_input: bool) -> Self {
+        Prompter { no_input }
+    }
+
+    pub fn can_ask(&self) -> bool {
+        !self.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks the user to type `name`. The comparison is exact.
+    pub fn type_name(&self, name: &str) -> Answer<()> {
+        match self.line(&format!("Type {name} to go on: ")) {
+            Answer::Given(line) if line == name => Answer::Given(()),
+            Answer::Given(_) | Answer::Declined => Answer::Declined,
+            Answer::CannotAsk => Answer::CannotAsk,
+        }
+    }
+
+    /// A yes-or-no question, where only a typed yes is a yes.
+    pub fn yes(&self, question: &str) -> Answer<()> {
+        match self.line(&format!("{question} [yes/no]: ")) {
+            Answer::Given(line) if matches!(line.as_str(), "y" | "yes") => Answer::Given(()),
+            Answer::Given(_) | Answer::Declined => Answer::Declined,
+            Answer::CannotAsk => Answer::CannotAsk,
+        }
+    }
+
+    fn line(&self, question: &str) -> Answer<String> {
+        if !self.can_ask() {
+            return Answer::CannotAsk;
+        }
+        let _asking = Asking::begin();
+        let _ = write!(std::io::stderr(), "{question}");
+        let mut line = String::new();
+        match std::io::stdin().read_line(&mut line) {
+            Ok(0) | Err(_) => Answer::Declined,
+            Ok(_) => Answer::Given(line.trim_end_matches(['\r', '\n']).to_owned()),
+        }
+    }
+
+    /// A new password, typed twice without an echo.
+    pub fn new_password(&self, question: &str) -> Answer<Secret> {
+        if !self.can_ask() {
+            return Answer::CannotAsk;
+        }
+        let _asking = Asking::begin();
+        let password = dialoguer::Password::new()
+            .with_prompt(question)
+            .with_confirmation("Once more", "The two differ")
+            .interact();
+        match password {
+            Ok(password) => Answer::Given(Secret::new(password)),
+            Err(_) => Answer::Declined,
+        }
+    }
+}
