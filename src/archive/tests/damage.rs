@@ -1,0 +1,1 @@
+//! Archives that are cut short, damaged, hostile, or something else altogether.
