@@ -1,1 +1,3 @@
+//! One test binary for everything that needs a process or a server.
 
+mod support;

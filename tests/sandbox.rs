@@ -1,1 +1,3 @@
+//! The sandbox.
+
 fn main() {}

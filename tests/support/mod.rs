@@ -1,0 +1,5 @@
+//! What the tests and the sandbox share: real servers, started here and ended here.
+
+#![allow(dead_code, reason = "the tests and the sandbox each use a part of it")]
+
+pub mod postgres;
