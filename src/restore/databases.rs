@@ -1,0 +1,277 @@
+//! The databases around a pull: the one being filled, the one in use, and the one before.
+//!
+//! A pull fills `NAME_bcops_incoming` and swaps it in by renames in one transaction, so that
+//! `NAME` is at every moment either the old database or the new one. What a killed run left
+//! behind has a name of its own, which nothing else uses, and is dropped by the next run.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::adapters::postgres::{
+    DatabaseUrl, PostgresError, Session, connect, quote_identifier, quote_literal,
+};
+
+/// Postgres cuts longer names off, silently.
+const LONGEST_NAME: usize = 63;
+
+#[derive(Debug, Error)]
+pub enum DatabaseError {
+    #[error("another bcops is replacing the database {database} at this moment")]
+    Locked { database: String },
+    #[error("the database name {name} is too long: with its suffix it would exceed {LONGEST_NAME} bytes")]
+    NameTooLong { name: String },
+    #[error("there is no database {name} to go back to")]
+    NothingToUndo { name: String },
+    #[error("the database {name} is in use and its sessions cannot be ended")]
+    InUse { name: String, source: PostgresError },
+    #[error("the role {role} may not create databases on {place}")]
+    MayNotCreate { role: String, place: String },
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        DatabaseError::Postgres(PostgresError::Server(error))
+    }
+}
+
+/// The names of one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    pub current: String,
+    pub previous: String,
+    incoming: String,
+    discarded: String,
+}
+
+impl Names {
+    pub fn of(target: &str) -> Result<Names, DatabaseError> {
+        let names = Names {
+            current: target.to_owned(),
+            previous: format!("{target}_previous"),
+            incoming: format!("{target}_bcops_incoming"),
+            discarded: format!("{target}_bcops_discarded"),
+        };
+        if names.discarded.len() > LONGEST_NAME {
+            return Err(DatabaseError::NameTooLong { name: target.to_owned() });
+        }
+        Ok(names)
+    }
+}
+
+/// What is on the server under these names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing {
+    /// Size in bytes of the current database, if there is one.
+    pub current: Option<u64>,
+    pub previous: Option<u64>,
+}
+
+/// The target's server, locked against another bcops for as long as this lives.
+pub struct Databases {
+    admin: Session,
+    url: DatabaseUrl,
+    names: Names,
+}
+
+impl Databases {
+    /// Connects to the server's own database and takes the lock of this target.
+    pub async fn lock(target: &DatabaseUrl) -> Result<Databases, DatabaseError> {
+        let names = Names::of(&target.database)?;
+        let admin = connect_to_maintenance(target).await?;
+        let key = format!("bcops {}", names.current);
+        let row = admin
+            .query_one("SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))", &[&key])
+            .await?;
+        if !row.get::<_, bool>(0) {
+            return Err(DatabaseError::Locked { database: names.current });
+        }
+        Ok(Databases { admin, url: target.clone(), names })
+    }
+
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The session to the server's own database.
+    pub fn session(&self) -> &Session {
+        &self.admin
+    }
+
+    pub async fn existing(&self) -> Result<Existing, DatabaseError> {
+        let rows = self
+            .admin
+            .query(
+                "SELECT datname, pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database WHERE datname = ANY($1)",
+                &[&[&self.names.current, &self.names.previous].map(String::as_str).as_slice()],
+            )
+            .await?;
+        let size = |name: &str| {
+            rows.iter()
+                .find(|row| row.get::<_, &str>(0) == name)
+                .and_then(|row| u64::try_from(row.get::<_, i64>(1)).ok())
+        };
+        Ok(Existing { current: size(&self.names.current), previous: size(&self.names.previous) })
+    }
+
+    /// Whether the role may do what a pull does.
+    pub async fn check_may_create(&self) -> Result<(), DatabaseError> {
+        let row = self
+            .admin
+            .query_one(
+                "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user",
+                &[],
+            )
+            .await?;
+        if row.get::<_, bool>(0) {
+            Ok(())
+        } else {
+            Err(DatabaseError::MayNotCreate { role: self.url.user.clone(), place: self.url.place() })
+        }
+    }
+
+    /// Drops what a killed run left and creates an empty database to fill.
+    pub async fn create_incoming(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
+        self.drop_database(&self.names.incoming).await?;
+        self.drop_database(&self.names.discarded).await?;
+        let encoding = if encoding == "SQL_ASCII" { encoding } else { "UTF8" };
+        let create = format!(
+            "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
+            quote_identifier(&self.names.incoming),
+            quote_literal(encoding)
+        );
+        if let Err(error) = self.admin.batch_execute(&create).await {
+            // The cluster's locale may be bound to another encoding; C goes with every one.
+            let with_c = format!("{create} LC_COLLATE 'C' LC_CTYPE 'C'");
+            self.admin.batch_execute(&with_c).await.map_err(|_| error)?;
+        }
+        Ok(self.url.with_database(&self.names.incoming))
+    }
+
+    /// Drops the half-filled database of this run.
+    pub async fn drop_incoming(&self) -> Result<(), DatabaseError> {
+        self.drop_database(&self.names.incoming).await
+    }
+
+    /// Makes the filled database the current one. The current one becomes the previous one, or is
+    /// dropped if it is not to be kept.
+    pub async fn swap_in(&self, keep_previous: bool) -> Result<(), DatabaseError> {
+        let existing = self.existing().await?;
+        let mut renames = Vec::new();
+        match (existing.current, keep_previous) {
+            (Some(_), true) => {
+                if existing.previous.is_some() {
+                    renames.push((&self.names.previous, &self.names.discarded));
+                }
+                renames.push((&self.names.current, &self.names.previous));
+            }
+            (Some(_), false) => renames.push((&self.names.current, &self.names.discarded)),
+            (None, _) => {}
+        }
+        renames.push((&self.names.incoming, &self.names.current));
+        self.rename(&renames).await?;
+        self.drop_database(&self.names.discarded).await
+    }
+
+    /// Exchanges the current database and the previous one.
+    pub async fn undo(&self) -> Result<(), DatabaseError> {
+        let existing = self.existing().await?;
+        if existing.previous.is_none() {
+            return Err(DatabaseError::NothingToUndo { name: self.names.previous.clone() });
+        }
+        self.drop_database(&self.names.discarded).await?;
+        let mut renames = Vec::new();
+        if existing.current.is_some() {
+            renames.push((&self.names.current, &self.names.discarded));
+        }
+        renames.push((&self.names.previous, &self.names.current));
+        if existing.current.is_some() {
+            renames.push((&self.names.discarded, &self.names.previous));
+        }
+        self.rename(&renames).await
+    }
+
+    /// All renames in one transaction. A database in use cannot be renamed, so its sessions are
+    /// ended first; as an application may come back at once, this is tried a few times.
+    async fn rename(&self, renames: &[(&String, &String)]) -> Result<(), DatabaseError> {
+        let mut transaction = "BEGIN;\n".to_owned();
+        for (from, to) in renames {
+            let (from, to) = (quote_identifier(from), quote_identifier(to));
+            transaction.push_str(&format!("ALTER DATABASE {from} RENAME TO {to};\n"));
+        }
+        // The load ran without waiting for the disk. This commit waits, and with it everything
+        // that was written before.
+        transaction.push_str("COMMIT");
+        let mut attempts = 0;
+        loop {
+            for (from, _) in renames {
+                self.end_sessions(from).await?;
+            }
+            let Err(error) = self.admin.batch_execute(&transaction).await else { return Ok(()) };
+            self.admin.batch_execute("ROLLBACK").await?;
+            let in_use = error.code() == Some(&tokio_postgres::error::SqlState::OBJECT_IN_USE);
+            attempts += 1;
+            if !in_use || attempts == 20 {
+                let name = self.names.current.clone();
+                return Err(if in_use {
+                    DatabaseError::InUse { name, source: error.into() }
+                } else {
+                    error.into()
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn end_sessions(&self, database: &str) -> Result<(), DatabaseError> {
+        self.admin
+            .execute(
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+                 WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
+                &[&database],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// `DROP DATABASE … WITH (FORCE)` needs Postgres 13, so sessions are ended by hand.
+    async fn drop_database(&self, name: &str) -> Result<(), DatabaseError> {
+        let sql = format!("DROP DATABASE IF EXISTS {}", quote_identifier(name));
+        let mut attempts = 0;
+        loop {
+            self.end_sessions(name).await?;
+            let Err(error) = self.admin.batch_execute(&sql).await else { return Ok(()) };
+            attempts += 1;
+            if attempts == 20 {
+                return Err(DatabaseError::InUse { name: name.to_owned(), source: error.into() });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// `postgres` is there on nearly every server, and `template1` on all.
+async fn connect_to_maintenance(target: &DatabaseUrl) -> Result<Session, PostgresError> {
+    match connect(&target.with_database("postgres")).await {
+        Err(PostgresError::Connect { source, .. })
+            if source.code() == Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME) =>
+        {
+            connect(&target.with_database("template1")).await
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_would_be_cut_off_are_refused() {
+        assert_eq!(Names::of("bc").unwrap().previous, "bc_previous");
+        assert!(Names::of(&"x".repeat(47)).is_ok());
+        assert!(Names::of(&"x".repeat(48)).is_err());
+    }
+}

@@ -1,0 +1,414 @@
+//! The thread that reads the archive: blocks in, batches of rows out, scrubbed and audited on the
+//! way.
+//!
+//! It is a plain thread because inflating is work and not waiting. Everything that it hands on
+//! goes through bounded queues, so that it never runs ahead of the server by more than a few
+//! megabytes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::archive::{
+    ArchiveReader, Block, CopyStatement, DetachedTableData, Header, LargeObjectsBlock, TableBlock,
+    TocEntry,
+};
+use crate::events::{Event, Progress, SharedReporter, Unit};
+use crate::schema::{Schema, TableName};
+use crate::scrub::{AuditCount, KeySets, Rewriter, RowCounts, ScrubPlan, TableAction, TableAudit};
+
+use super::RestoreError;
+use super::copy_pool::{CopyPool, Loaded, TableSender};
+use super::large_objects::Part;
+use super::source::BackupSource;
+
+pub const STEP: &str = "rows";
+
+/// Rows are read and sent in portions of about this size.
+const BATCH: usize = 256 << 10;
+
+/// Longer rows are refused. The server's own limit for a document is just below it, and a bomb's
+/// single endless row must not fill the memory.
+const LONGEST_ROW: usize = 256 << 20;
+
+/// A block that has to wait for later ones is kept in memory, compressed as it came, up to this
+/// size. Beyond it the source is asked for it a second time.
+const HELD_IN_MEMORY: usize = 16 << 20;
+
+const LARGE_OBJECT_PART: usize = 64 << 10;
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// What happens to the rows.
+pub struct RowPolicy {
+    /// `None` takes the rows as they are.
+    pub scrub: Option<Arc<ScrubPlan>>,
+    pub schema: Arc<Schema>,
+    /// Tables whose rows the user does not want.
+    pub excluded: BTreeSet<TableName>,
+    pub with_large_objects: bool,
+}
+
+/// What passed by.
+#[derive(Debug, Default)]
+pub struct PumpReport {
+    /// In the archive's order: table, and its rows.
+    pub tables: Vec<(TableName, RowCounts)>,
+    pub audit: Vec<AuditCount>,
+    pub archive_bytes: u64,
+}
+
+pub struct Pump {
+    pub policy: RowPolicy,
+    pub pool: CopyPool,
+    pub loaded: mpsc::UnboundedSender<Loaded>,
+    pub large_objects: mpsc::Sender<Part>,
+    pub source: Arc<dyn BackupSource + Sync>,
+    pub total_bytes: Option<u64>,
+    pub reporter: SharedReporter,
+}
+
+impl Pump {
+    /// Reads the archive to its end.
+    pub fn run<R: Read>(self, mut reader: ArchiveReader<R>) -> Result<PumpReport, RestoreError> {
+        let header = reader.header().clone();
+        let toc = reader.toc().clone();
+        let mut run = Run {
+            pump: &self,
+            report: PumpReport::default(),
+            keys: KeySets::default(),
+            held: HashMap::new(),
+            last_told: Instant::now(),
+        };
+        while let Some(block) = reader.next_block()? {
+            match block {
+                Block::Table(block) => run.table_block(block)?,
+                Block::LargeObjects(block) => run.large_objects_block(block)?,
+            }
+        }
+        run.report.archive_bytes = reader.position();
+        if let Some(scrub) = &self.policy.scrub {
+            for table in scrub.held_tables() {
+                for block in run.held.remove(table).unwrap_or_default() {
+                    let entry = toc.get(block.id).ok_or(RestoreError::PartEnded)?;
+                    run.held_block(&header, entry, block)?;
+                }
+            }
+        }
+        Ok(run.report)
+    }
+}
+
+struct Run<'a> {
+    pump: &'a Pump,
+    report: PumpReport,
+    keys: KeySets,
+    held: HashMap<TableName, Vec<HeldBlock>>,
+    last_told: Instant,
+}
+
+struct HeldBlock {
+    id: crate::archive::DumpId,
+    data: HeldData,
+}
+
+enum HeldData {
+    Compressed(Vec<u8>),
+    /// Still at the source, from this offset on.
+    AtSource { start: u64 },
+}
+
+/// Anything that gives a table's rows in portions.
+trait RowSource {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, RestoreError>;
+    /// How far the archive has been read, for the progress.
+    fn position(&self) -> Option<u64>;
+}
+
+impl<R: Read> RowSource for TableBlock<'_, R> {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, RestoreError> {
+        Ok(self.read_into(out, BATCH)?)
+    }
+
+    fn position(&self) -> Option<u64> {
+        Some(TableBlock::position(self))
+    }
+}
+
+impl<R: Read> RowSource for DetachedTableData<R> {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, RestoreError> {
+        Ok(self.read_into(out, BATCH)?)
+    }
+
+    fn position(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Run<'_> {
+    fn table_block<R: Read>(&mut self, block: TableBlock<'_, R>) -> Result<(), RestoreError> {
+        let entry = block.entry();
+        let table = entry.table_name();
+        match self.action(&table) {
+            TableAction::Held => self.hold(table, block),
+            TableAction::Delete => self.drop_rows(table, entry, block),
+            action => self.pass(table, entry, action, block),
+        }
+    }
+
+    fn action(&self, table: &TableName) -> TableAction {
+        if self.pump.policy.excluded.contains(table) {
+            return TableAction::Delete;
+        }
+        match &self.pump.policy.scrub {
+            None => TableAction::Keep,
+            // A table that the plan does not know was not judged: none of its rows may pass. The
+            // plan is made from the same table of contents, so that this does not happen.
+            Some(scrub) => scrub.table(table).map_or(TableAction::Delete, |plan| plan.action),
+        }
+    }
+
+    /// Reads the rows only to count them, which proves the block and tells the user how many
+    /// there were.
+    fn drop_rows(
+        &mut self,
+        table: TableName,
+        entry: &TocEntry,
+        mut rows: impl RowSource,
+    ) -> Result<(), RestoreError> {
+        let mut counts = RowCounts::default();
+        let mut buffer = Vec::with_capacity(BATCH);
+        while rows.read_rows(&mut buffer)? > 0 {
+            let lines = memchr::memchr_iter(b'\n', &buffer).count() as u64;
+            counts.read += lines;
+            counts.dropped += lines;
+            buffer.clear();
+            self.tell(&table, rows.position());
+        }
+        self.finish_empty(entry);
+        self.report.tables.push((table, counts));
+        Ok(())
+    }
+
+    fn finish_empty(&self, entry: &TocEntry) {
+        // The scheduler is gone only when the load has failed elsewhere.
+        let _ = self.pump.loaded.send(Loaded { block: entry.id, size: 0, rows: 0 });
+    }
+
+    /// Sends a table's rows on, rewritten where the plan says so.
+    fn pass(
+        &mut self,
+        table: TableName,
+        entry: &TocEntry,
+        action: TableAction,
+        mut rows: impl RowSource,
+    ) -> Result<(), RestoreError> {
+        let statement = CopyStatement::of(entry)?
+            .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
+        let mut passage = Passage::new(self, &table, &statement, action)?;
+        let mut sender: Option<TableSender> = None;
+        let mut framer = Framer::new(&table);
+        while rows.read_rows(&mut framer.buffer)? > 0 {
+            self.tell(&table, rows.position());
+            let Some(batch) = framer.complete_rows()? else { continue };
+            let batch = passage.process(batch)?;
+            if batch.is_empty() {
+                continue;
+            }
+            let sender = match &mut sender {
+                Some(sender) => sender,
+                none => none.insert(self.pump.pool.begin(
+                    entry.id,
+                    &table.to_string(),
+                    statement.to_sql(),
+                )?),
+            };
+            sender.send(Bytes::from(batch))?;
+        }
+        framer.check_empty()?;
+        let (counts, audit) = passage.finish(&mut self.keys);
+        match sender {
+            Some(sender) => sender.finish(),
+            None => self.finish_empty(entry),
+        }
+        self.report.tables.push((table, counts));
+        self.report.audit.extend(audit);
+        Ok(())
+    }
+
+    fn hold<R: Read>(&mut self, table: TableName, block: TableBlock<'_, R>) -> Result<(), RestoreError> {
+        let (id, start) = (block.entry().id, block.payload_position());
+        let mut compressed = Vec::new();
+        let mut length = 0;
+        block.copy_raw(&mut |piece| {
+            length += piece.len();
+            if length <= HELD_IN_MEMORY {
+                compressed.extend_from_slice(piece);
+            }
+            Ok(())
+        })?;
+        let data = if length <= HELD_IN_MEMORY {
+            HeldData::Compressed(compressed)
+        } else {
+            HeldData::AtSource { start }
+        };
+        self.held.entry(table).or_default().push(HeldBlock { id, data });
+        Ok(())
+    }
+
+    fn held_block(
+        &mut self,
+        header: &Header,
+        entry: &TocEntry,
+        block: HeldBlock,
+    ) -> Result<(), RestoreError> {
+        let table = entry.table_name();
+        match block.data {
+            HeldData::Compressed(bytes) => {
+                let rows = DetachedTableData::from_raw_chunks(header, entry, bytes.as_slice())?;
+                self.pass(table, entry, TableAction::Rewrite, rows)
+            }
+            HeldData::AtSource { start } => {
+                let again = self.pump.source.read_again(start, self.report.archive_bytes);
+                let source = again
+                    .ok_or_else(|| RestoreError::CannotLookBack { table: table.to_string() })?
+                    .map_err(RestoreError::Source)?;
+                let rows = DetachedTableData::from_archive(header, entry, start, source)?;
+                self.pass(table, entry, TableAction::Rewrite, rows)
+            }
+        }
+    }
+
+    fn large_objects_block<R: Read>(
+        &mut self,
+        mut block: LargeObjectsBlock<'_, R>,
+    ) -> Result<(), RestoreError> {
+        if !self.pump.policy.with_large_objects {
+            return Ok(());
+        }
+        while let Some(oid) = block.next_object()? {
+            let mut offset = 0;
+            loop {
+                let mut bytes = Vec::with_capacity(LARGE_OBJECT_PART);
+                if block.read_into(&mut bytes, LARGE_OBJECT_PART)? == 0 {
+                    break;
+                }
+                let length = bytes.len() as i64;
+                let part = Part { oid, offset, bytes };
+                self.pump.large_objects.blocking_send(part).map_err(|_| RestoreError::PartEnded)?;
+                offset += length;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, table: &TableName, position: Option<u64>) {
+        let Some(done) = position else { return };
+        if self.last_told.elapsed() < TELL_EVERY {
+            return;
+        }
+        self.last_told = Instant::now();
+        let (total, current) = (self.pump.total_bytes, table.short());
+        let progress = Progress { done, total, unit: Unit::Bytes, current };
+        self.pump.reporter.emit(Event::StepProgress { step: STEP, progress });
+    }
+}
+
+/// Cuts the stream at line ends. A row may be longer than any portion.
+struct Framer<'a> {
+    table: &'a TableName,
+    buffer: Vec<u8>,
+    searched: usize,
+}
+
+impl<'a> Framer<'a> {
+    fn new(table: &'a TableName) -> Self {
+        Framer { table, buffer: Vec::with_capacity(2 * BATCH), searched: 0 }
+    }
+
+    /// Takes the complete rows out of the buffer, if there are any.
+    fn complete_rows(&mut self) -> Result<Option<Vec<u8>>, RestoreError> {
+        let new = self.buffer.get(self.searched..).unwrap_or_default();
+        let Some(at) = memchr::memrchr(b'\n', new) else {
+            self.searched = self.buffer.len();
+            if self.searched > LONGEST_ROW {
+                let table = self.table.to_string();
+                return Err(RestoreError::RowTooLong { table, limit: LONGEST_ROW });
+            }
+            return Ok(None);
+        };
+        let end = self.searched + at + 1;
+        let mut rest = Vec::with_capacity((self.buffer.len() - end).max(2 * BATCH));
+        rest.extend_from_slice(self.buffer.get(end..).unwrap_or_default());
+        self.buffer.truncate(end);
+        self.searched = rest.len();
+        Ok(Some(std::mem::replace(&mut self.buffer, rest)))
+    }
+
+    fn check_empty(&self) -> Result<(), RestoreError> {
+        if self.buffer.is_empty() {
+            Ok(())
+        } else {
+            Err(RestoreError::UnfinishedRow { table: self.table.to_string() })
+        }
+    }
+}
+
+/// What one table's rows go through.
+struct Passage {
+    rewriter: Option<Rewriter>,
+    audit: Option<TableAudit>,
+    counts: RowCounts,
+}
+
+impl Passage {
+    fn new(
+        run: &Run<'_>,
+        table: &TableName,
+        statement: &CopyStatement,
+        action: TableAction,
+    ) -> Result<Self, RestoreError> {
+        let policy = &run.pump.policy;
+        let mut passage = Passage { rewriter: None, audit: None, counts: RowCounts::default() };
+        if let Some(scrub) = &policy.scrub {
+            if action != TableAction::Keep {
+                let rewriter = Rewriter::new(scrub, table, &statement.columns, &run.keys)?;
+                passage.rewriter = Some(rewriter);
+            }
+            passage.audit = Some(TableAudit::new(scrub, table, &statement.columns)?);
+        }
+        Ok(passage)
+    }
+
+    fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, RestoreError> {
+        let rows = match &mut self.rewriter {
+            Some(rewriter) => {
+                let mut out = Vec::with_capacity(rows.len());
+                self.counts.add(rewriter.rewrite(&rows, &mut out)?);
+                out
+            }
+            None => {
+                let lines = memchr::memchr_iter(b'\n', &rows).count() as u64;
+                self.counts.read += lines;
+                self.counts.kept += lines;
+                rows
+            }
+        };
+        if let Some(audit) = &mut self.audit {
+            audit.scan(&rows)?;
+        }
+        Ok(rows)
+    }
+
+    fn finish(self, keys: &mut KeySets) -> (RowCounts, Vec<AuditCount>) {
+        if let Some(rewriter) = self.rewriter {
+            rewriter.finish(keys);
+        }
+        (self.counts, self.audit.map(TableAudit::finish).unwrap_or_default())
+    }
+}
