@@ -1,3 +1,7 @@
 //! Thin, typed clients of the services that bcops talks to. They hold no policy.
 
+mod backoff;
+pub mod download;
+pub mod heroku;
 pub mod postgres;
+mod transport;
