@@ -82,6 +82,11 @@ pub fn find_numbers(text: &[u8], mut found: impl FnMut(Match)) {
         while text.get(end).is_some_and(u8::is_ascii_digit) {
             end += 1;
         }
+        let start = escape_end(text, start).unwrap_or(start);
+        if start >= end {
+            position = start;
+            continue;
+        }
         let hit = phone_at(text, start)
             .or_else(|| nino_at(text, start, end))
             .or_else(|| postcode_at(text, end))
@@ -158,6 +163,21 @@ fn after_escape(text: &[u8], position: usize) -> bool {
     let unicode =
         matches!(before(6), Some([b'\\', b'u', hex @ ..]) if hex.iter().all(u8::is_ascii_hexdigit));
     simple || percent || unicode
+}
+
+/// The end of the `%20` or `\u00a0` of which the byte at `position` is one of the digits.
+fn escape_end(text: &[u8], position: usize) -> Option<usize> {
+    let previous = *text.get(position.checked_sub(1)?)?;
+    if !previous.is_ascii_hexdigit() && previous != b'%' && previous != b'u' {
+        return None;
+    }
+    [(&b"%"[..], 2), (b"\\u", 4)].into_iter().find_map(|(sign, digits)| {
+        (0..digits).find_map(|passed| {
+            let start = position.checked_sub(passed + sign.len())?;
+            let hex = text.get(start..)?.strip_prefix(sign)?.get(..digits)?;
+            hex.iter().all(u8::is_ascii_hexdigit).then_some(start + sign.len() + digits)
+        })
+    })
 }
 
 /// Whether a word can begin at `position`.
@@ -262,13 +282,12 @@ fn next_phone_digit(text: &[u8], position: usize) -> Option<usize> {
 /// A telephone number whose first digit is at `digit`.
 fn phone_at(text: &[u8], digit: usize) -> Option<Match> {
     let previous = digit.checked_sub(1).and_then(|index| text.get(index)).copied();
-    let start = if previous == Some(b'+') { digit - 1 } else { digit };
     let rest = text.get(digit..)?;
-    let (country, mut position) = match rest {
-        [b'4', b'4', ..] if previous == Some(b'+') => (true, digit + 2),
-        [b'0', b'0', b'4', b'4', ..] => (true, digit + 4),
+    let (country, start, mut position) = match rest {
+        [b'4', b'4', ..] if previous == Some(b'+') => (true, digit - 1, digit + 2),
+        [b'0', b'0', b'4', b'4', ..] => (true, digit, digit + 4),
         [b'0', b'1'..=b'3' | b'5' | b'7'..=b'9', third, ..] if third.is_ascii_digit() => {
-            (false, digit + 3)
+            (false, digit, digit + 3)
         }
         _ => return None,
     };
@@ -470,3 +489,7 @@ const AREAS: [&[u8; 2]; 118] = [
     b"TR", b"TS", b"TW", b"UB", b"WA", b"WC", b"WD", b"WF", b"WN", b"WR", b"WS", b"WV", b"YO",
     b"ZE",
 ];
+
+#[cfg(test)]
+#[path = "patterns_test.rs"]
+mod tests;
