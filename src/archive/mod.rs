@@ -6,6 +6,7 @@ mod copy_statement;
 mod decoder;
 mod error;
 mod header;
+mod inflate;
 mod input;
 mod large_objects;
 mod primitives;
