@@ -11,6 +11,8 @@ mod input;
 mod large_objects;
 mod primitives;
 mod reader;
+mod schema;
+mod sql;
 mod table_data;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ pub use error::{ArchiveError, Place};
 pub use header::{Compression, CreationTime, Header};
 pub use large_objects::LargeObjectsBlock;
 pub use reader::{ArchiveReader, Block};
+pub use schema::read_schema;
 pub use table_data::{DetachedTableData, TableBlock};
 pub use toc::Toc;
 pub use toc_entry::{DumpId, OffsetState, Section, TocEntry};
