@@ -1,1 +1,30 @@
-//! pg_dump's custom archive format.
+//! pg_dump's custom archive format: header, table of contents (TOC), data blocks, and the schema
+//! that the SQL in the TOC describes.
+
+mod chunks;
+mod copy_statement;
+mod decoder;
+mod error;
+mod header;
+mod inflate;
+mod input;
+mod large_objects;
+mod primitives;
+mod reader;
+mod schema;
+mod sql;
+mod table_data;
+#[cfg(test)]
+mod tests;
+mod toc;
+mod toc_entry;
+
+pub use copy_statement::{CopyStatement, quote_identifier};
+pub use error::{ArchiveError, Place};
+pub use header::{Compression, CreationTime, Header};
+pub use large_objects::LargeObjectsBlock;
+pub use reader::{ArchiveReader, Block};
+pub use schema::read_schema;
+pub use table_data::{DetachedTableData, TableBlock};
+pub use toc::Toc;
+pub use toc_entry::{DumpId, OffsetState, Section, TocEntry};

@@ -1,0 +1,125 @@
+//! The framing of compressed data: chunks of any length, ended by a zero int.
+//!
+//! A compressed stream spans chunks, whose borders mean nothing. Lengths are never believed: a
+//! chunk is handed on in the pieces in which it arrives.
+
+use std::io::Read;
+
+use super::error::{ArchiveError, Place};
+use super::input::Input;
+use super::primitives::{Sizes, read_int};
+
+/// Compressed bytes of one stream, piece by piece.
+pub(super) trait ChunkSource {
+    /// The next piece; empty only at the stream's end.
+    fn fill(&mut self) -> Result<&[u8], ArchiveError>;
+
+    /// Marks the first `count` bytes of the piece as read.
+    fn consume(&mut self, count: usize);
+
+    fn place(&self) -> Place;
+}
+
+impl<S: ChunkSource> ChunkSource for &mut S {
+    fn fill(&mut self) -> Result<&[u8], ArchiveError> {
+        (**self).fill()
+    }
+
+    fn consume(&mut self, count: usize) {
+        (**self).consume(count);
+    }
+
+    fn place(&self) -> Place {
+        (**self).place()
+    }
+}
+
+/// Chunks as they stand in an archive.
+pub(super) struct FramedChunks<R> {
+    pub(super) input: Input<R>,
+    sizes: Sizes,
+    /// Bytes left of the current chunk.
+    remaining: usize,
+    /// The zero int has been read.
+    ended: bool,
+}
+
+impl<R: Read> FramedChunks<R> {
+    pub(super) fn new(input: Input<R>, sizes: Sizes) -> Self {
+        FramedChunks { input, sizes, remaining: 0, ended: true }
+    }
+
+    /// The next bytes of the input are a stream's first chunk.
+    pub(super) fn begin(&mut self) {
+        self.remaining = 0;
+        self.ended = false;
+    }
+
+    /// Walks to the stream's end without decompressing.
+    pub(super) fn skip_rest(&mut self) -> Result<(), ArchiveError> {
+        loop {
+            let count = self.fill()?.len();
+            if count == 0 {
+                return Ok(());
+            }
+            self.consume(count);
+        }
+    }
+}
+
+impl<R: Read> ChunkSource for FramedChunks<R> {
+    fn fill(&mut self) -> Result<&[u8], ArchiveError> {
+        if self.ended {
+            return Ok(&[]);
+        }
+        if self.remaining == 0 {
+            let length = read_int(&mut self.input, self.sizes, "a chunk's length")?;
+            self.remaining = usize::try_from(length)
+                .map_err(|_| self.input.corrupt(format!("a chunk of {length} bytes")))?;
+            if self.remaining == 0 {
+                self.ended = true;
+                return Ok(&[]);
+            }
+        }
+        if self.input.fill()?.is_empty() {
+            return Err(self.input.truncated("the rest of a chunk"));
+        }
+        let piece = self.input.fill()?;
+        Ok(&piece[..piece.len().min(self.remaining)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        let count = count.min(self.remaining);
+        self.input.consume(count);
+        self.remaining -= count;
+    }
+
+    fn place(&self) -> Place {
+        self.input.place()
+    }
+}
+
+/// The bodies of one stream's chunks, put together; the end of the input is the stream's end.
+pub(super) struct RawChunks<R> {
+    input: Input<R>,
+}
+
+impl<R: Read> RawChunks<R> {
+    pub(super) fn new(input: Input<R>) -> Self {
+        RawChunks { input }
+    }
+}
+
+impl<R: Read> ChunkSource for RawChunks<R> {
+    fn fill(&mut self) -> Result<&[u8], ArchiveError> {
+        self.input.fill()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+    }
+
+    fn place(&self) -> Place {
+        self.input.place()
+    }
+}

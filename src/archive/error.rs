@@ -1,0 +1,89 @@
+//! What can be wrong with an archive, and where.
+
+use std::fmt;
+
+/// Where in the archive something was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes from the start of the archive.
+    pub offset: u64,
+    /// The part of the archive that was being read: the header, a TOC entry or a block.
+    pub part: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {}, in {}", self.offset, self.part)
+    }
+}
+
+/// Why an archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error("the archive could not be read at {place}")]
+    Read {
+        place: Place,
+        #[source]
+        source: std::io::Error,
+    },
+
+    #[error(
+        "the archive ends too early, at {place}: {expected} should follow; fetch the backup again"
+    )]
+    Truncated { place: Place, expected: &'static str },
+
+    #[error("this is {found}, not an archive in pg_dump's custom format; {mend}")]
+    NotCustomFormat { found: &'static str, mend: &'static str },
+
+    #[error(
+        "archive version {}.{}-{} is not one of 1.12 to 1.16, which are read here; \
+         make the backup with a pg_dump of Postgres 9.6 to 18",
+        version.0, version.1, version.2
+    )]
+    UnsupportedVersion { version: (u8, u8, u8) },
+
+    #[error(
+        "the archive's text encoding {encoding} cannot be read safely; \
+         make the backup with --encoding=UTF8"
+    )]
+    UnsupportedEncoding { encoding: String },
+
+    #[error("text that is not UTF-8 at {place}; make the backup with --encoding=UTF8")]
+    NotUtf8 {
+        place: Place,
+        #[source]
+        source: std::str::Utf8Error,
+    },
+
+    #[error("the archive is damaged at {place}: {reason}")]
+    Corrupt { place: Place, reason: String },
+
+    #[error("compressed data is damaged at {place}")]
+    Compressed {
+        place: Place,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    #[error("after the earlier error, {entry} cannot be read any further")]
+    Lost { entry: String },
+
+    #[error("more than {limit} {what} at {place}; such an archive is refused")]
+    TooLarge { place: Place, what: &'static str, limit: u64 },
+
+    #[error(
+        "the archive ends at byte {offset} without the data of {}; fetch the backup again",
+        missing.join(", ")
+    )]
+    MissingBlocks { offset: u64, missing: Vec<String> },
+
+    #[error("the COPY statement of {entry} is not understood: {reason}")]
+    CopyStatement { entry: String, reason: &'static str },
+
+    #[error("the definition of {entry} is not understood: {reason}")]
+    Definition { entry: String, reason: &'static str },
+
+    /// The caller's own failure, handed through by a method that takes a closure.
+    #[error("the data of the archive could not be passed on")]
+    Consumer(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,130 @@
+//! A buffered source of bytes that knows where it is, for progress and for error messages.
+
+use std::io::{self, Read};
+
+use super::error::{ArchiveError, Place};
+
+/// Large enough that a system call or a network buffer is never the bottleneck of skipping.
+const BUFFER_SIZE: usize = 256 * 1024;
+
+/// The step in which bytes of an announced length are read, so that the length is never believed
+/// before the bytes are there.
+const READ_STEP: usize = 64 * 1024;
+
+pub(super) struct Input<R> {
+    inner: R,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    position: u64,
+    part: String,
+}
+
+impl<R: Read> Input<R> {
+    /// `position` is the offset in the archive of the first byte that `inner` gives.
+    pub(super) fn new(inner: R, position: u64, part: impl Into<String>) -> Self {
+        let buffer = vec![0; BUFFER_SIZE].into_boxed_slice();
+        Input { inner, buffer, start: 0, end: 0, position, part: part.into() }
+    }
+
+    /// The offset in the archive of the next byte.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Names the part of the archive that is read from here on.
+    pub(super) fn enter(&mut self, part: impl Into<String>) {
+        self.part = part.into();
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { offset: self.position, part: self.part.clone() }
+    }
+
+    pub(super) fn corrupt(&self, reason: impl Into<String>) -> ArchiveError {
+        ArchiveError::Corrupt { place: self.place(), reason: reason.into() }
+    }
+
+    pub(super) fn truncated(&self, expected: &'static str) -> ArchiveError {
+        ArchiveError::Truncated { place: self.place(), expected }
+    }
+
+    /// The bytes at hand, after reading more if there are none. Empty only at the end.
+    pub(super) fn fill(&mut self) -> Result<&[u8], ArchiveError> {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+            self.read_more()?;
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    /// Marks the first `count` bytes of [`Input::fill`] as read.
+    pub(super) fn consume(&mut self, count: usize) {
+        let count = count.min(self.end - self.start);
+        self.start += count;
+        self.position += count as u64;
+    }
+
+    /// Up to `count` bytes without consuming them; fewer only if the input ends before.
+    pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], ArchiveError> {
+        let count = count.min(self.buffer.len());
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        while self.end < count && self.read_more()? > 0 {}
+        Ok(&self.buffer[..self.end.min(count)])
+    }
+
+    /// Fills `target`, or fails as truncated.
+    pub(super) fn read_exact(
+        &mut self,
+        target: &mut [u8],
+        expected: &'static str,
+    ) -> Result<(), ArchiveError> {
+        let mut filled = 0;
+        while filled < target.len() {
+            let available = self.fill()?;
+            if available.is_empty() {
+                return Err(self.truncated(expected));
+            }
+            let count = available.len().min(target.len() - filled);
+            target[filled..filled + count].copy_from_slice(&available[..count]);
+            self.consume(count);
+            filled += count;
+        }
+        Ok(())
+    }
+
+    /// Reads `length` bytes, growing only as they really arrive.
+    pub(super) fn read_bytes(
+        &mut self,
+        length: usize,
+        expected: &'static str,
+    ) -> Result<Vec<u8>, ArchiveError> {
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            let filled = bytes.len();
+            bytes.resize(filled + READ_STEP.min(length - filled), 0);
+            self.read_exact(&mut bytes[filled..], expected)?;
+        }
+        Ok(bytes)
+    }
+
+    fn read_more(&mut self) -> Result<usize, ArchiveError> {
+        loop {
+            match self.inner.read(&mut self.buffer[self.end..]) {
+                // A reader that claims more than it was given room for is broken, not the archive.
+                Ok(count) => {
+                    let count = count.min(self.buffer.len() - self.end);
+                    self.end += count;
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(ArchiveError::Read { place: self.place(), source }),
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A block of large objects: each one's OID and bytes, ended by the OID zero.
+
+use std::io::Read;
+
+use super::chunks::{ChunkSource, FramedChunks};
+use super::decoder::Decoder;
+use super::error::ArchiveError;
+use super::header::{Compression, Header};
+use super::primitives::{Sizes, read_int};
+use super::toc_entry::TocEntry;
+
+/// How far the block that is being read has come. It outlives [`LargeObjectsBlock`], so that the
+/// reader can skip what was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    BetweenObjects,
+    InObject,
+    Ended,
+}
+
+pub struct LargeObjectsBlock<'a, R: Read> {
+    entry: &'a TocEntry,
+    compression: Compression,
+    sizes: Sizes,
+    progress: &'a mut Progress,
+    state: State<&'a mut FramedChunks<R>>,
+}
+
+enum State<S: ChunkSource> {
+    Between(S),
+    Object(Decoder<S>),
+    /// Only after an error.
+    Lost,
+}
+
+impl<'a, R: Read> LargeObjectsBlock<'a, R> {
+    pub(super) fn new(
+        header: &Header,
+        entry: &'a TocEntry,
+        chunks: &'a mut FramedChunks<R>,
+        progress: &'a mut Progress,
+    ) -> Self {
+        LargeObjectsBlock {
+            entry,
+            compression: header.compression,
+            sizes: header.sizes(),
+            progress,
+            state: State::Between(chunks),
+        }
+    }
+
+    pub fn entry(&self) -> &'a TocEntry {
+        self.entry
+    }
+
+    /// Goes on to the next object and returns its OID; `None` at the block's end. What was not
+    /// read of the object before is skipped.
+    pub fn next_object(&mut self) -> Result<Option<u32>, ArchiveError> {
+        let chunks = match std::mem::replace(&mut self.state, State::Lost) {
+            State::Between(chunks) => chunks,
+            State::Object(decoder) => decoder.into_source(),
+            State::Lost => {
+                return Err(ArchiveError::Lost { entry: self.entry.describe() });
+            }
+        };
+        let Some(oid) = next_oid(chunks, self.sizes, self.progress)? else {
+            self.state = State::Between(chunks);
+            return Ok(None);
+        };
+        self.state = State::Object(Decoder::new(self.compression, chunks)?);
+        Ok(Some(oid))
+    }
+
+    /// Appends up to `at_most` bytes of the current object to `out` (0 is taken for 1). Returns
+    /// how many; 0 means that the whole object was read, or that there is none.
+    pub fn read_into(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError> {
+        match &mut self.state {
+            State::Object(decoder) => {
+                let start = out.len();
+                decoder.read_into(out, at_most.max(1)).inspect_err(|_| out.truncate(start))
+            }
+            State::Between(_) | State::Lost => Ok(0),
+        }
+    }
+}
+
+/// Skips what is left of the block, without decompressing it.
+pub(super) fn skip_rest<R: Read>(
+    chunks: &mut FramedChunks<R>,
+    sizes: Sizes,
+    progress: &mut Progress,
+) -> Result<(), ArchiveError> {
+    while next_oid(chunks, sizes, progress)?.is_some() {}
+    Ok(())
+}
+
+fn next_oid<R: Read>(
+    chunks: &mut FramedChunks<R>,
+    sizes: Sizes,
+    progress: &mut Progress,
+) -> Result<Option<u32>, ArchiveError> {
+    match progress {
+        Progress::Ended => return Ok(None),
+        Progress::InObject => chunks.skip_rest()?,
+        Progress::BetweenObjects => {}
+    }
+    // OIDs from 2^31 on were written through C's signed int.
+    let oid = read_int(&mut chunks.input, sizes, "a large object's OID")?.cast_unsigned();
+    if oid == 0 {
+        *progress = Progress::Ended;
+        return Ok(None);
+    }
+    chunks.begin();
+    *progress = Progress::InObject;
+    Ok(Some(oid))
+}

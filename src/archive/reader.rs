@@ -1,0 +1,170 @@
+//! Reads an archive from any stream, in one pass, without seeking and with bounded memory.
+//!
+//! The format has no trailer and no checksum of the whole, and a download that was cut off between
+//! two blocks looks like an end. So the blocks are counted: each TOC entry that announces data must
+//! be met exactly once before the end is believed.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::chunks::FramedChunks;
+use super::error::ArchiveError;
+use super::header::Header;
+use super::input::Input;
+use super::large_objects::{self, LargeObjectsBlock, Progress};
+use super::primitives::{Budget, read_byte, read_int};
+use super::table_data::TableBlock;
+use super::toc::Toc;
+use super::toc_entry::DumpId;
+
+/// Bounds the memory that the header and the table of contents take. The site's has 0.6 MB.
+const MAXIMUM_TOC_BYTES: u64 = 128 << 20;
+
+const TABLE_BLOCK: u8 = 1;
+const LARGE_OBJECTS_BLOCK: u8 = 3;
+
+pub struct ArchiveReader<R> {
+    header: Header,
+    toc: Arc<Toc>,
+    chunks: FramedChunks<R>,
+    /// By the entry's index: whether its block has come.
+    seen: Vec<bool>,
+    current: Current,
+    /// How far a block of large objects has come.
+    objects: Progress,
+}
+
+/// The block that the reader is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Current {
+    None,
+    Table,
+    LargeObjects,
+    /// After an error, where the next block starts is unknown.
+    Lost,
+}
+
+/// A data block. It borrows the reader: the next one can be had when this one is dropped, and what
+/// was not read of it is then skipped.
+pub enum Block<'a, R: Read> {
+    Table(TableBlock<'a, R>),
+    LargeObjects(LargeObjectsBlock<'a, R>),
+}
+
+impl<R: Read> ArchiveReader<R> {
+    /// Reads the header and the table of contents.
+    pub fn open(source: R) -> Result<Self, ArchiveError> {
+        let mut input = Input::new(source, 0, "the header");
+        let mut budget = Budget::new(MAXIMUM_TOC_BYTES);
+        let header = Header::read(&mut input, &mut budget)?;
+        let toc = Toc::read(&mut input, &header, &mut budget)?;
+        let seen = vec![false; toc.entries().len()];
+        let chunks = FramedChunks::new(input, header.sizes());
+        Ok(ArchiveReader {
+            header,
+            toc: Arc::new(toc),
+            chunks,
+            seen,
+            current: Current::None,
+            objects: Progress::Ended,
+        })
+    }
+
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub fn toc(&self) -> &Arc<Toc> {
+        &self.toc
+    }
+
+    /// How many bytes of the archive have been read and used. The source may be a buffer ahead.
+    pub fn position(&self) -> u64 {
+        self.chunks.input.position()
+    }
+
+    /// The next data block. `None` only if the archive ends here and every announced block came.
+    pub fn next_block(&mut self) -> Result<Option<Block<'_, R>>, ArchiveError> {
+        self.finish_current()?;
+        self.chunks.input.enter("the space between blocks");
+        if self.chunks.input.fill()?.is_empty() {
+            return self.check_all_seen().map(|()| None);
+        }
+        // Until the block's start is understood, an error leaves the reader lost.
+        self.current = Current::Lost;
+        let kind = read_byte(&mut self.chunks.input, "a block's type")?;
+        let id = read_int(&mut self.chunks.input, self.header.sizes(), "a block's dump id")?;
+        let index = self.claim(DumpId(id), kind)?;
+        let Some(entry) = self.toc.entries().get(index) else {
+            return Err(self.chunks.input.corrupt(format!("a block with the unknown id {id}")));
+        };
+        self.chunks.input.enter(format!("the data of {}", entry.describe()));
+        if entry.is_large_objects() {
+            self.current = Current::LargeObjects;
+            self.objects = Progress::BetweenObjects;
+            let (chunks, progress) = (&mut self.chunks, &mut self.objects);
+            let block = LargeObjectsBlock::new(&self.header, entry, chunks, progress);
+            return Ok(Some(Block::LargeObjects(block)));
+        }
+        self.current = Current::Table;
+        self.chunks.begin();
+        let block = TableBlock::new(&self.header, entry, &mut self.chunks)?;
+        Ok(Some(Block::Table(block)))
+    }
+
+    /// Skips what was not read of the block before.
+    fn finish_current(&mut self) -> Result<(), ArchiveError> {
+        match self.current {
+            Current::None => {}
+            Current::Table => self.chunks.skip_rest()?,
+            Current::LargeObjects => {
+                large_objects::skip_rest(&mut self.chunks, self.header.sizes(), &mut self.objects)?
+            }
+            Current::Lost => {
+                let reason = "an earlier error left the place of the next block unknown";
+                return Err(self.chunks.input.corrupt(reason));
+            }
+        }
+        self.current = Current::None;
+        Ok(())
+    }
+
+    /// Finds the entry that a block belongs to, and refuses what does not fit it.
+    fn claim(&mut self, id: DumpId, kind: u8) -> Result<usize, ArchiveError> {
+        let input = &self.chunks.input;
+        let found = self.toc.index_of(id).and_then(|index| {
+            let entry = self.toc.entries().get(index)?;
+            self.seen.get_mut(index).map(|seen| (index, entry, seen))
+        });
+        let Some((index, entry, seen)) = found else {
+            return Err(input.corrupt(format!("a block has the dump id {id}, which no entry has")));
+        };
+        let refuse = |what: &str| Err(input.corrupt(format!("{} {what}", entry.describe())));
+        let expected = if entry.is_large_objects() { LARGE_OBJECTS_BLOCK } else { TABLE_BLOCK };
+        if !entry.has_data {
+            return refuse("has a block, but its TOC entry announces none");
+        }
+        if kind != expected {
+            return refuse(&format!("has a block of the type {kind}, not {expected}"));
+        }
+        if std::mem::replace(seen, true) {
+            return refuse("has two blocks");
+        }
+        Ok(index)
+    }
+
+    fn check_all_seen(&self) -> Result<(), ArchiveError> {
+        let missing: Vec<String> = self
+            .toc
+            .entries()
+            .iter()
+            .zip(&self.seen)
+            .filter(|(entry, seen)| entry.has_data && !**seen)
+            .map(|(entry, _)| entry.describe())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(ArchiveError::MissingBlocks { offset: self.position(), missing })
+    }
+}

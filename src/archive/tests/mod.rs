@@ -1,0 +1,7 @@
+//! Tests of the archive reader as a whole.
+
+mod builder;
+mod damage;
+mod fixtures;
+mod reading;
+mod schema;
