@@ -6,6 +6,7 @@
 //! list.
 
 use super::error::ArchiveError;
+use super::sql::{Cursor, Reason, Token};
 use super::toc_entry::TocEntry;
 use crate::schema::TableName;
 
@@ -22,38 +23,37 @@ impl CopyStatement {
         let Some(statement) = &entry.copy_statement else {
             return Ok(None);
         };
-        match CopyStatement::parse(statement) {
+        let default_schema = entry.namespace.as_deref().unwrap_or("public");
+        match CopyStatement::parse(statement, default_schema) {
             Ok(statement) => Ok(Some(statement)),
             Err(reason) => Err(ArchiveError::CopyStatement { entry: entry.describe(), reason }),
         }
     }
 
-    fn parse(statement: &str) -> Result<CopyStatement, &'static str> {
-        let mut rest = Rest(statement);
-        rest.keyword("COPY")?;
-        let first = rest.identifier()?;
-        let target = match rest.take('.') {
-            true => TableName::new(first, rest.identifier()?),
-            false => TableName::public(first),
-        };
+    fn parse(statement: &str, default_schema: &str) -> Result<CopyStatement, Reason> {
+        const FORM: Reason = "it is not of the form COPY table (columns) FROM stdin;";
+        let mut cursor = Cursor::new(statement);
+        if !cursor.take_word("COPY")? {
+            return Err(FORM);
+        }
+        let target = cursor.table_name(default_schema)?;
         let mut columns = Vec::new();
-        if rest.take('(') {
+        if cursor.take('(')? {
             loop {
-                columns.push(rest.identifier()?);
-                if rest.take(')') {
+                columns.push(cursor.identifier()?);
+                if cursor.take(')')? {
                     break;
                 }
-                if !rest.take(',') {
+                if !cursor.take(',')? {
                     return Err("its column list has no end");
                 }
             }
         }
-        rest.keyword("FROM")?;
-        rest.keyword("stdin")?;
-        if !rest.take(';') || !rest.0.trim_ascii().is_empty() {
-            return Err("it does not end with FROM stdin;");
-        }
-        Ok(CopyStatement { target, columns })
+        let ends = cursor.take_word("FROM")?
+            && cursor.take_word("stdin")?
+            && cursor.take(';')?
+            && cursor.next()? == Token::End;
+        if ends { Ok(CopyStatement { target, columns }) } else { Err(FORM) }
     }
 
     /// The statement anew, ready for a server. Options are left to COPY's defaults, which are the
@@ -77,84 +77,13 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What is left of a statement.
-struct Rest<'a>(&'a str);
-
-impl Rest<'_> {
-    fn skip_spaces(&mut self) {
-        self.0 = self.0.trim_ascii_start();
-    }
-
-    fn take(&mut self, wanted: char) -> bool {
-        self.skip_spaces();
-        match self.0.strip_prefix(wanted) {
-            Some(rest) => {
-                self.0 = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn keyword(&mut self, word: &str) -> Result<(), &'static str> {
-        self.skip_spaces();
-        let (start, rest) = self.0.split_at_checked(word.len()).ok_or("it is cut short")?;
-        let continues = rest.starts_with(|c: char| c == '_' || c.is_alphanumeric());
-        if !start.eq_ignore_ascii_case(word) || continues {
-            return Err("it is not of the form COPY table (columns) FROM stdin;");
-        }
-        self.0 = rest;
-        Ok(())
-    }
-
-    fn identifier(&mut self) -> Result<String, &'static str> {
-        self.skip_spaces();
-        match self.0.strip_prefix('"') {
-            Some(quoted) => self.quoted_identifier(quoted),
-            None => self.bare_identifier(),
-        }
-    }
-
-    fn quoted_identifier(&mut self, quoted: &str) -> Result<String, &'static str> {
-        let mut name = String::new();
-        let mut characters = quoted.char_indices().peekable();
-        while let Some((index, character)) = characters.next() {
-            if character != '"' {
-                name.push(character);
-            } else if characters.next_if(|&(_, next)| next == '"').is_some() {
-                name.push('"');
-            } else if name.is_empty() {
-                return Err("it has an empty identifier");
-            } else {
-                // The opening quote is one byte longer than `quoted`.
-                self.0 = self.0.get(index + 2..).unwrap_or_default();
-                return Ok(name);
-            }
-        }
-        Err("a quoted identifier has no end")
-    }
-
-    fn bare_identifier(&mut self) -> Result<String, &'static str> {
-        let end = self
-            .0
-            .find(|c: char| !(c == '_' || c == '$' || c.is_ascii_alphanumeric() || !c.is_ascii()))
-            .unwrap_or(self.0.len());
-        let (name, rest) = self.0.split_at(end);
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit() || c == '$') {
-            return Err("an identifier is missing");
-        }
-        self.0 = rest;
-        Ok(name.to_ascii_lowercase())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn parsed(statement: &str) -> (String, Vec<String>) {
-        let statement = CopyStatement::parse(statement).unwrap();
+        let statement = CopyStatement::parse(statement, "public").unwrap();
         (statement.target.to_string(), statement.columns)
     }
 
@@ -201,7 +130,7 @@ mod tests {
             "COPY (SELECT 1) TO STDOUT;",
             "COPYpublic.a FROM stdinx;",
         ] {
-            assert!(CopyStatement::parse(statement).is_err(), "{statement:?}");
+            assert!(CopyStatement::parse(statement, "public").is_err(), "{statement:?}");
         }
     }
 
@@ -213,7 +142,7 @@ mod tests {
             columns in proptest::collection::vec("\\PC{1,8}|[\t\n\"(),;é ]{1,5}", 0..5),
         ) {
             let statement = CopyStatement { target: TableName::new(schema, name), columns };
-            let again = CopyStatement::parse(&format!("{};\n", statement.to_sql()));
+            let again = CopyStatement::parse(&format!("{};\n", statement.to_sql()), "public");
             prop_assert_eq!(again, Ok(statement));
         }
     }

@@ -6,16 +6,19 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::{Decompress, FlushDecompress, Status};
 use lz4_flex::frame::FrameDecoder;
 use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, InBuffer, Operation, OutBuffer};
 
 use super::chunks::ChunkSource;
 use super::error::ArchiveError;
 use super::header::Compression;
+use super::inflate::Inflate;
 
 /// pg_dump's `zstd:long` makes windows of 128 MiB.
 const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// The most that one step asks for, so that a caller may ask for everything at once.
+const STEP: usize = 1 << 20;
 
 /// Decompresses the chunks of `S`.
 pub(super) struct Decoder<S: ChunkSource> {
@@ -27,7 +30,7 @@ pub(super) struct Decoder<S: ChunkSource> {
 
 enum Codec<S: ChunkSource> {
     Plain(S),
-    Zlib { source: S, inflate: Decompress, finished: bool },
+    Zlib { source: S, inflate: Inflate },
     Zstd { source: S, decoder: ZstdDecoder<'static>, finished: bool },
     // The frame decoder pulls its input, and owns it therefore.
     Lz4(Box<FrameDecoder<ChunkRead<S>>>),
@@ -37,9 +40,7 @@ impl<S: ChunkSource> Decoder<S> {
     pub(super) fn new(compression: Compression, source: S) -> Result<Self, ArchiveError> {
         let codec = match compression {
             Compression::None => Codec::Plain(source),
-            Compression::Gzip { .. } => {
-                Codec::Zlib { source, inflate: Decompress::new(true), finished: false }
-            }
+            Compression::Gzip { .. } => Codec::Zlib { source, inflate: Inflate::new() },
             Compression::Lz4 => {
                 let reader = ChunkRead { source, exhausted: false };
                 Codec::Lz4(Box::new(FrameDecoder::new(reader)))
@@ -65,12 +66,10 @@ impl<S: ChunkSource> Decoder<S> {
         }
         let start = out.len();
         while !self.ended && out.len() - start < at_most {
-            let wanted = at_most - (out.len() - start);
+            let wanted = (at_most - (out.len() - start)).min(STEP);
             self.ended = match &mut self.codec {
                 Codec::Plain(source) => copy(source, out, wanted)?,
-                Codec::Zlib { source, inflate, finished } => {
-                    inflate_step(source, inflate, finished, out, wanted)?
-                }
+                Codec::Zlib { source, inflate } => inflate.step(source, out, wanted)?,
                 Codec::Zstd { source, decoder, finished } => {
                     zstd_step(source, decoder, finished, out, wanted)?
                 }
@@ -130,53 +129,6 @@ fn copy<S: ChunkSource>(
     out.extend_from_slice(&piece[..count]);
     source.consume(count);
     Ok(count == 0)
-}
-
-fn inflate_step<S: ChunkSource>(
-    source: &mut S,
-    inflate: &mut Decompress,
-    finished: &mut bool,
-    out: &mut Vec<u8>,
-    wanted: usize,
-) -> Result<bool, ArchiveError> {
-    if *finished {
-        return at_end(source);
-    }
-    let input = source.fill()?;
-    let at_end = input.is_empty();
-    let (read_before, length) = (inflate.total_in(), out.len());
-    let result = inflate_append(inflate, input, out, wanted);
-    let read = (inflate.total_in() - read_before) as usize;
-    source.consume(read);
-    match result {
-        Ok(Status::StreamEnd) => *finished = true,
-        Ok(_) if read == 0 && out.len() == length => {
-            let reason = if at_end { "it ends too early" } else { "it does not go on" };
-            return Err(damaged(source, reason));
-        }
-        Ok(_) => {}
-        Err(error) => return Err(damaged(source, error)),
-    }
-    Ok(false)
-}
-
-/// Inflates straight into the vector's spare capacity, but no more than `wanted` bytes.
-fn inflate_append(
-    inflate: &mut Decompress,
-    input: &[u8],
-    out: &mut Vec<u8>,
-    wanted: usize,
-) -> Result<Status, flate2::DecompressError> {
-    out.reserve(wanted);
-    let length = out.len();
-    let spare = &mut out.spare_capacity_mut()[..wanted];
-    let written_before = inflate.total_out();
-    let result = inflate.decompress_uninit(input, spare, FlushDecompress::None);
-    let written = ((inflate.total_out() - written_before) as usize).min(wanted);
-    // SAFETY: `written` bytes from the start of the spare capacity were initialised just now, and
-    // they lie within the capacity. Zeroing the room instead would cost a tenth of the throughput.
-    unsafe { out.set_len(length + written) };
-    result
 }
 
 fn zstd_step<S: ChunkSource>(
@@ -243,7 +195,7 @@ fn at_end<S: ChunkSource>(source: &mut S) -> Result<bool, ArchiveError> {
     }
 }
 
-fn damaged<S: ChunkSource>(
+pub(super) fn damaged<S: ChunkSource>(
     source: &S,
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> ArchiveError {

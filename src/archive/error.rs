@@ -81,7 +81,7 @@ pub enum ArchiveError {
     CopyStatement { entry: String, reason: &'static str },
 
     #[error("the definition of {entry} is not understood: {reason}")]
-    Definition { entry: String, reason: String },
+    Definition { entry: String, reason: &'static str },
 
     /// The caller's own failure, handed through by a method that takes a closure.
     #[error("the data of the archive could not be passed on")]

@@ -1,1 +1,27 @@
 //! The manifest, its execution on rows in flight, and the audit.
+
+mod audit;
+mod built_in;
+mod checks;
+mod copy_text;
+mod document;
+mod families;
+mod findings;
+mod foreign_keys;
+mod json_edit;
+mod keys;
+mod manifest;
+mod patterns;
+mod plan;
+mod rewriter;
+mod rules;
+mod unique_keys;
+
+pub use audit::{AuditCount, TableAudit, Verdict};
+pub use findings::{Finding, PlanError};
+pub use keys::KeySets;
+pub use manifest::{LargeObjects, Manifest, ManifestError};
+pub use patterns::Kind;
+pub use plan::{ScrubPlan, TableAction, TablePlan};
+pub use rewriter::{Rewriter, RowCounts, ScrubError};
+pub use rules::{Class, Place};

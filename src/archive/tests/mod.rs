@@ -4,3 +4,4 @@ mod builder;
 mod damage;
 mod fixtures;
 mod reading;
+mod schema;

@@ -1,0 +1,6 @@
+//! The manifest of the Buckinghamshire Council site, compiled in.
+
+/// How messages name the built-in manifest.
+pub(super) const ORIGIN: &str = "built-in manifest";
+
+pub(super) const TEXT: &str = include_str!("default.toml");

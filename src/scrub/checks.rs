@@ -1,0 +1,426 @@
+//! Whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
+
+use super::families::{Family, placeholder_length};
+use super::findings::Finding;
+use super::manifest::{LargeObjects, Manifest, TableEntry};
+use super::plan::entry_of;
+use super::rules::{
+    Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
+    UNUSABLE_PASSWORD,
+};
+use super::{foreign_keys, unique_keys};
+use crate::schema::{Column, Schema, Table, TableName};
+
+/// A pass over all tables of a schema that collects what does not fit.
+pub(super) struct Checks<'a> {
+    pub manifest: &'a Manifest,
+    pub policy: &'a str,
+    pub schema: &'a Schema,
+    pub findings: Vec<Finding>,
+    pub notes: Vec<String>,
+}
+
+/// The table that is being checked.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub name: &'a TableName,
+    pub table: &'a Table,
+    pub rule: &'a Rule,
+}
+
+impl<'a> Checks<'a> {
+    pub(super) fn new(manifest: &'a Manifest, policy: &'a str, schema: &'a Schema) -> Self {
+        Checks { manifest, policy, schema, findings: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(super) fn run(&mut self) {
+        if !self.manifest.policies.contains(self.policy) {
+            let known: Vec<&str> = self.manifest.policies.iter().map(String::as_str).collect();
+            self.findings.push(Finding {
+                table: None,
+                column: None,
+                place: None,
+                problem: format!("the manifest has no policy `{}`", self.policy),
+                mend: format!("choose one of {}", known.join(", ")),
+            });
+            return;
+        }
+        if self.schema.has_large_objects && self.manifest.large_objects == LargeObjects::Refuse {
+            self.findings.push(Finding {
+                table: None,
+                column: None,
+                place: None,
+                problem: "the database holds large objects, which can hold anything".into(),
+                mend: "large_objects = \"delete\" # or \"content\" to keep them".into(),
+            });
+        }
+        let schema = self.schema;
+        for (name, table) in &schema.tables {
+            match entry_of(self.manifest, schema, name) {
+                Some(entry) => self.classified_table(name, table, entry),
+                None => self.unclassified_table(name, table),
+            }
+        }
+        for (name, entry) in &self.manifest.tables {
+            if !schema.tables.contains_key(name) {
+                let note = format!("{}: {} is not in this database", entry.place, name.short());
+                self.notes.push(note);
+            }
+        }
+    }
+
+    pub(super) fn find(
+        &mut self,
+        table: &TableName,
+        column: Option<&str>,
+        place: Option<&Place>,
+        problem: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.findings.push(Finding {
+            table: Some(table.clone()),
+            column: column.map(String::from),
+            place: place.cloned(),
+            problem: problem.into(),
+            mend: mend.into(),
+        });
+    }
+
+    /// Records a problem of a rule.
+    pub(super) fn rule_problem(
+        &mut self,
+        subject: Subject<'_>,
+        column: &str,
+        problem: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        self.find(subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+    }
+
+    fn unclassified_table(&mut self, name: &TableName, table: &Table) {
+        let columns: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|column| column.can_hold_text() && !column.generated)
+            .map(|column| column.name.as_str())
+            .collect();
+        if columns.is_empty() {
+            let note =
+                format!("{} is not in the manifest; it holds no text and is kept", name.short());
+            self.notes.push(note);
+            return;
+        }
+        let (key, list) = (toml_key(&name.short()), toml_list(&columns));
+        let policies: String = self
+            .manifest
+            .policies
+            .iter()
+            .map(|policy| format!("\n[tables.{key}.policy.{policy}]\ndelete = true"))
+            .collect();
+        self.find(
+            name,
+            None,
+            None,
+            "the table is not classified and its columns can hold personal data",
+            format!("[tables.{key}]\nclass = \"personal\"\npersonal = {list}{policies}"),
+        );
+    }
+
+    fn classified_table(&mut self, name: &'a TableName, table: &'a Table, entry: &'a TableEntry) {
+        for column in &table.columns {
+            if column.can_hold_text()
+                && !column.generated
+                && !entry.columns.contains_key(&column.name)
+            {
+                self.find(
+                    name,
+                    Some(&column.name),
+                    Some(&entry.place),
+                    format!("the column ({}) is not classified", column.type_name),
+                    format!(
+                        "personal = {} # or operational, or content, in [tables.{}]",
+                        toml_list(&[&column.name]),
+                        toml_key(&name.short())
+                    ),
+                );
+            }
+        }
+        for (column, (_, place)) in &entry.columns {
+            if table.column(column).is_none() {
+                self.notes
+                    .push(format!("{place}: {}.{column} is not in this database", name.short()));
+            }
+        }
+        match entry.rule(self.policy) {
+            Some(rule) => self.rule(Subject { name, table, rule }, entry),
+            None => self.missing_rule(name, table, entry),
+        }
+    }
+
+    fn missing_rule(&mut self, name: &TableName, table: &Table, entry: &TableEntry) {
+        let personal = personal_columns(table, entry);
+        if entry.class == Class::Personal || !personal.is_empty() {
+            let key = toml_key(&name.short());
+            self.find(
+                name,
+                None,
+                Some(&entry.place),
+                format!("personal data without a rule under the policy `{}`", self.policy),
+                format!("[tables.{key}.policy.{}]\ndelete = true", self.policy),
+            );
+        }
+    }
+
+    fn rule(&mut self, subject: Subject<'a>, entry: &TableEntry) {
+        let Subject { name, table, rule } = subject;
+        if rule.rows != RowRule::Delete && rule.reason.is_none() {
+            for column in personal_columns(table, entry) {
+                if !rule.columns.contains_key(column) {
+                    self.rule_problem(
+                        subject,
+                        column,
+                        "the column is personal and the rule leaves it as it is",
+                        format!(
+                            "set = {{ {} = \"\" }} # or say why it stays: reason = \"...\"",
+                            toml_key(column)
+                        ),
+                    );
+                }
+            }
+        }
+        let untouched = rule.rows == RowRule::Keep && rule.columns.is_empty();
+        if entry.class == Class::Personal && untouched && rule.reason.is_none() {
+            let problem = "a personal table is kept without a reason";
+            self.find(name, None, Some(&rule.place), problem, "reason = \"why it may stay\"");
+        }
+        if let RowRule::KeepWhere(conditions) = &rule.rows {
+            for condition in conditions {
+                self.condition(subject, condition);
+            }
+        }
+        for (column, action) in &rule.columns {
+            match table.column(column) {
+                Some(column) => self.action(subject, column, action),
+                None => self.unknown_column(subject, column),
+            }
+        }
+        for column in &rule.audit_allow {
+            if table.column(column).is_none() {
+                self.unknown_column(subject, column);
+            }
+        }
+        unique_keys::check(self, subject);
+        if rule.rows != RowRule::Keep {
+            foreign_keys::check(self, subject);
+        }
+    }
+
+    fn unknown_column(&mut self, subject: Subject<'_>, column: &str) {
+        let mend = "a renamed column must not slip through: name it as it is, or take the rule out";
+        self.rule_problem(subject, column, "the rule names a column that the table lacks", mend);
+    }
+
+    fn condition(&mut self, subject: Subject<'_>, condition: &Condition) {
+        let Some(column) = subject.table.column(&condition.column) else {
+            return self.unknown_column(subject, &condition.column);
+        };
+        if column.generated {
+            let mend = "name a column that the backup holds";
+            self.rule_problem(
+                subject,
+                &column.name,
+                "a generated column cannot be a condition",
+                mend,
+            );
+        }
+        match &condition.test {
+            Test::In(references) => self.references(subject, column, references),
+            Test::OneOf(literals) => {
+                for literal in literals {
+                    if !Family::of(column).comparable_with(literal) {
+                        let problem =
+                            format!("a {} cannot be compared with {literal}", column.type_name);
+                        let mend =
+                            "write integers and true or false without quotes, text with them";
+                        self.rule_problem(subject, &column.name, problem, mend);
+                    }
+                }
+            }
+            Test::IsNull | Test::NotNull => {}
+        }
+    }
+
+    fn references(
+        &mut self,
+        subject: Subject<'_>,
+        column: &Column,
+        references: &[ColumnReference],
+    ) {
+        for reference in references {
+            let table = self.schema.tables.get(&reference.table);
+            let Some(target) = table.and_then(|table| table.column(&reference.column)) else {
+                let problem = format!("`in` names {reference}, which this database lacks");
+                self.rule_problem(subject, &column.name, problem, "name an existing column");
+                continue;
+            };
+            if !Family::of(column).comparable(Family::of(target)) {
+                let problem = format!(
+                    "a {} cannot be looked up in {reference}, a {}",
+                    column.type_name, target.type_name
+                );
+                let mend = "integers, uuids and text can be looked up in columns of their own kind";
+                self.rule_problem(subject, &column.name, problem, mend);
+            }
+            let rule = entry_of(self.manifest, self.schema, &reference.table)
+                .and_then(|entry| entry.rule(self.policy));
+            let changed = rule.and_then(|rule| rule.columns.get(&reference.column));
+            if matches!(
+                changed,
+                Some(ColumnAction::Set(_) | ColumnAction::UnusablePassword | ColumnAction::Edit(_))
+            ) {
+                let problem = format!("`in` looks into {reference}, which is itself rewritten");
+                self.rule_problem(subject, &column.name, problem, "look into a column that stays");
+            }
+            if target.generated {
+                let problem = format!("`in` looks into {reference}, which is generated");
+                self.rule_problem(subject, &column.name, problem, "look into a stored column");
+            }
+        }
+    }
+
+    fn action(&mut self, subject: Subject<'_>, column: &Column, action: &ColumnAction) {
+        let name = column.name.as_str();
+        if column.generated {
+            let mend = "change the columns that it is computed from";
+            self.rule_problem(subject, name, "a generated column cannot be changed", mend);
+            return;
+        }
+        self.key_column(subject, column, action);
+        match action {
+            ColumnAction::Set(template) => self.set(subject, column, template),
+            ColumnAction::Null | ColumnAction::NullUnless(_) if column.not_null => {
+                let mend = format!("set = {{ {} = \"\" }}", toml_key(name));
+                self.rule_problem(
+                    subject,
+                    name,
+                    "the column is NOT NULL and cannot be nulled",
+                    mend,
+                );
+            }
+            ColumnAction::Null => {}
+            ColumnAction::NullUnless(references) => self.references(subject, column, references),
+            ColumnAction::UnusablePassword => self.unusable_password(subject, column),
+            ColumnAction::Edit(edit) => self.edit(subject, column, edit),
+        }
+    }
+
+    fn key_column(&mut self, subject: Subject<'_>, column: &Column, action: &ColumnAction) {
+        let name = &column.name;
+        let table = subject.table;
+        let primary = table.unique_keys.iter().any(|key| key.primary && key.columns.contains(name));
+        let foreign = table.foreign_keys.iter().any(|key| key.columns.contains(name));
+        let referenced = foreign_keys::referencing(self.schema, subject.name)
+            .any(|(_, key)| key.referenced_columns.contains(name));
+        let nulled = matches!(action, ColumnAction::Null | ColumnAction::NullUnless(_));
+        if primary || referenced || (foreign && !nulled) {
+            let problem = "the column is a key and cannot be rewritten";
+            self.rule_problem(subject, name, problem, "delete the rows, or leave the key as it is");
+        }
+    }
+
+    fn set(&mut self, subject: Subject<'_>, column: &Column, template: &Template) {
+        let name = column.name.as_str();
+        if let Some(problem) = Family::of(column).refuses(template) {
+            self.rule_problem(subject, name, problem, "write a value of the column's type");
+        }
+        let mut longest = Some(0_usize);
+        for piece in &template.pieces {
+            let length = match piece {
+                super::rules::Piece::Literal(text) => Some(text.chars().count()),
+                super::rules::Piece::Column(placeholder) => {
+                    self.placeholder(subject, name, placeholder)
+                }
+            };
+            longest = longest.zip(length).map(|(sum, length)| sum + length);
+        }
+        if let (Some(limit), Some(longest)) = (column.max_length(), longest)
+            && longest > limit
+        {
+            let problem =
+                format!("the template can give {longest} characters and the column takes {limit}");
+            self.rule_problem(subject, name, problem, "write a shorter template");
+        }
+    }
+
+    /// The most characters that a placeholder stands for; `None` if it cannot be one.
+    fn placeholder(
+        &mut self,
+        subject: Subject<'_>,
+        name: &str,
+        placeholder: &str,
+    ) -> Option<usize> {
+        let Some(source) = subject.table.column(placeholder) else {
+            let problem =
+                format!("the template names {placeholder}, a column that the table lacks");
+            self.rule_problem(subject, name, problem, "name an existing column, mostly {id}");
+            return None;
+        };
+        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let class = entry.and_then(|entry| entry.columns.get(placeholder)).map(|(class, _)| *class);
+        let length = placeholder_length(source).filter(|_| source.not_null && !source.generated);
+        if class == Some(Class::Personal) || length.is_none() {
+            let problem = format!(
+                "the template cannot use {placeholder}: only integer and uuid columns that are \
+                 NOT NULL and not personal can be placeholders"
+            );
+            self.rule_problem(subject, name, problem, "use {id}");
+            return None;
+        }
+        length
+    }
+
+    fn unusable_password(&mut self, subject: Subject<'_>, column: &Column) {
+        let fits = column.max_length().is_none_or(|limit| UNUSABLE_PASSWORD.len() <= limit);
+        if Family::of(column) != Family::Text || !fits {
+            let problem = format!("a {} cannot hold an unusable password", column.type_name);
+            let mend = "unusable_password is for Django's password column";
+            self.rule_problem(subject, &column.name, problem, mend);
+        }
+    }
+
+    fn edit(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
+        let family = Family::of(column);
+        if !edit.remove_members.is_empty() && family != Family::Jsonb {
+            let problem =
+                format!("members can only be removed from jsonb, not from {}", column.type_name);
+            self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
+        }
+        if !edit.redact.is_empty() && !family.is_plain_text() && family != Family::Jsonb {
+            let problem = format!("a {} cannot be redacted", column.type_name);
+            let mend = "text, character varying and jsonb can: set or null the column instead";
+            self.rule_problem(subject, &column.name, problem, mend);
+        }
+    }
+}
+
+fn personal_columns<'t>(table: &'t Table, entry: &TableEntry) -> Vec<&'t str> {
+    let is_personal = |column: &&Column| {
+        !column.generated && matches!(entry.columns.get(&column.name), Some((Class::Personal, _)))
+    };
+    table.columns.iter().filter(is_personal).map(|column| column.name.as_str()).collect()
+}
+
+/// A TOML key, quoted where it is not a bare one.
+fn toml_key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !name.is_empty() && name.bytes().all(bare) { name.into() } else { toml_string(name) }
+}
+
+fn toml_string(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn toml_list(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| toml_string(name)).collect();
+    format!("[{}]", names.join(", "))
+}

@@ -1,0 +1,120 @@
+//! The manifest as TOML spells it, before it is given meaning by `manifest`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::patterns::Kind;
+use super::rules::{Class, Literal};
+
+pub(super) type Name = Spanned<String>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    pub schema_version: Spanned<i64>,
+    pub extends: Option<Name>,
+    pub policies: Option<Vec<Name>>,
+    pub large_objects: Option<LargeObjects>,
+    #[serde(default)]
+    pub audit: AuditSection,
+    #[serde(default)]
+    pub after: Vec<Spanned<AfterSection>>,
+    #[serde(default)]
+    pub tables: BTreeMap<Name, TableSection>,
+}
+
+/// What to do with large objects, which belong to no table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LargeObjects {
+    Refuse,
+    Content,
+    Delete,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditSection {
+    #[serde(default)]
+    pub allow: BTreeMap<Kind, Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AfterSection {
+    pub policies: Vec<Name>,
+    pub if_table: Option<String>,
+    pub sql: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TableSection {
+    pub class: Class,
+    #[serde(default)]
+    pub personal: Vec<Name>,
+    #[serde(default)]
+    pub operational: Vec<Name>,
+    #[serde(default)]
+    pub content: Vec<Name>,
+    #[serde(default)]
+    pub policy: BTreeMap<Name, PolicySection>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicySection {
+    pub delete: Option<bool>,
+    pub keep: Option<bool>,
+    pub reason: Option<String>,
+    pub keep_where: Option<Vec<ConditionSection>>,
+    #[serde(default)]
+    pub set: BTreeMap<Name, String>,
+    #[serde(default)]
+    pub null: Vec<Name>,
+    #[serde(default)]
+    pub null_unless: BTreeMap<Name, NullUnlessSection>,
+    #[serde(default)]
+    pub unusable_password: Vec<Name>,
+    #[serde(default)]
+    pub remove_members: BTreeMap<Name, Vec<String>>,
+    #[serde(default)]
+    pub redact: BTreeMap<Name, Vec<Kind>>,
+    #[serde(default)]
+    pub audit_allow: Vec<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NullUnlessSection {
+    pub r#in: OneOrMany,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConditionSection {
+    pub column: Name,
+    pub r#in: Option<OneOrMany>,
+    pub equals: Option<Literal>,
+    pub one_of: Option<Vec<Literal>>,
+    pub is_null: Option<bool>,
+    pub not_null: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(super) fn as_slice(&self) -> &[String] {
+        match self {
+            OneOrMany::One(text) => std::slice::from_ref(text),
+            OneOrMany::Many(texts) => texts,
+        }
+    }
+}

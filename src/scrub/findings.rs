@@ -1,0 +1,49 @@
+//! What keeps a manifest from being applied to a database, told so that it can be mended.
+
+use std::fmt;
+
+use super::rules::Place;
+use crate::schema::TableName;
+
+/// One disagreement between a manifest and a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub table: Option<TableName>,
+    pub column: Option<String>,
+    /// Where the manifest says what does not fit, if it says anything.
+    pub place: Option<Place>,
+    pub problem: String,
+    /// What to write into the manifest, or to do instead.
+    pub mend: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(table) = &self.table {
+            f.write_str(&table.short())?;
+            if let Some(column) = &self.column {
+                write!(f, ".{column}")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.problem)?;
+        if let Some(place) = &self.place {
+            write!(f, " ({place})")?;
+        }
+        for line in self.mend.lines() {
+            write!(f, "\n    {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no plan: every finding at once.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the scrub manifest does not fit this database under the policy `{policy}`:{}",
+    .findings.iter().map(|finding| format!("\n  {finding}")).collect::<String>()
+)]
+pub struct PlanError {
+    pub policy: String,
+    pub findings: Vec<Finding>,
+}

@@ -1,0 +1,413 @@
+//! The manifest: which tables and columns hold what, and what each policy does with them.
+//!
+//! [`Manifest::parse`] reads TOML and reports every mistake of the file at once, each with its
+//! line. Whether the manifest fits a database is `plan`'s question.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::built_in;
+pub use super::document::LargeObjects;
+use super::document::{ConditionSection, Document, Name, OneOrMany, PolicySection, TableSection};
+use super::patterns::Kind;
+use super::rules::{
+    Class, ColumnAction, ColumnReference, Condition, Edit, MemberPath, Place, RowRule, Rule,
+    Template, Test, parse_table_name,
+};
+use crate::schema::TableName;
+
+/// The policies of a manifest that names none itself.
+const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
+
+/// Stands for every policy for which a table has no rule of its own.
+const ANY_POLICY: &str = "any";
+
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    pub policies: BTreeSet<String>,
+    pub large_objects: LargeObjects,
+    /// Values that are not personal, by kind: `*` stands for any text.
+    pub allow: BTreeMap<Kind, Vec<String>>,
+    pub after: Vec<AfterStatement>,
+    pub tables: BTreeMap<TableName, TableEntry>,
+}
+
+/// SQL to run once the rows are in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AfterStatement {
+    pub place: Place,
+    pub policies: BTreeSet<String>,
+    /// Only where this table exists.
+    pub if_table: Option<TableName>,
+    pub sql: String,
+}
+
+/// What the manifest says about one table.
+#[derive(Debug, Clone)]
+pub struct TableEntry {
+    pub place: Place,
+    pub class: Class,
+    pub columns: BTreeMap<String, (Class, Place)>,
+    rules: BTreeMap<String, Rule>,
+}
+
+impl TableEntry {
+    /// The rule of a policy, if there is one.
+    pub fn rule(&self, policy: &str) -> Option<&Rule> {
+        self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))
+    }
+}
+
+/// Everything that is wrong with a manifest as a text.
+#[derive(Debug, thiserror::Error)]
+#[error("the manifest {origin} is not valid:{}", problem_list(.problems))]
+pub struct ManifestError {
+    pub origin: Arc<str>,
+    pub problems: Vec<ManifestProblem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestProblem {
+    pub place: Place,
+    pub message: String,
+}
+
+fn problem_list(problems: &[ManifestProblem]) -> String {
+    problems.iter().map(|problem| format!("\n  {}: {}", problem.place, problem.message)).collect()
+}
+
+impl Manifest {
+    /// The manifest of the council's site.
+    pub fn built_in() -> Result<Self, ManifestError> {
+        Self::parse(built_in::ORIGIN, built_in::TEXT)
+    }
+
+    /// Reads a manifest. One that says `extends = "built-in"` is laid over the built-in one,
+    /// any other stands alone. `origin` names the file in messages.
+    pub fn parse(origin: &str, text: &str) -> Result<Self, ManifestError> {
+        let origin: Arc<str> = origin.into();
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let place = Place { origin: origin.clone(), line };
+            let message = error.message().to_string();
+            ManifestError {
+                origin: origin.clone(),
+                problems: vec![ManifestProblem { place, message }],
+            }
+        })?;
+        let mut reading = Reading { origin: origin.clone(), text, problems: Vec::new() };
+        let layer = reading.layer(document);
+        if !reading.problems.is_empty() {
+            return Err(ManifestError { origin, problems: reading.problems });
+        }
+        match layer.extends_built_in {
+            true => Ok(layer.over(Manifest::built_in()?)),
+            false => Ok(layer.alone()),
+        }
+    }
+}
+
+/// One file's worth of manifest: what it does not say is told from what it says.
+struct Layer {
+    extends_built_in: bool,
+    policies: Option<BTreeSet<String>>,
+    large_objects: Option<LargeObjects>,
+    allow: BTreeMap<Kind, Vec<String>>,
+    after: Vec<AfterStatement>,
+    tables: BTreeMap<TableName, TableEntry>,
+}
+
+impl Layer {
+    fn alone(self) -> Manifest {
+        Manifest {
+            policies: self
+                .policies
+                .unwrap_or_else(|| DEFAULT_POLICIES.into_iter().map(String::from).collect()),
+            large_objects: self.large_objects.unwrap_or(LargeObjects::Refuse),
+            allow: self.allow,
+            after: self.after,
+            tables: self.tables,
+        }
+    }
+
+    /// Whole table entries replace those of `base`; lists are appended.
+    fn over(self, base: Manifest) -> Manifest {
+        let mut result = base;
+        if let Some(policies) = self.policies {
+            result.policies = policies;
+        }
+        if let Some(large_objects) = self.large_objects {
+            result.large_objects = large_objects;
+        }
+        for (kind, values) in self.allow {
+            result.allow.entry(kind).or_default().extend(values);
+        }
+        result.after.extend(self.after);
+        result.tables.extend(self.tables);
+        result
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+}
+
+/// The translation of a document, which collects problems instead of stopping at the first.
+struct Reading<'a> {
+    origin: Arc<str>,
+    text: &'a str,
+    problems: Vec<ManifestProblem>,
+}
+
+impl Reading<'_> {
+    fn place(&self, span: Range<usize>) -> Place {
+        Place { origin: self.origin.clone(), line: line_of(self.text, span.start) }
+    }
+
+    fn problem(&mut self, span: Range<usize>, message: impl Into<String>) {
+        let place = self.place(span);
+        self.problems.push(ManifestProblem { place, message: message.into() });
+    }
+
+    /// Keeps the good value, or records why there is none.
+    fn checked<T>(&mut self, span: Range<usize>, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.problem(span, message)).ok()
+    }
+
+    fn layer(&mut self, document: Document) -> Layer {
+        if *document.schema_version.get_ref() != 1 {
+            let message = "schema_version is not 1, the only version that this bcops understands";
+            self.problem(document.schema_version.span(), message);
+        }
+        if let Some(extends) = &document.extends
+            && extends.get_ref() != "built-in"
+        {
+            self.problem(extends.span(), "`extends` can only be \"built-in\"");
+        }
+        let policies = document.policies.as_ref().map(|names| self.policy_names(names));
+        let known = policies
+            .clone()
+            .unwrap_or_else(|| DEFAULT_POLICIES.into_iter().map(String::from).collect());
+        let mut after = Vec::new();
+        for section in document.after {
+            let place = self.place(section.span());
+            let section = section.into_inner();
+            for policy in &section.policies {
+                self.known_policy(policy, &known);
+            }
+            after.push(AfterStatement {
+                place,
+                policies: section.policies.into_iter().map(Name::into_inner).collect(),
+                if_table: section.if_table.as_deref().map(parse_table_name),
+                sql: section.sql,
+            });
+        }
+        let mut tables = BTreeMap::new();
+        for (name, section) in document.tables {
+            let entry = self.table(&name, section, &known);
+            if tables.insert(parse_table_name(name.get_ref()), entry).is_some() {
+                self.problem(
+                    name.span(),
+                    format!("the table {} is described twice", name.get_ref()),
+                );
+            }
+        }
+        Layer {
+            extends_built_in: document.extends.is_some(),
+            policies,
+            large_objects: document.large_objects,
+            allow: document.audit.allow,
+            after,
+            tables,
+        }
+    }
+
+    fn policy_names(&mut self, names: &[Name]) -> BTreeSet<String> {
+        for name in names {
+            if name.get_ref() == ANY_POLICY {
+                self.problem(name.span(), "a policy cannot be called `any`: that word means all");
+            }
+        }
+        names.iter().map(|name| name.get_ref().clone()).collect()
+    }
+
+    fn known_policy(&mut self, name: &Name, known: &BTreeSet<String>) {
+        if !known.contains(name.get_ref()) {
+            let known = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!("`{}` is not a policy; there are {known}", name.get_ref());
+            self.problem(name.span(), message);
+        }
+    }
+
+    fn table(
+        &mut self,
+        name: &Name,
+        section: TableSection,
+        known: &BTreeSet<String>,
+    ) -> TableEntry {
+        let mut columns: BTreeMap<String, (Class, Place)> = BTreeMap::new();
+        let lists = [
+            (Class::Personal, section.personal),
+            (Class::Operational, section.operational),
+            (Class::Content, section.content),
+        ];
+        for (class, names) in lists {
+            for column in names {
+                let span = column.span();
+                let place = self.place(span.clone());
+                let column = column.into_inner();
+                if let Some((other, _)) = columns.get(&column) {
+                    let message =
+                        format!("the column {column} is listed as {other} and as {class}");
+                    self.problem(span, message);
+                    continue;
+                }
+                columns.insert(column, (class, place));
+            }
+        }
+        let mut rules = BTreeMap::new();
+        for (policy, section) in section.policy {
+            if policy.get_ref() != ANY_POLICY {
+                self.known_policy(&policy, known);
+            }
+            let rule = self.rule(&policy, section);
+            rules.insert(policy.into_inner(), rule);
+        }
+        TableEntry { place: self.place(name.span()), class: section.class, columns, rules }
+    }
+
+    fn rule(&mut self, policy: &Name, section: PolicySection) -> Rule {
+        let place = self.place(policy.span());
+        for (key, value) in [("delete", section.delete), ("keep", section.keep)] {
+            if value == Some(false) {
+                self.problem(policy.span(), format!("`{key} = false` says nothing: leave it out"));
+            }
+        }
+        let reason = section.reason.clone();
+        let audit_allow = section.audit_allow.iter().map(|name| name.get_ref().clone()).collect();
+        let (delete, keep) = (section.delete == Some(true), section.keep == Some(true));
+        let conditions = section.keep_where.as_ref().map(|list| self.conditions(policy, list));
+        let columns = self.column_actions(section);
+        let rows = match (delete, keep, conditions) {
+            (true, false, None) => RowRule::Delete,
+            (false, _, None) => RowRule::Keep,
+            (false, false, Some(conditions)) => RowRule::KeepWhere(conditions),
+            _ => {
+                self.problem(policy.span(), "only one of delete, keep and keep_where is possible");
+                RowRule::Delete
+            }
+        };
+        let nothing_said = !keep && rows == RowRule::Keep && columns.is_empty();
+        if nothing_said {
+            let message = "the rule is empty: write `keep = true` with a reason, or what to do";
+            self.problem(policy.span(), message);
+        }
+        if (rows == RowRule::Delete || keep) && !columns.is_empty() {
+            let message = "delete and keep leave nothing to do for single columns";
+            self.problem(policy.span(), message);
+        }
+        Rule { place, rows, columns, reason, audit_allow }
+    }
+
+    fn conditions(&mut self, policy: &Name, sections: &[ConditionSection]) -> Vec<Condition> {
+        if sections.is_empty() {
+            self.problem(policy.span(), "keep_where without a condition keeps everything");
+        }
+        sections.iter().filter_map(|section| self.condition(section)).collect()
+    }
+
+    fn condition(&mut self, section: &ConditionSection) -> Option<Condition> {
+        let span = section.column.span();
+        let mut tests = Vec::new();
+        if let Some(references) = &section.r#in {
+            tests.push(Test::In(self.references(span.clone(), references)?));
+        }
+        if let Some(value) = &section.equals {
+            tests.push(Test::OneOf(vec![value.clone()]));
+        }
+        if let Some(values) = &section.one_of {
+            tests.push(Test::OneOf(values.clone()));
+        }
+        if section.is_null == Some(true) || section.not_null == Some(false) {
+            tests.push(Test::IsNull);
+        }
+        if section.not_null == Some(true) || section.is_null == Some(false) {
+            tests.push(Test::NotNull);
+        }
+        match (tests.pop(), tests.is_empty()) {
+            (Some(test), true) => {
+                Some(Condition { column: section.column.get_ref().clone(), test })
+            }
+            _ => {
+                self.problem(
+                    span,
+                    "a condition has exactly one of in, equals, one_of, is_null, not_null",
+                );
+                None
+            }
+        }
+    }
+
+    fn references(&mut self, span: Range<usize>, list: &OneOrMany) -> Option<Vec<ColumnReference>> {
+        let references: Result<Vec<_>, _> =
+            list.as_slice().iter().map(|text| ColumnReference::parse(text)).collect();
+        let references = self.checked(span.clone(), references)?;
+        if references.is_empty() {
+            self.problem(span, "`in` needs at least one column to look into");
+            return None;
+        }
+        Some(references)
+    }
+
+    fn column_actions(&mut self, section: PolicySection) -> BTreeMap<String, ColumnAction> {
+        let mut actions = BTreeMap::new();
+        for (name, template) in section.set {
+            if let Some(template) = self.checked(name.span(), Template::parse(&template)) {
+                self.add_action(&mut actions, name, ColumnAction::Set(template));
+            }
+        }
+        for name in section.null {
+            self.add_action(&mut actions, name, ColumnAction::Null);
+        }
+        for (name, section) in section.null_unless {
+            if let Some(references) = self.references(name.span(), &section.r#in) {
+                self.add_action(&mut actions, name, ColumnAction::NullUnless(references));
+            }
+        }
+        for name in section.unusable_password {
+            self.add_action(&mut actions, name, ColumnAction::UnusablePassword);
+        }
+        let mut edits: BTreeMap<Name, Edit> = BTreeMap::new();
+        for (name, paths) in section.remove_members {
+            let paths: Result<Vec<_>, _> =
+                paths.iter().map(|path| MemberPath::parse(path)).collect();
+            if let Some(paths) = self.checked(name.span(), paths) {
+                edits.entry(name).or_default().remove_members = paths;
+            }
+        }
+        for (name, kinds) in section.redact {
+            edits.entry(name).or_default().redact = kinds.into_iter().collect();
+        }
+        for (name, edit) in edits {
+            if edit.remove_members.is_empty() && edit.redact.is_empty() {
+                self.problem(name.span(), format!("nothing to remove from {}", name.get_ref()));
+            }
+            self.add_action(&mut actions, name, ColumnAction::Edit(edit));
+        }
+        actions
+    }
+
+    fn add_action(
+        &mut self,
+        actions: &mut BTreeMap<String, ColumnAction>,
+        name: Name,
+        action: ColumnAction,
+    ) {
+        let span = name.span();
+        let name = name.into_inner();
+        if actions.insert(name.clone(), action).is_some() {
+            self.problem(span, format!("the column {name} has two rules in one policy"));
+        }
+    }
+}

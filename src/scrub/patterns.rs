@@ -1,0 +1,495 @@
+//! Finding e-mail addresses, UK telephone numbers, National Insurance numbers and UK postcodes.
+//!
+//! The scanners work on a column's text output and on COPY data alike, and come to the same
+//! result on both: a match never holds a backslash, and a letter that ends an escape (`\n`,
+//! `\u00e9`, `%20`) does not count as a part of the word that follows it. That makes them right
+//! for JSON, and for JSON inside of JSON, without decoding any of it.
+//!
+//! What a match is, is defined by plain regular expressions in this file's tests, against which
+//! the scanners are held by a property test. They themselves jump from `@` to `@` and from digit
+//! to digit, because a regular expression engine that looks for all four at once is many times
+//! slower than the stream it would have to keep up with.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+/// The kinds of personal data that can be told by their form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Email,
+    Phone,
+    /// A National Insurance number.
+    Nino,
+    Postcode,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::Email, Kind::Phone, Kind::Nino, Kind::Postcode];
+
+    /// What a redaction leaves in the place of a match.
+    pub fn replacement(self) -> &'static str {
+        match self {
+            Kind::Email => "[email removed]",
+            Kind::Phone => "[phone removed]",
+            Kind::Nino => "[NI number removed]",
+            Kind::Postcode => "[postcode removed]",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Email => "e-mail address",
+            Kind::Phone => "telephone number",
+            Kind::Nino => "National Insurance number",
+            Kind::Postcode => "postcode",
+        })
+    }
+}
+
+/// One occurrence: where it is, never what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    pub kind: Kind,
+    pub range: Range<usize>,
+}
+
+/// Every e-mail address in `text`, from left to right.
+pub fn find_emails(text: &[u8], mut found: impl FnMut(Match)) {
+    let mut free_from = 0;
+    for at in memchr::memchr_iter(b'@', text) {
+        if at < free_from {
+            continue;
+        }
+        let start = local_part_start(text, free_from, at);
+        let end = domain_end(text, at + 1);
+        if start < at && end > at + 1 {
+            found(Match { kind: Kind::Email, range: start..end });
+            free_from = end;
+        }
+    }
+}
+
+/// Every telephone number, National Insurance number and postcode, from left to right.
+pub fn find_numbers(text: &[u8], mut found: impl FnMut(Match)) {
+    let mut free_from = 0;
+    let mut position = 0;
+    while let Some(start) = next_digit(text, position) {
+        let mut end = start + 1;
+        while text.get(end).is_some_and(u8::is_ascii_digit) {
+            end += 1;
+        }
+        let start = escape_end(text, start).unwrap_or(start);
+        if start >= end {
+            position = start;
+            continue;
+        }
+        let hit = phone_at(text, start)
+            .or_else(|| nino_at(text, start, end))
+            .or_else(|| postcode_at(text, end))
+            .filter(|hit| hit.range.start >= free_from);
+        position = end;
+        if let Some(hit) = hit {
+            free_from = hit.range.end;
+            position = position.max(free_from);
+            found(hit);
+        }
+    }
+}
+
+/// Every match of the wanted kinds, from left to right and without overlaps.
+pub fn find_all(text: &[u8], wanted: impl Fn(Kind) -> bool) -> Vec<Match> {
+    let mut matches = Vec::new();
+    if wanted(Kind::Email) {
+        find_emails(text, |hit| matches.push(hit));
+    }
+    find_numbers(text, |hit| {
+        if wanted(hit.kind) {
+            matches.push(hit);
+        }
+    });
+    // Where an address holds what looks like a number, the address, which is longer, stands.
+    matches.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end)));
+    let mut free_from = 0;
+    matches.retain(|hit| {
+        let free = hit.range.start >= free_from;
+        if free {
+            free_from = hit.range.end;
+        }
+        free
+    });
+    matches
+}
+
+/// The next digit at or after `from`. Whole blocks without one are told by a loop that the
+/// compiler turns into vector instructions: prose, which is most of the data, has few digits.
+fn next_digit(text: &[u8], from: usize) -> Option<usize> {
+    let mut position = from;
+    while let Some(block) = text.get(position..position + 32) {
+        if block.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
+            break;
+        }
+        position += 32;
+    }
+    let rest = text.get(position..)?;
+    rest.iter().position(u8::is_ascii_digit).map(|offset| position + offset)
+}
+
+/// Bytes from 128 up are parts of letters that are not ASCII.
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The letters that a backslash makes into another character, in COPY data or JSON.
+fn is_escape_letter(byte: u8) -> bool {
+    matches!(byte, b'b' | b'f' | b'n' | b'r' | b't' | b'v' | b'u')
+}
+
+/// Whether `position` comes right after an escape that ends in a letter or a digit.
+fn after_escape(text: &[u8], position: usize) -> bool {
+    let before =
+        |length: usize| position.checked_sub(length).and_then(|from| text.get(from..position));
+    let simple =
+        matches!(before(2), Some([b'\\', letter]) if is_escape_letter(*letter) && *letter != b'u');
+    let percent =
+        matches!(before(3), Some([b'%', hex @ ..]) if hex.iter().all(u8::is_ascii_hexdigit));
+    let unicode =
+        matches!(before(6), Some([b'\\', b'u', hex @ ..]) if hex.iter().all(u8::is_ascii_hexdigit));
+    simple || percent || unicode
+}
+
+/// The end of the `%20` or `\u00a0` of which the byte at `position` is one of the digits.
+fn escape_end(text: &[u8], position: usize) -> Option<usize> {
+    let previous = *text.get(position.checked_sub(1)?)?;
+    if !previous.is_ascii_hexdigit() && previous != b'%' && previous != b'u' {
+        return None;
+    }
+    [(&b"%"[..], 2), (b"\\u", 4)].into_iter().find_map(|(sign, digits)| {
+        (0..digits).find_map(|passed| {
+            let start = position.checked_sub(passed + sign.len())?;
+            let hex = text.get(start..)?.strip_prefix(sign)?.get(..digits)?;
+            hex.iter().all(u8::is_ascii_hexdigit).then_some(start + sign.len() + digits)
+        })
+    })
+}
+
+/// Whether a word can begin at `position`.
+fn starts_word(text: &[u8], position: usize) -> bool {
+    let Some(previous) = position.checked_sub(1).and_then(|index| text.get(index)) else {
+        return true;
+    };
+    match *previous {
+        b'\\' => !text.get(position).is_some_and(|byte| is_escape_letter(*byte)),
+        byte if is_word(byte) => after_escape(text, position),
+        _ => true,
+    }
+}
+
+/// Whether no word goes on at `position`.
+fn ends_word(text: &[u8], position: usize) -> bool {
+    !text.get(position).is_some_and(|byte| is_word(*byte))
+}
+
+fn local_part_start(text: &[u8], free_from: usize, at: usize) -> usize {
+    let is_local = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || byte >= 0x80
+            || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'\'' | b'-')
+    };
+    let mut start = at;
+    while start > free_from && text.get(start - 1).is_some_and(|byte| is_local(*byte)) {
+        start -= 1;
+    }
+    let escaped = start.checked_sub(1).and_then(|index| text.get(index)) == Some(&b'\\');
+    if escaped {
+        let part = text.get(start..at).unwrap_or_default();
+        start += match part {
+            [b'u', hex @ ..] if hex.len() >= 4 && hex.iter().take(4).all(u8::is_ascii_hexdigit) => {
+                5
+            }
+            [letter, ..] if is_escape_letter(*letter) => 1,
+            _ => 0,
+        };
+    }
+    while start < at
+        && text.get(start).is_some_and(|byte| !is_letter(*byte) && !byte.is_ascii_digit())
+    {
+        start += 1;
+    }
+    start
+}
+
+/// The end of the longest domain name that begins at `start` and has a top-level domain of two
+/// letters or more, or `start` where there is none. File names such as `logo@2x.png` are none.
+fn domain_end(text: &[u8], start: usize) -> usize {
+    let mut end = start;
+    let mut top = start..start;
+    let mut position = start;
+    loop {
+        let label = position;
+        while text
+            .get(position)
+            .is_some_and(|byte| is_letter(*byte) || byte.is_ascii_digit() || *byte == b'-')
+        {
+            position += 1;
+        }
+        if label > start {
+            let letters = text.get(label..position).unwrap_or_default();
+            let letters = letters.iter().take_while(|byte| is_letter(**byte)).count();
+            if letters >= 2 {
+                end = label + letters;
+                top = label..end;
+            }
+        }
+        if position == label || text.get(position) != Some(&b'.') {
+            break;
+        }
+        position += 1;
+    }
+    let top = text.get(top).unwrap_or_default();
+    let is_file = FILE_ENDINGS.iter().any(|ending| top.eq_ignore_ascii_case(ending));
+    if is_file { start } else { end }
+}
+
+const FILE_ENDINGS: [&[u8]; 8] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js"];
+
+/// The end of a separator inside of a number: a blank, a no-break blank, a hyphen, a full stop or
+/// a bracket.
+fn separator_end(text: &[u8], position: usize) -> Option<usize> {
+    match text.get(position)? {
+        b' ' | b'-' | b'.' | b'(' | b')' => Some(position + 1),
+        0xC2 if text.get(position + 1) == Some(&0xA0) => Some(position + 2),
+        _ => None,
+    }
+}
+
+/// The end of the next digit, across at most two separators.
+fn next_phone_digit(text: &[u8], position: usize) -> Option<usize> {
+    let mut position = position;
+    for _ in 0..2 {
+        position = separator_end(text, position).unwrap_or(position);
+    }
+    text.get(position).filter(|byte| byte.is_ascii_digit()).map(|_| position + 1)
+}
+
+/// A telephone number whose first digit is at `digit`.
+fn phone_at(text: &[u8], digit: usize) -> Option<Match> {
+    let previous = digit.checked_sub(1).and_then(|index| text.get(index)).copied();
+    let rest = text.get(digit..)?;
+    let (country, start, mut position) = match rest {
+        [b'4', b'4', ..] if previous == Some(b'+') => (true, digit - 1, digit + 2),
+        [b'0', b'0', b'4', b'4', ..] => (true, digit, digit + 4),
+        [b'0', b'1'..=b'3' | b'5' | b'7'..=b'9', third, ..] if third.is_ascii_digit() => {
+            (false, digit, digit + 3)
+        }
+        _ => return None,
+    };
+    if !phone_can_start(text, start) {
+        return None;
+    }
+    if country {
+        position = first_digit_after_country(text, position)?;
+    }
+    // A number without its country's has a digit more, the zero, and one area code in three
+    // digits has been read already.
+    let (few, many) = if country { (8, 9) } else { (7, 8) };
+    let mut ends = [None, None];
+    for count in 1..=many {
+        let Some(end) = next_phone_digit(text, position) else { break };
+        position = end;
+        if count == few {
+            ends[0] = Some(end);
+        } else if count == many {
+            ends[1] = Some(end);
+        }
+    }
+    let end = ends.into_iter().rev().flatten().find(|end| phone_can_end(text, *end))?;
+    let bracket = start.checked_sub(1).filter(|index| text.get(*index) == Some(&b'('));
+    let closed = text.get(start..end).is_some_and(|inside| inside.contains(&b')'));
+    let start = bracket.filter(|_| closed && !country).unwrap_or(start);
+    Some(Match { kind: Kind::Phone, range: start..end })
+}
+
+/// The end of the first digit after `+44`, a bracketed zero left aside.
+fn first_digit_after_country(text: &[u8], position: usize) -> Option<usize> {
+    let mut position = position;
+    for _ in 0..2 {
+        if text.get(position..).is_some_and(|rest| rest.starts_with(b"(0)")) {
+            position += 3;
+            break;
+        }
+        position = separator_end(text, position).unwrap_or(position);
+    }
+    let end = next_phone_digit(text, position)?;
+    matches!(text.get(end - 1), Some(b'1'..=b'3' | b'5' | b'7'..=b'9')).then_some(end)
+}
+
+/// A telephone number is not a part of a longer number, a decimal, a date or a path.
+fn phone_can_start(text: &[u8], start: usize) -> bool {
+    if !starts_word(text, start) {
+        return false;
+    }
+    let before = text.get(..start).unwrap_or_default();
+    match before {
+        [.., b'/'] => false,
+        [.., digit, b'-' | b'.' | b':' | b','] => !digit.is_ascii_digit(),
+        _ => true,
+    }
+}
+
+fn phone_can_end(text: &[u8], end: usize) -> bool {
+    let goes_on = matches!(
+        text.get(end..),
+        Some([b'-' | b'.' | b'/' | b':', digit, ..]) if digit.is_ascii_digit()
+    );
+    ends_word(text, end) && !goes_on
+}
+
+/// The end of the single separator that the parts of a NI number can have between them.
+fn nino_separator_end(text: &[u8], position: usize) -> usize {
+    match text.get(position..) {
+        Some([b' ' | b'-', ..]) => position + 1,
+        Some([0xC2, 0xA0, ..]) => position + 2,
+        _ => position,
+    }
+}
+
+/// The start of such a separator that ends at `end`.
+fn nino_separator_start(text: &[u8], end: usize) -> usize {
+    match text.get(..end) {
+        Some([.., b' ' | b'-']) => end - 1,
+        Some([.., 0xC2, 0xA0]) => end - 2,
+        _ => end,
+    }
+}
+
+/// A National Insurance number whose first run of digits is `digits..digits_end`.
+fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<Match> {
+    if digits_end - digits < 2 {
+        return None;
+    }
+    let start = nino_separator_start(text, digits).checked_sub(2)?;
+    let prefix = [text.get(start)?.to_ascii_uppercase(), text.get(start + 1)?.to_ascii_uppercase()];
+    if !is_nino_prefix(prefix) || !starts_word(text, start) {
+        return None;
+    }
+    let mut position = digits;
+    for _ in 0..3 {
+        match text.get(position..) {
+            Some([first, second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
+                position = nino_separator_end(text, position + 2);
+            }
+            _ => return None,
+        }
+    }
+    let suffix = text.get(position)?.to_ascii_uppercase();
+    let complete = matches!(suffix, b'A'..=b'D') && ends_word(text, position + 1);
+    complete.then_some(Match { kind: Kind::Nino, range: start..position + 1 })
+}
+
+/// Prefixes that are given out, and QQ, which stands in examples and made-up numbers.
+fn is_nino_prefix(prefix: [u8; 2]) -> bool {
+    let [first, second] = prefix;
+    first.is_ascii_uppercase()
+        && second.is_ascii_uppercase()
+        && !matches!(first, b'D' | b'F' | b'I' | b'U' | b'V')
+        && !matches!(second, b'D' | b'F' | b'I' | b'O' | b'U' | b'V')
+        && !matches!(&prefix, b"BG" | b"GB" | b"KN" | b"NK" | b"NT" | b"TN" | b"ZZ")
+}
+
+/// A postcode the digit of whose second half is the last before `digits_end`.
+fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
+    let inward = digits_end - 1;
+    let letters = text.get(inward + 1..inward + 3)?;
+    let end = inward + 3;
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphabetic()
+            && !matches!(byte.to_ascii_uppercase(), b'C' | b'I' | b'K' | b'M' | b'O' | b'V')
+    };
+    if !letters.iter().all(allowed) || !ends_word(text, end) {
+        return None;
+    }
+    if matches!(letters, b"st" | b"nd" | b"rd" | b"th") {
+        return None;
+    }
+    let outward_end = postcode_separator_start(text, inward);
+    let start = outward_start(text, outward_end)?;
+    let compact = outward_end == inward;
+    if compact && !stands_apart(text, start, end) {
+        return None;
+    }
+    let whole = text.get(start..end)?;
+    let one_case =
+        !whole.iter().any(u8::is_ascii_lowercase) || !whole.iter().any(u8::is_ascii_uppercase);
+    one_case.then_some(Match { kind: Kind::Postcode, range: start..end })
+}
+
+fn postcode_separator_start(text: &[u8], end: usize) -> usize {
+    match text.get(..end) {
+        Some([.., b' ', b' ']) => end - 2,
+        Some([.., b' ' | b'+']) => end - 1,
+        Some([.., 0xC2, 0xA0]) => end - 2,
+        Some([.., b'%', b'2', b'0']) => end - 3,
+        _ => end,
+    }
+}
+
+/// Postcodes without a blank look like pieces of tokens, hashes and file names.
+fn stands_apart(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: Option<&u8>| matches!(byte, Some(b'-' | b'_' | b'/' | b'+' | b'$' | b'.'));
+    let next = text.get(end);
+    let next_joins = joins(next) && next != Some(&b'.') || next == Some(&b'=');
+    !joins(start.checked_sub(1).and_then(|index| text.get(index))) && !next_joins
+}
+
+/// The start of the first half of a postcode (`HP19`, `W1A`, `E1`) that ends at `end`.
+fn outward_start(text: &[u8], end: usize) -> Option<usize> {
+    let district = match text.get(..end)? {
+        [.., digit, letter] if digit.is_ascii_digit() && letter.is_ascii_alphabetic() => end - 2,
+        [.., first, second] if matches!(first, b'1'..=b'9') && second.is_ascii_digit() => end - 2,
+        [.., digit] if digit.is_ascii_digit() => end - 1,
+        _ => return None,
+    };
+    [2, 1].into_iter().find_map(|length| {
+        let start = district.checked_sub(length)?;
+        let area = text.get(start..district)?;
+        (is_postcode_area(area) && starts_word(text, start)).then_some(start)
+    })
+}
+
+fn is_postcode_area(area: &[u8]) -> bool {
+    let upper = |byte: &u8| byte.to_ascii_uppercase();
+    match area {
+        [letter] => b"BEGLMNSW".contains(&upper(letter)),
+        [first, second] => {
+            let area = [upper(first), upper(second)];
+            AREAS.binary_search(&&area).is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// The two-letter postcode areas, sorted. Source: the public list of UK postcode areas.
+const AREAS: [&[u8; 2]; 118] = [
+    b"AB", b"AL", b"BA", b"BB", b"BD", b"BF", b"BH", b"BL", b"BN", b"BR", b"BS", b"BT", b"BX",
+    b"CA", b"CB", b"CF", b"CH", b"CM", b"CO", b"CR", b"CT", b"CV", b"CW", b"DA", b"DD", b"DE",
+    b"DG", b"DH", b"DL", b"DN", b"DT", b"DY", b"EC", b"EH", b"EN", b"EX", b"FK", b"FY", b"GL",
+    b"GU", b"GY", b"HA", b"HD", b"HG", b"HP", b"HR", b"HS", b"HU", b"HX", b"IG", b"IM", b"IP",
+    b"IV", b"JE", b"KA", b"KT", b"KW", b"KY", b"LA", b"LD", b"LE", b"LL", b"LN", b"LS", b"LU",
+    b"ME", b"MK", b"ML", b"NE", b"NG", b"NN", b"NP", b"NR", b"NW", b"OL", b"OX", b"PA", b"PE",
+    b"PH", b"PL", b"PO", b"PR", b"RG", b"RH", b"RM", b"SA", b"SE", b"SG", b"SK", b"SL", b"SM",
+    b"SN", b"SO", b"SP", b"SR", b"SS", b"ST", b"SW", b"SY", b"TA", b"TD", b"TF", b"TN", b"TQ",
+    b"TR", b"TS", b"TW", b"UB", b"WA", b"WC", b"WD", b"WF", b"WN", b"WR", b"WS", b"WV", b"YO",
+    b"ZE",
+];
+
+#[cfg(test)]
+#[path = "patterns_test.rs"]
+mod tests;

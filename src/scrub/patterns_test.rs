@@ -1,0 +1,288 @@
+//! The definitions of the patterns, as plain regular expressions, and the scanners held to them.
+
+use proptest::prelude::*;
+use regex::bytes::Regex;
+
+use super::super::copy_text::escape_into;
+use super::*;
+
+fn found(text: &str) -> Vec<(Kind, &str)> {
+    let all = find_all(text.as_bytes(), |_| true);
+    all.into_iter().map(|hit| (hit.kind, &text[hit.range])).collect()
+}
+
+#[test]
+fn what_people_write_is_found() {
+    for (text, kind, value) in [
+        ("mail Alan+Bcc.Jenkins449@Inbox.Example now", Kind::Email, "Alan+Bcc.Jenkins449@Inbox.Example"),
+        ("<a href=\"mailto:o'brien_x@a-b.co.uk\">", Kind::Email, "o'brien_x@a-b.co.uk"),
+        ("josé@example.com.", Kind::Email, "josé@example.com"),
+        ("'foo@bar.com':1", Kind::Email, "foo@bar.com"),
+        ("ring 07700 900123 today", Kind::Phone, "07700 900123"),
+        ("tel:+447700900123\"", Kind::Phone, "+447700900123"),
+        ("+44 7700 900123", Kind::Phone, "+44 7700 900123"),
+        ("+44 (0)20 7946 0569", Kind::Phone, "+44 (0)20 7946 0569"),
+        ("00441632960122", Kind::Phone, "00441632960122"),
+        ("(01632) 960227", Kind::Phone, "(01632) 960227"),
+        ("020 7946 0123.", Kind::Phone, "020 7946 0123"),
+        ("07700-900-460", Kind::Phone, "07700-900-460"),
+        ("01697\u{a0}73456", Kind::Phone, "01697\u{a0}73456"),
+        ("AB 21 82 04 C", Kind::Nino, "AB 21 82 04 C"),
+        ("no. gt327951c was", Kind::Nino, "gt327951c"),
+        ("QQ123456C", Kind::Nino, "QQ123456C"),
+        ("at HP19 8FF,", Kind::Postcode, "HP19 8FF"),
+        ("\"HP64XS\"", Kind::Postcode, "HP64XS"),
+        ("sw1a 1aa", Kind::Postcode, "sw1a 1aa"),
+        ("?postcode=HP19+8FF&", Kind::Postcode, "HP19+8FF"),
+        ("E1 6AN", Kind::Postcode, "E1 6AN"),
+    ] {
+        assert_eq!(found(text), [(kind, value)], "{text}");
+    }
+}
+
+#[test]
+fn escapes_are_not_parts_of_words() {
+    for (text, value) in [
+        (r"\nfoo@bar.com", "foo@bar.com"),
+        (r"\\nfoo@bar.com\\n", "foo@bar.com"),
+        (r"\u00a0foo@bar.com", "foo@bar.com"),
+        (r"\n07700900123\n", "07700900123"),
+        (r"\\u00a007700900123", "07700900123"),
+        (r"%20HP19 8FF", "HP19 8FF"),
+        (r"\tHP19 8FF\\", "HP19 8FF"),
+        (r"\ne1 6an", "e1 6an"),
+        (r"\rAB123456C", "AB123456C"),
+    ] {
+        let values: Vec<&str> = found(text).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(values, [value], "{text}");
+    }
+}
+
+#[test]
+fn what_only_looks_alike_is_left_alone() {
+    for text in [
+        "00010001000D000X",
+        "000100010003",
+        "dQw4w9WgXcQ 0123456789_ 0a1b2c3d4e5",
+        "7b295380-95fa-5117-92c0-23c46a06e9b7 01234567-0123-0456-0789-012345678901",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "2025-09-25 03:00:00+00 2025-01-11 08:01:10.123456+00",
+        "0.12345678901 -0.8123456789 51.012345678901",
+        "012345678901234567890",
+        "1234567890 44",
+        "logo@2x.png @media user@localhost a@b.c",
+        "pbkdf2_sha256$600000$XWuRtckYzVQF0zHwgrGphd$ppy0Xr+0ukmYjAYzaZNUnsOSZPakJjIpKg45gP/BYL0=",
+        "e1 2nd M1 1pm AB12 1 ABCDE12 3FG",
+        "the 3rd of A4 paper",
+        "BG123456A AB12345C ABC123456D",
+        "/0123456789/ 1.0123456789 12-0123456789",
+        "Hp6 4Xs eH64xS",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+/// What a word can come after: nothing, anything but a letter, digit, underscore or backslash, or
+/// an escape. (After a backslash it depends on the word's own first letter.)
+const WORD_START: &str = r"(?:^|[^\w\\]|\\[bfnrtv]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})$";
+
+fn bytes_regex(pattern: &str) -> Regex {
+    Regex::new(&format!("(?s-u){}", pattern.replace(r"\w", "0-9A-Za-z_"))).unwrap()
+}
+
+struct Reference {
+    word_start: Regex,
+    local: Regex,
+    domain: Regex,
+    escape: Regex,
+    digits: Regex,
+    phones: [Regex; 2],
+    nino: Regex,
+    postcode: Regex,
+}
+
+impl Reference {
+    fn new() -> Self {
+        let separator = r"(?:[ .()-]|\xC2\xA0)";
+        let country = format!(r"(?:\+|00)44(?:{separator}?\(0\)|{separator}{{0,2}})");
+        let phone = |count: usize| {
+            bytes_regex(&format!(
+                "^(?:{country}{separator}{{0,2}}[1-357-9](?:{separator}{{0,2}}[0-9]){{{}}}\
+                 |0[1-357-9][0-9](?:{separator}{{0,2}}[0-9]){{{}}})",
+                count - 2,
+                count - 3
+            ))
+        };
+        let gap = r"(?:[ -]|\xC2\xA0)?";
+        Reference {
+            word_start: bytes_regex(WORD_START),
+            local: bytes_regex(r"[\w.%+'\x80-\xFF-]*$"),
+            domain: bytes_regex(r"^(?:[0-9A-Za-z\x80-\xFF-]+\.)+([A-Za-z\x80-\xFF]{2,})"),
+            escape: bytes_regex(r"(?:%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4})"),
+            digits: bytes_regex("[0-9]+"),
+            phones: [phone(11), phone(10)],
+            nino: bytes_regex(&format!(
+                "^([A-CEGHJ-TW-Za-ceghj-tw-z][A-CEGHJ-NP-TW-Za-ceghj-np-tw-z]){gap}\
+                 ([0-9]{{2}}){gap}[0-9]{{2}}{gap}[0-9]{{2}}{gap}[A-Da-d]"
+            )),
+            postcode: bytes_regex(
+                r"^([A-Za-z]{1,2})(?:[0-9][A-Za-z]|[1-9][0-9]|[0-9])( | {2}|\+|\xC2\xA0|%20)?[0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}$",
+            ),
+        }
+    }
+
+    fn emails(&self, text: &[u8]) -> Vec<Match> {
+        let mut matches: Vec<Match> = Vec::new();
+        for at in (0..text.len()).filter(|index| text[*index] == b'@') {
+            let free_from = matches.last().map_or(0, |hit| hit.range.end);
+            if at < free_from {
+                continue;
+            }
+            let local = self.local.find(&text[free_from..at]).unwrap();
+            let mut start = free_from + local.start();
+            if start > 0 && text[start - 1] == b'\\' {
+                let escape = Regex::new(r"^(?:u[0-9A-Fa-f]{4}|[bfnrtvu])").unwrap();
+                start += escape.find(&text[start..at]).map_or(0, |escape| escape.len());
+            }
+            while start < at && matches!(text[start], b'.' | b'_' | b'%' | b'+' | b'\'' | b'-') {
+                start += 1;
+            }
+            let Some(domain) = self.domain.captures(&text[at + 1..]) else { continue };
+            let top = domain[1].to_ascii_lowercase();
+            let is_file = FILE_ENDINGS.contains(&top.as_slice());
+            if start < at && !is_file {
+                matches.push(Match { kind: Kind::Email, range: start..at + 1 + domain[0].len() });
+            }
+        }
+        matches
+    }
+
+    fn starts_word(&self, text: &[u8], position: usize) -> bool {
+        // The letter of an escape is looked at together with its backslash.
+        if position > 0 && text[position - 1] == b'\\' {
+            return !text.get(position).is_some_and(|byte| b"bfnrtvu".contains(byte));
+        }
+        self.word_start.is_match(&text[..position])
+    }
+
+    fn ends_word(text: &[u8], position: usize) -> bool {
+        !text.get(position).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    }
+
+    fn numbers(&self, text: &[u8]) -> Vec<Match> {
+        let mut matches: Vec<Match> = Vec::new();
+        let escapes: Vec<_> = self.escape.find_iter(text).map(|escape| escape.range()).collect();
+        for digits in self.digits.find_iter(text) {
+            let within = escapes.iter().find(|escape| escape.contains(&digits.start()));
+            let start = within.map_or(digits.start(), |escape| escape.end);
+            let free_from = matches.last().map_or(0, |hit| hit.range.end);
+            if start >= digits.end() || digits.start() < free_from {
+                continue;
+            }
+            let hit = self
+                .phone(text, start)
+                .or_else(|| self.nino(text, start))
+                .or_else(|| self.postcode(text, digits.end()));
+            matches.extend(hit.filter(|hit| hit.range.start >= free_from));
+        }
+        matches
+    }
+
+    fn phone(&self, text: &[u8], digit: usize) -> Option<Match> {
+        let with_plus = text[..digit].ends_with(b"+") && text[digit..].starts_with(b"44");
+        let start = if with_plus { digit - 1 } else { digit };
+        let part_of_more = bytes_regex(r"(?:/|[0-9][-.:,])$").is_match(&text[..start]);
+        if part_of_more || !self.starts_word(text, start) {
+            return None;
+        }
+        let goes_on = bytes_regex("^[-./:][0-9]");
+        let end = self.phones.iter().find_map(|phone| {
+            let end = start + phone.find(&text[start..])?.end();
+            (Self::ends_word(text, end) && !goes_on.is_match(&text[end..])).then_some(end)
+        })?;
+        let national = !with_plus && !text[start..].starts_with(b"00");
+        let bracket = national && text[..start].ends_with(b"(") && text[start..end].contains(&b')');
+        Some(Match { kind: Kind::Phone, range: start - usize::from(bracket)..end })
+    }
+
+    fn nino(&self, text: &[u8], digit: usize) -> Option<Match> {
+        (digit.saturating_sub(4)..digit).find_map(|start| {
+            let number = self.nino.captures(&text[start..])?;
+            let end = start + number[0].len();
+            let prefix = number[1].to_ascii_uppercase();
+            let never = [&b"BG"[..], b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"].contains(&&prefix[..]);
+            let here = start + number.get(2)?.start() == digit;
+            (here && !never && self.starts_word(text, start) && Self::ends_word(text, end))
+                .then_some(Match { kind: Kind::Nino, range: start..end })
+        })
+    }
+
+    fn postcode(&self, text: &[u8], digits_end: usize) -> Option<Match> {
+        let end = digits_end + 2;
+        if end > text.len() || !Self::ends_word(text, end) {
+            return None;
+        }
+        (end.saturating_sub(10)..digits_end).find_map(|start| {
+            let whole = &text[start..end];
+            let code = self.postcode.captures(whole)?;
+            let area = code[1].to_ascii_uppercase();
+            let known = match area.len() {
+                1 => b"BEGLMNSW".contains(&area[0]),
+                _ => AREAS.iter().any(|one| one[..] == area[..]),
+            };
+            let ordinal = bytes_regex("(?:st|nd|rd|th)$").is_match(whole);
+            let one_case =
+                whole.to_ascii_lowercase() == whole || whole.to_ascii_uppercase() == whole;
+            let apart = code.get(2).is_some()
+                || !bytes_regex(r"[-_/+$.]$").is_match(&text[..start])
+                    && !bytes_regex(r"^[-_/+$=]").is_match(&text[end..]);
+            (known && !ordinal && one_case && apart && self.starts_word(text, start))
+                .then_some(Match { kind: Kind::Postcode, range: start..end })
+        })
+    }
+}
+
+/// Pieces that meet each other in every way.
+fn pieces() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a", "n", "u", "HP", "e", "SW", "ab", "C", "d", "0", "1", "07", "44", "19", "8", "123", "900123",
+        "00", "+", "@", ".", "-", "_", "%", "20", "'", " ", "  ", "\\", "\\n", "\\u00a0", "\u{a0}", "é", "(",
+        ")", "(0)", "/", ":", "\"", "\t", "\n", "=", "co", "com", "png", "foo@bar.com", "07700 900123",
+        "+44 20 7946 0123", "AB123456C", "HP19 8FF", "8FF", "st", "01632", "960227",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn emails_are_those_of_the_definition(text in pieces()) {
+        let mut matches = Vec::new();
+        find_emails(text.as_bytes(), |hit| matches.push(hit));
+        prop_assert_eq!(matches, REFERENCE.with(|reference| reference.emails(text.as_bytes())));
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_definition(text in pieces()) {
+        let mut matches = Vec::new();
+        find_numbers(text.as_bytes(), |hit| matches.push(hit));
+        prop_assert_eq!(matches, REFERENCE.with(|reference| reference.numbers(text.as_bytes())));
+    }
+
+    /// A redaction on COPY data is the redaction of the value.
+    #[test]
+    fn copy_data_and_values_have_the_same_matches(value in pieces()) {
+        let mut field = Vec::new();
+        escape_into(value.as_bytes(), &mut field);
+        let texts = |text: &[u8]| -> Vec<(Kind, Vec<u8>)> {
+            let matches = find_all(text, |_| true);
+            matches.into_iter().map(|hit| (hit.kind, text[hit.range].to_vec())).collect()
+        };
+        prop_assert_eq!(texts(value.as_bytes()), texts(&field));
+    }
+}
+
+thread_local! {
+    static REFERENCE: Reference = Reference::new();
+}

@@ -1,0 +1,342 @@
+//! A manifest that was found to fit a database, ready to be executed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::checks::Checks;
+use super::findings::{Finding, PlanError};
+use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
+use super::patterns::Kind;
+use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
+use crate::schema::{Schema, TableName};
+
+/// What to do with every table of one database under one policy.
+#[derive(Debug, Clone)]
+pub struct ScrubPlan {
+    policy: String,
+    tables: BTreeMap<TableName, TablePlan>,
+    held: Vec<TableName>,
+    notes: Vec<String>,
+    after: Vec<AfterStatement>,
+    large_objects: LargeObjects,
+    pub(super) allow: BTreeMap<Kind, Vec<String>>,
+}
+
+/// How a table's rows have to be handled in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableAction {
+    /// The rows pass unseen.
+    Keep,
+    /// No row passes: the block need not be read.
+    Delete,
+    /// The rows pass through a [`super::Rewriter`], if only because their keys are asked for.
+    Rewrite,
+    /// As `Rewrite`, but once the other tables are through, because keys of later ones decide.
+    Held,
+}
+
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    pub class: Class,
+    pub action: TableAction,
+    /// The rule in words: "every row deleted", "4 columns rewritten".
+    pub description: String,
+    pub(super) rule: Option<Rule>,
+    pub(super) columns: Vec<PlannedColumn>,
+    /// Columns of which the kept values are asked for, and by what name.
+    pub(super) remembered: BTreeSet<(String, ColumnReference)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct PlannedColumn {
+    pub name: String,
+    pub class: Option<Class>,
+    pub can_hold_text: bool,
+    pub max_length: Option<usize>,
+}
+
+impl ScrubPlan {
+    /// Checks the manifest against the schema. `stream_order` is the order in which the rows
+    /// will come; a live database, where order does not matter, may leave it empty.
+    pub fn new(
+        manifest: &Manifest,
+        policy: &str,
+        schema: &Schema,
+        stream_order: &[TableName],
+    ) -> Result<ScrubPlan, PlanError> {
+        let mut checks = Checks::new(manifest, policy, schema);
+        checks.run();
+        let mut findings = checks.findings;
+        let mut tables: BTreeMap<TableName, TablePlan> = schema
+            .tables
+            .keys()
+            .map(|name| (name.clone(), table_plan(manifest, policy, schema, name)))
+            .collect();
+        let lookups = lookups_by_table(&tables, schema);
+        let order = match topological_order(&lookups) {
+            Ok(order) => order,
+            Err(cycle) => {
+                findings.push(cycle_finding(&tables, &cycle));
+                Vec::new()
+            }
+        };
+        if !findings.is_empty() {
+            return Err(PlanError { policy: policy.into(), findings });
+        }
+        remember_keys(&mut tables, schema);
+        let held = hold_back(&mut tables, &lookups, &order, stream_order);
+        Ok(ScrubPlan {
+            policy: policy.into(),
+            tables,
+            held,
+            notes: checks.notes,
+            after: manifest.after.clone(),
+            large_objects: manifest.large_objects,
+            allow: manifest.allow.clone(),
+        })
+    }
+
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// `None` means that the schema did not have the table: nothing may be loaded into it.
+    pub fn table(&self, table: &TableName) -> Option<&TablePlan> {
+        self.tables.get(table)
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = (&TableName, &TablePlan)> {
+        self.tables.iter()
+    }
+
+    /// Tables to look at after all others, in this order.
+    pub fn held_tables(&self) -> &[TableName] {
+        &self.held
+    }
+
+    /// Worth telling the user, and no reason to stop.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub fn large_objects(&self) -> LargeObjects {
+        self.large_objects
+    }
+
+    /// The statements to run once the rows are in.
+    pub fn after_statements(&self) -> impl Iterator<Item = &str> {
+        self.after
+            .iter()
+            .filter(|statement| statement.policies.contains(&self.policy))
+            .filter(|statement| {
+                statement.if_table.as_ref().is_none_or(|table| self.tables.contains_key(table))
+            })
+            .map(|statement| statement.sql.as_str())
+    }
+}
+
+/// The entry of a table, or of the partitioned table that it is a part of.
+pub(super) fn entry_of<'a>(
+    manifest: &'a Manifest,
+    schema: &Schema,
+    table: &TableName,
+) -> Option<&'a TableEntry> {
+    ancestors(schema, table).find_map(|name| manifest.tables.get(name))
+}
+
+/// The table itself, the table that it is a partition of, and so on.
+pub(super) fn ancestors<'a>(
+    schema: &'a Schema,
+    table: &'a TableName,
+) -> impl Iterator<Item = &'a TableName> {
+    let parent = |name: &&'a TableName| schema.tables.get(*name)?.partition_of.as_ref();
+    // A schema read from a hostile archive may have a table be its own ancestor.
+    std::iter::successors(Some(table), parent).take(schema.tables.len().max(1))
+}
+
+/// The table itself and all of its partitions.
+pub(super) fn with_partitions<'a>(
+    schema: &'a Schema,
+    table: &'a TableName,
+) -> impl Iterator<Item = &'a TableName> {
+    schema.tables.keys().filter(move |name| ancestors(schema, name).any(|one| one == table))
+}
+
+fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableName) -> TablePlan {
+    let entry = entry_of(manifest, schema, name);
+    let rule = entry.and_then(|entry| entry.rule(policy)).cloned();
+    let columns = schema.tables.get(name).into_iter().flat_map(|table| &table.columns);
+    let columns = columns
+        .map(|column| PlannedColumn {
+            name: column.name.clone(),
+            class: entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class),
+            can_hold_text: column.can_hold_text(),
+            max_length: column.max_length(),
+        })
+        .collect();
+    let action = match &rule {
+        Some(Rule { rows: RowRule::Delete, .. }) => TableAction::Delete,
+        Some(rule) if rule.rows != RowRule::Keep || !rule.columns.is_empty() => {
+            TableAction::Rewrite
+        }
+        _ => TableAction::Keep,
+    };
+    TablePlan {
+        class: entry.map_or(Class::Operational, |entry| entry.class),
+        action,
+        description: rule.as_ref().map_or_else(|| "kept".into(), describe),
+        rule,
+        columns,
+        remembered: BTreeSet::new(),
+    }
+}
+
+fn describe(rule: &Rule) -> String {
+    let columns = match rule.columns.len() {
+        0 => None,
+        1 => Some("1 column rewritten".to_string()),
+        count => Some(format!("{count} columns rewritten")),
+    };
+    match (&rule.rows, columns) {
+        (RowRule::Delete, _) => "every row deleted".into(),
+        (RowRule::Keep, Some(columns)) => columns,
+        (RowRule::Keep, None) => match &rule.reason {
+            Some(reason) => format!("kept: {reason}"),
+            None => "kept".into(),
+        },
+        (RowRule::KeepWhere(conditions), columns) => {
+            let conditions: Vec<_> = conditions.iter().map(describe_condition).collect();
+            let mut text = format!("rows kept where {}", conditions.join(" and "));
+            if let Some(columns) = columns {
+                text.push_str("; ");
+                text.push_str(&columns);
+            }
+            text
+        }
+    }
+}
+
+fn describe_condition(condition: &Condition) -> String {
+    fn list<T: ToString>(items: &[T]) -> String {
+        items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+    let column = &condition.column;
+    match &condition.test {
+        Test::In(references) => format!("{column} is in {}", list(references)),
+        Test::OneOf(literals) => format!("{column} is {}", list(literals)),
+        Test::IsNull => format!("{column} is null"),
+        Test::NotNull => format!("{column} is not null"),
+    }
+}
+
+/// The columns that a rule looks into.
+pub(super) fn lookups(rule: &Rule) -> impl Iterator<Item = &ColumnReference> {
+    let conditions = match &rule.rows {
+        RowRule::KeepWhere(conditions) => conditions.as_slice(),
+        RowRule::Keep | RowRule::Delete => &[],
+    };
+    let in_conditions = conditions.iter().filter_map(|condition| match &condition.test {
+        Test::In(references) => Some(references.as_slice()),
+        Test::OneOf(_) | Test::IsNull | Test::NotNull => None,
+    });
+    let in_columns = rule.columns.values().filter_map(|action| match action {
+        ColumnAction::NullUnless(references) => Some(references.as_slice()),
+        _ => None,
+    });
+    in_conditions.chain(in_columns).flatten()
+}
+
+type Lookups = BTreeMap<TableName, BTreeSet<TableName>>;
+
+fn lookups_by_table(tables: &BTreeMap<TableName, TablePlan>, schema: &Schema) -> Lookups {
+    let mut result = Lookups::new();
+    for (name, plan) in tables {
+        let sources = plan.rule.iter().flat_map(lookups);
+        let sources = sources.flat_map(|reference| with_partitions(schema, &reference.table));
+        result.insert(name.clone(), sources.cloned().collect());
+    }
+    result
+}
+
+/// The tables in an order in which each comes after those that it looks into, or a circle.
+fn topological_order(lookups: &Lookups) -> Result<Vec<TableName>, Vec<TableName>> {
+    let mut order: Vec<TableName> = Vec::new();
+    let mut waiting: BTreeMap<&TableName, BTreeSet<&TableName>> = lookups
+        .iter()
+        .map(|(table, sources)| {
+            (table, sources.iter().filter(|source| lookups.contains_key(*source)).collect())
+        })
+        .collect();
+    while !waiting.is_empty() {
+        let ready: Vec<&TableName> = waiting
+            .iter()
+            .filter(|(_, sources)| sources.is_empty())
+            .map(|(table, _)| *table)
+            .collect();
+        if ready.is_empty() {
+            return Err(waiting.keys().map(|table| (*table).clone()).collect());
+        }
+        for table in &ready {
+            waiting.remove(table);
+            order.push((*table).clone());
+        }
+        for sources in waiting.values_mut() {
+            sources.retain(|source| !ready.contains(source));
+        }
+    }
+    Ok(order)
+}
+
+fn cycle_finding(tables: &BTreeMap<TableName, TablePlan>, cycle: &[TableName]) -> Finding {
+    let names: Vec<String> = cycle.iter().map(TableName::short).collect();
+    let first = cycle.first();
+    Finding {
+        table: first.cloned(),
+        column: None,
+        place: first
+            .and_then(|table| tables.get(table)?.rule.as_ref())
+            .map(|rule| rule.place.clone()),
+        problem: format!("the rules of these tables look into each other: {}", names.join(", ")),
+        mend: "take one of the `in` lookups out".into(),
+    }
+}
+
+/// Has every table that is looked into remember its keys.
+fn remember_keys(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
+    let wanted: BTreeSet<ColumnReference> =
+        tables.values().filter_map(|plan| plan.rule.as_ref()).flat_map(lookups).cloned().collect();
+    for reference in wanted {
+        for name in with_partitions(schema, &reference.table) {
+            if let Some(plan) = tables.get_mut(name)
+                && plan.action != TableAction::Delete
+            {
+                plan.remembered.insert((reference.column.clone(), reference.clone()));
+                plan.action = TableAction::Rewrite;
+            }
+        }
+    }
+}
+
+/// Marks the tables whose keys to look up come by too late, and returns them in the order in
+/// which they can be looked at.
+fn hold_back(
+    tables: &mut BTreeMap<TableName, TablePlan>,
+    lookups: &Lookups,
+    order: &[TableName],
+    stream_order: &[TableName],
+) -> Vec<TableName> {
+    let position: HashMap<&TableName, usize> =
+        stream_order.iter().enumerate().map(|(index, table)| (table, index)).collect();
+    let mut held: Vec<TableName> = Vec::new();
+    for table in order {
+        let Some(own) = position.get(table) else { continue };
+        let late = |source: &TableName| {
+            held.contains(source) || position.get(source).is_some_and(|other| other > own)
+        };
+        let waits = lookups.get(table).is_some_and(|sources| sources.iter().any(late));
+        if waits && let Some(plan) = tables.get_mut(table) {
+            plan.action = TableAction::Held;
+            held.push(table.clone());
+        }
+    }
+    held
+}

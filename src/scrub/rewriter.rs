@@ -1,0 +1,525 @@
+//! Applying a table's rule to its rows as COPY text, while they pass by.
+//!
+//! Rows that stay as they are, and the fields around a changed one, are copied as slices, and
+//! runs of untouched rows as one.
+
+use std::collections::BTreeMap;
+use std::ops::{AddAssign, Range};
+use std::sync::Arc;
+
+use super::copy_text::{NULL, escape_into, unescape};
+use super::json_edit::remove_members;
+use super::keys::{KeySet, KeySets};
+use super::patterns::find_all;
+use super::plan::{ScrubPlan, TableAction, TablePlan};
+use super::rules::{
+    ColumnAction, ColumnReference, Edit, Literal, Piece, RowRule, Template, Test, UNUSABLE_PASSWORD,
+};
+use crate::schema::TableName;
+
+/// What became of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowCounts {
+    pub read: u64,
+    /// Rows that were written, changed ones included.
+    pub kept: u64,
+    pub changed: u64,
+    pub dropped: u64,
+}
+
+impl AddAssign for RowCounts {
+    fn add_assign(&mut self, other: RowCounts) {
+        self.read += other.read;
+        self.kept += other.kept;
+        self.changed += other.changed;
+        self.dropped += other.dropped;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScrubError {
+    #[error("{table} is not in the scrub plan; make the plan anew from this archive's schema")]
+    UnknownTable { table: TableName },
+    #[error(
+        "the rows of {table} come without the column {column}, which a scrub rule needs; \
+         dump the table with all of its columns"
+    )]
+    MissingColumn { table: TableName, column: String },
+    #[error("row {row} of {table} has {found} columns instead of {expected}; the dump is damaged")]
+    FieldCount { table: TableName, row: u64, found: usize, expected: usize },
+    #[error("row {row} of {table} does not end in a line feed; the dump is cut off or damaged")]
+    UnfinishedRow { table: TableName, row: u64 },
+    #[error("row {row} of {table} has no valid JSON in {column}; the dump is damaged")]
+    InvalidJson { table: TableName, row: u64, column: String },
+}
+
+/// The execution of one table's rule.
+#[derive(Debug)]
+pub struct Rewriter {
+    table: TableName,
+    field_count: usize,
+    deletes_all: bool,
+    conditions: Vec<(usize, FieldTest)>,
+    actions: Vec<FieldAction>,
+    remembered: Vec<Remembered>,
+    /// The number of leading fields whose borders have to be known.
+    looked_at: usize,
+    rows_seen: u64,
+    fields: Vec<Range<usize>>,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum FieldTest {
+    /// Of each set at most the keys of one other column.
+    In(Vec<Arc<KeySet>>),
+    OneOf(Vec<Vec<u8>>),
+    IsNull,
+    NotNull,
+}
+
+#[derive(Debug)]
+struct FieldAction {
+    field: usize,
+    column: String,
+    change: Change,
+}
+
+#[derive(Debug)]
+enum Change {
+    /// Escaped literals and fields of the same row.
+    Template(Vec<TemplatePart>),
+    Null,
+    NullUnless(Vec<Arc<KeySet>>),
+    Edit {
+        edit: Edit,
+        max_length: Option<usize>,
+    },
+}
+
+#[derive(Debug)]
+enum TemplatePart {
+    Literal(Vec<u8>),
+    Field(usize),
+}
+
+#[derive(Debug)]
+struct Remembered {
+    field: usize,
+    /// The change that the column itself undergoes, by its place among the actions.
+    action: Option<usize>,
+    reference: ColumnReference,
+    keys: KeySet,
+}
+
+impl Rewriter {
+    /// `columns` are those of the COPY data, in its order. `keys` must hold what the tables that
+    /// this one looks into have remembered, which the order of the stream and
+    /// [`ScrubPlan::held_tables`] see to.
+    pub fn new(
+        plan: &ScrubPlan,
+        table: &TableName,
+        columns: &[String],
+        keys: &KeySets,
+    ) -> Result<Self, ScrubError> {
+        let table_plan =
+            plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
+        let compiler = Compiler { table, table_plan, columns, keys };
+        let conditions = compiler.conditions()?;
+        let actions = compiler.actions()?;
+        let remembered = compiler.remembered(&actions)?;
+        let looked_at = conditions
+            .iter()
+            .map(|(field, _)| *field)
+            .chain(actions.iter().flat_map(FieldAction::fields))
+            .chain(remembered.iter().map(|remembered| remembered.field))
+            .map(|field| field + 1)
+            .max()
+            .unwrap_or(0);
+        Ok(Rewriter {
+            table: table.clone(),
+            field_count: columns.len(),
+            deletes_all: table_plan.action == TableAction::Delete,
+            conditions,
+            actions,
+            remembered,
+            looked_at,
+            rows_seen: 0,
+            fields: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Rewrites complete rows and appends what stays to `out`.
+    pub fn rewrite(&mut self, rows: &[u8], out: &mut Vec<u8>) -> Result<RowCounts, ScrubError> {
+        let mut counts = RowCounts::default();
+        // Everything before has been written or dropped.
+        let mut written_to = 0;
+        let mut start = 0;
+        while start < rows.len() {
+            self.rows_seen += 1;
+            let rest = rows.get(start..).unwrap_or_default();
+            let length = memchr::memchr(b'\n', rest).ok_or_else(|| ScrubError::UnfinishedRow {
+                table: self.table.clone(),
+                row: self.rows_seen,
+            })?;
+            let row = rest.get(..length).unwrap_or_default();
+            self.split(row)?;
+            counts.read += 1;
+            if self.keeps(row) {
+                counts.kept += 1;
+                let pending = rows.get(written_to..start).unwrap_or_default();
+                if self.change(row, pending, out)? {
+                    counts.changed += 1;
+                    written_to = start + length;
+                }
+            } else {
+                counts.dropped += 1;
+                out.extend_from_slice(rows.get(written_to..start).unwrap_or_default());
+                written_to = start + length + 1;
+            }
+            start += length + 1;
+        }
+        out.extend_from_slice(rows.get(written_to..).unwrap_or_default());
+        Ok(counts)
+    }
+
+    /// Hands over the keys that other tables ask for. Call it after the table's last row.
+    pub fn finish(self, keys: &mut KeySets) {
+        for remembered in self.remembered {
+            keys.absorb(remembered.reference, remembered.keys);
+        }
+    }
+
+    /// Finds the borders of the fields that are looked at, and counts the others.
+    fn split(&mut self, row: &[u8]) -> Result<(), ScrubError> {
+        self.fields.clear();
+        let mut start = 0;
+        let mut last = false;
+        while self.fields.len() < self.looked_at && !last {
+            let rest = row.get(start..).unwrap_or_default();
+            let length = memchr::memchr(b'\t', rest);
+            last = length.is_none();
+            let end = start + length.unwrap_or(rest.len());
+            self.fields.push(start..end);
+            start = end + 1;
+        }
+        let found = match (self.looked_at, last) {
+            // A table without columns has empty rows.
+            (0, _) if row.is_empty() => self.field_count.min(1),
+            (0, _) => 1 + memchr::memchr_iter(b'\t', row).count(),
+            (_, true) => self.fields.len(),
+            (_, false) => {
+                let rest = row.get(start..).unwrap_or_default();
+                self.fields.len() + 1 + memchr::memchr_iter(b'\t', rest).count()
+            }
+        };
+        if found == self.field_count {
+            return Ok(());
+        }
+        Err(ScrubError::FieldCount {
+            table: self.table.clone(),
+            row: self.rows_seen,
+            found,
+            expected: self.field_count,
+        })
+    }
+
+    fn field<'r>(&self, row: &'r [u8], field: usize) -> &'r [u8] {
+        self.fields.get(field).and_then(|range| row.get(range.clone())).unwrap_or_default()
+    }
+
+    fn keeps(&self, row: &[u8]) -> bool {
+        !self.deletes_all
+            && self.conditions.iter().all(|(field, test)| {
+                let value = self.field(row, *field);
+                let is_null = value == NULL;
+                match test {
+                    FieldTest::IsNull => is_null,
+                    FieldTest::NotNull => !is_null,
+                    FieldTest::In(sets) => !is_null && sets.iter().any(|keys| keys.contains(value)),
+                    FieldTest::OneOf(values) => {
+                        !is_null && {
+                            let value = unescape(value);
+                            values.iter().any(|one| *one == *value)
+                        }
+                    }
+                }
+            })
+    }
+
+    /// Writes `pending` and the row without its line feed if a rule changes it, and says whether
+    /// it did.
+    fn change(
+        &mut self,
+        row: &[u8],
+        pending: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ScrubError> {
+        let mut changed = false;
+        let mut written_to = 0;
+        let mut results: Vec<Option<Range<usize>>> = Vec::new();
+        self.scratch.clear();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        for action in &self.actions {
+            let value = self.field(row, action.field);
+            let start = scratch.len();
+            if value != NULL {
+                self.new_value(action, row, value, &mut scratch)?;
+            }
+            let new = scratch.get(start..).unwrap_or_default();
+            if value == NULL || new == value {
+                scratch.truncate(start);
+                results.push(None);
+                continue;
+            }
+            if !changed {
+                out.extend_from_slice(pending);
+                changed = true;
+            }
+            let range = self.fields.get(action.field).cloned().unwrap_or_default();
+            out.extend_from_slice(row.get(written_to..range.start).unwrap_or_default());
+            out.extend_from_slice(new);
+            written_to = range.end;
+            results.push(Some(start..scratch.len()));
+        }
+        if changed {
+            out.extend_from_slice(row.get(written_to..).unwrap_or_default());
+        }
+        self.remember(row, &scratch, &results);
+        self.scratch = scratch;
+        Ok(changed)
+    }
+
+    /// Remembers the values that the row has after its changes.
+    fn remember(&mut self, row: &[u8], scratch: &[u8], results: &[Option<Range<usize>>]) {
+        for remembered in &mut self.remembered {
+            let rewritten =
+                remembered.action.and_then(|action| results.get(action).cloned().flatten());
+            let value = match rewritten {
+                Some(range) => scratch.get(range),
+                None => self.fields.get(remembered.field).and_then(|range| row.get(range.clone())),
+            };
+            if let Some(value) = value.filter(|value| *value != NULL) {
+                remembered.keys.insert(value);
+            }
+        }
+    }
+
+    fn new_value(
+        &self,
+        action: &FieldAction,
+        row: &[u8],
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ScrubError> {
+        match &action.change {
+            Change::Template(parts) => {
+                for part in parts {
+                    match part {
+                        TemplatePart::Literal(text) => out.extend_from_slice(text),
+                        TemplatePart::Field(field) => {
+                            out.extend_from_slice(self.field(row, *field))
+                        }
+                    }
+                }
+            }
+            Change::Null => out.extend_from_slice(NULL),
+            Change::NullUnless(sets) => {
+                let kept = sets.iter().any(|keys| keys.contains(value));
+                out.extend_from_slice(if kept { value } else { NULL });
+            }
+            Change::Edit { edit, max_length } => {
+                let start = out.len();
+                if edit.remove_members.is_empty() {
+                    out.extend_from_slice(value);
+                } else {
+                    self.without_members(action, edit, value, out)?;
+                }
+                if !edit.redact.is_empty() {
+                    redact(edit, *max_length, start, out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn without_members(
+        &self,
+        action: &FieldAction,
+        edit: &Edit,
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ScrubError> {
+        match remove_members(&unescape(value), &edit.remove_members) {
+            Ok(None) => out.extend_from_slice(value),
+            Ok(Some(text)) => escape_into(&text, out),
+            Err(_) => {
+                return Err(ScrubError::InvalidJson {
+                    table: self.table.clone(),
+                    row: self.rows_seen,
+                    column: action.column.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the matches in what `out` holds from `start` on. A match never holds an escape, so
+/// that this can be done on escaped text.
+fn redact(edit: &Edit, max_length: Option<usize>, start: usize, out: &mut Vec<u8>) {
+    let matches =
+        find_all(out.get(start..).unwrap_or_default(), |kind| edit.redact.contains(&kind));
+    if matches.is_empty() {
+        return;
+    }
+    let value = out.split_off(start);
+    let mut kept_from = 0;
+    for hit in matches {
+        out.extend_from_slice(value.get(kept_from..hit.range.start).unwrap_or_default());
+        out.extend_from_slice(hit.kind.replacement().as_bytes());
+        kept_from = hit.range.end;
+    }
+    out.extend_from_slice(value.get(kept_from..).unwrap_or_default());
+    if let Some(limit) = max_length {
+        shorten(limit, start, out);
+    }
+}
+
+/// Cuts what `out` holds from `start` on to so many characters: a replacement can be longer than
+/// what it replaces.
+fn shorten(limit: usize, start: usize, out: &mut Vec<u8>) {
+    let value = unescape(out.get(start..).unwrap_or_default()).into_owned();
+    let text = String::from_utf8_lossy(&value);
+    if let Some((end, _)) = text.char_indices().nth(limit) {
+        out.truncate(start);
+        escape_into(text.get(..end).unwrap_or_default().as_bytes(), out);
+    }
+}
+
+impl FieldAction {
+    fn fields(&self) -> Vec<usize> {
+        let mut fields = vec![self.field];
+        if let Change::Template(parts) = &self.change {
+            fields.extend(parts.iter().filter_map(|part| match part {
+                TemplatePart::Field(field) => Some(*field),
+                TemplatePart::Literal(_) => None,
+            }));
+        }
+        fields
+    }
+}
+
+/// The translation of a rule from names to field numbers.
+struct Compiler<'a> {
+    table: &'a TableName,
+    table_plan: &'a TablePlan,
+    columns: &'a [String],
+    keys: &'a KeySets,
+}
+
+impl Compiler<'_> {
+    fn field(&self, column: &str) -> Result<usize, ScrubError> {
+        self.columns.iter().position(|name| name == column).ok_or_else(|| {
+            ScrubError::MissingColumn { table: self.table.clone(), column: column.into() }
+        })
+    }
+
+    fn key_sets(&self, references: &[ColumnReference]) -> Vec<Arc<KeySet>> {
+        references.iter().map(|reference| self.keys.get(reference)).collect()
+    }
+
+    fn conditions(&self) -> Result<Vec<(usize, FieldTest)>, ScrubError> {
+        let Some(RowRule::KeepWhere(conditions)) =
+            self.table_plan.rule.as_ref().map(|rule| &rule.rows)
+        else {
+            return Ok(Vec::new());
+        };
+        let compile = |test: &Test| match test {
+            Test::In(references) => FieldTest::In(self.key_sets(references)),
+            Test::OneOf(literals) => FieldTest::OneOf(literals.iter().map(literal_text).collect()),
+            Test::IsNull => FieldTest::IsNull,
+            Test::NotNull => FieldTest::NotNull,
+        };
+        conditions
+            .iter()
+            .map(|condition| Ok((self.field(&condition.column)?, compile(&condition.test))))
+            .collect()
+    }
+
+    /// In the order of the fields, which is the order of writing.
+    fn actions(&self) -> Result<Vec<FieldAction>, ScrubError> {
+        let no_columns = BTreeMap::new();
+        let columns = self.table_plan.rule.as_ref().map_or(&no_columns, |rule| &rule.columns);
+        let mut actions = columns
+            .iter()
+            .map(|(column, action)| {
+                let change = match action {
+                    ColumnAction::Set(template) => Change::Template(self.template(template)?),
+                    ColumnAction::Null => Change::Null,
+                    ColumnAction::NullUnless(references) => {
+                        Change::NullUnless(self.key_sets(references))
+                    }
+                    ColumnAction::UnusablePassword => {
+                        Change::Template(vec![TemplatePart::Literal(
+                            UNUSABLE_PASSWORD.as_bytes().to_vec(),
+                        )])
+                    }
+                    ColumnAction::Edit(edit) => Change::Edit {
+                        edit: edit.clone(),
+                        max_length: self
+                            .table_plan
+                            .columns
+                            .iter()
+                            .find(|planned| planned.name == *column)
+                            .and_then(|planned| planned.max_length),
+                    },
+                };
+                Ok(FieldAction { field: self.field(column)?, column: column.clone(), change })
+            })
+            .collect::<Result<Vec<_>, ScrubError>>()?;
+        actions.sort_by_key(|action| action.field);
+        Ok(actions)
+    }
+
+    fn template(&self, template: &Template) -> Result<Vec<TemplatePart>, ScrubError> {
+        template
+            .pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => {
+                    let mut escaped = Vec::new();
+                    escape_into(text.as_bytes(), &mut escaped);
+                    Ok(TemplatePart::Literal(escaped))
+                }
+                Piece::Column(column) => Ok(TemplatePart::Field(self.field(column)?)),
+            })
+            .collect()
+    }
+
+    fn remembered(&self, actions: &[FieldAction]) -> Result<Vec<Remembered>, ScrubError> {
+        self.table_plan
+            .remembered
+            .iter()
+            .map(|(column, reference)| {
+                Ok(Remembered {
+                    field: self.field(column)?,
+                    action: actions.iter().position(|action| action.column == *column),
+                    reference: reference.clone(),
+                    keys: KeySet::default(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// A literal as COPY writes the value.
+fn literal_text(literal: &Literal) -> Vec<u8> {
+    match literal {
+        Literal::Boolean(true) => b"t".to_vec(),
+        Literal::Boolean(false) => b"f".to_vec(),
+        Literal::Integer(value) => value.to_string().into_bytes(),
+        Literal::Text(text) => text.as_bytes().to_vec(),
+    }
+}

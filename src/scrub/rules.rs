@@ -1,0 +1,302 @@
+//! What a manifest can ask for, as values that are right by construction.
+//!
+//! Every rule is defined on a column's text output, which is the same in COPY data and in a cast
+//! to `text`, so that a rewrite in flight and SQL on a live database come to the same result.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::patterns::Kind;
+use crate::schema::TableName;
+
+/// Where in which manifest something stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub origin: Arc<str>,
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.origin, self.line)
+    }
+}
+
+/// Whose data a table or a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Public content of the site: the audit reports it and does not object.
+    Content,
+    /// What the site needs to run and that says nothing about people.
+    Operational,
+    /// Data about people: needs a rule in every policy.
+    Personal,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Class::Content => "content",
+            Class::Operational => "operational",
+            Class::Personal => "personal",
+        })
+    }
+}
+
+/// What one policy does with one table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    pub place: Place,
+    pub rows: RowRule,
+    /// What happens to columns of the rows that stay.
+    pub columns: BTreeMap<String, ColumnAction>,
+    /// Why what is left untouched may stay.
+    pub reason: Option<String>,
+    /// Columns whose findings the audit expects under this policy.
+    pub audit_allow: BTreeSet<String>,
+}
+
+/// Which rows stay.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowRule {
+    Keep,
+    Delete,
+    /// Rows for which every condition holds.
+    KeepWhere(Vec<Condition>),
+}
+
+/// A condition on one column. A NULL satisfies none but [`Test::IsNull`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    pub column: String,
+    pub test: Test,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// The value occurs in one of these columns, in rows that themselves stay.
+    In(Vec<ColumnReference>),
+    OneOf(Vec<Literal>),
+    IsNull,
+    NotNull,
+}
+
+/// A value to compare with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Literal {
+    Boolean(bool),
+    Integer(i64),
+    Text(String),
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Boolean(value) => write!(f, "{value}"),
+            Literal::Integer(value) => write!(f, "{value}"),
+            Literal::Text(value) => write!(f, "{value:?}"),
+        }
+    }
+}
+
+/// A column of a table, written `table.column` or `schema.table.column`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ColumnReference {
+    pub table: TableName,
+    pub column: String,
+}
+
+impl ColumnReference {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('.') {
+            Some((table, column)) if !table.is_empty() && !column.is_empty() => {
+                Ok(ColumnReference { table: parse_table_name(table), column: column.into() })
+            }
+            _ => Err(format!("`{text}` is not of the form \"table.column\"")),
+        }
+    }
+}
+
+impl fmt::Display for ColumnReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.table.short(), self.column)
+    }
+}
+
+/// A table as the manifest writes it: `table`, or `schema.table` outside of `public`.
+pub(super) fn parse_table_name(text: &str) -> TableName {
+    match text.split_once('.') {
+        Some((schema, name)) => TableName::new(schema, name),
+        None => TableName::public(text),
+    }
+}
+
+/// What happens to one column. A NULL always stays NULL.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ColumnAction {
+    Set(Template),
+    Null,
+    /// NULL unless the value occurs in one of these columns, in rows that stay.
+    NullUnless(Vec<ColumnReference>),
+    /// A password hash that no password matches, as Django marks it.
+    UnusablePassword,
+    Edit(Edit),
+}
+
+/// Changes inside a value: members are removed first, then patterns are redacted.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Edit {
+    pub remove_members: Vec<MemberPath>,
+    pub redact: BTreeSet<Kind>,
+}
+
+/// The value that [`ColumnAction::UnusablePassword`] writes. Django treats every value that
+/// begins with an exclamation mark as "no password"; a constant keeps repeated runs identical.
+pub const UNUSABLE_PASSWORD: &str = "!password-removed-by-bcops";
+
+/// Text with `{column}` placeholders that stand for values of the same row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    pub pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    Literal(String),
+    /// The named column's original value.
+    Column(String),
+}
+
+impl Template {
+    /// Reads `user.{id}`; a brace that is meant as such is doubled.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text.chars().peekable();
+        while let Some(character) = rest.next() {
+            match character {
+                '{' | '}' if rest.peek() == Some(&character) => {
+                    rest.next();
+                    literal.push(character);
+                }
+                '{' => {
+                    let mut column = String::new();
+                    loop {
+                        match rest.next() {
+                            Some('}') if !column.is_empty() => break,
+                            Some(part) if part != '{' && part != '}' => column.push(part),
+                            _ => {
+                                return Err(format!(
+                                    "the template {text:?} has a `{{` without a column name and `}}`; \
+                                     write `{{{{` for a brace"
+                                ));
+                            }
+                        }
+                    }
+                    if !literal.is_empty() {
+                        pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                    }
+                    pieces.push(Piece::Column(column));
+                }
+                '}' => {
+                    return Err(format!(
+                        "the template {text:?} has a `}}` without `{{`; write `}}}}` for a brace"
+                    ));
+                }
+                _ => literal.push(character),
+            }
+        }
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        Ok(Template { pieces })
+    }
+
+    /// The columns that the template reads.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Column(column) => Some(column.as_str()),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// The text, when it is the same for every row.
+    pub fn constant(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A place inside a JSON document: member names joined by dots; `*` stands for every member of
+/// an object and every element of an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberPath {
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    Member(String),
+    Any,
+}
+
+impl MemberPath {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let steps = text
+            .split('.')
+            .map(|step| match step {
+                "" => Err(format!("the member path {text:?} has an empty step")),
+                "*" => Ok(Step::Any),
+                name => Ok(Step::Member(name.into())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(MemberPath { steps })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_know_their_columns_and_braces() {
+        let template = Template::parse("{{user}}.{id}@example.invalid").unwrap();
+        assert_eq!(template.pieces[0], Piece::Literal("{user}.".into()));
+        assert_eq!(template.columns().collect::<Vec<_>>(), ["id"]);
+        assert_eq!(template.constant(), None);
+        assert_eq!(Template::parse("").unwrap().constant(), Some(""));
+        assert_eq!(Template::parse("plain").unwrap().constant(), Some("plain"));
+    }
+
+    #[test]
+    fn broken_templates_are_refused() {
+        for text in ["{", "}", "{}", "a{b", "a}b", "{a{b}}"] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_name_table_and_column() {
+        let reference = ColumnReference::parse("other.table.id").unwrap();
+        assert_eq!(reference.table, TableName::new("other", "table"));
+        assert_eq!(ColumnReference::parse("page.id").unwrap().to_string(), "page.id");
+        for text in ["id", ".id", "page."] {
+            assert!(ColumnReference::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn member_paths_have_no_empty_steps() {
+        assert_eq!(MemberPath::parse("*.text").unwrap().steps[0], Step::Any);
+        assert!(MemberPath::parse("a..b").is_err());
+        assert!(MemberPath::parse("").is_err());
+    }
+}

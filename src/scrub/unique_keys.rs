@@ -1,0 +1,57 @@
+//! Whether rewritten values would collide in a unique key.
+
+use super::checks::{Checks, Subject};
+use super::rules::{ColumnAction, Template};
+use crate::schema::{Table, UniqueKey};
+
+pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
+    for key in &subject.table.unique_keys {
+        let mut rewritten = key.columns.iter().filter(|column| can_repeat(subject, column));
+        let Some(column) = rewritten.next() else { continue };
+        if keeps_apart(subject, key) {
+            continue;
+        }
+        let problem = format!("the new values would not be unique, as the key {} asks", key.name);
+        let mend = "use a placeholder that is unique itself, mostly {id}";
+        checks.rule_problem(subject, column, problem, mend);
+    }
+}
+
+/// Whether the rule can give two rows that differed in this column the same value.
+fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
+    match subject.rule.columns.get(column) {
+        Some(ColumnAction::Set(template)) => !is_unique(subject.table, template),
+        Some(ColumnAction::UnusablePassword | ColumnAction::Edit(_)) => true,
+        // NULLs do not collide.
+        Some(ColumnAction::Null | ColumnAction::NullUnless(_)) | None => false,
+    }
+}
+
+/// Whether something in the key still tells all rows apart: a column that is set to unique
+/// values, or a smaller unique key that the rule leaves alone.
+fn keeps_apart(subject: Subject<'_>, key: &UniqueKey) -> bool {
+    let set_to_unique = key.columns.iter().any(|column| {
+        matches!(
+            subject.rule.columns.get(column),
+            Some(ColumnAction::Set(template)) if is_unique(subject.table, template)
+        )
+    });
+    let untouched = |column: &String| !subject.rule.columns.contains_key(column);
+    let smaller_key = subject.table.unique_keys.iter().any(|other| {
+        !other.partial
+            && other.columns.iter().all(|column| untouched(column) && key.columns.contains(column))
+    });
+    set_to_unique || smaller_key
+}
+
+/// Whether different rows get different values: every placeholder is the same column, which is
+/// unique by itself. Two placeholders side by side could run into each other.
+fn is_unique(table: &Table, template: &Template) -> bool {
+    let mut columns = template.columns();
+    let Some(first) = columns.next() else { return false };
+    columns.all(|column| column == first)
+        && table
+            .unique_keys
+            .iter()
+            .any(|key| !key.partial && matches!(key.columns.as_slice(), [only] if only == first))
+}
