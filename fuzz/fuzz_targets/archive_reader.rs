@@ -1,16 +1,21 @@
 //! Reads arbitrary bytes as an archive, in every way that the reader offers. Nothing may panic,
 //! hang or take memory that the input does not account for.
+//!
+//! `cargo +nightly fuzz run archive_reader fuzz/corpus fuzz/seeds/archive_reader`, or, with a stable
+//! toolchain, the same after `export RUSTC_BOOTSTRAP=1`.
 
 #![no_main]
 
-use bcops_fuzz::archive::{ArchiveError, ArchiveReader, Block, CopyStatement, DetachedTableData};
+use bcops_fuzz::archive::{
+    ArchiveError, ArchiveReader, Block, CopyStatement, DetachedTableData, read_schema,
+};
 use libfuzzer_sys::fuzz_target;
 
 /// A small input can be a huge table: a decompression bomb is the loader's business.
 const ENOUGH: usize = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {
-    // What is an error and what is not does not matter here.
+    // Which inputs are errors does not matter here.
     let _ = read(bytes);
 });
 
@@ -22,6 +27,7 @@ fn read(bytes: &[u8]) -> Result<(), ArchiveError> {
             assert!(!statement.to_sql().is_empty());
         }
     }
+    let _ = read_schema(&toc);
     let mut turn = bytes.len();
     let mut out = Vec::new();
     while let Some(block) = reader.next_block()? {

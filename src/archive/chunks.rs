@@ -18,6 +18,9 @@ pub(super) trait ChunkSource {
     fn consume(&mut self, count: usize);
 
     fn place(&self) -> Place;
+
+    /// Notes that the stream turned out to be damaged, so that nothing later is taken for success.
+    fn give_up(&mut self);
 }
 
 impl<S: ChunkSource> ChunkSource for &mut S {
@@ -32,6 +35,10 @@ impl<S: ChunkSource> ChunkSource for &mut S {
     fn place(&self) -> Place {
         (**self).place()
     }
+
+    fn give_up(&mut self) {
+        (**self).give_up();
+    }
 }
 
 /// Chunks as they stand in an archive.
@@ -42,11 +49,13 @@ pub(super) struct FramedChunks<R> {
     remaining: usize,
     /// The zero int has been read.
     ended: bool,
+    /// A stream was damaged.
+    pub(super) gave_up: bool,
 }
 
 impl<R: Read> FramedChunks<R> {
     pub(super) fn new(input: Input<R>, sizes: Sizes) -> Self {
-        FramedChunks { input, sizes, remaining: 0, ended: true }
+        FramedChunks { input, sizes, remaining: 0, ended: true, gave_up: false }
     }
 
     /// The next bytes of the input are a stream's first chunk.
@@ -97,6 +106,10 @@ impl<R: Read> ChunkSource for FramedChunks<R> {
     fn place(&self) -> Place {
         self.input.place()
     }
+
+    fn give_up(&mut self) {
+        self.gave_up = true;
+    }
 }
 
 /// The bodies of one stream's chunks, put together; the end of the input is the stream's end.
@@ -122,4 +135,6 @@ impl<R: Read> ChunkSource for RawChunks<R> {
     fn place(&self) -> Place {
         self.input.place()
     }
+
+    fn give_up(&mut self) {}
 }

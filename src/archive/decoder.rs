@@ -20,6 +20,10 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 /// The most that one step asks for, so that a caller may ask for everything at once.
 const STEP: usize = 1 << 20;
 
+/// The room for zstd's output is zeroed, so it is kept in proportion to what a small piece of input
+/// can fill.
+const ZSTD_STEP: usize = 64 * 1024;
+
 /// Decompresses the chunks of `S`.
 pub(super) struct Decoder<S: ChunkSource> {
     codec: Codec<S>,
@@ -144,7 +148,7 @@ fn zstd_step<S: ChunkSource>(
     let piece = source.fill()?;
     let at_end = piece.is_empty();
     let start = out.len();
-    out.resize(start + wanted, 0);
+    out.resize(start + wanted.min(ZSTD_STEP), 0);
     let mut input = InBuffer::around(piece);
     let mut output = OutBuffer::around(&mut out[start..]);
     let result = decoder.run(&mut input, &mut output);

@@ -17,6 +17,17 @@ impl fmt::Display for Place {
     }
 }
 
+/// The first few names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    match names.get(..SHOWN) {
+        Some(first) if names.len() > SHOWN => {
+            format!("{} and {} more", first.join(", "), names.len() - SHOWN)
+        }
+        _ => names.join(", "),
+    }
+}
+
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
@@ -73,7 +84,7 @@ pub enum ArchiveError {
 
     #[error(
         "the archive ends at byte {offset} without the data of {}; fetch the backup again",
-        missing.join(", ")
+        listed(missing)
     )]
     MissingBlocks { offset: u64, missing: Vec<String> },
 

@@ -77,7 +77,12 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
         match &mut self.state {
             State::Object(decoder) => {
                 let start = out.len();
-                decoder.read_into(out, at_most.max(1)).inspect_err(|_| out.truncate(start))
+                let result = decoder.read_into(out, at_most.max(1));
+                if result.is_err() {
+                    out.truncate(start);
+                    decoder.source_mut().give_up();
+                }
+                result
             }
             State::Between(_) | State::Lost => Ok(0),
         }

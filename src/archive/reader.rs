@@ -114,6 +114,10 @@ impl<R: Read> ArchiveReader<R> {
 
     /// Skips what was not read of the block before.
     fn finish_current(&mut self) -> Result<(), ArchiveError> {
+        if self.chunks.gave_up {
+            let reason = "an earlier block was damaged, so nothing more is read";
+            return Err(self.chunks.input.corrupt(reason));
+        }
         match self.current {
             Current::None => {}
             Current::Table => self.chunks.skip_rest()?,

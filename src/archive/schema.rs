@@ -12,8 +12,15 @@ use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
 /// More levels of partitions than anybody has; a cycle in a damaged archive ends here.
 const MAXIMUM_PARTITION_LEVELS: usize = 64;
 
+/// Postgres' own limit.
+const MAXIMUM_COLUMNS: usize = 1600;
+
+/// Bounds what a table may inherit, so that a small archive cannot make a huge schema.
+const MAXIMUM_INHERITED: usize = 1_000_000;
+
 pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
     let mut schema = Schema { has_large_objects: toc.has_large_objects(), ..Schema::default() };
+    let mut room = Room(MAXIMUM_INHERITED);
     for entry in toc.entries() {
         let matters = matches!(
             entry.entry_type.as_str(),
@@ -24,7 +31,7 @@ pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
         };
         let refuse = |reason| Err(ArchiveError::Definition { entry: entry.describe(), reason });
         let default_schema = entry.namespace.as_deref().unwrap_or("public");
-        let mut reader = StatementReader { schema: &mut schema, default_schema };
+        let mut reader = StatementReader { schema: &mut schema, room: &mut room, default_schema };
         if let Err(reason) = reader.read_all(definition) {
             return refuse(reason);
         }
@@ -32,43 +39,63 @@ pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
             return refuse("it does not create the table that it is named after");
         }
     }
-    inherit_foreign_keys(&mut schema);
+    inherit_foreign_keys(&mut schema, &mut room)?;
     Ok(schema)
 }
 
-/// A partition has its parents' foreign keys, which are written with the parents only.
-fn inherit_foreign_keys(schema: &mut Schema) {
-    let inherited: Vec<(TableName, Vec<ForeignKey>)> = schema
-        .tables
-        .iter()
-        .map(|(name, table)| (name.clone(), foreign_keys_of_parents(schema, table)))
-        .collect();
-    for (name, keys) in inherited {
-        let Some(table) = schema.tables.get_mut(&name) else { continue };
-        for key in keys {
-            let same =
-                |own: &ForeignKey| own.columns == key.columns && own.references == key.references;
-            if !table.foreign_keys.iter().any(same) {
-                table.foreign_keys.push(key);
-            }
-        }
+/// How many more columns and keys may be inherited.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, count: usize) -> Result<(), Reason> {
+        self.0 = self.0.checked_sub(count).ok_or("more is inherited than any database needs")?;
+        Ok(())
     }
 }
 
-fn foreign_keys_of_parents(schema: &Schema, table: &Table) -> Vec<ForeignKey> {
-    let mut keys = Vec::new();
+/// A partition has its parents' foreign keys, which are written with the parents only.
+fn inherit_foreign_keys(schema: &mut Schema, room: &mut Room) -> Result<(), ArchiveError> {
+    let mut inherited: Vec<(TableName, Vec<ForeignKey>)> = Vec::new();
+    for (name, table) in &schema.tables {
+        let keys = foreign_keys_of_parents(schema, table, room).map_err(|reason| {
+            ArchiveError::Definition { entry: format!("TABLE {name}"), reason }
+        })?;
+        inherited.push((name.clone(), keys));
+    }
+    for (name, keys) in inherited {
+        if let Some(table) = schema.tables.get_mut(&name) {
+            table.foreign_keys.extend(keys);
+        }
+    }
+    Ok(())
+}
+
+/// Those that the table does not have itself.
+fn foreign_keys_of_parents(
+    schema: &Schema,
+    table: &Table,
+    room: &mut Room,
+) -> Result<Vec<ForeignKey>, Reason> {
+    let mut keys: Vec<ForeignKey> = Vec::new();
     let mut parent = table.partition_of.as_ref();
     for _ in 0..MAXIMUM_PARTITION_LEVELS {
-        let Some(table) = parent.and_then(|name| schema.tables.get(name)) else { break };
-        keys.extend_from_slice(&table.foreign_keys);
-        parent = table.partition_of.as_ref();
+        let Some(ancestor) = parent.and_then(|name| schema.tables.get(name)) else { break };
+        for key in &ancestor.foreign_keys {
+            let mut known = table.foreign_keys.iter().chain(&keys);
+            if !known.any(|own| own.columns == key.columns && own.references == key.references) {
+                room.take(1)?;
+                keys.push(key.clone());
+            }
+        }
+        parent = ancestor.partition_of.as_ref();
     }
-    keys
+    Ok(keys)
 }
 
 /// Takes what the statements say into a schema.
 struct StatementReader<'a> {
     schema: &'a mut Schema,
+    room: &'a mut Room,
     /// Archives before version 1.13 leave out the schema of names in the entry's own schema.
     default_schema: &'a str,
 }
@@ -121,7 +148,7 @@ impl StatementReader<'_> {
     }
 
     /// The parents' columns come first; one that the child repeats stays in the parent's place.
-    fn inherit(&self, cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), Reason> {
+    fn inherit(&mut self, cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), Reason> {
         let own = std::mem::take(&mut table.columns);
         let mut all: Vec<Column> = Vec::new();
         if !cursor.take('(')? {
@@ -129,7 +156,7 @@ impl StatementReader<'_> {
         }
         loop {
             let parent = cursor.table_name(self.default_schema)?;
-            merge_columns(&mut all, self.columns_of(&parent)?);
+            merge_columns(&mut all, self.columns_of(&parent)?)?;
             if cursor.take(')')? {
                 break;
             }
@@ -137,13 +164,14 @@ impl StatementReader<'_> {
                 return Err("the list of parents has no end");
             }
         }
-        merge_columns(&mut all, own);
+        merge_columns(&mut all, own)?;
         table.columns = all;
         Ok(())
     }
 
-    fn columns_of(&self, parent: &TableName) -> Result<Vec<Column>, Reason> {
+    fn columns_of(&mut self, parent: &TableName) -> Result<Vec<Column>, Reason> {
         let parent = self.schema.tables.get(parent).ok_or("its parent table is not known")?;
+        self.room.take(parent.columns.len())?;
         Ok(parent.columns.clone())
     }
 
@@ -199,16 +227,25 @@ impl StatementReader<'_> {
     }
 }
 
-fn merge_columns(all: &mut Vec<Column>, more: Vec<Column>) {
+fn merge_columns(all: &mut Vec<Column>, more: Vec<Column>) -> Result<(), Reason> {
     for column in more {
         match all.iter_mut().find(|known| known.name == column.name) {
             Some(known) => {
                 known.not_null |= column.not_null;
                 known.generated |= column.generated;
             }
-            None => all.push(column),
+            None => push_column(all, column)?,
         }
     }
+    Ok(())
+}
+
+fn push_column(columns: &mut Vec<Column>, column: Column) -> Result<(), Reason> {
+    if columns.len() == MAXIMUM_COLUMNS {
+        return Err("it has more columns than Postgres allows");
+    }
+    columns.push(column);
+    Ok(())
 }
 
 fn set_not_null(table: &mut Table, column: &str) {
@@ -233,7 +270,7 @@ fn read_table_elements(
             read_constraint(cursor, table, name, default_schema)?;
         } else {
             let column = read_column(cursor)?;
-            table.columns.push(column);
+            push_column(&mut table.columns, column)?;
         }
         match skip_to_separator(cursor)? {
             ',' => {}
@@ -386,6 +423,9 @@ fn read_constraint(
         }
         let references = cursor.table_name(default_schema)?;
         let (referenced_columns, _) = read_column_list(cursor)?;
+        if table.foreign_keys.len() == MAXIMUM_COLUMNS {
+            return Err("its table has more foreign keys than columns are allowed");
+        }
         table.foreign_keys.push(ForeignKey { name, columns, references, referenced_columns });
     } else if cursor.take_word("NOT")? && cursor.take_word("NULL")? {
         let column = cursor.identifier()?;

@@ -47,6 +47,7 @@ impl<S: ChunkSource> Rows<S> {
             Ok(()) => Ok(out.len() - start),
             Err(error) => {
                 out.truncate(start);
+                self.decoder.source_mut().give_up();
                 Err(error)
             }
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::builder::{ArchiveBytes, entry, header, large_objects, table_data};
 use super::reading::{COMPRESSIONS, ROWS, read_all, sample};
-use crate::archive::{ArchiveError, ArchiveReader, Compression, TocEntry};
+use crate::archive::{ArchiveError, ArchiveReader, Block, Compression, TocEntry};
 
 const GZIP: Compression = Compression::Gzip { level: Some(-1) };
 
@@ -177,6 +177,23 @@ fn an_error_is_not_forgotten() {
     let mut reader = ArchiveReader::open(archive.bytes.as_slice()).unwrap();
     assert!(reader.next_block().is_err());
     assert!(reader.next_block().is_err());
+
+    let archive = one_table().raw_table(2, b"not a zlib stream");
+    let mut reader = ArchiveReader::open(archive.bytes.as_slice()).unwrap();
+    let Some(Block::Table(mut block)) = reader.next_block().unwrap() else { panic!("a table") };
+    let mut out = b"kept".to_vec();
+    assert!(block.read_into(&mut out, 10).is_err());
+    assert_eq!(out, b"kept");
+    assert!(reader.next_block().is_err());
+}
+
+#[test]
+fn a_truncated_archive_names_what_is_missing() {
+    let entries: Vec<TocEntry> = (1..=12).map(|id| table_data(id, &format!("t{id}"))).collect();
+    let archive = ArchiveBytes::start(&header(14, GZIP), &entries).table(1, ROWS);
+    let error = error_of(&archive.bytes);
+    assert!(error.contains("without the data of TABLE DATA public.t2, TABLE DATA"), "{error}");
+    assert!(error.contains("public.t11 and 1 more; fetch the backup again"), "{error}");
 }
 
 #[test]

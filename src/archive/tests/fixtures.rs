@@ -144,7 +144,7 @@ fn rows_by_table(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
     for (id, rows) in read(path).tables {
         let entry = reader.toc().get(id).unwrap();
         let statement = CopyStatement::of(entry).unwrap().unwrap();
-        // The script writes E'\\v', which means a plain v to servers that are older than 17.
+        // The script writes E'\v', which means a plain v to servers that are older than 17.
         let rows = rows.split_inclusive(|&byte| byte == b'\n').map(|row| {
             let text = String::from_utf8_lossy(row);
             text.replace("\\b\\f\\v", "\\b\\fv").into_bytes()

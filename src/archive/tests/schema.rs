@@ -252,6 +252,22 @@ fn a_cycle_of_partitions_ends() {
     assert!(schema.is_ok());
 }
 
+#[test]
+fn floods_are_refused() {
+    let columns: Vec<String> = (0..1601).map(|n| format!("c{n} text")).collect();
+    let table = |columns: &[String]| format!("CREATE TABLE public.t ({});", columns.join(", "));
+    assert!(schema_of(&[("TABLE", "t", &table(&columns[..1600]))]).is_ok());
+    let error = schema_of(&[("TABLE", "t", &table(&columns))]).unwrap_err();
+    assert!(error.to_string().contains("more columns than Postgres allows"), "{error}");
+
+    let parts: Vec<String> = (0..700)
+        .map(|n| format!("CREATE TABLE public.p{n} PARTITION OF public.t DEFAULT;"))
+        .collect();
+    let error =
+        schema_of(&[("TABLE", "t", &(table(&columns[..1600]) + &parts.concat()))]).unwrap_err();
+    assert!(error.to_string().contains("more is inherited"), "{error}");
+}
+
 /// COPY lists all columns but the computed ones, in the table's order.
 #[test]
 fn columns_are_those_of_the_copy_statements() {
