@@ -6,6 +6,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::adapters::download::DownloadError;
+use crate::adapters::heroku::HerokuError;
+use crate::adapters::postgres::PostgresError;
+use crate::archive::ArchiveError;
+use crate::restore::RestoreError;
+use crate::restore::databases::DatabaseError;
+use crate::scrub::{ManifestError, PlanError};
+use crate::settings::SettingsError;
+
 /// The class of a failure. Each has one exit code, which other programs rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -115,6 +124,163 @@ impl fmt::Display for CommandError {
 impl StdError for CommandError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+impl From<SettingsError> for CommandError {
+    fn from(error: SettingsError) -> Self {
+        let kind = match &error {
+            SettingsError::UnknownEnvironment { .. } => Kind::Usage,
+            _ => Kind::Configuration,
+        };
+        wrap(kind, error)
+    }
+}
+
+impl From<HerokuError> for CommandError {
+    fn from(error: HerokuError) -> Self {
+        let (kind, hint) = match &error {
+            HerokuError::NoCredentials { .. }
+            | HerokuError::InvalidToken { .. }
+            | HerokuError::Unauthorized { .. } => (
+                Kind::Configuration,
+                Some(
+                    "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`",
+                ),
+            ),
+            HerokuError::TwoFactor { .. } => (
+                Kind::Configuration,
+                Some("set HEROKU_API_KEY to the output of `heroku authorizations:create`"),
+            ),
+            HerokuError::InvalidEndpoint { .. }
+            | HerokuError::UnencryptedEndpoint { .. }
+            | HerokuError::UnreadableNetrc { .. }
+            | HerokuError::InvalidName { .. }
+            | HerokuError::Forbidden { .. }
+            | HerokuError::NotFound { .. }
+            | HerokuError::UnknownDatabase { .. }
+            | HerokuError::AmbiguousDatabase { .. } => {
+                (Kind::Configuration, Some("bcops doctor   # checks every app and permission"))
+            }
+            HerokuError::TransferFailed { .. }
+            | HerokuError::TransferCanceled { .. }
+            | HerokuError::TransferUnseen { .. }
+            | HerokuError::TransferTooLong { .. }
+            | HerokuError::CaptureLost { .. }
+            | HerokuError::CaptureUnclear { .. } => (Kind::RemoteJob, None),
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<DownloadError> for CommandError {
+    fn from(error: DownloadError) -> Self {
+        wrap(Kind::Unexpected, error)
+    }
+}
+
+impl From<PostgresError> for CommandError {
+    fn from(error: PostgresError) -> Self {
+        let (kind, hint) = match &error {
+            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => (Kind::Configuration, None),
+            PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
+                Kind::Configuration,
+                Some(
+                    "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
+                ),
+            ),
+            PostgresError::Server(_) => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<ArchiveError> for CommandError {
+    fn from(error: ArchiveError) -> Self {
+        wrap(Kind::Unexpected, error)
+    }
+}
+
+impl From<DatabaseError> for CommandError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Postgres(error) => error.into(),
+            DatabaseError::Locked { .. } => {
+                wrap(Kind::Locked, error).hint("wait until it is done, then try again")
+            }
+            DatabaseError::NameTooLong { .. } => {
+                wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
+            }
+            DatabaseError::NothingToUndo { .. } => wrap(Kind::Refused, error),
+            DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
+                .hint("stop what uses the database (runserver, psql), then try again"),
+            DatabaseError::MayNotCreate { ref role, .. } => {
+                let hint = format!("as a superuser: ALTER ROLE \"{role}\" CREATEDB");
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<RestoreError> for CommandError {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Postgres(error) => error.into(),
+            RestoreError::MissingExtensions { ref names } => {
+                let hint = format!(
+                    "install the server's packages for {}, or create them as a superuser",
+                    names.join(", ")
+                );
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+            RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
+            RestoreError::CannotLookBack { .. } => {
+                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+            }
+            RestoreError::PersonalData { ref findings } => {
+                let mut command = CommandError::new(Kind::PersonalData, error.to_string());
+                for finding in findings {
+                    command = command.hint(format!(
+                        "{}.{}: {} {}",
+                        finding.table.short(),
+                        finding.column,
+                        finding.count,
+                        finding.kind
+                    ));
+                }
+                command.hint("class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)")
+            }
+            RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
+            _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<ManifestError> for CommandError {
+    fn from(error: ManifestError) -> Self {
+        wrap(Kind::Configuration, error)
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        wrap(Kind::PersonalData, error).hint(
+            "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
+        )
+    }
+}
+
+/// An inner error becomes the sentence itself, and its causes the causes.
+fn wrap<E: StdError + Send + Sync + 'static>(kind: Kind, error: E) -> CommandError {
+    let message = error.to_string();
+    CommandError::new(kind, message).with_cause(error)
+}
+
+fn with_hint(error: CommandError, hint: Option<&str>) -> CommandError {
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 

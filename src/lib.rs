@@ -7,8 +7,11 @@
 
 pub mod adapters;
 pub mod archive;
+pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod events;
+pub mod restore;
 pub mod schema;
 pub mod scrub;
 pub mod secret;

@@ -1,1 +1,125 @@
-fn main() {}
+//! The `bcops` binary: read the surroundings, parse, run, exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use bcops::cli::{self, Invocation};
+use bcops::commands::{self, Context, Interrupt};
+use bcops::error::{CommandError, Kind};
+use bcops::settings::{Settings, Surroundings};
+use bcops::ui::{self, Document, Options, Ui};
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let settings = load_settings(&arguments, home.as_deref());
+    let environments = match &settings {
+        Ok(settings) => settings.environments.keys().cloned().collect(),
+        // The command is parsed all the same, so that --help works with a broken file.
+        Err(_) => Vec::new(),
+    };
+    let invocation = match cli::parse(arguments, &environments) {
+        Ok(invocation) => invocation,
+        Err(message) => {
+            // With a closed pipe nobody reads the message.
+            let _ = message.print();
+            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
+        }
+    };
+    let ui = Arc::new(Ui::new(options(&invocation)));
+    let outcome = settings
+        .map_err(CommandError::from)
+        .and_then(|settings| run(settings, &invocation, ui.clone(), home));
+    ExitCode::from(report(&ui, invocation.command.name(), outcome))
+}
+
+fn load_settings(
+    arguments: &[std::ffi::OsString],
+    home: Option<&Path>,
+) -> Result<Settings, bcops::settings::SettingsError> {
+    Settings::load(&Surroundings {
+        variable: &|name| std::env::var(name).ok(),
+        working_directory: &std::env::current_dir().unwrap_or_default(),
+        home,
+        config_file: cli::config_file(arguments).as_deref(),
+    })
+}
+
+fn options(invocation: &Invocation) -> Options {
+    let global = &invocation.global;
+    Options {
+        color: global.color,
+        json: global.json,
+        quiet: global.quiet,
+        verbose: global.verbose,
+        no_input: global.no_input,
+    }
+}
+
+fn run(
+    settings: Settings,
+    invocation: &Invocation,
+    ui: Arc<Ui>,
+    home: Option<PathBuf>,
+) -> Result<commands::Outcome, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::new(Kind::Unexpected, "cannot start the runtime").with_cause(error)
+        })?;
+    let outcome = runtime.block_on(async {
+        let (sender, receiver) = watch::channel(false);
+        tokio::spawn(watch_signals(sender));
+        let context = Context { settings, ui, interrupt: Interrupt::new(receiver), home };
+        commands::run(&context, &invocation.command).await
+    });
+    // A thread may still wait for a server that does not answer; it must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The first Ctrl-C lets the work stop at a safe point; at a question, or pressed twice, it ends
+/// the program at once. The cursor is given back in any case.
+async fn watch_signals(interrupted: watch::Sender<bool>) {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if ui::is_asking() || *interrupted.borrow() {
+            ui::give_cursor_back();
+            std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+        }
+        interrupted.send_replace(true);
+    }
+}
+
+/// Prints the outcome and gives the exit code.
+fn report(ui: &Ui, command: &str, outcome: Result<commands::Outcome, CommandError>) -> u8 {
+    match outcome {
+        Ok(outcome) => {
+            if ui.json() {
+                let all_well = outcome.exit_code == 0;
+                ui.document(&Document::done(command, outcome.result, all_well));
+            } else {
+                ui.result(&outcome.text);
+            }
+            outcome.exit_code
+        }
+        Err(error) => {
+            if ui.json() {
+                ui.document(&Document::failed(command, &error));
+            }
+            ui.error(&error);
+            error.kind.exit_code()
+        }
+    }
+}

@@ -19,7 +19,9 @@ const LONGEST_NAME: usize = 63;
 pub enum DatabaseError {
     #[error("another bcops is replacing the database {database} at this moment")]
     Locked { database: String },
-    #[error("the database name {name} is too long: with its suffix it would exceed {LONGEST_NAME} bytes")]
+    #[error(
+        "the database name {name} is too long: with its suffix it would exceed {LONGEST_NAME} bytes"
+    )]
     NameTooLong { name: String },
     #[error("there is no database {name} to go back to")]
     NothingToUndo { name: String },
@@ -83,12 +85,20 @@ impl Databases {
         let admin = connect_to_maintenance(target).await?;
         let key = format!("bcops {}", names.current);
         let row = admin
-            .query_one("SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))", &[&key])
+            .query_one(
+                "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))",
+                &[&key],
+            )
             .await?;
         if !row.get::<_, bool>(0) {
             return Err(DatabaseError::Locked { database: names.current });
         }
         Ok(Databases { admin, url: target.clone(), names })
+    }
+
+    /// Host and port, for messages.
+    pub fn place(&self) -> String {
+        self.url.place()
     }
 
     pub fn names(&self) -> &Names {
@@ -128,7 +138,10 @@ impl Databases {
         if row.get::<_, bool>(0) {
             Ok(())
         } else {
-            Err(DatabaseError::MayNotCreate { role: self.url.user.clone(), place: self.url.place() })
+            Err(DatabaseError::MayNotCreate {
+                role: self.url.user.clone(),
+                place: self.url.place(),
+            })
         }
     }
 
@@ -255,8 +268,8 @@ impl Databases {
 /// `postgres` is there on nearly every server, and `template1` on all.
 async fn connect_to_maintenance(target: &DatabaseUrl) -> Result<Session, PostgresError> {
     match connect(&target.with_database("postgres")).await {
-        Err(PostgresError::Connect { source, .. })
-            if source.code() == Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME) =>
+        Err(error)
+            if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME) =>
         {
             connect(&target.with_database("template1")).await
         }

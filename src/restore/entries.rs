@@ -107,8 +107,16 @@ impl Sorter {
             return Place::Nowhere;
         }
         match entry.entry_type.as_str() {
-            "ENCODING" | "STDSTRINGS" | "SEARCHPATH" | "DATABASE" | "DATABASE PROPERTIES"
-            | "WARNING" | "<Init>" | "BLOB COMMENTS" | "BLOBS" | "TABLE DATA" => Place::Nowhere,
+            "ENCODING"
+            | "STDSTRINGS"
+            | "SEARCHPATH"
+            | "DATABASE"
+            | "DATABASE PROPERTIES"
+            | "WARNING"
+            | "<Init>"
+            | "BLOB COMMENTS"
+            | "BLOBS"
+            | "TABLE DATA" => Place::Nowhere,
             "COMMENT" if entry.tag.starts_with("DATABASE ") => Place::Nowhere,
             // A new database has both already.
             "SCHEMA" if entry.tag == "public" => Place::Nowhere,

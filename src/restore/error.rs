@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
-use crate::scrub::ScrubError;
+use crate::scrub::{AuditCount, ScrubError};
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
@@ -12,7 +12,9 @@ pub enum RestoreError {
     Archive(#[from] ArchiveError),
     #[error("the backup cannot be fetched")]
     Source(#[source] std::io::Error),
-    #[error("the rows of {table} are dumped as INSERT statements, which cannot be scrubbed in flight")]
+    #[error(
+        "the rows of {table} are dumped as INSERT statements, which cannot be scrubbed in flight"
+    )]
     InsertStyle { table: String },
     #[error("this server lacks the extension{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))]
     MissingExtensions { names: Vec<String> },
@@ -28,10 +30,14 @@ pub enum RestoreError {
     UnfinishedRow { table: String },
     #[error("{entry} depends on itself by way of {}", chain.join(", "))]
     Cycle { entry: String, chain: Vec<String> },
-    #[error("the rows of {table} depend on a table that comes later in the backup, and standard input cannot be read twice")]
+    #[error(
+        "the rows of {table} depend on a table that comes later in the backup, and standard input cannot be read twice"
+    )]
     CannotLookBack { table: String },
     #[error("the loaded database is incomplete: {0}")]
     Incomplete(String),
+    #[error("personal data would remain in {} after the scrub; nothing of it was written and the local database is as it was", in_words(.findings.len()))]
+    PersonalData { findings: Vec<AuditCount> },
     #[error("the rows cannot be scrubbed")]
     Scrub(#[from] ScrubError),
     #[error("the statement to run afterwards failed: {statement}")]
@@ -46,4 +52,8 @@ impl From<tokio_postgres::Error> for RestoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         RestoreError::Postgres(PostgresError::Server(error))
     }
+}
+
+fn in_words(columns: usize) -> String {
+    if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -10,8 +11,8 @@ use tokio::task::JoinSet;
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
-use crate::schema::{Schema, TableName};
-use crate::scrub::{AuditCount, ScrubPlan};
+use crate::schema::TableName;
+use crate::scrub::{AuditCount, ScrubPlan, Verdict};
 
 use super::copy_pool::{CopyPool, Loaded};
 use super::extensions::ExtensionPlan;
@@ -27,7 +28,6 @@ pub struct LoadOptions {
     pub target: DatabaseUrl,
     pub plan: Arc<RestorePlan>,
     pub extensions: ExtensionPlan,
-    pub schema: Arc<Schema>,
     /// `None` takes the rows as they are.
     pub scrub: Option<Arc<ScrubPlan>>,
     pub excluded: BTreeSet<TableName>,
@@ -105,6 +105,7 @@ async fn stream<R: Read + Send + 'static>(
     settings: &SessionSettings,
     reporter: &SharedReporter,
 ) -> Result<PumpReport, RestoreError> {
+    let stopped_by_audit = Arc::new(AtomicBool::new(false));
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
     let (pool, mut copies) =
         CopyPool::start(&options.target, settings, options.jobs, loaded.clone()).await?;
@@ -118,12 +119,14 @@ async fn stream<R: Read + Send + 'static>(
     reporter.emit(Event::StepStarted { step: pump::STEP, description: "Loading rows".to_owned() });
     reporter.emit(Event::StepStarted {
         step: post_data::STEP,
-        description: format!("Building {} indexes, keys and triggers", options.plan.post_data.len()),
+        description: format!(
+            "Building {} indexes, keys and triggers",
+            options.plan.post_data.len()
+        ),
     });
     let pump = Pump {
         policy: RowPolicy {
             scrub: options.scrub.clone(),
-            schema: options.schema.clone(),
             excluded: options.excluded.clone(),
             with_large_objects: options.with_large_objects,
         },
@@ -133,8 +136,9 @@ async fn stream<R: Read + Send + 'static>(
         source,
         total_bytes: options.total_bytes,
         reporter: reporter.clone(),
+        stopped_by_audit: stopped_by_audit.clone(),
     };
-    let pumped = start_thread(pump, reader);
+    let mut pumped = start_thread(pump, reader);
     let built = post_data::run(
         options.plan.clone(),
         &options.target,
@@ -144,7 +148,8 @@ async fn stream<R: Read + Send + 'static>(
         reporter.clone(),
     );
     let rows = async {
-        let report = pumped.await.map_err(|_| RestoreError::PartEnded)??;
+        let report = (&mut pumped).await.map_err(|_| RestoreError::PartEnded)??;
+        check_audit(&report)?;
         let (tables, size) = (report.tables.len(), report.archive_bytes);
         let summary = format!("Rows of {tables} tables read ({})", crate::ui::bytes(size));
         reporter.emit(Event::StepFinished { step: pump::STEP, summary });
@@ -152,11 +157,23 @@ async fn stream<R: Read + Send + 'static>(
     };
     let outcome = tokio::try_join!(join_all(&mut copies), rows, built);
     match outcome {
+        // What was not sent makes other parts fail, and that is not the news.
+        Err(error)
+            if stopped_by_audit.load(Ordering::SeqCst)
+                && !matches!(error, RestoreError::PersonalData { .. }) =>
+        {
+            let report = pumped.await.map_err(|_| error)??;
+            check_audit(&report)?;
+            Err(RestoreError::PartEnded)
+        }
         Ok(((), report, blocks)) => {
             check_row_counts(&report, &blocks, options)?;
             reporter.emit(Event::StepFinished {
                 step: post_data::STEP,
-                summary: format!("{} indexes, keys and triggers built", options.plan.post_data.len()),
+                summary: format!(
+                    "{} indexes, keys and triggers built",
+                    options.plan.post_data.len()
+                ),
             });
             Ok(report)
         }
@@ -167,6 +184,12 @@ async fn stream<R: Read + Send + 'static>(
         }
         Err(error) => Err(error),
     }
+}
+
+fn check_audit(report: &PumpReport) -> Result<(), RestoreError> {
+    let findings: Vec<AuditCount> =
+        report.audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
+    if findings.is_empty() { Ok(()) } else { Err(RestoreError::PersonalData { findings }) }
 }
 
 /// A plain thread, which nothing waits for when the load is given up: it ends at its next attempt
@@ -202,12 +225,8 @@ fn check_row_counts(
 ) -> Result<(), RestoreError> {
     let counted: HashMap<DumpId, u64> =
         blocks.iter().map(|block| (block.block, block.rows)).collect();
-    let ids: HashMap<TableName, DumpId> = options
-        .plan
-        .toc
-        .table_data()
-        .map(|entry| (entry.table_name(), entry.id))
-        .collect();
+    let ids: HashMap<TableName, DumpId> =
+        options.plan.toc.table_data().map(|entry| (entry.table_name(), entry.id)).collect();
     for (table, counts) in &report.tables {
         let counted = ids.get(table).and_then(|id| counted.get(id)).copied().unwrap_or_default();
         if counted != counts.kept {
@@ -256,11 +275,5 @@ fn report(rows: PumpReport, inventory: Inventory, notes: Vec<String>) -> LoadRep
             dropped: counts.dropped,
         })
         .collect();
-    LoadReport {
-        tables,
-        audit: rows.audit,
-        inventory,
-        archive_bytes: rows.archive_bytes,
-        notes,
-    }
+    LoadReport { tables, audit: rows.audit, inventory, archive_bytes: rows.archive_bytes, notes }
 }

@@ -20,6 +20,6 @@ mod verify;
 
 pub use entries::RestorePlan;
 pub use error::RestoreError;
-pub use extensions::check_extensions;
+pub use extensions::{ExtensionPlan, check_extensions};
 pub use load::{LoadOptions, LoadReport, TableReport, load};
 pub use source::{BackupSource, FileSource};

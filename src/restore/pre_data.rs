@@ -12,7 +12,8 @@ pub async fn run(
     plan: &RestorePlan,
     extensions: &ExtensionPlan,
 ) -> Result<Vec<String>, RestoreError> {
-    let mut creator = Creator { session, extensions, access_method: "heap".to_owned(), notes: Vec::new() };
+    let mut creator =
+        Creator { session, extensions, access_method: "heap".to_owned(), notes: Vec::new() };
     session.batch_execute("BEGIN").await?;
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
         creator.create(entry).await?;
@@ -69,9 +70,7 @@ impl Creator<'_> {
     /// Comments on things that the role may not own are tried and, if refused, done without.
     async fn comment(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         let extension = entry.tag.strip_prefix("EXTENSION ");
-        if extension.is_some_and(|name| {
-            self.extensions.left_out.contains(name.trim_matches('"'))
-        }) {
+        if extension.is_some_and(|name| self.extensions.left_out.contains(name.trim_matches('"'))) {
             return Ok(());
         }
         if extension.is_none() && entry.tag != "SCHEMA public" {
@@ -80,7 +79,10 @@ impl Creator<'_> {
         self.session.batch_execute("SAVEPOINT comment").await?;
         if self.execute(entry, definition).await.is_err() {
             self.session.batch_execute("ROLLBACK TO SAVEPOINT comment").await?;
-            self.notes.push(format!("the comment on {} was left out: this role may not set it", entry.tag));
+            self.notes.push(format!(
+                "the comment on {} was left out: this role may not set it",
+                entry.tag
+            ));
         }
         self.session.batch_execute("RELEASE SAVEPOINT comment").await?;
         Ok(())

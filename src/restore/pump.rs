@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use crate::archive::{
     TocEntry,
 };
 use crate::events::{Event, Progress, SharedReporter, Unit};
-use crate::schema::{Schema, TableName};
+use crate::schema::TableName;
 use crate::scrub::{AuditCount, KeySets, Rewriter, RowCounts, ScrubPlan, TableAction, TableAudit};
 
 use super::RestoreError;
@@ -48,7 +49,6 @@ const TELL_EVERY: Duration = Duration::from_millis(100);
 pub struct RowPolicy {
     /// `None` takes the rows as they are.
     pub scrub: Option<Arc<ScrubPlan>>,
-    pub schema: Arc<Schema>,
     /// Tables whose rows the user does not want.
     pub excluded: BTreeSet<TableName>,
     pub with_large_objects: bool,
@@ -71,6 +71,9 @@ pub struct Pump {
     pub source: Arc<dyn BackupSource + Sync>,
     pub total_bytes: Option<u64>,
     pub reporter: SharedReporter,
+    /// Set as soon as the audit finds something: from then on nothing is sent any more, and the
+    /// rest of the archive is read only to complete the list of what was found.
+    pub stopped_by_audit: Arc<AtomicBool>,
 }
 
 impl Pump {
@@ -120,7 +123,9 @@ struct HeldBlock {
 enum HeldData {
     Compressed(Vec<u8>),
     /// Still at the source, from this offset on.
-    AtSource { start: u64 },
+    AtSource {
+        start: u64,
+    },
 }
 
 /// Anything that gives a table's rows in portions.
@@ -217,7 +222,10 @@ impl Run<'_> {
             self.tell(&table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
             let batch = passage.process(batch)?;
-            if batch.is_empty() {
+            if passage.found_personal_data() {
+                self.pump.stopped_by_audit.store(true, Ordering::SeqCst);
+            }
+            if batch.is_empty() || self.pump.stopped_by_audit.load(Ordering::SeqCst) {
                 continue;
             }
             let sender = match &mut sender {
@@ -241,7 +249,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn hold<R: Read>(&mut self, table: TableName, block: TableBlock<'_, R>) -> Result<(), RestoreError> {
+    fn hold<R: Read>(
+        &mut self,
+        table: TableName,
+        block: TableBlock<'_, R>,
+    ) -> Result<(), RestoreError> {
         let (id, start) = (block.entry().id, block.payload_position());
         let mut compressed = Vec::new();
         let mut length = 0;
@@ -389,7 +401,7 @@ impl Passage {
         let rows = match &mut self.rewriter {
             Some(rewriter) => {
                 let mut out = Vec::with_capacity(rows.len());
-                self.counts.add(rewriter.rewrite(&rows, &mut out)?);
+                self.counts += rewriter.rewrite(&rows, &mut out)?;
                 out
             }
             None => {
@@ -400,9 +412,13 @@ impl Passage {
             }
         };
         if let Some(audit) = &mut self.audit {
-            audit.scan(&rows)?;
+            audit.scan(&rows);
         }
         Ok(rows)
+    }
+
+    fn found_personal_data(&self) -> bool {
+        self.audit.as_ref().is_some_and(TableAudit::found_personal_data)
     }
 
     fn finish(self, keys: &mut KeySets) -> (RowCounts, Vec<AuditCount>) {

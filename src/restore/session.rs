@@ -54,7 +54,10 @@ impl SessionSettings {
             .iter()
             .filter(|(name, _)| known.iter().any(|known| known == name))
             .map(|(name, value)| {
-                format!("SELECT pg_catalog.set_config('{name}', {}, false);\n", quote_literal(value))
+                format!(
+                    "SELECT pg_catalog.set_config('{name}', {}, false);\n",
+                    quote_literal(value)
+                )
             })
             .collect();
         Ok(SessionSettings { statements })

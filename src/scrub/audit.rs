@@ -76,6 +76,14 @@ impl TableAudit {
         }
     }
 
+    /// Whether anything was found so far that must not be there.
+    pub fn found_personal_data(&self) -> bool {
+        self.columns.iter().any(|column| {
+            column.verdict == Some(Verdict::Finding)
+                && column.tally.iter().any(|[unknown, _]| *unknown > 0)
+        })
+    }
+
     /// What was found, columns and kinds without any left out.
     pub fn finish(self) -> Vec<AuditCount> {
         let mut counts = Vec::new();

@@ -14,7 +14,11 @@ fn found(text: &str) -> Vec<(Kind, &str)> {
 #[test]
 fn what_people_write_is_found() {
     for (text, kind, value) in [
-        ("mail Alan+Bcc.Jenkins449@Inbox.Example now", Kind::Email, "Alan+Bcc.Jenkins449@Inbox.Example"),
+        (
+            "mail Alan+Bcc.Jenkins449@Inbox.Example now",
+            Kind::Email,
+            "Alan+Bcc.Jenkins449@Inbox.Example",
+        ),
         ("<a href=\"mailto:o'brien_x@a-b.co.uk\">", Kind::Email, "o'brien_x@a-b.co.uk"),
         ("josé@example.com.", Kind::Email, "josé@example.com"),
         ("'foo@bar.com':1", Kind::Email, "foo@bar.com"),
@@ -210,7 +214,8 @@ impl Reference {
             let number = self.nino.captures(&text[start..])?;
             let end = start + number[0].len();
             let prefix = number[1].to_ascii_uppercase();
-            let never = [&b"BG"[..], b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"].contains(&&prefix[..]);
+            let never =
+                [&b"BG"[..], b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"].contains(&&prefix[..]);
             let here = start + number.get(2)?.start() == digit;
             (here && !never && self.starts_word(text, start) && Self::ends_word(text, end))
                 .then_some(Match { kind: Kind::Nino, range: start..end })
@@ -245,10 +250,60 @@ impl Reference {
 /// Pieces that meet each other in every way.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "a", "n", "u", "HP", "e", "SW", "ab", "C", "d", "0", "1", "07", "44", "19", "8", "123", "900123",
-        "00", "+", "@", ".", "-", "_", "%", "20", "'", " ", "  ", "\\", "\\n", "\\u00a0", "\u{a0}", "é", "(",
-        ")", "(0)", "/", ":", "\"", "\t", "\n", "=", "co", "com", "png", "foo@bar.com", "07700 900123",
-        "+44 20 7946 0123", "AB123456C", "HP19 8FF", "8FF", "st", "01632", "960227",
+        "a",
+        "n",
+        "u",
+        "HP",
+        "e",
+        "SW",
+        "ab",
+        "C",
+        "d",
+        "0",
+        "1",
+        "07",
+        "44",
+        "19",
+        "8",
+        "123",
+        "900123",
+        "00",
+        "+",
+        "@",
+        ".",
+        "-",
+        "_",
+        "%",
+        "20",
+        "'",
+        " ",
+        "  ",
+        "\\",
+        "\\n",
+        "\\u00a0",
+        "\u{a0}",
+        "é",
+        "(",
+        ")",
+        "(0)",
+        "/",
+        ":",
+        "\"",
+        "\t",
+        "\n",
+        "=",
+        "co",
+        "com",
+        "png",
+        "foo@bar.com",
+        "07700 900123",
+        "+44 20 7946 0123",
+        "AB123456C",
+        "HP19 8FF",
+        "8FF",
+        "st",
+        "01632",
+        "960227",
     ]);
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }

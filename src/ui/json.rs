@@ -10,6 +10,8 @@ use crate::error::CommandError;
 pub struct Document {
     command: String,
     outcome: Result<Value, Failure>,
+    /// Whether a command that did its work found that something is wrong.
+    all_well: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -23,8 +25,9 @@ struct Failure {
 }
 
 impl Document {
-    pub fn done(command: &str, result: Value) -> Self {
-        Document { command: command.to_owned(), outcome: Ok(result) }
+    /// `all_well` is false where the result itself tells of a failure, as a failed check does.
+    pub fn done(command: &str, result: Value, all_well: bool) -> Self {
+        Document { command: command.to_owned(), outcome: Ok(result), all_well }
     }
 
     pub fn failed(command: &str, error: &CommandError) -> Self {
@@ -35,12 +38,15 @@ impl Document {
             hints: error.hints.clone(),
             refused: error.kind.is_refusal(),
         };
-        Document { command: command.to_owned(), outcome: Err(failure) }
+        Document { command: command.to_owned(), outcome: Err(failure), all_well: false }
     }
 
     pub fn render(&self, warnings: &[String]) -> String {
         let (status, result, error) = match &self.outcome {
-            Ok(result) => ("ok", result.clone(), Value::Null),
+            Ok(result) => {
+                let status = if self.all_well { "ok" } else { "failed" };
+                (status, result.clone(), Value::Null)
+            }
             Err(failure) => {
                 let status = if failure.refused { "refused" } else { "failed" };
                 (status, Value::Null, json!(failure))

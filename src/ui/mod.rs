@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use format::{bytes, count, duration, plural};
 pub use json::Document;
-pub use prompt::{Answer, Prompter};
+pub use prompt::{Answer, Prompter, give_cursor_back, is_asking};
 
 use crate::error::CommandError;
 use crate::events::{Event, Reporter};

@@ -62,10 +62,9 @@ async fn open(
     let name = match (&url.host, url.ssl_mode) {
         (Host::Socket(_), _) | (_, SslMode::Disable) => {
             config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-            let (client, connection) = config
-                .connect(NoTls)
-                .await
-                .map_err(|source| PostgresError::Connect { place, source })?;
+            let (client, connection) = config.connect(NoTls).await.map_err(|source| {
+                PostgresError::Connect { place, source: Box::new(source.into()) }
+            })?;
             return Ok(spawn(client, connection));
         }
         (Host::Name(name), _) => name,
@@ -78,7 +77,7 @@ async fn open(
     let (client, connection) = config
         .connect(MakeRustlsConnect::new(tls))
         .await
-        .map_err(|source| PostgresError::Connect { place, source })?;
+        .map_err(|source| PostgresError::Connect { place, source: Box::new(source.into()) })?;
     Ok(spawn(client, connection))
 }
 

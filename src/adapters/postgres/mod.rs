@@ -12,6 +12,7 @@ pub use tls::SslMode;
 pub use url::{DatabaseUrl, Defaults};
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 #[derive(Debug, Error)]
 pub enum PostgresError {
@@ -20,11 +21,29 @@ pub enum PostgresError {
     #[error("cannot set up TLS for {host}: {reason}")]
     Tls { host: String, reason: String },
     #[error("cannot connect to {place}")]
-    Connect { place: String, source: tokio_postgres::Error },
+    Connect { place: String, source: Box<PostgresError> },
     #[error("no answer from {place} within {seconds} s")]
     Timeout { place: String, seconds: u64 },
+    /// Its message holds all that the driver's error has to say, so that it has no further source.
     #[error("{}", describe(.0))]
-    Server(#[from] tokio_postgres::Error),
+    Server(tokio_postgres::Error),
+}
+
+impl PostgresError {
+    /// The server's error code, if the server sent one.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            PostgresError::Server(error) => error.code(),
+            PostgresError::Connect { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for PostgresError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        PostgresError::Server(error)
+    }
 }
 
 /// The server's own words: the driver's `Display` is only "db error".

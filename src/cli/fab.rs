@@ -1,0 +1,44 @@
+//! The names of the old fab tasks: `pull-production-data` is `pull-data production`.
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+use super::{Command, PullDataArgs};
+
+/// Adds the names of every environment to the command.
+pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::Command {
+    for environment in environments {
+        let name = pull_data_name(environment);
+        let subcommand = PullDataArgs::augment_args(clap::Command::new(name))
+            .about(format!("The same as `pull-data {environment}`"))
+            .mut_arg("environment", |argument| argument.hide(true).required(false))
+            .mut_arg("undo", |argument| argument.hide(true))
+            .mut_arg("file", |argument| argument.hide(true));
+        command = command.subcommand(subcommand);
+    }
+    command
+}
+
+/// The command that a fab name stands for, if one was used.
+pub fn command(
+    matches: &ArgMatches,
+    environments: &[String],
+) -> Result<Option<Command>, clap::Error> {
+    let Some((name, matches)) = matches.subcommand() else { return Ok(None) };
+    for environment in environments {
+        if name == pull_data_name(environment) {
+            let mut args = PullDataArgs::from_arg_matches(matches)?;
+            if let Some(given) = args.environment.replace(environment.clone()) {
+                return Err(clap::Error::raw(
+                    clap::error::ErrorKind::UnknownArgument,
+                    format!("unexpected argument '{given}' found\n"),
+                ));
+            }
+            return Ok(Some(Command::PullData(args)));
+        }
+    }
+    Ok(None)
+}
+
+fn pull_data_name(environment: &str) -> String {
+    format!("pull-{environment}-data")
+}

@@ -1,0 +1,118 @@
+//! The command line: clap definitions, and nothing else.
+//!
+//! The names of the old fab tasks (`pull-production-data`) are made from the configured
+//! environments, so that they appear in help and completion like any other command.
+
+mod doctor;
+mod fab;
+mod pull_data;
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use doctor::DoctorArgs;
+pub use pull_data::PullDataArgs;
+
+use crate::ui::ColorChoice;
+
+/// The runbooks of a Wagtail site on Heroku as one safe, fast command
+#[derive(Debug, Parser)]
+#[command(name = "bcops", version, propagate_version = false, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 refused by a guard, \
+5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// Read this file instead of searching for bcops.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print one JSON document with the result on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Tell more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Tell warnings and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+
+    /// Never ask: fail where a question would be needed
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Load an environment's latest backup into the local database, scrubbed on the way
+    PullData(PullDataArgs),
+    /// Check every credential, server and permission that the commands need
+    Doctor(DoctorArgs),
+}
+
+impl Command {
+    /// The command's own name, whatever name it was called by.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::PullData(_) => "pull-data",
+            Command::Doctor(_) => "doctor",
+        }
+    }
+}
+
+/// What the user asked for.
+#[derive(Debug)]
+pub struct Invocation {
+    pub global: GlobalArgs,
+    pub command: Command,
+}
+
+/// The whole command, with the fab names of these environments.
+pub fn command(environments: &[String]) -> clap::Command {
+    fab::add_names(Cli::command(), environments)
+}
+
+/// Reads the command line. The error prints itself, and knows whether it is one: `--help` is not.
+pub fn parse<I>(arguments: I, environments: &[String]) -> Result<Invocation, clap::Error>
+where
+    I: IntoIterator<Item = std::ffi::OsString>,
+{
+    let matches = command(environments).try_get_matches_from(arguments)?;
+    let global = GlobalArgs::from_arg_matches(&matches)?;
+    if let Some(command) = fab::command(&matches, environments)? {
+        return Ok(Invocation { global, command });
+    }
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok(Invocation { global: cli.global, command: cli.command })
+}
+
+/// `--config FILE`, found before the command line can be understood: its commands depend on it.
+pub fn config_file(arguments: &[std::ffi::OsString]) -> Option<PathBuf> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--config" {
+            return rest.next().map(PathBuf::from);
+        }
+        if let Some(path) = argument.to_str().and_then(|text| text.strip_prefix("--config=")) {
+            return Some(PathBuf::from(path));
+        }
+    }
+    None
+}

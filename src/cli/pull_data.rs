@@ -1,0 +1,87 @@
+//! `pull-data`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Load an environment's latest backup into the local database, scrubbed on the way.
+///
+/// The newest completed backup is streamed over HTTP. Personal data is dropped or rewritten while
+/// the bytes pass through memory, and what is written is audited. The database is built beside the
+/// one in use and takes its place when it is complete; the old one is kept as NAME_previous.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  bcops pull-data production\n  bcops pull-data production --dry-run\n  \
+bcops pull-data production --yes          # from CI\n  bcops pull-data --file latest.dump\n  \
+bcops pull-data --undo"
+)]
+pub struct PullDataArgs {
+    /// The environment whose backup to load
+    #[arg(value_name = "ENV", required_unless_present_any = ["file", "undo"], conflicts_with_all = ["file", "undo"])]
+    pub environment: Option<String>,
+
+    /// Load this backup, for example b123, instead of the newest one
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["capture", "file", "undo"])]
+    pub backup: Option<String>,
+
+    /// Take a fresh backup first; asks for the app's name
+    #[arg(long, conflicts_with_all = ["file", "undo"])]
+    pub capture: bool,
+
+    /// Read a backup file, or standard input with `-`; it is scrubbed like any other
+    #[arg(long, value_name = "DUMP", conflicts_with = "undo")]
+    pub file: Option<PathBuf>,
+
+    /// Exchange the local database and the one before
+    #[arg(long)]
+    pub undo: bool,
+
+    /// Accept a backup older than `backup_max_age`
+    #[arg(long)]
+    pub allow_old: bool,
+
+    /// How many sessions load rows, and as many build indexes; by default the number of cores,
+    /// but 2 to 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+
+    /// Load personal data as it is; needs --i-need-personal-data
+    #[arg(long, requires = "i_need_personal_data", conflicts_with = "undo")]
+    pub no_scrub: bool,
+
+    /// Why personal data is needed on this machine; kept in the journal
+    #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub i_need_personal_data: Option<String>,
+
+    /// Create this table without its rows; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub exclude_data: Vec<String>,
+
+    /// Keep the replaced database as NAME_previous (the default)
+    #[arg(long, overrides_with = "no_keep_previous")]
+    pub keep_previous: bool,
+
+    /// Drop the replaced database
+    #[arg(long, overrides_with = "keep_previous")]
+    pub no_keep_previous: bool,
+
+    /// Give the superusers a password, asked for or read from BCOPS_LOCAL_PASSWORD
+    #[arg(long)]
+    pub set_password: bool,
+
+    /// The local database to replace, instead of the one in the local URL
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub target: Option<String>,
+
+    /// Show the backup and what would happen to each table, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Replace the local database without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Answer the question for this name; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<String>,
+}

@@ -1,0 +1,58 @@
+//! Confirmation of what destroys something: by typing the destination's name, or by `--confirm`.
+
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::ui::Answer;
+
+/// Asks for `name` unless one of the `--confirm` values is exactly it.
+pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<(), CommandError> {
+    if confirmed.iter().any(|given| given == name) {
+        return Ok(());
+    }
+    let flag = format!("--confirm {}", shell_word(name));
+    if let Some(given) = confirmed.first() {
+        return Err(CommandError::new(
+            Kind::NotConfirmed,
+            format!("--confirm {given} does not match {name}; nothing was changed"),
+        )
+        .hint(format!("to go on: {flag}")));
+    }
+    let prompter = context.ui.prompter();
+    match tokio::task::block_in_place(|| prompter.type_name(name)) {
+        Answer::Given(()) => Ok(()),
+        Answer::Declined => {
+            Err(CommandError::new(Kind::NotConfirmed, "not confirmed; nothing was changed"))
+        }
+        Answer::CannotAsk => Err(CommandError::new(
+            Kind::NotConfirmed,
+            format!("this needs a confirmation for {name} and there is no terminal to ask on; nothing was changed"),
+        )
+        .hint(format!("to go on: {flag}"))),
+    }
+}
+
+/// A yes-or-no question that a flag can answer.
+pub fn yes(context: &Context, question: &str, flag: &str) -> Result<(), CommandError> {
+    let prompter = context.ui.prompter();
+    match tokio::task::block_in_place(|| prompter.yes(question)) {
+        Answer::Given(()) => Ok(()),
+        Answer::Declined => {
+            Err(CommandError::new(Kind::NotConfirmed, "declined; nothing was changed"))
+        }
+        Answer::CannotAsk => Err(CommandError::new(
+            Kind::NotConfirmed,
+            format!("{question} There is no terminal to ask on; nothing was changed"),
+        )
+        .hint(format!("to go on: {flag}"))),
+    }
+}
+
+/// Quoted for a shell where it has to be.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

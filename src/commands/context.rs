@@ -1,0 +1,72 @@
+//! What every command works with.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
+use crate::error::{CommandError, Kind};
+use crate::events::SharedReporter;
+use crate::secret::Secret;
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+pub struct Context {
+    pub settings: Settings,
+    pub ui: Arc<Ui>,
+    pub interrupt: Interrupt,
+    pub home: Option<PathBuf>,
+}
+
+impl Context {
+    pub fn reporter(&self) -> SharedReporter {
+        self.ui.clone()
+    }
+
+    pub fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    /// Reads the URL of a database on this machine, with libpq's defaults.
+    pub fn local_database(&self) -> Result<DatabaseUrl, PostgresError> {
+        let defaults = Defaults {
+            variable: &|name| std::env::var(name).ok(),
+            home: self.home.as_deref(),
+            ssl_mode: SslMode::Prefer,
+        };
+        DatabaseUrl::parse(self.settings.local.database_url.value.expose(), &defaults)
+    }
+
+    /// Reads a URL from a config var. The variables of this machine say nothing about it.
+    pub fn remote_database(&self, url: &Secret) -> Result<DatabaseUrl, PostgresError> {
+        let defaults = Defaults { variable: &|_| None, home: None, ssl_mode: SslMode::Require };
+        DatabaseUrl::parse(url.expose(), &defaults)
+    }
+}
+
+/// Whether Ctrl-C was pressed.
+#[derive(Clone)]
+pub struct Interrupt(watch::Receiver<bool>);
+
+impl Interrupt {
+    pub fn new(receiver: watch::Receiver<bool>) -> Self {
+        Interrupt(receiver)
+    }
+
+    /// Does the work unless Ctrl-C comes first. The work is then dropped where it stands, so that
+    /// only work that can be dropped at any point may be given here.
+    pub async fn guard<T>(
+        &self,
+        work: impl Future<Output = Result<T, CommandError>>,
+    ) -> Result<T, CommandError> {
+        let mut receiver = self.0.clone();
+        tokio::select! {
+            result = work => result,
+            Ok(_) = receiver.wait_for(|interrupted| *interrupted) => {
+                Err(CommandError::new(Kind::Interrupted, "interrupted"))
+            }
+        }
+    }
+}

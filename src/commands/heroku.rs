@@ -1,0 +1,28 @@
+//! The Heroku client of a command.
+
+use crate::adapters::heroku::{
+    CredentialSources, Endpoints, Heroku, HerokuError, find_credentials,
+};
+use crate::commands::Context;
+
+/// A client, and where its token came from.
+pub struct LoggedIn {
+    pub heroku: Heroku,
+    pub token_origin: String,
+}
+
+pub async fn log_in(context: &Context) -> Result<LoggedIn, HerokuError> {
+    let settings = &context.settings;
+    let endpoints = Endpoints::resolve(
+        settings.heroku_host.as_ref().map(|found| found.value.as_str()),
+        settings.heroku_data_host.as_ref().map(|found| found.value.as_str()),
+    )?;
+    let sources = CredentialSources {
+        environment: &|name| std::env::var(name).ok(),
+        home: context.home.as_deref(),
+        netrc_machine: &endpoints.netrc_machine(),
+    };
+    let credentials = find_credentials(&sources).await?;
+    let token_origin = credentials.origin;
+    Ok(LoggedIn { heroku: Heroku::new(endpoints, credentials.token)?, token_origin })
+}

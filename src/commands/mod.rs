@@ -1,0 +1,39 @@
+//! One file or folder per command: its arguments come from `cli`, its work is here.
+
+mod confirm;
+mod context;
+pub mod doctor;
+mod heroku;
+pub mod pull_data;
+
+use serde_json::Value;
+
+pub use context::{Context, Interrupt};
+
+use crate::cli::Command;
+use crate::error::CommandError;
+
+/// What a command that did its work has to say.
+#[derive(Debug)]
+pub struct Outcome {
+    /// For programs.
+    pub result: Value,
+    /// For people, on stdout.
+    pub text: String,
+    /// 0, but where a finding is the result and not a failure.
+    pub exit_code: u8,
+}
+
+impl Outcome {
+    pub fn done(result: Value, text: String) -> Self {
+        Outcome { result, text, exit_code: 0 }
+    }
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
+    match command {
+        Command::PullData(args) => pull_data::run(context, args).await,
+        Command::Doctor(args) => doctor::run(context, args).await,
+    }
+}

@@ -1,0 +1,282 @@
+//! Which backup to load, and its bytes.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::adapters::download::{self, DownloadClient, DownloadOptions, MintUrl, ObjectVersion};
+use crate::adapters::heroku::{
+    DatabaseAttachment, Heroku, Transfer, TransferState, backup_named, newest_completed,
+};
+use crate::cli::PullDataArgs;
+use crate::commands::heroku::LoggedIn;
+use crate::commands::{Context, confirm};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::restore::{BackupSource, FileSource};
+use crate::settings::Environment;
+use crate::ui;
+
+/// Where the archive comes from.
+pub enum Backup {
+    File(PathBuf),
+    StandardInput,
+    Heroku(HerokuBackup),
+}
+
+/// A completed backup of an environment's database.
+pub struct HerokuBackup {
+    pub environment: String,
+    pub app: String,
+    /// The app that owns the database, and with it the backups.
+    pub billing_app: String,
+    pub transfer: Transfer,
+    pub finished_at: Option<Timestamp>,
+    heroku: Arc<Heroku>,
+}
+
+/// An opened archive's bytes, and how to see them again.
+pub struct OpenSource {
+    pub bytes: Box<dyn Read + Send>,
+    pub length: Option<u64>,
+    pub again: Arc<dyn BackupSource + Sync>,
+}
+
+/// Chooses the backup: by flag, or the newest one that is complete.
+pub async fn find(
+    context: &Context,
+    args: &PullDataArgs,
+    logged_in: Option<LoggedIn>,
+) -> Result<Backup, CommandError> {
+    if let Some(path) = &args.file {
+        return Ok(if path.as_os_str() == "-" {
+            Backup::StandardInput
+        } else {
+            Backup::File(path.clone())
+        });
+    }
+    let (Some(name), Some(logged_in)) = (&args.environment, logged_in) else {
+        return Err(CommandError::new(Kind::Usage, "no environment was given"));
+    };
+    let environment = context.settings.environment(name)?;
+    let heroku = Arc::new(logged_in.heroku);
+    let variable = &environment.database_url_variable;
+    let database = heroku.resolve_database(&environment.app.value, variable).await?;
+    let captured = if args.capture {
+        capture(context, args, environment, &heroku, &database).await?
+    } else {
+        None
+    };
+    let transfer = match captured {
+        Some(transfer) => transfer,
+        None => choose(args, environment, &heroku, &database).await?,
+    };
+    let backup = HerokuBackup {
+        environment: name.clone(),
+        app: environment.app.value.clone(),
+        billing_app: database.billing_app.name.clone(),
+        finished_at: transfer.finished_at,
+        transfer,
+        heroku,
+    };
+    check_age(context, args, &backup)?;
+    Ok(Backup::Heroku(backup))
+}
+
+/// Takes a fresh backup, which touches the environment and is therefore confirmed by itself.
+async fn capture(
+    context: &Context,
+    args: &PullDataArgs,
+    environment: &Environment,
+    heroku: &Heroku,
+    database: &DatabaseAttachment,
+) -> Result<Option<Transfer>, CommandError> {
+    let app = &environment.app.value;
+    if args.dry_run {
+        context.ui.message(&format!("A fresh backup of {app} would be captured first."));
+        return Ok(None);
+    }
+    context.ui.message(&format!(
+        "A backup of {} will be captured on {app} ({}).",
+        database.addon_name, environment.name
+    ));
+    confirm::type_name(context, app, &args.confirm)?;
+    let step = "capture";
+    context
+        .ui
+        .emit(Event::StepStarted { step, description: format!("Capturing a backup of {app}") });
+    let started = heroku.start_capture(database).await?;
+    let billing_app = &database.billing_app.name;
+    let done = heroku.wait_for_transfer(billing_app, &started, step, &*context.ui).await?;
+    context
+        .ui
+        .emit(Event::StepFinished { step, summary: format!("Backup {} captured", done.name()) });
+    Ok(Some(done))
+}
+
+async fn choose(
+    args: &PullDataArgs,
+    environment: &Environment,
+    heroku: &Heroku,
+    database: &DatabaseAttachment,
+) -> Result<Transfer, CommandError> {
+    let app = &environment.app.value;
+    let transfers = heroku.transfers(&database.billing_app.name).await?;
+    let Some(name) = &args.backup else {
+        return newest_completed(&transfers).cloned().ok_or_else(|| {
+            CommandError::new(
+                Kind::Refused,
+                format!("{app} has no completed backup; nothing was changed"),
+            )
+            .hint(format!("bcops pull-data {} --capture", environment.name))
+        });
+    };
+    let transfer = backup_named(&transfers, name).ok_or_else(|| {
+        let mut known: Vec<String> =
+            transfers.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
+        known.sort();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        CommandError::new(Kind::Usage, format!("{app} has no backup {name}; it has: {known}"))
+    })?;
+    if transfer.state() != TransferState::Completed {
+        return Err(CommandError::new(
+            Kind::Refused,
+            format!("backup {name} of {app} is not complete; nothing was changed"),
+        )
+        .hint(format!("bcops pull-data {}   # takes the newest complete one", environment.name)));
+    }
+    Ok(transfer.clone())
+}
+
+fn check_age(
+    context: &Context,
+    args: &PullDataArgs,
+    backup: &HerokuBackup,
+) -> Result<(), CommandError> {
+    let limit = context.settings.backup_max_age.value;
+    let age = backup.age();
+    if args.allow_old || age.is_some_and(|age| age <= limit) {
+        return Ok(());
+    }
+    let age =
+        age.map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", ui::duration(age)));
+    let text = format!("backup {} of {} is {age}", backup.transfer.name(), backup.app);
+    if args.dry_run {
+        context.ui.emit(Event::Warning(format!("{text}: a pull would ask, or need --allow-old")));
+        return Ok(());
+    }
+    confirm::yes(context, &format!("{text}. Use it?"), "--allow-old")
+        .map_err(|error| error.hint("or take a fresh one: --capture"))
+}
+
+impl HerokuBackup {
+    pub fn age(&self) -> Option<Duration> {
+        let age = Timestamp::now().duration_since(self.finished_at?);
+        Some(Duration::try_from(age).unwrap_or_default())
+    }
+
+    fn mint(&self) -> MintUrl {
+        let heroku = self.heroku.clone();
+        let (app, number) = (self.billing_app.clone(), self.transfer.num);
+        Arc::new(move || {
+            let (heroku, app) = (heroku.clone(), app.clone());
+            Box::pin(async move { heroku.public_url(&app, number).await })
+        })
+    }
+}
+
+impl Backup {
+    /// What it is, for people.
+    pub fn describe(&self) -> String {
+        match self {
+            Backup::File(path) => path.display().to_string(),
+            Backup::StandardInput => "standard input".to_owned(),
+            Backup::Heroku(backup) => {
+                let age = backup
+                    .age()
+                    .map_or_else(String::new, |age| format!(", {} old", ui::duration(age)));
+                let name = backup.transfer.name();
+                format!("{} ({}), backup {name}{age}", backup.environment, backup.app)
+            }
+        }
+    }
+
+    /// Opens the archive. Nothing of it is kept on disk.
+    pub async fn open(&self) -> Result<OpenSource, CommandError> {
+        match self {
+            Backup::File(path) => {
+                let source = FileSource::new(path.clone());
+                let (file, length) = source.open().map_err(|error| {
+                    CommandError::new(Kind::Usage, format!("cannot open {}", path.display()))
+                        .with_cause(error)
+                })?;
+                Ok(OpenSource {
+                    bytes: Box::new(file),
+                    length: Some(length),
+                    again: Arc::new(source),
+                })
+            }
+            Backup::StandardInput => Ok(OpenSource {
+                bytes: Box::new(io::stdin()),
+                length: None,
+                again: Arc::new(ReadOnce),
+            }),
+            Backup::Heroku(backup) => {
+                let client = DownloadClient::new()?;
+                let mint = backup.mint();
+                let reader =
+                    download::start(&client, mint.clone(), DownloadOptions::default()).await?;
+                let length = reader.total_length();
+                let again = DownloadAgain {
+                    client,
+                    mint,
+                    version: reader.version().clone(),
+                    runtime: tokio::runtime::Handle::current(),
+                };
+                Ok(OpenSource {
+                    bytes: Box::new(reader),
+                    length: Some(length),
+                    again: Arc::new(again),
+                })
+            }
+        }
+    }
+}
+
+/// Standard input.
+struct ReadOnce;
+
+impl BackupSource for ReadOnce {
+    fn read_again(&self, _start: u64, _end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
+        None
+    }
+}
+
+/// A part of the same object, by another ranged request.
+struct DownloadAgain {
+    client: DownloadClient,
+    mint: MintUrl,
+    version: ObjectVersion,
+    runtime: tokio::runtime::Handle,
+}
+
+impl BackupSource for DownloadAgain {
+    /// Called from the thread that reads the archive, which is none of the runtime's.
+    fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
+        let options = DownloadOptions {
+            start,
+            end: Some(end),
+            version: Some(self.version.clone()),
+            ..DownloadOptions::default()
+        };
+        let reader =
+            self.runtime.block_on(download::start(&self.client, self.mint.clone(), options));
+        Some(match reader {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+}

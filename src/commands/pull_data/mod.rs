@@ -1,0 +1,216 @@
+//! `pull-data`: an environment's backup into the local database, scrubbed on the way.
+
+mod backup;
+mod guards;
+mod journal;
+mod password;
+mod prepare;
+mod summary;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::adapters::postgres::DatabaseUrl;
+use crate::cli::PullDataArgs;
+use crate::commands::{Context, Outcome, confirm};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::restore::databases::{Databases, Existing};
+use crate::restore::{LoadOptions, LoadReport, load};
+use crate::ui;
+
+use prepare::Prepared;
+
+const SWAP_STEP: &str = "swap";
+
+pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, CommandError> {
+    let started = Instant::now();
+    let target = target(context, args)?;
+    guards::on_this_machine(context, &target)?;
+    if args.undo {
+        return undo(context, args, &target).await;
+    }
+    if let Some(name) = &args.environment {
+        context.settings.environment(name)?;
+    }
+    let password = password::ask(context, args)?;
+    let heroku = guards::not_an_environments_own(context, args, &target).await?;
+    let databases = Databases::lock(&target).await?;
+    databases.check_may_create().await?;
+    let existing = databases.existing().await?;
+    if !args.dry_run {
+        check_can_confirm(context, args, &existing, databases.names().current.as_str())?;
+    }
+    let backup = context.interrupt.guard(backup::find(context, args, heroku)).await?;
+    let prepared =
+        context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
+    context.ui.message(&summary::before(&prepared, &databases, &existing));
+    if args.dry_run {
+        return Ok(summary::dry_run(&prepared, &databases));
+    }
+    if existing.current.is_some() {
+        confirm_replacement(context, args, &databases)?;
+    }
+    journal::begin(context, args, &prepared, &databases)?;
+    let loaded = fill(context, args, prepared, &databases, password).await?;
+    swap(context, args, &databases).await?;
+    Ok(summary::after(&loaded, &databases, &existing, args, started.elapsed()))
+}
+
+/// The local database's URL, with the name of `--target`.
+fn target(context: &Context, args: &PullDataArgs) -> Result<DatabaseUrl, CommandError> {
+    let url = context.local_database().map_err(|error| {
+        let origin = &context.settings.local.database_url.origin;
+        CommandError::new(
+            Kind::Configuration,
+            format!("the local database's URL ({origin}) is not usable"),
+        )
+        .with_cause(error)
+        .hint("set BCOPS_LOCAL_DATABASE_URL, for example to postgres:///bc")
+    })?;
+    Ok(match &args.target {
+        Some(name) => url.with_database(name),
+        None => url,
+    })
+}
+
+/// Fails before anything is fetched where the question could not be asked later.
+fn check_can_confirm(
+    context: &Context,
+    args: &PullDataArgs,
+    existing: &Existing,
+    name: &str,
+) -> Result<(), CommandError> {
+    let answered = args.yes || !args.confirm.is_empty() || existing.current.is_none();
+    if answered || context.ui.prompter().can_ask() {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::NotConfirmed,
+        format!("the local database {name} would be replaced and there is no terminal to ask on; nothing was changed"),
+    )
+    .hint("to go on: --yes"))
+}
+
+fn confirm_replacement(
+    context: &Context,
+    args: &PullDataArgs,
+    databases: &Databases,
+) -> Result<(), CommandError> {
+    if args.yes {
+        return Ok(());
+    }
+    confirm::type_name(context, &databases.names().current, &args.confirm)
+        .map_err(|error| error.hint("or, for the local database only: --yes"))
+}
+
+/// What a pull brought.
+pub struct Loaded {
+    pub report: LoadReport,
+    pub superusers: Vec<String>,
+    pub scrubbed: bool,
+    pub source: String,
+}
+
+/// Fills the database beside the one in use. It is dropped again if anything goes wrong.
+async fn fill(
+    context: &Context,
+    args: &PullDataArgs,
+    prepared: Prepared,
+    databases: &Databases,
+    password: Option<password::LocalPassword>,
+) -> Result<Loaded, CommandError> {
+    let work = async {
+        let incoming = databases.create_incoming(prepared.encoding()).await?;
+        let source = prepared.source.describe();
+        let scrubbed = prepared.scrub.is_some();
+        let options = LoadOptions {
+            target: incoming.clone(),
+            plan: prepared.plan,
+            extensions: prepared.extensions,
+            scrub: prepared.scrub.map(Arc::new),
+            excluded: prepared.excluded,
+            with_large_objects: prepared.with_large_objects,
+            jobs: args.jobs.map_or_else(default_jobs, usize::from),
+            total_bytes: prepared.total_bytes,
+        };
+        let again = prepared.source.reader_again();
+        let report = load(prepared.reader, again, options, context.reporter()).await?;
+        let superusers = match password {
+            Some(password) => password.give(&incoming, &context.settings.local.users_table).await?,
+            None => Vec::new(),
+        };
+        Ok(Loaded { report, superusers, scrubbed, source })
+    };
+    let result = context.interrupt.guard(work).await;
+    if result.is_err() {
+        // What cannot be dropped now is dropped by the next pull: its name is known.
+        if let Err(error) = databases.drop_incoming().await {
+            context.ui.emit(Event::Warning(format!(
+                "the half-filled database could not be dropped ({error}); the next pull drops it"
+            )));
+        }
+    }
+    result
+}
+
+/// As many as there are cores, but at least two, as the server waits for the client at times, and
+/// at most four, beyond which a laptop's disk is the limit.
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
+
+async fn swap(
+    context: &Context,
+    args: &PullDataArgs,
+    databases: &Databases,
+) -> Result<(), CommandError> {
+    let name = &databases.names().current;
+    context.ui.emit(Event::StepStarted {
+        step: SWAP_STEP,
+        description: format!("Putting the new database in place as {name}"),
+    });
+    let swapped = databases.swap_in(!args.no_keep_previous).await;
+    if swapped.is_err() {
+        // The renames are one transaction, so the old database is still in its place.
+        let _ = databases.drop_incoming().await;
+    }
+    swapped?;
+    context.ui.emit(Event::StepFinished { step: SWAP_STEP, summary: format!("{name} replaced") });
+    Ok(())
+}
+
+async fn undo(
+    context: &Context,
+    args: &PullDataArgs,
+    target: &DatabaseUrl,
+) -> Result<Outcome, CommandError> {
+    let databases = Databases::lock(target).await?;
+    let existing = databases.existing().await?;
+    let names = databases.names();
+    let size = |size: Option<u64>| size.map_or_else(|| "not there".to_owned(), ui::bytes);
+    context.ui.message(&format!(
+        "from  {} ({})\nto    {} ({})\nThe two are exchanged.",
+        names.previous,
+        size(existing.previous),
+        names.current,
+        size(existing.current)
+    ));
+    if existing.previous.is_none() {
+        return Err(crate::restore::databases::DatabaseError::NothingToUndo {
+            name: names.previous.clone(),
+        }
+        .into());
+    }
+    let text = format!("{} and {} exchanged", names.current, names.previous);
+    let result =
+        json!({ "database": names.current, "previous": names.previous, "dry_run": args.dry_run });
+    if args.dry_run {
+        return Ok(Outcome::done(result, format!("{text} (dry run: nothing was changed)")));
+    }
+    confirm_replacement(context, args, &databases)?;
+    databases.undo().await?;
+    Ok(Outcome::done(result, text))
+}

@@ -1,0 +1,171 @@
+//! Everything that can be known before anything is written: the archive's contents, what the
+//! server lacks, and what the manifest says of each table.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::Arc;
+
+use crate::archive::{ArchiveReader, CopyStatement, Toc, read_schema};
+use crate::cli::PullDataArgs;
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::restore::databases::Databases;
+use crate::restore::{BackupSource, ExtensionPlan, RestorePlan, check_extensions};
+use crate::schema::{Schema, TableName};
+use crate::scrub::{LargeObjects, Manifest, ScrubPlan, TableAction};
+
+use super::backup::{Backup, OpenSource};
+
+/// The policy of everything that lands on a developer's machine.
+const POLICY: &str = "local";
+
+/// An archive whose table of contents was read and found loadable.
+pub struct Prepared {
+    pub source: PreparedSource,
+    pub reader: ArchiveReader<Box<dyn Read + Send>>,
+    pub plan: Arc<RestorePlan>,
+    pub extensions: ExtensionPlan,
+    /// `None` with `--no-scrub`.
+    pub scrub: Option<ScrubPlan>,
+    pub excluded: BTreeSet<TableName>,
+    pub with_large_objects: bool,
+    pub total_bytes: Option<u64>,
+}
+
+/// The backup, for messages and for a second look.
+pub struct PreparedSource {
+    pub backup: Backup,
+    again: Arc<dyn BackupSource + Sync>,
+}
+
+impl PreparedSource {
+    pub fn describe(&self) -> String {
+        self.backup.describe()
+    }
+
+    pub fn reader_again(&self) -> Arc<dyn BackupSource + Sync> {
+        self.again.clone()
+    }
+}
+
+impl Prepared {
+    /// The encoding of the archive's text, which the new database gets.
+    pub fn encoding(&self) -> &str {
+        self.reader.toc().encoding().unwrap_or("UTF8")
+    }
+}
+
+pub async fn open(
+    context: &Context,
+    args: &PullDataArgs,
+    databases: &Databases,
+    backup: Backup,
+) -> Result<Prepared, CommandError> {
+    let OpenSource { bytes, length, again } = backup.open().await?;
+    let reader = read_contents(bytes).await.map_err(|error| error_with_name(error, &backup))?;
+    let toc = reader.toc().clone();
+    check_copy_statements(&toc)?;
+    let schema = read_schema(&toc)?;
+    let excluded = excluded(args, &schema)?;
+    let scrub = if args.no_scrub { None } else { Some(scrub_plan(context, &toc, &schema)?) };
+    for note in scrub.iter().flat_map(|plan| plan.notes()) {
+        if context.ui.verbose() {
+            context.ui.emit(Event::Note(note.clone()));
+        }
+    }
+    check_exclusions(&schema, scrub.as_ref(), &excluded)?;
+    let with_large_objects =
+        scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
+    let plan = Arc::new(RestorePlan::new(&toc, with_large_objects));
+    let extensions = check_extensions(databases.session(), &plan).await?;
+    Ok(Prepared {
+        source: PreparedSource { backup, again },
+        reader,
+        plan,
+        extensions,
+        scrub,
+        excluded,
+        with_large_objects,
+        total_bytes: length,
+    })
+}
+
+/// Reading blocks, so it happens on a thread where that is allowed.
+async fn read_contents(
+    bytes: Box<dyn Read + Send>,
+) -> Result<ArchiveReader<Box<dyn Read + Send>>, CommandError> {
+    let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
+    match reading.await {
+        Ok(reader) => Ok(reader?),
+        Err(_) => Err(CommandError::new(Kind::Unexpected, "the reader of the archive ended early")),
+    }
+}
+
+fn error_with_name(error: CommandError, backup: &Backup) -> CommandError {
+    match backup {
+        Backup::File(path) => {
+            let kind = error.kind;
+            CommandError::new(kind, format!("{} cannot be loaded", path.display()))
+                .with_cause(error)
+        }
+        _ => error,
+    }
+}
+
+/// Rows as INSERT statements cannot be taken apart safely, and every COPY must be understood
+/// before the first row is written.
+fn check_copy_statements(toc: &Toc) -> Result<(), CommandError> {
+    if let Some(entry) = toc.insert_style_tables().next() {
+        return Err(CommandError::new(
+            Kind::Refused,
+            format!(
+                "the rows of {} were dumped as INSERT statements, which bcops does not scrub in flight; nothing was changed",
+                entry.table_name()
+            ),
+        )
+        .hint("make the backup without --inserts, --column-inserts and --rows-per-insert"));
+    }
+    for entry in toc.table_data() {
+        CopyStatement::of(entry)?;
+    }
+    Ok(())
+}
+
+fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>, CommandError> {
+    args.exclude_data
+        .iter()
+        .map(|name| {
+            let table = match name.split_once('.') {
+                Some((schema, table)) => TableName::new(schema, table),
+                None => TableName::public(name),
+            };
+            if schema.tables.contains_key(&table) {
+                return Ok(table);
+            }
+            Err(CommandError::new(
+                Kind::Usage,
+                format!("--exclude-data {name}: the backup has no such table"),
+            ))
+        })
+        .collect()
+}
+
+fn scrub_plan(context: &Context, toc: &Toc, schema: &Schema) -> Result<ScrubPlan, CommandError> {
+    let manifest = manifest(context)?;
+    let order: Vec<TableName> = toc.table_data().map(|entry| entry.table_name()).collect();
+    Ok(ScrubPlan::new(&manifest, POLICY, schema, &order)?)
+}
+
+/// The built-in manifest, or the user's, which may extend it.
+fn manifest(context: &Context) -> Result<Manifest, CommandError> {
+    let Some(path) = &context.settings.scrub_manifest else { return Ok(Manifest::built_in()?) };
+    let text = std::fs::read_to_string(&path.value).map_err(|error| {
+        CommandError::new(
+            Kind::Configuration,
+            format!("cannot read the manifest {} ({})", path.value.display(), path.origin),
+        )
+        .with_cause(error)
+    })?;
+    Ok(Manifest::parse(&text, &path.value.display().to_string())?)
+}

@@ -1,0 +1,222 @@
+//! What a pull tells: before it begins, and when it is done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli::PullDataArgs;
+use crate::commands::Outcome;
+use crate::restore::TableReport;
+use crate::restore::databases::{Databases, Existing};
+use crate::schema::TableName;
+use crate::scrub::{AuditCount, TableAction, Verdict};
+use crate::ui;
+
+use super::Loaded;
+use super::backup::Backup;
+use super::prepare::Prepared;
+
+/// From where to where, and what it will do in numbers.
+pub fn before(prepared: &Prepared, databases: &Databases, existing: &Existing) -> String {
+    let names = databases.names();
+    let size =
+        prepared.total_bytes.map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
+    let mut text = format!(
+        "from  {}{size}\nto    the database {} on {}\n",
+        prepared.source.describe(),
+        names.current,
+        databases.place()
+    );
+    match existing.current {
+        Some(bytes) => text.push_str(&format!(
+            "      which is replaced; the old one ({}) is kept as {}\n",
+            ui::bytes(bytes),
+            names.previous
+        )),
+        None => text.push_str("      which does not exist yet\n"),
+    }
+    let counted = |count, noun| ui::plural(count, noun);
+    let tables = prepared.reader.toc().table_data().count() as u64;
+    match &prepared.scrub {
+        Some(scrub) => {
+            let with = |wanted: &[TableAction]| {
+                scrub.tables().filter(|(_, plan)| wanted.contains(&plan.action)).count() as u64
+            };
+            text.push_str(&format!(
+                "{}: {} without rows, {} rewritten on the way",
+                counted(tables, "table"),
+                ui::count(with(&[TableAction::Delete])),
+                ui::count(with(&[TableAction::Rewrite, TableAction::Held])),
+            ));
+        }
+        None => text.push_str(&format!(
+            "{}, WITH THE PERSONAL DATA OF REAL PEOPLE as it is",
+            counted(tables, "table")
+        )),
+    }
+    text
+}
+
+/// The plan, table by table.
+pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
+    let mut lines = Vec::new();
+    let mut tables = Vec::new();
+    let mut names: Vec<TableName> =
+        prepared.reader.toc().table_data().map(|entry| entry.table_name()).collect();
+    names.sort();
+    for name in names {
+        let (class, rule) = rule_of(prepared, &name);
+        lines.push(format!("{:<52} {class:<12} {rule}", name.short()));
+        tables.push(json!({ "table": name.short(), "class": class, "rule": rule }));
+    }
+    lines.push("dry run: nothing was changed".to_owned());
+    let result = json!({
+        "dry_run": true,
+        "source": source(&prepared.source.backup),
+        "target": { "database": databases.names().current, "place": databases.place() },
+        "scrubbed": prepared.scrub.is_some(),
+        "tables": tables,
+    });
+    Outcome::done(result, lines.join("\n"))
+}
+
+fn rule_of(prepared: &Prepared, table: &TableName) -> (String, String) {
+    let plan = prepared.scrub.as_ref().and_then(|scrub| scrub.table(table));
+    let class = plan.map_or_else(|| "-".to_owned(), |plan| plan.class.to_string());
+    if prepared.excluded.contains(table) {
+        return (class, "excluded: no row is loaded".to_owned());
+    }
+    (class, plan.map_or_else(|| "kept as it is".to_owned(), |plan| plan.description.clone()))
+}
+
+fn source(backup: &Backup) -> Value {
+    match backup {
+        Backup::File(path) => json!({ "file": path.display().to_string() }),
+        Backup::StandardInput => json!({ "file": "-" }),
+        Backup::Heroku(backup) => json!({
+            "environment": backup.environment,
+            "app": backup.app,
+            "backup": backup.transfer.name(),
+            "finished_at": backup.finished_at.map(|at| at.to_string()),
+            "age_seconds": backup.age().map(|age| age.as_secs()),
+        }),
+    }
+}
+
+/// What was done.
+pub fn after(
+    loaded: &Loaded,
+    databases: &Databases,
+    existing: &Existing,
+    args: &PullDataArgs,
+    took: Duration,
+) -> Outcome {
+    let report = &loaded.report;
+    let names = databases.names();
+    let previous =
+        (existing.current.is_some() && !args.no_keep_previous).then_some(&names.previous);
+    let mut text = table_lines(&report.tables);
+    text.push_str(&totals(&report.tables));
+    text.push_str(&format!(
+        "{} tables, {} indexes, {} foreign keys\n",
+        report.inventory.tables, report.inventory.indexes, report.inventory.foreign_keys
+    ));
+    text.push_str(&audit_lines(loaded));
+    for note in &report.notes {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    if args.set_password {
+        text.push_str(&format!("the password was given to: {}\n", loaded.superusers.join(", ")));
+    }
+    text.push_str(&format!("{} is ready, in {}", names.current, ui::duration(took)));
+    if let Some(previous) = previous {
+        text.push_str(&format!(
+            "\nthe database before is {previous}; to go back: bcops pull-data --undo"
+        ));
+    }
+    let result = json!({
+        "dry_run": false,
+        "source": loaded.source,
+        "database": names.current,
+        "previous": previous,
+        "scrubbed": loaded.scrubbed,
+        "seconds": took.as_secs_f64(),
+        "archive_bytes": report.archive_bytes,
+        "tables": report.tables.iter().map(table_json).collect::<Vec<_>>(),
+        "audit": report.audit.iter().map(audit_json).collect::<Vec<_>>(),
+        "indexes": report.inventory.indexes,
+        "foreign_keys": report.inventory.foreign_keys,
+        "superusers": loaded.superusers,
+        "notes": report.notes,
+    });
+    Outcome::done(result, text)
+}
+
+fn table_json(table: &TableReport) -> Value {
+    json!({
+        "table": table.table.short(),
+        "rows": table.read,
+        "kept": table.kept,
+        "changed": table.changed,
+        "dropped": table.dropped,
+    })
+}
+
+pub fn audit_json(count: &AuditCount) -> Value {
+    let verdict = match count.verdict {
+        Verdict::Content => "content",
+        Verdict::Allowed => "allowed",
+        Verdict::Finding => "finding",
+    };
+    json!({
+        "table": count.table.short(),
+        "column": count.column,
+        "kind": count.kind.to_string(),
+        "count": count.count,
+        "verdict": verdict,
+    })
+}
+
+/// The tables that something was done to; those that passed as they were need no line.
+fn table_lines(tables: &[TableReport]) -> String {
+    let mut text = String::new();
+    for table in tables.iter().filter(|table| table.changed + table.dropped > 0) {
+        text.push_str(&format!(
+            "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
+            table.table.short(),
+            ui::count(table.kept),
+            ui::count(table.changed),
+            ui::count(table.dropped)
+        ));
+    }
+    text
+}
+
+fn totals(tables: &[TableReport]) -> String {
+    let sum = |count: fn(&TableReport) -> u64| tables.iter().map(count).sum::<u64>();
+    format!(
+        "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
+        "all rows",
+        ui::count(sum(|table| table.kept)),
+        ui::count(sum(|table| table.changed)),
+        ui::count(sum(|table| table.dropped))
+    )
+}
+
+fn audit_lines(loaded: &Loaded) -> String {
+    if !loaded.scrubbed {
+        return "not scrubbed and not audited: this database holds personal data\n".to_owned();
+    }
+    let mut content: BTreeMap<String, u64> = BTreeMap::new();
+    for count in loaded.report.audit.iter().filter(|count| count.verdict == Verdict::Content) {
+        *content.entry(count.kind.to_string()).or_default() += count.count;
+    }
+    let mut text = "audit: no personal data outside published content\n".to_owned();
+    if !content.is_empty() {
+        let kinds: Vec<String> =
+            content.iter().map(|(kind, count)| format!("{} {kind}", ui::count(*count))).collect();
+        text.push_str(&format!("       published content holds {}\n", kinds.join(", ")));
+    }
+    text
+}
