@@ -151,6 +151,36 @@ fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>,
         .collect()
 }
 
+/// Rows that refer to a table without rows would be refused by their foreign key, an hour later.
+fn check_exclusions(
+    schema: &Schema,
+    scrub: Option<&ScrubPlan>,
+    excluded: &BTreeSet<TableName>,
+) -> Result<(), CommandError> {
+    let has_rows = |name: &TableName| {
+        let deleted = scrub
+            .and_then(|scrub| scrub.table(name))
+            .is_some_and(|plan| plan.action == TableAction::Delete);
+        !deleted && !excluded.contains(name)
+    };
+    for (name, table) in schema.tables.iter().filter(|(name, _)| has_rows(name)) {
+        if let Some(key) = table.foreign_keys.iter().find(|key| excluded.contains(&key.references))
+        {
+            return Err(CommandError::new(
+                Kind::Usage,
+                format!(
+                    "--exclude-data {}: rows of {} refer to it ({})",
+                    key.references.short(),
+                    name.short(),
+                    key.name
+                ),
+            )
+            .hint(format!("add --exclude-data {}", name.short())));
+        }
+    }
+    Ok(())
+}
+
 fn scrub_plan(context: &Context, toc: &Toc, schema: &Schema) -> Result<ScrubPlan, CommandError> {
     let manifest = manifest(context)?;
     let order: Vec<TableName> = toc.table_data().map(|entry| entry.table_name()).collect();
