@@ -208,9 +208,9 @@ impl<'a> Needs<'a> {
             if let Some(blocks) = self.data_of_table.get(id) {
                 needs.extend(blocks);
                 locks.push(*id);
-            } else if self.post_data.contains(id) {
-                needs.insert(*id);
-            } else if self.toc.get(*id).is_some_and(|found| found.has_data) {
+            } else if self.post_data.contains(id)
+                || self.toc.get(*id).is_some_and(|found| found.has_data)
+            {
                 needs.insert(*id);
             }
         }

@@ -24,7 +24,7 @@ use crate::ui;
 pub enum Backup {
     File(PathBuf),
     StandardInput,
-    Heroku(HerokuBackup),
+    Heroku(Box<HerokuBackup>),
 }
 
 /// A completed backup of an environment's database.
@@ -83,7 +83,7 @@ pub async fn find(
         heroku,
     };
     check_age(context, args, &backup)?;
-    Ok(Backup::Heroku(backup))
+    Ok(Backup::Heroku(Box::new(backup)))
 }
 
 /// Takes a fresh backup, which touches the environment and is therefore confirmed by itself.
