@@ -1,1 +1,8 @@
+//! Everything that needs a process or a server, in one binary.
 
+mod download;
+mod heroku_adapter;
+mod heroku_cli;
+mod heroku_faults;
+mod heroku_world;
+mod standins;
