@@ -12,6 +12,9 @@ use futures_util::FutureExt;
 use crate::heroku_world::{PRODUCTION, World, count, world_with};
 use crate::standins::heroku::{Fault, Options, Outcome, Recorded, Rule, StoreFault};
 
+/// Whether an error is the one that a case is about.
+type Expected = fn(&DownloadError) -> bool;
+
 struct Backup {
     world: World,
     bytes: Vec<u8>,
@@ -206,7 +209,7 @@ async fn a_server_that_ignores_ranges_is_caught_up_with() {
 
 #[tokio::test]
 async fn another_object_is_never_spliced_in() {
-    let cases: [(StoreFault, fn(&DownloadError) -> bool); 5] = [
+    let cases: [(StoreFault, Expected); 5] = [
         (StoreFault::OtherTag, |e| matches!(e, DownloadError::Changed { .. })),
         (StoreFault::WrongTotal(1), |e| matches!(e, DownloadError::Changed { .. })),
         (StoreFault::Shorter(300_000), |e| matches!(e, DownloadError::Changed { .. })),
@@ -226,7 +229,7 @@ async fn another_object_is_never_spliced_in() {
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_judged_is_refused() {
-    let cases: [(Fault, fn(&DownloadError) -> bool); 4] = [
+    let cases: [(Fault, Expected); 4] = [
         (StoreFault::NoLength.into(), |e| matches!(e, DownloadError::UnknownLength)),
         (Fault::NotFound, |e| matches!(e, DownloadError::Status { status: 404, .. })),
         (Fault::Redirect("http://h.test/".into()), |e| matches!(e, DownloadError::Redirected)),
