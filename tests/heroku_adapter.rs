@@ -1,14 +1,16 @@
 //! The Heroku adapter against the stand-in, when Heroku behaves.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bcops::adapters::download::{self, DownloadClient, DownloadOptions, MintUrl};
 use bcops::adapters::heroku::{
     HerokuError, TransferState, Verbosity, backup_named, newest_completed,
 };
 use bcops::events::{Event, Reporter, Silent};
+use futures_util::FutureExt;
 
 use crate::heroku_world::{PRODUCTION, PRODUCTION_URL, STAGING, count, world, world_with};
 use crate::standins::heroku::{CapturePlan, Options, Outcome};
@@ -128,7 +130,8 @@ async fn the_newest_completed_backup_is_chosen() {
     let hours = |hours: u64| Duration::from_secs(3600 * hours);
     let add = |age, outcome| world.standin.add_backup(PRODUCTION, &dump, hours(age), outcome);
     add(50, completed(0));
-    add(26, completed(3));
+    let scheduled = add(26, completed(3));
+    world.standin.mark_scheduled(PRODUCTION, scheduled);
     add(2, Outcome::Failed);
     add(1, Outcome::Canceled);
     let transfers = world.heroku.transfers(PRODUCTION).await.expect("transfers");
@@ -136,7 +139,7 @@ async fn the_newest_completed_backup_is_chosen() {
     use TransferState::{Canceled, Completed, Failed};
     assert_eq!(states, [Completed, Completed, Failed, Canceled]);
     let newest = newest_completed(&transfers).expect("a completed one");
-    assert_eq!((newest.name().as_str(), newest.warnings()), ("b002", 3));
+    assert_eq!((newest.name().as_str(), newest.warnings()), ("a002", 3));
     assert_eq!(backup_named(&transfers, "b001").map(|one| one.num), Some(1));
 
     let plain = world.heroku.transfer(PRODUCTION, "2", Verbosity::Plain).await.expect("by number");
@@ -149,7 +152,12 @@ async fn the_newest_completed_backup_is_chosen() {
 async fn a_capture_is_followed_to_its_end() {
     let world = world().await;
     let (_folder, dump) = dump();
-    let plan = CapturePlan { dump: Some(dump), outcome: completed(1), ..CapturePlan::default() };
+    let plan = CapturePlan {
+        pending: Duration::from_millis(300),
+        running: Duration::from_millis(300),
+        outcome: completed(1),
+        dump: Some(dump),
+    };
     world.standin.plan_captures(plan);
     let database = world.heroku.resolve_database(PRODUCTION, "DATABASE_URL").await.expect("one");
     let started = world.heroku.start_capture(&database).await.expect("started");
@@ -162,6 +170,34 @@ async fn a_capture_is_followed_to_its_end() {
     let shown = format!("{:?}", events.0.lock().expect("no panic"));
     assert!(shown.contains("b001 waits") && shown.contains("b001 runs"), "{shown}");
     assert!(world.heroku.public_url(PRODUCTION, ended.num).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_capture_dumps_the_real_database() {
+    let Ok(url) = std::env::var("BCOPS_TEST_DATABASE_URL") else {
+        eprintln!("skipped: BCOPS_TEST_DATABASE_URL is not set, so there is no database to dump");
+        return;
+    };
+    let world = world().await;
+    world.standin.add_database(STAGING, "DATABASE", &url);
+    let database = world.heroku.resolve_database(STAGING, "DATABASE_URL").await.expect("one");
+    let started = world.heroku.start_capture(&database).await.expect("started");
+    let wait = world.heroku.wait_for_transfer(STAGING, &started, "capture", &Silent);
+    let num = wait.await.expect("completed").num;
+    let heroku = world.heroku.clone();
+    let mint: MintUrl = Arc::new(move || {
+        let heroku = heroku.clone();
+        async move { heroku.public_url(STAGING, num).await }.boxed()
+    });
+    let client = DownloadClient::new().expect("a client");
+    let mut reader =
+        download::start(&client, mint, DownloadOptions::default()).await.expect("begun");
+    let read = move || {
+        let mut magic = [0; 5];
+        reader.read_exact(&mut magic).map(|()| magic)
+    };
+    let magic = tokio::task::spawn_blocking(read).await.expect("no panic").expect("read");
+    assert_eq!(&magic, b"PGDMP");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use bcops::adapters::heroku::newest_completed;
+use bcops::adapters::heroku::{CredentialSources, find_credentials, newest_completed};
 
 use crate::heroku_world::{PRODUCTION, World, world};
 use crate::standins::heroku::{CapturePlan, Fault, Outcome, Rule};
@@ -105,6 +105,30 @@ async fn the_cli_reads_account_and_config_vars() {
     assert_eq!(said.requests, [format!("GET /apps/{PRODUCTION}/config-vars")]);
     let said = cli.succeed(&["maintenance", "--app", PRODUCTION]).await;
     assert_eq!(said.stdout.trim(), "off");
+}
+
+#[tokio::test]
+async fn the_clis_own_token_is_found() {
+    let Some(cli) = Cli::new().await else { return };
+    let machine = cli.world.standin.url.replace("http://", "");
+    let netrc = format!("machine {machine}\n  login operator\n  password from-the-cli\n");
+    std::fs::write(cli.home.path().join(".netrc"), netrc).expect("written");
+    let folder = cli.executable.parent().expect("a folder");
+    let inherited = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{inherited}", folder.display());
+    let host = cli.world.standin.url.clone();
+    let environment = move |name: &str| match name {
+        "PATH" => Some(path.clone()),
+        "HEROKU_HOST" => Some(host.clone()),
+        _ => None,
+    };
+    // Under this name bcops itself finds nothing there, and asks the CLI.
+    let netrc_machine = "nowhere.test";
+    let home = Some(cli.home.path());
+    let sources = CredentialSources { environment: &environment, home, netrc_machine };
+    let found = find_credentials(&sources).await.expect("found");
+    assert_eq!(found.token.expose(), "from-the-cli");
+    assert_eq!(found.origin, "`heroku auth:token`");
 }
 
 #[tokio::test]

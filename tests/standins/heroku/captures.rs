@@ -20,6 +20,7 @@ fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -> St
         num,
         from_name: from_name.to_owned(),
         from_url: from_url.to_owned(),
+        schedule: None,
         source_bytes: 0,
         processed_bytes: 0,
         succeeded: None,

@@ -108,6 +108,14 @@ impl HerokuStandIn {
         captures::add_finished(&self.shared, app, dump, age, outcome)
     }
 
+    /// Makes a backup one of the nightly ones, which are called `a001` and so on.
+    pub fn mark_scheduled(&self, app: &str, num: u64) {
+        let mut world = self.shared.world();
+        let schedule = world.new_id();
+        let transfer = world.transfer_mut(app, &num.to_string()).expect("a backup of the app");
+        transfer.schedule = Some(schedule);
+    }
+
     /// How captures go from now on.
     pub fn plan_captures(&self, plan: CapturePlan) {
         self.shared.world().capture_plan = plan;

@@ -135,6 +135,8 @@ pub struct Transfer {
     pub num: u64,
     pub from_name: String,
     pub from_url: String,
+    /// The UUID of the schedule that made it, for a backup that nobody asked for.
+    pub schedule: Option<String>,
     pub source_bytes: u64,
     pub processed_bytes: u64,
     pub succeeded: Option<bool>,
@@ -167,6 +169,9 @@ impl Transfer {
             "updated_at": at(&Timestamp::now()), "finished_at": maybe(&self.finished_at),
             "canceled_at": maybe(&self.canceled_at), "deleted_at": null, "purged_at": null,
         });
+        if let Some(schedule) = &self.schedule {
+            json["schedule"] = json!({ "uuid": schedule });
+        }
         if verbose {
             let logs = self.logs.iter().map(|(moment, message)| {
                 json!({ "created_at": at(moment), "level": "info", "message": message })
