@@ -137,6 +137,15 @@ async fn a_lost_connection_is_resumed_where_it_stopped() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_well_but_early_is_no_end() {
+    let backup = backup(300_000).await;
+    backup.misbehave(Rule::once("/store/", StoreFault::CutAfter(100_000)));
+    backup.misbehave(Rule::once("/store/", StoreFault::ShortPart(50_000)));
+    assert!(backup.fetch(quick()).await.expect("all") == backup.bytes);
+    assert_eq!(backup.ranges()[2].as_deref(), Some("bytes=150000-"));
+}
+
+#[tokio::test]
 async fn an_expired_url_is_minted_anew() {
     let backup = backup(500_000).await;
     backup.misbehave(Rule::once("/store/", StoreFault::CutAfter(100_000)));

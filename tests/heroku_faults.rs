@@ -182,9 +182,8 @@ async fn a_lost_capture_is_not_mistaken_for_a_colleagues() {
 
 #[tokio::test]
 async fn a_capture_that_was_refused_or_redirected_is_not_looked_for() {
-    for fault in
-        [Fault::RateLimited(1), Fault::Conflict, Fault::Redirect("/client/v11/x".to_owned())]
-    {
+    let elsewhere = Fault::Redirect("/client/v11/databases/x/backups".to_owned());
+    for fault in [Fault::RateLimited(1), Fault::Conflict, elsewhere] {
         let (world, database) = capturing(CapturePlan::default()).await;
         world.standin.misbehave(Rule::once("/backups", fault.clone()).on("POST"));
         assert!(world.heroku.start_capture(&database).await.is_err(), "{fault:?}");

@@ -44,7 +44,9 @@ pub fn add_finished(
 ) -> u64 {
     let mut world = shared.world();
     let object = Object::of(dump, "");
-    let uuid = enter(&mut world, app, "DATABASE", "postgres://u:p@db.stand-in.test/old");
+    let vars = &world.app(app).expect("an app of the stand-in").config_vars;
+    let url = vars.get("DATABASE_URL").cloned().unwrap_or_default();
+    let uuid = enter(&mut world, app, "DATABASE", &url);
     let transfer = world.transfer_mut(app, &uuid).expect("just entered");
     let moment = Timestamp::now() - age;
     transfer.created_at = moment - Duration::from_secs(60);

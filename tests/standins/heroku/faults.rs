@@ -49,6 +49,8 @@ pub enum StoreFault {
     StallAfter(u64),
     /// Only so many bytes are there, and the headers say nothing of more.
     Shorter(u64),
+    /// A request for a range gets at most so many bytes of it, and headers that say so.
+    ShortPart(u64),
     /// `Content-Range` tells a total that is longer by so much.
     WrongTotal(u64),
     /// `Content-Range` starts so much later than was asked for.

@@ -113,7 +113,10 @@ fn send(
         .map(|text| parse_range(text, object.length));
     let (status, first, last) = match range {
         None => (200, 0, object.length),
-        Some(Some((first, end))) => (206, first, end),
+        Some(Some((first, end))) => match fault {
+            Some(StoreFault::ShortPart(length)) => (206, first, end.min(first + length)),
+            _ => (206, first, end),
+        },
         Some(None) => return xml_error(416, "InvalidRange", "The range is not satisfiable"),
     };
     let mut builder = Response::builder()
