@@ -195,11 +195,13 @@ async fn a_capture_that_was_refused_or_redirected_is_not_looked_for() {
 #[tokio::test]
 async fn lost_polls_are_survived_for_a_while_and_are_never_a_success() {
     let (_folder, dump) = dump();
-    let plan = CapturePlan { dump: Some(dump), ..CapturePlan::default() };
+    let pending = Duration::from_secs(2);
+    let plan = CapturePlan { pending, dump: Some(dump), ..CapturePlan::default() };
     let (world, database) = capturing(plan).await;
     let started = world.heroku.start_capture(&database).await.expect("started");
-    // Four failed polls of five tries each, and then an answer.
+    // Four failed polls of five tries each, an answer, and the same again.
     world.standin.misbehave(Rule::times(20, "/transfers/", Fault::ServerError));
+    world.standin.misbehave(Rule::times(20, "/transfers/", Fault::CloseBefore).after(1));
     let wait = world.heroku.wait_for_transfer(PRODUCTION, &started, "capture", &Silent);
     wait.await.expect("seen in the end");
 
