@@ -161,3 +161,23 @@ fn progress(step: &'static str, transfer: &Transfer) -> Event {
         progress: Progress { done, total: None, unit: Unit::Bytes, current },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_capture_is_recognised_by_the_place_of_its_database() {
+        let from = |url: Option<&str>| {
+            let json = serde_json::json!({ "uuid": "u", "num": 1, "from_url": url });
+            serde_json::from_value::<Transfer>(json).expect("a transfer")
+        };
+        let here = Secret::new("postgres://u:new@db.test:5432/one");
+        let may_be = |url| may_be_from(&from(url), Some(&here));
+        assert!(may_be(Some("postgres://u:old@db.test:5432/one")));
+        assert!(!may_be(Some("postgres://u:new@db.test:5432/other")));
+        assert!(!may_be(Some("postgres://u:new@elsewhere.test:5432/one")));
+        assert!(may_be(None));
+        assert!(may_be_from(&from(Some("postgres://h/d")), None));
+    }
+}

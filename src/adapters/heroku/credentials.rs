@@ -107,9 +107,11 @@ async fn from_cli(sources: &CredentialSources<'_>) -> Result<String, String> {
         .env("DISABLE_TELEMETRY", "true")
         .env("HEROKU_DISABLE_AUTOUPDATE", "1")
         .env("HEROKU_SKIP_NEW_VERSION_CHECK", "1");
-    // The child's own search path decides which `heroku` is run.
-    if let Some(path) = (sources.environment)("PATH") {
-        command.env("PATH", path);
+    // The child's own search path decides which `heroku` is run, and its host which token it gives.
+    for name in ["PATH", "HEROKU_HOST"] {
+        if let Some(value) = (sources.environment)(name) {
+            command.env(name, value);
+        }
     }
     if let Some(home) = sources.home {
         command.env("HOME", home);

@@ -1,7 +1,7 @@
 //! Heroku's platform API (version 3) and the data API of Heroku Postgres, as far as bcops needs
 //! them: apps, config vars, add-ons, and backups.
 //!
-//! Everything here reads, except for two requests that a type's owner has to ask for by name:
+//! Everything here reads, except for two requests that a caller has to ask for by name:
 //! [`Heroku::start_capture`] makes a backup, and [`Heroku::public_url`] mints a signed URL.
 
 mod attachments;
