@@ -25,3 +25,10 @@ pub use patterns::Kind;
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
+
+#[cfg(test)]
+mod plan_test;
+#[cfg(test)]
+mod rewriter_test;
+#[cfg(test)]
+mod site_test;
