@@ -3,6 +3,7 @@
 mod audit;
 mod built_in;
 mod checks;
+mod compiled_rule;
 mod copy_text;
 mod document;
 mod families;
@@ -13,6 +14,7 @@ mod keys;
 mod manifest;
 mod patterns;
 mod plan;
+mod postcodes;
 mod rewriter;
 mod rules;
 mod unique_keys;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use regex::bytes::Regex;
 
 use super::super::copy_text::escape_into;
+use super::super::postcodes::AREAS;
 use super::*;
 
 fn found(text: &str) -> Vec<(Kind, &str)> {
