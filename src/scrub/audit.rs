@@ -71,8 +71,10 @@ impl TableAudit {
         find_emails(rows, |hit| self.count(rows, &mut place, &hit));
         let mut place = FieldCursor::default();
         find_numbers(rows, |hit| self.count(rows, &mut place, &hit));
-        for finder in ENCODED.iter() {
-            self.scan_encoded(rows, finder);
+        for (finder, earlier) in
+            ENCODED.iter().enumerate().map(|(index, one)| (one, &ENCODED[..index]))
+        {
+            self.scan_encoded(rows, finder, earlier);
         }
     }
 
@@ -111,8 +113,8 @@ impl TableAudit {
     }
 
     /// Looks again at the fields in which characters are written as escapes, and counts what only
-    /// shows when those are taken away.
-    fn scan_encoded(&mut self, rows: &[u8], finder: &Finder<'_>) {
+    /// shows when those are taken away. Fields with an `earlier` escape have been looked at.
+    fn scan_encoded(&mut self, rows: &[u8], finder: &Finder<'_>, earlier: &[Finder<'_>]) {
         let mut place = FieldCursor::default();
         let mut done_to = 0;
         while let Some(offset) = finder.find(rows.get(done_to..).unwrap_or_default()) {
@@ -128,6 +130,9 @@ impl TableAudit {
                 continue;
             }
             let text = rows.get(start..end).unwrap_or_default();
+            if earlier.iter().any(|finder| finder.find(text).is_some()) {
+                continue;
+            }
             let plain = tally(&self.allow, text);
             let decoded = tally(&self.allow, &decode(text));
             for (kind, (decoded, plain)) in

@@ -3,6 +3,7 @@
 mod audit;
 mod built_in;
 mod checks;
+mod compiled_rule;
 mod copy_text;
 mod document;
 mod families;
@@ -13,6 +14,7 @@ mod keys;
 mod manifest;
 mod patterns;
 mod plan;
+mod postcodes;
 mod rewriter;
 mod rules;
 mod unique_keys;
@@ -25,3 +27,10 @@ pub use patterns::Kind;
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
+
+#[cfg(test)]
+mod plan_test;
+#[cfg(test)]
+mod rewriter_test;
+#[cfg(test)]
+mod site_test;

@@ -3,18 +3,15 @@
 //! Rows that stay as they are, and the fields around a changed one, are copied as slices, and
 //! runs of untouched rows as one.
 
-use std::collections::BTreeMap;
 use std::ops::{AddAssign, Range};
-use std::sync::Arc;
 
+use super::compiled_rule::{Change, Compiler, FieldAction, FieldTest, Remembered, TemplatePart};
 use super::copy_text::{NULL, escape_into, unescape};
 use super::json_edit::remove_members;
-use super::keys::{KeySet, KeySets};
+use super::keys::KeySets;
 use super::patterns::find_all;
-use super::plan::{ScrubPlan, TableAction, TablePlan};
-use super::rules::{
-    ColumnAction, ColumnReference, Edit, Literal, Piece, RowRule, Template, Test, UNUSABLE_PASSWORD,
-};
+use super::plan::{ScrubPlan, TableAction};
+use super::rules::Edit;
 use crate::schema::TableName;
 
 /// What became of rows.
@@ -67,49 +64,6 @@ pub struct Rewriter {
     rows_seen: u64,
     fields: Vec<Range<usize>>,
     scratch: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum FieldTest {
-    /// Of each set at most the keys of one other column.
-    In(Vec<Arc<KeySet>>),
-    OneOf(Vec<Vec<u8>>),
-    IsNull,
-    NotNull,
-}
-
-#[derive(Debug)]
-struct FieldAction {
-    field: usize,
-    column: String,
-    change: Change,
-}
-
-#[derive(Debug)]
-enum Change {
-    /// Escaped literals and fields of the same row.
-    Template(Vec<TemplatePart>),
-    Null,
-    NullUnless(Vec<Arc<KeySet>>),
-    Edit {
-        edit: Edit,
-        max_length: Option<usize>,
-    },
-}
-
-#[derive(Debug)]
-enum TemplatePart {
-    Literal(Vec<u8>),
-    Field(usize),
-}
-
-#[derive(Debug)]
-struct Remembered {
-    field: usize,
-    /// The change that the column itself undergoes, by its place among the actions.
-    action: Option<usize>,
-    reference: ColumnReference,
-    keys: KeySet,
 }
 
 impl Rewriter {
@@ -395,131 +349,5 @@ fn shorten(limit: usize, start: usize, out: &mut Vec<u8>) {
     if let Some((end, _)) = text.char_indices().nth(limit) {
         out.truncate(start);
         escape_into(text.get(..end).unwrap_or_default().as_bytes(), out);
-    }
-}
-
-impl FieldAction {
-    fn fields(&self) -> Vec<usize> {
-        let mut fields = vec![self.field];
-        if let Change::Template(parts) = &self.change {
-            fields.extend(parts.iter().filter_map(|part| match part {
-                TemplatePart::Field(field) => Some(*field),
-                TemplatePart::Literal(_) => None,
-            }));
-        }
-        fields
-    }
-}
-
-/// The translation of a rule from names to field numbers.
-struct Compiler<'a> {
-    table: &'a TableName,
-    table_plan: &'a TablePlan,
-    columns: &'a [String],
-    keys: &'a KeySets,
-}
-
-impl Compiler<'_> {
-    fn field(&self, column: &str) -> Result<usize, ScrubError> {
-        self.columns.iter().position(|name| name == column).ok_or_else(|| {
-            ScrubError::MissingColumn { table: self.table.clone(), column: column.into() }
-        })
-    }
-
-    fn key_sets(&self, references: &[ColumnReference]) -> Vec<Arc<KeySet>> {
-        references.iter().map(|reference| self.keys.get(reference)).collect()
-    }
-
-    fn conditions(&self) -> Result<Vec<(usize, FieldTest)>, ScrubError> {
-        let Some(RowRule::KeepWhere(conditions)) =
-            self.table_plan.rule.as_ref().map(|rule| &rule.rows)
-        else {
-            return Ok(Vec::new());
-        };
-        let compile = |test: &Test| match test {
-            Test::In(references) => FieldTest::In(self.key_sets(references)),
-            Test::OneOf(literals) => FieldTest::OneOf(literals.iter().map(literal_text).collect()),
-            Test::IsNull => FieldTest::IsNull,
-            Test::NotNull => FieldTest::NotNull,
-        };
-        conditions
-            .iter()
-            .map(|condition| Ok((self.field(&condition.column)?, compile(&condition.test))))
-            .collect()
-    }
-
-    /// In the order of the fields, which is the order of writing.
-    fn actions(&self) -> Result<Vec<FieldAction>, ScrubError> {
-        let no_columns = BTreeMap::new();
-        let columns = self.table_plan.rule.as_ref().map_or(&no_columns, |rule| &rule.columns);
-        let mut actions = columns
-            .iter()
-            .map(|(column, action)| {
-                let change = match action {
-                    ColumnAction::Set(template) => Change::Template(self.template(template)?),
-                    ColumnAction::Null => Change::Null,
-                    ColumnAction::NullUnless(references) => {
-                        Change::NullUnless(self.key_sets(references))
-                    }
-                    ColumnAction::UnusablePassword => {
-                        Change::Template(vec![TemplatePart::Literal(
-                            UNUSABLE_PASSWORD.as_bytes().to_vec(),
-                        )])
-                    }
-                    ColumnAction::Edit(edit) => Change::Edit {
-                        edit: edit.clone(),
-                        max_length: self
-                            .table_plan
-                            .columns
-                            .iter()
-                            .find(|planned| planned.name == *column)
-                            .and_then(|planned| planned.max_length),
-                    },
-                };
-                Ok(FieldAction { field: self.field(column)?, column: column.clone(), change })
-            })
-            .collect::<Result<Vec<_>, ScrubError>>()?;
-        actions.sort_by_key(|action| action.field);
-        Ok(actions)
-    }
-
-    fn template(&self, template: &Template) -> Result<Vec<TemplatePart>, ScrubError> {
-        template
-            .pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Literal(text) => {
-                    let mut escaped = Vec::new();
-                    escape_into(text.as_bytes(), &mut escaped);
-                    Ok(TemplatePart::Literal(escaped))
-                }
-                Piece::Column(column) => Ok(TemplatePart::Field(self.field(column)?)),
-            })
-            .collect()
-    }
-
-    fn remembered(&self, actions: &[FieldAction]) -> Result<Vec<Remembered>, ScrubError> {
-        self.table_plan
-            .remembered
-            .iter()
-            .map(|(column, reference)| {
-                Ok(Remembered {
-                    field: self.field(column)?,
-                    action: actions.iter().position(|action| action.column == *column),
-                    reference: reference.clone(),
-                    keys: KeySet::default(),
-                })
-            })
-            .collect()
-    }
-}
-
-/// A literal as COPY writes the value.
-fn literal_text(literal: &Literal) -> Vec<u8> {
-    match literal {
-        Literal::Boolean(true) => b"t".to_vec(),
-        Literal::Boolean(false) => b"f".to_vec(),
-        Literal::Integer(value) => value.to_string().into_bytes(),
-        Literal::Text(text) => text.as_bytes().to_vec(),
     }
 }

@@ -1,0 +1,86 @@
+//! Finding UK postcodes: an area that exists, a district, and three characters more.
+
+use super::patterns::{Kind, Match, ends_word, starts_word};
+
+/// A postcode the digit of whose second half is the last before `digits_end`.
+pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
+    let inward = digits_end - 1;
+    let letters = text.get(inward + 1..inward + 3)?;
+    let end = inward + 3;
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphabetic()
+            && !matches!(byte.to_ascii_uppercase(), b'C' | b'I' | b'K' | b'M' | b'O' | b'V')
+    };
+    if !letters.iter().all(allowed) || !ends_word(text, end) {
+        return None;
+    }
+    let outward_end = postcode_separator_start(text, inward);
+    let start = outward_start(text, outward_end)?;
+    let compact = outward_end == inward;
+    if compact && !stands_apart(text, start, end) {
+        return None;
+    }
+    let whole = text.get(start..end)?;
+    let one_case =
+        !whole.iter().any(u8::is_ascii_lowercase) || !whole.iter().any(u8::is_ascii_uppercase);
+    one_case.then_some(Match { kind: Kind::Postcode, range: start..end })
+}
+
+fn postcode_separator_start(text: &[u8], end: usize) -> usize {
+    match text.get(..end) {
+        Some([.., b' ', b' ']) => end - 2,
+        Some([.., b' ' | b'+']) => end - 1,
+        Some([.., 0xC2, 0xA0]) => end - 2,
+        Some([.., b'%', b'2', b'0']) => end - 3,
+        _ => end,
+    }
+}
+
+/// Postcodes without a blank look like pieces of tokens, hashes and file names.
+fn stands_apart(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: Option<&u8>| matches!(byte, Some(b'-' | b'_' | b'/' | b'+' | b'$' | b'.'));
+    let next = text.get(end);
+    let next_joins = joins(next) && next != Some(&b'.') || next == Some(&b'=');
+    !joins(start.checked_sub(1).and_then(|index| text.get(index))) && !next_joins
+}
+
+/// The start of the first half of a postcode (`HP19`, `W1A`, `E1`) that ends at `end`.
+fn outward_start(text: &[u8], end: usize) -> Option<usize> {
+    let district = match text.get(..end)? {
+        [.., digit, letter] if digit.is_ascii_digit() && letter.is_ascii_alphabetic() => end - 2,
+        [.., first, second] if matches!(first, b'1'..=b'9') && second.is_ascii_digit() => end - 2,
+        [.., digit] if digit.is_ascii_digit() => end - 1,
+        _ => return None,
+    };
+    [2, 1].into_iter().find_map(|length| {
+        let start = district.checked_sub(length)?;
+        let area = text.get(start..district)?;
+        (is_postcode_area(area) && starts_word(text, start)).then_some(start)
+    })
+}
+
+fn is_postcode_area(area: &[u8]) -> bool {
+    let upper = |byte: &u8| byte.to_ascii_uppercase();
+    match area {
+        [letter] => b"BEGLMNSW".contains(&upper(letter)),
+        [first, second] => {
+            let area = [upper(first), upper(second)];
+            AREAS.binary_search(&&area).is_ok()
+        }
+        _ => false,
+    }
+}
+
+/// The two-letter postcode areas, sorted. Source: the public list of UK postcode areas.
+pub(super) const AREAS: [&[u8; 2]; 118] = [
+    b"AB", b"AL", b"BA", b"BB", b"BD", b"BF", b"BH", b"BL", b"BN", b"BR", b"BS", b"BT", b"BX",
+    b"CA", b"CB", b"CF", b"CH", b"CM", b"CO", b"CR", b"CT", b"CV", b"CW", b"DA", b"DD", b"DE",
+    b"DG", b"DH", b"DL", b"DN", b"DT", b"DY", b"EC", b"EH", b"EN", b"EX", b"FK", b"FY", b"GL",
+    b"GU", b"GY", b"HA", b"HD", b"HG", b"HP", b"HR", b"HS", b"HU", b"HX", b"IG", b"IM", b"IP",
+    b"IV", b"JE", b"KA", b"KT", b"KW", b"KY", b"LA", b"LD", b"LE", b"LL", b"LN", b"LS", b"LU",
+    b"ME", b"MK", b"ML", b"NE", b"NG", b"NN", b"NP", b"NR", b"NW", b"OL", b"OX", b"PA", b"PE",
+    b"PH", b"PL", b"PO", b"PR", b"RG", b"RH", b"RM", b"SA", b"SE", b"SG", b"SK", b"SL", b"SM",
+    b"SN", b"SO", b"SP", b"SR", b"SS", b"ST", b"SW", b"SY", b"TA", b"TD", b"TF", b"TN", b"TQ",
+    b"TR", b"TS", b"TW", b"UB", b"WA", b"WC", b"WD", b"WF", b"WN", b"WR", b"WS", b"WV", b"YO",
+    b"ZE",
+];
