@@ -1,6 +1,8 @@
 -- Revisions, comments, workflows and logs: copies upon copies of what was ever written.
 
--- Each page has one to twelve revisions; the newest is published or a draft. Contact data of
+ANALYZE;
+
+-- Each page has two to twelve revisions; the newest is published or a draft. Contact data of
 -- staff that was removed from a page since then lives on in its older revisions.
 CREATE TABLE sample.revision AS
 SELECT row_number() OVER (ORDER BY p.id, n) AS id, p.id AS page, n,

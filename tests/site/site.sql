@@ -10,6 +10,8 @@
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SET timezone = 'UTC';
+-- Compiling these queries takes longer than running them.
+SET jit = off;
 
 \ir tables.sql
 \ir generators.sql
