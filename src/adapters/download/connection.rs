@@ -1,0 +1,324 @@
+//! One connection after the other: what is asked, and what of the answer is believed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE};
+use reqwest::{Client, Response, StatusCode};
+use url::Url;
+
+use super::{DownloadError, DownloadOptions, MintUrl, ObjectVersion};
+use crate::adapters::heroku::SignedUrl;
+use crate::adapters::transport::{self, MAX_REDIRECTS};
+
+/// A URL that is about to expire is not used for a new connection.
+const SPARE_LIFE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What stays from one connection to the next.
+pub struct Fetcher {
+    client: Client,
+    mint: MintUrl,
+    options: DownloadOptions,
+    url: Option<SignedUrl>,
+    /// Known from the first answer on, if not from the options.
+    version: Option<ObjectVersion>,
+    /// The next byte to hand over.
+    position: u64,
+    failures: u32,
+    connections: u64,
+}
+
+/// An answer whose body stands at, or `skip` bytes before, the position.
+pub struct Connection {
+    response: Response,
+    skip: u64,
+    version: ObjectVersion,
+}
+
+impl Connection {
+    pub fn version(&self) -> &ObjectVersion {
+        &self.version
+    }
+}
+
+/// A failed attempt, and how long the server wants to be left alone.
+struct Failure {
+    error: DownloadError,
+    retry_after: Option<Duration>,
+}
+
+impl From<DownloadError> for Failure {
+    fn from(error: DownloadError) -> Self {
+        Failure { error, retry_after: None }
+    }
+}
+
+impl Fetcher {
+    pub fn new(client: Client, mint: MintUrl, options: DownloadOptions) -> Self {
+        let (position, version) = (options.start, options.version.clone());
+        let url = None;
+        Fetcher { client, mint, options, url, version, position, failures: 0, connections: 0 }
+    }
+
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// The byte after the last one to fetch; zero before the first answer.
+    pub fn end(&self) -> u64 {
+        let total = self.version.as_ref().map_or(0, |version| version.total_length);
+        self.options.end.unwrap_or(total)
+    }
+
+    /// Connects, and tries again as often as the options allow.
+    pub async fn connect_patiently(&mut self) -> Result<Connection, DownloadError> {
+        loop {
+            match self.connect().await {
+                Ok(connection) => return Ok(connection),
+                Err(failure) => self.pause_after(failure).await?,
+            }
+        }
+    }
+
+    /// The next bytes, from a new connection if need be; `None` at the end.
+    pub async fn next(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<Option<Bytes>, DownloadError> {
+        loop {
+            match self.read(connection).await {
+                Ok(None) if self.position < self.end() => {
+                    let error = DownloadError::EndedEarly { at: self.position, end: self.end() };
+                    self.pause_after(error.into()).await?;
+                }
+                Ok(bytes) => {
+                    self.failures = 0;
+                    return Ok(bytes);
+                }
+                Err(error) => self.pause_after(error.into()).await?,
+            }
+            *connection = self.connect_patiently().await?;
+        }
+    }
+
+    /// Counts a failure and waits, or gives it back because another attempt cannot or may not help.
+    async fn pause_after(&mut self, failure: Failure) -> Result<(), DownloadError> {
+        let Failure { error, retry_after } = failure;
+        if !error.is_transient() {
+            return Err(error);
+        }
+        self.failures += 1;
+        if self.failures >= self.options.attempts_without_progress {
+            let (at, attempts) = (self.position, self.failures);
+            return Err(DownloadError::NoProgress { at, attempts, cause: Box::new(error) });
+        }
+        let asked = retry_after.map(|wait| wait.min(self.options.longest_retry_after));
+        let wait = asked.unwrap_or_else(|| self.options.backoff.wait(self.failures));
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    async fn read(&mut self, connection: &mut Connection) -> Result<Option<Bytes>, DownloadError> {
+        // All is there: what the server might still send does not matter for a part, and is
+        // told by the announced length for the whole.
+        if self.position == self.end() {
+            return Ok(None);
+        }
+        loop {
+            let chunk = tokio::time::timeout(self.options.stall, connection.response.chunk());
+            let chunk = chunk.await.map_err(|_| self.stalled())?;
+            let Some(mut bytes) = chunk.map_err(|cause| self.network(cause))? else {
+                return Ok(None);
+            };
+            let skipped = connection.skip.min(bytes.len() as u64);
+            connection.skip -= skipped;
+            bytes = bytes.split_off(skipped as usize);
+            if bytes.is_empty() {
+                continue;
+            }
+            let left = self.end() - self.position;
+            if bytes.len() as u64 > left {
+                bytes.truncate(left as usize);
+            }
+            self.position += bytes.len() as u64;
+            return Ok(Some(bytes));
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Connection, Failure> {
+        let first = self.request().await?;
+        let response = match first.status() {
+            // The signature has expired or was never good. A fresh one tells which.
+            StatusCode::FORBIDDEN => {
+                self.url = None;
+                self.request().await?
+            }
+            _ => first,
+        };
+        let at = self.position;
+        match response.status() {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(self.accept(response)?),
+            StatusCode::FORBIDDEN => Err(DownloadError::Refused.into()),
+            StatusCode::RANGE_NOT_SATISFIABLE => Err(DownloadError::OutOfRange { at }.into()),
+            status => Err(Failure {
+                error: DownloadError::Status { at, status: status.as_u16() },
+                retry_after: transport::retry_after(response.headers()),
+            }),
+        }
+    }
+
+    /// One GET with the redirects that it meets.
+    async fn request(&mut self) -> Result<Response, DownloadError> {
+        let mut target = self.fresh_url().await?;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut request = self.client.get(target.clone()).header(ACCEPT_ENCODING, "identity");
+            if let Some(range) = self.range() {
+                request = request.header(RANGE, range);
+                let tag = self.version.as_ref().and_then(|version| version.entity_tag.as_ref());
+                if let Some(tag) = tag {
+                    request = request.header(IF_RANGE, tag);
+                }
+            }
+            let sent = tokio::time::timeout(self.options.stall, request.send());
+            let response = sent.await.map_err(|_| self.stalled())?;
+            let response = response.map_err(|cause| self.network(cause))?;
+            if !response.status().is_redirection() {
+                return Ok(response);
+            }
+            target = transport::redirect_target(&target, response.headers())
+                .ok_or(DownloadError::Redirected)?;
+        }
+        Err(DownloadError::Redirected)
+    }
+
+    /// Nothing for the whole object: a range from zero on would be refused for an empty one.
+    fn range(&self) -> Option<String> {
+        match (self.position, self.options.end) {
+            (0, None) => None,
+            (start, None) => Some(format!("bytes={start}-")),
+            (start, Some(end)) => Some(format!("bytes={start}-{}", end.saturating_sub(1))),
+        }
+    }
+
+    async fn fresh_url(&mut self) -> Result<Url, DownloadError> {
+        let good = |url: &SignedUrl| {
+            url.expires_at.is_none_or(|expiry| Timestamp::now() + SPARE_LIFE < expiry)
+        };
+        let signed = match self.url.take().filter(good) {
+            Some(url) => url,
+            None => (self.mint)().await.map_err(DownloadError::Mint)?,
+        };
+        let url = Url::parse(signed.url.expose()).map_err(|_| DownloadError::InvalidUrl)?;
+        if !transport::is_private(&url) {
+            return Err(DownloadError::UnencryptedUrl);
+        }
+        self.url = Some(signed);
+        Ok(url)
+    }
+
+    /// Believes an answer only if it continues the object that was begun.
+    fn accept(&mut self, response: Response) -> Result<Connection, DownloadError> {
+        let headers = response.headers();
+        let (first, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
+            self.partial_range(headers)?
+        } else {
+            (0, response.content_length().ok_or(DownloadError::UnknownLength)?)
+        };
+        let version = ObjectVersion { total_length: total, entity_tag: strong_tag(headers) };
+        if let Some(known) = &self.version {
+            same_version(known, &version)?;
+        }
+        if let Some(end) = self.options.end.filter(|end| *end > total) {
+            return Err(DownloadError::TooShort { total, end });
+        }
+        if self.position > total {
+            return Err(DownloadError::OutOfRange { at: self.position });
+        }
+        let version = self.version.get_or_insert(version).clone();
+        self.connections += 1;
+        Ok(Connection { response, skip: self.position - first, version })
+    }
+
+    /// The first byte and the total length of a partial answer, which must start at the position.
+    fn partial_range(&self, headers: &HeaderMap) -> Result<(u64, u64), DownloadError> {
+        let at = self.position;
+        let content_range = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+        let content_range = content_range.unwrap_or_default();
+        match parse_content_range(content_range) {
+            Some((first, total)) if first == at => Ok((first, total)),
+            Some((_, _)) => Err(wrong_range(at, content_range)),
+            None if content_range.ends_with("/*") => Err(DownloadError::UnknownLength),
+            None => Err(wrong_range(at, content_range)),
+        }
+    }
+
+    fn network(&self, cause: reqwest::Error) -> DownloadError {
+        DownloadError::Network { at: self.position, cause: cause.without_url() }
+    }
+
+    fn stalled(&self) -> DownloadError {
+        DownloadError::Stalled { at: self.position, seconds: self.options.stall.as_secs() }
+    }
+}
+
+fn wrong_range(at: u64, content_range: &str) -> DownloadError {
+    DownloadError::WrongRange { at, content_range: content_range.chars().take(80).collect() }
+}
+
+/// `bytes 5-9/10` as the first byte and the total.
+fn parse_content_range(text: &str) -> Option<(u64, u64)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, total) = (first.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
+    (first <= last && last < total).then_some((first, total))
+}
+
+fn strong_tag(headers: &HeaderMap) -> Option<String> {
+    let tag = headers.get(ETAG)?.to_str().ok()?;
+    (!tag.starts_with("W/")).then(|| tag.to_owned())
+}
+
+fn same_version(known: &ObjectVersion, seen: &ObjectVersion) -> Result<(), DownloadError> {
+    let (was, is) = (known.total_length, seen.total_length);
+    if was != is {
+        let what = format!("it had {was} bytes and now has {is}");
+        return Err(DownloadError::Changed { what });
+    }
+    match (&known.entity_tag, &seen.entity_tag) {
+        (Some(was), Some(is)) if was != is => {
+            Err(DownloadError::Changed { what: "its entity tag is another".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges_must_make_sense() {
+        assert_eq!(parse_content_range("bytes 5-9/10"), Some((5, 10)));
+        for wrong in ["", "bytes 5-9/*", "bytes 9-5/10", "bytes 5-10/10", "5-9/10", "bytes */10"] {
+            assert_eq!(parse_content_range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn versions_differ_by_length_or_tag() {
+        let version = |total_length, tag: Option<&str>| ObjectVersion {
+            total_length,
+            entity_tag: tag.map(str::to_owned),
+        };
+        let known = version(5, Some("\"a\""));
+        assert!(same_version(&known, &version(5, Some("\"a\""))).is_ok());
+        assert!(same_version(&known, &version(5, None)).is_ok());
+        assert!(same_version(&known, &version(6, Some("\"a\""))).is_err());
+        assert!(same_version(&known, &version(5, Some("\"b\""))).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! The reading end: bytes from the task's channel as a blocking [`Read`].
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Buf, Bytes};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::connection::{Connection, Fetcher};
+use super::{DownloadError, ObjectVersion};
+
+/// How many chunks may wait. The HTTP library hands out at most about 400 KiB at once, which makes
+/// this some 3 MB.
+const WAITING_CHUNKS: usize = 8;
+
+/// How far a download is, for whoever shows it.
+#[derive(Debug, Default)]
+pub struct Counters {
+    received: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl Counters {
+    /// Bytes received, whether or not they were read yet.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// How often the server was connected to: more than once means that the download was resumed.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// The bytes of a download in order. Reading blocks: it must be done on a plain thread, not on one
+/// that runs asynchronous tasks. Dropping the reader ends the download.
+#[derive(Debug)]
+pub struct DownloadReader {
+    receiver: mpsc::Receiver<Result<Bytes, DownloadError>>,
+    current: Bytes,
+    position: u64,
+    start: u64,
+    end: u64,
+    version: ObjectVersion,
+    counters: Arc<Counters>,
+    task: AbortHandle,
+}
+
+/// Lets the rest of the download run on its own.
+pub fn spawn(mut fetcher: Fetcher, mut connection: Connection) -> DownloadReader {
+    let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
+    let counters = Arc::new(Counters::default());
+    counters.connections.store(fetcher.connections(), Ordering::Relaxed);
+    let (start, end) = (fetcher.position(), fetcher.end());
+    let version = connection.version().clone();
+    let shared = Arc::clone(&counters);
+    let task = tokio::spawn(async move {
+        loop {
+            let next = fetcher.next(&mut connection).await;
+            shared.received.store(fetcher.position() - start, Ordering::Relaxed);
+            shared.connections.store(fetcher.connections(), Ordering::Relaxed);
+            let Some(message) = next.transpose() else { break };
+            let failed = message.is_err();
+            if sender.send(message).await.is_err() || failed {
+                break;
+            }
+        }
+    })
+    .abort_handle();
+    let current = Bytes::new();
+    DownloadReader { receiver, current, position: start, start, end, version, counters, task }
+}
+
+impl DownloadReader {
+    /// How many bytes this reader will give in all.
+    pub fn length(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// How long the whole object is.
+    pub fn total_length(&self) -> u64 {
+        self.version.total_length
+    }
+
+    /// For fetching a part of the same object again.
+    pub fn version(&self) -> &ObjectVersion {
+        &self.version
+    }
+
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+}
+
+impl Read for DownloadReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.current.is_empty() && !buffer.is_empty() {
+            self.current = match self.receiver.blocking_recv() {
+                Some(Ok(bytes)) => bytes,
+                Some(Err(error)) => return Err(io::Error::other(error)),
+                None if self.position == self.end => return Ok(0),
+                None => {
+                    let error = DownloadError::Stopped { at: self.position, end: self.end };
+                    return Err(io::Error::other(error));
+                }
+            };
+        }
+        let count = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..count]);
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Drop for DownloadReader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,210 @@
+//! Add-ons, and which database a name like `DATABASE_URL` means.
+//!
+//! The resolving endpoint knows attachment names, config var names, add-on names and UUIDs, and
+//! answers with every attachment that fits. A config var that was copied by hand under another
+//! name is unknown to it: then the attachment with the same value is meant. A database may be
+//! attached to an app that does not own it; its backups belong to the owner, the billing app.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Api, Heroku, Request, VERSION_3_SDK};
+use super::config_vars::ConfigVars;
+use super::error::HerokuError;
+use crate::secret::Secret;
+
+const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];
+const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
+const POSTGRES: &str = "heroku-postgresql";
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AppReference {
+    pub id: String,
+    pub name: String,
+}
+
+/// A Heroku Postgres database under one of its names on an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseAttachment {
+    pub name: String,
+    /// The app that the database is attached to.
+    pub app: AppReference,
+    /// The key of the database in the data API.
+    pub addon_id: String,
+    pub addon_name: String,
+    pub plan: String,
+    /// The app that owns the database and its backups.
+    pub billing_app: AppReference,
+    /// The names of the config vars that hold its URL.
+    pub config_vars: Vec<String>,
+}
+
+/// An add-on that an app owns.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Addon {
+    pub id: String,
+    pub name: String,
+    #[serde(rename = "addon_service")]
+    pub service: Named,
+    pub plan: Named,
+    #[serde(default)]
+    pub state: Option<String>,
+    #[serde(default)]
+    pub config_vars: Vec<String>,
+    /// Leads into the add-on's console through Heroku's sign-on.
+    #[serde(default)]
+    pub web_url: Option<Secret>,
+}
+
+/// Something of which only the name is of use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Named {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Attachment {
+    name: String,
+    #[serde(default)]
+    namespace: Option<String>,
+    app: AppReference,
+    addon: AttachedAddon,
+    #[serde(default)]
+    config_vars: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct AttachedAddon {
+    id: String,
+    name: String,
+    app: AppReference,
+    #[serde(default)]
+    plan: Option<Named>,
+}
+
+impl Attachment {
+    fn is_postgres(&self) -> bool {
+        let plan = self.addon.plan.as_ref().map(|plan| plan.name.as_str()).unwrap_or_default();
+        plan.split(':').next() == Some(POSTGRES)
+    }
+
+    fn url<'a>(&self, vars: &'a ConfigVars) -> Option<&'a str> {
+        let name = self.config_vars.iter().find(|name| name.ends_with("_URL"))?;
+        vars.get(name).map(Secret::expose)
+    }
+}
+
+impl From<Attachment> for DatabaseAttachment {
+    fn from(attachment: Attachment) -> Self {
+        DatabaseAttachment {
+            name: attachment.name,
+            app: attachment.app,
+            addon_id: attachment.addon.id,
+            addon_name: attachment.addon.name,
+            plan: attachment.addon.plan.map(|plan| plan.name).unwrap_or_default(),
+            billing_app: attachment.addon.app,
+            config_vars: attachment.config_vars,
+        }
+    }
+}
+
+impl Heroku {
+    pub async fn addons(&self, app: &str) -> Result<Vec<Addon>, HerokuError> {
+        let path = ["apps", app, "addons"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: EXPAND,
+            ..Request::new(Api::Platform, &path, format!("the add-ons of {app}"))
+        };
+        self.get_list(&request).await
+    }
+
+    /// Which database `name` means on `app`: `DATABASE_URL`, an attachment or an add-on.
+    pub async fn resolve_database(
+        &self,
+        app: &str,
+        name: &str,
+    ) -> Result<DatabaseAttachment, HerokuError> {
+        let candidates = match self.resolve_attachments(app, name).await {
+            Err(HerokuError::NotFound { .. }) => self.attachments_by_value(app, name).await?,
+            other => keep_databases(other?),
+        };
+        match <[Attachment; 1]>::try_from(candidates) {
+            Ok([attachment]) => Ok(attachment.into()),
+            Err(several) => self.the_one_database(app, name, several).await,
+        }
+    }
+
+    async fn resolve_attachments(
+        &self,
+        app: &str,
+        name: &str,
+    ) -> Result<Vec<Attachment>, HerokuError> {
+        let path = ["actions", "addon-attachments", "resolve"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: INCLUDE_PLAN,
+            ..Request::new(Api::Platform, &path, format!("the database {name} of {app}"))
+        };
+        self.post(&request, Some(&json!({ "addon_attachment": name, "app": app }))).await
+    }
+
+    async fn database_attachments(&self, app: &str) -> Result<Vec<Attachment>, HerokuError> {
+        let path = ["apps", app, "addon-attachments"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: INCLUDE_PLAN,
+            ..Request::new(Api::Platform, &path, format!("the attachments of {app}"))
+        };
+        let mut attachments: Vec<Attachment> = self.get_list(&request).await?;
+        attachments.retain(Attachment::is_postgres);
+        Ok(attachments)
+    }
+
+    async fn attachments_by_value(
+        &self,
+        app: &str,
+        name: &str,
+    ) -> Result<Vec<Attachment>, HerokuError> {
+        let vars = self.config_vars(app).await?;
+        let attachments = self.database_attachments(app).await?;
+        let wanted = vars.get(name).or_else(|| vars.get(&format!("{name}_URL")));
+        let Some(wanted) = wanted.map(Secret::expose) else { return Ok(Vec::new()) };
+        Ok(attachments.into_iter().filter(|one| one.url(&vars) == Some(wanted)).collect())
+    }
+
+    /// Several attachments are fine if they are names of one database with one set of credentials.
+    async fn the_one_database(
+        &self,
+        app: &str,
+        name: &str,
+        several: Vec<Attachment>,
+    ) -> Result<DatabaseAttachment, HerokuError> {
+        let Some(first) = several.first().cloned() else {
+            let known = self.database_attachments(app).await?;
+            let known = known.into_iter().map(|one| one.name).collect();
+            return Err(HerokuError::UnknownDatabase { app: app.into(), name: name.into(), known });
+        };
+        let vars = self.config_vars(app).await?;
+        let same = several.iter().all(|one| {
+            one.addon.id == first.addon.id
+                && one.app == first.app
+                && one.url(&vars).is_some()
+                && one.url(&vars) == first.url(&vars)
+        });
+        if same {
+            return Ok(first.into());
+        }
+        let candidates = several.into_iter().map(|one| one.name).collect();
+        Err(HerokuError::AmbiguousDatabase { app: app.into(), name: name.into(), candidates })
+    }
+}
+
+/// Only databases and, where that leaves several, only those with the default credentials.
+fn keep_databases(mut attachments: Vec<Attachment>) -> Vec<Attachment> {
+    attachments.retain(Attachment::is_postgres);
+    if attachments.len() > 1 {
+        attachments.retain(|attachment| attachment.namespace.is_none());
+    }
+    attachments
+}

@@ -1,0 +1,355 @@
+//! The HTTP side of both APIs: headers, limits, retries, errors, pages.
+//!
+//! Only GET is ever repeated: neither API knows idempotency keys, so that a repeated POST may start
+//! a second backup. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
+//! is sent back as `Range` until an answer has none.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
+};
+use reqwest::{Client, Method, Response, StatusCode, redirect};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::endpoints::Endpoints;
+use super::error::{HerokuError, redacted};
+use crate::adapters::backoff::Backoff;
+use crate::adapters::transport::{self, MAX_REDIRECTS};
+use crate::secret::Secret;
+
+/// No answer that bcops asks for comes near it.
+const LONGEST_ANSWER: usize = 64 << 20;
+const MOST_PAGES: usize = 1000;
+
+/// How long to wait for what. The defaults are for the real Heroku.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    pub connect: Duration,
+    /// From the first byte sent to the last byte of the answer.
+    pub request: Duration,
+    /// How often a GET is sent in all, and for how long.
+    pub tries: u32,
+    pub try_for: Duration,
+    pub backoff: Backoff,
+    /// Between two looks at a running transfer. Heroku's own CLI does not ask more often.
+    pub poll: Duration,
+    /// How many polls in a row may fail, each after all its tries.
+    pub failed_polls: u32,
+    /// How long a transfer may take.
+    pub transfer: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            tries: 5,
+            try_for: Duration::from_secs(120),
+            backoff: Backoff {
+                first: Duration::from_millis(500),
+                longest: Duration::from_secs(10),
+            },
+            poll: Duration::from_secs(3),
+            failed_polls: 5,
+            transfer: Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+/// A client of both APIs for one account.
+#[derive(Debug, Clone)]
+pub struct Heroku {
+    http: Client,
+    endpoints: Endpoints,
+    token: Secret,
+    pub(super) timing: Timing,
+}
+
+/// The account that the token belongs to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Account {
+    pub id: String,
+    pub email: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct App {
+    pub id: String,
+    pub name: String,
+    pub maintenance: bool,
+    #[serde(default)]
+    pub web_url: Option<String>,
+}
+
+/// Which of the two APIs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Api {
+    Platform,
+    Data,
+}
+
+/// One request in the making.
+pub(super) struct Request<'a> {
+    pub api: Api,
+    pub path: &'a [&'a str],
+    /// What the request is about, for messages: "the config vars of bc-staging".
+    pub what: String,
+    pub accept: &'static str,
+    pub headers: &'a [(&'static str, &'static str)],
+    pub verbose: bool,
+}
+
+pub(super) const VERSION_3: &str = "application/vnd.heroku+json; version=3";
+/// The version that the CLI asks for where it wants inclusions and expansions.
+pub(super) const VERSION_3_SDK: &str = "application/vnd.heroku+json; version=3.sdk";
+
+impl<'a> Request<'a> {
+    pub fn new(api: Api, path: &'a [&'a str], what: impl Into<String>) -> Self {
+        Request { api, path, what: what.into(), accept: VERSION_3, headers: &[], verbose: false }
+    }
+}
+
+/// An answer with a status of success, read to its end.
+struct Answer {
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// The body of an error, as both APIs send it.
+#[derive(Deserialize, Default)]
+struct ErrorBody {
+    id: Option<String>,
+    message: Option<String>,
+}
+
+impl Heroku {
+    pub fn new(endpoints: Endpoints, token: Secret) -> Result<Self, HerokuError> {
+        Heroku::with_timing(endpoints, token, Timing::default())
+    }
+
+    pub fn with_timing(
+        endpoints: Endpoints,
+        token: Secret,
+        timing: Timing,
+    ) -> Result<Self, HerokuError> {
+        let http = Client::builder()
+            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timing.connect)
+            .timeout(timing.request)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(HerokuError::ClientSetup)?;
+        Ok(Heroku { http, endpoints, token, timing })
+    }
+
+    pub async fn account(&self) -> Result<Account, HerokuError> {
+        self.get(&Request::new(Api::Platform, &["account"], "the account")).await
+    }
+
+    pub async fn app(&self, app: &str) -> Result<App, HerokuError> {
+        self.get(&Request::new(Api::Platform, &["apps", app], format!("the app {app}"))).await
+    }
+
+    /// GET, repeated where that can help.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<T, HerokuError> {
+        parse(self.get_answer(request, None).await?, request)
+    }
+
+    /// GET of a list of the platform API, all its pages together.
+    pub(super) async fn get_list<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+    ) -> Result<Vec<T>, HerokuError> {
+        let mut list = Vec::new();
+        let mut range = None;
+        for _ in 0..MOST_PAGES {
+            let answer = self.get_answer(request, range).await?;
+            range = answer.headers.get("next-range").cloned();
+            list.append(&mut parse(answer, request)?);
+            if range.is_none() {
+                return Ok(list);
+            }
+        }
+        Err(HerokuError::Endless { what: request.what.clone() })
+    }
+
+    /// POST, exactly once. Without a body it has no content type, like the CLI's own.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, HerokuError> {
+        let url = self.url(request)?;
+        let answer = self.once(&Method::POST, &url, request, body, None).await?;
+        parse(answer, request)
+    }
+
+    async fn get_answer(
+        &self,
+        request: &Request<'_>,
+        range: Option<HeaderValue>,
+    ) -> Result<Answer, HerokuError> {
+        let url = self.url(request)?;
+        let started = Instant::now();
+        let mut failures = 0;
+        loop {
+            let error = match self.once(&Method::GET, &url, request, None, range.as_ref()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            failures += 1;
+            let wait = match error {
+                HerokuError::RateLimited { retry_after: Some(wait), .. } => wait,
+                _ => self.timing.backoff.wait(failures),
+            };
+            let too_late = started.elapsed() + wait > self.timing.try_for;
+            if !error.is_transient() || failures >= self.timing.tries || too_late {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One request and, for a GET, the redirects that it meets. Another origin gets no token.
+    async fn once(
+        &self,
+        method: &Method,
+        url: &Url,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+        range: Option<&HeaderValue>,
+    ) -> Result<Answer, HerokuError> {
+        let mut target = url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let mut builder = self
+                .http
+                .request(method.clone(), target.clone())
+                .headers(self.headers(request, target.origin() == url.origin())?);
+            if let Some(range) = range {
+                builder = builder.header(RANGE, range);
+            }
+            builder = match body {
+                Some(body) => builder.json(body),
+                None if *method == Method::POST => builder.header("content-length", 0),
+                None => builder,
+            };
+            let response = builder.send().await.map_err(|cause| network(request, cause))?;
+            if !response.status().is_redirection() {
+                return self.read(response, request).await;
+            }
+            target = match transport::redirect_target(&target, response.headers()) {
+                Some(next) if *method == Method::GET => next,
+                _ => break,
+            };
+        }
+        Err(HerokuError::Redirected { what: request.what.clone() })
+    }
+
+    fn url(&self, request: &Request<'_>) -> Result<Url, HerokuError> {
+        let base = match request.api {
+            Api::Platform => self.endpoints.platform(),
+            Api::Data => self.endpoints.data(),
+        };
+        let mut url = base.clone();
+        // A URL leaves out these segments, which would make it another request.
+        if let Some(name) = request.path.iter().find(|s| matches!(**s, "" | "." | "..")) {
+            return Err(HerokuError::InvalidName { name: (*name).to_owned() });
+        }
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(request.path);
+        }
+        if request.verbose {
+            url.set_query(Some("verbose=true"));
+        }
+        Ok(url)
+    }
+
+    fn headers(&self, request: &Request<'_>, with_token: bool) -> Result<HeaderMap, HerokuError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
+        for (name, value) in request.headers {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if with_token {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose()))
+                .map_err(|_| HerokuError::InvalidToken { origin: "its source".to_owned() })?;
+            bearer.set_sensitive(true);
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        Ok(headers)
+    }
+
+    async fn read(
+        &self,
+        mut response: Response,
+        request: &Request<'_>,
+    ) -> Result<Answer, HerokuError> {
+        let status = response.status();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|cause| network(request, cause))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ANSWER {
+                return Err(HerokuError::Endless { what: request.what.clone() });
+            }
+        }
+        if !status.is_success() {
+            return Err(self.refusal(status, &headers, &body, request));
+        }
+        if !is_json(&headers) {
+            return Err(HerokuError::NotJson { what: request.what.clone() });
+        }
+        Ok(Answer { headers, body })
+    }
+
+    fn refusal(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        request: &Request<'_>,
+    ) -> HerokuError {
+        let what = request.what.clone();
+        // A proxy's page in HTML has neither an id nor a message, which is no reason to fail here.
+        let ErrorBody { id, message } = serde_json::from_slice(body).unwrap_or_default();
+        let message = match message {
+            Some(message) => redacted(&message, self.token.expose()),
+            None => status.canonical_reason().unwrap_or("no reason given").to_owned(),
+        };
+        let id = id.map(|id| redacted(&id, self.token.expose()));
+        match (status.as_u16(), id.as_deref()) {
+            (401, _) => HerokuError::Unauthorized { what },
+            (403, Some("two_factor")) => HerokuError::TwoFactor { what },
+            (403, _) => HerokuError::Forbidden { what, message },
+            (404 | 410, _) => HerokuError::NotFound { what },
+            (409, _) => HerokuError::Conflict { what, message },
+            (429, _) => {
+                HerokuError::RateLimited { what, retry_after: transport::retry_after(headers) }
+            }
+            (status, _) => HerokuError::Api { what, status, id, message },
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    media_type.trim() == "application/json" || media_type.trim().ends_with("+json")
+}
+
+fn parse<T: DeserializeOwned>(answer: Answer, request: &Request<'_>) -> Result<T, HerokuError> {
+    serde_json::from_slice(&answer.body)
+        .map_err(|cause| HerokuError::UnexpectedJson { what: request.what.clone(), cause })
+}
+
+fn network(request: &Request<'_>, cause: reqwest::Error) -> HerokuError {
+    HerokuError::Network { what: request.what.clone(), cause: cause.without_url() }
+}

@@ -1,0 +1,48 @@
+//! An app's config vars: a flat map, whose values are all treated as secrets.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::client::{Api, Heroku, Request};
+use super::error::HerokuError;
+use crate::secret::Secret;
+
+/// The config vars of one app. Printing it shows the names only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigVars(BTreeMap<String, Option<Secret>>);
+
+impl ConfigVars {
+    /// The value, where the variable is set: a set variable may still be empty.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.0.get(name)?.as_ref()
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.as_str())
+    }
+}
+
+impl Heroku {
+    pub async fn config_vars(&self, app: &str) -> Result<ConfigVars, HerokuError> {
+        let what = format!("the config vars of {app}");
+        self.get(&Request::new(Api::Platform, &["apps", app, "config-vars"], what)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unset_differs_from_empty_and_nothing_is_shown() {
+        let json = r#"{"A": "hunter2", "EMPTY": "", "NULL": null}"#;
+        let vars: ConfigVars = serde_json::from_str(json).expect("config vars");
+        assert_eq!(vars.get("A").map(Secret::expose), Some("hunter2"));
+        assert_eq!(vars.get("EMPTY").map(Secret::expose), Some(""));
+        assert!(vars.get("NULL").is_none() && vars.get("OTHER").is_none());
+        assert_eq!(vars.names().collect::<Vec<_>>(), ["A", "EMPTY"]);
+        assert!(!format!("{vars:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Where Heroku's two APIs are, and which of them may be given the token.
+//!
+//! `HEROKU_HOST` and `HEROKU_DATA_HOST` read like the Heroku CLI's own: a bare `HEROKU_HOST` is a
+//! domain whose API lives at `api.`, and a bare `HEROKU_DATA_HOST` borrows scheme and port from
+//! `HEROKU_HOST` when that is a URL. Unlike there, a URL with a path and a host with a port work.
+
+use url::Url;
+
+use super::error::HerokuError;
+use crate::adapters::transport;
+
+/// The base URLs of both APIs. All of them are fit to be sent a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    platform: Url,
+    data: Url,
+}
+
+impl Endpoints {
+    /// Reads the values of `HEROKU_HOST` and `HEROKU_DATA_HOST`.
+    pub fn resolve(
+        heroku_host: Option<&str>,
+        heroku_data_host: Option<&str>,
+    ) -> Result<Self, HerokuError> {
+        let platform = match given(heroku_host) {
+            None => parse("HEROKU_HOST", "https://api.heroku.com")?,
+            Some(host) if is_url(host) => parse("HEROKU_HOST", host)?,
+            Some(host) => parse("HEROKU_HOST", &format!("https://api.{host}"))?,
+        };
+        let data = match given(heroku_data_host) {
+            None => parse("HEROKU_DATA_HOST", "https://api.data.heroku.com")?,
+            Some(host) if is_url(host) => parse("HEROKU_DATA_HOST", host)?,
+            Some(host) if given(heroku_host).is_some_and(is_url) => beside(&platform, host)?,
+            Some(host) => parse("HEROKU_DATA_HOST", &format!("https://{host}"))?,
+        };
+        Ok(Endpoints { platform, data })
+    }
+
+    pub(super) fn platform(&self) -> &Url {
+        &self.platform
+    }
+
+    pub(super) fn data(&self) -> &Url {
+        &self.data
+    }
+
+    /// The name under which netrc holds the token: the API's host, with its port where that is
+    /// not the scheme's own.
+    pub fn netrc_machine(&self) -> String {
+        let host = self.platform.host_str().unwrap_or_default();
+        match self.platform.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+fn given(value: Option<&str>) -> Option<&str> {
+    value.map(str::trim).filter(|value| !value.is_empty())
+}
+
+fn is_url(value: &str) -> bool {
+    value.contains("://")
+}
+
+/// A bare data host at the scheme and the port of the platform API, unless it brings its own port.
+fn beside(platform: &Url, host: &str) -> Result<Url, HerokuError> {
+    let mut url = parse("HEROKU_DATA_HOST", &format!("{}://{host}", platform.scheme()))?;
+    if url.port().is_none() && url.set_port(platform.port()).is_err() {
+        return Err(invalid("HEROKU_DATA_HOST", "a port cannot be added to it"));
+    }
+    Ok(url)
+}
+
+fn parse(variable: &'static str, text: &str) -> Result<Url, HerokuError> {
+    let url = Url::parse(text).map_err(|cause| invalid(variable, &cause.to_string()))?;
+    if url.host_str().is_none_or(str::is_empty) || url.query().is_some() {
+        return Err(invalid(variable, "it must be a host, or a URL without a query"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid(variable, "it must not hold a user name or a password"));
+    }
+    if !transport::is_private(&url) {
+        return Err(HerokuError::UnencryptedEndpoint { variable });
+    }
+    Ok(url)
+}
+
+fn invalid(variable: &'static str, reason: &str) -> HerokuError {
+    HerokuError::InvalidEndpoint { variable, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(host: Option<&str>, data: Option<&str>) -> (String, String, String) {
+        let endpoints = Endpoints::resolve(host, data).expect("endpoints");
+        (endpoints.platform.to_string(), endpoints.data.to_string(), endpoints.netrc_machine())
+    }
+
+    #[test]
+    fn reads_hosts_and_urls() {
+        let expect = |host, data, platform: &str, data_url: &str, machine: &str| {
+            let expected = (platform.to_owned(), data_url.to_owned(), machine.to_owned());
+            assert_eq!(resolved(host, data), expected, "{host:?} {data:?}");
+        };
+        let real_data = "https://api.data.heroku.com/";
+        expect(None, None, "https://api.heroku.com/", real_data, "api.heroku.com");
+        expect(Some(" "), Some(""), "https://api.heroku.com/", real_data, "api.heroku.com");
+        expect(Some("heroku.test"), None, "https://api.heroku.test/", real_data, "api.heroku.test");
+        let local = "http://127.0.0.1:18080/";
+        expect(Some(local), Some("localhost"), local, "http://localhost:18080/", "127.0.0.1:18080");
+        expect(Some(local), Some("[::1]:9"), local, "http://[::1]:9/", "127.0.0.1:18080");
+        expect(Some(local), Some("https://d.test/p"), local, "https://d.test/p", "127.0.0.1:18080");
+        expect(
+            None,
+            Some("d.test"),
+            "https://api.heroku.com/",
+            "https://d.test/",
+            "api.heroku.com",
+        );
+    }
+
+    #[test]
+    fn refuses_to_send_a_token_in_the_clear() {
+        for (host, data) in [
+            (Some("http://api.heroku.com"), None),
+            (None, Some("http://api.data.heroku.com")),
+            (Some("http://127.0.0.1:1"), Some("api.data.heroku.com")),
+        ] {
+            let refused = Endpoints::resolve(host, data);
+            assert!(matches!(refused, Err(HerokuError::UnencryptedEndpoint { .. })), "{refused:?}");
+        }
+        for host in ["https://u:secret@h", "https://h/?q", "https://", "https://a b"] {
+            let error = Endpoints::resolve(Some(host), None).expect_err(host).to_string();
+            assert!(error.contains("HEROKU_HOST") && !error.contains("secret"), "{error}");
+        }
+    }
+}

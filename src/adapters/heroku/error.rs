@@ -1,0 +1,203 @@
+//! What can go wrong between bcops and Heroku. No variant holds a token, a signed URL or a
+//! database URL: what a server says is stripped of them before it is kept.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::transfers::Transfer;
+
+#[derive(Debug, Error)]
+pub enum HerokuError {
+    #[error("{variable} is not usable: {reason}; give a host name, or a URL with scheme and port")]
+    InvalidEndpoint { variable: &'static str, reason: String },
+
+    #[error(
+        "{variable} is neither https nor on this machine, so the token would travel in the clear; use https"
+    )]
+    UnencryptedEndpoint { variable: &'static str },
+
+    #[error(
+        "no Heroku token found ({tried}); set HEROKU_API_KEY, add an entry for {machine} to ~/.netrc, or run `heroku login` so that `heroku auth:token` prints one"
+    )]
+    NoCredentials { machine: String, tried: String },
+
+    #[error("cannot read {path} for the Heroku token")]
+    UnreadableNetrc {
+        path: String,
+        #[source]
+        cause: std::io::Error,
+    },
+
+    #[error(
+        "the Heroku token from {origin} holds characters that a token cannot have; set it again"
+    )]
+    InvalidToken { origin: String },
+
+    #[error(
+        "the HTTP client could not be set up; see whether this machine has its CA certificates installed"
+    )]
+    ClientSetup(#[source] reqwest::Error),
+
+    #[error("`{name}` cannot be a name in a request to Heroku")]
+    InvalidName { name: String },
+
+    #[error(
+        "Heroku does not accept the token (401) for {what}; run `heroku login`, or set HEROKU_API_KEY anew"
+    )]
+    Unauthorized { what: String },
+
+    #[error(
+        "Heroku wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)"
+    )]
+    TwoFactor { what: String },
+
+    #[error("this Heroku account may not read or use {what}: {message}")]
+    Forbidden { what: String, message: String },
+
+    #[error("Heroku does not know {what}, or this account cannot see it")]
+    NotFound { what: String },
+
+    #[error("Heroku's request limit is used up ({what}); wait {} and try again", wait_in_words(.retry_after))]
+    RateLimited { what: String, retry_after: Option<Duration> },
+
+    #[error("Heroku refuses {what} for now, because something else is under way: {message}")]
+    Conflict { what: String, message: String },
+
+    #[error("Heroku answered {status}{} to {what}: {message}", id_in_words(.id))]
+    Api { what: String, status: u16, id: Option<String>, message: String },
+
+    #[error("Heroku's answer to {what} is a redirect that is not followed")]
+    Redirected { what: String },
+
+    #[error(
+        "Heroku's answer to {what} is not JSON; see whether the endpoint is right and whether a proxy stands before it"
+    )]
+    NotJson { what: String },
+
+    #[error("Heroku's answer to {what} does not have the form that bcops knows")]
+    UnexpectedJson {
+        what: String,
+        #[source]
+        cause: serde_json::Error,
+    },
+
+    #[error("Heroku's answer to {what} is too long or never ends")]
+    Endless { what: String },
+
+    #[error("no answer from Heroku to {what}")]
+    Network {
+        what: String,
+        #[source]
+        cause: reqwest::Error,
+    },
+
+    #[error("{app} has no Heroku Postgres database called {name}; it has: {}", list_in_words(.known))]
+    UnknownDatabase { app: String, name: String, known: Vec<String> },
+
+    #[error("{name} of {app} fits several databases: {}; name one of them", list_in_words(.candidates))]
+    AmbiguousDatabase { app: String, name: String, candidates: Vec<String> },
+
+    #[error(
+        "the answer to the request for a backup of {database} was lost, and no new backup has appeared since; look at the list before trying again"
+    )]
+    CaptureLost {
+        database: String,
+        #[source]
+        cause: Box<HerokuError>,
+    },
+
+    #[error("the answer to the request for a backup of {database} was lost, and several new ones have appeared since: {}; look at them and pick one", list_in_words(.names))]
+    CaptureUnclear { database: String, names: Vec<String> },
+
+    #[error("transfer {name} failed{}", log_in_words(.last_lines))]
+    TransferFailed { name: String, last_lines: Vec<String> },
+
+    #[error("transfer {name} was cancelled")]
+    TransferCanceled { name: String },
+
+    #[error(
+        "lost sight of transfer {name} after {polls} failed polls in a row; it may still be running"
+    )]
+    TransferUnseen {
+        name: String,
+        polls: u32,
+        #[source]
+        cause: Box<HerokuError>,
+    },
+
+    #[error("transfer {name} has not ended within {} minutes; it may still be running", .limit.as_secs() / 60)]
+    TransferTooLong { name: String, limit: Duration },
+}
+
+impl HerokuError {
+    /// Whether the same question may be answered a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            HerokuError::Network { .. } | HerokuError::RateLimited { .. } => true,
+            HerokuError::Api { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// Whether a request that changes something may have had its effect although it failed.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            HerokuError::Network { cause, .. } => !cause.is_connect(),
+            HerokuError::UnexpectedJson { .. }
+            | HerokuError::NotJson { .. }
+            | HerokuError::Endless { .. } => true,
+            HerokuError::Api { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    pub(super) fn lost_sight(transfer: &Transfer, polls: u32, cause: HerokuError) -> Self {
+        HerokuError::TransferUnseen { name: transfer.name(), polls, cause: Box::new(cause) }
+    }
+}
+
+/// A server's own words, fit for a message: one line of bounded length, without the token and
+/// without any URL that holds credentials or a signature.
+pub(super) fn redacted(message: &str, token: &str) -> String {
+    const LONGEST: usize = 500;
+    let words = message.split_whitespace().map(|word| {
+        let secret_url = word.contains("://") && word.contains(['@', '?']);
+        if secret_url || (!token.is_empty() && word.contains(token)) { "[secret]" } else { word }
+    });
+    let text: Vec<&str> = words.collect();
+    text.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}
+
+fn wait_in_words(retry_after: &Option<Duration>) -> String {
+    match retry_after {
+        Some(wait) => format!("{} seconds", wait.as_secs()),
+        None => "a few minutes".to_owned(),
+    }
+}
+
+fn id_in_words(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default()
+}
+
+fn list_in_words(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn log_in_words(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!(": {}", lines.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_server_lose_their_secrets() {
+        let said =
+            "bad\ntoken HRKU-1 for postgres://u:p@h/d and https://s3/x?X-Amz=1, see https://h/doc";
+        let kept = redacted(said, "HRKU-1");
+        assert_eq!(kept, "bad token [secret] for [secret] and [secret] see https://h/doc");
+        assert!(redacted(&"x".repeat(9000), "").len() <= 500);
+    }
+}

@@ -1,0 +1,58 @@
+//! What the tests of the Heroku adapter and of the download share: a stand-in with the council's
+//! apps, and clients with short patience.
+
+use std::time::Duration;
+
+use bcops::adapters::heroku::{Endpoints, Heroku, Timing};
+use bcops::secret::Secret;
+
+use crate::standins::heroku::{HerokuStandIn, Options};
+
+pub const PRODUCTION: &str = "buckinghamshire-production";
+pub const STAGING: &str = "buckinghamshire-staging";
+/// Nobody listens there: whoever dumps it for real fails.
+pub const PRODUCTION_URL: &str = "postgres://u:db-password@127.0.0.1:1/production";
+
+pub struct World {
+    pub standin: HerokuStandIn,
+    pub heroku: Heroku,
+    /// Of production.
+    pub database_id: String,
+}
+
+pub async fn world() -> World {
+    world_with(Options::default()).await
+}
+
+pub async fn world_with(options: Options) -> World {
+    let standin = HerokuStandIn::start(options).await;
+    standin.add_app(PRODUCTION, &[("SECRET_KEY", "django-secret"), ("EMPTY", "")]);
+    standin.add_app(STAGING, &[]);
+    let database_id = standin.add_database(PRODUCTION, "DATABASE", PRODUCTION_URL);
+    let heroku = client(&standin, quick());
+    World { standin, heroku, database_id }
+}
+
+pub fn client(standin: &HerokuStandIn, timing: Timing) -> Heroku {
+    let endpoints = Endpoints::resolve(Some(&standin.url), Some("127.0.0.1")).expect("endpoints");
+    Heroku::with_timing(endpoints, Secret::new(standin.token()), timing).expect("a client")
+}
+
+/// The waits of the real thing, a hundred times shorter.
+pub fn quick() -> Timing {
+    let mut timing = Timing {
+        connect: Duration::from_secs(1),
+        request: Duration::from_secs(5),
+        poll: Duration::from_millis(20),
+        ..Timing::default()
+    };
+    timing.backoff.first = Duration::from_millis(5);
+    timing.backoff.longest = Duration::from_millis(50);
+    timing
+}
+
+/// How often a request was made whose method is this and whose path contains that.
+pub fn count(standin: &HerokuStandIn, method: &str, path: &str) -> usize {
+    let requests = standin.requests();
+    requests.iter().filter(|one| one.method == method && one.path.contains(path)).count()
+}

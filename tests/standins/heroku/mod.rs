@@ -1,0 +1,142 @@
+//! Heroku's platform API, the data API of Heroku Postgres, and the store that backups lie in.
+//!
+//! All three answer on one HTTP port, and again on an HTTPS port for clients that download over
+//! nothing else. Captures run the real `pg_dump`; transfers take their time and end in every state.
+
+mod captures;
+mod data;
+mod faults;
+mod platform;
+mod server;
+mod state;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use faults::{Fault, Rule, StoreFault};
+pub use server::Recorded;
+pub use state::{CapturePlan, Outcome};
+
+use super::tls::LoopbackTls;
+
+/// What does not change while the stand-in runs.
+pub struct Options {
+    /// The port for HTTP; zero for any that is free.
+    pub port: u16,
+    pub token: String,
+    /// How many entries a page of a platform list has.
+    pub page_size: usize,
+    /// Of signed URLs.
+    pub url_lifetime: Duration,
+    /// Bytes a second that the store gives out, to all connections together.
+    pub throttle: Option<u64>,
+    pub pg_dump: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            port: 0,
+            token: "HRKU-stand-in-token".to_owned(),
+            page_size: 200,
+            url_lifetime: Duration::from_secs(3600),
+            throttle: None,
+            pg_dump: PathBuf::from("pg_dump"),
+        }
+    }
+}
+
+/// A running stand-in. It stops when it is dropped.
+pub struct HerokuStandIn {
+    shared: Arc<state::Shared>,
+    listeners: Vec<tokio::task::JoinHandle<()>>,
+    /// For `HEROKU_HOST` and, as a URL, for `HEROKU_DATA_HOST`.
+    pub url: String,
+    pub https_url: String,
+    pub authority_pem: String,
+}
+
+impl HerokuStandIn {
+    pub async fn start(options: Options) -> Self {
+        let tls = LoopbackTls::new();
+        let http = server::bind(options.port).await;
+        let https = server::bind(0).await;
+        let url = format!("http://{}", http.local_addr().expect("an address"));
+        let https_url = format!("https://{}", https.local_addr().expect("an address"));
+        let shared = Arc::new(state::Shared::new(options, url.clone()));
+        let listeners = vec![
+            tokio::spawn(server::serve(http, None, Arc::clone(&shared))),
+            tokio::spawn(server::serve(https, Some(tls.acceptor), Arc::clone(&shared))),
+        ];
+        HerokuStandIn { shared, listeners, url, https_url, authority_pem: tls.authority_pem }
+    }
+
+    pub fn token(&self) -> &str {
+        &self.shared.options.token
+    }
+
+    /// Adds an app with its config vars and one web dyno. Gives its UUID.
+    pub fn add_app(&self, name: &str, config_vars: &[(&str, &str)]) -> String {
+        self.shared.world().add_app(name, config_vars)
+    }
+
+    pub fn set_config_var(&self, app: &str, name: &str, value: &str) {
+        let mut world = self.shared.world();
+        let app = world.app_mut(app).expect("an app of the stand-in");
+        app.config_vars.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Adds a database that `app` owns, attached as `name` (`DATABASE`, `HEROKU_POSTGRESQL_RED`),
+    /// with the config var `NAME_URL`. Gives the add-on's UUID.
+    pub fn add_database(&self, app: &str, name: &str, url: &str) -> String {
+        self.shared.world().add_database(app, name, url)
+    }
+
+    /// Attaches an add-on under one more name to an app, perhaps another one.
+    pub fn attach(&self, addon_id: &str, app: &str, name: &str, namespace: Option<&str>) {
+        self.shared.world().attach(addon_id, app, name, namespace);
+    }
+
+    pub fn add_addon(&self, app: &str, plan: &str, attachment: &str, config_var: (&str, &str)) {
+        self.shared.world().add_addon(app, plan, attachment, config_var);
+    }
+
+    /// Adds a backup that ended `age` ago, with `dump` in the store. Gives its number.
+    pub fn add_backup(&self, app: &str, dump: &Path, age: Duration, outcome: Outcome) -> u64 {
+        captures::add_finished(&self.shared, app, dump, age, outcome)
+    }
+
+    /// How captures go from now on.
+    pub fn plan_captures(&self, plan: CapturePlan) {
+        self.shared.world().capture_plan = plan;
+    }
+
+    /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
+    pub fn misbehave(&self, rule: Rule) {
+        self.shared.faults.add(rule);
+    }
+
+    /// Where signed URLs point to: the HTTP port, unless told otherwise.
+    pub fn sign_urls_for(&self, base: &str) {
+        self.shared.world().store_base = base.to_owned();
+    }
+
+    /// Every request so far, faulty ones included.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.requests()
+    }
+
+    pub fn forget_requests(&self) {
+        self.shared.forget_requests();
+    }
+}
+
+impl Drop for HerokuStandIn {
+    fn drop(&mut self) {
+        for listener in &self.listeners {
+            listener.abort();
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What the stand-in's Heroku consists of.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Options;
+use super::faults::Faults;
+use super::server::Recorded;
+use super::store::{Object, Signature, Throttle};
+
+pub struct Shared {
+    pub options: Options,
+    pub faults: Faults,
+    pub throttle: Throttle,
+    /// Dumps lie here.
+    pub folder: tempfile::TempDir,
+    world: Mutex<World>,
+    requests: Mutex<Vec<Recorded>>,
+}
+
+impl Shared {
+    pub fn new(options: Options, store_base: String) -> Self {
+        Shared {
+            throttle: Throttle::new(options.throttle),
+            options,
+            faults: Faults::default(),
+            folder: tempfile::tempdir().expect("a temporary directory"),
+            world: Mutex::new(World::new(store_base)),
+            requests: Mutex::default(),
+        }
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("no panic while the world was held")
+    }
+
+    pub fn record(&self, request: Recorded) {
+        self.requests.lock().expect("no panic").push(request);
+    }
+
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().expect("no panic").clone()
+    }
+
+    pub fn forget_requests(&self) {
+        self.requests.lock().expect("no panic").clear();
+    }
+}
+
+pub struct World {
+    pub apps: Vec<App>,
+    pub addons: Vec<Addon>,
+    pub attachments: Vec<Attachment>,
+    pub capture_plan: CapturePlan,
+    pub store_base: String,
+    /// By the UUID of the transfer.
+    pub objects: HashMap<String, Object>,
+    pub signatures: HashMap<String, Signature>,
+    last_id: u64,
+}
+
+pub struct App {
+    pub id: String,
+    pub name: String,
+    pub maintenance: bool,
+    pub config_vars: BTreeMap<String, String>,
+    pub formation: Vec<Process>,
+    pub transfers: Vec<Transfer>,
+}
+
+pub struct Process {
+    pub kind: String,
+    pub quantity: i64,
+    pub size: String,
+}
+
+pub struct Addon {
+    pub id: String,
+    pub name: String,
+    /// `heroku-postgresql:standard-0`.
+    pub plan: String,
+    pub app_id: String,
+    pub config_vars: Vec<String>,
+    /// Of a database.
+    pub url: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Attachment {
+    pub id: String,
+    pub name: String,
+    pub app_id: String,
+    pub addon_id: String,
+    pub namespace: Option<String>,
+    pub config_vars: Vec<String>,
+}
+
+/// How a transfer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Completed { warnings: u64 },
+    Failed,
+    Canceled,
+}
+
+/// How captures go.
+#[derive(Debug, Clone)]
+pub struct CapturePlan {
+    pub pending: Duration,
+    /// At least, and on top of the dump itself.
+    pub running: Duration,
+    pub outcome: Outcome,
+    /// What is captured, instead of a dump of the database that is asked for.
+    pub dump: Option<PathBuf>,
+}
+
+impl Default for CapturePlan {
+    fn default() -> Self {
+        CapturePlan {
+            pending: Duration::from_millis(50),
+            running: Duration::from_millis(100),
+            outcome: Outcome::Completed { warnings: 0 },
+            dump: None,
+        }
+    }
+}
+
+pub struct Transfer {
+    pub uuid: String,
+    pub num: u64,
+    pub from_name: String,
+    pub from_url: String,
+    pub source_bytes: u64,
+    pub processed_bytes: u64,
+    pub succeeded: Option<bool>,
+    pub warnings: u64,
+    pub created_at: Timestamp,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub canceled_at: Option<Timestamp>,
+    pub logs: Vec<(Timestamp, String)>,
+}
+
+impl Transfer {
+    pub fn log(&mut self, message: &str) {
+        self.logs.push((Timestamp::now(), message.to_owned()));
+    }
+
+    /// The object as the data API shows it: logs only on request.
+    pub fn json(&self, verbose: bool) -> Value {
+        let at = |moment: &Timestamp| moment.strftime("%Y-%m-%d %H:%M:%S +0000").to_string();
+        let maybe = |moment: &Option<Timestamp>| moment.as_ref().map(at);
+        let mut json = json!({
+            "uuid": self.uuid, "num": self.num,
+            "from_name": self.from_name, "from_type": "pg_dump", "from_url": self.from_url,
+            "to_name": "BACKUP", "to_type": "gof3r",
+            "to_url": format!("https://pgbackups.stand-in.test/{}/backup.dump", self.uuid),
+            "options": {}, "num_keep": 20,
+            "source_bytes": self.source_bytes, "processed_bytes": self.processed_bytes,
+            "succeeded": self.succeeded, "warnings": self.warnings,
+            "created_at": at(&self.created_at), "started_at": maybe(&self.started_at),
+            "updated_at": at(&Timestamp::now()), "finished_at": maybe(&self.finished_at),
+            "canceled_at": maybe(&self.canceled_at), "deleted_at": null, "purged_at": null,
+        });
+        if verbose {
+            let logs = self.logs.iter().map(|(moment, message)| {
+                json!({ "created_at": at(moment), "level": "info", "message": message })
+            });
+            json["logs"] = logs.collect();
+        }
+        json
+    }
+}
+
+impl World {
+    fn new(store_base: String) -> Self {
+        World {
+            apps: Vec::new(),
+            addons: Vec::new(),
+            attachments: Vec::new(),
+            capture_plan: CapturePlan::default(),
+            store_base,
+            objects: HashMap::new(),
+            signatures: HashMap::new(),
+            last_id: 0,
+        }
+    }
+
+    pub fn new_id(&mut self) -> String {
+        self.last_id += 1;
+        format!("5ca1ab1e-0000-4000-8000-{:012x}", self.last_id)
+    }
+
+    /// By name or by UUID.
+    pub fn app(&self, app: &str) -> Option<&App> {
+        self.apps.iter().find(|one| one.name == app || one.id == app)
+    }
+
+    pub fn app_mut(&mut self, app: &str) -> Option<&mut App> {
+        self.apps.iter_mut().find(|one| one.name == app || one.id == app)
+    }
+
+    pub fn addon(&self, addon: &str) -> Option<&Addon> {
+        self.addons.iter().find(|one| one.name == addon || one.id == addon)
+    }
+
+    /// By number or by UUID, of an app by name or UUID.
+    pub fn transfer_mut(&mut self, app: &str, transfer: &str) -> Option<&mut Transfer> {
+        let transfers = &mut self.app_mut(app)?.transfers;
+        transfers.iter_mut().find(|one| one.uuid == transfer || one.num.to_string() == transfer)
+    }
+
+    pub fn add_app(&mut self, name: &str, config_vars: &[(&str, &str)]) -> String {
+        let id = self.new_id();
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.apps.push(App {
+            id: id.clone(),
+            name: name.to_owned(),
+            maintenance: false,
+            config_vars: config_vars.iter().map(pair).collect(),
+            formation: vec![Process {
+                kind: "web".to_owned(),
+                quantity: 1,
+                size: "Standard-1X".to_owned(),
+            }],
+            transfers: Vec::new(),
+        });
+        id
+    }
+
+    pub fn add_database(&mut self, app: &str, name: &str, url: &str) -> String {
+        let variable = format!("{name}_URL");
+        let plan = "heroku-postgresql:standard-0";
+        let id = self.add_addon(app, plan, name, (&variable, url));
+        let addon = self.addons.iter_mut().find(|addon| addon.id == id);
+        addon.expect("the add-on just added").url = Some(url.to_owned());
+        id
+    }
+
+    pub fn add_addon(
+        &mut self,
+        app: &str,
+        plan: &str,
+        attachment: &str,
+        (variable, value): (&str, &str),
+    ) -> String {
+        let id = self.new_id();
+        let app = self.app_mut(app).expect("an app of the stand-in");
+        app.config_vars.insert(variable.to_owned(), value.to_owned());
+        let (app_id, app_name) = (app.id.clone(), app.name.clone());
+        let service = plan.split(':').next().unwrap_or(plan);
+        let addon = Addon {
+            name: format!("{service}-fitting-{:05}", self.last_id),
+            id: id.clone(),
+            plan: plan.to_owned(),
+            app_id,
+            config_vars: vec![variable.to_owned()],
+            url: None,
+        };
+        self.addons.push(addon);
+        self.attach(&id, &app_name, attachment, None);
+        id
+    }
+
+    pub fn attach(&mut self, addon_id: &str, app: &str, name: &str, namespace: Option<&str>) {
+        let addon = self.addon(addon_id).expect("an add-on of the stand-in");
+        let suffix = if addon.url.is_some() || addon.plan.starts_with("heroku-postgresql") {
+            vec![format!("{name}_URL")]
+        } else {
+            addon.config_vars.clone()
+        };
+        let url = addon.url.clone();
+        let id = self.new_id();
+        let app = self.app_mut(app).expect("an app of the stand-in");
+        if let Some(url) = url {
+            app.config_vars.insert(format!("{name}_URL"), url);
+        }
+        let app_id = app.id.clone();
+        self.attachments.push(Attachment {
+            id,
+            name: name.to_owned(),
+            app_id,
+            addon_id: addon_id.to_owned(),
+            namespace: namespace.map(str::to_owned),
+            config_vars: suffix,
+        });
+    }
+}
