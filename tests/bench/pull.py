@@ -2,7 +2,7 @@
 """Measures `bcops pull-data` against pg_restore: the same archive, server and links, in one run
 and in alternation, each run into a fresh database, each result checked.
 
-Prints a Markdown table (also into target/bench/). Needs Python 3.9 and nothing else.
+Prints a Markdown table (also into target/bench/). Needs Linux, Python 3.9, curl and bash.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import datetime, timezone
 
@@ -73,24 +74,49 @@ def busy_seconds():
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_bytes(process):
+    """Of a process and its descendants, as they are now."""
+    total = 0
+    try:
+        with open(f"/proc/{process}/statm") as statm:
+            total = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        with open(f"/proc/{process}/task/{process}/children") as children:
+            total += sum(resident_bytes(int(child)) for child in children.read().split())
+    except OSError:
+        pass
+    return total
+
+
 def measure(command, environment):
-    """Runs a shell command; CPU and memory are those of it and of all it waited for."""
+    """Runs a shell command; CPU and memory are those of it and of all that it starts."""
+    peak = 0
     with tempfile.TemporaryFile() as said:
-        before = busy_seconds() if os.path.exists("/proc/stat") else 0
+        before = busy_seconds()
         started = time.monotonic()
         process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], env=environment,
                                    stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        # The kernel's own figure for a child cannot be less than what this program had at the fork.
+        watched = threading.Event()
+
+        def watch():
+            nonlocal peak
+            while not watched.wait(0.1):
+                peak = max(peak, resident_bytes(process.pid))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
+        watched.set()
+        watcher.join()
         process.returncode = os.waitstatus_to_exitcode(status)
-        machine = busy_seconds() - before if before else 0
+        machine = busy_seconds() - before
         if process.returncode != 0:
             said.seek(0)
             raise SystemExit(f"{command}\nended with {process.returncode}:\n"
                              + said.read().decode(errors="replace")[-4000:])
-    # Linux counts the peak in KB, macOS in bytes; it is that of the largest process, not the sum.
-    peak = usage.ru_maxrss / (1 << 10 if sys.platform == "linux" else 1 << 20)
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": peak, "machine": machine}
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": peak / 1e6,
+            "machine": machine}
 
 
 def row_counts(cluster, database):
@@ -170,7 +196,7 @@ def table(results, links, size):
             walls = [run["wall"] for run in runs]
             ratio = f"{median(runs, 'wall') / ours:.2f}" if ours else "–"
             lines.append(
-                f"| {link} | {name} | **{median(runs, 'wall'):.1f}** | {min(walls):.1f}–{max(walls):.1f} "
+                f"| {link} | {name.replace(chr(124), chr(92) + chr(124))} | **{median(runs, 'wall'):.1f}** | {min(walls):.1f}–{max(walls):.1f} "
                 f"| {ratio} | {median(runs, 'cpu'):.1f} | {median(runs, 'machine'):.1f} "
                 f"| {median(runs, 'peak'):.0f} | {len(runs)} |")
     return "\n".join(lines) + "\n"
