@@ -206,7 +206,11 @@ impl Sandbox {
             tokio::select! {
                 status = child.wait() => return status.context("waiting for the command"),
                 _ = interrupt.recv() => {}
-                _ = terminate.recv() => child.start_kill()?,
+                _ = terminate.recv() => {
+                    // The standard library only knows the kill that cannot be caught.
+                    let child = child.id().map(|id| id.to_string());
+                    Command::new("kill").arg("-TERM").args(child).status().await?;
+                }
             }
         }
     }

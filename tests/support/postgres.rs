@@ -328,11 +328,11 @@ fn run_as(command: &mut Command, account: Option<Account>) {
 }
 
 /// A new folder in the temporary one, or in /tmp where the path of a socket there would be too
-/// long for the operating system.
+/// long for the operating system, or where the account may not be let in.
 fn new_directory(account: Option<Account>) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let mut parent = env::temp_dir();
-    if parent.as_os_str().len() > 50 {
+    if parent.as_os_str().len() > 50 || account.is_some() {
         parent = PathBuf::from("/tmp");
     }
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
