@@ -52,7 +52,7 @@ install_packages() {
     local as_root=()
     if [[ "$(id -u)" -ne 0 ]]; then
         if ! sudo -n true 2>/dev/null; then
-            say "missing, and this is not root: ask for 'apt-get install ${packages[*]} ${postgres_packages[*]}'"
+            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-}'"
             return 1
         fi
         as_root=(sudo -n)
@@ -62,13 +62,13 @@ install_packages() {
     say "refreshing the package lists (apt-get update)"
     "${apt[@]}" update >&2
     if [[ ${#packages[@]} -gt 0 ]]; then
-        say "installing ${packages[*]}"
+        say "installing ${packages[*]-}"
         "${apt[@]}" install "${packages[@]}" >&2 </dev/null
     fi
     if [[ ${#postgres_packages[@]} -gt 0 ]]; then
         # Debian makes a cluster and starts it as a service unless told not to: the tests start
         # servers of their own, and none should be left running because of them.
-        say "installing ${postgres_packages[*]}, without a server that runs as a service"
+        say "installing ${postgres_packages[*]-}, without a server that runs as a service"
         "${apt[@]}" install postgresql-common >&2 </dev/null
         if [[ -z "$(ls -A /var/lib/postgresql 2>/dev/null)" ]]; then
             say "setting create_main_cluster = false in /etc/postgresql-common/createcluster.conf"
@@ -84,7 +84,7 @@ if [[ ${#packages[@]} -eq 0 && ${#postgres_packages[@]} -eq 0 ]]; then
 elif has apt-get; then
     install_packages
 else
-    say "missing: ${packages[*]} ${postgres_packages[*]}"
+    say "missing: ${packages[*]-} ${postgres_packages[*]-}"
     say "this script installs on Debian and Ubuntu only; with Homebrew: brew install postgresql@16"
     exit 1
 fi
