@@ -1,4 +1,4 @@
-//! Everything that needs a process or a server, in one binary.
+//! Everything that needs a process or a server, in one binary: each further one links for ever.
 
 mod download;
 mod heroku_adapter;

@@ -3,3 +3,4 @@
 #![allow(dead_code, reason = "the tests and the sandbox each use a part of it")]
 
 pub mod postgres;
+pub mod site;

@@ -194,9 +194,10 @@ impl Cluster {
         Ok(run(psql.args(["-c", sql]))?.trim_end_matches('\n').to_owned())
     }
 
-    /// Runs a file of SQL.
+    /// Runs a file of SQL in one transaction.
     pub fn run_script(&self, database: &str, script: &Path) -> Result<()> {
-        run(self.psql_command(database).arg("-q").arg("-f").arg(script)).map(drop)
+        let mut psql = self.psql_command(database);
+        run(psql.args(["-q", "--single-transaction", "-f"]).arg(script)).map(drop)
     }
 
     fn psql_command(&self, database: &str) -> Command {
@@ -208,9 +209,16 @@ impl Cluster {
     /// Creates an empty database whose name begins so, and returns the name.
     #[track_caller]
     pub fn create_database(&self, prefix: &str) -> String {
+        self.copy_database("template0", prefix)
+    }
+
+    /// Copies a database that nobody is connected to, and returns the copy's name.
+    #[track_caller]
+    pub fn copy_database(&self, template: &str, prefix: &str) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let name = format!("{prefix}_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.psql("postgres", &format!("CREATE DATABASE \"{name}\" TEMPLATE template0"));
+        let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\"");
+        self.psql("postgres", &sql);
         name
     }
 
@@ -320,11 +328,11 @@ fn run_as(command: &mut Command, account: Option<Account>) {
 }
 
 /// A new folder in the temporary one, or in /tmp where the path of a socket there would be too
-/// long for the operating system.
+/// long for the operating system, or where the account may not be let in.
 fn new_directory(account: Option<Account>) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let mut parent = env::temp_dir();
-    if parent.as_os_str().len() > 50 {
+    if parent.as_os_str().len() > 50 || account.is_some() {
         parent = PathBuf::from("/tmp");
     }
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

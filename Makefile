@@ -1,0 +1,26 @@
+# make test       everything that proves bcops, in one run
+# make rehearse   a whole site on this machine, and a command run against it:
+#                   make rehearse CMD="backups list production"
+#                   make rehearse CMD="pull-data production --jobs 4" CONFIG=my.toml KEEP=1
+# make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
+
+CMD ?= pull-production-data --yes
+CONFIG ?=
+KEEP ?=
+BENCH ?=
+
+.PHONY: test rehearse bench prerequisites
+
+prerequisites:
+	@scripts/install-prerequisites.sh
+
+test: prerequisites
+	cargo test
+
+rehearse: prerequisites
+	@cargo build --quiet --bins --example sandbox
+	@SANDBOX_KEEP='$(KEEP)' target/debug/examples/sandbox $(if $(CONFIG),--config '$(CONFIG)') -- bcops $(CMD)
+
+bench: prerequisites
+	cargo build --release
+	tests/bench/pull.py $(BENCH)

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Installs what building and testing bcops needs and this machine lacks. It says what it does,
+# asks nothing, and changes nothing where all is there.
+#
+# usage: scripts/install-prerequisites.sh [--heroku-cli]
+#   --heroku-cli   also Node.js and npm, for the tests that run the real Heroku CLI
+set -euo pipefail
+
+say() { printf 'prerequisites: %s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+heroku_cli=no
+case "${1:-}" in
+    '') ;;
+    --heroku-cli) heroku_cli=yes ;;
+    *) say "unknown option $1"; exit 2 ;;
+esac
+
+# The tests look for the server's programs in the same places: see tests/support/postgres.rs.
+has_postgres_server() {
+    local folder
+    for folder in "${BCOPS_PG_BINDIR:-}" /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin \
+        /usr/local/opt/postgresql@*/bin "$(pg_config --bindir 2>/dev/null || true)"; do
+        if [[ -n "$folder" && -x "$folder/initdb" && -x "$folder/postgres" ]]; then return 0; fi
+    done
+    has initdb && has postgres
+}
+
+# pg_stat_statements, part of contrib, is what a backup of Heroku's asks for.
+has_postgres_contrib() {
+    local file
+    for file in /usr/share/postgresql/*/extension/pg_stat_statements.control \
+        "$(pg_config --sharedir 2>/dev/null || true)/extension/pg_stat_statements.control"; do
+        if [[ -f "$file" ]]; then return 0; fi
+    done
+    return 1
+}
+
+packages=()
+has cc || packages+=(gcc libc6-dev)
+has make || packages+=(make)
+has git || packages+=(git)
+has curl || packages+=(curl)
+[[ -s /etc/ssl/certs/ca-certificates.crt || "$(uname -s)" = Darwin ]] || packages+=(ca-certificates)
+postgres_packages=()
+if ! has_postgres_server || { [[ "$(uname -s)" = Linux ]] && ! has_postgres_contrib; }; then
+    postgres_packages=(postgresql postgresql-client postgresql-contrib)
+fi
+if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
+
+install_packages() {
+    local as_root=()
+    if [[ "$(id -u)" -ne 0 ]]; then
+        if ! sudo -n true 2>/dev/null; then
+            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-}'"
+            return 1
+        fi
+        as_root=(sudo -n)
+    fi
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q
+        --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold)
+    say "refreshing the package lists (apt-get update)"
+    "${apt[@]}" update >&2
+    if [[ ${#packages[@]} -gt 0 ]]; then
+        say "installing ${packages[*]-}"
+        "${apt[@]}" install "${packages[@]}" >&2 </dev/null
+    fi
+    if [[ ${#postgres_packages[@]} -gt 0 ]]; then
+        # Debian makes a cluster and starts it as a service unless told not to: the tests start
+        # servers of their own, and none should be left running because of them.
+        say "installing ${postgres_packages[*]-}, without a server that runs as a service"
+        "${apt[@]}" install postgresql-common >&2 </dev/null
+        if [[ -z "$(ls -A /var/lib/postgresql 2>/dev/null)" ]]; then
+            say "setting create_main_cluster = false in /etc/postgresql-common/createcluster.conf"
+            "${as_root[@]}" sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' \
+                /etc/postgresql-common/createcluster.conf
+        fi
+        "${apt[@]}" install "${postgres_packages[@]}" >&2 </dev/null
+    fi
+}
+
+if [[ ${#packages[@]} -eq 0 && ${#postgres_packages[@]} -eq 0 ]]; then
+    say "nothing to install"
+elif has apt-get; then
+    install_packages
+else
+    say "missing: ${packages[*]-} ${postgres_packages[*]-}"
+    say "this script installs on Debian and Ubuntu only; with Homebrew: brew install postgresql@16"
+    exit 1
+fi
+
+if ! has cargo; then
+    say "cargo is missing: install Rust by https://rustup.rs, that is,"
+    say "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
+    say "then open a new shell, or run: . \"\$HOME/.cargo/env\""
+    exit 1
+fi

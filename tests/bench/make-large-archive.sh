@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes the archive of the benchmark from its generator: a database of about 1 GB on disk, which
+# takes a few minutes, dumped as Heroku dumps: custom format, gzip, through a pipe.
+#
+# usage: PGHOST=... PGPORT=... PGUSER=... make-large-archive.sh DATABASE.SQL ARCHIVE
+# The server is the one that libpq's environment variables name; nothing is left on it.
+set -euo pipefail
+
+generator=${1:?usage: make-large-archive.sh DATABASE.SQL ARCHIVE}
+archive=${2:?usage: make-large-archive.sh DATABASE.SQL ARCHIVE}
+database=bcops_bench_source
+
+dropdb --if-exists "$database" 2>/dev/null
+trap 'dropdb --if-exists "$database" 2>/dev/null; rm -f "$archive.partial"' EXIT
+createdb "$database"
+echo "making the large database (a few minutes)" >&2
+psql -X -q -v ON_ERROR_STOP=1 -d "$database" -f "$generator" >/dev/null
+echo "dumping it to $archive" >&2
+pg_dump -Fc -d "$database" | cat >"$archive.partial"
+mv "$archive.partial" "$archive"
