@@ -12,8 +12,16 @@ pub async fn run(
     plan: &RestorePlan,
     extensions: &ExtensionPlan,
 ) -> Result<Vec<String>, RestoreError> {
-    let mut creator =
-        Creator { session, extensions, access_method: "heap".to_owned(), notes: Vec::new() };
+    let version =
+        session.query_one("SELECT current_setting('server_version_num')::int4", &[]).await?;
+    let mut creator = Creator {
+        session,
+        extensions,
+        access_method: "heap".to_owned(),
+        has_virtual_columns: version.get::<_, i32>(0).unsigned_abs()
+            >= virtual_columns::KNOWN_SINCE,
+        notes: Vec::new(),
+    };
     session.batch_execute("BEGIN").await?;
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
         creator.create(entry).await?;
