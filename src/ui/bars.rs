@@ -93,10 +93,11 @@ impl Display for Bars {
 
     fn clear(&self) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, bar) in steps.drain() {
-            bar.finish_and_clear();
-        }
         // A screen that cannot be cleared is no reason to fail.
         let _ = self.screen.clear();
+        for (_, bar) in steps.drain() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            self.screen.remove(&bar);
+        }
     }
 }

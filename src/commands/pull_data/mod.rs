@@ -46,7 +46,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let backup = context.interrupt.guard(backup::find(context, args, heroku)).await?;
     let prepared =
         context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
-    context.ui.message(&summary::before(&prepared, &databases, &existing));
+    context.ui.message(&summary::before(&prepared, &databases, &existing, args));
     if args.dry_run {
         return Ok(summary::dry_run(&prepared, &databases));
     }

@@ -18,7 +18,12 @@ use super::backup::Backup;
 use super::prepare::Prepared;
 
 /// From where to where, and what it will do in numbers.
-pub fn before(prepared: &Prepared, databases: &Databases, existing: &Existing) -> String {
+pub fn before(
+    prepared: &Prepared,
+    databases: &Databases,
+    existing: &Existing,
+    args: &PullDataArgs,
+) -> String {
     let names = databases.names();
     let size =
         prepared.total_bytes.map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
@@ -29,6 +34,10 @@ pub fn before(prepared: &Prepared, databases: &Databases, existing: &Existing) -
         databases.place()
     );
     match existing.current {
+        Some(bytes) if args.no_keep_previous => text.push_str(&format!(
+            "      which is replaced; the old one ({}) is DROPPED\n",
+            ui::bytes(bytes)
+        )),
         Some(bytes) => text.push_str(&format!(
             "      which is replaced; the old one ({}) is kept as {}\n",
             ui::bytes(bytes),
