@@ -18,6 +18,7 @@ mod table_data;
 mod tests;
 mod toc;
 mod toc_entry;
+pub mod virtual_columns;
 
 pub use copy_statement::{CopyStatement, quote_identifier};
 pub use error::{ArchiveError, Place};

@@ -106,6 +106,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Where the cursor stands in the text that it was made for.
+    pub(super) fn offset_in(&self, sql: &str) -> usize {
+        sql.len().saturating_sub(self.rest.len())
+    }
+
     /// The text between here and a later state of this cursor.
     pub(super) fn text_until(&self, later: &Cursor<'_>) -> &'a str {
         let length = self.rest.len().saturating_sub(later.rest.len());

@@ -10,7 +10,8 @@ pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::C
         let name = pull_data_name(environment);
         let subcommand = PullDataArgs::augment_args(clap::Command::new(name))
             .about(format!("The same as `pull-data {environment}`"))
-            .mut_arg("environment", |argument| argument.hide(true).required(false))
+            // Nothing is left of the argument but its place: the name itself gives the value.
+            .mut_arg("environment", |_| clap::Arg::new("environment").hide(true))
             .mut_arg("undo", |argument| argument.hide(true))
             .mut_arg("file", |argument| argument.hide(true));
         command = command.subcommand(subcommand);
@@ -41,4 +42,30 @@ pub fn command(
 
 fn pull_data_name(environment: &str) -> String {
     format!("pull-{environment}-data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Command, parse};
+
+    fn environment(arguments: &[&str]) -> Result<Option<String>, clap::Error> {
+        let environments = ["production".to_owned(), "content-prep".to_owned()];
+        let arguments = arguments.iter().map(std::ffi::OsString::from);
+        match parse(arguments, &environments)?.command {
+            Command::PullData(args) => Ok(args.environment),
+            Command::Doctor(_) => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn fab_names_stand_for_their_environment() {
+        let given = environment(&["bcops", "pull-content-prep-data", "--yes"]).unwrap();
+        assert_eq!(given.as_deref(), Some("content-prep"));
+        let given = environment(&["bcops", "--json", "pull-data", "production"]).unwrap();
+        assert_eq!(given.as_deref(), Some("production"));
+        assert!(environment(&["bcops", "pull-production-data", "staging"]).is_err());
+        assert!(environment(&["bcops", "pull-data"]).is_err());
+        assert!(environment(&["bcops", "pull-data", "production", "--undo"]).is_err());
+        assert!(environment(&["bcops", "pull-data", "--no-scrub", "--file", "x"]).is_err());
+    }
 }

@@ -4,19 +4,24 @@ use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui::Answer;
 
+/// Refuses a `--confirm` for something that will not be asked: whoever wrote it has another
+/// destination in mind than this command.
+pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), CommandError> {
+    let is_asked = |given: &String| asked.iter().flatten().any(|name| name == given);
+    let Some(given) = confirmed.iter().find(|given| !is_asked(given)) else { return Ok(()) };
+    let names: Vec<&str> = asked.iter().copied().flatten().collect();
+    Err(CommandError::new(
+        Kind::NotConfirmed,
+        format!("--confirm {given} does not match {}; nothing was changed", names.join(" or ")),
+    ))
+}
+
 /// Asks for `name` unless one of the `--confirm` values is exactly it.
 pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<(), CommandError> {
     if confirmed.iter().any(|given| given == name) {
         return Ok(());
     }
     let flag = format!("--confirm {}", shell_word(name));
-    if let Some(given) = confirmed.first() {
-        return Err(CommandError::new(
-            Kind::NotConfirmed,
-            format!("--confirm {given} does not match {name}; nothing was changed"),
-        )
-        .hint(format!("to go on: {flag}")));
-    }
     let prompter = context.ui.prompter();
     match tokio::task::block_in_place(|| prompter.type_name(name)) {
         Answer::Given(()) => Ok(()),

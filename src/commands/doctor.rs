@@ -132,7 +132,7 @@ fn manifest(context: &Context) -> Check {
             let place = path.value.display().to_string();
             let parsed = std::fs::read_to_string(&path.value)
                 .map_err(|error| error.to_string())
-                .and_then(|text| Manifest::parse(&text, &place).map_err(|error| error.to_string()));
+                .and_then(|text| Manifest::parse(&place, &text).map_err(|error| error.to_string()));
             match parsed {
                 Ok(_) => Check::pass(name, place),
                 Err(error) => Check::fail(name, error, format!("edit {place}")),

@@ -1,7 +1,7 @@
 //! Everything that must exist before the first row: schemas, types, tables, functions, views.
 
 use crate::adapters::postgres::{PostgresError, Session, quote_identifier, quote_literal};
-use crate::archive::TocEntry;
+use crate::archive::{TocEntry, virtual_columns};
 
 use super::extensions::{ExtensionPlan, schema_of};
 use super::{RestoreError, RestorePlan};
@@ -12,8 +12,16 @@ pub async fn run(
     plan: &RestorePlan,
     extensions: &ExtensionPlan,
 ) -> Result<Vec<String>, RestoreError> {
-    let mut creator =
-        Creator { session, extensions, access_method: "heap".to_owned(), notes: Vec::new() };
+    let version =
+        session.query_one("SELECT current_setting('server_version_num')::int4", &[]).await?;
+    let mut creator = Creator {
+        session,
+        extensions,
+        access_method: "heap".to_owned(),
+        has_virtual_columns: version.get::<_, i32>(0).unsigned_abs()
+            >= virtual_columns::KNOWN_SINCE,
+        notes: Vec::new(),
+    };
     session.batch_execute("BEGIN").await?;
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
         creator.create(entry).await?;
@@ -26,6 +34,7 @@ struct Creator<'a> {
     session: &'a Session,
     extensions: &'a ExtensionPlan,
     access_method: String,
+    has_virtual_columns: bool,
     notes: Vec<String>,
 }
 
@@ -36,6 +45,17 @@ impl Creator<'_> {
             "EXTENSION" => self.extension(entry, definition).await,
             "COMMENT" => self.comment(entry, definition).await,
             "BLOB METADATA" => self.large_objects(entry, definition).await,
+            "TABLE" if !self.has_virtual_columns => {
+                self.use_access_method(entry).await?;
+                let Some(stored) = virtual_columns::as_stored(definition) else {
+                    return self.execute(entry, definition).await;
+                };
+                self.notes.push(format!(
+                    "the virtual columns of {} are stored ones here: this server knows no others",
+                    entry.tag
+                ));
+                self.execute(entry, &stored).await
+            }
             _ => {
                 self.use_access_method(entry).await?;
                 self.execute(entry, definition).await

@@ -6,7 +6,7 @@ use super::manifest::{LargeObjects, Manifest, TableEntry};
 use super::plan::entry_of;
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
-    UNUSABLE_PASSWORD,
+    UNUSABLE_PASSWORD, manifest_name,
 };
 use super::{foreign_keys, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
@@ -110,7 +110,7 @@ impl<'a> Checks<'a> {
             self.notes.push(note);
             return;
         }
-        let (key, list) = (toml_key(&name.short()), toml_list(&columns));
+        let (key, list) = (toml_key(&manifest_name(name)), toml_list(&columns));
         let policies: String = self
             .manifest
             .policies
@@ -140,7 +140,7 @@ impl<'a> Checks<'a> {
                     format!(
                         "personal = {} # or operational, or content, in [tables.{}]",
                         toml_list(&[&column.name]),
-                        toml_key(&name.short())
+                        toml_key(&manifest_name(name))
                     ),
                 );
             }
@@ -160,7 +160,7 @@ impl<'a> Checks<'a> {
     fn missing_rule(&mut self, name: &TableName, table: &Table, entry: &TableEntry) {
         let personal = personal_columns(table, entry);
         if entry.class == Class::Personal || !personal.is_empty() {
-            let key = toml_key(&name.short());
+            let key = toml_key(&manifest_name(name));
             self.find(
                 name,
                 None,

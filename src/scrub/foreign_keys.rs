@@ -2,7 +2,7 @@
 
 use super::checks::{Checks, Subject};
 use super::plan::{ancestors, entry_of, with_partitions};
-use super::rules::{ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
+use super::rules::{ColumnAction, ColumnReference, Condition, RowRule, Rule, Test, manifest_name};
 use crate::schema::{ForeignKey, Schema, TableName};
 
 /// The foreign keys that point to a table, or to the table that it is a partition of.
@@ -26,7 +26,7 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
             if !follows(subject, child, rule, key) && !leads(schema, subject, child, key) {
                 let column = key.columns.first().map(String::as_str).unwrap_or_default();
                 let target = key.referenced_columns.first().map(String::as_str).unwrap_or_default();
-                let (child, parent) = (child.short(), subject.name.short());
+                let (child, parent) = (manifest_name(child), manifest_name(subject.name));
                 checks.rule_problem(
                     subject,
                     target,

@@ -218,6 +218,32 @@ fn the_audit_sees_through_escapes() {
 }
 
 proptest! {
+    /// Whatever a damaged archive holds, there is a result or an error.
+    #[test]
+    fn no_bytes_make_it_panic(
+        bytes in prop::collection::vec(
+            prop_oneof![
+                any::<u8>(),
+                prop::sample::select(b"\\\t\n@.+%0449u{}[]\",: aHP\xC2\xA0-()".to_vec()),
+            ],
+            0..200,
+        ),
+    ) {
+        let mut row = bytes.clone();
+        row.push(b'\n');
+        let plan = plan(
+            "keep_where = [{ column = \"name\", one_of = [\"x\"] }]\nset = { email = \"{id}\" }\n\
+             remove_members = { data = [\"a.*.b\"] }\nredact = { data = [\"email\", \"phone\"] }",
+        );
+        let mut rewriter =
+            Rewriter::new(&plan, &TableName::public("t"), &columns(), &KeySets::default()).unwrap();
+        let _ = rewriter.rewrite(&row, &mut Vec::new());
+        let _ = rewriter.rewrite(&bytes, &mut Vec::new());
+        let mut audit = TableAudit::new(&plan, &TableName::public("t"), &columns()).unwrap();
+        audit.scan(&row);
+        let _ = json_edit::remove_members(&bytes, &[rules::MemberPath::parse("a.*").unwrap()]);
+    }
+
     /// However the rows are cut into blocks, and whatever they hold, the result is the same as
     /// that of a plain split.
     #[test]

@@ -136,6 +136,11 @@ pub(super) fn parse_table_name(text: &str) -> TableName {
     }
 }
 
+/// A table's name in the form that [`parse_table_name`] reads.
+pub(super) fn manifest_name(table: &TableName) -> String {
+    if table.name.contains('.') { table.to_string() } else { table.short() }
+}
+
 /// What happens to one column. A NULL always stays NULL.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnAction {
@@ -290,6 +295,18 @@ mod tests {
         assert_eq!(ColumnReference::parse("page.id").unwrap().to_string(), "page.id");
         for text in ["id", ".id", "page."] {
             assert!(ColumnReference::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn table_names_are_read_as_they_are_written() {
+        for table in [
+            TableName::public("users_user"),
+            TableName::public("odd.name"),
+            TableName::new("other", "table"),
+            TableName::new("other", "odd.name"),
+        ] {
+            assert_eq!(parse_table_name(&manifest_name(&table)), table);
         }
     }
 

@@ -237,6 +237,26 @@ fn what_the_site_needs_stays() {
     assert!(matches!(after.as_slice(), [sql] if sql.contains("birdbath_execution")));
 }
 
+/// What a finding says to write makes the manifest fit, whatever the names look like.
+#[test]
+fn the_mends_of_an_unknown_database_mend_it() {
+    let Some(fixtures) = fixtures() else { return };
+    let file = File::open(fixtures.join("archives/varied_pg17.pipe.dump")).unwrap();
+    let schema = read_schema(ArchiveReader::open(file).unwrap().toc()).unwrap();
+    let mut text = "schema_version = 1\n".to_string();
+    let empty = Manifest::parse("empty.toml", &text).unwrap();
+    let error = ScrubPlan::new(&empty, "local", &schema, &[]).unwrap_err();
+    assert!(error.findings.len() > 3, "{error}");
+    for finding in &error.findings {
+        text.push_str(finding.mend.trim());
+        text.push('\n');
+    }
+    let mended = Manifest::parse("mended.toml", &text).unwrap_or_else(|error| panic!("{error}"));
+    let plan = ScrubPlan::new(&mended, "local", &schema, &[]);
+    let plan = plan.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(plan.tables().any(|(_, table)| table.action == TableAction::Delete));
+}
+
 #[test]
 fn the_large_dump_is_clean_too() {
     for policy in ["local", "staging"] {

@@ -41,7 +41,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     databases.check_may_create().await?;
     let existing = databases.existing().await?;
     if !args.dry_run {
-        check_can_confirm(context, args, &existing, databases.names().current.as_str())?;
+        check_confirmations(context, args, &existing, databases.names().current.as_str())?;
     }
     let backup = context.interrupt.guard(backup::find(context, args, heroku)).await?;
     let prepared =
@@ -76,14 +76,21 @@ fn target(context: &Context, args: &PullDataArgs) -> Result<DatabaseUrl, Command
     })
 }
 
-/// Fails before anything is fetched where the question could not be asked later.
-fn check_can_confirm(
+/// Fails before anything is fetched, and before a backup is captured, where a question could not be
+/// answered later, or where `--confirm` names something that is not asked for.
+fn check_confirmations(
     context: &Context,
     args: &PullDataArgs,
     existing: &Existing,
     name: &str,
 ) -> Result<(), CommandError> {
-    let answered = args.yes || !args.confirm.is_empty() || existing.current.is_none();
+    let app = match (&args.environment, args.capture) {
+        (Some(environment), true) => Some(&context.settings.environment(environment)?.app.value),
+        _ => None,
+    };
+    confirm::check_names(&args.confirm, &[Some(name), app.map(String::as_str)])?;
+    let given = |name: &str| args.confirm.iter().any(|given| given == name);
+    let answered = args.yes || existing.current.is_none() || given(name);
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
@@ -210,6 +217,7 @@ async fn undo(
     if args.dry_run {
         return Ok(Outcome::done(result, format!("{text} (dry run: nothing was changed)")));
     }
+    confirm::check_names(&args.confirm, &[Some(names.current.as_str())])?;
     confirm_replacement(context, args, &databases)?;
     databases.undo().await?;
     Ok(Outcome::done(result, text))

@@ -197,5 +197,5 @@ fn manifest(context: &Context) -> Result<Manifest, CommandError> {
         )
         .with_cause(error)
     })?;
-    Ok(Manifest::parse(&text, &path.value.display().to_string())?)
+    Ok(Manifest::parse(&path.value.display().to_string(), &text)?)
 }
