@@ -19,8 +19,9 @@ fn main() -> ExitCode {
     let settings = load_settings(&arguments, home.as_deref());
     let environments = match &settings {
         Ok(settings) => settings.environments.keys().cloned().collect(),
-        // The command is parsed all the same, so that --help works with a broken file.
-        Err(_) => Vec::new(),
+        // The command is parsed all the same, so that --help works with a broken file, and a fab
+        // name brings the news of the file instead of being unknown.
+        Err(_) => Settings::built_in_environments(),
     };
     let invocation = match cli::parse(arguments, &environments) {
         Ok(invocation) => invocation,

@@ -1,9 +1,20 @@
 //! Everything that needs a process or a server, in one binary: each further one links for ever.
 
+// Only tests know where the binary is, so this is not a part of the shared `support`.
+#[path = "support/bcops.rs"]
+mod command;
+mod doctor;
 mod download;
 mod heroku_adapter;
 mod heroku_cli;
 mod heroku_faults;
 mod heroku_world;
+mod pull_data;
+mod pull_data_archives;
+mod pull_data_choices;
+mod pull_data_faults;
+mod pull_data_guards;
+mod pull_data_privacy;
+mod pull_world;
 mod standins;
 mod support;

@@ -131,7 +131,7 @@ fn manifest(context: &Context) -> Check {
         Some(path) => {
             let place = path.value.display().to_string();
             let parsed = std::fs::read_to_string(&path.value)
-                .map_err(|error| error.to_string())
+                .map_err(|error| format!("cannot read {place}: {error}"))
                 .and_then(|text| Manifest::parse(&place, &text).map_err(|error| error.to_string()));
             match parsed {
                 Ok(_) => Check::pass(name, place),

@@ -4,7 +4,7 @@
 //! `NAME` is at every moment either the old database or the new one. What a killed run left
 //! behind has a name of its own, which nothing else uses, and is dropped by the next run.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -14,6 +14,10 @@ use crate::adapters::postgres::{
 
 /// Postgres cuts longer names off, silently.
 const LONGEST_NAME: usize = 63;
+
+/// How long to try for the lock. The server may still be at work on the last statement of a bcops
+/// that was killed a moment ago, and keeps its lock until that is done.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 pub enum DatabaseError {
@@ -84,14 +88,14 @@ impl Databases {
         let names = Names::of(&target.database)?;
         let admin = connect_to_maintenance(target).await?;
         let key = format!("bcops {}", names.current);
-        let row = admin
-            .query_one(
-                "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))",
-                &[&key],
-            )
-            .await?;
-        if !row.get::<_, bool>(0) {
-            return Err(DatabaseError::Locked { database: names.current });
+        let statement =
+            "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0))";
+        let started = Instant::now();
+        while !admin.query_one(statement, &[&key]).await?.get::<_, bool>(0) {
+            if started.elapsed() >= LOCK_PATIENCE {
+                return Err(DatabaseError::Locked { database: names.current });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(Databases { admin, url: target.clone(), names })
     }

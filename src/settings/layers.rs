@@ -59,14 +59,20 @@ impl Layers {
             layers.add_text(&text, &|line| Origin::File { path: path.clone(), line })?;
             layers.files.push(path);
         }
-        let mut built_in = Layers::default();
-        built_in.add_text(keys::BUILT_IN, &|_| Origin::BuiltIn)?;
+        let mut built_in = Layers::built_in()?;
         if let Some(Sourced { value: RawValue::Boolean(false), .. }) = layers.get(&["inherit"]) {
             built_in.values.retain(|name, _| name.first().is_none_or(|n| n != "environments"));
         }
         for (name, value) in built_in.values {
             layers.values.entry(name).or_insert(value);
         }
+        Ok(layers)
+    }
+
+    /// The weakest layer alone.
+    pub fn built_in() -> Result<Layers, SettingsError> {
+        let mut layers = Layers::default();
+        layers.add_text(keys::BUILT_IN, &|_| Origin::BuiltIn)?;
         Ok(layers)
     }
 

@@ -8,7 +8,7 @@ pub mod keys;
 mod layers;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,6 +86,17 @@ pub struct Surroundings<'a> {
 impl Settings {
     pub fn load(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
         values::build(Layers::read(surroundings)?, surroundings)
+    }
+
+    /// The names of the environments that are there without any file.
+    pub fn built_in_environments() -> Vec<String> {
+        let layers = Layers::built_in().unwrap_or_default();
+        let names = layers
+            .values
+            .keys()
+            .filter(|name| name.first().is_some_and(|first| first == "environments"));
+        let names: BTreeSet<&String> = names.filter_map(|name| name.get(1)).collect();
+        names.into_iter().cloned().collect()
     }
 
     pub fn environment(&self, name: &str) -> Result<&Environment, SettingsError> {

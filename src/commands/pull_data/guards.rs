@@ -28,7 +28,7 @@ pub fn on_this_machine(context: &Context, target: &DatabaseUrl) -> Result<(), Co
 /// The target must not be the database of any environment, by whatever name or address. Gives the
 /// Heroku client where one could be had.
 ///
-/// With `--file` nothing else needs Heroku, so that a missing login is a warning then: a loopback
+/// With `--file` and `--undo` nothing else needs Heroku, so that a missing login is a warning then: a loopback
 /// address is not production's, unless somebody has dug a tunnel.
 pub async fn not_an_environments_own(
     context: &Context,

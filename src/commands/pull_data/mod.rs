@@ -194,6 +194,7 @@ async fn undo(
     args: &PullDataArgs,
     target: &DatabaseUrl,
 ) -> Result<Outcome, CommandError> {
+    guards::not_an_environments_own(context, args, target).await?;
     let databases = Databases::lock(target).await?;
     let existing = databases.existing().await?;
     let names = databases.names();

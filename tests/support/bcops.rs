@@ -1,0 +1,242 @@
+//! The `bcops` binary under test, in surroundings that hold nothing but what a test puts there.
+//!
+//! `PATH` is an empty folder: a pull needs no program but itself. Whatever a run prints is
+//! searched for secrets when its exit code is looked at.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What no run may print: the stand-in's token, a database's password, a signature.
+const SECRETS: [&str; 3] = ["HRKU-stand-in-token", "db-password", "X-Amz-Signature"];
+
+/// Longer than the slowest run on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub struct Bcops {
+    directory: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Bcops {
+    pub fn new() -> Bcops {
+        let directory = tempfile::Builder::new().prefix("bcops-test-").tempdir().expect("a folder");
+        for folder in ["home", "work", "path", "temporary"] {
+            fs::create_dir(directory.path().join(folder)).expect("a folder");
+        }
+        let mut bcops = Bcops { directory, variables: Vec::new() };
+        for (name, folder) in [
+            ("HOME", "home"),
+            ("PATH", "path"),
+            ("TMPDIR", "temporary"),
+            // The program makes this one itself.
+            ("BCOPS_STATE_DIR", "state"),
+        ] {
+            let folder = bcops.directory().join(folder);
+            bcops.set(name, folder.to_str().expect("a path in UTF-8"));
+        }
+        bcops
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
+    /// Holds every folder that a run knows of.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn state_directory(&self) -> PathBuf {
+        self.directory().join("state")
+    }
+
+    /// Writes a file into the working directory.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.directory().join("work").join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bcops"));
+        command.args(arguments).env_clear().current_dir(self.directory().join("work"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.start(arguments).finish()
+    }
+
+    /// Runs it with this file as its standard input.
+    pub fn run_reading(&self, arguments: &[&str], input: &Path) -> Run {
+        let input = fs::File::open(input).expect("a file to read");
+        Running::spawn(self.command(arguments).stdin(input)).finish()
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        Running::spawn(&mut self.command(arguments))
+    }
+}
+
+/// A run under way.
+pub struct Running {
+    child: Child,
+    stdout: JoinHandle<String>,
+    stderr: Receiver<String>,
+    said: String,
+    peak_memory: u64,
+}
+
+impl Running {
+    fn spawn(command: &mut Command) -> Running {
+        let mut child = command.spawn().expect("the binary under test");
+        let mut output = child.stdout.take().expect("its output");
+        let stdout = thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).expect("an output in UTF-8");
+            text
+        });
+        let messages = BufReader::new(child.stderr.take().expect("its messages"));
+        let (sender, stderr) = channel();
+        thread::spawn(move || {
+            for line in messages.lines().map_while(Result::ok) {
+                // Whoever ended the test early reads no more.
+                let _ = sender.send(line);
+            }
+        });
+        Running { child, stdout, stderr, said: String::new(), peak_memory: 0 }
+    }
+
+    /// Waits for a line on stderr; false if the run ended without one.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> bool {
+        loop {
+            match self.stderr.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.said.push_str(&line);
+                    self.said.push('\n');
+                    if line.contains(text) {
+                        return true;
+                    }
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return false,
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("no line with `{text}` came, but:\n{}", self.said)
+                }
+            }
+        }
+    }
+
+    /// What Ctrl-C sends.
+    pub fn interrupt(&self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.expect("the program kill").success());
+    }
+
+    /// Ends it without a chance to put anything away.
+    pub fn kill(mut self) -> Run {
+        self.child.kill().expect("a signal");
+        self.finish()
+    }
+
+    pub fn finish(mut self) -> Run {
+        let started = Instant::now();
+        let status = loop {
+            self.peak_memory = self.peak_memory.max(peak_memory(self.child.id()).unwrap_or(0));
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                break status;
+            }
+            if started.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                panic!("the run does not end, and said so far:\n{}", self.said);
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        while let Ok(line) = self.stderr.recv() {
+            self.said.push_str(&line);
+            self.said.push('\n');
+        }
+        let stdout = self.stdout.join().expect("the reader of its output");
+        Run { code: status.code(), stdout, stderr: self.said, peak_memory: self.peak_memory }
+    }
+}
+
+/// The most memory that a process has had in RAM, in bytes, where the system tells.
+fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// A run that has ended.
+pub struct Run {
+    /// `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// In bytes; zero where the system does not tell.
+    pub peak_memory: u64,
+}
+
+impl Run {
+    /// Checks the exit code, and that no secret was printed and no panic was seen.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Run {
+        let printed = self.printed();
+        assert_eq!(self.code, Some(code), "{printed}");
+        assert!(!printed.contains("panicked"), "{printed}");
+        for secret in SECRETS {
+            assert!(!printed.contains(secret), "`{secret}` was printed:\n{printed}");
+        }
+        self
+    }
+
+    /// Checks that stderr tells of each of these.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Run {
+        for text in texts {
+            assert!(self.stderr.contains(text), "`{text}` is not said:\n{}", self.printed());
+        }
+        self
+    }
+
+    /// Checks that a failure was told as the contract has it: one error, and how to mend it.
+    #[track_caller]
+    pub fn fails(self, code: i32, texts: &[&str]) -> Run {
+        let run = self.exits(code).says(texts);
+        assert!(run.stderr.lines().any(|line| line.starts_with("error: ")), "{}", run.printed());
+        run
+    }
+
+    /// The one JSON document on stdout, its envelope checked.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let document: Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("not one JSON document ({error}):\n{}", self.printed()));
+        let names: Vec<&String> = document.as_object().expect("an object").keys().collect();
+        let expected = ["command", "error", "result", "schema_version", "status", "warnings"];
+        assert_eq!(names, expected, "{document}");
+        assert_eq!(document["schema_version"], 1);
+        assert!(document["warnings"].is_array(), "{document}");
+        document
+    }
+
+    pub fn printed(&self) -> String {
+        format!("exit {:?}\nstdout:\n{}\nstderr:\n{}", self.code, self.stdout, self.stderr)
+    }
+}
