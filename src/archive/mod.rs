@@ -15,7 +15,7 @@ mod schema;
 mod sql;
 mod table_data;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod toc;
 mod toc_entry;
 pub mod virtual_columns;

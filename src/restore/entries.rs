@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::archive::{DumpId, Section, Toc, TocEntry};
 use crate::schema::TableName;
 
+use super::RestoreError;
+
 /// What is done with the entries of an archive. Entries are named by their index in the TOC.
 #[derive(Debug)]
 pub struct RestorePlan {
@@ -65,6 +67,44 @@ impl RestorePlan {
             .filter_map(|index| toc.entries().get(index).map(|entry| needs.entry(index, entry)))
             .collect();
         RestorePlan { toc: toc.clone(), pre_data, post_data, refreshes, left_out: sorter.left_out }
+    }
+
+    /// Refuses an archive whose entries wait for each other, before anything of it is loaded.
+    pub fn check_order(&self) -> Result<(), RestoreError> {
+        let id_of = |entry: &PostDataEntry| self.entry(entry.index).map(|found| found.id);
+        let own: HashSet<DumpId> = self.post_data.iter().filter_map(id_of).collect();
+        let mut dependents: HashMap<DumpId, Vec<&PostDataEntry>> = HashMap::new();
+        let mut open_needs: HashMap<usize, usize> = HashMap::new();
+        let mut ready = Vec::new();
+        for entry in &self.post_data {
+            let needs: Vec<DumpId> =
+                entry.needs.iter().filter(|id| own.contains(id)).copied().collect();
+            if needs.is_empty() {
+                ready.push(entry);
+            } else {
+                open_needs.insert(entry.index, needs.len());
+            }
+            for need in needs {
+                dependents.entry(need).or_default().push(entry);
+            }
+        }
+        while let Some(done) = ready.pop() {
+            for entry in id_of(done).and_then(|id| dependents.remove(&id)).unwrap_or_default() {
+                let Some(open) = open_needs.get_mut(&entry.index) else { continue };
+                *open -= 1;
+                if *open == 0 {
+                    open_needs.remove(&entry.index);
+                    ready.push(entry);
+                }
+            }
+        }
+        let mut stuck: Vec<usize> = open_needs.into_keys().collect();
+        stuck.sort_unstable();
+        let mut names = stuck.iter().filter_map(|index| self.entry(*index)).map(TocEntry::describe);
+        match names.next() {
+            None => Ok(()),
+            Some(entry) => Err(RestoreError::Cycle { entry, chain: names.take(3).collect() }),
+        }
     }
 
     pub fn entry(&self, index: usize) -> Option<&TocEntry> {

@@ -28,7 +28,7 @@ pub enum RestoreError {
     RowTooLong { table: String, limit: usize },
     #[error("the last row of {table} has no end")]
     UnfinishedRow { table: String },
-    #[error("{entry} depends on itself by way of {}", chain.join(", "))]
+    #[error("{entry} can never be created, as it depends on itself{}", by_way_of(.chain))]
     Cycle { entry: String, chain: Vec<String> },
     #[error(
         "the rows of {table} depend on a table that comes later in the backup, and standard input cannot be read twice"
@@ -52,6 +52,10 @@ impl From<tokio_postgres::Error> for RestoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         RestoreError::Postgres(PostgresError::Server(error))
     }
+}
+
+fn by_way_of(chain: &[String]) -> String {
+    if chain.is_empty() { String::new() } else { format!(", by way of {}", chain.join(", ")) }
 }
 
 fn in_words(columns: usize) -> String {

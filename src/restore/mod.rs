@@ -11,6 +11,8 @@ mod error;
 mod extensions;
 mod large_objects;
 mod load;
+#[cfg(test)]
+mod plan_tests;
 mod post_data;
 mod pre_data;
 mod pump;

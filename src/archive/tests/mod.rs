@@ -1,6 +1,6 @@
 //! Tests of the archive reader as a whole.
 
-mod builder;
+pub mod builder;
 mod damage;
 mod fixtures;
 mod reading;

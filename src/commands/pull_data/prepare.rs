@@ -78,6 +78,7 @@ pub async fn open(
     let with_large_objects =
         scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
     let plan = Arc::new(RestorePlan::new(&toc, with_large_objects));
+    plan.check_order()?;
     let extensions = check_extensions(databases.session(), &plan).await?;
     Ok(Prepared {
         source: PreparedSource { backup, again },
