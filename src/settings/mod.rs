@@ -1,7 +1,7 @@
 //! Flags, environment variables, files and built-in defaults, resolved to plain values that each
 //! know where they came from.
 //!
-//! Every setting is declared once, in [`keys`]. The files are read by [`layers`], and the typed
+//! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
 //! [`Settings`] are what commands see.
 
 pub mod keys;
