@@ -242,11 +242,10 @@ impl From<RestoreError> for CommandError {
                 let mut command = CommandError::new(Kind::PersonalData, error.to_string());
                 for finding in findings {
                     command = command.hint(format!(
-                        "{}.{}: {} {}",
+                        "{}.{}: {}",
                         finding.table.short(),
                         finding.column,
-                        finding.count,
-                        finding.kind
+                        crate::ui::plural(finding.count, &finding.kind.to_string())
                     ));
                 }
                 command.hint("class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)")

@@ -28,9 +28,13 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// `1 row`, `2 rows`, `1,000 rows`.
+/// `1 row`, `2 rows`, `1,000 addresses`.
 pub fn plural(number: u64, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
+    let s = match (number, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
     format!("{} {noun}{s}", count(number))
 }
 
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(plural(1, "row"), "1 row");
         assert_eq!(plural(1000, "row"), "1,000 rows");
+        assert_eq!(plural(2, "address"), "2 addresses");
         assert_eq!(duration(Duration::from_millis(820)), "0.8 s");
         assert_eq!(duration(Duration::from_secs(185)), "3 min 5 s");
         assert_eq!(duration(Duration::from_secs(90_000)), "1 day 1 h");

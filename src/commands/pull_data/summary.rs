@@ -224,7 +224,7 @@ fn audit_lines(loaded: &Loaded) -> String {
     let mut text = "audit: no personal data outside published content\n".to_owned();
     if !content.is_empty() {
         let kinds: Vec<String> =
-            content.iter().map(|(kind, count)| format!("{} {kind}", ui::count(*count))).collect();
+            content.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
         text.push_str(&format!("       published content holds {}\n", kinds.join(", ")));
     }
     text
