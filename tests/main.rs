@@ -15,6 +15,7 @@ mod pull_data_choices;
 mod pull_data_faults;
 mod pull_data_guards;
 mod pull_data_privacy;
+mod pull_data_terminal;
 mod pull_world;
 mod standins;
 mod support;

@@ -186,6 +186,22 @@ fn nothing_of_the_ledger_remains_outside_published_content() {
     assert!(content > 10, "published contact data stays, and the search finds it");
 }
 
+#[test]
+fn without_the_scrub_every_row_is_what_pg_restore_makes_of_it() {
+    let Some(fixtures) = fixtures() else { return };
+    let archive = fixtures.join("bc-small.dump");
+    let world = World::with_backup(&archive);
+    world.pull(&UNSCRUBBED).exits(0);
+    let reference = world.cluster.create_database("unscrubbed_reference");
+    world.cluster.psql(&reference, "CREATE SCHEMA heroku_ext");
+    world.cluster.pg_restore(&reference, &archive).expect("pg_restore");
+    let rows = digest(world.cluster, &world.target);
+    assert_same_lines(&rows, &digest(world.cluster, &reference));
+    assert!(rows.len() > 140, "{}", rows.len());
+    assert_same_lines(&schema(world.cluster, &world.target), &schema(world.cluster, &reference));
+    assert_eq!(sequences(world.cluster, &world.target), sequences(world.cluster, &reference));
+}
+
 /// The archives of one varied database, by the version of pg_dump and the way it wrote.
 const VARIED: [&str; 9] = [
     "pg14.pipe",
@@ -206,10 +222,21 @@ fn archives_of_every_version_and_compression_load_alike() {
     let world = World::empty(Options::default());
     let cluster = world.cluster;
     let reference = cluster.create_database("varied_reference");
+    // A user mapping of the archive is for this role; bcops leaves user mappings out.
+    cluster.psql("postgres", "CREATE ROLE u7gowner");
     let restored = cluster.pg_restore(&reference, &path("pg15.file"));
     restored.expect("pg_restore of the archive of its own version");
-    let expected = digest(cluster, &reference);
+    // Made only by servers that know what is special about them.
+    let of_newer_servers = |line: &String| line.starts_with("nnd|") || line.starts_with("virt|");
+    let rows = |database: &str| {
+        let mut rows = digest(cluster, database);
+        rows.retain(|line| !of_newer_servers(line));
+        rows
+    };
+    let expected = rows(&reference);
+    assert_eq!(expected.len(), 15, "{expected:?}");
     let expected_sequences = sequences(cluster, &reference);
+    let mut newer: Option<Vec<String>> = None;
     for name in VARIED {
         let file = path(name);
         let mut arguments = vec!["pull-data", "--yes", "--no-keep-previous", "--file"];
@@ -219,7 +246,18 @@ fn archives_of_every_version_and_compression_load_alike() {
         eprintln!("{name}: exit {:?}, peak {:.1} MB", run.code, run.peak_memory as f64 / 1e6);
         let run = run.exits(0);
         assert!(run.peak_memory < MOST_MEMORY, "{name}: {} bytes", run.peak_memory);
-        assert_same_lines(&digest(cluster, &world.target), &expected);
+        let found = rows(&world.target);
+        if name < "pg17" {
+            assert_same_lines(&found, &expected);
+        } else {
+            // Since 17 the source's `\v` is a character of its own, so that this one table differs.
+            let rest = |lines: &[String]| {
+                let others = lines.iter().filter(|line| !line.starts_with("all_types|"));
+                others.cloned().collect::<Vec<_>>()
+            };
+            assert_same_lines(&rest(&found), &rest(&expected));
+            assert_same_lines(&found, newer.get_or_insert_with(|| found.clone()));
+        }
         assert_eq!(sequences(cluster, &world.target), expected_sequences, "{name}");
         let objects = "SELECT count(*), sum(length(lo_get(oid))) FROM pg_largeobject_metadata";
         assert_eq!(world.psql(objects), cluster.psql(&reference, objects), "{name}");

@@ -150,6 +150,20 @@ fn ctrl_c_puts_everything_away() {
     }
 }
 
+#[test]
+fn a_long_wait_shows_signs_of_life() {
+    let world = World::small();
+    world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length() - 500)));
+    let mut run = world.bcops.start(&["pull-data", "production"]);
+    assert!(run.wait_for("Loading rows"));
+    let started = Instant::now();
+    assert!(run.wait_for("… "), "a line that tells how far it is");
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    run.interrupt();
+    run.finish().exits(130).says(&[" of "]);
+    assert_eq!(world.databases(), "");
+}
+
 /// Runs a pull and kills it after a while, or so long after a line was said.
 fn kill(world: &World, line: Option<&str>, wait: Duration) -> Run {
     let mut run = world.bcops.start(&["pull-data", "production", "--yes"]);
@@ -175,19 +189,17 @@ fn killed_at_any_moment_the_database_is_the_old_one_or_the_new_one() {
     let mut swapped = 0;
     for (line, wait) in in_time.chain(in_swap) {
         let run = kill(&world, line, wait);
-        let current = world.psql("SELECT to_regclass('wagtailcore_page') IS NOT NULL");
-        if current == "t" {
+        let killed = run.code.is_none();
+        assert!(killed || run.code == Some(0), "it must be able to begin: {}", run.printed());
+        if world.psql("SELECT to_regclass('wagtailcore_page') IS NOT NULL") == "t" {
             // The swap was reached, so the new database has to be complete, and the old one kept.
             assert_eq!(world.psql("SELECT count(*) FROM wagtailcore_page"), new);
-            assert_eq!(
-                world.psql("SELECT count(*) FROM pg_constraint WHERE NOT convalidated"),
-                "0"
-            );
+            let invalid = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated";
+            assert_eq!(world.psql(invalid), "0");
             swapped += 1;
-            let undo = world.bcops.run(&["pull-data", "--undo", "--yes"]);
-            undo.exits(0);
+            world.bcops.run(&["pull-data", "--undo", "--yes"]).exits(0);
         } else {
-            assert!(run.code.is_none(), "it was to be killed: {}", run.printed());
+            assert!(killed, "it says that it is done: {}", run.printed());
         }
         let note = world.psql("SELECT text FROM note");
         assert_eq!(note, "from before", "killed after {wait:?}, {line:?}");

@@ -11,7 +11,7 @@ fn spellings(world: &World) -> [String; 5] {
     [
         url.replace("127.0.0.1", "localhost"),
         url.replace("127.0.0.1", "[::1]"),
-        url.replace("127.0.0.1", "LOCALHOST."),
+        url.replace("127.0.0.1", "LocalHost"),
         world.cluster.socket_url(&world.target),
         url,
     ]

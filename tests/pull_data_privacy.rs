@@ -1,9 +1,13 @@
 //! `bcops pull-data`: personal data does not come to rest on this machine, neither in a file nor
 //! in a message, and what nobody has classified stops the pull.
 
+use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::pull_world::{Needles, World, sample};
+use crate::standins::heroku::{Rule, StoreFault};
 use crate::support::postgres::{Cluster, Options};
 use crate::support::site::{self, Canary};
 
@@ -49,6 +53,33 @@ fn no_file_holds_anything_of_a_dropped_or_rewritten_row() {
     assert!(found.len() > 10, "{found:?}");
     assert_eq!(needles.find(run.printed().as_bytes()), Vec::<String>::new());
     assert_eq!(needles.find_in_files(world.bcops.directory()), Vec::new());
+}
+
+#[test]
+fn while_a_pull_runs_there_is_nothing_either() {
+    let (world, cluster) = fresh(&sample().archive);
+    let length = fs::metadata(&sample().archive).expect("the backup").len();
+    world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length * 9 / 10)));
+    let mut run = world.bcops.start(&["pull-data", "production"]);
+    assert!(run.wait_for("Loading rows"));
+    let loaded = "SELECT count(*) FROM users_user";
+    let started = Instant::now();
+    while cluster.try_psql("bc_bcops_incoming", loaded).is_ok_and(|rows| rows != "60") {
+        assert!(started.elapsed() < Duration::from_secs(60), "the rows do not come");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let needles = Needles::of_sample(|_| true);
+    let places = [cluster.socket_dir(), world.bcops.directory()];
+    let assert_clean = || {
+        checkpoint(&cluster);
+        for place in places {
+            assert_eq!(needles.find_in_files(place), Vec::new());
+        }
+    };
+    assert_clean();
+    run.interrupt();
+    run.finish().exits(130);
+    assert_clean();
 }
 
 #[test]

@@ -167,7 +167,8 @@ impl Drop for World {
     }
 }
 
-/// For every table: its name, the number of its rows, and a sum over their hashes.
+/// For every table: its name, the number of its rows, and a sum over their hashes. Partitions are
+/// counted with their table: into which one a row falls can depend on the database.
 #[track_caller]
 pub fn digest(cluster: &Cluster, database: &str) -> Vec<String> {
     let query = cluster.psql(
@@ -176,7 +177,7 @@ pub fn digest(cluster: &Cluster, database: &str) -> Vec<String> {
                 'SELECT %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) FROM %s t',
                 c.oid::regclass, c.oid::regclass), ' UNION ALL ')
             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')",
+           WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')",
     );
     let mut lines: Vec<String> =
         cluster.psql(database, &query).lines().map(str::to_owned).collect();
@@ -184,14 +185,15 @@ pub fn digest(cluster: &Cluster, database: &str) -> Vec<String> {
     lines
 }
 
-/// Every sequence with its last value, and whether that was given out.
+/// Every sequence with its last value, and whether that was given out. The one that the scrub's own
+/// mark takes a number from is left out.
 #[track_caller]
 pub fn sequences(cluster: &Cluster, database: &str) -> Vec<String> {
     let query = cluster.psql(
         database,
         r"SELECT string_agg(format('SELECT %L, last_value, is_called FROM %s', c.oid::regclass,
                                    c.oid::regclass), ' UNION ALL ')
-            FROM pg_class c WHERE c.relkind = 'S'",
+            FROM pg_class c WHERE c.relkind = 'S' AND c.relname <> 'birdbath_execution_id_seq'",
     );
     let mut lines: Vec<String> =
         cluster.psql(database, &query).lines().map(str::to_owned).collect();

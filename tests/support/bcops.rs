@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::terminal::Terminal;
+
 /// What no run may print: the stand-in's token, a database's password, a signature.
 const SECRETS: [&str; 3] = ["HRKU-stand-in-token", "db-password", "X-Amz-Signature"];
 
@@ -86,6 +88,11 @@ impl Bcops {
     pub fn run_reading(&self, arguments: &[&str], input: &Path) -> Run {
         let input = fs::File::open(input).expect("a file to read");
         Running::spawn(self.command(arguments).stdin(input)).finish()
+    }
+
+    /// Runs it for a person who looks at a terminal.
+    pub fn start_on_terminal(&self, arguments: &[&str]) -> Terminal {
+        Terminal::start(&mut self.command(arguments))
     }
 
     pub fn start(&self, arguments: &[&str]) -> Running {

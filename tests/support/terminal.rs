@@ -1,0 +1,104 @@
+//! A program on a terminal of its own, with somebody who reads and types.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The keyboard's and the screen's end of a terminal.
+pub struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+/// Both ends of a new terminal, wide enough that no message is broken into lines.
+fn open() -> (OwnedFd, OwnedFd) {
+    let mut size = libc::winsize { ws_row: 40, ws_col: 400, ws_xpixel: 0, ws_ypixel: 0 };
+    let (mut controller, mut terminal) = (-1, -1);
+    // SAFETY: all pointers are to locals that outlive the call, or null where that is allowed.
+    let result = unsafe {
+        libc::openpty(
+            &raw mut controller,
+            &raw mut terminal,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            &raw mut size,
+        )
+    };
+    assert_eq!(result, 0, "no terminal: {}", std::io::Error::last_os_error());
+    // SAFETY: the call succeeded, so both are open and nobody else's.
+    unsafe { (OwnedFd::from_raw_fd(controller), OwnedFd::from_raw_fd(terminal)) }
+}
+
+impl Terminal {
+    /// Starts the program with the terminal as its input, output and error output.
+    pub fn start(command: &mut Command) -> Terminal {
+        let (controller, terminal) = open();
+        let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
+        command.stdin(copy()).stdout(copy()).stderr(copy());
+        let child = command.spawn().expect("the program");
+        // Else the reader would never see the end: the command keeps its copies.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        drop(terminal);
+        let mut output = File::from(controller.try_clone().expect("a copy of the other end"));
+        let screen = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&screen);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // When nobody holds the terminal any longer, reading fails.
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                seen.lock().expect("no panic").extend_from_slice(&buffer[..length]);
+            }
+        });
+        Terminal { child, keyboard: File::from(controller), screen, reader }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.screen.lock().expect("no panic")).into_owned()
+    }
+
+    /// Waits until this is on the screen.
+    #[track_caller]
+    pub fn wait_for(&self, text: &str) {
+        let started = Instant::now();
+        while !self.text().contains(text) {
+            assert!(started.elapsed() < PATIENCE, "no `{text}` came, but:\n{}", self.text());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn type_line(&mut self, line: &str) {
+        self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
+    }
+
+    pub fn interrupt(&self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.expect("the program kill").success());
+    }
+
+    /// The exit code, and all that was on the screen.
+    #[track_caller]
+    pub fn finish(mut self) -> (Option<i32>, String) {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                break status;
+            }
+            if started.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                panic!("the program does not end:\n{}", self.text());
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        self.reader.join().expect("the reader of the screen");
+        let screen = self.screen.lock().expect("no panic");
+        (status.code(), String::from_utf8_lossy(&screen).into_owned())
+    }
+}
