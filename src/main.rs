@@ -23,19 +23,30 @@ fn main() -> ExitCode {
         // name brings the news of the file instead of being unknown.
         Err(_) => Settings::built_in_environments(),
     };
+    let wants_json = arguments.iter().any(|argument| argument == "--json");
     let invocation = match cli::parse(arguments, &environments) {
         Ok(invocation) => invocation,
-        Err(message) => {
-            // With a closed pipe nobody reads the message.
-            let _ = message.print();
-            return ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2));
-        }
+        Err(message) => return usage(&message, wants_json),
     };
     let ui = Arc::new(Ui::new(options(&invocation)));
     let outcome = settings
         .map_err(CommandError::from)
         .and_then(|settings| run(settings, &invocation, ui.clone(), home));
     ExitCode::from(report(&ui, invocation.command.name(), outcome))
+}
+
+/// Prints clap's message, which is an error or the help that was asked for.
+fn usage(message: &clap::Error, wants_json: bool) -> ExitCode {
+    if wants_json && message.use_stderr() {
+        let text = message.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let sentence = first.strip_prefix("error: ").unwrap_or(first);
+        let error = CommandError::new(Kind::Usage, sentence).hint("bcops --help");
+        ui::print_document(&Document::failed("bcops", &error), &[]);
+    }
+    // With a closed pipe nobody reads the message.
+    let _ = message.print();
+    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }
 
 fn load_settings(
@@ -76,7 +87,7 @@ fn run(
         })?;
     let outcome = runtime.block_on(async {
         let (sender, receiver) = watch::channel(false);
-        tokio::spawn(watch_signals(sender));
+        tokio::spawn(watch_signals(sender, ui.clone(), invocation.command.name()));
         let context = Context { settings, ui, interrupt: Interrupt::new(receiver), home };
         commands::run(&context, &invocation.command).await
     });
@@ -87,7 +98,7 @@ fn run(
 
 /// The first Ctrl-C lets the work stop at a safe point; at a question, or pressed twice, it ends
 /// the program at once. The cursor is given back in any case.
-async fn watch_signals(interrupted: watch::Sender<bool>) {
+async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &'static str) {
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let (Ok(mut interrupt), Ok(mut terminate)) = signals else { return };
     loop {
@@ -97,6 +108,10 @@ async fn watch_signals(interrupted: watch::Sender<bool>) {
         }
         if ui::is_asking() || *interrupted.borrow() {
             ui::give_cursor_back();
+            if ui.json() {
+                let error = CommandError::new(Kind::Interrupted, "interrupted");
+                ui::print_document(&Document::failed(command, &error), &ui.warnings());
+            }
             std::process::exit(i32::from(Kind::Interrupted.exit_code()));
         }
         interrupted.send_replace(true);

@@ -28,7 +28,9 @@ pub fn command(
     for environment in environments {
         if name == pull_data_name(environment) {
             let mut args = PullDataArgs::from_arg_matches(matches)?;
-            if let Some(given) = args.environment.replace(environment.clone()) {
+            let other_source = if args.undo { Some("--undo".to_owned()) } else { None }
+                .or_else(|| args.file.take().map(|_| "--file".to_owned()));
+            if let Some(given) = args.environment.replace(environment.clone()).or(other_source) {
                 return Err(clap::Error::raw(
                     clap::error::ErrorKind::UnknownArgument,
                     format!("unexpected argument '{given}' found\n"),
@@ -64,6 +66,8 @@ mod tests {
         let given = environment(&["bcops", "--json", "pull-data", "production"]).unwrap();
         assert_eq!(given.as_deref(), Some("production"));
         assert!(environment(&["bcops", "pull-production-data", "staging"]).is_err());
+        assert!(environment(&["bcops", "pull-production-data", "--undo"]).is_err());
+        assert!(environment(&["bcops", "pull-production-data", "--file", "x"]).is_err());
         assert!(environment(&["bcops", "pull-data"]).is_err());
         assert!(environment(&["bcops", "pull-data", "production", "--undo"]).is_err());
         assert!(environment(&["bcops", "pull-data", "--no-scrub", "--file", "x"]).is_err());

@@ -145,15 +145,21 @@ fn manifest(context: &Context) -> Check {
 fn state_directory(context: &Context) -> Check {
     let folder = &context.settings.state_directory.value;
     let existing = folder.ancestors().find(|folder| folder.exists());
-    let writable = existing.is_some_and(|folder| {
-        std::fs::metadata(folder).is_ok_and(|data| data.is_dir() && !data.permissions().readonly())
-    });
+    let writable = existing.is_some_and(may_write);
     let place = folder.display().to_string();
     if writable {
         Check::pass("state folder", place)
     } else {
         Check::fail("state folder", format!("{place} cannot be written"), "set BCOPS_STATE_DIR")
     }
+}
+
+/// Asks the system, which knows more than the mode bits say.
+fn may_write(folder: &std::path::Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(folder.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the pointer is to a string with its terminator, which lives through the call.
+    folder.is_dir() && unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) } == 0
 }
 
 async fn local_database(context: &Context) -> Vec<Check> {
@@ -165,7 +171,9 @@ async fn local_database(context: &Context) -> Vec<Check> {
             return vec![Check::fail(name, error.to_string(), "set BCOPS_LOCAL_DATABASE_URL")];
         }
     };
-    let allowed = context.settings.local.allowed_hosts.contains(&url.host.to_string());
+    let host = url.host.to_string();
+    let allowed = &context.settings.local.allowed_hosts;
+    let allowed = allowed.iter().any(|name| name.eq_ignore_ascii_case(&host));
     if !allowed && !DatabaseIdentity::of(&url).is_on_this_machine() {
         let detail = format!("{} is not on this machine", url.place());
         return vec![Check::fail(
@@ -279,7 +287,7 @@ async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environm
         let database = heroku
             .resolve_database(&environment.app.value, &environment.database_url_variable)
             .await?;
-        heroku.transfers(&database.billing_app.name).await
+        heroku.transfers_of(&database).await
     };
     let transfers = match found.await {
         Ok(transfers) => transfers,

@@ -5,7 +5,7 @@
 //! at its newlines. Queues are bounded, which bounds memory and holds the download back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Condvar, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -18,8 +18,12 @@ use crate::archive::DumpId;
 use super::RestoreError;
 use super::session::SessionSettings;
 
-/// Batches that wait for a session, for one table. With batches of 256 KiB this is 2 MiB.
+/// Batches that wait for a session, for one table.
 const QUEUE: usize = 8;
+
+/// Bytes that are on their way to the server, over all tables. A single row may be larger: it then
+/// travels alone.
+const BYTES_UNDER_WAY: usize = 8 << 20;
 
 /// A table is split once this much of it has passed: below it, opening a second COPY costs more
 /// than it brings.
@@ -30,6 +34,41 @@ pub struct CopyPool {
     jobs: mpsc::Sender<TableJob>,
     loaded: mpsc::UnboundedSender<Loaded>,
     sessions: usize,
+    budget: Arc<Budget>,
+}
+
+/// Holds the reading thread back while enough bytes are under way.
+#[derive(Default)]
+struct Budget {
+    used: std::sync::Mutex<usize>,
+    freed: Condvar,
+}
+
+/// Rows that are on their way. They count until the session has taken them.
+struct Batch {
+    rows: Bytes,
+    budget: Arc<Budget>,
+}
+
+impl Batch {
+    /// Blocks until there is room. A session that fails drops its batches, which makes room, and
+    /// sending then fails.
+    fn new(rows: Bytes, budget: &Arc<Budget>) -> Batch {
+        let mut used = budget.used.lock().unwrap_or_else(PoisonError::into_inner);
+        while *used > 0 && *used + rows.len() > BYTES_UNDER_WAY {
+            used = budget.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+        }
+        *used += rows.len();
+        drop(used);
+        Batch { rows, budget: budget.clone() }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        *self.budget.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.rows.len();
+        self.budget.freed.notify_one();
+    }
 }
 
 /// A table whose last row is in.
@@ -46,7 +85,7 @@ pub struct Loaded {
 struct TableJob {
     name: Arc<str>,
     statement: Arc<str>,
-    batches: Arc<Mutex<mpsc::Receiver<Bytes>>>,
+    batches: Arc<Mutex<mpsc::Receiver<Batch>>>,
     /// Dropped by each session when it is done; the last one tells that the table is complete.
     progress: Arc<TableProgress>,
 }
@@ -56,7 +95,7 @@ struct TableJob {
 struct JobTemplate {
     name: Arc<str>,
     statement: Arc<str>,
-    batches: Weak<Mutex<mpsc::Receiver<Bytes>>>,
+    batches: Weak<Mutex<mpsc::Receiver<Batch>>>,
     progress: Arc<TableProgress>,
 }
 
@@ -113,7 +152,7 @@ impl CopyPool {
             let session = settings.open(url).await?;
             tasks.spawn(work(session, receiver.clone()));
         }
-        Ok((CopyPool { jobs, loaded, sessions }, tasks))
+        Ok((CopyPool { jobs, loaded, sessions, budget: Arc::default() }, tasks))
     }
 
     /// Begins a table. Blocks while all sessions are busy and others wait.
@@ -140,6 +179,7 @@ impl CopyPool {
         };
         let table = TableSender {
             sender,
+            budget: self.budget.clone(),
             template: JobTemplate {
                 name: job.name.clone(),
                 statement: job.statement.clone(),
@@ -157,7 +197,8 @@ impl CopyPool {
 
 /// Takes one table's rows, in batches of complete lines.
 pub struct TableSender {
-    sender: mpsc::Sender<Bytes>,
+    sender: mpsc::Sender<Batch>,
+    budget: Arc<Budget>,
     template: JobTemplate,
     jobs: mpsc::Sender<TableJob>,
     joined: usize,
@@ -168,15 +209,15 @@ impl TableSender {
     /// Blocks while the sessions are behind, and asks another one to join.
     pub fn send(&mut self, rows: Bytes) -> Result<(), RestoreError> {
         let size = self.template.progress.size.fetch_add(rows.len() as u64, Ordering::SeqCst);
-        let rows = match self.sender.try_send(rows) {
+        let batch = match self.sender.try_send(Batch::new(rows, &self.budget)) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(RestoreError::PartEnded),
-            Err(mpsc::error::TrySendError::Full(rows)) => rows,
+            Err(mpsc::error::TrySendError::Full(batch)) => batch,
         };
         if size > SPLIT_AFTER && self.joined < self.sessions {
             self.ask_another_to_join();
         }
-        self.sender.blocking_send(rows).map_err(|_| RestoreError::PartEnded)
+        self.sender.blocking_send(batch).map_err(|_| RestoreError::PartEnded)
     }
 
     fn ask_another_to_join(&mut self) {
@@ -214,17 +255,26 @@ async fn work(
 
 /// Copies the batches of a table that this session gets hold of, in one COPY.
 async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
-    let Some(first) = next_batch(job).await? else { return Ok(()) };
+    let Some(mut batch) = next_batch(job).await? else { return Ok(()) };
     let fail = |error| RestoreError::Copy {
         table: job.name.to_string(),
         source: PostgresError::Server(error),
     };
     let sink = session.copy_in::<_, Bytes>(&*job.statement).await.map_err(fail)?;
     let mut sink = std::pin::pin!(sink);
-    sink.feed(first).await.map_err(fail)?;
-    while let Some(batch) = next_batch(job).await? {
-        sink.feed(batch).await.map_err(fail)?;
+    loop {
+        if let Err(error) = sink.feed(batch.rows.clone()).await {
+            // A server that refuses rows ends the COPY, of which sending only notices that it is
+            // closed. Finishing it brings the server's own reason.
+            let reason = sink.as_mut().finish().await.err().unwrap_or(error);
+            return Err(fail(reason));
+        }
+        match next_batch(job).await? {
+            Some(next) => batch = next,
+            None => break,
+        }
     }
+    drop(batch);
     let rows = sink.as_mut().finish().await.map_err(fail)?;
     job.progress.rows.fetch_add(rows, Ordering::SeqCst);
     Ok(())
@@ -232,7 +282,7 @@ async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
 
 /// The next batch, or `None` once the table was finished. A sender that went away without
 /// finishing has failed, and its table must not be committed.
-async fn next_batch(job: &TableJob) -> Result<Option<Bytes>, RestoreError> {
+async fn next_batch(job: &TableJob) -> Result<Option<Batch>, RestoreError> {
     match job.batches.lock().await.recv().await {
         Some(batch) => Ok(Some(batch)),
         None if *job.progress.closed.borrow() => Ok(None),

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::{
     DatabaseUrl, PostgresError, Session, connect, quote_identifier, quote_literal,
@@ -33,6 +34,12 @@ pub enum DatabaseError {
     InUse { name: String, source: PostgresError },
     #[error("the role {role} may not create databases on {place}")]
     MayNotCreate { role: String, place: String },
+    #[error(
+        "the database {name} belongs to another role than {role}, which may therefore not rename it"
+    )]
+    NotOwner { name: String, role: String },
+    #[error("{name} is one of the server's own databases and cannot be replaced")]
+    ServersOwn { name: String },
     #[error(transparent)]
     Postgres(#[from] PostgresError),
 }
@@ -54,6 +61,9 @@ pub struct Names {
 
 impl Names {
     pub fn of(target: &str) -> Result<Names, DatabaseError> {
+        if ["postgres", "template0", "template1"].contains(&target) {
+            return Err(DatabaseError::ServersOwn { name: target.to_owned() });
+        }
         let names = Names {
             current: target.to_owned(),
             previous: format!("{target}_previous"),
@@ -130,8 +140,10 @@ impl Databases {
         Ok(Existing { current: size(&self.names.current), previous: size(&self.names.previous) })
     }
 
-    /// Whether the role may do what a pull does.
-    pub async fn check_may_create(&self) -> Result<(), DatabaseError> {
+    /// Whether the role may do what a pull does, found out before anything is fetched: creating a
+    /// database, and renaming those that are in the way.
+    pub async fn check_may_replace(&self) -> Result<(), DatabaseError> {
+        let role = &self.url.user;
         let row = self
             .admin
             .query_one(
@@ -139,13 +151,24 @@ impl Databases {
                 &[],
             )
             .await?;
-        if row.get::<_, bool>(0) {
-            Ok(())
-        } else {
-            Err(DatabaseError::MayNotCreate {
-                role: self.url.user.clone(),
+        if !row.get::<_, bool>(0) {
+            return Err(DatabaseError::MayNotCreate {
+                role: role.clone(),
                 place: self.url.place(),
-            })
+            });
+        }
+        let names = [self.names.current.as_str(), self.names.previous.as_str()];
+        let foreign = self
+            .admin
+            .query(
+                "SELECT datname::text FROM pg_catalog.pg_database \
+                 WHERE datname = ANY($1) AND NOT pg_catalog.pg_has_role(datdba, 'MEMBER')",
+                &[&names.as_slice()],
+            )
+            .await?;
+        match foreign.first() {
+            None => Ok(()),
+            Some(row) => Err(DatabaseError::NotOwner { name: row.get(0), role: role.clone() }),
         }
     }
 
@@ -174,7 +197,13 @@ impl Databases {
 
     /// Makes the filled database the current one. The current one becomes the previous one, or is
     /// dropped if it is not to be kept.
-    pub async fn swap_in(&self, keep_previous: bool) -> Result<(), DatabaseError> {
+    ///
+    /// Once this returns `Ok`, the new database is in its place. What it gives then is the reason
+    /// why the database that is no longer needed could not be dropped; the next pull drops it.
+    pub async fn swap_in(
+        &self,
+        keep_previous: bool,
+    ) -> Result<Option<DatabaseError>, DatabaseError> {
         let existing = self.existing().await?;
         let mut renames = Vec::new();
         match (existing.current, keep_previous) {
@@ -189,7 +218,7 @@ impl Databases {
         }
         renames.push((&self.names.incoming, &self.names.current));
         self.rename(&renames).await?;
-        self.drop_database(&self.names.discarded).await
+        Ok(self.drop_database(&self.names.discarded).await.err())
     }
 
     /// Exchanges the current database and the previous one.
@@ -228,7 +257,7 @@ impl Databases {
             }
             let Err(error) = self.admin.batch_execute(&transaction).await else { return Ok(()) };
             self.admin.batch_execute("ROLLBACK").await?;
-            let in_use = error.code() == Some(&tokio_postgres::error::SqlState::OBJECT_IN_USE);
+            let in_use = error.code() == Some(&SqlState::OBJECT_IN_USE);
             attempts += 1;
             if !in_use || attempts == 20 {
                 let name = self.names.current.clone();
@@ -245,8 +274,11 @@ impl Databases {
     async fn end_sessions(&self, database: &str) -> Result<(), DatabaseError> {
         self.admin
             .execute(
+                // Asking for a session that this role may not end would be an error. Renaming and
+                // dropping end the server's own workers by themselves.
                 "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-                 WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid()",
+                 WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid() \
+                 AND backend_type = 'client backend' AND pg_catalog.pg_has_role(usesysid, 'MEMBER')",
                 &[&database],
             )
             .await?;
@@ -260,6 +292,9 @@ impl Databases {
         loop {
             self.end_sessions(name).await?;
             let Err(error) = self.admin.batch_execute(&sql).await else { return Ok(()) };
+            if error.code() != Some(&SqlState::OBJECT_IN_USE) {
+                return Err(error.into());
+            }
             attempts += 1;
             if attempts == 20 {
                 return Err(DatabaseError::InUse { name: name.to_owned(), source: error.into() });
@@ -272,9 +307,7 @@ impl Databases {
 /// `postgres` is there on nearly every server, and `template1` on all.
 async fn connect_to_maintenance(target: &DatabaseUrl) -> Result<Session, PostgresError> {
     match connect(&target.with_database("postgres")).await {
-        Err(error)
-            if error.code() == Some(&tokio_postgres::error::SqlState::INVALID_CATALOG_NAME) =>
-        {
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
             connect(&target.with_database("template1")).await
         }
         other => other,

@@ -5,9 +5,11 @@
 //! are the kinds that need a superuser and that a copy of a site's data has no use for: event
 //! triggers, publications, subscriptions and foreign servers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::adapters::postgres::{quote_identifier, quote_literal};
 use crate::archive::{DumpId, Section, Toc, TocEntry};
 use crate::schema::TableName;
 
@@ -22,6 +24,8 @@ pub struct RestorePlan {
     pub post_data: Vec<PostDataEntry>,
     /// `REFRESH MATERIALIZED VIEW`, run last and in order: their queries may read any table.
     pub refreshes: Vec<usize>,
+    /// Whether the SQL names schemas, which it does since archives have a SEARCHPATH entry.
+    qualified: bool,
     /// What was left out on purpose, for the user to read: kind and how many.
     pub left_out: BTreeMap<&'static str, usize>,
 }
@@ -66,7 +70,24 @@ impl RestorePlan {
             .into_iter()
             .filter_map(|index| toc.entries().get(index).map(|entry| needs.entry(index, entry)))
             .collect();
-        RestorePlan { toc: toc.clone(), pre_data, post_data, refreshes, left_out: sorter.left_out }
+        let qualified = toc.entries().iter().any(|entry| entry.entry_type == "SEARCHPATH");
+        let left_out = sorter.left_out;
+        RestorePlan { toc: toc.clone(), pre_data, post_data, refreshes, qualified, left_out }
+    }
+
+    /// The SQL of an entry. Archives up to 1.12 leave schemas out of it and have it run with the
+    /// entry's own schema as the search path.
+    pub fn statement<'a>(&self, entry: &'a TocEntry) -> Cow<'a, str> {
+        let sql = entry.definition.as_deref().unwrap_or_default();
+        match &entry.namespace {
+            Some(namespace) if !self.qualified => {
+                let path = quote_literal(&format!("{}, pg_catalog", quote_identifier(namespace)));
+                Cow::Owned(format!(
+                    "SELECT pg_catalog.set_config('search_path', {path}, false);\n{sql}"
+                ))
+            }
+            _ => Cow::Borrowed(sql),
+        }
     }
 
     /// Refuses an archive whose entries wait for each other, before anything of it is loaded.
@@ -259,13 +280,19 @@ impl<'a> Needs<'a> {
     }
 }
 
-/// A table and everything attached below it. Ends even where the attachments go round in a circle.
+/// More levels of partitions than any database has.
+const PARTITION_LEVELS: usize = 64;
+
+/// A table and everything attached below it. Ends even where the attachments go round in a circle
+/// or, in an archive made to harm, go down without an end in sight.
 fn family(table: DumpId, partitions: &HashMap<DumpId, Vec<DumpId>>) -> HashSet<DumpId> {
-    let mut family = HashSet::new();
-    let mut open = vec![table];
-    while let Some(next) = open.pop() {
-        if family.insert(next) {
-            open.extend(partitions.get(&next).into_iter().flatten());
+    let mut family = HashSet::from([table]);
+    let mut level = vec![table];
+    for _ in 0..PARTITION_LEVELS {
+        let below = level.iter().filter_map(|id| partitions.get(id)).flatten().copied();
+        level = below.filter(|id| family.insert(*id)).collect();
+        if level.is_empty() {
+            break;
         }
     }
     family

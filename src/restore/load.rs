@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
@@ -80,12 +81,19 @@ pub async fn load<R: Read + Send + 'static>(
     notes.extend(left_out(&options.plan));
 
     let rows = stream(reader, source, &options, &settings, &reporter).await?;
+    let description = "Refreshing views and reading back what is there".to_owned();
+    reporter.emit(Event::StepStarted { step: "verify", description });
     refresh(&session, &options.plan).await?;
     if let Some(scrub) = &options.scrub {
         run_after_statements(&session, scrub).await?;
     }
     let inventory = verify(&session, &options.plan).await?;
     session.close().await;
+    let summary = format!(
+        "{} tables, {} indexes and {} foreign keys are there",
+        inventory.tables, inventory.indexes, inventory.foreign_keys
+    );
+    reporter.emit(Event::StepFinished { step: "verify", summary });
     Ok(report(rows, inventory, notes))
 }
 
@@ -138,7 +146,7 @@ async fn stream<R: Read + Send + 'static>(
         reporter: reporter.clone(),
         stopped_by_audit: stopped_by_audit.clone(),
     };
-    let mut pumped = start_thread(pump, reader);
+    let pumped = Pumping::start(pump, reader);
     let built = post_data::run(
         options.plan.clone(),
         &options.target,
@@ -148,8 +156,7 @@ async fn stream<R: Read + Send + 'static>(
         reporter.clone(),
     );
     let rows = async {
-        let report = (&mut pumped).await.map_err(|_| RestoreError::PartEnded)??;
-        check_audit(&report)?;
+        let report = pumped.result().await?;
         let (tables, size) = (report.tables.len(), report.archive_bytes);
         let summary = format!("Rows of {tables} tables read ({})", crate::ui::bytes(size));
         reporter.emit(Event::StepFinished { step: pump::STEP, summary });
@@ -157,32 +164,85 @@ async fn stream<R: Read + Send + 'static>(
     };
     let outcome = tokio::try_join!(join_all(&mut copies), rows, built);
     match outcome {
-        // What was not sent makes other parts fail, and that is not the news.
-        Err(error)
-            if stopped_by_audit.load(Ordering::SeqCst)
-                && !matches!(error, RestoreError::PersonalData { .. }) =>
-        {
-            let report = pumped.await.map_err(|_| error)??;
-            check_audit(&report)?;
-            Err(RestoreError::PartEnded)
-        }
         Ok(((), report, blocks)) => {
             check_row_counts(&report, &blocks, options)?;
-            reporter.emit(Event::StepFinished {
-                step: post_data::STEP,
-                summary: format!(
-                    "{} indexes, keys and triggers built",
-                    options.plan.post_data.len()
-                ),
-            });
+            let count = options.plan.post_data.len();
+            let summary = format!("{count} indexes, keys and triggers built");
+            reporter.emit(Event::StepFinished { step: post_data::STEP, summary });
             Ok(report)
         }
-        // A part that found its neighbour gone says only that: the neighbour knows why.
-        Err(RestoreError::PartEnded) => {
-            join_all(&mut copies).await?;
-            Err(RestoreError::PartEnded)
-        }
-        Err(error) => Err(error),
+        Err(error) => Err(cause(error, &pumped, &mut copies, &stopped_by_audit).await),
+    }
+}
+
+/// How long a part may take to end once another one has failed.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Finds out why a load failed. A part that found its neighbour gone says only that, and after the
+/// audit has stopped the sending, everything else fails for want of rows.
+async fn cause(
+    error: RestoreError,
+    pumped: &Pumping,
+    copies: &mut JoinSet<Result<(), RestoreError>>,
+    stopped_by_audit: &AtomicBool,
+) -> RestoreError {
+    let is_echo = |error: &RestoreError| {
+        matches!(error, RestoreError::PartEnded | RestoreError::Incomplete(_))
+    };
+    if stopped_by_audit.load(Ordering::SeqCst) {
+        // The list of findings is complete when the archive has been read to its end.
+        return pumped.result().await.err().unwrap_or(error);
+    }
+    if !is_echo(&error) {
+        return error;
+    }
+    if let Ok(Err(reason)) = tokio::time::timeout(ENDING, pumped.result()).await
+        && !is_echo(&reason)
+    {
+        return reason;
+    }
+    match tokio::time::timeout(ENDING, join_all(copies)).await {
+        Ok(Err(reason)) => reason,
+        _ => error,
+    }
+}
+
+/// The thread that reads the archive, and what became of it.
+///
+/// It is a plain thread, which nothing waits for when the load is given up: it ends at its next
+/// attempt to hand something on.
+struct Pumping {
+    outcome: Arc<Mutex<Option<PumpOutcome>>>,
+    ended: watch::Receiver<bool>,
+}
+
+type PumpOutcome = (PumpReport, Result<(), RestoreError>);
+
+impl Pumping {
+    fn start<R: Read + Send + 'static>(pump: Pump, reader: ArchiveReader<R>) -> Pumping {
+        let outcome = Arc::new(Mutex::new(None));
+        let (sender, ended) = watch::channel(false);
+        let slot = outcome.clone();
+        std::thread::spawn(move || {
+            let result = pump.run(reader);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            // Told before the pump is dropped: its neighbours notice that it is gone, and must
+            // find its reason here.
+            sender.send_replace(true);
+            drop(pump);
+        });
+        Pumping { outcome, ended }
+    }
+
+    /// Waits for the end. Findings of the audit come before any other error. What was taken once
+    /// is gone, and asking again says only that the part has ended.
+    async fn result(&self) -> Result<PumpReport, RestoreError> {
+        let mut ended = self.ended.clone();
+        ended.wait_for(|ended| *ended).await.map_err(|_| RestoreError::PartEnded)?;
+        let taken = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (report, result) = taken.ok_or(RestoreError::PartEnded)?;
+        check_audit(&report)?;
+        result.map(|()| report)
     }
 }
 
@@ -190,20 +250,6 @@ fn check_audit(report: &PumpReport) -> Result<(), RestoreError> {
     let findings: Vec<AuditCount> =
         report.audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
     if findings.is_empty() { Ok(()) } else { Err(RestoreError::PersonalData { findings }) }
-}
-
-/// A plain thread, which nothing waits for when the load is given up: it ends at its next attempt
-/// to hand something on.
-fn start_thread<R: Read + Send + 'static>(
-    pump: Pump,
-    reader: ArchiveReader<R>,
-) -> oneshot::Receiver<Result<PumpReport, RestoreError>> {
-    let (sender, receiver) = oneshot::channel();
-    std::thread::spawn(move || {
-        // Nobody receives only if the load was given up.
-        let _ = sender.send(pump.run(reader));
-    });
-    receiver
 }
 
 async fn join_all(tasks: &mut JoinSet<Result<(), RestoreError>>) -> Result<(), RestoreError> {
@@ -242,8 +288,8 @@ fn check_row_counts(
 
 async fn refresh(session: &Session, plan: &RestorePlan) -> Result<(), RestoreError> {
     for entry in plan.refreshes.iter().filter_map(|index| plan.entry(*index)) {
-        let sql = entry.definition.as_deref().unwrap_or_default();
-        session.batch_execute(sql).await.map_err(|error| RestoreError::Statement {
+        let sql = plan.statement(entry);
+        session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
             entry: entry.describe(),
             source: PostgresError::Server(error),
         })?;

@@ -84,8 +84,8 @@ pub async fn run(
 
 async fn execute(session: &Session, plan: &RestorePlan, index: usize) -> Result<(), RestoreError> {
     let Some(entry) = plan.entry(index) else { return Err(RestoreError::PartEnded) };
-    let sql = entry.definition.as_deref().unwrap_or_default();
-    session.batch_execute(sql).await.map_err(|error| RestoreError::Statement {
+    let sql = plan.statement(entry);
+    session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
         entry: entry.describe(),
         source: PostgresError::Server(error),
     })

@@ -24,7 +24,7 @@ pub async fn run(
     };
     session.batch_execute("BEGIN").await?;
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
-        creator.create(entry).await?;
+        creator.create(entry, &plan.statement(entry)).await?;
     }
     session.batch_execute("COMMIT").await?;
     Ok(creator.notes)
@@ -39,12 +39,13 @@ struct Creator<'a> {
 }
 
 impl Creator<'_> {
-    async fn create(&mut self, entry: &TocEntry) -> Result<(), RestoreError> {
-        let definition = entry.definition.as_deref().unwrap_or_default();
+    async fn create(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         match entry.entry_type.as_str() {
             "EXTENSION" => self.extension(entry, definition).await,
             "COMMENT" => self.comment(entry, definition).await,
-            "BLOB METADATA" => self.large_objects(entry, definition).await,
+            "BLOB METADATA" => {
+                self.large_objects(entry, entry.definition.as_deref().unwrap_or_default()).await
+            }
             "TABLE" if !self.has_virtual_columns => {
                 self.use_access_method(entry).await?;
                 let Some(stored) = virtual_columns::as_stored(definition) else {

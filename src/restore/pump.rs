@@ -20,7 +20,9 @@ use crate::archive::{
 };
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::TableName;
-use crate::scrub::{AuditCount, KeySets, Rewriter, RowCounts, ScrubPlan, TableAction, TableAudit};
+use crate::scrub::{
+    AuditCount, KeySets, Rewriter, RowCounts, ScrubError, ScrubPlan, TableAction, TableAudit,
+};
 
 use super::RestoreError;
 use super::copy_pool::{CopyPool, Loaded, TableSender};
@@ -36,8 +38,8 @@ const BATCH: usize = 256 << 10;
 /// single endless row must not fill the memory.
 const LONGEST_ROW: usize = 256 << 20;
 
-/// A block that has to wait for later ones is kept in memory, compressed as it came, up to this
-/// size. Beyond it the source is asked for it a second time.
+/// Blocks that have to wait for later ones are kept in memory, compressed as they came, up to this
+/// size together. Beyond it the source is asked for them a second time.
 const HELD_IN_MEMORY: usize = 16 << 20;
 
 const LARGE_OBJECT_PART: usize = 64 << 10;
@@ -77,33 +79,22 @@ pub struct Pump {
 }
 
 impl Pump {
-    /// Reads the archive to its end.
-    pub fn run<R: Read>(self, mut reader: ArchiveReader<R>) -> Result<PumpReport, RestoreError> {
-        let header = reader.header().clone();
-        let toc = reader.toc().clone();
+    /// Reads the archive to its end. The report is of what was read, also where an error stopped
+    /// it: what the audit has found until then must not be lost.
+    pub fn run<R: Read>(
+        &self,
+        mut reader: ArchiveReader<R>,
+    ) -> (PumpReport, Result<(), RestoreError>) {
         let mut run = Run {
-            pump: &self,
+            pump: self,
             report: PumpReport::default(),
             keys: KeySets::default(),
             held: HashMap::new(),
+            held_bytes: 0,
             last_told: Instant::now(),
         };
-        while let Some(block) = reader.next_block()? {
-            match block {
-                Block::Table(block) => run.table_block(block)?,
-                Block::LargeObjects(block) => run.large_objects_block(block)?,
-            }
-        }
-        run.report.archive_bytes = reader.position();
-        if let Some(scrub) = &self.policy.scrub {
-            for table in scrub.held_tables() {
-                for block in run.held.remove(table).unwrap_or_default() {
-                    let entry = toc.get(block.id).ok_or(RestoreError::PartEnded)?;
-                    run.held_block(&header, entry, block)?;
-                }
-            }
-        }
-        Ok(run.report)
+        let result = run.read_all(&mut reader);
+        (run.report, result)
     }
 }
 
@@ -112,6 +103,7 @@ struct Run<'a> {
     report: PumpReport,
     keys: KeySets,
     held: HashMap<TableName, Vec<HeldBlock>>,
+    held_bytes: usize,
     last_told: Instant,
 }
 
@@ -156,25 +148,48 @@ impl<R: Read> RowSource for DetachedTableData<R> {
 }
 
 impl Run<'_> {
+    fn read_all<R: Read>(&mut self, reader: &mut ArchiveReader<R>) -> Result<(), RestoreError> {
+        let header = reader.header().clone();
+        let toc = reader.toc().clone();
+        while let Some(block) = reader.next_block()? {
+            match block {
+                Block::Table(block) => self.table_block(block)?,
+                Block::LargeObjects(block) => self.large_objects_block(block)?,
+            }
+        }
+        self.report.archive_bytes = reader.position();
+        if let Some(scrub) = &self.pump.policy.scrub {
+            for table in scrub.held_tables() {
+                for block in self.held.remove(table).unwrap_or_default() {
+                    let entry = toc.get(block.id).ok_or(RestoreError::PartEnded)?;
+                    self.held_block(&header, entry, block)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn table_block<R: Read>(&mut self, block: TableBlock<'_, R>) -> Result<(), RestoreError> {
         let entry = block.entry();
         let table = entry.table_name();
-        match self.action(&table) {
+        match self.action(&table)? {
             TableAction::Held => self.hold(table, block),
             TableAction::Delete => self.drop_rows(table, entry, block),
             action => self.pass(table, entry, action, block),
         }
     }
 
-    fn action(&self, table: &TableName) -> TableAction {
+    fn action(&self, table: &TableName) -> Result<TableAction, RestoreError> {
         if self.pump.policy.excluded.contains(table) {
-            return TableAction::Delete;
+            return Ok(TableAction::Delete);
         }
         match &self.pump.policy.scrub {
-            None => TableAction::Keep,
-            // A table that the plan does not know was not judged: none of its rows may pass. The
-            // plan is made from the same table of contents, so that this does not happen.
-            Some(scrub) => scrub.table(table).map_or(TableAction::Delete, |plan| plan.action),
+            None => Ok(TableAction::Keep),
+            // A table that the plan does not know was not judged: none of its rows may pass.
+            Some(scrub) => scrub
+                .table(table)
+                .map(|plan| plan.action)
+                .ok_or_else(|| ScrubError::UnknownTable { table: table.clone() }.into()),
         }
     }
 
@@ -211,21 +226,37 @@ impl Run<'_> {
         table: TableName,
         entry: &TocEntry,
         action: TableAction,
-        mut rows: impl RowSource,
+        rows: impl RowSource,
     ) -> Result<(), RestoreError> {
         let statement = CopyStatement::of(entry)?
             .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
         let mut passage = Passage::new(self, &table, &statement, action)?;
+        let result = self.send_rows(&table, entry, &statement, rows, &mut passage);
+        let (counts, audit) = passage.finish(&mut self.keys);
+        self.report.audit.extend(audit);
+        self.report.tables.push((table, counts));
+        result
+    }
+
+    fn send_rows(
+        &mut self,
+        table: &TableName,
+        entry: &TocEntry,
+        statement: &CopyStatement,
+        mut rows: impl RowSource,
+        passage: &mut Passage,
+    ) -> Result<(), RestoreError> {
+        let stopped_by_audit = &self.pump.stopped_by_audit;
         let mut sender: Option<TableSender> = None;
-        let mut framer = Framer::new(&table);
+        let mut framer = Framer::new(table);
         while rows.read_rows(&mut framer.buffer)? > 0 {
-            self.tell(&table, rows.position());
+            self.tell(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
             let batch = passage.process(batch)?;
             if passage.found_personal_data() {
-                self.pump.stopped_by_audit.store(true, Ordering::SeqCst);
+                stopped_by_audit.store(true, Ordering::SeqCst);
             }
-            if batch.is_empty() || self.pump.stopped_by_audit.load(Ordering::SeqCst) {
+            if batch.is_empty() || stopped_by_audit.load(Ordering::SeqCst) {
                 continue;
             }
             let sender = match &mut sender {
@@ -239,13 +270,10 @@ impl Run<'_> {
             sender.send(Bytes::from(batch))?;
         }
         framer.check_empty()?;
-        let (counts, audit) = passage.finish(&mut self.keys);
         match sender {
             Some(sender) => sender.finish(),
             None => self.finish_empty(entry),
         }
-        self.report.tables.push((table, counts));
-        self.report.audit.extend(audit);
         Ok(())
     }
 
@@ -257,14 +285,16 @@ impl Run<'_> {
         let (id, start) = (block.entry().id, block.payload_position());
         let mut compressed = Vec::new();
         let mut length = 0;
+        let room = HELD_IN_MEMORY - self.held_bytes;
         block.copy_raw(&mut |piece| {
             length += piece.len();
-            if length <= HELD_IN_MEMORY {
+            if length <= room {
                 compressed.extend_from_slice(piece);
             }
             Ok(())
         })?;
-        let data = if length <= HELD_IN_MEMORY {
+        let data = if length <= room {
+            self.held_bytes += length;
             HeldData::Compressed(compressed)
         } else {
             HeldData::AtSource { start }

@@ -104,6 +104,11 @@ impl Ui {
         }
     }
 
+    /// What has to be read before a question is answered, on stderr, `--quiet` or not.
+    pub fn question(&self, text: &str) {
+        self.display.line(text);
+    }
+
     /// The command's result for people, on stdout. Nothing is printed with `--json`.
     pub fn result(&self, text: &str) {
         self.display.clear();
@@ -116,7 +121,7 @@ impl Ui {
     /// The one JSON document of `--json`, on stdout.
     pub fn document(&self, document: &Document) {
         self.display.clear();
-        let _ = writeln!(std::io::stdout(), "{}", document.render(&self.warnings()));
+        print_document(document, &self.warnings());
     }
 
     pub fn warnings(&self) -> Vec<String> {
@@ -140,6 +145,12 @@ impl Ui {
         let style = style(console::Style::new().for_stderr().force_styling(self.color));
         style.apply_to(text).to_string()
     }
+}
+
+/// Prints the document of a command that has no [`Ui`] yet, or none any more.
+pub fn print_document(document: &Document, warnings: &[String]) {
+    // A reader that went away is no failure of the command.
+    let _ = writeln!(std::io::stdout(), "{}", document.render(warnings));
 }
 
 impl Reporter for Ui {

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::secret::Secret;
 
@@ -24,8 +25,18 @@ static ASKING: AtomicBool = AtomicBool::new(false);
 
 struct Asking;
 
+/// The terminal's settings from before the question: asking for a password turns the echo off.
+static TERMINAL: Mutex<Option<libc::termios>> = Mutex::new(None);
+
 impl Asking {
     fn begin() -> Self {
+        let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
+        // SAFETY: the pointer is valid, and the value is only used where the call has filled it.
+        let saved = unsafe {
+            (libc::tcgetattr(libc::STDIN_FILENO, settings.as_mut_ptr()) == 0)
+                .then(|| settings.assume_init())
+        };
+        *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = saved;
         ASKING.store(true, Ordering::SeqCst);
         Asking
     }
@@ -42,8 +53,13 @@ pub fn is_asking() -> bool {
     ASKING.load(Ordering::SeqCst)
 }
 
-/// Makes the cursor visible and ends the line that the terminal's echo of Ctrl-C began.
+/// Makes the cursor visible, turns the echo on again and ends the line that Ctrl-C began.
 pub fn give_cursor_back() {
+    if let Some(settings) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        // SAFETY: the settings are those that the system itself gave. A failure leaves the
+        // terminal as it is, and there is nobody to tell.
+        unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, settings) };
+    }
     let term = console::Term::stderr();
     if term.is_term() {
         let _ = term.show_cursor();

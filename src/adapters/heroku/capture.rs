@@ -17,6 +17,31 @@ const LOOKS_FOR_LOST_CAPTURE: u32 = 3;
 const LAST_LOG_LINES: usize = 5;
 
 impl Heroku {
+    /// The transfers of a database, as opposed to those of another database of the same app.
+    ///
+    /// They are told apart by host, port and name. Where none is left the database may have moved
+    /// since, so that all are given if they come from one source.
+    pub async fn transfers_of(
+        &self,
+        database: &DatabaseAttachment,
+    ) -> Result<Vec<Transfer>, HerokuError> {
+        let mut transfers = self.transfers(&database.billing_app.name).await?;
+        let url = self.database_url(database).await?;
+        let is_own = |one: &Transfer| may_be_from(one, url.as_ref());
+        if transfers.iter().any(|one| one.is_backup() && is_own(one)) {
+            transfers.retain(is_own);
+            return Ok(transfers);
+        }
+        let mut sources: Vec<String> =
+            transfers.iter().filter(|one| one.is_backup()).filter_map(source_name).collect();
+        sources.sort();
+        sources.dedup();
+        match sources.len() {
+            0 | 1 => Ok(transfers),
+            _ => Err(HerokuError::UnclearSource { database: database.addon_name.clone(), sources }),
+        }
+    }
+
     /// Starts a backup of a database, whichever environment it belongs to, and does not wait.
     pub async fn start_capture(
         &self,
@@ -142,6 +167,12 @@ fn may_be_from(transfer: &Transfer, url: Option<&Secret>) -> bool {
         (Some(from), Some(database)) => from == database,
         _ => true,
     }
+}
+
+/// A transfer's source in words that hold no secret.
+fn source_name(transfer: &Transfer) -> Option<String> {
+    let (host, _, path) = transfer.from_url.as_ref().and_then(place)?;
+    Some(format!("{host}{path}"))
 }
 
 fn place(url: &Secret) -> Option<(String, Option<u16>, String)> {

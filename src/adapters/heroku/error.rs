@@ -110,6 +110,9 @@ pub enum HerokuError {
     #[error("the answer to the request for a backup of {database} was lost, and several new ones have appeared since: {}; look at them and pick one", list_in_words(.names))]
     CaptureUnclear { database: String, names: Vec<String> },
 
+    #[error("the app's backups come from several databases, none of which is {database} today: {}; name one with --backup", list_in_words(.sources))]
+    UnclearSource { database: String, sources: Vec<String> },
+
     #[error("transfer {name} failed{}", log_in_words(.last_lines))]
     TransferFailed { name: String, last_lines: Vec<String> },
 

@@ -48,7 +48,7 @@ impl Defaults<'_> {
 }
 
 impl DatabaseUrl {
-    /// Reads `postgres://` and `postgresql://` URLs. Errors never repeat the URL.
+    /// Reads `postgres://` and `postgresql://` URLs, and Django's `postgis://`. Errors never repeat the URL.
     pub fn parse(text: &str, defaults: &Defaults<'_>) -> Result<DatabaseUrl, PostgresError> {
         let mut parts = Parts::read(text)?;
         let port = match parts.take("port").or_else(|| defaults.non_empty("PGPORT")) {
@@ -121,6 +121,7 @@ impl Parts {
         let rest = text
             .strip_prefix("postgres://")
             .or_else(|| text.strip_prefix("postgresql://"))
+            .or_else(|| text.strip_prefix("postgis://"))
             .ok_or_else(|| bad("it must begin with postgres://"))?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -99,7 +99,7 @@ async fn capture(
         context.ui.message(&format!("A fresh backup of {app} would be captured first."));
         return Ok(None);
     }
-    context.ui.message(&format!(
+    context.ui.question(&format!(
         "A backup of {} will be captured on {app} ({}).",
         database.addon_name, environment.name
     ));
@@ -110,7 +110,14 @@ async fn capture(
         .emit(Event::StepStarted { step, description: format!("Capturing a backup of {app}") });
     let started = heroku.start_capture(database).await?;
     let billing_app = &database.billing_app.name;
-    let done = heroku.wait_for_transfer(billing_app, &started, step, &*context.ui).await?;
+    let waiting =
+        async { Ok(heroku.wait_for_transfer(billing_app, &started, step, &*context.ui).await?) };
+    let done = context.interrupt.guard(waiting).await.map_err(|error| match error.kind {
+        Kind::Interrupted => {
+            error.hint(format!("backup {} goes on at Heroku by itself", started.name()))
+        }
+        _ => error,
+    })?;
     context
         .ui
         .emit(Event::StepFinished { step, summary: format!("Backup {} captured", done.name()) });
@@ -124,8 +131,8 @@ async fn choose(
     database: &DatabaseAttachment,
 ) -> Result<Transfer, CommandError> {
     let app = &environment.app.value;
-    let transfers = heroku.transfers(&database.billing_app.name).await?;
     let Some(name) = &args.backup else {
+        let transfers = heroku.transfers_of(database).await?;
         return newest_completed(&transfers).cloned().ok_or_else(|| {
             CommandError::new(
                 Kind::Refused,
@@ -134,6 +141,7 @@ async fn choose(
             .hint(format!("bcops pull-data {} --capture", environment.name))
         });
     };
+    let transfers = heroku.transfers(&database.billing_app.name).await?;
     let transfer = backup_named(&transfers, name).ok_or_else(|| {
         let mut known: Vec<String> =
             transfers.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();

@@ -1,5 +1,7 @@
 //! What a pull refuses to write to.
 
+use futures_util::future::join_all;
+
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::cli::PullDataArgs;
@@ -28,57 +30,73 @@ pub fn on_this_machine(context: &Context, target: &DatabaseUrl) -> Result<(), Co
 /// The target must not be the database of any environment, by whatever name or address. Gives the
 /// Heroku client where one could be had.
 ///
-/// With `--file` and `--undo` nothing else needs Heroku, so that a missing login is a warning then: a loopback
-/// address is not production's, unless somebody has dug a tunnel.
+/// What cannot be compared is a warning for a target on this machine, where no environment's
+/// database is unless somebody has dug a tunnel. For a target elsewhere, which
+/// `local.allowed_hosts` makes possible, it is a refusal.
 pub async fn not_an_environments_own(
     context: &Context,
     args: &PullDataArgs,
     target: &DatabaseUrl,
 ) -> Result<Option<LoggedIn>, CommandError> {
-    let needed = args.environment.is_some();
+    let identity = DatabaseIdentity::of(target);
+    let uncompared = |what: String| uncompared(context, &identity, target, what);
     let logged_in = match log_in(context).await {
         Ok(logged_in) => logged_in,
-        Err(error) if needed => return Err(error.into()),
+        Err(error) if args.environment.is_some() => return Err(error.into()),
         Err(_) => {
-            context.ui.emit(Event::Warning(
-                "not logged in to Heroku, so the target was not compared with the environments' databases".to_owned(),
-            ));
+            uncompared("the environments' databases: not logged in to Heroku".to_owned())?;
             return Ok(None);
         }
     };
-    let identity = DatabaseIdentity::of(target);
-    for environment in context.settings.environments.values() {
-        let vars = match logged_in.heroku.config_vars(&environment.app.value).await {
+    let environments: Vec<&Environment> = context.settings.environments.values().collect();
+    let all_vars =
+        join_all(environments.iter().map(|one| logged_in.heroku.config_vars(&one.app.value))).await;
+    for (environment, vars) in environments.into_iter().zip(all_vars) {
+        let vars = match vars {
             Ok(vars) => vars,
             Err(error) if is_source(args, environment) => return Err(error.into()),
+            // An app that is not there has no database.
+            Err(HerokuError::NotFound { .. }) if !environment.protected => continue,
             Err(error) => {
-                tell_unread(context, environment, &error);
+                uncompared(format!("the database of {}: {error}", environment.name))?;
                 continue;
             }
         };
         for (name, url) in database_urls(&vars) {
-            let Ok(url) = context.remote_database(url) else { continue };
-            if identity.may_be(&DatabaseIdentity::of(&url)) {
-                return Err(refusal(target, environment, name));
+            match context.remote_database(url) {
+                Ok(url) if identity.may_be(&DatabaseIdentity::of(&url)) => {
+                    return Err(refusal(target, environment, name));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    uncompared(format!("{name} of {}: {error}", environment.app.value))?;
+                }
             }
         }
     }
     Ok(Some(logged_in))
 }
 
-fn is_source(args: &PullDataArgs, environment: &Environment) -> bool {
-    args.environment.as_deref() == Some(environment.name.as_str())
+fn uncompared(
+    context: &Context,
+    identity: &DatabaseIdentity,
+    target: &DatabaseUrl,
+    what: String,
+) -> Result<(), CommandError> {
+    if identity.is_on_this_machine() {
+        let text = format!("the target could not be compared with {what}");
+        context.ui.emit(Event::Warning(text));
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Refused,
+        format!("{} could not be compared with {what}; nothing was changed", target.place()),
+    )
+    .hint("bcops doctor   # checks the login and every app"))
 }
 
-/// An app that is not there has no database. One that cannot be read is told.
-fn tell_unread(context: &Context, environment: &Environment, error: &HerokuError) {
-    if matches!(error, HerokuError::NotFound { .. }) && !environment.protected {
-        return;
-    }
-    context.ui.emit(Event::Warning(format!(
-        "the target was not compared with the database of {}: {error}",
-        environment.name
-    )));
+fn is_source(args: &PullDataArgs, environment: &Environment) -> bool {
+    args.environment.as_deref() == Some(environment.name.as_str())
 }
 
 /// Every config var that holds a Postgres URL: followers and read replicas have one too.
@@ -88,8 +106,8 @@ fn database_urls(
     vars.names().filter_map(|name| {
         let url = vars.get(name)?;
         let text = url.expose();
-        (text.starts_with("postgres://") || text.starts_with("postgresql://"))
-            .then_some((name, url))
+        let schemes = ["postgres://", "postgresql://", "postgis://"];
+        schemes.iter().any(|scheme| text.starts_with(scheme)).then_some((name, url))
     })
 }
 

@@ -1,4 +1,5 @@
-//! Keeps what was pulled, when, and why: one JSON line for each pull, written before it begins.
+//! Keeps what was pulled, when, why, and how it ended: JSON lines, one written before a pull begins
+//! and one when it has ended. They hold counts and names, and no value of any row.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::Context;
+use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::restore::databases::Databases;
 
@@ -20,30 +21,51 @@ pub fn begin(
     prepared: &Prepared,
     databases: &Databases,
 ) -> Result<(), CommandError> {
+    append(
+        context,
+        json!({
+            "event": "begun",
+            "source": prepared.source.describe(),
+            "database": databases.names().current,
+            "place": databases.place(),
+            "scrubbed": prepared.scrub.is_some(),
+            "reason": args.i_need_personal_data,
+        }),
+    )
+}
+
+/// Notes how a pull ended, with what was counted.
+pub fn end(context: &Context, outcome: &Result<Outcome, CommandError>) -> Result<(), CommandError> {
+    append(
+        context,
+        match outcome {
+            Ok(outcome) => json!({ "event": "done", "result": outcome.result }),
+            Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+        },
+    )
+}
+
+/// Notes that two databases were exchanged.
+pub fn undone(context: &Context, databases: &Databases) -> Result<(), CommandError> {
+    append(context, json!({ "event": "undone", "database": databases.names().current }))
+}
+
+fn append(context: &Context, mut line: Value) -> Result<(), CommandError> {
+    line["schema_version"] = json!(1);
+    line["at"] = json!(jiff::Timestamp::now().to_string());
+    line["command"] = json!("pull-data");
     let folder = &context.settings.state_directory.value;
     let path = folder.join("journal.jsonl");
-    let line = json!({
-        "schema_version": 1,
-        "at": jiff::Timestamp::now().to_string(),
-        "command": "pull-data",
-        "source": prepared.source.describe(),
-        "database": databases.names().current,
-        "place": databases.place(),
-        "scrubbed": prepared.scrub.is_some(),
-        "reason": args.i_need_personal_data,
-    });
-    append(folder, &path, &line).map_err(|error| {
-        CommandError::new(
-            Kind::Configuration,
-            format!("cannot write the journal {}", path.display()),
-        )
-        .with_cause(error)
-        .hint("point BCOPS_STATE_DIR at a folder that you may write to")
+    write_line(folder, &path, &line).map_err(|error| {
+        let text = format!("cannot write the journal {}", path.display());
+        CommandError::new(Kind::Configuration, text)
+            .with_cause(error)
+            .hint("point BCOPS_STATE_DIR at a folder that you may write to")
     })
 }
 
 /// Appends in one write and waits for the disk. Nobody else may read it.
-fn append(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
+fn write_line(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut options = OpenOptions::new();
     options.create(true).append(true);

@@ -36,17 +36,31 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         context.settings.environment(name)?;
     }
     let password = password::ask(context, args)?;
-    let heroku = guards::not_an_environments_own(context, args, &target).await?;
-    let databases = Databases::lock(&target).await?;
-    databases.check_may_create().await?;
-    let existing = databases.existing().await?;
+    let step = "look";
+    let description = "Looking at the target and at the environments".to_owned();
+    context.ui.emit(Event::StepStarted { step, description });
+    let looking = async {
+        let heroku = guards::not_an_environments_own(context, args, &target).await?;
+        let databases = Databases::lock(&target).await?;
+        databases.check_may_replace().await?;
+        let existing = databases.existing().await?;
+        Ok((heroku, databases, existing))
+    };
+    let (heroku, databases, existing) = context.interrupt.guard(looking).await?;
+    let summary = format!("The target is no environment's database: {}", databases.place());
+    context.ui.emit(Event::StepFinished { step, summary });
     if !args.dry_run {
         check_confirmations(context, args, &existing, databases.names().current.as_str())?;
     }
     let backup = context.interrupt.guard(backup::find(context, args, heroku)).await?;
+    let step = "contents";
+    let description = format!("Reading the contents of {}", backup.describe());
+    context.ui.emit(Event::StepStarted { step, description });
     let prepared =
         context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
-    context.ui.message(&summary::before(&prepared, &databases, &existing, args));
+    let summary = format!("Contents read: {} tables", prepared.reader.toc().table_data().count());
+    context.ui.emit(Event::StepFinished { step, summary });
+    context.ui.question(&summary::before(&prepared, &databases, &existing, args));
     if args.dry_run {
         return Ok(summary::dry_run(&prepared, &databases));
     }
@@ -54,9 +68,21 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         confirm_replacement(context, args, &databases)?;
     }
     journal::begin(context, args, &prepared, &databases)?;
-    let loaded = fill(context, args, prepared, &databases, password).await?;
-    swap(context, args, &databases).await?;
-    Ok(summary::after(&loaded, &databases, &existing, args, started.elapsed()))
+    let outcome = async {
+        let loaded = fill(context, args, prepared, &databases, password).await?;
+        swap(context, args, &databases).await?;
+        Ok(summary::after(&loaded, &databases, &existing, args, started.elapsed()))
+    }
+    .await;
+    tell_unwritten(context, journal::end(context, &outcome));
+    outcome
+}
+
+/// What was done is done, also where the journal cannot say so.
+fn tell_unwritten(context: &Context, written: Result<(), CommandError>) {
+    if let Err(error) = written {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
 }
 
 /// The local database's URL, with the name of `--target`.
@@ -179,12 +205,18 @@ async fn swap(
         step: SWAP_STEP,
         description: format!("Putting the new database in place as {name}"),
     });
-    let swapped = databases.swap_in(!args.no_keep_previous).await;
-    if swapped.is_err() {
-        // The renames are one transaction, so the old database is still in its place.
-        let _ = databases.drop_incoming().await;
+    match databases.swap_in(!args.no_keep_previous).await {
+        Ok(None) => {}
+        Ok(Some(error)) => context.ui.emit(Event::Warning(format!(
+            "the database that is no longer needed could not be dropped ({error}); the next pull drops it"
+        ))),
+        Err(error) => {
+            // The renames are one transaction, so the old database is still in its place. What
+            // cannot be dropped now is dropped by the next pull.
+            let _ = databases.drop_incoming().await;
+            return Err(error.into());
+        }
     }
-    swapped?;
     context.ui.emit(Event::StepFinished { step: SWAP_STEP, summary: format!("{name} replaced") });
     Ok(())
 }
@@ -213,13 +245,13 @@ async fn undo(
         .into());
     }
     let text = format!("{} and {} exchanged", names.current, names.previous);
-    let result =
-        json!({ "database": names.current, "previous": names.previous, "dry_run": args.dry_run });
+    let result = json!({ "database": names.current, "previous": existing.current.map(|_| &names.previous), "dry_run": args.dry_run });
     if args.dry_run {
         return Ok(Outcome::done(result, format!("{text} (dry run: nothing was changed)")));
     }
     confirm::check_names(&args.confirm, &[Some(names.current.as_str())])?;
     confirm_replacement(context, args, &databases)?;
     databases.undo().await?;
+    tell_unwritten(context, journal::undone(context, &databases));
     Ok(Outcome::done(result, text))
 }

@@ -12,7 +12,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
 use crate::restore::{BackupSource, ExtensionPlan, RestorePlan, check_extensions};
-use crate::schema::{Schema, TableName};
+use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{LargeObjects, Manifest, ScrubPlan, TableAction};
 
 use super::backup::{Backup, OpenSource};
@@ -65,9 +65,10 @@ pub async fn open(
     let OpenSource { bytes, length, again } = backup.open().await?;
     let reader = read_contents(bytes).await.map_err(|error| error_with_name(error, &backup))?;
     let toc = reader.toc().clone();
-    check_copy_statements(&toc)?;
     let schema = read_schema(&toc)?;
     let excluded = excluded(args, &schema)?;
+    check_blocks(&toc, &schema)?;
+    check_users_table(context, args, &schema)?;
     let scrub = if args.no_scrub { None } else { Some(scrub_plan(context, &toc, &schema)?) };
     for note in scrub.iter().flat_map(|plan| plan.notes()) {
         if context.ui.verbose() {
@@ -114,42 +115,82 @@ fn error_with_name(error: CommandError, backup: &Backup) -> CommandError {
     }
 }
 
-/// Rows as INSERT statements cannot be taken apart safely, and every COPY must be understood
-/// before the first row is written.
-fn check_copy_statements(toc: &Toc) -> Result<(), CommandError> {
+/// Every block must be the rows of a table that the archive itself creates, as COPY text that goes
+/// to that table: the rules are chosen by the table, so that nothing may go elsewhere.
+fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), CommandError> {
+    let refuse =
+        |text: String| CommandError::new(Kind::Refused, format!("{text}; nothing was changed"));
     if let Some(entry) = toc.insert_style_tables().next() {
-        return Err(CommandError::new(
-            Kind::Refused,
-            format!(
-                "the rows of {} were dumped as INSERT statements, which bcops does not scrub in flight; nothing was changed",
-                entry.table_name()
-            ),
-        )
+        return Err(refuse(format!(
+            "the rows of {} were dumped as INSERT statements, which bcops does not scrub in flight",
+            entry.table_name()
+        ))
         .hint("make the backup without --inserts, --column-inserts and --rows-per-insert"));
     }
     for entry in toc.table_data() {
-        CopyStatement::of(entry)?;
+        let table = entry.table_name();
+        let Some(found) = schema.tables.get(&table) else {
+            return Err(refuse(format!(
+                "the backup has rows of {table} but does not create that table"
+            ))
+            .hint("make the backup without --data-only, of the whole database"));
+        };
+        let Some(copy) = CopyStatement::of(entry)? else { continue };
+        if !lineage(schema, &table).contains(&&copy.target) {
+            return Err(refuse(format!("the rows of {table} are meant for {}", copy.target)));
+        }
+        if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {
+            return Err(refuse(format!(
+                "the rows of {table} have a column {column}, which it has not"
+            )));
+        }
     }
     Ok(())
 }
 
+/// The table, the table that it is a partition of, and so on.
+fn lineage<'a>(schema: &'a Schema, table: &'a TableName) -> Vec<&'a TableName> {
+    let parent = |name: &&'a TableName| schema.tables.get(*name)?.partition_of.as_ref();
+    std::iter::successors(Some(table), parent).take(64).collect()
+}
+
+/// Better now than after the load.
+fn check_users_table(
+    context: &Context,
+    args: &PullDataArgs,
+    schema: &Schema,
+) -> Result<(), CommandError> {
+    let name = &context.settings.local.users_table;
+    let found = schema.tables.get(&TableName::public(name));
+    let fits = found.is_some_and(|table| {
+        ["username", "password", "is_superuser"].iter().all(|column| table.column(column).is_some())
+    });
+    if !args.set_password || fits {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Configuration,
+        format!("--set-password: the backup has no table {name} with Django's users"),
+    )
+    .hint("set local.users_table in bcops.toml"))
+}
+
+/// The named tables with all of their partitions, which hold the rows.
 fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>, CommandError> {
-    args.exclude_data
-        .iter()
-        .map(|name| {
-            let table = match name.split_once('.') {
-                Some((schema, table)) => TableName::new(schema, table),
-                None => TableName::public(name),
-            };
-            if schema.tables.contains_key(&table) {
-                return Ok(table);
-            }
-            Err(CommandError::new(
-                Kind::Usage,
-                format!("--exclude-data {name}: the backup has no such table"),
-            ))
-        })
-        .collect()
+    let mut excluded = BTreeSet::new();
+    for name in &args.exclude_data {
+        let table = match name.split_once('.') {
+            Some((schema, table)) => TableName::new(schema, table),
+            None => TableName::public(name),
+        };
+        if !schema.tables.contains_key(&table) {
+            let text = format!("--exclude-data {name}: the backup has no such table");
+            return Err(CommandError::new(Kind::Usage, text));
+        }
+        let family = schema.tables.keys().filter(|one| lineage(schema, one).contains(&&table));
+        excluded.extend(family.cloned());
+    }
+    Ok(excluded)
 }
 
 /// Rows that refer to a table without rows would be refused by their foreign key, an hour later.
@@ -165,8 +206,10 @@ fn check_exclusions(
         !deleted && !excluded.contains(name)
     };
     for (name, table) in schema.tables.iter().filter(|(name, _)| has_rows(name)) {
-        if let Some(key) = table.foreign_keys.iter().find(|key| excluded.contains(&key.references))
-        {
+        let loses = |key: &&ForeignKey| {
+            excluded.iter().any(|one| lineage(schema, one).contains(&&key.references))
+        };
+        if let Some(key) = table.foreign_keys.iter().find(loses) {
             return Err(CommandError::new(
                 Kind::Usage,
                 format!(

@@ -45,6 +45,14 @@ pub fn before(
         )),
         None => text.push_str("      which does not exist yet\n"),
     }
+    let replaces_previous = existing.current.is_some() && !args.no_keep_previous;
+    if let Some(bytes) = existing.previous.filter(|_| replaces_previous) {
+        text.push_str(&format!(
+            "      and what is {} now ({}) is DROPPED\n",
+            names.previous,
+            ui::bytes(bytes)
+        ));
+    }
     let counted = |count, noun| ui::plural(count, noun);
     let tables = prepared.reader.toc().table_data().count() as u64;
     match &prepared.scrub {
@@ -136,7 +144,10 @@ pub fn after(
         text.push_str(&format!("note: {note}\n"));
     }
     if args.set_password {
-        text.push_str(&format!("the password was given to: {}\n", loaded.superusers.join(", ")));
+        text.push_str(&match loaded.superusers.as_slice() {
+            [] => "the password was given to nobody: there is no superuser\n".to_owned(),
+            names => format!("the password was given to: {}\n", names.join(", ")),
+        });
     }
     text.push_str(&format!("{} is ready, in {}", names.current, ui::duration(took)));
     if let Some(previous) = previous {
@@ -217,15 +228,28 @@ fn audit_lines(loaded: &Loaded) -> String {
     if !loaded.scrubbed {
         return "not scrubbed and not audited: this database holds personal data\n".to_owned();
     }
-    let mut content: BTreeMap<String, u64> = BTreeMap::new();
-    for count in loaded.report.audit.iter().filter(|count| count.verdict == Verdict::Content) {
-        *content.entry(count.kind.to_string()).or_default() += count.count;
-    }
-    let mut text = "audit: no personal data outside published content\n".to_owned();
-    if !content.is_empty() {
-        let kinds: Vec<String> =
-            content.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
-        text.push_str(&format!("       published content holds {}\n", kinds.join(", ")));
+    let audit = &loaded.report.audit;
+    let mut text = "audit: no e-mail address, telephone number, National Insurance number or postcode\n       \
+                    outside published content and what the manifest allows\n"
+        .to_owned();
+    for (verdict, what) in [
+        (Verdict::Content, "published content holds"),
+        (Verdict::Allowed, "allowed by the manifest:"),
+    ] {
+        let kinds = kinds(audit, verdict);
+        if !kinds.is_empty() {
+            text.push_str(&format!("       {what} {kinds}\n"));
+        }
     }
     text
+}
+
+/// `5 postcodes, 2 telephone numbers`: everything that was found under one verdict.
+fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    for count in audit.iter().filter(|count| count.verdict == verdict) {
+        *kinds.entry(count.kind.to_string()).or_default() += count.count;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
+    kinds.join(", ")
 }
