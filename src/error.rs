@@ -6,6 +6,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tokio_postgres::error::SqlState;
+
 use crate::adapters::download::DownloadError;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
@@ -184,6 +186,14 @@ impl From<PostgresError> for CommandError {
     fn from(error: PostgresError) -> Self {
         let (kind, hint) = match &error {
             PostgresError::BadUrl(_) | PostgresError::Tls { .. } => (Kind::Configuration, None),
+            PostgresError::Connect { .. }
+                if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
+            {
+                (
+                    Kind::Configuration,
+                    Some("use fewer sessions: --jobs 1; or raise the server's max_connections"),
+                )
+            }
             PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
                 Kind::Configuration,
                 Some(

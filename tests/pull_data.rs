@@ -196,7 +196,7 @@ fn the_fab_name_does_the_same() {
 
 #[test]
 fn unscrubbed_data_needs_a_reason_that_is_kept() {
-    let world = World::small().with_target();
+    let mut world = World::small().with_target();
     let usage: [&[&str]; 3] = [
         &["--no-scrub", "--yes"],
         &["--no-scrub", "--i-need-personal-data", "", "--yes"],
@@ -208,6 +208,8 @@ fn unscrubbed_data_needs_a_reason_that_is_kept() {
     }
     assert!(!world.fetched());
 
+    let url = world.cluster.url(&world.target).replace("postgres@", "postgres:db-password@");
+    world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &url);
     let reason = "a bug in the users' list, ticket 4711";
     let run = world.pull(&["--no-scrub", "--i-need-personal-data", reason, "--yes"]).exits(0);
     assert!(run.stdout.contains("this database holds personal data"), "{}", run.printed());
@@ -220,6 +222,9 @@ fn unscrubbed_data_needs_a_reason_that_is_kept() {
     let mode = fs::metadata(&journal).expect("the journal").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let text = fs::read_to_string(&journal).expect("the journal");
+    for secret in ["db-password", "HRKU", "X-Amz"] {
+        assert!(!text.contains(secret), "{text}");
+    }
     let entry: Value = serde_json::from_str(&text).expect("one line of JSON");
     assert_eq!((&entry["reason"], &entry["scrubbed"]), (&reason.into(), &false.into()));
     assert_eq!(entry["database"], world.target.as_str());

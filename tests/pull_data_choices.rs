@@ -172,6 +172,51 @@ fn a_file_is_scrubbed_like_a_backup() {
 }
 
 #[test]
+fn the_whole_site_can_come_through_a_pipe() {
+    let mut world = World::site();
+    world.bcops.unset("HEROKU_API_KEY");
+    world.bcops.run_reading(&["pull-data", "--file", "-"], &sample().archive).exits(0);
+    let counted = "SELECT (SELECT count(*) FROM wagtailcore_page), \
+                   (SELECT count(*) FROM wagtailsearchpromotions_searchpromotion), \
+                   (SELECT count(*) FROM wagtailsearchpromotions_query)";
+    assert_eq!(world.psql(counted), "400|30|30");
+}
+
+#[test]
+fn a_nightly_backup_is_called_by_its_own_name() {
+    let world = World::empty(Options::default());
+    let num = world.standin.add_backup(PRODUCTION, &sample().small, 6 * HOUR, COMPLETED);
+    world.standin.mark_scheduled(PRODUCTION, num);
+    world.pull(&["--backup", "a001"]).exits(0).says(&["backup a001"]);
+    world.pull(&["--backup", "b001", "--yes"]).fails(2, &["it has: a001"]);
+}
+
+#[test]
+fn odd_names_of_databases_are_quoted() {
+    let world = World::small();
+    let odd = format!("{} \"x'; DROP \\é", world.target);
+    world.pull(&["--target", &odd]).exits(0);
+    world.pull(&["--target", &odd, "--confirm", &odd]).exits(0);
+    assert_eq!(world.database_names(), [odd.clone(), format!("{odd}_previous")]);
+}
+
+#[test]
+fn the_servers_own_databases_are_no_targets() {
+    let world = World::small();
+    let before =
+        world.cluster.psql("postgres", "SELECT datname, oid FROM pg_database WHERE oid < 16384");
+    for name in ["postgres", "template0", "template1"] {
+        world.pull(&["--target", name, "--yes"]).fails(4, &[name, "nothing was changed"]);
+        let undo = ["pull-data", "--undo", "--target", name, "--yes"];
+        world.bcops.run(&undo).fails(4, &[name]);
+    }
+    assert!(!world.fetched());
+    let after =
+        world.cluster.psql("postgres", "SELECT datname, oid FROM pg_database WHERE oid < 16384");
+    assert_eq!(after, before);
+}
+
+#[test]
 fn a_fresh_backup_is_captured_only_after_its_own_confirmation() {
     let world = World::empty(Options::default()).with_target();
     world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, COMPLETED);

@@ -10,6 +10,7 @@ use crate::command::Run;
 use crate::heroku_world::{PRODUCTION, count};
 use crate::pull_world::{COMPLETED, HOUR, World, digest, sample};
 use crate::standins::heroku::{Fault, Options, Rule, StoreFault};
+use crate::support::postgres::{Cluster, Options as ClusterOptions};
 use crate::support::site;
 
 /// What a pull of the small backup gives when nothing goes wrong.
@@ -148,6 +149,37 @@ fn ctrl_c_puts_everything_away() {
         assert!(!run.stderr.contains("panicked"), "{}", run.printed());
         world.assert_untouched();
     }
+}
+
+#[test]
+fn a_local_server_that_dies_is_told() {
+    let cluster = Cluster::start(&ClusterOptions::for_tests()).expect("a server");
+    // The backup takes several seconds.
+    let throttle = Some(400_000);
+    let mut world = World::empty(Options { throttle, ..Options::default() });
+    world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, COMPLETED);
+    world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &cluster.url("bc"));
+    let mut run = world.bcops.start(&["pull-data", "production"]);
+    assert!(run.wait_for("Loading rows"));
+    sleep(Duration::from_millis(300));
+    drop(cluster);
+    let started = Instant::now();
+    let run = run.finish().says(&["could not be dropped"]);
+    assert!([Some(1), Some(3)].contains(&run.code), "{}", run.printed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_server_with_few_sessions_is_told_of() {
+    let settings = vec![("max_connections".to_owned(), "12".to_owned())];
+    let cluster = Cluster::start(&ClusterOptions { settings, ..ClusterOptions::for_tests() });
+    let cluster = cluster.expect("a server");
+    let mut world = World::site();
+    world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &cluster.url("bc"));
+    world.pull(&["--jobs", "32"]).fails(3, &["too many clients", "--jobs"]);
+    let names = "SELECT count(*) FROM pg_database WHERE datname LIKE 'bc%'";
+    assert_eq!(cluster.psql("postgres", names), "0");
+    world.pull(&["--jobs", "2"]).exits(0);
 }
 
 #[test]

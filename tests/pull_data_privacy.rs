@@ -157,6 +157,29 @@ fn what_nobody_has_classified_stops_the_pull_with_the_lines_to_add() {
 }
 
 #[test]
+fn large_objects_are_taken_only_when_they_are_known_to_be_content() {
+    let world = World::small().with_target();
+    let source = world.cluster.create_database("large_objects");
+    let rows = "CREATE TABLE auth_group (id serial PRIMARY KEY, name text); \
+                SELECT lo_from_bytea(70001, decode(repeat('deadbeef', 20000), 'hex'))";
+    world.cluster.psql(&source, rows);
+    let archive = world.bcops.directory().join("work/large.dump");
+    site::back_up(world.cluster, &source, &archive).expect("a backup");
+    let pull = ["pull-data", "--file", "large.dump", "--yes"];
+    world.bcops.run(&pull).fails(9, &["large objects", "large_objects = \"delete\""]);
+    world.assert_untouched();
+    world.bcops.write("bcops.toml", "[scrub]\nmanifest = \"manifest.toml\"\n");
+    for (word, objects) in [("delete", "0|"), ("content", "1|80000")] {
+        let manifest =
+            format!("schema_version = 1\nextends = \"built-in\"\nlarge_objects = \"{word}\"\n");
+        world.bcops.write("manifest.toml", &manifest);
+        world.bcops.run(&pull).exits(0);
+        let sql = "SELECT count(*), sum(length(lo_get(oid))) FROM pg_largeobject_metadata";
+        assert_eq!(world.psql(sql), objects, "{word}");
+    }
+}
+
+#[test]
 fn a_manifest_that_cannot_work_is_refused_before_the_rows() {
     let world = World::site().with_target();
     world.bcops.write("bcops.toml", "[scrub]\nmanifest = \"manifest.toml\"\n");

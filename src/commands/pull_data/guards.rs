@@ -27,6 +27,20 @@ pub fn on_this_machine(context: &Context, target: &DatabaseUrl) -> Result<(), Co
     .hint(format!("if {host} is yours alone, add it to local.allowed_hosts in bcops.toml")))
 }
 
+/// The databases that every server has are no site's: tools connect to one of them to begin with,
+/// and new databases are copies of the others.
+pub fn not_the_servers_own(target: &DatabaseUrl) -> Result<(), CommandError> {
+    let name = target.database.as_str();
+    if !["postgres", "template0", "template1"].contains(&name) {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Refused,
+        format!("the target {name} is the server's own database; nothing was changed"),
+    )
+    .hint("name a database of your own, with --target or in BCOPS_LOCAL_DATABASE_URL"))
+}
+
 /// The target must not be the database of any environment, by whatever name or address. Gives the
 /// Heroku client where one could be had.
 ///

@@ -29,6 +29,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let started = Instant::now();
     let target = target(context, args)?;
     guards::on_this_machine(context, &target)?;
+    guards::not_the_servers_own(&target)?;
     if args.undo {
         return undo(context, args, &target).await;
     }
