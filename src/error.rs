@@ -223,9 +223,6 @@ impl From<DatabaseError> for CommandError {
                 wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
             }
             DatabaseError::NothingToUndo { .. } => wrap(Kind::Refused, error),
-            DatabaseError::ServersOwn { .. } => {
-                wrap(Kind::Refused, error).hint("name a database of your own with --target")
-            }
             DatabaseError::NotOwner { ref name, ref role } => {
                 let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
                 wrap(Kind::Configuration, error).hint(hint)

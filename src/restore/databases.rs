@@ -38,8 +38,6 @@ pub enum DatabaseError {
         "the database {name} belongs to another role than {role}, which may therefore not rename it"
     )]
     NotOwner { name: String, role: String },
-    #[error("{name} is one of the server's own databases and cannot be replaced")]
-    ServersOwn { name: String },
     #[error(transparent)]
     Postgres(#[from] PostgresError),
 }
@@ -61,9 +59,6 @@ pub struct Names {
 
 impl Names {
     pub fn of(target: &str) -> Result<Names, DatabaseError> {
-        if ["postgres", "template0", "template1"].contains(&target) {
-            return Err(DatabaseError::ServersOwn { name: target.to_owned() });
-        }
         let names = Names {
             current: target.to_owned(),
             previous: format!("{target}_previous"),
