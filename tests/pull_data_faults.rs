@@ -261,6 +261,7 @@ fn a_missing_extension_is_found_before_the_rows_are_fetched() {
     // Only a superuser may create this one, which is as good as not having it.
     let role = format!("role_of_{}", world.target);
     world.cluster.psql("postgres", &format!("CREATE ROLE {role} LOGIN CREATEDB"));
+    world.cluster.psql("postgres", &format!("ALTER DATABASE {} OWNER TO {role}", world.target));
     let url = world.cluster.url(&world.target).replace("postgres@", &format!("{role}@"));
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &url);
     world.standin.misbehave(Rule::once("/store/", StoreFault::StallAfter(100_000)));

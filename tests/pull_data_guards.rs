@@ -133,7 +133,10 @@ fn an_environment_that_cannot_be_read_is_told() {
     world.standin.misbehave(Rule::always(&path, Fault::Forbidden));
     let done = world.pull(&["--json"]).exits(0).json();
     let warnings = done["warnings"].to_string();
-    assert!(warnings.contains("not compared with the database of content-prep"), "{warnings}");
+    assert!(
+        warnings.contains("could not be compared with the database of content-prep"),
+        "{warnings}"
+    );
 }
 
 #[test]

@@ -61,7 +61,12 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
     let summary = format!("Contents read: {} tables", prepared.reader.toc().table_data().count());
     context.ui.emit(Event::StepFinished { step, summary });
-    context.ui.question(&summary::before(&prepared, &databases, &existing, args));
+    let before = summary::before(&prepared, &databases, &existing, args);
+    if existing.current.is_some() && !args.yes {
+        context.ui.question(&before)
+    } else {
+        context.ui.message(&before)
+    }
     if args.dry_run {
         return Ok(summary::dry_run(&prepared, &databases));
     }
