@@ -65,6 +65,15 @@ pub async fn not_an_environments_own(
         let vars = match logged_in.heroku.config_vars(&environment.app.value).await {
             Ok(vars) => vars,
             Err(error) if is_source(args, environment) => return Err(error.into()),
+            // Who cannot be reached for one app cannot be reached for the next: each would take as
+            // long to find that out.
+            Err(error @ HerokuError::Network { .. }) if needed => return Err(error.into()),
+            Err(error @ HerokuError::Network { .. }) => {
+                context.ui.emit(Event::Warning(format!(
+                    "the target was not compared with the environments' databases: {error}"
+                )));
+                return Ok(Some(logged_in));
+            }
             Err(error) => {
                 tell_unread(context, environment, &error);
                 continue;
