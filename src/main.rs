@@ -23,30 +23,15 @@ fn main() -> ExitCode {
         // name brings the news of the file instead of being unknown.
         Err(_) => Settings::built_in_environments(),
     };
-    let wants_json = arguments.iter().any(|argument| argument == "--json");
-    let invocation = match cli::parse(arguments, &environments) {
+    let invocation = match cli::parse(arguments.clone(), &environments) {
         Ok(invocation) => invocation,
-        Err(message) => return usage(&message, wants_json),
+        Err(message) => return report_usage(&arguments, &message),
     };
     let ui = Arc::new(Ui::new(options(&invocation)));
     let outcome = settings
         .map_err(CommandError::from)
         .and_then(|settings| run(settings, &invocation, ui.clone(), home));
     ExitCode::from(report(&ui, invocation.command.name(), outcome))
-}
-
-/// Prints clap's message, which is an error or the help that was asked for.
-fn usage(message: &clap::Error, wants_json: bool) -> ExitCode {
-    if wants_json && message.use_stderr() {
-        let text = message.to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let sentence = first.strip_prefix("error: ").unwrap_or(first);
-        let error = CommandError::new(Kind::Usage, sentence).hint("bcops --help");
-        ui::print_document(&Document::failed("bcops", &error), &[]);
-    }
-    // With a closed pipe nobody reads the message.
-    let _ = message.print();
-    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }
 
 fn load_settings(
@@ -116,6 +101,28 @@ async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &
         }
         interrupted.send_replace(true);
     }
+}
+
+/// Help, or an error of the command line: that one as a document, too, where one was asked for.
+fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> ExitCode {
+    // With a closed pipe nobody reads the message.
+    let _ = message.print();
+    if message.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+        let mut words = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+        let command = words.find(|word| !word.starts_with('-')).unwrap_or_default();
+        let text = message.to_string();
+        let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let error = CommandError::new(Kind::Usage, text).hint(format!("bcops {command} --help"));
+        let ui = Ui::new(Options {
+            color: ui::ColorChoice::Never,
+            json: true,
+            quiet: true,
+            verbose: false,
+            no_input: true,
+        });
+        ui.document(&Document::failed(command, &error));
+    }
+    ExitCode::from(u8::try_from(message.exit_code()).unwrap_or(2))
 }
 
 /// Prints the outcome and gives the exit code.

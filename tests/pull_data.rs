@@ -129,6 +129,10 @@ fn json_is_one_document_of_the_same_form_whatever_happens() {
     assert_eq!((&refused["status"], &refused["result"]), (&"refused".into(), &Value::Null));
     assert_eq!(refused["error"]["kind"], "not-confirmed");
     assert!(refused["error"]["hints"].to_string().contains("--yes"), "{refused}");
+    let usage = world.bcops.run(&["pull-data", "--json", "--backup", "b001"]).exits(2).json();
+    assert_eq!((&usage["command"], &usage["status"]), (&"pull-data".into(), &"failed".into()));
+    assert_eq!(usage["error"]["kind"], "usage");
+    assert!(usage["error"]["message"].to_string().contains("required"), "{usage}");
     let failed = world.bcops.run(&["pull-data", "nowhere", "--json"]).exits(2).json();
     assert_eq!((&failed["status"], &failed["error"]["kind"]), (&"failed".into(), &"usage".into()));
     assert!(failed["error"]["message"].to_string().contains("nowhere"), "{failed}");

@@ -140,6 +140,22 @@ fn an_environment_that_cannot_be_read_is_told() {
 }
 
 #[test]
+fn without_a_network_files_can_still_be_loaded() {
+    let mut world = World::small();
+    for variable in ["HEROKU_HOST", "HEROKU_DATA_HOST"] {
+        world.bcops.set(variable, "http://127.0.0.1:1");
+    }
+    let file = sample().small.to_str().expect("a path");
+    let done = world.bcops.run(&["pull-data", "--file", file, "--json"]).exits(0).json();
+    let warnings = done["warnings"].as_array().expect("warnings");
+    assert_eq!(warnings.len(), 1, "{done}");
+    assert!(warnings[0].to_string().contains("was not compared"), "{done}");
+    let before = world.databases();
+    world.pull(&["--yes"]).fails(1, &["no answer from Heroku"]);
+    assert_eq!(world.databases(), before);
+}
+
+#[test]
 fn an_app_that_is_not_there_is_named() {
     let world = World::small().with_target();
     world.bcops.write("bcops.toml", "[environments.production]\napp = \"bucks-prod\"\n");

@@ -71,6 +71,10 @@ pub async fn not_an_environments_own(
             Err(error) if is_source(args, environment) => return Err(error.into()),
             // An app that is not there has no database.
             Err(HerokuError::NotFound { .. }) if !environment.protected => continue,
+            // Who cannot be reached at all for one app is not reached for the next one either.
+            Err(error @ HerokuError::Network { .. }) if args.environment.is_some() => {
+                return Err(error.into());
+            }
             Err(error) => {
                 uncompared(format!("the database of {}: {error}", environment.name))?;
                 continue;
