@@ -117,6 +117,13 @@ fn a_wrong_classification_is_found_before_anything_is_written() {
         (&failed["status"], &failed["error"]["kind"]),
         (&"failed".into(), &"personal-data".into())
     );
+
+    // The finding is the news, also where the rest of the backup cannot be read.
+    let mut bytes = fs::read(&sample().archive).expect("the backup");
+    bytes.truncate(bytes.len() - 100);
+    fs::write(world.bcops.directory().join("work/cut.dump"), bytes).expect("a cut backup");
+    let cut = world.bcops.run(&["pull-data", "--file", "cut.dump", "--yes", "--json"]);
+    assert_eq!(cut.exits(9).json()["error"]["kind"], "personal-data");
 }
 
 #[test]

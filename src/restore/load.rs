@@ -189,6 +189,9 @@ async fn cause(
     let is_echo = |error: &RestoreError| {
         matches!(error, RestoreError::PartEnded | RestoreError::Incomplete(_))
     };
+    if matches!(error, RestoreError::PersonalData { .. }) {
+        return error;
+    }
     if stopped_by_audit.load(Ordering::SeqCst) {
         // The list of findings is complete when the archive has been read to its end.
         return pumped.result().await.err().unwrap_or(error);

@@ -75,6 +75,10 @@ pub async fn not_an_environments_own(
             Err(error @ HerokuError::Network { .. }) if args.environment.is_some() => {
                 return Err(error.into());
             }
+            Err(error @ HerokuError::Network { .. }) => {
+                uncompared(format!("the environments' databases: {error}"))?;
+                return Ok(Some(logged_in));
+            }
             Err(error) => {
                 uncompared(format!("the database of {}: {error}", environment.name))?;
                 continue;
