@@ -1,6 +1,8 @@
 //! `bcops pull-data`: what it refuses to write to, whom it does not believe, and what it cannot
 //! begin without.
 
+use std::time::{Duration, Instant};
+
 use crate::heroku_world::{PRODUCTION, STAGING};
 use crate::pull_world::{CONTENT_PREP, World, sample};
 use crate::standins::heroku::{Fault, Rule};
@@ -146,10 +148,12 @@ fn without_a_network_files_can_still_be_loaded() {
         world.bcops.set(variable, "http://127.0.0.1:1");
     }
     let file = sample().small.to_str().expect("a path");
+    let started = Instant::now();
     let done = world.bcops.run(&["pull-data", "--file", file, "--json"]).exits(0).json();
     let warnings = done["warnings"].as_array().expect("warnings");
-    assert_eq!(warnings.len(), 1, "{done}");
-    assert!(warnings[0].to_string().contains("could not be compared"), "{done}");
+    let told = |warning: &serde_json::Value| warning.to_string().contains("compared with");
+    assert!(!warnings.is_empty() && warnings.iter().all(told), "{done}");
+    assert!(started.elapsed() < Duration::from_secs(20), "one wait for all the apps together");
     let before = world.databases();
     world.pull(&["--yes"]).fails(1, &["no answer from Heroku"]);
     assert_eq!(world.databases(), before);
@@ -201,7 +205,7 @@ fn two_pulls_into_one_database_do_not_meet() {
     world.standin.misbehave(Rule::once("/store/", Fault::Hang));
     let first = world.bcops.start(&["pull-data", "production", "--yes"]);
     while !world.fetched() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     let second = world.pull(&["--yes"]);
     second.fails(7, &["another bcops", &world.target]);
