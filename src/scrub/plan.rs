@@ -38,7 +38,7 @@ pub enum TableAction {
 pub struct TablePlan {
     pub class: Class,
     pub action: TableAction,
-    /// The rule in words: "every row deleted", "4 columns rewritten".
+    /// The rule in words: "every row deleted", "email set to `…`; password made unusable".
     pub description: String,
     pub(super) rule: Option<Rule>,
     pub(super) columns: Vec<PlannedColumn>,
@@ -192,11 +192,9 @@ fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableNa
 }
 
 fn describe(rule: &Rule) -> String {
-    let columns = match rule.columns.len() {
-        0 => None,
-        1 => Some("1 column rewritten".to_string()),
-        count => Some(format!("{count} columns rewritten")),
-    };
+    let columns: Vec<String> =
+        rule.columns.iter().map(|(name, action)| describe_action(name, action)).collect();
+    let columns = (!columns.is_empty()).then(|| columns.join("; "));
     match (&rule.rows, columns) {
         (RowRule::Delete, _) => "every row deleted".into(),
         (RowRule::Keep, Some(columns)) => columns,
@@ -216,14 +214,39 @@ fn describe(rule: &Rule) -> String {
     }
 }
 
-fn describe_condition(condition: &Condition) -> String {
-    fn list<T: ToString>(items: &[T]) -> String {
-        items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+fn describe_action(column: &str, action: &ColumnAction) -> String {
+    match action {
+        ColumnAction::Set(template) => format!("{column} set to `{template}`"),
+        ColumnAction::Null => format!("{column} emptied"),
+        ColumnAction::NullUnless(references) => {
+            format!("{column} emptied unless it is in {}", alternatives(references))
+        }
+        ColumnAction::UnusablePassword => format!("{column} made unusable"),
+        ColumnAction::Edit(edit) => {
+            let mut changes = Vec::new();
+            if !edit.remove_members.is_empty() {
+                let members: Vec<String> =
+                    edit.remove_members.iter().map(ToString::to_string).collect();
+                changes.push(format!("without {}", members.join(", ")));
+            }
+            if !edit.redact.is_empty() {
+                let kinds: Vec<String> = edit.redact.iter().map(ToString::to_string).collect();
+                changes.push(format!("redacted ({})", kinds.join(", ")));
+            }
+            format!("{column} {}", changes.join(" and "))
+        }
     }
+}
+
+fn alternatives<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+fn describe_condition(condition: &Condition) -> String {
     let column = &condition.column;
     match &condition.test {
-        Test::In(references) => format!("{column} is in {}", list(references)),
-        Test::OneOf(literals) => format!("{column} is {}", list(literals)),
+        Test::In(references) => format!("{column} is in {}", alternatives(references)),
+        Test::OneOf(literals) => format!("{column} is {}", alternatives(literals)),
         Test::IsNull => format!("{column} is null"),
         Test::NotNull => format!("{column} is not null"),
     }

@@ -240,6 +240,16 @@ impl Template {
     }
 }
 
+impl fmt::Display for Template {
+    /// As it stands in the manifest.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Column(column) => write!(f, "{{{column}}}"),
+        })
+    }
+}
+
 /// A place inside a JSON document: member names joined by dots; `*` stands for every member of
 /// an object and every element of an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,6 +277,19 @@ impl MemberPath {
     }
 }
 
+impl fmt::Display for MemberPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.steps.iter().enumerate() {
+            let dot = if index == 0 { "" } else { "." };
+            match step {
+                Step::Member(name) => write!(f, "{dot}{name}")?,
+                Step::Any => write!(f, "{dot}*")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +300,8 @@ mod tests {
         assert_eq!(template.pieces[0], Piece::Literal("{user}.".into()));
         assert_eq!(template.columns().collect::<Vec<_>>(), ["id"]);
         assert_eq!(template.constant(), None);
+        assert_eq!(template.to_string(), "{{user}}.{id}@example.invalid");
+        assert_eq!(MemberPath::parse("a.*.b").unwrap().to_string(), "a.*.b");
         assert_eq!(Template::parse("").unwrap().constant(), Some(""));
         assert_eq!(Template::parse("plain").unwrap().constant(), Some("plain"));
     }

@@ -1,6 +1,6 @@
 //! A backup over HTTP as one uninterrupted stream of bytes, whatever the network does.
 //!
-//! A task fetches the object behind a signed URL and hands its bytes over a small channel to a
+//! A task fetches the object behind a signed URL and hands its bytes over a bounded queue to a
 //! [`DownloadReader`], which a plain thread reads. When the connection breaks, stalls or ends
 //! early, the task goes on with a ranged request where it stopped, with a new URL if the old one
 //! has expired. What arrives is one and the same object or an error: its entity tag and its length

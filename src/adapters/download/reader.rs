@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Fetcher};
 use super::{DownloadError, ObjectVersion};
 
-/// How many chunks may wait. The HTTP library hands out at most about 400 KiB at once, which makes
-/// this some 3 MB.
-const WAITING_CHUNKS: usize = 8;
+/// How many bytes may wait, in units of a kibibyte. A fast reader never uses it; a slow link is kept
+/// busy by it while the reader is held up for a moment, as at the start when tables are created.
+const WAITING_KIBIBYTES: u32 = 16 << 10;
+
+/// A chunk, which counts as waiting until it is read.
+type Chunk = (Bytes, OwnedSemaphorePermit);
 
 /// How far a download is, for whoever shows it.
 #[derive(Debug, Default)]
@@ -38,7 +41,8 @@ impl Counters {
 /// that runs asynchronous tasks. Dropping the reader ends the download.
 #[derive(Debug)]
 pub struct DownloadReader {
-    receiver: mpsc::Receiver<Result<Bytes, DownloadError>>,
+    receiver: mpsc::UnboundedReceiver<Result<Chunk, DownloadError>>,
+    room: Arc<Semaphore>,
     current: Bytes,
     position: u64,
     start: u64,
@@ -50,7 +54,9 @@ pub struct DownloadReader {
 
 /// Lets the rest of the download run on its own.
 pub fn spawn(mut fetcher: Fetcher, mut connection: Connection) -> DownloadReader {
-    let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let room = Arc::new(Semaphore::new(WAITING_KIBIBYTES as usize));
+    let waiting_room = Arc::clone(&room);
     let counters = Arc::new(Counters::default());
     counters.connections.store(fetcher.connections(), Ordering::Relaxed);
     let (start, end) = (fetcher.position(), fetcher.end());
@@ -61,16 +67,27 @@ pub fn spawn(mut fetcher: Fetcher, mut connection: Connection) -> DownloadReader
             let next = fetcher.next(&mut connection).await;
             shared.received.store(fetcher.position() - start, Ordering::Relaxed);
             shared.connections.store(fetcher.connections(), Ordering::Relaxed);
-            let Some(message) = next.transpose() else { break };
+            let Some(next) = next.transpose() else { break };
+            let message = match next {
+                Ok(bytes) => {
+                    let size = u32::try_from(bytes.len() / 1024 + 1).unwrap_or(WAITING_KIBIBYTES);
+                    let size = size.min(WAITING_KIBIBYTES);
+                    let permit = Arc::clone(&waiting_room).acquire_many_owned(size).await;
+                    // The room is closed when the reader is gone.
+                    let Ok(permit) = permit else { break };
+                    Ok((bytes, permit))
+                }
+                Err(error) => Err(error),
+            };
             let failed = message.is_err();
-            if sender.send(message).await.is_err() || failed {
+            if sender.send(message).is_err() || failed {
                 break;
             }
         }
     })
     .abort_handle();
     let current = Bytes::new();
-    DownloadReader { receiver, current, position: start, start, end, version, counters, task }
+    DownloadReader { receiver, room, current, position: start, start, end, version, counters, task }
 }
 
 impl DownloadReader {
@@ -98,7 +115,7 @@ impl Read for DownloadReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.current.is_empty() && !buffer.is_empty() {
             self.current = match self.receiver.blocking_recv() {
-                Some(Ok(bytes)) => bytes,
+                Some(Ok((bytes, _permit))) => bytes,
                 Some(Err(error)) => return Err(io::Error::other(error)),
                 None if self.position == self.end => return Ok(0),
                 None => {
@@ -116,6 +133,7 @@ impl Read for DownloadReader {
 
 impl Drop for DownloadReader {
     fn drop(&mut self) {
+        self.room.close();
         self.task.abort();
     }
 }
