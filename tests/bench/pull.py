@@ -141,6 +141,7 @@ def expectations(cluster, archive):
         SELECT count(*) FROM wagtailcore_revision r WHERE EXISTS (
             SELECT FROM wagtailcore_page p WHERE r.id IN (p.latest_revision_id, p.live_revision_id))""")
     scrubbed = dict(plain, wagtailforms_formsubmission=0, django_session=0,
+                    wagtailsearch_indexentry=0,
                     wagtailcore_revision=int(kept))
     cluster.psql("postgres", f"DROP DATABASE {REFERENCE}")
     return plain, scrubbed
