@@ -35,6 +35,12 @@ impl fmt::Display for TableName {
     }
 }
 
+/// `"name"`, with inner quotes doubled. Always quotes: whether a bare word is reserved depends on
+/// the server's version.
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Every table of a database with its columns, unique keys and foreign keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
@@ -156,6 +162,11 @@ mod tests {
 
     fn column(type_name: &str) -> Column {
         Column { name: "c".into(), type_name: type_name.into(), not_null: false, generated: false }
+    }
+
+    #[test]
+    fn names_are_always_quoted() {
+        assert_eq!(quote_identifier(r#"a"b"#), r#""a""b""#);
     }
 
     #[test]

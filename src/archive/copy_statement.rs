@@ -8,7 +8,7 @@
 use super::error::ArchiveError;
 use super::sql::{Cursor, Reason, Token};
 use super::toc_entry::TocEntry;
-use crate::schema::TableName;
+use crate::schema::{TableName, quote_identifier};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyStatement {
@@ -70,11 +70,6 @@ impl CopyStatement {
             (quote_identifier(&self.target.schema), quote_identifier(&self.target.name));
         format!("COPY {schema}.{name}{columns} FROM STDIN")
     }
-}
-
-/// Always quotes: whether a bare word is reserved depends on the server's version.
-pub fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod toc;
 mod toc_entry;
 pub mod virtual_columns;
 
-pub use copy_statement::{CopyStatement, quote_identifier};
+pub use copy_statement::CopyStatement;
 pub use error::{ArchiveError, Place};
 pub use header::{Compression, CreationTime, Header};
 pub use large_objects::LargeObjectsBlock;

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::adapters::postgres::{
-    DatabaseUrl, PostgresError, Session, connect, quote_identifier, quote_literal,
-};
+use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
+use crate::schema::quote_identifier;
 
 /// Postgres cuts longer names off, silently.
 const LONGEST_NAME: usize = 63;

@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::adapters::postgres::{quote_identifier, quote_literal};
+use crate::adapters::postgres::quote_literal;
 use crate::archive::{DumpId, Section, Toc, TocEntry};
-use crate::schema::TableName;
+use crate::schema::{TableName, quote_identifier};
 
 use super::RestoreError;
 

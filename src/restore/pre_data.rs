@@ -1,7 +1,8 @@
 //! Everything that must exist before the first row: schemas, types, tables, functions, views.
 
-use crate::adapters::postgres::{PostgresError, Session, quote_identifier, quote_literal};
+use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::archive::{TocEntry, virtual_columns};
+use crate::schema::quote_identifier;
 
 use super::extensions::{ExtensionPlan, schema_of};
 use super::{RestoreError, RestorePlan};

@@ -93,11 +93,6 @@ where
     Session { client, connection }
 }
 
-/// `"name"`, with inner quotes doubled.
-pub fn quote_identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 /// `'text'`, in the form that does not depend on `standard_conforming_strings`.
 pub fn quote_literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
@@ -114,7 +109,6 @@ mod tests {
 
     #[test]
     fn quoting() {
-        assert_eq!(quote_identifier(r#"a"b"#), r#""a""b""#);
         assert_eq!(quote_literal("it's"), "'it''s'");
         assert_eq!(quote_literal(r"a\b"), r" E'a\\b'");
     }

@@ -6,7 +6,7 @@ mod identity;
 mod tls;
 mod url;
 
-pub use connect::{Session, connect, quote_identifier, quote_literal};
+pub use connect::{Session, connect, quote_literal};
 pub use identity::DatabaseIdentity;
 pub use tls::SslMode;
 pub use url::{DatabaseUrl, Defaults};

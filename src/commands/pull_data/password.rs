@@ -8,10 +8,11 @@ use aws_lc_rs::{pbkdf2, rand};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::adapters::postgres::{DatabaseUrl, connect, quote_identifier};
+use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::PullDataArgs;
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
+use crate::schema::quote_identifier;
 use crate::secret::Secret;
 use crate::ui::Answer;
 
