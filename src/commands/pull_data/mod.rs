@@ -48,7 +48,8 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         Ok((heroku, databases, existing))
     };
     let (heroku, databases, existing) = context.interrupt.guard(looking).await?;
-    let summary = format!("The target is no environment's database: {}", databases.place());
+    // Not that it is nobody else's: what could not be compared has been told as a warning.
+    let summary = format!("The target can be replaced: {} on {}", target.database, target.place());
     context.ui.emit(Event::StepFinished { step, summary });
     if !args.dry_run {
         check_confirmations(context, args, &existing, databases.names().current.as_str())?;

@@ -107,9 +107,10 @@ async fn read_contents(
 fn error_with_name(error: CommandError, backup: &Backup) -> CommandError {
     match backup {
         Backup::File(path) => {
-            let kind = error.kind;
-            CommandError::new(kind, format!("{} cannot be loaded", path.display()))
-                .with_cause(error)
+            let (kind, hints) = (error.kind, error.hints.clone());
+            let text = format!("{} cannot be loaded", path.display());
+            let named = CommandError::new(kind, text).with_cause(error);
+            hints.into_iter().fold(named, CommandError::hint)
         }
         _ => error,
     }
@@ -133,7 +134,7 @@ fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), CommandError> {
             return Err(refuse(format!(
                 "the backup has rows of {table} but does not create that table"
             ))
-            .hint("make the backup without --data-only, of the whole database"));
+            .hint("make the backup of the whole database, without --data-only"));
         };
         let Some(copy) = CopyStatement::of(entry)? else { continue };
         if !lineage(schema, &table).contains(&&copy.target) {
