@@ -27,6 +27,11 @@ impl TableName {
     pub fn short(&self) -> String {
         if self.schema == "public" { self.name.clone() } else { self.to_string() }
     }
+
+    /// `"schema"."name"`, for a statement.
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
+    }
 }
 
 impl fmt::Display for TableName {

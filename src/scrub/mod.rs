@@ -1,4 +1,4 @@
-//! The manifest, its execution on rows in flight, and the audit.
+//! The manifest, its two executions (on rows in flight, and on a live database), and the audit.
 
 mod audit;
 mod built_in;
@@ -6,11 +6,13 @@ mod checks;
 mod compiled_rule;
 mod copy_text;
 mod document;
+mod edit;
 mod families;
 mod findings;
 mod foreign_keys;
 mod json_edit;
 mod keys;
+pub mod live;
 mod manifest;
 mod patterns;
 mod plan;

@@ -6,12 +6,10 @@
 use std::ops::{AddAssign, Range};
 
 use super::compiled_rule::{Change, Compiler, FieldAction, FieldTest, Remembered, TemplatePart};
-use super::copy_text::{NULL, escape_into, unescape};
-use super::json_edit::remove_members;
+use super::copy_text::{NULL, unescape};
+use super::edit;
 use super::keys::KeySets;
-use super::patterns::find_all;
 use super::plan::{ScrubPlan, TableAction};
-use super::rules::Edit;
 use crate::schema::TableName;
 
 /// What became of rows.
@@ -284,70 +282,15 @@ impl Rewriter {
                 out.extend_from_slice(if kept { value } else { NULL });
             }
             Change::Edit { edit, max_length } => {
-                let start = out.len();
-                if edit.remove_members.is_empty() {
-                    out.extend_from_slice(value);
-                } else {
-                    self.without_members(action, edit, value, out)?;
-                }
-                if !edit.redact.is_empty() {
-                    redact(edit, *max_length, start, out);
-                }
+                edit::apply(edit, *max_length, value, out).map_err(|_| {
+                    ScrubError::InvalidJson {
+                        table: self.table.clone(),
+                        row: self.rows_seen,
+                        column: action.column.clone(),
+                    }
+                })?;
             }
         }
         Ok(())
-    }
-
-    fn without_members(
-        &self,
-        action: &FieldAction,
-        edit: &Edit,
-        value: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), ScrubError> {
-        match remove_members(&unescape(value), &edit.remove_members) {
-            Ok(None) => out.extend_from_slice(value),
-            Ok(Some(text)) => escape_into(&text, out),
-            Err(_) => {
-                return Err(ScrubError::InvalidJson {
-                    table: self.table.clone(),
-                    row: self.rows_seen,
-                    column: action.column.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Replaces the matches in what `out` holds from `start` on. A match never holds an escape, so
-/// that this can be done on escaped text.
-fn redact(edit: &Edit, max_length: Option<usize>, start: usize, out: &mut Vec<u8>) {
-    let matches =
-        find_all(out.get(start..).unwrap_or_default(), |kind| edit.redact.contains(&kind));
-    if matches.is_empty() {
-        return;
-    }
-    let value = out.split_off(start);
-    let mut kept_from = 0;
-    for hit in matches {
-        out.extend_from_slice(value.get(kept_from..hit.range.start).unwrap_or_default());
-        out.extend_from_slice(hit.kind.replacement().as_bytes());
-        kept_from = hit.range.end;
-    }
-    out.extend_from_slice(value.get(kept_from..).unwrap_or_default());
-    if let Some(limit) = max_length {
-        shorten(limit, start, out);
-    }
-}
-
-/// Cuts what `out` holds from `start` on to so many characters: a replacement can be longer than
-/// what it replaces.
-fn shorten(limit: usize, start: usize, out: &mut Vec<u8>) {
-    let value = unescape(out.get(start..).unwrap_or_default()).into_owned();
-    let text = String::from_utf8_lossy(&value);
-    if let Some((end, _)) = text.char_indices().nth(limit) {
-        out.truncate(start);
-        escape_into(text.get(..end).unwrap_or_default().as_bytes(), out);
     }
 }

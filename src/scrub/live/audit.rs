@@ -1,0 +1,85 @@
+//! The audit of a database: every column that can hold text is read once and scanned here.
+//!
+//! The server writes rows as fast as it can; its own regular expressions would be slower by far and
+//! find something else than the audit of rows in flight.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+
+use super::{AUDIT_STEP, LiveError, LiveSchema};
+use crate::adapters::postgres::Session;
+use crate::events::{Event, Progress, SharedReporter, Unit};
+use crate::schema::{TableName, quote_identifier};
+use crate::scrub::{AuditCount, ScrubPlan, TableAudit};
+
+/// Rows are scanned in portions of about this size.
+const PORTION: usize = 256 << 10;
+
+/// Audits every table. The session is in a transaction, whose own changes it sees.
+pub async fn audit(
+    session: &Session,
+    plan: &ScrubPlan,
+    live: &LiveSchema,
+    reporter: &SharedReporter,
+) -> Result<Vec<AuditCount>, LiveError> {
+    let description = "Looking for personal data in every table".to_owned();
+    reporter.emit(Event::StepStarted { step: AUDIT_STEP, description });
+    let tables: Vec<(&TableName, Vec<String>)> = live
+        .holding_rows()
+        .map(|(name, table)| {
+            // A generated column repeats columns that are looked at themselves.
+            let columns =
+                table.columns.iter().filter(|column| column.can_hold_text() && !column.generated);
+            (name, columns.map(|column| column.name.clone()).collect::<Vec<_>>())
+        })
+        .filter(|(_, columns)| !columns.is_empty())
+        .collect();
+    let total = tables.len() as u64;
+    let mut counts = Vec::new();
+    let mut bytes = 0;
+    for (done, (table, columns)) in tables.iter().enumerate() {
+        let progress = Progress {
+            done: done as u64,
+            total: Some(total),
+            unit: Unit::Items,
+            current: table.short(),
+        };
+        reporter.emit(Event::StepProgress { step: AUDIT_STEP, progress });
+        counts.extend(audit_table(session, plan, table, columns, &mut bytes).await?);
+    }
+    let megabytes = bytes >> 20;
+    let summary = format!("Audited: {total} tables, {megabytes} MB of text");
+    reporter.emit(Event::StepFinished { step: AUDIT_STEP, summary });
+    Ok(counts)
+}
+
+async fn audit_table(
+    session: &Session,
+    plan: &ScrubPlan,
+    table: &TableName,
+    columns: &[String],
+    bytes: &mut u64,
+) -> Result<Vec<AuditCount>, LiveError> {
+    let list: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+    let statement = format!("COPY {} ({}) TO STDOUT", table.quoted(), list.join(", "));
+    let failed = |error: tokio_postgres::Error| LiveError::Statement {
+        table: table.clone(),
+        action: "read",
+        source: error.into(),
+    };
+    let mut audit = TableAudit::new(plan, table, columns)?;
+    let mut stream = pin!(session.copy_out(&statement).await.map_err(failed)?);
+    let mut rows = Vec::with_capacity(2 * PORTION);
+    while let Some(row) = stream.try_next().await.map_err(failed)? {
+        rows.extend_from_slice(&row);
+        if rows.len() >= PORTION {
+            *bytes += rows.len() as u64;
+            audit.scan(&rows);
+            rows.clear();
+        }
+    }
+    *bytes += rows.len() as u64;
+    audit.scan(&rows);
+    Ok(audit.finish())
+}

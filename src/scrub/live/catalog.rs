@@ -1,0 +1,215 @@
+//! A live database's shape, as [`crate::schema`] models it, from the server's catalog.
+//!
+//! It has to be the same schema that the archive's reader makes of a dump of this database, so that
+//! one manifest is judged alike in both places. Dropped columns, tables of extensions, temporary
+//! tables and the server's own are left out, as pg_dump leaves them out.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::{GenericClient, Row};
+
+use super::LiveError;
+use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
+
+/// A schema, and what only a live database can tell.
+#[derive(Debug, Clone, Default)]
+pub struct LiveSchema {
+    pub schema: Schema,
+    /// Tables that hold no rows themselves: their partitions do.
+    pub partitioned: BTreeSet<TableName>,
+    /// Populated materialized views, in an order in which each comes after those it reads.
+    pub materialized_views: Vec<TableName>,
+    /// Tables whose rows are on another server, and which no rule reaches.
+    pub foreign_tables: Vec<TableName>,
+}
+
+/// The relations that count: nobody's temporary ones, the server's own, or an extension's.
+const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relispartition, \
+     c.relispopulated FROM pg_catalog.pg_class c \
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't' \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+       AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// Reads the schema. The names of types are written out in full outside of the session's search
+/// path, which the caller has therefore emptied.
+pub async fn read_live_schema(client: &impl GenericClient) -> Result<LiveSchema, LiveError> {
+    let mut live = LiveSchema::default();
+    read_columns(client, &mut live).await?;
+    read_unique_keys(client, &mut live.schema).await?;
+    read_foreign_keys(client, &mut live.schema).await?;
+    live.materialized_views = read_materialized_views(client).await?;
+    let objects = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
+    live.schema.has_large_objects = client.query_one(objects, &[]).await?.get(0);
+    Ok(live)
+}
+
+async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Result<(), LiveError> {
+    let rows = client
+        .query(
+            &format!(
+                "WITH r AS ({RELATIONS}) \
+                 SELECT r.nspname::text, r.relname::text, r.relkind::text, pn.nspname::text, p.relname::text, \
+                   a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
+                   a.attgenerated <> '' \
+                 FROM r \
+                 LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid AND r.relispartition \
+                 LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
+                 LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 \
+                   AND NOT a.attisdropped \
+                 WHERE r.relkind IN ('r', 'p', 'f') ORDER BY r.oid, a.attnum"
+            ),
+            &[],
+        )
+        .await?;
+    for row in rows {
+        let name = TableName::new(text(&row, 0), text(&row, 1));
+        let kind = text(&row, 2);
+        if kind == "f" {
+            if live.foreign_tables.last() != Some(&name) {
+                live.foreign_tables.push(name);
+            }
+            continue;
+        }
+        if kind == "p" {
+            live.partitioned.insert(name.clone());
+        }
+        let table = live.schema.tables.entry(name).or_default();
+        if let Some((schema, parent)) = optional_text(&row, 3).zip(optional_text(&row, 4)) {
+            table.partition_of = Some(TableName::new(schema, parent));
+        }
+        // A table may be without any column.
+        if let Some(name) = optional_text(&row, 5) {
+            table.columns.push(Column {
+                name,
+                type_name: text(&row, 6),
+                not_null: row.get(7),
+                generated: row.get(8),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn read_unique_keys(
+    client: &impl GenericClient,
+    schema: &mut Schema,
+) -> Result<(), LiveError> {
+    let rows = client
+        .query(
+            &format!(
+                "WITH r AS ({RELATIONS}) \
+                 SELECT r.nspname::text, r.relname::text, ic.relname::text, i.indisprimary, \
+                   i.indexprs IS NOT NULL OR i.indpred IS NOT NULL, \
+                   ARRAY(SELECT a.attname::text FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) k \
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum = i.indkey[k] ORDER BY k) \
+                 FROM r JOIN pg_catalog.pg_index i ON i.indrelid = r.oid \
+                 JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid \
+                 WHERE i.indisunique ORDER BY i.indexrelid"
+            ),
+            &[],
+        )
+        .await?;
+    for row in rows {
+        let table = TableName::new(text(&row, 0), text(&row, 1));
+        let key = UniqueKey {
+            name: text(&row, 2),
+            columns: row.get(5),
+            partial: row.get(4),
+            primary: row.get(3),
+        };
+        if let Some(table) = schema.tables.get_mut(&table) {
+            table.unique_keys.push(key);
+        }
+    }
+    Ok(())
+}
+
+async fn read_foreign_keys(
+    client: &impl GenericClient,
+    schema: &mut Schema,
+) -> Result<(), LiveError> {
+    // A key that points to a partitioned table has a shadow for each of its partitions, which
+    // differs from a partition's inherited key in belonging to the same table as its parent.
+    let rows = client
+        .query(
+            &format!(
+                "WITH r AS ({RELATIONS}) \
+                 SELECT r.nspname::text, r.relname::text, k.conname::text, fn.nspname::text, f.relname::text, \
+                   ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY u(n, o) \
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n ORDER BY u.o), \
+                   ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(n, o) \
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY u.o) \
+                 FROM r JOIN pg_catalog.pg_constraint k ON k.conrelid = r.oid AND k.contype = 'f' \
+                 JOIN pg_catalog.pg_class f ON f.oid = k.confrelid \
+                 JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
+                 LEFT JOIN pg_catalog.pg_constraint pk ON pk.oid = k.conparentid \
+                 WHERE pk.conrelid IS DISTINCT FROM k.conrelid ORDER BY k.oid"
+            ),
+            &[],
+        )
+        .await?;
+    for row in rows {
+        let table = TableName::new(text(&row, 0), text(&row, 1));
+        let key = ForeignKey {
+            name: text(&row, 2),
+            columns: row.get(5),
+            references: TableName::new(text(&row, 3), text(&row, 4)),
+            referenced_columns: row.get(6),
+        };
+        if let Some(table) = schema.tables.get_mut(&table) {
+            table.foreign_keys.push(key);
+        }
+    }
+    Ok(())
+}
+
+/// A view may read views, but never one that was made later, unless it was replaced: materialized
+/// views cannot be, and what they read through plain views is resolved by the catalog here.
+async fn read_materialized_views(client: &impl GenericClient) -> Result<Vec<TableName>, LiveError> {
+    let rows = client
+        .query(
+            &format!(
+                "WITH RECURSIVE r AS ({RELATIONS}), \
+                 reads AS (SELECT DISTINCT w.ev_class AS reader, d.refobjid AS source \
+                   FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.objid = w.oid \
+                     AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
+                     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+                   WHERE d.refobjid <> w.ev_class), \
+                 deep AS (SELECT reader, source, 1 AS depth FROM reads \
+                   UNION SELECT d.reader, s.source, d.depth + 1 FROM deep d \
+                     JOIN reads s ON s.reader = d.source WHERE d.depth < 64) \
+                 SELECT r.nspname::text, r.relname::text FROM r \
+                 WHERE r.relkind = 'm' AND r.relispopulated \
+                 ORDER BY (SELECT pg_catalog.count(DISTINCT d.source) FROM deep d \
+                   JOIN pg_catalog.pg_class c ON c.oid = d.source AND c.relkind = 'm' \
+                   WHERE d.reader = r.oid), r.oid"
+            ),
+            &[],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| TableName::new(text(row, 0), text(row, 1))).collect())
+}
+
+impl LiveSchema {
+    /// The tables that hold rows themselves.
+    pub fn holding_rows(&self) -> impl Iterator<Item = (&TableName, &Table)> {
+        self.schema.tables.iter().filter(|(name, _)| !self.partitioned.contains(*name))
+    }
+
+    /// `ONLY` keeps the rows of inheriting tables, which have rules of their own, out of a
+    /// statement; a partitioned table is nothing but its parts.
+    pub fn relation(&self, table: &TableName) -> String {
+        let only = if self.partitioned.contains(table) { "" } else { "ONLY " };
+        format!("{only}{}", table.quoted())
+    }
+}
+
+fn text(row: &Row, column: usize) -> String {
+    row.get(column)
+}
+
+fn optional_text(row: &Row, column: usize) -> Option<String> {
+    row.get(column)
+}

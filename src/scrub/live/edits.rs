@@ -1,0 +1,217 @@
+//! Edits inside of values: fetched in portions, edited as in flight, written back by row.
+
+use tokio_postgres::Row;
+
+use super::statements::{ROW, Statements, qualified};
+use super::{Limits, LiveError};
+use crate::adapters::postgres::Session;
+use crate::schema::{TableName, quote_identifier};
+use crate::scrub::ScrubError;
+use crate::scrub::copy_text::{escape_into, unescape};
+use crate::scrub::edit;
+use crate::scrub::plan::ScrubPlan;
+use crate::scrub::rules::{ColumnAction, Edit, Step};
+
+/// Portions are chosen so that about this many bytes are in memory at once.
+const PORTION: usize = 4 << 20;
+
+const FIRST_PORTION: usize = 32;
+const LARGEST_PORTION: usize = 5000;
+
+const CURSOR: &str = "bcops_edits";
+
+/// One edited column.
+struct EditedColumn<'a> {
+    name: String,
+    type_name: &'a str,
+    edit: &'a Edit,
+    max_length: Option<usize>,
+}
+
+/// What to do with the rows whose values change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Write,
+    /// Only the number of rows is wanted.
+    Count,
+}
+
+/// Edits the values of all rows that meet `condition`, and gives the number of rows that change.
+/// The session is in a transaction.
+pub(super) async fn edit_rows(
+    session: &Session,
+    statements: Statements<'_>,
+    table: &TableName,
+    condition: &str,
+    purpose: Purpose,
+    limits: &Limits,
+) -> Result<u64, LiveError> {
+    let columns = edited_columns(statements, table);
+    if columns.is_empty() {
+        return Ok(0);
+    }
+    let failed = LiveError::of_statement(table, "edited", limits);
+    let relation = statements.live.relation(table);
+    let declare = format!(
+        "DECLARE {CURSOR} NO SCROLL CURSOR FOR SELECT {ROW}.ctid::pg_catalog.text, {} \
+         FROM {relation} AS {ROW} WHERE ({condition}) AND ({})",
+        columns
+            .iter()
+            .map(|column| format!("{}::pg_catalog.text", qualified(ROW, &column.name)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        columns.iter().map(may_change).collect::<Vec<_>>().join(" OR ")
+    );
+    session.batch_execute(&declare).await.map_err(&failed)?;
+    let update = update_statement(&relation, &columns);
+    let mut changed_rows = 0;
+    let mut portion = FIRST_PORTION;
+    loop {
+        let fetch = format!("FETCH FORWARD {portion} FROM {CURSOR}");
+        let rows = session.query(&fetch, &[]).await.map_err(&failed)?;
+        if rows.is_empty() {
+            break;
+        }
+        let mut bytes = 0;
+        let changes = edit_portion(table, &columns, &rows, changed_rows, &mut bytes)?;
+        portion = (rows.len() * PORTION / bytes.max(1)).clamp(1, LARGEST_PORTION);
+        let count = changes.ids.len() as u64;
+        if count > 0 && purpose == Purpose::Write {
+            let written = changes.write(session, &update).await.map_err(&failed)?;
+            if written != count {
+                let rule = "edits of values".to_owned();
+                return Err(LiveError::NotApplied {
+                    table: table.clone(),
+                    rule,
+                    rows: count - written.min(count),
+                });
+            }
+        }
+        changed_rows += count;
+    }
+    session.batch_execute(&format!("CLOSE {CURSOR}")).await.map_err(&failed)?;
+    Ok(changed_rows)
+}
+
+fn edited_columns<'a>(statements: Statements<'a>, table: &TableName) -> Vec<EditedColumn<'a>> {
+    let names = statements.edited_columns(table);
+    let edit_of = |plan: &'a ScrubPlan, name: &str| match plan
+        .table(table)?
+        .rule
+        .as_ref()?
+        .columns
+        .get(name)?
+    {
+        ColumnAction::Edit(edit) => Some(edit),
+        _ => None,
+    };
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let column = statements.live.schema.tables.get(table)?.column(&name)?;
+            let edit = edit_of(statements.plan, &name)?;
+            let (type_name, max_length) = (column.type_name.as_str(), column.max_length());
+            Some(EditedColumn { name, type_name, edit, max_length })
+        })
+        .collect()
+}
+
+/// Holds for every row whose value the edit can change, and for few others: most rows need not be
+/// fetched. Every pattern has a digit or an at sign in it.
+fn may_change(column: &EditedColumn<'_>) -> String {
+    let here = qualified(ROW, &column.name);
+    let mut conditions = Vec::new();
+    if !column.edit.redact.is_empty() {
+        conditions.push(format!("{here}::pg_catalog.text ~ '[0-9@]'"));
+    }
+    for path in &column.edit.remove_members {
+        match path.steps.first() {
+            Some(Step::Member(name)) => {
+                let name = crate::adapters::postgres::quote_literal(name);
+                conditions.push(format!("{here} OPERATOR(pg_catalog.?) {name}"));
+            }
+            Some(Step::Any) | None => conditions.push(format!("{here} IS NOT NULL")),
+        }
+    }
+    conditions.join(" OR ")
+}
+
+/// Rows are found again by their place, which no other statement of the transaction has moved.
+fn update_statement(relation: &str, columns: &[EditedColumn<'_>]) -> String {
+    let mut assignments = Vec::new();
+    let mut parameters = vec!["$1::pg_catalog.text[]".to_owned()];
+    let mut names = vec!["id".to_owned()];
+    for (index, column) in columns.iter().enumerate() {
+        let name = quote_identifier(&column.name);
+        assignments.push(format!("{name} = CAST(u.v{index} AS {})", column.type_name));
+        parameters.push(format!("${}::pg_catalog.text[]", index + 2));
+        names.push(format!("v{index}"));
+    }
+    format!(
+        "UPDATE {relation} AS {ROW} SET {} FROM pg_catalog.unnest({}) AS u({}) \
+         WHERE {ROW}.ctid = u.id::pg_catalog.tid",
+        assignments.join(", "),
+        parameters.join(", "),
+        names.join(", ")
+    )
+}
+
+/// The rows of a portion that change: their places, and by column their new values.
+struct Changes {
+    ids: Vec<String>,
+    values: Vec<Vec<Option<String>>>,
+}
+
+impl Changes {
+    async fn write(&self, session: &Session, update: &str) -> Result<u64, tokio_postgres::Error> {
+        let mut parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = vec![&self.ids];
+        for values in &self.values {
+            parameters.push(values);
+        }
+        session.execute(update, &parameters).await
+    }
+}
+
+fn edit_portion(
+    table: &TableName,
+    columns: &[EditedColumn<'_>],
+    rows: &[Row],
+    rows_before: u64,
+    bytes: &mut usize,
+) -> Result<Changes, LiveError> {
+    let mut changes = Changes { ids: Vec::new(), values: vec![Vec::new(); columns.len()] };
+    for (index, row) in rows.iter().enumerate() {
+        let mut changed = false;
+        let mut values = Vec::with_capacity(columns.len());
+        for (position, column) in columns.iter().enumerate() {
+            let old: Option<&str> = row.get(position + 1);
+            *bytes += old.map_or(0, str::len);
+            let new = old.map(|old| edited(column, old)).transpose().map_err(|_| {
+                ScrubError::InvalidJson {
+                    table: table.clone(),
+                    row: rows_before + index as u64 + 1,
+                    column: column.name.clone(),
+                }
+            })?;
+            changed |= new.as_deref() != old;
+            values.push(new);
+        }
+        if changed {
+            changes.ids.push(row.get(0));
+            for (list, value) in changes.values.iter_mut().zip(values) {
+                list.push(value);
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// The value goes through the text of COPY, on which edits are defined.
+fn edited(column: &EditedColumn<'_>, value: &str) -> Result<String, edit::InvalidJson> {
+    let mut escaped = Vec::with_capacity(value.len());
+    escape_into(value.as_bytes(), &mut escaped);
+    let mut out = Vec::with_capacity(escaped.len());
+    edit::apply(column.edit, column.max_length, &escaped, &mut out)?;
+    // Edits cut between characters, so that text stays text.
+    Ok(String::from_utf8_lossy(&unescape(&out)).into_owned())
+}

@@ -1,0 +1,68 @@
+//! Why a live database was not scrubbed or audited.
+
+use thiserror::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::adapters::postgres::PostgresError;
+use crate::schema::TableName;
+use crate::scrub::{AuditCount, PlanError, ScrubError};
+
+#[derive(Debug, Error)]
+pub enum LiveError {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    #[error(transparent)]
+    Scrub(#[from] ScrubError),
+    #[error("{} is locked by another session: {holder}", .table.short())]
+    TableLocked { table: TableName, holder: String },
+    #[error("{what} took longer than the time limit of {limit}")]
+    TooSlow { what: String, limit: String },
+    #[error("{} cannot be {action}", .table.short())]
+    Statement { table: TableName, action: &'static str, source: PostgresError },
+    #[error("a statement of the manifest failed: {statement}")]
+    After { statement: String, source: PostgresError },
+    #[error(
+        "a statement of the manifest ended the transaction, so that what it did can no longer be \
+         taken back"
+    )]
+    TransactionEnded,
+    #[error("the foreign key {name} of {} could not be put back", .table.short())]
+    ForeignKey { table: TableName, name: String, source: PostgresError },
+    #[error("personal data remains in {} places; nothing was committed", .findings.len())]
+    PersonalData { findings: Vec<AuditCount> },
+    /// Something kept the statements from doing what they say, for example a rule or a policy.
+    #[error(
+        "{rows} rows of {} still do not obey their rule ({rule}) after it was applied; \
+         nothing was committed",
+        .table.short()
+    )]
+    NotApplied { table: TableName, rule: String, rows: u64 },
+}
+
+impl From<tokio_postgres::Error> for LiveError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        LiveError::Postgres(error.into())
+    }
+}
+
+impl LiveError {
+    /// An error of a statement about one table, which a reached time limit explains better.
+    pub(super) fn of_statement(
+        table: &TableName,
+        action: &'static str,
+        limits: &super::Limits,
+    ) -> impl Fn(tokio_postgres::Error) -> LiveError {
+        let (table, limit) = (table.clone(), limits.statement);
+        move |error| {
+            if error.code() == Some(&SqlState::QUERY_CANCELED) {
+                return LiveError::TooSlow {
+                    what: format!("{} to be {action}", table.short()),
+                    limit: format!("{} s", limit.as_secs()),
+                };
+            }
+            LiveError::Statement { table: table.clone(), action, source: error.into() }
+        }
+    }
+}

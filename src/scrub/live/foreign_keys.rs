@@ -1,0 +1,103 @@
+//! Foreign keys that act at once: they are taken off for the transaction and put back before its end.
+//!
+//! Django's keys wait for the commit, and then the order of statements does not matter. A key that
+//! cannot wait would refuse a deletion that the next statement makes good, and one that cascades
+//! would take rows along that the rules keep. Putting a key back checks every row.
+
+use super::LiveError;
+use super::statements::Statements;
+use crate::adapters::postgres::{Session, quote_literal};
+use crate::schema::{TableName, quote_identifier};
+use crate::scrub::rules::RowRule;
+
+/// Keys that were taken off.
+#[derive(Debug, Default)]
+pub(super) struct SetAside {
+    keys: Vec<Key>,
+}
+
+#[derive(Debug)]
+pub(super) struct Key {
+    table: TableName,
+    references: TableName,
+    name: String,
+    definition: String,
+    comment: Option<String>,
+}
+
+/// Finds the keys to tables that lose rows which would act before the end of the transaction.
+pub(super) async fn find(
+    session: &Session,
+    statements: Statements<'_>,
+) -> Result<SetAside, LiveError> {
+    let rows = session
+        .query(
+            "SELECT n.nspname::text, c.relname::text, fn.nspname::text, f.relname::text, k.conname::text, \
+               pg_catalog.pg_get_constraintdef(k.oid), \
+               pg_catalog.obj_description(k.oid, 'pg_constraint') \
+             FROM pg_catalog.pg_constraint k \
+             JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_class f ON f.oid = k.confrelid \
+             JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
+             WHERE k.contype = 'f' AND k.conparentid = 0 \
+               AND (NOT k.condeferrable OR k.confdeltype <> 'a' OR k.confupdtype <> 'a') \
+             ORDER BY k.oid",
+            &[],
+        )
+        .await?;
+    let keys = rows.iter().map(|row| Key {
+        table: TableName::new(row.get::<_, String>(0), row.get::<_, String>(1)),
+        references: TableName::new(row.get::<_, String>(2), row.get::<_, String>(3)),
+        name: row.get(4),
+        definition: row.get(5),
+        comment: row.get(6),
+    });
+    let loses_rows = |name: &TableName| {
+        let plan = statements.plan.table(name);
+        plan.and_then(|plan| plan.rule.as_ref()).is_some_and(|rule| rule.rows != RowRule::Keep)
+    };
+    Ok(SetAside { keys: keys.filter(|key| loses_rows(&key.references)).collect() })
+}
+
+impl SetAside {
+    /// The tables at both ends of the keys.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.keys.iter().flat_map(|key| [&key.table, &key.references])
+    }
+
+    pub(super) async fn take_off(&self, session: &Session) -> Result<(), LiveError> {
+        for key in &self.keys {
+            let statement = format!(
+                "ALTER TABLE {} DROP CONSTRAINT {}",
+                key.table.quoted(),
+                quote_identifier(&key.name)
+            );
+            session.batch_execute(&statement).await.map_err(|error| LiveError::Statement {
+                table: key.table.clone(),
+                action: "altered (a foreign key has to be taken off meanwhile)",
+                source: error.into(),
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put_back(self, session: &Session) -> Result<(), LiveError> {
+        for key in self.keys {
+            let (table, name) = (key.table.quoted(), quote_identifier(&key.name));
+            let mut statement =
+                format!("ALTER TABLE {table} ADD CONSTRAINT {name} {}", key.definition);
+            if let Some(comment) = &key.comment {
+                let comment = quote_literal(comment);
+                statement
+                    .push_str(&format!("; COMMENT ON CONSTRAINT {name} ON {table} IS {comment}"));
+            }
+            session.batch_execute(&statement).await.map_err(|error| LiveError::ForeignKey {
+                table: key.table,
+                name: key.name,
+                source: error.into(),
+            })?;
+        }
+        Ok(())
+    }
+}

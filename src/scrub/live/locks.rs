@@ -1,0 +1,78 @@
+//! The locks that keep others from writing while rows are scrubbed.
+//!
+//! Tables are locked one after the other in the order of their names, so that two runs cannot wait
+//! for each other in a circle, and so that the one that cannot be had can be named.
+
+use tokio_postgres::error::SqlState;
+
+use super::LiveError;
+use crate::adapters::postgres::Session;
+use crate::schema::TableName;
+
+/// How much of others a lock keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// Others may read what was there before.
+    Writers,
+    /// Nobody else may look: the table is emptied, or a key is taken off it.
+    Everybody,
+}
+
+/// Locks the tables. When one cannot be had in time, the transaction is over.
+pub(super) async fn lock(
+    session: &Session,
+    tables: &[(TableName, Strength)],
+) -> Result<(), LiveError> {
+    for (table, strength) in tables {
+        let mode = match strength {
+            Strength::Writers => "SHARE ROW EXCLUSIVE",
+            Strength::Everybody => "ACCESS EXCLUSIVE",
+        };
+        let statement = format!("LOCK TABLE ONLY {} IN {mode} MODE", table.quoted());
+        match session.batch_execute(&statement).await {
+            Ok(()) => {}
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                session.batch_execute("ROLLBACK").await?;
+                let holder = holder(session, table).await?;
+                return Err(LiveError::TableLocked { table: table.clone(), holder });
+            }
+            Err(error) => {
+                let table = table.clone();
+                return Err(LiveError::Statement { table, action: "locked", source: error.into() });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who holds a lock on the table, as far as the server lets us see it.
+async fn holder(session: &Session, table: &TableName) -> Result<String, LiveError> {
+    let rows = session
+        .query(
+            "SELECT a.pid, a.usename::text, a.application_name, a.state, \
+               pg_catalog.date_part('epoch', pg_catalog.now() - a.xact_start)::pg_catalog.int8 \
+             FROM pg_catalog.pg_locks l \
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+             WHERE l.relation = ($1::pg_catalog.text)::pg_catalog.regclass AND l.granted \
+               AND l.pid <> pg_catalog.pg_backend_pid() \
+             ORDER BY a.xact_start NULLS LAST LIMIT 1",
+            &[&table.quoted()],
+        )
+        .await?;
+    let Some(row) = rows.first() else { return Ok("it has just let go; try again".into()) };
+    let pid: i32 = row.get(0);
+    let mut text = format!("process {pid}");
+    if let Some(user) = row.get::<_, Option<String>>(1) {
+        text.push_str(&format!(" of {user}"));
+    }
+    if let Some(name) = row.get::<_, Option<String>>(2).filter(|name| !name.is_empty()) {
+        text.push_str(&format!(" ({name})"));
+    }
+    if let Some(state) = row.get::<_, Option<String>>(3) {
+        text.push_str(&format!(", {state}"));
+    }
+    if let Some(seconds) = row.get::<_, Option<i64>>(4) {
+        text.push_str(&format!(", in a transaction for {seconds} s"));
+    }
+    Ok(text)
+}

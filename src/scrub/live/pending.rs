@@ -1,0 +1,103 @@
+//! How much of a database does not obey its rules: what a scrub would do, and the proof that it
+//! has done it.
+
+use super::edits::{Purpose, edit_rows};
+use super::statements::{ROW, Statements};
+use super::{Limits, LiveError};
+use crate::adapters::postgres::Session;
+use crate::schema::TableName;
+
+/// The rows of one table that its rule is still to be applied to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRows {
+    pub table: TableName,
+    pub to_delete: u64,
+    /// Rows that stay and whose columns are set, nulled or edited.
+    pub to_rewrite: u64,
+}
+
+/// Whether values that are edited are fetched and looked at, which takes as long as editing them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    Statements,
+    Values,
+}
+
+/// Counts what the rules would change. Writes nothing; the session is in a transaction.
+pub async fn pending(
+    session: &Session,
+    plan: &crate::scrub::ScrubPlan,
+    live: &super::LiveSchema,
+    limits: &Limits,
+) -> Result<Vec<PendingRows>, LiveError> {
+    count(session, Statements { plan, live }, Depth::Values, limits).await
+}
+
+pub(super) async fn count(
+    session: &Session,
+    statements: Statements<'_>,
+    depth: Depth,
+    limits: &Limits,
+) -> Result<Vec<PendingRows>, LiveError> {
+    let mut result = Vec::new();
+    for (table, _) in statements.live.holding_rows() {
+        let rows = count_table(session, statements, table, depth, limits).await?;
+        if rows.to_delete + rows.to_rewrite > 0 {
+            result.push(rows);
+        }
+    }
+    Ok(result)
+}
+
+async fn count_table(
+    session: &Session,
+    statements: Statements<'_>,
+    table: &TableName,
+    depth: Depth,
+    limits: &Limits,
+) -> Result<PendingRows, LiveError> {
+    let drops = statements.drop_conditions(table);
+    let stays = statements.keep_condition(table);
+    let goes = match drops.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        _ => Some(format!("NOT ({stays})")),
+    };
+    let mut assigned = statements.assignments(table);
+    assigned.extend(statements.lookups(table));
+    let conditions: Vec<String> =
+        assigned.into_iter().map(|assignment| format!("({})", assignment.condition)).collect();
+    let assigned = (!conditions.is_empty()).then(|| conditions.join(" OR "));
+    let mut rows = PendingRows { table: table.clone(), to_delete: 0, to_rewrite: 0 };
+    if let Some(goes) = goes {
+        rows.to_delete = number_of_rows(session, statements, table, &goes, limits).await?;
+    }
+    if let Some(assigned) = &assigned {
+        let condition = format!("({stays}) AND ({assigned})");
+        rows.to_rewrite = number_of_rows(session, statements, table, &condition, limits).await?;
+    }
+    if depth == Depth::Values {
+        // Rows that are counted already are not counted a second time.
+        let others = assigned.map_or_else(String::new, |done| format!(" AND ({done}) IS NOT TRUE"));
+        let condition = format!("({stays}){others}");
+        let purpose = Purpose::Count;
+        rows.to_rewrite +=
+            edit_rows(session, statements, table, &condition, purpose, limits).await?;
+    }
+    Ok(rows)
+}
+
+async fn number_of_rows(
+    session: &Session,
+    statements: Statements<'_>,
+    table: &TableName,
+    condition: &str,
+    limits: &Limits,
+) -> Result<u64, LiveError> {
+    let relation = statements.live.relation(table);
+    let statement =
+        format!("SELECT pg_catalog.count(*) FROM {relation} AS {ROW} WHERE {condition}");
+    let failed = LiveError::of_statement(table, "counted", limits);
+    let rows: i64 = session.query_one(&statement, &[]).await.map_err(failed)?.get(0);
+    Ok(u64::try_from(rows).unwrap_or_default())
+}

@@ -1,0 +1,321 @@
+//! The transaction: from the locks to the commit.
+
+use std::time::{Duration, Instant};
+
+use super::foreign_keys::{self, SetAside};
+use super::locks::{Strength, lock};
+use super::pending::{self, Depth};
+use super::statements::{ROW, Statements};
+use super::truncate::{truncatable, truncate};
+use super::{LiveError, LiveSchema, SCRUB_STEP, audit, edits, read_live_schema, side_effects};
+use crate::adapters::postgres::Session;
+use crate::events::{Event, Progress, SharedReporter, Unit};
+use crate::schema::{TableName, quote_identifier};
+use crate::scrub::{AuditCount, LargeObjects, Manifest, ScrubPlan, Verdict};
+
+/// How long the server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// To get one lock.
+    pub lock: Duration,
+    /// For one statement.
+    pub statement: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { lock: Duration::from_secs(10), statement: Duration::from_secs(600) }
+    }
+}
+
+/// What became of one table's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableChange {
+    pub table: TableName,
+    pub rule: String,
+    pub deleted: u64,
+    /// Rows of which columns were set or nulled.
+    pub set: u64,
+    /// Rows of which values were edited.
+    pub edited: u64,
+}
+
+/// What was done, and what the audit saw afterwards.
+#[derive(Debug)]
+pub struct LiveReport {
+    /// Every table with a rule that does something, changed or not.
+    pub tables: Vec<TableChange>,
+    pub audit: Vec<AuditCount>,
+    pub large_objects: u64,
+    pub took: Duration,
+}
+
+/// Scrubs the database of this session in one transaction, and commits only what the audit passes.
+pub async fn scrub(
+    session: &Session,
+    manifest: &Manifest,
+    policy: &str,
+    limits: &Limits,
+    reporter: &SharedReporter,
+) -> Result<LiveReport, LiveError> {
+    let started = Instant::now();
+    begin(session, Access::Write, limits).await?;
+    // What was seen before the question was asked may have changed since.
+    let live = read_live_schema(&**session).await?;
+    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    let run =
+        Run { session, limits, reporter, statements: Statements { plan: &plan, live: &live } };
+    let result = run.apply_and_prove().await;
+    match result {
+        Ok((tables, large_objects, audit)) => {
+            session.batch_execute("COMMIT").await?;
+            Ok(LiveReport { tables, audit, large_objects, took: started.elapsed() })
+        }
+        Err(error) => {
+            // A lost connection rolls back as well.
+            let _ = session.batch_execute("ROLLBACK").await;
+            Err(error)
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Write,
+    /// One snapshot of everything, and the server refuses every change.
+    Read,
+}
+
+/// Opens a transaction in which names mean what they say and nothing waits for ever.
+pub async fn begin(session: &Session, access: Access, limits: &Limits) -> Result<(), LiveError> {
+    let mode = match access {
+        Access::Write => "READ WRITE, ISOLATION LEVEL READ COMMITTED",
+        Access::Read => "READ ONLY, ISOLATION LEVEL REPEATABLE READ",
+    };
+    let version: i32 = session
+        .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
+        .await?
+        .get(0);
+    // A server that notices a broken connection does not finish a statement for nobody.
+    let notice =
+        if version >= 140_000 { "SET LOCAL client_connection_check_interval = '2s';" } else { "" };
+    let statement = format!(
+        "BEGIN TRANSACTION {mode}; SET LOCAL search_path = ''; SET LOCAL lock_timeout = {}; \
+         SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = '5min'; \
+         SET LOCAL row_security = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; {notice}",
+        limits.lock.as_millis().max(1),
+        limits.statement.as_millis().max(1),
+    );
+    Ok(session.batch_execute(&statement).await?)
+}
+
+struct Run<'a> {
+    session: &'a Session,
+    limits: &'a Limits,
+    reporter: &'a SharedReporter,
+    statements: Statements<'a>,
+}
+
+impl Run<'_> {
+    async fn apply_and_prove(&self) -> Result<(Vec<TableChange>, u64, Vec<AuditCount>), LiveError> {
+        let Statements { plan, live } = self.statements;
+        let emptied = truncatable(self.statements);
+        let keys = foreign_keys::find(self.session, self.statements).await?;
+        lock(self.session, &self.locks(&emptied, &keys)).await?;
+        let changing = self.changing_tables();
+        let silenced = side_effects::silence(self.session, &changing).await?;
+        keys.take_off(self.session).await?;
+        self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
+        let tables = self.apply(&changing, &emptied).await?;
+        let large_objects = self.remove_large_objects().await?;
+        keys.put_back(self.session).await?;
+        // What would fail at the commit fails here, while it can be told from a lost connection.
+        self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        silenced.undo(self.session).await?;
+        self.refresh_views().await?;
+        self.run_after_statements().await?;
+        self.check_applied().await?;
+        let audit = audit(self.session, plan, live, self.reporter).await?;
+        let findings: Vec<AuditCount> =
+            audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
+        if !findings.is_empty() {
+            return Err(LiveError::PersonalData { findings });
+        }
+        Ok((tables, large_objects, audit))
+    }
+
+    /// The tables whose rule does something.
+    fn changing_tables(&self) -> Vec<TableName> {
+        let names = self.statements.live.holding_rows().map(|(name, _)| name);
+        let changes = |name: &&TableName| {
+            let rule = self.statements.plan.table(name).and_then(|plan| plan.rule.as_ref());
+            rule.is_some_and(|rule| {
+                rule.rows != crate::scrub::rules::RowRule::Keep || !rule.columns.is_empty()
+            })
+        };
+        names.filter(changes).cloned().collect()
+    }
+
+    fn locks(&self, emptied: &[TableName], keys: &SetAside) -> Vec<(TableName, Strength)> {
+        let mut locks: std::collections::BTreeMap<TableName, Strength> =
+            self.changing_tables().into_iter().map(|table| (table, Strength::Writers)).collect();
+        for table in emptied.iter().chain(keys.tables()) {
+            locks.insert(table.clone(), Strength::Everybody);
+        }
+        locks.into_iter().collect()
+    }
+
+    async fn apply(
+        &self,
+        changing: &[TableName],
+        emptied: &[TableName],
+    ) -> Result<Vec<TableChange>, LiveError> {
+        let description = "Applying the rules".to_owned();
+        self.reporter.emit(Event::StepStarted { step: SCRUB_STEP, description });
+        let truncated = truncate(self.session, emptied, self.limits).await?;
+        let mut changes = Vec::new();
+        for (done, table) in changing.iter().enumerate() {
+            let progress = Progress {
+                done: done as u64,
+                total: Some(changing.len() as u64),
+                unit: Unit::Items,
+                current: table.short(),
+            };
+            self.reporter.emit(Event::StepProgress { step: SCRUB_STEP, progress });
+            let mut change = self.new_change(table);
+            match truncated.iter().find(|(name, _)| name == table) {
+                Some((_, rows)) => change.deleted = *rows,
+                None => self.apply_rule(&mut change).await?,
+            }
+            changes.push(change);
+        }
+        let sum = |field: fn(&TableChange) -> u64| changes.iter().map(field).sum::<u64>();
+        let summary = format!(
+            "Rules applied: {} rows deleted, {} set, {} edited",
+            sum(|change| change.deleted),
+            sum(|change| change.set),
+            sum(|change| change.edited)
+        );
+        self.reporter.emit(Event::StepFinished { step: SCRUB_STEP, summary });
+        Ok(changes)
+    }
+
+    fn new_change(&self, table: &TableName) -> TableChange {
+        let rule = self.statements.plan.table(table).map(|plan| plan.description.clone());
+        let rule = rule.unwrap_or_default();
+        TableChange { table: table.clone(), rule, deleted: 0, set: 0, edited: 0 }
+    }
+
+    async fn apply_rule(&self, change: &mut TableChange) -> Result<(), LiveError> {
+        let table = change.table.clone();
+        let relation = self.statements.live.relation(&table);
+        let failed = LiveError::of_statement(&table, "scrubbed", self.limits);
+        for condition in self.statements.drop_conditions(&table) {
+            let statement = format!("DELETE FROM {relation} AS {ROW} WHERE {condition}");
+            change.deleted += self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        }
+        self.make_room(&table).await?;
+        let assignments = self.statements.assignments(&table);
+        if !assignments.is_empty() {
+            let (values, conditions): (Vec<String>, Vec<String>) = assignments
+                .iter()
+                .map(|one| {
+                    let value = format!("{} = {}", quote_identifier(&one.column), one.value);
+                    (value, format!("({})", one.condition))
+                })
+                .unzip();
+            let (values, conditions) = (values.join(", "), conditions.join(" OR "));
+            let statement = format!("UPDATE {relation} AS {ROW} SET {values} WHERE {conditions}");
+            change.set += self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        }
+        for lookup in self.statements.lookups(&table) {
+            let column = quote_identifier(&lookup.column);
+            let condition = &lookup.condition;
+            let statement =
+                format!("UPDATE {relation} AS {ROW} SET {column} = NULL WHERE {condition}");
+            change.set += self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        }
+        let purpose = edits::Purpose::Write;
+        change.edited =
+            edits::edit_rows(self.session, self.statements, &table, "true", purpose, self.limits)
+                .await?;
+        Ok(())
+    }
+
+    /// Unique keys are checked row by row: a row that has the value which another one is about to
+    /// get would refuse it, though in the end all are different. Such rows get a value of chance
+    /// first.
+    async fn make_room(&self, table: &TableName) -> Result<(), LiveError> {
+        let relation = self.statements.live.relation(table);
+        let failed = LiveError::of_statement(table, "scrubbed", self.limits);
+        for clash in self.statements.clashes(table) {
+            let column = quote_identifier(&clash.column);
+            let (value, condition) = (&clash.value, &clash.condition);
+            let statement =
+                format!("UPDATE {relation} AS {ROW} SET {column} = {value} WHERE {condition}");
+            self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        }
+        Ok(())
+    }
+
+    async fn remove_large_objects(&self) -> Result<u64, LiveError> {
+        let Statements { plan, live } = self.statements;
+        if !live.schema.has_large_objects || plan.large_objects() == LargeObjects::Content {
+            return Ok(0);
+        }
+        let statement = "SELECT pg_catalog.count(pg_catalog.lo_unlink(oid)) \
+             FROM pg_catalog.pg_largeobject_metadata";
+        let removed: i64 = self.session.query_one(statement, &[]).await?.get(0);
+        Ok(u64::try_from(removed).unwrap_or_default())
+    }
+
+    /// The manifest's own SQL. It may do what it likes, but not end the transaction.
+    async fn run_after_statements(&self) -> Result<(), LiveError> {
+        let identity = "SELECT pg_catalog.txid_current()";
+        let before: i64 = self.session.query_one(identity, &[]).await?.get(0);
+        // Its names are those of the public schema, as in a pull.
+        self.session.batch_execute("SET LOCAL search_path = public").await?;
+        for statement in self.statements.plan.after_statements() {
+            let failed = |source| LiveError::After { statement: statement.to_owned(), source };
+            self.session.batch_execute(statement).await.map_err(|error| failed(error.into()))?;
+        }
+        let after: i64 = self.session.query_one(identity, &[]).await?.get(0);
+        if before != after {
+            return Err(LiveError::TransactionEnded);
+        }
+        let back = "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL search_path = ''";
+        Ok(self.session.batch_execute(back).await?)
+    }
+
+    /// They hold copies of rows that have just changed.
+    async fn refresh_views(&self) -> Result<(), LiveError> {
+        for view in &self.statements.live.materialized_views {
+            let statement = format!("REFRESH MATERIALIZED VIEW {}", view.quoted());
+            let failed = LiveError::of_statement(view, "refreshed", self.limits);
+            self.session.batch_execute(&statement).await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Looks from the outside whether every rule holds now.
+    async fn check_applied(&self) -> Result<(), LiveError> {
+        let left =
+            pending::count(self.session, self.statements, Depth::Statements, self.limits).await?;
+        let Some(rows) = left.into_iter().next() else { return Ok(()) };
+        let plan = self.statements.plan.table(&rows.table);
+        let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
+        let count = rows.to_delete + rows.to_rewrite;
+        Err(LiveError::NotApplied { table: rows.table, rule, rows: count })
+    }
+}
+
+/// The shape and the plan of a database, for commands that look before they ask.
+pub async fn look(
+    session: &Session,
+    manifest: &Manifest,
+    policy: &str,
+) -> Result<(LiveSchema, ScrubPlan), LiveError> {
+    let live = read_live_schema(&**session).await?;
+    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    Ok((live, plan))
+}

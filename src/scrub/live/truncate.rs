@@ -1,0 +1,64 @@
+//! Tables that lose every row: truncated where the server allows it, which is quick and takes the
+//! old rows off the disk as well.
+
+use std::collections::BTreeSet;
+
+use super::statements::Statements;
+use super::{Limits, LiveError};
+use crate::adapters::postgres::Session;
+use crate::schema::TableName;
+use crate::scrub::rules::RowRule;
+
+/// The tables that can be truncated together. The server refuses a table that another one refers
+/// to, unless that one is truncated in the same statement; partitions are left to DELETE.
+pub(super) fn truncatable(statements: Statements<'_>) -> Vec<TableName> {
+    let schema = &statements.live.schema;
+    let loses_all = |name: &TableName| {
+        let rule = statements.plan.table(name).and_then(|plan| plan.rule.as_ref());
+        rule.is_some_and(|rule| rule.rows == RowRule::Delete)
+    };
+    let mut chosen: BTreeSet<&TableName> = statements
+        .live
+        .holding_rows()
+        .filter(|(name, table)| loses_all(name) && table.partition_of.is_none())
+        .map(|(name, _)| name)
+        .collect();
+    loop {
+        let referenced: BTreeSet<&TableName> = schema
+            .tables
+            .iter()
+            .filter(|(name, _)| !chosen.contains(name))
+            .flat_map(|(_, table)| table.foreign_keys.iter().map(|key| &key.references))
+            .collect();
+        let before = chosen.len();
+        chosen.retain(|name| !referenced.contains(name));
+        if chosen.len() == before {
+            return chosen.into_iter().cloned().collect();
+        }
+    }
+}
+
+/// Counts the rows of each and truncates those that have any. A table that is empty is not touched.
+pub(super) async fn truncate(
+    session: &Session,
+    tables: &[TableName],
+    limits: &Limits,
+) -> Result<Vec<(TableName, u64)>, LiveError> {
+    let mut counts = Vec::new();
+    for table in tables {
+        let count = format!("SELECT pg_catalog.count(*) FROM ONLY {}", table.quoted());
+        let failed = LiveError::of_statement(table, "counted", limits);
+        let rows: i64 = session.query_one(&count, &[]).await.map_err(failed)?.get(0);
+        counts.push((table.clone(), u64::try_from(rows).unwrap_or_default()));
+    }
+    let full: Vec<&TableName> =
+        counts.iter().filter(|(_, rows)| *rows > 0).map(|(table, _)| table).collect();
+    if let Some(first) = full.first() {
+        let list: Vec<String> =
+            full.iter().map(|table| format!("ONLY {}", table.quoted())).collect();
+        let statement = format!("TRUNCATE TABLE {}", list.join(", "));
+        let failed = LiveError::of_statement(first, "emptied", limits);
+        session.batch_execute(&statement).await.map_err(failed)?;
+    }
+    Ok(counts)
+}
