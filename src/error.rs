@@ -14,7 +14,8 @@ use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
 use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
-use crate::scrub::{ManifestError, PlanError};
+use crate::scrub::live::LiveError;
+use crate::scrub::{AuditCount, ManifestError, PlanError};
 use crate::settings::SettingsError;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
@@ -83,15 +84,28 @@ pub struct CommandError {
     message: String,
     cause: Option<Box<dyn StdError + Send + Sync>>,
     pub hints: Vec<String>,
+    /// What a program may want to know of a failure, as the result in `--json`.
+    pub result: serde_json::Value,
 }
 
 impl CommandError {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        CommandError { kind, message: message.into(), cause: None, hints: Vec::new() }
+        CommandError {
+            kind,
+            message: message.into(),
+            cause: None,
+            hints: Vec::new(),
+            result: serde_json::Value::Null,
+        }
     }
 
     pub fn with_cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    pub fn with_result(mut self, result: serde_json::Value) -> Self {
+        self.result = result;
         self
     }
 
@@ -133,6 +147,7 @@ impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
         let kind = match &error {
             SettingsError::UnknownEnvironment { .. } => Kind::Usage,
+            SettingsError::Protected { .. } => Kind::Refused,
             _ => Kind::Configuration,
         };
         wrap(kind, error)
@@ -253,19 +268,44 @@ impl From<RestoreError> for CommandError {
                 wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
             }
             RestoreError::PersonalData { ref findings } => {
-                let mut command = CommandError::new(Kind::PersonalData, error.to_string());
-                for finding in findings {
-                    command = command.hint(format!(
-                        "{}.{}: {}",
-                        finding.table.short(),
-                        finding.column,
-                        crate::ui::plural(finding.count, &finding.kind.to_string())
-                    ));
-                }
-                command.hint("class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)")
+                personal_data(error.to_string(), findings)
             }
             RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+/// What remains, by place and kind, and never a value.
+pub fn personal_data(message: String, findings: &[AuditCount]) -> CommandError {
+    let places = findings.iter().map(|finding| {
+        let count = crate::ui::plural(finding.count, &finding.kind.to_string());
+        format!("{}.{}: {count}", finding.table.short(), finding.column)
+    });
+    let error = CommandError::new(Kind::PersonalData, message);
+    places.fold(error, CommandError::hint).hint(
+        "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
+    )
+}
+
+impl From<LiveError> for CommandError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Plan(error) => error.into(),
+            LiveError::Postgres(error) => error.into(),
+            LiveError::PersonalData { ref findings } => personal_data(error.to_string(), findings),
+            LiveError::NotApplied { .. } => wrap(Kind::PersonalData, error)
+                .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
+            LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
+                .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
+            LiveError::TooSlow { .. } => {
+                wrap(Kind::Unexpected, error).hint("give it more time: --statement-timeout 1h")
+            }
+            LiveError::Scrub(_)
+            | LiveError::Statement { .. }
+            | LiveError::After { .. }
+            | LiveError::TransactionEnded
+            | LiveError::ForeignKey { .. } => wrap(Kind::Unexpected, error),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod doctor;
 mod fab;
 mod pull_data;
+mod scrub_pii;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use doctor::DoctorArgs;
 pub use pull_data::PullDataArgs;
+pub use scrub_pii::ScrubPiiArgs;
 
 use crate::ui::ColorChoice;
 
@@ -63,6 +65,8 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Load an environment's latest backup into the local database, scrubbed on the way
     PullData(PullDataArgs),
+    /// Take personal data out of a database or a backup file, and prove that it is gone
+    ScrubPii(ScrubPiiArgs),
     /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
 }
@@ -72,6 +76,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::PullData(_) => "pull-data",
+            Command::ScrubPii(_) => "scrub-pii",
             Command::Doctor(_) => "doctor",
         }
     }

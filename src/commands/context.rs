@@ -29,6 +29,17 @@ impl Context {
         std::env::var(name).ok()
     }
 
+    /// Values that stand in for an environment's config vars: `BCOPS_STAGING_NAME` for `NAME`.
+    pub fn overrides(&self, environment: &str) -> Vec<(String, Secret)> {
+        let name = environment.to_uppercase().replace('-', "_");
+        let prefix = format!("BCOPS_{name}_");
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            Some((name.strip_prefix(&prefix)?.to_owned(), Secret::new(value)))
+        });
+        variables.filter(|(name, _)| !name.is_empty()).collect()
+    }
+
     /// Reads the URL of a database on this machine, with libpq's defaults.
     pub fn local_database(&self) -> Result<DatabaseUrl, PostgresError> {
         let defaults = Defaults {
@@ -37,6 +48,23 @@ impl Context {
             ssl_mode: SslMode::Prefer,
         };
         DatabaseUrl::parse(self.settings.local.database_url.value.expose(), &defaults)
+    }
+
+    /// The local database, with the name of `--target` if that was given.
+    pub fn local_target(&self, name: Option<&str>) -> Result<DatabaseUrl, CommandError> {
+        let url = self.local_database().map_err(|error| {
+            let origin = &self.settings.local.database_url.origin;
+            CommandError::new(
+                Kind::Configuration,
+                format!("the local database's URL ({origin}) is not usable"),
+            )
+            .with_cause(error)
+            .hint("set BCOPS_LOCAL_DATABASE_URL, for example to postgres:///bc")
+        })?;
+        Ok(match name {
+            Some(name) => url.with_database(name),
+            None => url,
+        })
     }
 
     /// Reads a URL from a config var. The variables of this machine say nothing about it.

@@ -3,8 +3,14 @@
 mod confirm;
 mod context;
 pub mod doctor;
+mod environments;
+mod findings;
+mod guards;
 mod heroku;
+mod journal;
+mod manifest;
 pub mod pull_data;
+pub mod scrub_pii;
 
 use serde_json::Value;
 
@@ -34,6 +40,7 @@ impl Outcome {
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
     match command {
         Command::PullData(args) => pull_data::run(context, args).await,
+        Command::ScrubPii(args) => scrub_pii::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
     }
 }

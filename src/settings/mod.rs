@@ -4,6 +4,7 @@
 //! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
 //! [`Settings`] are what commands see.
 
+mod destination;
 pub mod keys;
 mod layers;
 mod values;
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use destination::Destination;
 pub use layers::{Layers, Origin, Sourced};
+pub use values::parse_duration;
 
 use crate::secret::Secret;
 
@@ -32,6 +35,8 @@ pub enum SettingsError {
     BadValue { origin: String, key: String, value: String, reason: String },
     #[error("the environment `{environment}` has no Heroku app")]
     NoApp { environment: String },
+    #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]
+    Protected { environment: String, app: String },
     #[error("unknown environment `{name}`; configured are: {known}")]
     UnknownEnvironment { name: String, known: String },
 }

@@ -22,6 +22,8 @@ struct Failure {
     hints: Vec<String>,
     #[serde(skip)]
     refused: bool,
+    #[serde(skip)]
+    result: Value,
 }
 
 impl Document {
@@ -37,6 +39,7 @@ impl Document {
             causes: error.causes(),
             hints: error.hints.clone(),
             refused: error.kind.is_refusal(),
+            result: error.result.clone(),
         };
         Document { command: command.to_owned(), outcome: Err(failure), all_well: false }
     }
@@ -49,7 +52,7 @@ impl Document {
             }
             Err(failure) => {
                 let status = if failure.refused { "refused" } else { "failed" };
-                (status, Value::Null, json!(failure))
+                (status, failure.result.clone(), json!(failure))
             }
         };
         json!({

@@ -9,7 +9,7 @@ use super::error::HerokuError;
 use crate::secret::Secret;
 
 /// The config vars of one app. Printing it shows the names only.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct ConfigVars(BTreeMap<String, Option<Secret>>);
 
@@ -17,6 +17,12 @@ impl ConfigVars {
     /// The value, where the variable is set: a set variable may still be empty.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         self.0.get(name)?.as_ref()
+    }
+
+    /// These variables, and those of `others` in the place of their namesakes.
+    pub fn overlaid(mut self, others: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        self.0.extend(others.into_iter().map(|(name, value)| (name, Some(value))));
+        self
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

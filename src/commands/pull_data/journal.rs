@@ -1,15 +1,11 @@
-//! Keeps what was pulled, when, why, and how it ended: JSON lines, one written before a pull begins
-//! and one when it has ended. They hold counts and names, and no value of any row.
-
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+//! Keeps what was pulled, when, why, and how it ended: one line is written before a pull begins,
+//! and one when it has ended.
 
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::commands::{Context, Outcome, journal};
+use crate::error::CommandError;
 use crate::restore::databases::Databases;
 
 use super::prepare::Prepared;
@@ -50,28 +46,6 @@ pub fn undone(context: &Context, databases: &Databases) -> Result<(), CommandErr
     append(context, json!({ "event": "undone", "database": databases.names().current }))
 }
 
-fn append(context: &Context, mut line: Value) -> Result<(), CommandError> {
-    line["schema_version"] = json!(1);
-    line["at"] = json!(jiff::Timestamp::now().to_string());
-    line["command"] = json!("pull-data");
-    let folder = &context.settings.state_directory.value;
-    let path = folder.join("journal.jsonl");
-    write_line(folder, &path, &line).map_err(|error| {
-        let text = format!("cannot write the journal {}", path.display());
-        CommandError::new(Kind::Configuration, text)
-            .with_cause(error)
-            .hint("point BCOPS_STATE_DIR at a folder that you may write to")
-    })
-}
-
-/// Appends in one write and waits for the disk. Nobody else may read it.
-fn write_line(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
+fn append(context: &Context, line: Value) -> Result<(), CommandError> {
+    journal::append(context, "pull-data", line)
 }

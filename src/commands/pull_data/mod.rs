@@ -1,7 +1,6 @@
 //! `pull-data`: an environment's backup into the local database, scrubbed on the way.
 
 mod backup;
-mod guards;
 mod journal;
 mod password;
 mod prepare;
@@ -14,7 +13,7 @@ use serde_json::json;
 
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, Outcome, confirm};
+use crate::commands::{Context, Outcome, confirm, guards};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
@@ -27,7 +26,7 @@ const SWAP_STEP: &str = "swap";
 
 pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, CommandError> {
     let started = Instant::now();
-    let target = target(context, args)?;
+    let target = context.local_target(args.target.as_deref())?;
     guards::on_this_machine(context, &target)?;
     guards::not_the_servers_own(&target)?;
     if args.undo {
@@ -41,7 +40,8 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let description = "Looking at the target and at the environments".to_owned();
     context.ui.emit(Event::StepStarted { step, description });
     let looking = async {
-        let heroku = guards::not_an_environments_own(context, args, &target).await?;
+        let heroku =
+            guards::not_an_environments_own(context, args.environment.as_deref(), &target).await?;
         let databases = Databases::lock(&target).await?;
         databases.check_may_replace().await?;
         let existing = databases.existing().await?;
@@ -90,23 +90,6 @@ fn tell_unwritten(context: &Context, written: Result<(), CommandError>) {
     if let Err(error) = written {
         context.ui.emit(Event::Warning(error.to_string()));
     }
-}
-
-/// The local database's URL, with the name of `--target`.
-fn target(context: &Context, args: &PullDataArgs) -> Result<DatabaseUrl, CommandError> {
-    let url = context.local_database().map_err(|error| {
-        let origin = &context.settings.local.database_url.origin;
-        CommandError::new(
-            Kind::Configuration,
-            format!("the local database's URL ({origin}) is not usable"),
-        )
-        .with_cause(error)
-        .hint("set BCOPS_LOCAL_DATABASE_URL, for example to postgres:///bc")
-    })?;
-    Ok(match &args.target {
-        Some(name) => url.with_database(name),
-        None => url,
-    })
 }
 
 /// Fails before anything is fetched, and before a backup is captured, where a question could not be
@@ -233,7 +216,7 @@ async fn undo(
     args: &PullDataArgs,
     target: &DatabaseUrl,
 ) -> Result<Outcome, CommandError> {
-    guards::not_an_environments_own(context, args, target).await?;
+    guards::not_an_environments_own(context, None, target).await?;
     let databases = Databases::lock(target).await?;
     let existing = databases.existing().await?;
     let names = databases.names();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use crate::archive::{ArchiveReader, CopyStatement, Toc, read_schema};
 use crate::cli::PullDataArgs;
-use crate::commands::Context;
+use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
 use crate::restore::{BackupSource, ExtensionPlan, RestorePlan, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
-use crate::scrub::{LargeObjects, Manifest, ScrubPlan, TableAction};
+use crate::scrub::{LargeObjects, ScrubPlan, TableAction};
 
 use super::backup::{Backup, OpenSource};
 
@@ -227,20 +227,7 @@ fn check_exclusions(
 }
 
 fn scrub_plan(context: &Context, toc: &Toc, schema: &Schema) -> Result<ScrubPlan, CommandError> {
-    let manifest = manifest(context)?;
+    let manifest = manifest::load(context)?;
     let order: Vec<TableName> = toc.table_data().map(|entry| entry.table_name()).collect();
     Ok(ScrubPlan::new(&manifest, POLICY, schema, &order)?)
-}
-
-/// The built-in manifest, or the user's, which may extend it.
-fn manifest(context: &Context) -> Result<Manifest, CommandError> {
-    let Some(path) = &context.settings.scrub_manifest else { return Ok(Manifest::built_in()?) };
-    let text = std::fs::read_to_string(&path.value).map_err(|error| {
-        CommandError::new(
-            Kind::Configuration,
-            format!("cannot read the manifest {} ({})", path.value.display(), path.origin),
-        )
-        .with_cause(error)
-    })?;
-    Ok(Manifest::parse(&path.value.display().to_string(), &text)?)
 }

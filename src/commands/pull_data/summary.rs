@@ -1,16 +1,15 @@
 //! What a pull tells: before it begins, and when it is done.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::Outcome;
+use crate::commands::{Outcome, findings};
 use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
-use crate::scrub::{AuditCount, TableAction, Verdict};
+use crate::scrub::TableAction;
 use crate::ui;
 
 use super::Loaded;
@@ -164,7 +163,7 @@ pub fn after(
         "seconds": took.as_secs_f64(),
         "archive_bytes": report.archive_bytes,
         "tables": report.tables.iter().map(table_json).collect::<Vec<_>>(),
-        "audit": report.audit.iter().map(audit_json).collect::<Vec<_>>(),
+        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
         "indexes": report.inventory.indexes,
         "foreign_keys": report.inventory.foreign_keys,
         "superusers": loaded.superusers,
@@ -180,21 +179,6 @@ fn table_json(table: &TableReport) -> Value {
         "kept": table.kept,
         "changed": table.changed,
         "dropped": table.dropped,
-    })
-}
-
-pub fn audit_json(count: &AuditCount) -> Value {
-    let verdict = match count.verdict {
-        Verdict::Content => "content",
-        Verdict::Allowed => "allowed",
-        Verdict::Finding => "finding",
-    };
-    json!({
-        "table": count.table.short(),
-        "column": count.column,
-        "kind": count.kind.to_string(),
-        "count": count.count,
-        "verdict": verdict,
     })
 }
 
@@ -228,28 +212,5 @@ fn audit_lines(loaded: &Loaded) -> String {
     if !loaded.scrubbed {
         return "not scrubbed and not audited: this database holds personal data\n".to_owned();
     }
-    let audit = &loaded.report.audit;
-    let mut text = "audit: no e-mail address, telephone number, National Insurance number or postcode\n       \
-                    outside published content and what the manifest allows\n"
-        .to_owned();
-    for (verdict, what) in [
-        (Verdict::Content, "published content holds"),
-        (Verdict::Allowed, "allowed by the manifest:"),
-    ] {
-        let kinds = kinds(audit, verdict);
-        if !kinds.is_empty() {
-            text.push_str(&format!("       {what} {kinds}\n"));
-        }
-    }
-    text
-}
-
-/// `5 postcodes, 2 telephone numbers`: everything that was found under one verdict.
-fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {
-    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
-    for count in audit.iter().filter(|count| count.verdict == verdict) {
-        *kinds.entry(count.kind.to_string()).or_default() += count.count;
-    }
-    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
-    kinds.join(", ")
+    findings::passed(&loaded.report.audit)
 }

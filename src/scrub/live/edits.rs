@@ -139,16 +139,16 @@ fn may_change(column: &EditedColumn<'_>) -> String {
 /// Rows are found again by their place, which no other statement of the transaction has moved.
 fn update_statement(relation: &str, columns: &[EditedColumn<'_>]) -> String {
     let mut assignments = Vec::new();
-    let mut parameters = vec!["$1::pg_catalog.text[]".to_owned()];
+    let mut parameters = vec!["pg_catalog.unnest($1::pg_catalog.text[])".to_owned()];
     let mut names = vec!["id".to_owned()];
     for (index, column) in columns.iter().enumerate() {
         let name = quote_identifier(&column.name);
         assignments.push(format!("{name} = CAST(u.v{index} AS {})", column.type_name));
-        parameters.push(format!("${}::pg_catalog.text[]", index + 2));
+        parameters.push(format!("pg_catalog.unnest(${}::pg_catalog.text[])", index + 2));
         names.push(format!("v{index}"));
     }
     format!(
-        "UPDATE {relation} AS {ROW} SET {} FROM pg_catalog.unnest({}) AS u({}) \
+        "UPDATE {relation} AS {ROW} SET {} FROM ROWS FROM ({}) AS u({}) \
          WHERE {ROW}.ctid = u.id::pg_catalog.tid",
         assignments.join(", "),
         parameters.join(", "),

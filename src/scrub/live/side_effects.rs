@@ -31,7 +31,7 @@ pub(super) async fn silence(
                  FROM pg_catalog.pg_trigger {ROW} \
                  JOIN pg_catalog.pg_class c ON c.oid = {ROW}.tgrelid \
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 JOIN pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) w(s, r) \
+                 JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) w(s, r) \
                    ON w.s = n.nspname AND w.r = c.relname \
                  WHERE NOT {ROW}.tgisinternal AND {ROW}.tgenabled <> 'D' \
                  UNION ALL \
@@ -39,7 +39,7 @@ pub(super) async fn silence(
                  FROM pg_catalog.pg_rewrite {ROW} \
                  JOIN pg_catalog.pg_class c ON c.oid = {ROW}.ev_class \
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 JOIN pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) w(s, r) \
+                 JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) w(s, r) \
                    ON w.s = n.nspname AND w.r = c.relname \
                  WHERE {ROW}.ev_type <> '1' AND {ROW}.ev_enabled <> 'D' \
                  ORDER BY 1, 2, 3, 4"

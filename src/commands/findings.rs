@@ -1,0 +1,50 @@
+//! What an audit saw, in words and for programs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::scrub::{AuditCount, Verdict};
+use crate::ui;
+
+pub fn json(count: &AuditCount) -> Value {
+    let verdict = match count.verdict {
+        Verdict::Content => "content",
+        Verdict::Allowed => "allowed",
+        Verdict::Finding => "finding",
+    };
+    json!({
+        "table": count.table.short(),
+        "column": count.column,
+        "kind": count.kind.to_string(),
+        "count": count.count,
+        "verdict": verdict,
+    })
+}
+
+/// The lines about an audit that found nothing wrong.
+pub fn passed(audit: &[AuditCount]) -> String {
+    let mut text = "audit: no e-mail address, telephone number, National Insurance number or postcode\n       \
+                    outside published content and what the manifest allows\n"
+        .to_owned();
+    for (verdict, what) in [
+        (Verdict::Content, "published content holds"),
+        (Verdict::Allowed, "allowed by the manifest:"),
+    ] {
+        let kinds = kinds(audit, verdict);
+        if !kinds.is_empty() {
+            text.push_str(&format!("       {what} {kinds}\n"));
+        }
+    }
+    text
+}
+
+/// `5 postcodes, 2 telephone numbers`: everything that was found under one verdict.
+fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    for count in audit.iter().filter(|count| count.verdict == verdict) {
+        *kinds.entry(count.kind.to_string()).or_default() += count.count;
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
+    kinds.join(", ")
+}

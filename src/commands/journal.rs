@@ -1,0 +1,38 @@
+//! The journal of what was done to databases: JSON lines with counts and names, and no value of any
+//! row.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+
+/// Appends a line about a command.
+pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), CommandError> {
+    line["schema_version"] = json!(1);
+    line["at"] = json!(jiff::Timestamp::now().to_string());
+    line["command"] = json!(command);
+    let folder = &context.settings.state_directory.value;
+    let path = folder.join("journal.jsonl");
+    write_line(folder, &path, &line).map_err(|error| {
+        let text = format!("cannot write the journal {}", path.display());
+        CommandError::new(Kind::Configuration, text)
+            .with_cause(error)
+            .hint("point BCOPS_STATE_DIR at a folder that you may write to")
+    })
+}
+
+/// Appends in one write and waits for the disk. Nobody else may read it.
+fn write_line(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()
+}

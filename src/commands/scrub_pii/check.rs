@@ -1,0 +1,54 @@
+//! `--check`: the audit alone, on any database, in a transaction that can only read.
+
+use serde_json::{Value, json};
+
+use crate::adapters::postgres::{PostgresError, connect};
+use crate::cli::ScrubPiiArgs;
+use crate::commands::{Context, Outcome, findings, manifest};
+use crate::error::{self, CommandError};
+use crate::scrub::live::{self, Access};
+use crate::scrub::{AuditCount, Verdict};
+
+use super::target::{self, Target};
+use super::{limits, summary};
+
+pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
+    let manifest = manifest::load(context)?;
+    let limits = limits(args);
+    let checking = async {
+        let target = target::readable(context, args).await?;
+        context.ui.message(&format!(
+            "checking  {}, by the policy `{}`",
+            target.describe(),
+            target.policy
+        ));
+        let session = connect(&target.url).await?;
+        live::begin(&session, Access::Read, &limits).await?;
+        let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
+        let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
+        let pending = live::pending(&session, &plan, &schema, &limits).await?;
+        session.batch_execute("ROLLBACK").await.map_err(PostgresError::from)?;
+        Ok((target, audit, summary::Seen { pending, plan }))
+    };
+    let (target, audit, seen) = context.interrupt.guard(checking).await?;
+    let result = result(&target, &audit, &seen);
+    let found: Vec<AuditCount> =
+        audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
+    if found.is_empty() {
+        let text = format!("{}{}", findings::passed(&audit), summary::pending_note(&seen));
+        return Ok(Outcome::done(result, text.trim_end().to_owned()));
+    }
+    let places = crate::ui::plural(found.len() as u64, "place");
+    let message = format!("personal data in {places} of {}", target.url.database);
+    Err(error::personal_data(message, &found).with_result(result))
+}
+
+fn result(target: &Target, audit: &[AuditCount], seen: &summary::Seen) -> Value {
+    json!({
+        "target": summary::target_json(target),
+        "policy": target.policy,
+        "findings": audit.iter().filter(|count| count.verdict == Verdict::Finding).map(findings::json).collect::<Vec<_>>(),
+        "audit": audit.iter().map(findings::json).collect::<Vec<_>>(),
+        "pending": summary::pending_json(seen),
+    })
+}

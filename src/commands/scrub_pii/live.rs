@@ -1,0 +1,177 @@
+//! A database scrubbed in place.
+
+use serde_json::json;
+
+use crate::adapters::postgres::{Session, connect};
+use crate::cli::ScrubPiiArgs;
+use crate::commands::{Context, Outcome, confirm, journal, manifest};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::schema::TableName;
+use crate::scrub::Manifest;
+use crate::scrub::live::{self, Access, LiveReport};
+
+use super::target::{self, Target};
+use super::{limits, summary};
+
+pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
+    let manifest = manifest::load(context)?;
+    let target = context.interrupt.guard(target::writable(context, args)).await?;
+    if !args.dry_run {
+        check_confirmation(context, args, &target)?;
+    }
+    let looking = async {
+        let session = connect(&target.url).await?;
+        let seen = look(context, args, &manifest, &target, &session).await?;
+        Ok((session, seen))
+    };
+    let (session, seen) = context.interrupt.guard(looking).await?;
+    let before = summary::before(&target, &seen);
+    if args.dry_run || args.yes {
+        context.ui.message(&before);
+    } else {
+        context.ui.question(&before);
+    }
+    if args.dry_run {
+        return Ok(summary::dry_run(&target, &seen));
+    }
+    if !args.yes {
+        confirm::type_name(context, target.confirmation(), &args.confirm)
+            .map_err(|error| local_hint(&target, error))?;
+    }
+    let outcome = apply(context, args, &manifest, &target, &session).await;
+    let vacuumed = match (&outcome, args.vacuum) {
+        (Ok(report), true) => vacuum(context, &session, report).await,
+        _ => Ok(()),
+    };
+    let end = match &outcome {
+        Ok(_) => json!({ "event": "done", "database": target.url.database }),
+        Err(error) => {
+            json!({ "event": "failed", "kind": error.kind.name(), "database": target.url.database })
+        }
+    };
+    // What was committed is committed, also where the journal cannot say so.
+    if let Err(error) = journal::append(context, "scrub-pii", end) {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
+    let report = outcome?;
+    vacuumed?;
+    Ok(summary::after(&target, &report))
+}
+
+/// What the database holds and what the rules would do to it.
+async fn look(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    manifest: &Manifest,
+    target: &Target,
+    session: &Session,
+) -> Result<summary::Seen, CommandError> {
+    let step = "look";
+    let description = format!("Looking at {}", target.url.database);
+    context.ui.emit(Event::StepStarted { step, description });
+    let limits = limits(args);
+    live::begin(session, Access::Read, &limits).await?;
+    let (schema, plan) = live::look(session, manifest, &target.policy).await?;
+    let pending = live::pending(session, &plan, &schema, &limits).await?;
+    session
+        .batch_execute("ROLLBACK")
+        .await
+        .map_err(crate::adapters::postgres::PostgresError::from)?;
+    for note in plan.notes().iter().filter(|_| context.ui.verbose()) {
+        context.ui.emit(Event::Note(note.clone()));
+    }
+    for table in &schema.foreign_tables {
+        let table = table.short();
+        let text = format!(
+            "{table} is a foreign table: its rows are on another server, and no rule reaches them"
+        );
+        context.ui.emit(Event::Warning(text));
+    }
+    let summary = format!("Looked at: {} tables", schema.schema.tables.len());
+    context.ui.emit(Event::StepFinished { step, summary });
+    Ok(summary::Seen { pending, plan })
+}
+
+async fn apply(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    manifest: &Manifest,
+    target: &Target,
+    session: &Session,
+) -> Result<LiveReport, CommandError> {
+    let begun = json!({
+        "event": "begun",
+        "database": target.url.database,
+        "place": target.url.place(),
+        "environment": target.environment.as_ref().map(|(name, _)| name),
+        "policy": target.policy,
+    });
+    journal::append(context, "scrub-pii", begun)?;
+    let (limits, reporter) = (limits(args), context.reporter());
+    let work =
+        async { Ok(live::scrub(session, manifest, &target.policy, &limits, &reporter).await?) };
+    context.interrupt.guard(work).await.map_err(|error| match error.kind {
+        // The session ends with this process, and the server rolls back what it has not been told
+        // to commit.
+        Kind::Interrupted => {
+            CommandError::new(Kind::Interrupted, "interrupted; nothing was changed")
+        }
+        _ => error,
+    })
+}
+
+/// Rewrites the files of tables that changed. Old versions of rows stay in them otherwise, out of
+/// every query's reach, until the server uses their room again.
+async fn vacuum(
+    context: &Context,
+    session: &Session,
+    report: &LiveReport,
+) -> Result<(), CommandError> {
+    let step = "vacuum";
+    let description = "Rewriting the files of the changed tables".to_owned();
+    context.ui.emit(Event::StepStarted { step, description });
+    let changed =
+        report.tables.iter().filter(|change| change.deleted + change.set + change.edited > 0);
+    let tables: Vec<&TableName> = changed.map(|change| &change.table).collect();
+    for table in &tables {
+        let statement = format!("VACUUM (FULL, ANALYZE) {}", table.quoted());
+        session.batch_execute(&statement).await.map_err(|error| {
+            let text = format!(
+                "the database is scrubbed, but the files of {} could not be rewritten",
+                table.short()
+            );
+            CommandError::new(Kind::Unexpected, text)
+                .with_cause(crate::adapters::postgres::PostgresError::from(error))
+                .hint(format!("VACUUM FULL {};   -- in psql", table.quoted()))
+        })?;
+    }
+    let summary = format!("Rewritten: the files of {} tables", tables.len());
+    context.ui.emit(Event::StepFinished { step, summary });
+    Ok(())
+}
+
+/// Fails before anything is read where the question could not be answered later.
+fn check_confirmation(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    target: &Target,
+) -> Result<(), CommandError> {
+    let name = target.confirmation();
+    confirm::check_names(&args.confirm, &[Some(name)])?;
+    let answered = args.yes || args.confirm.iter().any(|given| given == name);
+    if answered || context.ui.prompter().can_ask() {
+        return Ok(());
+    }
+    let text = format!(
+        "{} would be scrubbed and there is no terminal to ask on; nothing was changed",
+        target.describe()
+    );
+    let error =
+        CommandError::new(Kind::NotConfirmed, text).hint(format!("to go on: --confirm {name}"));
+    Err(local_hint(target, error))
+}
+
+fn local_hint(target: &Target, error: CommandError) -> CommandError {
+    if target.is_local() { error.hint("or, for the local database only: --yes") } else { error }
+}

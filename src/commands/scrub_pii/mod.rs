@@ -1,0 +1,22 @@
+//! `scrub-pii`: the manifest on a database, on a backup file, and the manifest's own tools.
+
+mod check;
+mod live;
+mod summary;
+mod target;
+
+use crate::cli::ScrubPiiArgs;
+use crate::commands::{Context, Outcome};
+use crate::error::CommandError;
+use crate::scrub::live::Limits;
+
+pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
+    if args.check {
+        return check::run(context, args).await;
+    }
+    live::run(context, args).await
+}
+
+fn limits(args: &ScrubPiiArgs) -> Limits {
+    Limits { lock: args.lock_timeout, statement: args.statement_timeout }
+}

@@ -1,0 +1,155 @@
+//! What a scrub tells: before it begins, and when it is done.
+
+use serde_json::{Value, json};
+
+use crate::commands::{Outcome, findings};
+use crate::scrub::ScrubPlan;
+use crate::scrub::live::{LiveReport, PendingRows, TableChange};
+use crate::ui;
+
+use super::target::Target;
+
+/// What was seen of a database before it is scrubbed.
+pub struct Seen {
+    pub pending: Vec<PendingRows>,
+    pub plan: ScrubPlan,
+}
+
+impl Seen {
+    fn sum(&self, field: fn(&PendingRows) -> u64) -> u64 {
+        self.pending.iter().map(field).sum()
+    }
+
+    fn rule(&self, rows: &PendingRows) -> String {
+        self.plan.table(&rows.table).map(|plan| plan.description.clone()).unwrap_or_default()
+    }
+}
+
+/// The resource, and what will happen to it in numbers.
+pub fn before(target: &Target, seen: &Seen) -> String {
+    format!(
+        "scrub  {}\nby     the policy `{}`: {} deleted, {} rewritten, in {}",
+        target.describe(),
+        target.policy,
+        ui::plural(seen.sum(|rows| rows.to_delete), "row"),
+        ui::plural(seen.sum(|rows| rows.to_rewrite), "row"),
+        ui::plural(seen.pending.len() as u64, "table"),
+    )
+}
+
+pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
+    let mut text = String::new();
+    for rows in &seen.pending {
+        text.push_str(&format!(
+            "{:<44} {:>10} to delete {:>10} to rewrite   {}\n",
+            rows.table.short(),
+            ui::count(rows.to_delete),
+            ui::count(rows.to_rewrite),
+            seen.rule(rows)
+        ));
+    }
+    text.push_str("dry run: nothing was changed");
+    let result = json!({
+        "dry_run": true,
+        "target": target_json(target),
+        "policy": target.policy,
+        "tables": pending_json(seen),
+    });
+    Outcome::done(result, text)
+}
+
+/// For a check: rules that the database does not obey, which is no finding by itself. A site that
+/// is in use has sessions again a minute after they were deleted.
+pub fn pending_note(seen: &Seen) -> String {
+    if seen.pending.is_empty() {
+        return "every rule of the manifest holds\n".to_owned();
+    }
+    let mut text =
+        "rows that the rules would still change, though nothing in them was found:\n".to_owned();
+    for rows in &seen.pending {
+        text.push_str(&format!(
+            "  {:<42} {:>10} to delete {:>10} to rewrite\n",
+            rows.table.short(),
+            ui::count(rows.to_delete),
+            ui::count(rows.to_rewrite)
+        ));
+    }
+    text
+}
+
+pub fn after(target: &Target, report: &LiveReport) -> Outcome {
+    let mut text = String::new();
+    let total = |change: &TableChange| change.deleted + change.set + change.edited;
+    for change in report.tables.iter().filter(|change| total(change) > 0) {
+        text.push_str(&format!(
+            "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
+            change.table.short(),
+            ui::count(change.deleted),
+            ui::count(change.set),
+            ui::count(change.edited)
+        ));
+    }
+    let sum = |field: fn(&TableChange) -> u64| report.tables.iter().map(field).sum::<u64>();
+    let (deleted, set, edited) =
+        (sum(|one| one.deleted), sum(|one| one.set), sum(|one| one.edited));
+    text.push_str(&format!(
+        "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
+        "all rows",
+        ui::count(deleted),
+        ui::count(set),
+        ui::count(edited)
+    ));
+    if report.large_objects > 0 {
+        let objects = ui::plural(report.large_objects, "large object");
+        text.push_str(&format!("{objects} deleted\n"));
+    }
+    text.push_str(&findings::passed(&report.audit));
+    text.push_str(&format!(
+        "{} is scrubbed, in {}",
+        target.url.database,
+        ui::duration(report.took)
+    ));
+    let tables = report.tables.iter().map(|change| {
+        json!({
+            "table": change.table.short(),
+            "rule": change.rule,
+            "deleted": change.deleted,
+            "set": change.set,
+            "edited": change.edited,
+        })
+    });
+    let result = json!({
+        "dry_run": false,
+        "target": target_json(target),
+        "policy": target.policy,
+        "tables": tables.collect::<Vec<_>>(),
+        "deleted": deleted,
+        "set": set,
+        "edited": edited,
+        "large_objects": report.large_objects,
+        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
+        "seconds": report.took.as_secs_f64(),
+    });
+    Outcome::done(result, text)
+}
+
+pub fn target_json(target: &Target) -> Value {
+    json!({
+        "environment": target.environment.as_ref().map(|(name, _)| name),
+        "app": target.environment.as_ref().map(|(_, app)| app),
+        "database": target.url.database,
+        "place": target.url.place(),
+    })
+}
+
+pub fn pending_json(seen: &Seen) -> Vec<Value> {
+    let rows = seen.pending.iter().map(|rows| {
+        json!({
+            "table": rows.table.short(),
+            "rule": seen.rule(rows),
+            "to_delete": rows.to_delete,
+            "to_rewrite": rows.to_rewrite,
+        })
+    });
+    rows.collect()
+}

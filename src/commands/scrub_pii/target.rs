@@ -1,0 +1,82 @@
+//! The database at hand, and whether it may be written to.
+
+use crate::adapters::postgres::DatabaseUrl;
+use crate::cli::ScrubPiiArgs;
+use crate::commands::environments::Values;
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, guards};
+use crate::error::CommandError;
+use crate::settings::Destination;
+
+/// A database with the names under which people know it.
+pub struct Target {
+    pub url: DatabaseUrl,
+    /// Of an environment: its name and its app's.
+    pub environment: Option<(String, String)>,
+    pub policy: String,
+}
+
+impl Target {
+    /// What has to be typed to have it scrubbed.
+    pub fn confirmation(&self) -> &str {
+        match &self.environment {
+            Some((_, app)) => app,
+            None => &self.url.database,
+        }
+    }
+
+    pub fn describe(&self) -> String {
+        let database = format!("the database {} on {}", self.url.database, self.url.place());
+        match &self.environment {
+            Some((name, app)) => format!("{name} ({app}), {database}"),
+            None => database,
+        }
+    }
+
+    pub fn is_local(&self) -> bool {
+        self.environment.is_none()
+    }
+}
+
+/// The database to look at: any environment's, or the local one.
+pub async fn readable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, CommandError> {
+    readable_environment(context, args, args.environment.as_deref()).await
+}
+
+pub async fn readable_environment(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    environment: Option<&str>,
+) -> Result<Target, CommandError> {
+    let Some(name) = environment else {
+        let url = context.local_target(args.target.as_deref())?;
+        return Ok(Target { url, environment: None, policy: policy(args, "local") });
+    };
+    let environment = context.settings.environment(name)?;
+    let values = Values::of(context, &log_in(context).await, environment).await?;
+    let url = values.database(context, environment)?;
+    let names = (environment.name.clone(), environment.app.value.clone());
+    Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
+}
+
+/// The database to scrub: never a protected environment's, under whatever name it comes.
+pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, CommandError> {
+    let Some(name) = &args.environment else {
+        let target = readable(context, args).await?;
+        guards::on_this_machine(context, &target.url)?;
+        guards::not_the_servers_own(&target.url)?;
+        guards::not_an_environments_own(context, None, &target.url).await?;
+        return Ok(target);
+    };
+    let destination = Destination::try_from(context.settings.environment(name)?)?;
+    let logged_in = log_in(context).await;
+    let values = Values::of(context, &logged_in, &destination).await?;
+    let url = values.database(context, &destination)?;
+    guards::not_a_protected_one(context, &logged_in, &destination, &url).await?;
+    let names = (destination.name.clone(), destination.app.value.clone());
+    Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
+}
+
+fn policy(args: &ScrubPiiArgs, default: &str) -> String {
+    args.policy.clone().unwrap_or_else(|| default.to_owned())
+}
