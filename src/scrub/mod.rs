@@ -1,6 +1,7 @@
 //! The manifest, its execution on rows in flight, and the audit.
 
 mod audit;
+pub mod backup_file;
 mod built_in;
 mod checks;
 mod compiled_rule;
