@@ -7,7 +7,7 @@ use std::io::Read;
 
 use super::error::{ArchiveError, Place};
 use super::input::Input;
-use super::primitives::{Sizes, read_int};
+use super::primitives::{Sizes, put_int, read_int};
 
 /// Compressed bytes of one stream, piece by piece.
 pub(super) trait ChunkSource {
@@ -51,17 +51,36 @@ pub(super) struct FramedChunks<R> {
     ended: bool,
     /// A stream was damaged.
     pub(super) gave_up: bool,
+    /// What was read of the streams, framing included, if somebody wants to have it.
+    recording: Option<Vec<u8>>,
 }
 
 impl<R: Read> FramedChunks<R> {
     pub(super) fn new(input: Input<R>, sizes: Sizes) -> Self {
-        FramedChunks { input, sizes, remaining: 0, ended: true, gave_up: false }
+        FramedChunks { input, sizes, remaining: 0, ended: true, gave_up: false, recording: None }
     }
 
     /// The next bytes of the input are a stream's first chunk.
     pub(super) fn begin(&mut self) {
         self.remaining = 0;
         self.ended = false;
+    }
+
+    /// From here on, whatever is read of streams is kept for [`FramedChunks::take_recorded`].
+    pub(super) fn start_recording(&mut self) {
+        self.recording = Some(Vec::new());
+    }
+
+    pub(super) fn stop_recording(&mut self) {
+        self.recording = None;
+    }
+
+    /// Appends what was recorded since the last time to `out`: lengths and bodies of chunks, and
+    /// the ending zero once the stream's end was met.
+    pub(super) fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        if let Some(recording) = &mut self.recording {
+            out.append(recording);
+        }
     }
 
     /// Walks to the stream's end without decompressing.
@@ -85,6 +104,9 @@ impl<R: Read> ChunkSource for FramedChunks<R> {
             let length = read_int(&mut self.input, self.sizes, "a chunk's length")?;
             self.remaining = usize::try_from(length)
                 .map_err(|_| self.input.corrupt(format!("a chunk of {length} bytes")))?;
+            if let Some(recording) = &mut self.recording {
+                put_int(recording, self.sizes, length);
+            }
             if self.remaining == 0 {
                 self.ended = true;
                 return Ok(&[]);
@@ -99,6 +121,10 @@ impl<R: Read> ChunkSource for FramedChunks<R> {
 
     fn consume(&mut self, count: usize) {
         let count = count.min(self.remaining);
+        if let Some(recording) = &mut self.recording {
+            let at_hand = self.input.at_hand();
+            recording.extend_from_slice(&at_hand[..count.min(at_hand.len())]);
+        }
         self.input.consume(count);
         self.remaining -= count;
     }

@@ -10,8 +10,8 @@ use super::error::ArchiveError;
 use super::input::Input;
 use super::primitives::{Budget, Sizes, read_byte, read_int, read_string};
 
-const MAGIC: &[u8] = b"PGDMP";
-const CUSTOM_FORMAT: u8 = 1;
+pub(super) const MAGIC: &[u8] = b"PGDMP";
+pub(super) const CUSTOM_FORMAT: u8 = 1;
 const DIRECTORY_FORMAT: u8 = 5;
 const TAR_FORMAT: u8 = 3;
 

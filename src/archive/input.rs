@@ -59,6 +59,11 @@ impl<R: Read> Input<R> {
         Ok(&self.buffer[self.start..self.end])
     }
 
+    /// What the last [`Input::fill`] gave and was not consumed since.
+    pub(super) fn at_hand(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
     /// Marks the first `count` bytes of [`Input::fill`] as read.
     pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.end - self.start);

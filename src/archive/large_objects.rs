@@ -53,6 +53,30 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
         self.entry
     }
 
+    /// Keeps the bytes of the objects that are read from here on as they are, still compressed
+    /// and framed, for [`LargeObjectsBlock::take_recorded`].
+    pub fn record(&mut self) {
+        if let Some(chunks) = self.chunks() {
+            chunks.start_recording();
+        }
+    }
+
+    /// Appends what was read since the last time to `out`. When [`LargeObjectsBlock::read_into`]
+    /// has given 0, it ends with the object.
+    pub fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        if let Some(chunks) = self.chunks() {
+            chunks.take_recorded(out);
+        }
+    }
+
+    fn chunks(&mut self) -> Option<&mut FramedChunks<R>> {
+        match &mut self.state {
+            State::Between(chunks) => Some(chunks),
+            State::Object(decoder) => Some(decoder.source_mut()),
+            State::Lost => None,
+        }
+    }
+
     /// Goes on to the next object and returns its OID; `None` at the block's end. What was not
     /// read of the object before is skipped.
     pub fn next_object(&mut self) -> Result<Option<u32>, ArchiveError> {

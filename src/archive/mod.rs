@@ -19,6 +19,7 @@ pub(crate) mod tests;
 mod toc;
 mod toc_entry;
 pub mod virtual_columns;
+mod writer;
 
 pub use copy_statement::CopyStatement;
 pub use error::{ArchiveError, Place};
@@ -29,3 +30,4 @@ pub use schema::read_schema;
 pub use table_data::{DetachedTableData, TableBlock};
 pub use toc::Toc;
 pub use toc_entry::{DumpId, OffsetState, Section, TocEntry};
+pub use writer::{ArchiveWriter, WriteError};

@@ -126,3 +126,33 @@ pub(super) fn read_offset<R: Read>(
         _ => Err(input.corrupt(format!("{offset} with state {state} is no data offset"))),
     }
 }
+
+/// Appends an int as [`read_int`] reads it.
+pub(super) fn put_int(out: &mut Vec<u8>, sizes: Sizes, value: i32) {
+    out.push(u8::from(value < 0));
+    let magnitude = u64::from(value.unsigned_abs()).to_le_bytes();
+    out.extend(magnitude.iter().take(usize::from(sizes.int)));
+}
+
+/// Appends a string as [`read_string`] reads it. One that is too long for the format cannot have
+/// come from an archive.
+pub(super) fn put_string(out: &mut Vec<u8>, sizes: Sizes, value: Option<&str>) {
+    match value {
+        Some(text) => {
+            put_int(out, sizes, i32::try_from(text.len()).unwrap_or(i32::MAX));
+            out.extend_from_slice(text.as_bytes());
+        }
+        None => put_int(out, sizes, -1),
+    }
+}
+
+/// Appends an offset as [`read_offset`] reads it.
+pub(super) fn put_offset(out: &mut Vec<u8>, sizes: Sizes, value: OffsetState) {
+    let (state, offset) = match value {
+        OffsetState::Unknown => (1, 0),
+        OffsetState::Known(offset) => (2, offset),
+        OffsetState::NoData => (3, 0),
+    };
+    out.push(state);
+    out.extend(offset.to_le_bytes().iter().take(usize::from(sizes.offset)));
+}

@@ -20,8 +20,8 @@ use super::toc_entry::DumpId;
 /// Bounds the memory that the header and the table of contents take. The site's has 0.6 MB.
 const MAXIMUM_TOC_BYTES: u64 = 128 << 20;
 
-const TABLE_BLOCK: u8 = 1;
-const LARGE_OBJECTS_BLOCK: u8 = 3;
+pub(super) const TABLE_BLOCK: u8 = 1;
+pub(super) const LARGE_OBJECTS_BLOCK: u8 = 3;
 
 pub struct ArchiveReader<R> {
     header: Header,
@@ -129,6 +129,7 @@ impl<R: Read> ArchiveReader<R> {
                 return Err(self.chunks.input.corrupt(reason));
             }
         }
+        self.chunks.stop_recording();
         self.current = Current::None;
         Ok(())
     }

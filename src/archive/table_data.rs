@@ -12,7 +12,7 @@ use super::header::Header;
 use super::input::Input;
 use super::toc_entry::TocEntry;
 
-const END_MARKER: &[u8] = b"\\.\n\n\n";
+pub(super) const END_MARKER: &[u8] = b"\\.\n\n\n";
 
 /// Decompressed rows of one table.
 struct Rows<S: ChunkSource> {
@@ -117,6 +117,39 @@ impl<'a, R: Read> TableBlock<'a, R> {
         self.rows.read_into(out, at_most)
     }
 
+    /// Keeps what is read from here on as it is, still compressed and framed, for
+    /// [`TableBlock::take_recorded`].
+    pub fn record(&mut self) {
+        self.rows.decoder.source_mut().start_recording();
+    }
+
+    /// Appends what was read since the last time to `out`. When [`TableBlock::read_into`] has given
+    /// 0, it ends with the block. The decoder may have read further than it has decoded.
+    pub fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        self.rows.decoder.source_mut().take_recorded(out);
+    }
+
+    /// Hands over the block from its first chunk to its end as it is, framing included, in any
+    /// portions. [`DetachedTableData::from_archive`] reads it.
+    pub fn copy_framed(
+        self,
+        consume: &mut dyn FnMut(&[u8]) -> Result<(), ArchiveError>,
+    ) -> Result<(), ArchiveError> {
+        let chunks = self.rows.decoder.into_source();
+        chunks.start_recording();
+        let mut framed = Vec::new();
+        loop {
+            let count = chunks.fill()?.len();
+            chunks.consume(count);
+            chunks.take_recorded(&mut framed);
+            consume(&framed)?;
+            framed.clear();
+            if count == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// Walks to the block's end without decompressing it.
     pub fn skip(self) -> Result<(), ArchiveError> {
         self.rows.decoder.into_source().skip_rest()
@@ -178,6 +211,20 @@ impl<R: Read> DetachedTableData<R> {
         let decoder =
             Decoder::new(header.compression, RawChunks::new(Input::new(source, 0, part)))?;
         Ok(DetachedTableData { rows: DetachedRows::Raw(Rows::new(decoder, entry)) })
+    }
+
+    /// As [`TableBlock::record`]. Raw chunks have lost their framing, so that nothing is kept.
+    pub fn record(&mut self) {
+        if let DetachedRows::Archive(rows) = &mut self.rows {
+            rows.decoder.source_mut().start_recording();
+        }
+    }
+
+    /// As [`TableBlock::take_recorded`].
+    pub fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        if let DetachedRows::Archive(rows) = &mut self.rows {
+            rows.decoder.source_mut().take_recorded(out);
+        }
     }
 
     /// As [`TableBlock::read_into`].

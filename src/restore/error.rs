@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
-use crate::scrub::{AuditCount, ScrubError};
+use crate::scrub::{AuditCount, FramingError, ScrubError};
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
@@ -24,10 +24,8 @@ pub enum RestoreError {
     Copy { table: String, source: PostgresError },
     #[error("{sent} rows of {table} were sent and the server counted {counted}")]
     RowCount { table: String, sent: u64, counted: u64 },
-    #[error("a row of {table} is longer than {limit} bytes")]
-    RowTooLong { table: String, limit: usize },
-    #[error("the last row of {table} has no end")]
-    UnfinishedRow { table: String },
+    #[error(transparent)]
+    Framing(#[from] FramingError),
     #[error("{entry} can never be created, as it depends on itself{}", by_way_of(.chain))]
     Cycle { entry: String, chain: Vec<String> },
     #[error(

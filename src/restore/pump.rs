@@ -21,7 +21,7 @@ use crate::archive::{
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::TableName;
 use crate::scrub::{
-    AuditCount, KeySets, Rewriter, RowCounts, ScrubError, ScrubPlan, TableAction, TableAudit,
+    AuditCount, BATCH, Framer, KeySets, Passage, RowCounts, ScrubError, ScrubPlan, TableAction,
 };
 
 use super::RestoreError;
@@ -30,13 +30,6 @@ use super::large_objects::Part;
 use super::source::BackupSource;
 
 pub const STEP: &str = "rows";
-
-/// Rows are read and sent in portions of about this size.
-const BATCH: usize = 256 << 10;
-
-/// Longer rows are refused. The server's own limit for a document is just below it, and a bomb's
-/// single endless row must not fill the memory.
-const LONGEST_ROW: usize = 256 << 20;
 
 /// Blocks that have to wait for later ones are kept in memory, compressed as they came, up to this
 /// size together. Beyond it the source is asked for them a second time.
@@ -230,7 +223,8 @@ impl Run<'_> {
     ) -> Result<(), RestoreError> {
         let statement = CopyStatement::of(entry)?
             .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
-        let mut passage = Passage::new(self, &table, &statement, action)?;
+        let plan = self.pump.policy.scrub.as_deref();
+        let mut passage = Passage::new(plan, &table, &statement.columns, action, &self.keys)?;
         let result = self.send_rows(&table, entry, &statement, rows, &mut passage);
         let (counts, audit) = passage.finish(&mut self.keys);
         self.report.audit.extend(audit);
@@ -249,7 +243,7 @@ impl Run<'_> {
         let stopped_by_audit = &self.pump.stopped_by_audit;
         let mut sender: Option<TableSender> = None;
         let mut framer = Framer::new(table);
-        while rows.read_rows(&mut framer.buffer)? > 0 {
+        while rows.read_rows(framer.buffer())? > 0 {
             self.tell(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
             let batch = passage.process(batch)?;
@@ -358,103 +352,5 @@ impl Run<'_> {
         let (total, current) = (self.pump.total_bytes, table.short());
         let progress = Progress { done, total, unit: Unit::Bytes, current };
         self.pump.reporter.emit(Event::StepProgress { step: STEP, progress });
-    }
-}
-
-/// Cuts the stream at line ends. A row may be longer than any portion.
-struct Framer<'a> {
-    table: &'a TableName,
-    buffer: Vec<u8>,
-    searched: usize,
-}
-
-impl<'a> Framer<'a> {
-    fn new(table: &'a TableName) -> Self {
-        Framer { table, buffer: Vec::with_capacity(2 * BATCH), searched: 0 }
-    }
-
-    /// Takes the complete rows out of the buffer, if there are any.
-    fn complete_rows(&mut self) -> Result<Option<Vec<u8>>, RestoreError> {
-        let new = self.buffer.get(self.searched..).unwrap_or_default();
-        let Some(at) = memchr::memrchr(b'\n', new) else {
-            self.searched = self.buffer.len();
-            if self.searched > LONGEST_ROW {
-                let table = self.table.to_string();
-                return Err(RestoreError::RowTooLong { table, limit: LONGEST_ROW });
-            }
-            return Ok(None);
-        };
-        let end = self.searched + at + 1;
-        let mut rest = Vec::with_capacity((self.buffer.len() - end).max(2 * BATCH));
-        rest.extend_from_slice(self.buffer.get(end..).unwrap_or_default());
-        self.buffer.truncate(end);
-        self.searched = rest.len();
-        Ok(Some(std::mem::replace(&mut self.buffer, rest)))
-    }
-
-    fn check_empty(&self) -> Result<(), RestoreError> {
-        if self.buffer.is_empty() {
-            Ok(())
-        } else {
-            Err(RestoreError::UnfinishedRow { table: self.table.to_string() })
-        }
-    }
-}
-
-/// What one table's rows go through.
-struct Passage {
-    rewriter: Option<Rewriter>,
-    audit: Option<TableAudit>,
-    counts: RowCounts,
-}
-
-impl Passage {
-    fn new(
-        run: &Run<'_>,
-        table: &TableName,
-        statement: &CopyStatement,
-        action: TableAction,
-    ) -> Result<Self, RestoreError> {
-        let policy = &run.pump.policy;
-        let mut passage = Passage { rewriter: None, audit: None, counts: RowCounts::default() };
-        if let Some(scrub) = &policy.scrub {
-            if action != TableAction::Keep {
-                let rewriter = Rewriter::new(scrub, table, &statement.columns, &run.keys)?;
-                passage.rewriter = Some(rewriter);
-            }
-            passage.audit = Some(TableAudit::new(scrub, table, &statement.columns)?);
-        }
-        Ok(passage)
-    }
-
-    fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, RestoreError> {
-        let rows = match &mut self.rewriter {
-            Some(rewriter) => {
-                let mut out = Vec::with_capacity(rows.len());
-                self.counts += rewriter.rewrite(&rows, &mut out)?;
-                out
-            }
-            None => {
-                let lines = memchr::memchr_iter(b'\n', &rows).count() as u64;
-                self.counts.read += lines;
-                self.counts.kept += lines;
-                rows
-            }
-        };
-        if let Some(audit) = &mut self.audit {
-            audit.scan(&rows);
-        }
-        Ok(rows)
-    }
-
-    fn found_personal_data(&self) -> bool {
-        self.audit.as_ref().is_some_and(TableAudit::found_personal_data)
-    }
-
-    fn finish(self, keys: &mut KeySets) -> (RowCounts, Vec<AuditCount>) {
-        if let Some(rewriter) = self.rewriter {
-            rewriter.finish(keys);
-        }
-        (self.counts, self.audit.map(TableAudit::finish).unwrap_or_default())
     }
 }

@@ -1,6 +1,7 @@
 //! The manifest, its two executions (on rows in flight, and on a live database), and the audit.
 
 mod audit;
+pub mod backup_file;
 mod built_in;
 mod checks;
 mod compiled_rule;
@@ -10,10 +11,12 @@ mod edit;
 mod families;
 mod findings;
 mod foreign_keys;
+mod framer;
 mod json_edit;
 mod keys;
 pub mod live;
 mod manifest;
+mod passage;
 mod patterns;
 mod plan;
 mod postcodes;
@@ -23,8 +26,10 @@ mod unique_keys;
 
 pub use audit::{AuditCount, TableAudit, Verdict};
 pub use findings::{Finding, PlanError};
+pub use framer::{BATCH, Framer, FramingError};
 pub use keys::KeySets;
 pub use manifest::{LargeObjects, Manifest, ManifestError};
+pub use passage::Passage;
 pub use patterns::Kind;
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};

@@ -15,6 +15,7 @@ pub struct ScrubPlan {
     policy: String,
     tables: BTreeMap<TableName, TablePlan>,
     held: Vec<TableName>,
+    sought: Vec<TableName>,
     notes: Vec<String>,
     after: Vec<AfterStatement>,
     large_objects: LargeObjects,
@@ -44,6 +45,16 @@ pub struct TablePlan {
     pub(super) columns: Vec<PlannedColumn>,
     /// Columns of which the kept values are asked for, and by what name.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
+}
+
+impl TablePlan {
+    /// Whether rows may be dropped or changed. A table without such a rule is read by a
+    /// [`super::Rewriter`] nevertheless where other tables ask for its keys.
+    pub fn changes_rows(&self) -> bool {
+        self.rule
+            .as_ref()
+            .is_some_and(|rule| rule.rows != RowRule::Keep || !rule.columns.is_empty())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -84,10 +95,12 @@ impl ScrubPlan {
         }
         remember_keys(&mut tables, schema);
         let held = hold_back(&mut tables, &lookups, &order, stream_order);
+        let sought = sought_by(&held, &lookups, &order);
         Ok(ScrubPlan {
             policy: policy.into(),
             tables,
             held,
+            sought,
             notes: checks.notes,
             after: manifest.after.clone(),
             large_objects: manifest.large_objects,
@@ -111,6 +124,17 @@ impl ScrubPlan {
     /// Tables to look at after all others, in this order.
     pub fn held_tables(&self) -> &[TableName] {
         &self.held
+    }
+
+    /// The tables whose keys the held ones ask for, directly or by way of others, each after those
+    /// that it looks into. With their keys at hand no table has to be held.
+    pub fn tables_sought_by_held(&self) -> &[TableName] {
+        &self.sought
+    }
+
+    /// Whether any row of any table may be dropped or changed.
+    pub fn changes_rows(&self) -> bool {
+        self.tables.values().any(TablePlan::changes_rows)
     }
 
     /// Worth telling the user, and no reason to stop.
@@ -363,4 +387,15 @@ fn hold_back(
         }
     }
     held
+}
+
+fn sought_by(held: &[TableName], lookups: &Lookups, order: &[TableName]) -> Vec<TableName> {
+    let mut sought: BTreeSet<&TableName> = BTreeSet::new();
+    // Backwards, each table comes before those that it looks into.
+    for table in order.iter().rev() {
+        if held.contains(table) || sought.contains(table) {
+            sought.extend(lookups.get(table).into_iter().flatten());
+        }
+    }
+    order.iter().filter(|table| sought.contains(table)).cloned().collect()
 }

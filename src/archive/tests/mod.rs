@@ -1,7 +1,8 @@
-//! Tests of the archive reader as a whole.
+//! Tests of the archive reader and writer as a whole.
 
 pub mod builder;
 mod damage;
 mod fixtures;
 mod reading;
 mod schema;
+mod writing;

@@ -1,0 +1,42 @@
+//! Refuses an archive whose rows cannot be judged by the tables that they are said to belong to.
+//!
+//! Every block must be the rows of a table that the archive itself creates, as COPY text that goes
+//! to that table: the rules are chosen by the table, so that nothing may go elsewhere.
+
+use super::BackupFileError;
+use crate::archive::{CopyStatement, Toc};
+use crate::schema::Schema;
+use crate::scrub::plan::ancestors;
+
+pub(super) fn check(toc: &Toc, schema: &Schema) -> Result<(), BackupFileError> {
+    let refuse = |reason: String, mend| Err(BackupFileError::Blocks { reason, mend });
+    if let Some(entry) = toc.insert_style_tables().next() {
+        return refuse(
+            format!(
+                "the rows of {} were dumped as INSERT statements, which cannot be scrubbed",
+                entry.table_name()
+            ),
+            Some("make the backup without --inserts, --column-inserts and --rows-per-insert"),
+        );
+    }
+    for entry in toc.table_data() {
+        let table = entry.table_name();
+        let Some(found) = schema.tables.get(&table) else {
+            return refuse(
+                format!("the backup has rows of {table} but does not create that table"),
+                Some("make the backup of the whole database, without --data-only"),
+            );
+        };
+        let Some(copy) = CopyStatement::of(entry)? else { continue };
+        if !ancestors(schema, &table).any(|name| *name == copy.target) {
+            return refuse(format!("the rows of {table} are meant for {}", copy.target), None);
+        }
+        if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {
+            return refuse(
+                format!("the rows of {table} have a column {column}, which it has not"),
+                None,
+            );
+        }
+    }
+    Ok(())
+}

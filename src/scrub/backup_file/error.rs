@@ -1,0 +1,71 @@
+//! Why a backup file is not rewritten.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::archive::{ArchiveError, WriteError};
+use crate::scrub::{AuditCount, FramingError, ScrubError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum BackupFileError {
+    #[error("cannot open {}", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("the backup cannot be read")]
+    Archive(#[from] ArchiveError),
+
+    #[error("{reason}; nothing was written")]
+    Blocks { reason: String, mend: Option<&'static str> },
+
+    #[error("{} exists already; nothing was written", path.display())]
+    Exists { path: PathBuf },
+
+    #[error("{} is the backup itself; give the result another name", path.display())]
+    SameFile { path: PathBuf },
+
+    #[error("{} is not a file; give the name of a new file, or `-` for standard output", path.display())]
+    NotAFile { path: PathBuf },
+
+    #[error("another bcops is writing {}", path.display())]
+    InUse { path: PathBuf },
+
+    #[error("cannot write {name}")]
+    Write {
+        name: String,
+        #[source]
+        source: WriteError,
+    },
+
+    #[error(
+        "the rows of {table} depend on a table that comes so much later in the backup that more \
+         than {limit} bytes would have to wait in memory, and standard input cannot be read twice"
+    )]
+    CannotLookBack { table: String, limit: usize },
+
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+
+    #[error("the rows cannot be scrubbed")]
+    Scrub(#[from] ScrubError),
+
+    #[error(
+        "personal data would remain in {} after the scrub; no file was written",
+        in_words(findings.len())
+    )]
+    PersonalData { findings: Vec<AuditCount> },
+
+    #[error("interrupted; no file was written")]
+    Interrupted,
+
+    /// Only until the reason is known.
+    #[error("the writing ended before the reading")]
+    WriterEnded,
+}
+
+fn in_words(columns: usize) -> String {
+    if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
+}

@@ -1,0 +1,325 @@
+//! Reads the archive block by block and hands on what is to be written.
+
+use std::io::Read;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::early_keys::EarlyKeys;
+use super::sending::{Piece, Sender};
+use super::trail::Trail;
+use super::waiting::Waiting;
+use super::{BackupFileError, Report, Watch};
+use crate::archive::{
+    ArchiveError, ArchiveReader, Block, CopyStatement, DetachedTableData, LargeObjectsBlock,
+    TableBlock, TocEntry,
+};
+use crate::events::{Event, Progress, Unit};
+use crate::schema::TableName;
+use crate::scrub::{
+    BATCH, Framer, KeySets, LargeObjects, Passage, RowCounts, ScrubError, ScrubPlan, TableAction,
+    TablePlan,
+};
+
+/// The step that is told of.
+pub const STEP: &str = "rewrite";
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) struct Run<'a> {
+    plan: &'a ScrubPlan,
+    watch: &'a Watch,
+    sender: Sender,
+    early: EarlyKeys,
+    waiting: Waiting,
+    total_bytes: Option<u64>,
+    report: Report,
+    last_told: Instant,
+}
+
+/// A table's rows, decompressed, and at the same time as they are.
+trait Rows {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, ArchiveError>;
+    fn record(&mut self);
+    fn take_recorded(&mut self, out: &mut Vec<u8>);
+    /// How far the archive has been read, for the progress.
+    fn position(&self) -> Option<u64>;
+}
+
+impl<R: Read> Rows for TableBlock<'_, R> {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, ArchiveError> {
+        self.read_into(out, BATCH)
+    }
+
+    fn record(&mut self) {
+        TableBlock::record(self);
+    }
+
+    fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        TableBlock::take_recorded(self, out);
+    }
+
+    fn position(&self) -> Option<u64> {
+        Some(TableBlock::position(self))
+    }
+}
+
+impl<R: Read> Rows for DetachedTableData<R> {
+    fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, ArchiveError> {
+        self.read_into(out, BATCH)
+    }
+
+    fn record(&mut self) {
+        DetachedTableData::record(self);
+    }
+
+    fn take_recorded(&mut self, out: &mut Vec<u8>) {
+        DetachedTableData::take_recorded(self, out);
+    }
+
+    fn position(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        plan: &'a ScrubPlan,
+        watch: &'a Watch,
+        sender: Sender,
+        early: EarlyKeys,
+        total_bytes: Option<u64>,
+    ) -> Self {
+        let (waiting, report) = (Waiting::default(), Report::default());
+        let last_told = Instant::now();
+        Run { plan, watch, sender, early, waiting, total_bytes, report, last_told }
+    }
+
+    /// What was found out until now, and the end of the queue, which closes when it is dropped.
+    pub(super) fn end(self) -> (Report, Sender) {
+        (self.report, self.sender)
+    }
+
+    pub(super) fn read_all<R: Read>(
+        &mut self,
+        reader: &mut ArchiveReader<R>,
+    ) -> Result<(), BackupFileError> {
+        if !self.early.complete {
+            self.waiting = Waiting::new(self.plan, reader.toc());
+        }
+        while let Some(block) = reader.next_block()? {
+            self.check_interrupt()?;
+            match block {
+                Block::Table(block) => self.block(block)?,
+                Block::LargeObjects(block) => self.large_objects(block)?,
+            }
+            if self.waiting.has_begun() && self.waiting.all_keys_have_come() {
+                self.release(reader)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn block<R: Read>(&mut self, block: TableBlock<'_, R>) -> Result<(), BackupFileError> {
+        let entry = block.entry();
+        let table = entry.table_name();
+        let held = self.table_plan(&table)?.action == TableAction::Held;
+        if self.waiting.has_begun() || (held && !self.waiting.all_keys_have_come()) {
+            return self.waiting.add(block);
+        }
+        self.table(entry, block)?;
+        self.waiting.came_by(&table);
+        Ok(())
+    }
+
+    /// The keys that were waited for have come: the blocks go on in their order.
+    fn release<R: Read>(&mut self, reader: &ArchiveReader<R>) -> Result<(), BackupFileError> {
+        let (header, toc) = (reader.header(), reader.toc());
+        for table in self.plan.tables_sought_by_held() {
+            let found = self.waiting.blocks.iter().find(|block| block.table == *table);
+            if let Some(block) = found
+                && let Some(entry) = toc.get(block.id)
+            {
+                let bytes = block.framed.as_slice();
+                self.early.add(self.plan, header, entry, block.position, bytes)?;
+            }
+        }
+        while let Some(block) = self.waiting.blocks.pop_front() {
+            let Some(entry) = toc.get(block.id) else { continue };
+            let bytes = block.framed.as_slice();
+            let rows = DetachedTableData::from_archive(header, entry, block.position, bytes)?;
+            self.table(entry, rows)?;
+        }
+        Ok(())
+    }
+
+    /// A table that the plan does not know was not judged: none of its rows may pass.
+    fn table_plan(&self, table: &TableName) -> Result<&'a TablePlan, ScrubError> {
+        self.plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })
+    }
+
+    fn table(&mut self, entry: &TocEntry, rows: impl Rows) -> Result<(), BackupFileError> {
+        let table = entry.table_name();
+        let plan = self.table_plan(&table)?;
+        if plan.action == TableAction::Delete {
+            return self.drop_rows(table, entry, rows);
+        }
+        let columns = CopyStatement::of(entry)?.map(|copy| copy.columns).unwrap_or_default();
+        let keys = &self.early.keys;
+        let mut passage = Passage::new(Some(self.plan), &table, &columns, plan.action, keys)?;
+        let result = match plan.changes_rows() {
+            true => self.write_anew(&table, entry, rows, &mut passage),
+            false => self.copy_raw(&table, entry, rows, &mut passage),
+        };
+        let mut known_already = KeySets::default();
+        let keys = match self.early.collected.contains(&table) {
+            true => &mut known_already,
+            false => &mut self.early.keys,
+        };
+        let (counts, audit) = passage.finish(keys);
+        self.report.audit.extend(audit);
+        self.report.tables.push((table, counts));
+        result
+    }
+
+    /// Reads the rows only to count them, which proves the block, and writes an empty table.
+    fn drop_rows(
+        &mut self,
+        table: TableName,
+        entry: &TocEntry,
+        mut rows: impl Rows,
+    ) -> Result<(), BackupFileError> {
+        let mut counts = RowCounts::default();
+        let mut buffer = Vec::with_capacity(BATCH);
+        while rows.read_rows(&mut buffer)? > 0 {
+            self.between_portions(&table, rows.position())?;
+            let lines = memchr::memchr_iter(b'\n', &buffer).count() as u64;
+            counts.read += lines;
+            counts.dropped += lines;
+            buffer.clear();
+        }
+        self.sender.send(Piece::BeginRows(entry.id))?;
+        self.sender.send(Piece::EndRows)?;
+        self.report.tables.push((table, counts));
+        Ok(())
+    }
+
+    fn write_anew(
+        &mut self,
+        table: &TableName,
+        entry: &TocEntry,
+        mut rows: impl Rows,
+        passage: &mut Passage,
+    ) -> Result<(), BackupFileError> {
+        self.sender.send(Piece::BeginRows(entry.id))?;
+        let mut framer = Framer::new(table);
+        while rows.read_rows(framer.buffer())? > 0 {
+            self.between_portions(table, rows.position())?;
+            let Some(batch) = framer.complete_rows()? else { continue };
+            let batch = self.audited(passage, batch)?;
+            self.sender.send(Piece::Rows(batch))?;
+        }
+        framer.check_empty()?;
+        self.sender.send(Piece::EndRows)
+    }
+
+    fn copy_raw(
+        &mut self,
+        table: &TableName,
+        entry: &TocEntry,
+        mut rows: impl Rows,
+        passage: &mut Passage,
+    ) -> Result<(), BackupFileError> {
+        self.sender.send(Piece::BeginRawRows(entry.id))?;
+        let mut framer = Framer::new(table);
+        let mut trail = Trail::default();
+        rows.record();
+        loop {
+            let count = rows.read_rows(framer.buffer())?;
+            let mut recorded = Vec::new();
+            rows.take_recorded(&mut recorded);
+            trail.step(recorded, count);
+            if count == 0 {
+                break;
+            }
+            self.between_portions(table, rows.position())?;
+            if let Some(batch) = framer.complete_rows()? {
+                trail.audited(self.audited(passage, batch)?.len());
+            }
+            while let Some(chunks) = trail.next() {
+                self.sender.send(Piece::Raw(chunks))?;
+            }
+        }
+        framer.check_empty()?;
+        for chunks in trail.rest() {
+            self.sender.send(Piece::Raw(chunks))?;
+        }
+        self.sender.send(Piece::EndRawRows)
+    }
+
+    /// What is left of the rows. A finding ends all writing, while the rest is still read to
+    /// complete the list of what was found.
+    fn audited(&self, passage: &mut Passage, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
+        let rows = passage.process(rows)?;
+        if passage.found_personal_data() {
+            self.sender.stop();
+        }
+        Ok(rows)
+    }
+
+    fn large_objects<R: Read>(
+        &mut self,
+        mut block: LargeObjectsBlock<'_, R>,
+    ) -> Result<(), BackupFileError> {
+        if self.plan.large_objects() != LargeObjects::Content {
+            return Ok(());
+        }
+        // Only a table can wait, and pg_dump writes all of them before the large objects.
+        if self.waiting.has_begun() {
+            return Err(self.waiting.too_large(&block.entry().table_name()));
+        }
+        self.sender.send(Piece::BeginObjects(block.entry().id))?;
+        block.record();
+        let mut content = Vec::new();
+        while let Some(oid) = block.next_object()? {
+            self.sender.send(Piece::BeginRawObject(oid))?;
+            loop {
+                self.check_interrupt()?;
+                content.clear();
+                let count = block.read_into(&mut content, BATCH)?;
+                let mut recorded = Vec::new();
+                block.take_recorded(&mut recorded);
+                self.sender.send(Piece::Raw(recorded))?;
+                if count == 0 {
+                    break;
+                }
+            }
+            self.sender.send(Piece::EndObject)?;
+        }
+        self.sender.send(Piece::EndObjects)
+    }
+
+    fn between_portions(
+        &mut self,
+        table: &TableName,
+        position: Option<u64>,
+    ) -> Result<(), BackupFileError> {
+        self.check_interrupt()?;
+        let Some(done) = position else { return Ok(()) };
+        if self.last_told.elapsed() >= TELL_EVERY {
+            self.last_told = Instant::now();
+            let (total, current) = (self.total_bytes, table.short());
+            let progress = Progress { done, total, unit: Unit::Bytes, current };
+            self.watch.reporter.emit(Event::StepProgress { step: STEP, progress });
+        }
+        Ok(())
+    }
+
+    fn check_interrupt(&self) -> Result<(), BackupFileError> {
+        if self.watch.interrupted.load(Ordering::SeqCst) {
+            self.sender.stop();
+            return Err(BackupFileError::Interrupted);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! What one table's rows go through on their way: the rule, the counting and the audit.
+//!
+//! The loader and the rewriting of backup files share it, so that a table comes out the same
+//! whichever of the two it passes through.
+
+use super::audit::{AuditCount, TableAudit};
+use super::keys::KeySets;
+use super::plan::{ScrubPlan, TableAction};
+use super::rewriter::{Rewriter, RowCounts, ScrubError};
+use crate::schema::TableName;
+
+pub struct Passage {
+    rewriter: Option<Rewriter>,
+    audit: Option<TableAudit>,
+    counts: RowCounts,
+}
+
+impl Passage {
+    /// `columns` are those of the COPY data, in its order. Without a plan rows pass as they are.
+    pub fn new(
+        plan: Option<&ScrubPlan>,
+        table: &TableName,
+        columns: &[String],
+        action: TableAction,
+        keys: &KeySets,
+    ) -> Result<Self, ScrubError> {
+        let mut passage = Passage { rewriter: None, audit: None, counts: RowCounts::default() };
+        if let Some(plan) = plan {
+            if action != TableAction::Keep {
+                passage.rewriter = Some(Rewriter::new(plan, table, columns, keys)?);
+            }
+            passage.audit = Some(TableAudit::new(plan, table, columns)?);
+        }
+        Ok(passage)
+    }
+
+    /// Takes complete rows and gives what is left of them, audited.
+    pub fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
+        let rows = match &mut self.rewriter {
+            Some(rewriter) => {
+                let mut out = Vec::with_capacity(rows.len());
+                self.counts += rewriter.rewrite(&rows, &mut out)?;
+                out
+            }
+            None => {
+                let lines = memchr::memchr_iter(b'\n', &rows).count() as u64;
+                self.counts.read += lines;
+                self.counts.kept += lines;
+                rows
+            }
+        };
+        if let Some(audit) = &mut self.audit {
+            audit.scan(&rows);
+        }
+        Ok(rows)
+    }
+
+    pub fn found_personal_data(&self) -> bool {
+        self.audit.as_ref().is_some_and(TableAudit::found_personal_data)
+    }
+
+    /// Call it after the table's last row: other tables may ask for its keys.
+    pub fn finish(self, keys: &mut KeySets) -> (RowCounts, Vec<AuditCount>) {
+        if let Some(rewriter) = self.rewriter {
+            rewriter.finish(keys);
+        }
+        (self.counts, self.audit.map(TableAudit::finish).unwrap_or_default())
+    }
+}
