@@ -14,6 +14,7 @@ use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
 use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
+use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
 use crate::scrub::{AuditCount, ManifestError, PlanError};
 use crate::settings::SettingsError;
@@ -306,6 +307,34 @@ impl From<LiveError> for CommandError {
             | LiveError::After { .. }
             | LiveError::TransactionEnded
             | LiveError::ForeignKey { .. } => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<BackupFileError> for CommandError {
+    fn from(error: BackupFileError) -> Self {
+        match error {
+            BackupFileError::PersonalData { ref findings } => {
+                personal_data(error.to_string(), findings)
+            }
+            BackupFileError::Scrub(_) => wrap(Kind::PersonalData, error),
+            BackupFileError::Open { .. } => wrap(Kind::Configuration, error),
+            BackupFileError::Blocks { mend, .. } => with_hint(wrap(Kind::Refused, error), mend),
+            BackupFileError::Exists { .. } => {
+                wrap(Kind::Refused, error).hint("to replace it: --force")
+            }
+            BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
+                wrap(Kind::Refused, error)
+            }
+            BackupFileError::InUse { .. } => wrap(Kind::Locked, error),
+            BackupFileError::CannotLookBack { .. } => {
+                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+            }
+            BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
+            BackupFileError::Archive(_)
+            | BackupFileError::Write { .. }
+            | BackupFileError::Framing(_)
+            | BackupFileError::WriterEnded => wrap(Kind::Unexpected, error),
         }
     }
 }

@@ -83,6 +83,15 @@ impl Interrupt {
         Interrupt(receiver)
     }
 
+    /// Waits until Ctrl-C is pressed.
+    pub async fn pressed(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|interrupted| *interrupted).await.is_err() {
+            // Nobody is left who could press it.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Does the work unless Ctrl-C comes first. The work is then dropped where it stands, so that
     /// only work that can be dropped at any point may be given here.
     pub async fn guard<T>(

@@ -46,6 +46,13 @@ pub struct Ui {
     color: bool,
 }
 
+/// Standard output as a file of bytes, for a result that is not text. Nothing is held back in a
+/// buffer: what was written is out.
+pub fn raw_standard_output() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    Ok(std::io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
 /// A consumer of progress on stderr.
 trait Display: Send + Sync {
     fn show(&self, event: &Event);
@@ -112,7 +119,7 @@ impl Ui {
     /// The command's result for people, on stdout. Nothing is printed with `--json`.
     pub fn result(&self, text: &str) {
         self.display.clear();
-        if !self.options.json {
+        if !self.options.json && !text.is_empty() {
             // A reader that went away (`| head`) is no failure of the command.
             let _ = writeln!(std::io::stdout(), "{text}");
         }

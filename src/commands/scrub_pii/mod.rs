@@ -1,6 +1,7 @@
 //! `scrub-pii`: the manifest on a database, on a backup file, and the manifest's own tools.
 
 mod check;
+mod dump;
 mod live;
 mod summary;
 mod target;
@@ -13,6 +14,9 @@ use crate::scrub::live::Limits;
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     if args.check {
         return check::run(context, args).await;
+    }
+    if let Some([from, to]) = args.dump.as_deref() {
+        return dump::run(context, args, from, to).await;
     }
     live::run(context, args).await
 }
