@@ -299,6 +299,9 @@ impl From<LiveError> for CommandError {
                 .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
             LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
                 .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
+            LiveError::CommitUnclear { .. } => {
+                wrap(Kind::Unexpected, error).hint("to see: bcops scrub-pii --check")
+            }
             LiveError::TooSlow { .. } => {
                 wrap(Kind::Unexpected, error).hint("give it more time: --statement-timeout 1h")
             }

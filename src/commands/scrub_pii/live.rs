@@ -111,14 +111,15 @@ async fn apply(
     let (limits, reporter) = (limits(args), context.reporter());
     let work =
         async { Ok(live::scrub(session, manifest, &target.policy, &limits, &reporter).await?) };
-    context.interrupt.guard(work).await.map_err(|error| match error.kind {
+    let uncommitted = context.interrupt.guard(work).await.map_err(|error| match error.kind {
         // The session ends with this process, and the server rolls back what it has not been told
         // to commit.
         Kind::Interrupted => {
             CommandError::new(Kind::Interrupted, "interrupted; nothing was changed")
         }
         _ => error,
-    })
+    })?;
+    Ok(uncommitted.commit().await?)
 }
 
 /// Rewrites the files of tables that changed. Old versions of rows stay in them otherwise, out of

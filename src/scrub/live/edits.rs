@@ -184,7 +184,8 @@ fn edit_portion(
         let mut changed = false;
         let mut values = Vec::with_capacity(columns.len());
         for (position, column) in columns.iter().enumerate() {
-            let old: Option<&str> = row.get(position + 1);
+            // A database without an encoding of its own may hold bytes that are no text.
+            let old: Option<&str> = row.try_get(position + 1)?;
             *bytes += old.map_or(0, str::len);
             let new = old.map(|old| edited(column, old)).transpose().map_err(|_| {
                 ScrubError::InvalidJson {

@@ -24,6 +24,10 @@ pub enum LiveError {
     #[error("a statement of the manifest failed: {statement}")]
     After { statement: String, source: PostgresError },
     #[error(
+        "the connection was lost during the commit, so that it is not known whether it was done"
+    )]
+    CommitUnclear { source: PostgresError },
+    #[error(
         "a statement of the manifest ended the transaction, so that what it did can no longer be \
          taken back"
     )]

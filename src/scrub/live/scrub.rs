@@ -50,33 +50,63 @@ pub struct LiveReport {
     pub took: Duration,
 }
 
-/// Scrubs the database of this session in one transaction, and commits only what the audit passes.
-pub async fn scrub(
-    session: &Session,
+/// A database that was scrubbed and audited, in a transaction that is still open. Dropping the
+/// session takes it all back.
+pub struct Uncommitted<'a> {
+    session: &'a Session,
+    report: LiveReport,
+    started: Instant,
+}
+
+impl Uncommitted<'_> {
+    /// Makes it so. This must not be given up half-way: only the server's answer tells whether it
+    /// was done.
+    pub async fn commit(mut self) -> Result<LiveReport, LiveError> {
+        self.session.batch_execute("COMMIT").await.map_err(|error| {
+            if error.as_db_error().is_some() {
+                LiveError::Postgres(error.into())
+            } else {
+                LiveError::CommitUnclear { source: error.into() }
+            }
+        })?;
+        self.report.took = self.started.elapsed();
+        Ok(self.report)
+    }
+}
+
+/// Scrubs the database of this session in one transaction and audits it. Nothing is committed yet.
+pub async fn scrub<'a>(
+    session: &'a Session,
     manifest: &Manifest,
     policy: &str,
     limits: &Limits,
     reporter: &SharedReporter,
-) -> Result<LiveReport, LiveError> {
+) -> Result<Uncommitted<'a>, LiveError> {
     let started = Instant::now();
     begin(session, Access::Write, limits).await?;
-    // What was seen before the question was asked may have changed since.
-    let live = read_live_schema(&**session).await?;
-    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
-    let run =
-        Run { session, limits, reporter, statements: Statements { plan: &plan, live: &live } };
-    let result = run.apply_and_prove().await;
+    let result = scrub_in_transaction(session, manifest, policy, limits, reporter).await;
     match result {
-        Ok((tables, large_objects, audit)) => {
-            session.batch_execute("COMMIT").await?;
-            Ok(LiveReport { tables, audit, large_objects, took: started.elapsed() })
-        }
+        Ok(report) => Ok(Uncommitted { session, report, started }),
         Err(error) => {
             // A lost connection rolls back as well.
             let _ = session.batch_execute("ROLLBACK").await;
             Err(error)
         }
     }
+}
+
+async fn scrub_in_transaction(
+    session: &Session,
+    manifest: &Manifest,
+    policy: &str,
+    limits: &Limits,
+    reporter: &SharedReporter,
+) -> Result<LiveReport, LiveError> {
+    // What was seen before the question was asked may have changed since.
+    let live = read_live_schema(&**session).await?;
+    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    let statements = Statements { plan: &plan, live: &live };
+    Run { session, limits, reporter, statements }.apply_and_prove().await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,10 +133,15 @@ pub async fn begin(session: &Session, access: Access, limits: &Limits) -> Result
         "BEGIN TRANSACTION {mode}; SET LOCAL search_path = ''; SET LOCAL lock_timeout = {}; \
          SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = '5min'; \
          SET LOCAL row_security = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; {notice}",
-        limits.lock.as_millis().max(1),
-        limits.statement.as_millis().max(1),
+        milliseconds(limits.lock),
+        milliseconds(limits.statement),
     );
     Ok(session.batch_execute(&statement).await?)
+}
+
+/// As the server takes it, for which 0 would mean no limit.
+fn milliseconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 struct Run<'a> {
@@ -117,7 +152,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn apply_and_prove(&self) -> Result<(Vec<TableChange>, u64, Vec<AuditCount>), LiveError> {
+    async fn apply_and_prove(&self) -> Result<LiveReport, LiveError> {
         let Statements { plan, live } = self.statements;
         let emptied = truncatable(self.statements);
         let keys = foreign_keys::find(self.session, self.statements).await?;
@@ -141,7 +176,7 @@ impl Run<'_> {
         if !findings.is_empty() {
             return Err(LiveError::PersonalData { findings });
         }
-        Ok((tables, large_objects, audit))
+        Ok(LiveReport { tables, audit, large_objects, took: Duration::ZERO })
     }
 
     /// The tables whose rule does something.
