@@ -1,5 +1,6 @@
 //! Everything that needs a process or a server, in one binary: each further one links for ever.
 
+mod backup_file;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;

@@ -3,6 +3,6 @@
 pub mod builder;
 mod damage;
 mod fixtures;
-mod reading;
+pub(crate) mod reading;
 mod schema;
 mod writing;
