@@ -6,6 +6,7 @@ mod checks;
 mod compiled_rule;
 mod copy_text;
 mod document;
+mod encoded;
 mod families;
 mod findings;
 mod foreign_keys;
@@ -17,10 +18,11 @@ mod plan;
 mod postcodes;
 mod rewriter;
 mod rules;
+mod tally;
 mod unique_keys;
 
-pub use audit::{AuditCount, TableAudit, Verdict};
-pub use findings::{Finding, PlanError};
+pub use audit::{AuditCount, TableAudit, UnreadValues, Verdict};
+pub use findings::{Finding, FindingKind, PlanError};
 pub use keys::KeySets;
 pub use manifest::{LargeObjects, Manifest, ManifestError};
 pub use patterns::Kind;
@@ -28,6 +30,8 @@ pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
 
+#[cfg(test)]
+mod audit_test;
 #[cfg(test)]
 mod plan_test;
 #[cfg(test)]
