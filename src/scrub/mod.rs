@@ -19,6 +19,7 @@ mod postcodes;
 mod rewriter;
 mod rules;
 mod tally;
+pub mod tools;
 mod unique_keys;
 
 pub use audit::{AuditCount, TableAudit, UnreadValues, Verdict};
