@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::encoded::Form;
 use super::super::patterns::Kind;
 use super::super::rules::Class;
-use crate::schema::Column;
+use crate::schema::{Column, Table};
 
 /// A class with the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,25 +17,16 @@ pub struct Guess {
     pub reason: String,
 }
 
-/// Parts of names that mean personal data, and what they mean.
+/// Parts of names that mean personal data, and what they mean. What begins with an equals sign has
+/// to be the whole name, as it is a part of harmless ones.
 const PERSONAL: [(&str, &[&str]); 13] = [
     ("an e-mail address", &["email", "mail", "recipient", "sender", "to_address", "from_address"]),
     ("a telephone number", &["phone", "telephone", "tel", "mobile", "fax"]),
     (
         "a secret",
-        &[
-            "password",
-            "passwd",
-            "secret",
-            "token",
-            "otp",
-            "hash",
-            "api_key",
-            "private_key",
-            "session",
-        ],
+        &["password", "passwd", "secret", "token", "otp", "api_key", "private_key", "session"],
     ),
-    ("an address of the network", &["ip", "ip_address", "remote_addr", "user_agent", "hostname"]),
+    ("an address of the network", &["ip", "ip_address", "remote_addr", "user_agent"]),
     (
         "the name of a person",
         &[
@@ -80,8 +72,8 @@ const PERSONAL: [(&str, &[&str]); 13] = [
             "remarks",
         ],
     ),
-    ("what somebody searched for", &["query", "search", "keywords"]),
-    ("what somebody sent", &["form_data", "submission", "payload", "request", "response", "data"]),
+    ("what somebody searched for", &["query", "=search", "keywords"]),
+    ("what somebody sent", &["form_data", "submission", "payload", "request", "response", "=data"]),
 ];
 
 /// Parts of names under which a site publishes.
@@ -110,7 +102,7 @@ pub struct Sampled {
     pub hits: BTreeMap<Kind, u64>,
 }
 
-pub fn guess(column: &Column, sampled: &Sampled) -> Guess {
+pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
     let personal = |reason: String| Guess { class: Class::Personal, reason };
     let hit = sampled.hits.iter().filter(|(_, rows)| **rows > 0).max_by_key(|(_, rows)| **rows);
     if let Some((kind, hits)) = hit {
@@ -120,7 +112,7 @@ pub fn guess(column: &Column, sampled: &Sampled) -> Guess {
             article(*kind)
         ));
     }
-    if let Some(reason) = personal_type(&column.type_name) {
+    if let Some(reason) = personal_form(table, column) {
         return personal(reason.into());
     }
     let name = column.name.to_lowercase();
@@ -141,17 +133,25 @@ pub fn guess(column: &Column, sampled: &Sampled) -> Guess {
     }
 }
 
-fn personal_type(type_name: &str) -> Option<&'static str> {
-    match type_name.trim_end_matches("[]") {
+fn personal_form(table: &Table, column: &Column) -> Option<&'static str> {
+    match Form::of(table, column) {
+        Form::Session => return Some("sessions of users, with what they have typed"),
+        Form::Cache => return Some("cached values, which can be anything"),
+        Form::SearchVector => return Some("a search index holds the words of what it indexes"),
+        Form::Any => {}
+    }
+    match column.type_name.trim_end_matches("[]") {
         "inet" | "cidr" => Some("an address of the network, by its type"),
         "bytea" => Some("bytes, which can hold anything"),
-        "tsvector" => Some("a search index holds the words of what it indexes"),
         _ => None,
     }
 }
 
 /// Whether the words of a name, which underscores separate, contain those of the part.
 fn has_part(name: &str, part: &str) -> bool {
+    if let Some(whole) = part.strip_prefix('=') {
+        return name == whole;
+    }
     name.match_indices(part).any(|(start, _)| {
         let before = name.get(..start).unwrap_or_default();
         let after = name.get(start + part.len()..).unwrap_or_default();

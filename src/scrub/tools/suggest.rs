@@ -94,7 +94,8 @@ fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples)
         }
     }
     let new = drafts.iter().filter(|draft| draft.replaces.is_none());
-    let personal = new.filter(|draft| draft.class == Class::Personal).map(|draft| draft.name);
+    let personal = new.filter(|draft| draft.class == Class::Personal && draft.stays().is_none());
+    let personal = personal.map(|draft| draft.name);
     let deletable: BTreeSet<&TableName> = draft::deletable(personal, manifest, schema);
     for draft in &mut drafts {
         draft.add_rules(manifest, schema, deletable.contains(draft.name));
@@ -129,7 +130,7 @@ fn begin<'a>(
         .collect();
     for column in unclassified {
         let sampled = Sampled { rows, hits: samples.hits(name, &column.name) };
-        let guess = guess(column, &sampled);
+        let guess = guess(table, column, &sampled);
         columns.push(SpelledColumn {
             name: column.name.clone(),
             class: guess.class,
@@ -149,6 +150,20 @@ fn begin<'a>(
 }
 
 impl Draft<'_> {
+    /// Why the rows had better stay whatever points to them, if there is a reason.
+    fn stays(&self) -> Option<String> {
+        let primary = self.table.unique_keys.iter().find(|key| key.primary);
+        let inherits = primary.and_then(|primary| {
+            let mut keys = self.table.foreign_keys.iter();
+            keys.find(|key| primary.columns.iter().all(|column| key.columns.contains(column)))
+        });
+        if let Some(key) = inherits {
+            return Some(format!("each is a part of a row of {}", key.references.short()));
+        }
+        let published = self.columns.iter().any(|column| column.class == Class::Content);
+        published.then(|| "they also hold what is published".into())
+    }
+
     fn add_rules(&mut self, manifest: &Manifest, schema: &Schema, deletable: bool) {
         let is_new = self.replaces.is_none();
         let new_personal: Vec<&Column> = self
@@ -166,10 +181,10 @@ impl Draft<'_> {
             return;
         }
         if is_new {
-            self.remarks.push(format!(
-                "Rows stay, as other tables point to them: {}.",
-                referring(schema, self.name)
-            ));
+            let why = self.stays().unwrap_or_else(|| {
+                format!("other tables point to them: {}", referring(schema, self.name))
+            });
+            self.remarks.push(format!("Rows stay, as {why}."));
         }
         let mut actions = BTreeMap::new();
         for column in new_personal {

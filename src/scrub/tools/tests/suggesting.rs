@@ -180,6 +180,28 @@ fn a_chain_of_personal_tables_is_deleted_as_a_whole() {
 }
 
 #[test]
+fn what_is_published_and_parts_of_other_rows_are_not_deleted() {
+    let mut person = pointing_to(table(&[("email", "text!")]), "id", "page");
+    person.columns.push(column(&("notes", "text")));
+    let schema = schema(vec![
+        ("page", table(&[("title", "text"), ("contact_phone", "text")])),
+        ("personpage", person),
+        ("cache", table(&[("cache_key", "text!"), ("value", "text!"), ("expires", "date")])),
+    ]);
+    let text = suggest(&schema, &manifest(""), &Sampled(9, BTreeMap::new()));
+    for words in [
+        "# Rows stay, as they also hold what is published.\n[tables.page]",
+        "# Rows stay, as each is a part of a row of page.\n[tables.personpage]",
+        "\"value\", # cached values, which can be anything",
+        "[tables.cache.policy.any]\ndelete = true",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert_eq!(text.matches("delete = true").count(), 1, "{text}");
+    assert!(errors_left(&parse(&text), &schema, &text).is_empty(), "{text}");
+}
+
+#[test]
 fn names_cannot_break_out_of_a_draft() {
     let odd = table(&[("a\"]\nx = [\"", "text"), ("naïve name", "text")]);
     let schema = schema(vec![("odd\n[tables.x]", odd)]);
