@@ -16,7 +16,7 @@ use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
-use crate::scrub::{AuditCount, ManifestError, PlanError};
+use crate::scrub::{AuditCount, ManifestError, PlanError, UnreadValues};
 use crate::settings::SettingsError;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
@@ -269,7 +269,7 @@ impl From<RestoreError> for CommandError {
                 wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
             }
             RestoreError::PersonalData { ref findings } => {
-                personal_data(error.to_string(), findings)
+                personal_data(error.to_string(), findings, &[])
             }
             RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
@@ -278,13 +278,22 @@ impl From<RestoreError> for CommandError {
 }
 
 /// What remains, by place and kind, and never a value.
-pub fn personal_data(message: String, findings: &[AuditCount]) -> CommandError {
+pub fn personal_data(
+    message: String,
+    findings: &[AuditCount],
+    doubts: &[UnreadValues],
+) -> CommandError {
     let places = findings.iter().map(|finding| {
         let count = crate::ui::plural(finding.count, &finding.kind.to_string());
         format!("{}.{}: {count}", finding.table.short(), finding.column)
     });
+    let unread = doubts.iter().map(|values| {
+        let count = crate::ui::plural(values.count, "value");
+        let place = format!("{}.{}", values.table.short(), values.column);
+        format!("{place}: {count} that could not be looked into")
+    });
     let error = CommandError::new(Kind::PersonalData, message);
-    places.fold(error, CommandError::hint).hint(
+    places.chain(unread).fold(error, CommandError::hint).hint(
         "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
     )
 }
@@ -294,7 +303,9 @@ impl From<LiveError> for CommandError {
         match error {
             LiveError::Plan(error) => error.into(),
             LiveError::Postgres(error) => error.into(),
-            LiveError::PersonalData { ref findings } => personal_data(error.to_string(), findings),
+            LiveError::PersonalData { ref findings, ref doubts } => {
+                personal_data(error.to_string(), findings, doubts)
+            }
             LiveError::NotApplied { .. } => wrap(Kind::PersonalData, error)
                 .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
             LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
@@ -318,7 +329,7 @@ impl From<BackupFileError> for CommandError {
     fn from(error: BackupFileError) -> Self {
         match error {
             BackupFileError::PersonalData { ref findings } => {
-                personal_data(error.to_string(), findings)
+                personal_data(error.to_string(), findings, &[])
             }
             BackupFileError::Scrub(_) => wrap(Kind::PersonalData, error),
             BackupFileError::Open { .. } => wrap(Kind::Configuration, error),

@@ -4,21 +4,33 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::scrub::{AuditCount, Verdict};
+use crate::scrub::{AuditCount, UnreadValues, Verdict};
 use crate::ui;
 
-pub fn json(count: &AuditCount) -> Value {
-    let verdict = match count.verdict {
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
         Verdict::Content => "content",
         Verdict::Allowed => "allowed",
         Verdict::Finding => "finding",
-    };
+    }
+}
+
+pub fn unread_json(values: &UnreadValues) -> Value {
+    json!({
+        "table": values.table.short(),
+        "column": values.column,
+        "count": values.count,
+        "verdict": verdict(values.verdict),
+    })
+}
+
+pub fn json(count: &AuditCount) -> Value {
     json!({
         "table": count.table.short(),
         "column": count.column,
         "kind": count.kind.to_string(),
         "count": count.count,
-        "verdict": verdict,
+        "verdict": verdict(count.verdict),
     })
 }
 

@@ -2,15 +2,16 @@
 //!
 //! Only counts are kept and given out: a report about leaked values must not leak them.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use super::encoded::{Form, Reach, look_into, resolve};
 use super::patterns::{Kind, Match, find_emails, find_numbers};
 use super::plan::{ScrubPlan, TablePlan};
 use super::rewriter::ScrubError;
 use super::rules::Class;
+use super::tally::{AllowList, Tally};
 use crate::schema::TableName;
 
 /// How many values of one kind a column holds, and what that means.
@@ -33,15 +34,22 @@ pub enum Verdict {
     Finding,
 }
 
-/// By kind: values that nobody has allowed, and values that match the manifest's allow list.
-type Tally = [[u64; 2]; Kind::ALL.len()];
+/// Values of a column that could not be looked into, so that nobody knows what they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadValues {
+    pub table: TableName,
+    pub column: String,
+    pub count: u64,
+    pub verdict: Verdict,
+}
 
 /// The audit of one table's rows as COPY text.
 #[derive(Debug)]
 pub struct TableAudit {
     table: TableName,
     columns: Vec<AuditedColumn>,
-    allow: BTreeMap<Kind, Vec<String>>,
+    allow: AllowList,
+    thorough: bool,
 }
 
 #[derive(Debug)]
@@ -49,7 +57,9 @@ struct AuditedColumn {
     name: String,
     /// `None` for a type that holds no text.
     verdict: Option<Verdict>,
+    form: Form,
     tally: Tally,
+    unread: u64,
 }
 
 impl TableAudit {
@@ -62,7 +72,18 @@ impl TableAudit {
         let table_plan =
             plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
         let columns = columns.iter().map(|name| audited_column(table_plan, name)).collect();
-        Ok(TableAudit { table: table.clone(), columns, allow: plan.allow.clone() })
+        let allow = AllowList::new(plan.allow.clone());
+        Ok(TableAudit { table: table.clone(), columns, allow, thorough: false })
+    }
+
+    /// An audit that also looks into base64, compression, pickles, sessions and search vectors. It
+    /// is for rows at rest: what bcops writes in flight has lost such columns to its rules.
+    pub fn thorough(
+        plan: &ScrubPlan,
+        table: &TableName,
+        columns: &[String],
+    ) -> Result<Self, ScrubError> {
+        Ok(TableAudit { thorough: true, ..Self::new(plan, table, columns)? })
     }
 
     /// Takes complete rows into account.
@@ -71,6 +92,9 @@ impl TableAudit {
         find_emails(rows, |hit| self.count(rows, &mut place, &hit));
         let mut place = FieldCursor::default();
         find_numbers(rows, |hit| self.count(rows, &mut place, &hit));
+        if self.thorough {
+            return self.look_into_fields(rows);
+        }
         for (finder, earlier) in
             ENCODED.iter().enumerate().map(|(index, one)| (one, &ENCODED[..index]))
         {
@@ -78,12 +102,23 @@ impl TableAudit {
         }
     }
 
-    /// Whether anything was found so far that must not be there.
+    /// Whether anything was found so far that must not be there, or could not be looked into.
     pub fn found_personal_data(&self) -> bool {
         self.columns.iter().any(|column| {
             column.verdict == Some(Verdict::Finding)
-                && column.tally.iter().any(|[unknown, _]| *unknown > 0)
+                && (column.tally.has_unknown() || column.unread > 0)
         })
+    }
+
+    /// The columns with values that could not be looked into. One whose verdict is a finding fails
+    /// the audit like one that holds personal data.
+    pub fn unread(&self) -> Vec<UnreadValues> {
+        let columns = self.columns.iter().filter(|column| column.unread > 0);
+        let unread = |column: &AuditedColumn| {
+            let (table, name, count) = (self.table.clone(), column.name.clone(), column.unread);
+            Some(UnreadValues { table, column: name, count, verdict: column.verdict? })
+        };
+        columns.filter_map(unread).collect()
     }
 
     /// What was found, columns and kinds without any left out.
@@ -91,7 +126,7 @@ impl TableAudit {
         let mut counts = Vec::new();
         for column in self.columns {
             let Some(verdict) = column.verdict else { continue };
-            for (kind, [unknown, allowed]) in Kind::ALL.into_iter().zip(column.tally) {
+            for (kind, [unknown, allowed]) in column.tally.by_kind() {
                 let allowed_verdict = verdict.min(Verdict::Allowed);
                 for (count, verdict) in [(unknown, verdict), (allowed, allowed_verdict)] {
                     if count > 0 {
@@ -106,9 +141,28 @@ impl TableAudit {
 
     fn count(&mut self, rows: &[u8], place: &mut FieldCursor, hit: &Match) {
         let field = place.field_at(rows, hit.range.start);
-        let allowed = is_allowed(&self.allow, rows, hit);
+        let allowed = self.allow.allows(rows, hit);
         if let Some(column) = self.columns.get_mut(field) {
-            add(&mut column.tally, hit.kind, allowed, 1);
+            column.tally.count(hit.kind, allowed);
+        }
+    }
+
+    /// Counts what the fields of the rows hide.
+    fn look_into_fields(&mut self, rows: &[u8]) {
+        let mut row = self.columns.iter_mut();
+        let mut start = 0;
+        let borders = memchr::memchr2_iter(b'\t', b'\n', rows).chain([rows.len()]);
+        for end in borders {
+            if let Some(column) = row.next().filter(|column| column.verdict.is_some()) {
+                let field = rows.get(start..end).unwrap_or_default();
+                let seen = look_into(field, column.form, &self.allow);
+                column.tally.add(seen.tally);
+                column.unread += u64::from(seen.incomplete);
+            }
+            if rows.get(end) == Some(&b'\n') {
+                row = self.columns.iter_mut();
+            }
+            start = end + 1;
         }
     }
 
@@ -133,16 +187,8 @@ impl TableAudit {
             if earlier.iter().any(|finder| finder.find(text).is_some()) {
                 continue;
             }
-            let plain = tally(&self.allow, text);
-            let decoded = tally(&self.allow, &decode(text));
-            for (kind, (decoded, plain)) in
-                Kind::ALL.into_iter().zip(decoded.into_iter().zip(plain))
-            {
-                for (allowed, (decoded, plain)) in
-                    [false, true].into_iter().zip(decoded.into_iter().zip(plain))
-                {
-                    add(&mut column.tally, kind, allowed, decoded.saturating_sub(plain));
-                }
+            if let Some(resolved) = resolve(text, Reach::Ascii) {
+                column.tally.add(self.allow.tally(&resolved).beyond(self.allow.tally(text)));
             }
         }
     }
@@ -159,94 +205,13 @@ fn audited_column(table_plan: &TablePlan, name: &str) -> AuditedColumn {
         Some(column) if column.class == Some(Class::Content) => Some(Verdict::Content),
         Some(_) => Some(Verdict::Finding),
     };
-    AuditedColumn { name: name.into(), verdict, tally: Tally::default() }
+    let form = planned.map_or(Form::Any, |column| column.form);
+    AuditedColumn { name: name.into(), verdict, form, tally: Tally::default(), unread: 0 }
 }
 
 /// What begins a character that is written as an escape: in JSON, and in the address of a page.
 static ENCODED: LazyLock<[Finder<'static>; 3]> =
     LazyLock::new(|| [Finder::new(r"\u00"), Finder::new("%40"), Finder::new("%20")]);
-
-fn tally(allow: &BTreeMap<Kind, Vec<String>>, text: &[u8]) -> Tally {
-    let mut result = Tally::default();
-    let mut count = |hit: Match| add(&mut result, hit.kind, is_allowed(allow, text, &hit), 1);
-    find_emails(text, &mut count);
-    find_numbers(text, &mut count);
-    result
-}
-
-fn add(tally: &mut Tally, kind: Kind, allowed: bool, count: u64) {
-    if let Some(counts) = tally.get_mut(kind as usize)
-        && let Some(entry) = counts.get_mut(usize::from(allowed))
-    {
-        *entry += count;
-    }
-}
-
-fn is_allowed(allow: &BTreeMap<Kind, Vec<String>>, text: &[u8], hit: &Match) -> bool {
-    let value = text.get(hit.range.clone()).unwrap_or_default();
-    allow.get(&hit.kind).is_some_and(|patterns| {
-        patterns.iter().any(|pattern| matches_pattern(pattern.as_bytes(), value))
-    })
-}
-
-/// Whether the value fits the pattern, in which `*` stands for any text, regardless of case.
-fn matches_pattern(pattern: &[u8], value: &[u8]) -> bool {
-    let mut parts = pattern.split(|byte| *byte == b'*');
-    let first = parts.next().unwrap_or_default();
-    let Some((head, mut rest)) = value.split_at_checked(first.len()) else { return false };
-    if !head.eq_ignore_ascii_case(first) {
-        return false;
-    }
-    let parts: Vec<&[u8]> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle.iter().filter(|part| !part.is_empty()) {
-        let found = rest.windows(part.len()).position(|window| window.eq_ignore_ascii_case(part));
-        let Some(position) = found else { return false };
-        rest = rest.get(position + part.len()..).unwrap_or_default();
-    }
-    rest.len() >= last.len()
-        && rest.get(rest.len() - last.len()..).is_some_and(|tail| tail.eq_ignore_ascii_case(last))
-}
-
-/// The text with `\u00NN` (however often its backslash is doubled) and `%NN` resolved, as far as
-/// they stand for ASCII or the no-break blank.
-fn decode(text: &[u8]) -> Vec<u8> {
-    let mut result = Vec::with_capacity(text.len());
-    let mut position = 0;
-    while let Some(rest) = text.get(position..).filter(|rest| !rest.is_empty()) {
-        let (code, length) = match rest {
-            [b'\\', b'u', b'0', b'0', high, low, ..] => (hex_pair(*high, *low), 6),
-            [b'%', high, low, ..] => (hex_pair(*high, *low), 3),
-            _ => (None, 1),
-        };
-        match code {
-            Some(code @ (0x20..=0x7E | 0xA0)) => {
-                if length == 6 {
-                    while result.last() == Some(&b'\\') {
-                        result.pop();
-                    }
-                }
-                match code {
-                    0xA0 => result.extend_from_slice(&[0xC2, 0xA0]),
-                    ascii => result.push(ascii),
-                }
-                position += length;
-            }
-            _ => {
-                let plain = memchr::memchr2(b'\\', b'%', rest.get(1..).unwrap_or_default());
-                let length = plain.map_or(rest.len(), |offset| offset + 1);
-                result.extend_from_slice(rest.get(..length).unwrap_or_default());
-                position += length;
-            }
-        }
-    }
-    result
-}
-
-fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    Some(digit(high)? << 4 | digit(low)?)
-}
 
 /// Tells the number of the field at ascending positions.
 #[derive(Debug, Default)]

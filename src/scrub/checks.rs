@@ -1,7 +1,7 @@
 //! Whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
 
 use super::families::{Family, placeholder_length};
-use super::findings::Finding;
+use super::findings::{Finding, FindingKind};
 use super::manifest::{LargeObjects, Manifest, TableEntry};
 use super::plan::entry_of;
 use super::rules::{
@@ -37,6 +37,7 @@ impl<'a> Checks<'a> {
         if !self.manifest.policies.contains(self.policy) {
             let known: Vec<&str> = self.manifest.policies.iter().map(String::as_str).collect();
             self.findings.push(Finding {
+                kind: FindingKind::Unknown,
                 table: None,
                 column: None,
                 place: None,
@@ -47,6 +48,7 @@ impl<'a> Checks<'a> {
         }
         if self.schema.has_large_objects && self.manifest.large_objects == LargeObjects::Refuse {
             self.findings.push(Finding {
+                kind: FindingKind::Unclassified,
                 table: None,
                 column: None,
                 place: None,
@@ -71,6 +73,7 @@ impl<'a> Checks<'a> {
 
     pub(super) fn find(
         &mut self,
+        kind: FindingKind,
         table: &TableName,
         column: Option<&str>,
         place: Option<&Place>,
@@ -78,6 +81,7 @@ impl<'a> Checks<'a> {
         mend: impl Into<String>,
     ) {
         self.findings.push(Finding {
+            kind,
             table: Some(table.clone()),
             column: column.map(String::from),
             place: place.cloned(),
@@ -94,7 +98,20 @@ impl<'a> Checks<'a> {
         problem: impl Into<String>,
         mend: impl Into<String>,
     ) {
-        self.find(subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+        let kind = FindingKind::Contradictory;
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+    }
+
+    /// Records that a rule names what the database lacks.
+    fn lacking(
+        &mut self,
+        subject: Subject<'_>,
+        column: &str,
+        problem: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let kind = FindingKind::Unknown;
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
     }
 
     fn unclassified_table(&mut self, name: &TableName, table: &Table) {
@@ -118,6 +135,7 @@ impl<'a> Checks<'a> {
             .map(|policy| format!("\n[tables.{key}.policy.{policy}]\ndelete = true"))
             .collect();
         self.find(
+            FindingKind::Unclassified,
             name,
             None,
             None,
@@ -133,6 +151,7 @@ impl<'a> Checks<'a> {
                 && !entry.columns.contains_key(&column.name)
             {
                 self.find(
+                    FindingKind::Unclassified,
                     name,
                     Some(&column.name),
                     Some(&entry.place),
@@ -162,6 +181,7 @@ impl<'a> Checks<'a> {
         if entry.class == Class::Personal || !personal.is_empty() {
             let key = toml_key(&manifest_name(name));
             self.find(
+                FindingKind::Contradictory,
                 name,
                 None,
                 Some(&entry.place),
@@ -191,7 +211,8 @@ impl<'a> Checks<'a> {
         let untouched = rule.rows == RowRule::Keep && rule.columns.is_empty();
         if entry.class == Class::Personal && untouched && rule.reason.is_none() {
             let problem = "a personal table is kept without a reason";
-            self.find(name, None, Some(&rule.place), problem, "reason = \"why it may stay\"");
+            let kind = FindingKind::Contradictory;
+            self.find(kind, name, None, Some(&rule.place), problem, "reason = \"why it may stay\"");
         }
         if let RowRule::KeepWhere(conditions) = &rule.rows {
             for condition in conditions {
@@ -217,7 +238,7 @@ impl<'a> Checks<'a> {
 
     fn unknown_column(&mut self, subject: Subject<'_>, column: &str) {
         let mend = "a renamed column must not slip through: name it as it is, or take the rule out";
-        self.rule_problem(subject, column, "the rule names a column that the table lacks", mend);
+        self.lacking(subject, column, "the rule names a column that the table lacks", mend);
     }
 
     fn condition(&mut self, subject: Subject<'_>, condition: &Condition) {
@@ -260,7 +281,7 @@ impl<'a> Checks<'a> {
             let table = self.schema.tables.get(&reference.table);
             let Some(target) = table.and_then(|table| table.column(&reference.column)) else {
                 let problem = format!("`in` names {reference}, which this database lacks");
-                self.rule_problem(subject, &column.name, problem, "name an existing column");
+                self.lacking(subject, &column.name, problem, "name an existing column");
                 continue;
             };
             if !Family::of(column).comparable(Family::of(target)) {
@@ -362,7 +383,7 @@ impl<'a> Checks<'a> {
         let Some(source) = subject.table.column(placeholder) else {
             let problem =
                 format!("the template names {placeholder}, a column that the table lacks");
-            self.rule_problem(subject, name, problem, "name an existing column, mostly {id}");
+            self.lacking(subject, name, problem, "name an existing column, mostly {id}");
             return None;
         };
         let entry = entry_of(self.manifest, self.schema, subject.name);
@@ -411,13 +432,15 @@ fn personal_columns<'t>(table: &'t Table, entry: &TableEntry) -> Vec<&'t str> {
 }
 
 /// A TOML key, quoted where it is not a bare one.
-fn toml_key(name: &str) -> String {
+pub(super) fn toml_key(name: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if !name.is_empty() && name.bytes().all(bare) { name.into() } else { toml_string(name) }
 }
 
-fn toml_string(text: &str) -> String {
-    toml::Value::from(text).to_string()
+/// A TOML string in one line, which a key has to be. JSON's escapes are TOML's, save that TOML
+/// wants the delete character escaped as well.
+pub(super) fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7F}', "\\u007F")
 }
 
 fn toml_list(names: &[&str]) -> String {

@@ -5,9 +5,21 @@ use std::fmt;
 use super::rules::Place;
 use crate::schema::TableName;
 
+/// What is wrong between a manifest and a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// The database has what the manifest has no class for.
+    Unclassified,
+    /// The manifest names what the database lacks.
+    Unknown,
+    /// A rule cannot be carried out, or says the opposite of something else.
+    Contradictory,
+}
+
 /// One disagreement between a manifest and a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    pub kind: FindingKind,
     pub table: Option<TableName>,
     pub column: Option<String>,
     /// Where the manifest says what does not fit, if it says anything.

@@ -21,7 +21,7 @@ use crate::schema::TableName;
 const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
 
 /// Stands for every policy for which a table has no rule of its own.
-const ANY_POLICY: &str = "any";
+pub(super) const ANY_POLICY: &str = "any";
 
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -56,6 +56,11 @@ impl TableEntry {
     /// The rule of a policy, if there is one.
     pub fn rule(&self, policy: &str) -> Option<&Rule> {
         self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))
+    }
+
+    /// The rules as the manifest has them, `any` for every other policy among them.
+    pub(super) fn rules(&self) -> &BTreeMap<String, Rule> {
+        &self.rules
     }
 }
 

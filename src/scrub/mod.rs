@@ -8,6 +8,7 @@ mod compiled_rule;
 mod copy_text;
 mod document;
 mod edit;
+mod encoded;
 mod families;
 mod findings;
 mod foreign_keys;
@@ -22,10 +23,12 @@ mod plan;
 mod postcodes;
 mod rewriter;
 mod rules;
+mod tally;
+pub mod tools;
 mod unique_keys;
 
-pub use audit::{AuditCount, TableAudit, Verdict};
-pub use findings::{Finding, PlanError};
+pub use audit::{AuditCount, TableAudit, UnreadValues, Verdict};
+pub use findings::{Finding, FindingKind, PlanError};
 pub use framer::{BATCH, Framer, FramingError};
 pub use keys::KeySets;
 pub use manifest::{LargeObjects, Manifest, ManifestError};
@@ -35,6 +38,8 @@ pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
 
+#[cfg(test)]
+mod audit_test;
 #[cfg(test)]
 mod plan_test;
 #[cfg(test)]

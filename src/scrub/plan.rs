@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::checks::Checks;
-use super::findings::{Finding, PlanError};
+use super::encoded::Form;
+use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
 use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
@@ -63,6 +64,7 @@ pub(super) struct PlannedColumn {
     pub class: Option<Class>,
     pub can_hold_text: bool,
     pub max_length: Option<usize>,
+    pub form: Form,
 }
 
 impl ScrubPlan {
@@ -189,13 +191,17 @@ pub(super) fn with_partitions<'a>(
 fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableName) -> TablePlan {
     let entry = entry_of(manifest, schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy)).cloned();
-    let columns = schema.tables.get(name).into_iter().flat_map(|table| &table.columns);
-    let columns = columns
-        .map(|column| PlannedColumn {
+    let columns = schema
+        .tables
+        .get(name)
+        .into_iter()
+        .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+        .map(|(table, column)| PlannedColumn {
             name: column.name.clone(),
             class: entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class),
             can_hold_text: column.can_hold_text(),
             max_length: column.max_length(),
+            form: Form::of(table, column),
         })
         .collect();
     let action = match &rule {
@@ -215,7 +221,8 @@ fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableNa
     }
 }
 
-fn describe(rule: &Rule) -> String {
+/// A rule in words.
+pub(super) fn describe(rule: &Rule) -> String {
     let columns: Vec<String> =
         rule.columns.iter().map(|(name, action)| describe_action(name, action)).collect();
     let columns = (!columns.is_empty()).then(|| columns.join("; "));
@@ -338,6 +345,7 @@ fn cycle_finding(tables: &BTreeMap<TableName, TablePlan>, cycle: &[TableName]) -
     let names: Vec<String> = cycle.iter().map(TableName::short).collect();
     let first = cycle.first();
     Finding {
+        kind: FindingKind::Contradictory,
         table: first.cloned(),
         column: None,
         place: first

@@ -79,6 +79,9 @@ fn apply(
     let mut table_audit = TableAudit::new(plan, name, &columns).unwrap();
     table_audit.scan(&out);
     audit.extend(table_audit.finish());
+    let mut thorough = TableAudit::thorough(plan, name, &columns).unwrap();
+    thorough.scan(&out);
+    assert!(!thorough.found_personal_data(), "{name}: something is hidden in what was written");
     let mut again = Rewriter::new(plan, name, &columns, keys).unwrap();
     let mut second = Vec::new();
     let repeated = again.rewrite(&out, &mut second).unwrap();

@@ -6,8 +6,7 @@ use crate::adapters::postgres::{PostgresError, connect};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, findings, manifest};
 use crate::error::{self, CommandError};
-use crate::scrub::live::{self, Access};
-use crate::scrub::{AuditCount, Verdict};
+use crate::scrub::live::{self, Access, Audit};
 
 use super::target::{self, Target};
 use super::{limits, summary};
@@ -32,23 +31,23 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     };
     let (target, audit, seen) = context.interrupt.guard(checking).await?;
     let result = result(&target, &audit, &seen);
-    let found: Vec<AuditCount> =
-        audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
-    if found.is_empty() {
-        let text = format!("{}{}", findings::passed(&audit), summary::pending_note(&seen));
+    if audit.passed() {
+        let text = format!("{}{}", findings::passed(&audit.counts), summary::pending_note(&seen));
         return Ok(Outcome::done(result, text.trim_end().to_owned()));
     }
-    let places = crate::ui::plural(found.len() as u64, "place");
+    let (found, doubts) = (audit.findings(), audit.doubts());
+    let places = crate::ui::plural((found.len() + doubts.len()) as u64, "place");
     let message = format!("personal data in {places} of {}", target.url.database);
-    Err(error::personal_data(message, &found).with_result(result))
+    Err(error::personal_data(message, &found, &doubts).with_result(result))
 }
 
-fn result(target: &Target, audit: &[AuditCount], seen: &summary::Seen) -> Value {
+fn result(target: &Target, audit: &Audit, seen: &summary::Seen) -> Value {
     json!({
         "target": summary::target_json(target),
         "policy": target.policy,
-        "findings": audit.iter().filter(|count| count.verdict == Verdict::Finding).map(findings::json).collect::<Vec<_>>(),
-        "audit": audit.iter().map(findings::json).collect::<Vec<_>>(),
+        "findings": audit.findings().iter().map(findings::json).collect::<Vec<_>>(),
+        "audit": audit.counts.iter().map(findings::json).collect::<Vec<_>>(),
+        "unread": audit.unread.iter().map(findings::unread_json).collect::<Vec<_>>(),
         "pending": summary::pending_json(seen),
     })
 }

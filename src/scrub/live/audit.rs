@@ -11,10 +11,33 @@ use super::{AUDIT_STEP, LiveError, LiveSchema};
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::{TableName, quote_identifier};
-use crate::scrub::{AuditCount, ScrubPlan, TableAudit};
+use crate::scrub::{AuditCount, ScrubPlan, TableAudit, UnreadValues, Verdict};
 
 /// Rows are scanned in portions of about this size.
 const PORTION: usize = 256 << 10;
+
+/// What an audit saw.
+#[derive(Debug, Clone, Default)]
+pub struct Audit {
+    pub counts: Vec<AuditCount>,
+    /// Values that are packed in a way, or to a size, that could not be looked into.
+    pub unread: Vec<UnreadValues>,
+}
+
+impl Audit {
+    pub fn findings(&self) -> Vec<AuditCount> {
+        self.counts.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect()
+    }
+
+    /// Values that may hold personal data where there should be none.
+    pub fn doubts(&self) -> Vec<UnreadValues> {
+        self.unread.iter().filter(|values| values.verdict == Verdict::Finding).cloned().collect()
+    }
+
+    pub fn passed(&self) -> bool {
+        self.findings().is_empty() && self.doubts().is_empty()
+    }
+}
 
 /// Audits every table. The session is in a transaction, whose own changes it sees.
 pub async fn audit(
@@ -22,7 +45,7 @@ pub async fn audit(
     plan: &ScrubPlan,
     live: &LiveSchema,
     reporter: &SharedReporter,
-) -> Result<Vec<AuditCount>, LiveError> {
+) -> Result<Audit, LiveError> {
     let description = "Looking for personal data in every table".to_owned();
     reporter.emit(Event::StepStarted { step: AUDIT_STEP, description });
     let tables: Vec<(&TableName, Vec<String>)> = live
@@ -36,7 +59,7 @@ pub async fn audit(
         .filter(|(_, columns)| !columns.is_empty())
         .collect();
     let total = tables.len() as u64;
-    let mut counts = Vec::new();
+    let mut audit = Audit::default();
     let mut bytes = 0;
     for (done, (table, columns)) in tables.iter().enumerate() {
         let progress = Progress {
@@ -46,12 +69,12 @@ pub async fn audit(
             current: table.short(),
         };
         reporter.emit(Event::StepProgress { step: AUDIT_STEP, progress });
-        counts.extend(audit_table(session, plan, table, columns, &mut bytes).await?);
+        audit_table(session, plan, table, columns, &mut audit, &mut bytes).await?;
     }
     let megabytes = bytes >> 20;
     let summary = format!("Audited: {total} tables, {megabytes} MB of text");
     reporter.emit(Event::StepFinished { step: AUDIT_STEP, summary });
-    Ok(counts)
+    Ok(audit)
 }
 
 async fn audit_table(
@@ -59,8 +82,9 @@ async fn audit_table(
     plan: &ScrubPlan,
     table: &TableName,
     columns: &[String],
+    result: &mut Audit,
     bytes: &mut u64,
-) -> Result<Vec<AuditCount>, LiveError> {
+) -> Result<(), LiveError> {
     let list: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
     let statement = format!("COPY {} ({}) TO STDOUT", table.quoted(), list.join(", "));
     let failed = |error: tokio_postgres::Error| LiveError::Statement {
@@ -68,7 +92,7 @@ async fn audit_table(
         action: "read",
         source: error.into(),
     };
-    let mut audit = TableAudit::new(plan, table, columns)?;
+    let mut audit = TableAudit::thorough(plan, table, columns)?;
     let mut stream = pin!(session.copy_out(&statement).await.map_err(failed)?);
     let mut rows = Vec::with_capacity(2 * PORTION);
     while let Some(row) = stream.try_next().await.map_err(failed)? {
@@ -81,5 +105,7 @@ async fn audit_table(
     }
     *bytes += rows.len() as u64;
     audit.scan(&rows);
-    Ok(audit.finish())
+    result.unread.extend(audit.unread());
+    result.counts.extend(audit.finish());
+    Ok(())
 }

@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::PostgresError;
 use crate::schema::TableName;
-use crate::scrub::{AuditCount, PlanError, ScrubError};
+use crate::scrub::{AuditCount, PlanError, ScrubError, UnreadValues};
 
 #[derive(Debug, Error)]
 pub enum LiveError {
@@ -34,8 +34,11 @@ pub enum LiveError {
     TransactionEnded,
     #[error("the foreign key {name} of {} could not be put back", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
-    #[error("personal data remains in {} places; nothing was committed", .findings.len())]
-    PersonalData { findings: Vec<AuditCount> },
+    #[error(
+        "personal data would remain, or cannot be ruled out, in {} places; nothing was committed",
+        .findings.len() + .doubts.len()
+    )]
+    PersonalData { findings: Vec<AuditCount>, doubts: Vec<UnreadValues> },
     /// Something kept the statements from doing what they say, for example a rule or a policy.
     #[error(
         "{rows} rows of {} still do not obey their rule ({rule}) after it was applied; \

@@ -21,7 +21,7 @@ mod side_effects;
 mod statements;
 mod truncate;
 
-pub use audit::audit;
+pub use audit::{Audit, audit};
 pub use catalog::{LiveSchema, read_live_schema};
 pub use error::LiveError;
 pub use pending::{PendingRows, pending};

@@ -11,7 +11,7 @@ use super::{LiveError, LiveSchema, SCRUB_STEP, audit, edits, read_live_schema, s
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::{TableName, quote_identifier};
-use crate::scrub::{AuditCount, LargeObjects, Manifest, ScrubPlan, Verdict};
+use crate::scrub::{AuditCount, LargeObjects, Manifest, ScrubPlan};
 
 /// How long the server may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,11 +171,11 @@ impl Run<'_> {
         self.run_after_statements().await?;
         self.check_applied().await?;
         let audit = audit(self.session, plan, live, self.reporter).await?;
-        let findings: Vec<AuditCount> =
-            audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
-        if !findings.is_empty() {
-            return Err(LiveError::PersonalData { findings });
+        if !audit.passed() {
+            let (findings, doubts) = (audit.findings(), audit.doubts());
+            return Err(LiveError::PersonalData { findings, doubts });
         }
+        let audit = audit.counts;
         Ok(LiveReport { tables, audit, large_objects, took: Duration::ZERO })
     }
 

@@ -1,0 +1,49 @@
+//! Bytes as the server writes them: `\x` and two hexadecimal digits each.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::contents;
+use super::escapes::hex_pair;
+
+/// As for base64: twelve bytes.
+const SHORTEST: usize = 24;
+
+static PREFIX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\x"));
+
+/// Calls `found` with the bytes of every such value that begins like something that can be looked
+/// into, be it the whole text or a part of it.
+pub fn each_promising(text: &[u8], mut found: impl FnMut(Vec<u8>)) {
+    for at in PREFIX.find_iter(text) {
+        let rest = text.get(at + 2..).unwrap_or_default();
+        let beginning = rest.get(..SHORTEST).and_then(decode);
+        if beginning.is_some_and(|bytes| contents::is_promising(&bytes)) {
+            let length = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+            found(rest.get(..length).and_then(decode).unwrap_or_default());
+        }
+    }
+}
+
+/// A last digit without its partner is left aside.
+fn decode(digits: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, _) = digits.as_chunks::<2>();
+    pairs.iter().map(|[high, low]| hex_pair(*high, *low)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_found_as_a_value_and_inside_of_one() {
+        let digits: String = b"jo@example.org".iter().map(|byte| format!("{byte:02x}")).collect();
+        for text in [format!(r"\\x{digits}"), format!(r#"{{"\\\\x{digits}",NULL}}"#)] {
+            let mut all = Vec::new();
+            each_promising(text.as_bytes(), |bytes| all.push(bytes));
+            assert_eq!(all, [b"jo@example.org".to_vec()], "{text}");
+        }
+        each_promising(br"\x00ff00ff00ff00ff00ff00ff00ff00ff", |_| panic!("not a text"));
+        each_promising(br"\x1 \xx C:\x", |_| panic!("too short"));
+    }
+}

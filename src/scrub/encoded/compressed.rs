@@ -1,0 +1,66 @@
+//! Inflating zlib and gzip, up to a limit.
+
+use std::io::Read;
+
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+
+use super::contents::{is_gzip, is_zlib};
+
+pub struct Inflated {
+    pub bytes: Vec<u8>,
+    /// There is more than the limit allowed.
+    pub cut_off: bool,
+}
+
+/// The contents of a compressed stream. A damaged one gives what comes before the damage, as
+/// nobody else can read the rest either; `None` is what is no such stream.
+pub fn inflate(bytes: &[u8], limit: usize) -> Option<Inflated> {
+    if is_zlib(bytes) {
+        read_up_to(ZlibDecoder::new(bytes), limit)
+    } else if is_gzip(bytes) {
+        read_up_to(MultiGzDecoder::new(bytes), limit)
+    } else {
+        None
+    }
+}
+
+fn read_up_to(stream: impl Read, limit: usize) -> Option<Inflated> {
+    let most = u64::try_from(limit).ok()?.saturating_add(1);
+    let mut bytes = Vec::new();
+    let result = stream.take(most).read_to_end(&mut bytes);
+    if result.is_err() && bytes.is_empty() {
+        return None;
+    }
+    let cut_off = bytes.len() > limit;
+    bytes.truncate(limit);
+    Some(Inflated { bytes, cut_off })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    #[test]
+    fn both_formats_are_inflated_up_to_the_limit() {
+        let text = b"a text that is inflated again".repeat(10);
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+        zlib.write_all(&text).unwrap();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&text).unwrap();
+        for packed in [zlib.finish().unwrap(), gzip.finish().unwrap()] {
+            let inflated = inflate(&packed, 1000).unwrap();
+            assert!(inflated.bytes == text && !inflated.cut_off);
+            let inflated = inflate(&packed, text.len()).unwrap();
+            assert!(inflated.bytes == text && !inflated.cut_off);
+            let inflated = inflate(&packed, 20).unwrap();
+            assert!(inflated.bytes == text[..20] && inflated.cut_off);
+        }
+        assert!(inflate(b"x\x9cnothing of the kind", 100).is_none());
+        assert!(inflate(b"text", 100).is_none());
+    }
+}

@@ -1,0 +1,223 @@
+//! Looking into values that hide what they hold from a scan of their text: escapes, base64,
+//! compression, pickles, sessions, search vectors, and any of these inside of another.
+//!
+//! What is counted is what the plain scan misses, so that both can be added up. The look works on
+//! COPY's text as it is. Arrays, and JSON inside of text or JSON, need no parser of their own:
+//! the patterns and the readers below see through quotes and backslashes at every level.
+
+mod base64;
+mod bytea;
+mod compressed;
+mod contents;
+mod escapes;
+mod pickle;
+mod session;
+mod tsvector;
+
+pub(super) use escapes::{Reach, resolve};
+
+use self::pickle::Payload;
+use super::copy_text::{NULL, unescape};
+use super::tally::{AllowList, Tally};
+use crate::schema::{Column, Table};
+
+/// How many layers are taken off one value.
+const DEEPEST: usize = 8;
+
+/// How many bytes may come out of one value, all its layers together.
+const LARGEST: usize = 16 << 20;
+
+/// The shortest text that can hide a value: `a%40b.cd`.
+const SHORTEST: usize = 8;
+
+/// What is known of the values of a column before they are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Any,
+    SearchVector,
+    /// Django's session data.
+    Session,
+    /// A pickle in base64: the value of Django's cache in the database.
+    Cache,
+}
+
+impl Form {
+    pub(super) fn of(table: &Table, column: &Column) -> Form {
+        match column.name.as_str() {
+            "session_data" if table.column("session_key").is_some() => Form::Session,
+            "value" if table.column("cache_key").is_some() => Form::Cache,
+            _ if column.type_name == "tsvector" => Form::SearchVector,
+            _ => Form::Any,
+        }
+    }
+}
+
+/// What a look into one value gave.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// What the plain scan of the same text does not find.
+    pub tally: Tally,
+    /// Something in the value could not be looked into: it has more layers or holds more than
+    /// anything that is meant well, or it is not in the form that its place asks for.
+    pub incomplete: bool,
+}
+
+/// Looks into one field of COPY data.
+pub(super) fn look_into(field: &[u8], form: Form, allow: &AllowList) -> Seen {
+    let mut look = Look { allow, room: LARGEST, seen: Seen::default() };
+    match form {
+        _ if field == NULL || field.is_empty() => {}
+        Form::Any if field.len() < SHORTEST => {}
+        Form::Any => look.hidden_in(field, 0),
+        Form::SearchVector => look.search_vector(field),
+        Form::Session => {
+            let payload = session::payload(&unescape(field));
+            look.must_be(payload.as_deref(), field, |look, payload| look.contents(payload, 1));
+        }
+        Form::Cache => {
+            let bytes = base64::decode(&unescape(field));
+            look.must_be(bytes.as_deref(), field, |look, bytes| {
+                look.contents(bytes, 1) || look.pickle(bytes, 1)
+            });
+        }
+    }
+    look.seen
+}
+
+struct Look<'a> {
+    allow: &'a AllowList,
+    /// How many bytes may still come out of the value.
+    room: usize,
+    seen: Seen,
+}
+
+impl Look<'_> {
+    /// Counts what a text hides.
+    fn hidden_in(&mut self, text: &[u8], depth: usize) {
+        // Most values have neither of the two, and this is the fastest way to know.
+        let may_be_escaped = memchr::memchr2(b'\\', b'%', text).is_some();
+        let resolved = if may_be_escaped { resolve(text, Reach::All) } else { None };
+        if let Some(resolved) = &resolved {
+            let shown = self.allow.tally(resolved);
+            if !shown.is_empty() {
+                self.seen.tally.add(shown.beyond(self.allow.tally(text)));
+            }
+        }
+        let text = resolved.as_deref().unwrap_or(text);
+        if may_be_escaped {
+            bytea::each_promising(text, |bytes| {
+                self.decoded(&bytes, depth);
+            });
+        }
+        base64::candidates(text, |run| self.candidate(run, depth));
+    }
+
+    fn candidate(&mut self, run: &[u8], depth: usize) {
+        if let Some(bytes) = base64::decode_promising(run)
+            && self.decoded(&bytes, depth)
+        {
+            return;
+        }
+        for part in base64::parts(run) {
+            if let Some(bytes) = base64::decode_promising(part) {
+                self.decoded(&bytes, depth);
+            }
+        }
+    }
+
+    /// Counts everything in decoded bytes, and says whether nothing else need be tried.
+    fn decoded(&mut self, bytes: &[u8], depth: usize) -> bool {
+        !self.take_room(bytes.len()) || self.contents(bytes, depth + 1)
+    }
+
+    /// Counts everything in a text.
+    fn text(&mut self, text: &[u8], depth: usize) {
+        self.seen.tally.add(self.allow.tally(text));
+        self.hidden_in(text, depth);
+    }
+
+    /// Counts everything in bytes, if it can be told what they are.
+    fn contents(&mut self, bytes: &[u8], depth: usize) -> bool {
+        if depth > DEEPEST {
+            self.seen.incomplete = true;
+            return true;
+        }
+        if let Some(inflated) = compressed::inflate(bytes, self.room) {
+            self.room -= inflated.bytes.len();
+            self.seen.incomplete |= inflated.cut_off;
+            if !self.contents(&inflated.bytes, depth + 1) {
+                self.text(&inflated.bytes, depth + 1);
+            }
+            return true;
+        }
+        if contents::is_pickle(bytes) {
+            self.pickle(bytes, depth);
+            return true;
+        }
+        if let Some(payload) = session::after_hash(bytes) {
+            return self.contents(payload, depth + 1);
+        }
+        let is_text = contents::is_text(bytes);
+        if is_text {
+            self.text(bytes, depth);
+        }
+        is_text
+    }
+
+    /// Counts what a pickle carries, and says whether it was read to its end.
+    fn pickle(&mut self, bytes: &[u8], depth: usize) -> bool {
+        pickle::walk(bytes, |payload| match payload {
+            Payload::Text(text) => match pickle::latin_bytes(text) {
+                Some(bytes) => self.bytes_or_text(&bytes, text, depth + 1),
+                None => self.text(text, depth + 1),
+            },
+            Payload::Bytes(bytes) => self.bytes_or_text(bytes, bytes, depth + 1),
+            Payload::Source(source) => {
+                self.text(&pickle::without_hex_escapes(source), depth + 1);
+            }
+            Payload::Rest(rest) => self.text(rest, depth + 1),
+        })
+    }
+
+    fn bytes_or_text(&mut self, bytes: &[u8], text: &[u8], depth: usize) {
+        if !self.contents(bytes, depth) {
+            self.text(text, depth);
+        }
+    }
+
+    fn search_vector(&mut self, field: &[u8]) {
+        self.text(&tsvector::reassemble(&unescape(field)), 0);
+        self.seen.tally = self.seen.tally.beyond(self.allow.tally(field));
+    }
+
+    /// Looks into a value whose place says what it is.
+    fn must_be(
+        &mut self,
+        decoded: Option<&[u8]>,
+        field: &[u8],
+        look: impl FnOnce(&mut Self, &[u8]) -> bool,
+    ) {
+        match decoded {
+            Some(bytes) if self.take_room(bytes.len()) => {
+                let understood = look(self, bytes);
+                self.seen.incomplete |= !understood;
+            }
+            Some(_) => {}
+            None => {
+                self.hidden_in(field, 0);
+                self.seen.incomplete = true;
+            }
+        }
+    }
+
+    fn take_room(&mut self, length: usize) -> bool {
+        match self.room.checked_sub(length) {
+            Some(room) => self.room = room,
+            None => self.seen.incomplete = true,
+        }
+        !self.seen.incomplete
+    }
+}
+
+#[cfg(test)]
+mod tests;

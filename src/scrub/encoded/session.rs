@@ -1,0 +1,26 @@
+//! Django's sessions, in the form of today and in that of before Django 3.1.
+
+use std::borrow::Cow;
+
+use super::base64;
+
+/// What a session carries, still packed and pickled: `None` if it is not in either form.
+pub fn payload(session: &[u8]) -> Option<Cow<'static, [u8]>> {
+    match memchr::memchr(b':', session) {
+        Some(colon) => {
+            let signed = session.get(..colon)?;
+            base64::decode(signed.strip_prefix(b".").unwrap_or(signed)).map(Cow::Owned)
+        }
+        None => {
+            let decoded = base64::decode(session)?;
+            after_hash(&decoded).map(|payload| Cow::Owned(payload.to_vec()))
+        }
+    }
+}
+
+/// What follows the hash and the colon with which the older form begins.
+pub fn after_hash(bytes: &[u8]) -> Option<&[u8]> {
+    let colon = memchr::memchr(b':', bytes.get(..bytes.len().min(129))?)?;
+    let hash = bytes.get(..colon)?;
+    (hash.len() >= 32 && hash.iter().all(u8::is_ascii_hexdigit)).then(|| bytes.get(colon + 1..))?
+}

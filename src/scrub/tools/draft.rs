@@ -1,0 +1,100 @@
+//! Rules for columns and tables that have just been classed as personal.
+
+use std::collections::BTreeSet;
+
+use super::super::families::{Family, placeholder_length};
+use super::super::foreign_keys::referencing;
+use super::super::manifest::Manifest;
+use super::super::plan::entry_of;
+use super::super::rules::{ColumnAction, RowRule, Template, UNUSABLE_PASSWORD};
+use crate::schema::{Column, Schema, Table, TableName};
+
+/// Those of the candidates whose rows can all be deleted: what points to them is deleted too.
+pub fn deletable<'a>(
+    candidates: impl Iterator<Item = &'a TableName>,
+    manifest: &Manifest,
+    schema: &Schema,
+) -> BTreeSet<&'a TableName> {
+    let mut result: BTreeSet<&TableName> = candidates.collect();
+    // Each table that drops out can take others along, so that this goes on until none does.
+    loop {
+        let kept: BTreeSet<&TableName> = result
+            .iter()
+            .copied()
+            .filter(|table| {
+                referencing(schema, table).all(|(child, _)| {
+                    child == *table || result.contains(child) || is_deleted(child, manifest, schema)
+                })
+            })
+            .collect();
+        if kept.len() == result.len() {
+            return result;
+        }
+        result = kept;
+    }
+}
+
+fn is_deleted(table: &TableName, manifest: &Manifest, schema: &Schema) -> bool {
+    entry_of(manifest, schema, table).is_some_and(|entry| {
+        manifest
+            .policies
+            .iter()
+            .all(|policy| entry.rule(policy).is_some_and(|rule| rule.rows == RowRule::Delete))
+    })
+}
+
+/// What can be done to a personal column of rows that stay; `None` if nothing can.
+pub fn action(
+    name: &TableName,
+    table: &Table,
+    column: &Column,
+    schema: &Schema,
+) -> Option<ColumnAction> {
+    let has = |columns: &[String]| columns.contains(&column.name);
+    let is_key = table.unique_keys.iter().any(|key| key.primary && has(&key.columns))
+        || referencing(schema, name).any(|(_, key)| has(&key.referenced_columns));
+    if is_key || column.generated {
+        return None;
+    }
+    if !column.not_null {
+        return Some(ColumnAction::Null);
+    }
+    if table.foreign_keys.iter().any(|key| has(&key.columns)) {
+        return None;
+    }
+    let unique = table.unique_keys.iter().any(|key| has(&key.columns));
+    let is_password = column.name.to_lowercase().contains("password");
+    let family = Family::of(column);
+    if is_password && !unique && family == Family::Text && fits(column, UNUSABLE_PASSWORD.len()) {
+        return Some(ColumnAction::UnusablePassword);
+    }
+    let value = match family {
+        Family::Text | Family::OtherText if unique => return unique_value(table, column),
+        _ if unique => return None,
+        Family::Text | Family::OtherText | Family::SearchVector => "",
+        Family::Json | Family::Jsonb => "{{}}",
+        Family::TextArray => "{{}}",
+        Family::Integer | Family::Boolean | Family::Uuid | Family::Other => return None,
+    };
+    Template::parse(value).ok().map(ColumnAction::Set)
+}
+
+/// A value that is made of the primary key, and so as unique as that is.
+fn unique_value(table: &Table, column: &Column) -> Option<ColumnAction> {
+    let primary = table.unique_keys.iter().find(|key| key.primary)?;
+    let [id] = primary.columns.as_slice() else { return None };
+    let id_column = table.column(id).filter(|id| id.not_null)?;
+    let id_length = placeholder_length(id_column)?;
+    let (before, after) = match column.name.to_lowercase().contains("mail") {
+        true => ("removed.", "@example.invalid"),
+        false => ("removed-", ""),
+    };
+    let lengths = [before.len() + id_length + after.len(), id_length];
+    let texts = [format!("{before}{{{id}}}{after}"), format!("{{{id}}}")];
+    let (_, text) = lengths.into_iter().zip(texts).find(|(length, _)| fits(column, *length))?;
+    Template::parse(&text).ok().map(ColumnAction::Set)
+}
+
+fn fits(column: &Column, length: usize) -> bool {
+    column.max_length().is_none_or(|limit| length <= limit)
+}

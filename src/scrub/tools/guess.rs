@@ -1,0 +1,170 @@
+//! What a column is likely to hold, from its name, its type and what a sample of it shows.
+//!
+//! A guess is a draft for a person to confirm, so it errs to the side of personal data: only a
+//! sample without any sign of it makes a column of unknown meaning operational.
+
+use std::collections::BTreeMap;
+
+use super::super::encoded::Form;
+use super::super::patterns::Kind;
+use super::super::rules::Class;
+use crate::schema::{Column, Table};
+
+/// A class with the reason for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    pub class: Class,
+    pub reason: String,
+}
+
+/// Parts of names that mean personal data, and what they mean. What begins with an equals sign has
+/// to be the whole name, as it is a part of harmless ones.
+const PERSONAL: [(&str, &[&str]); 13] = [
+    ("an e-mail address", &["email", "mail", "recipient", "sender", "to_address", "from_address"]),
+    ("a telephone number", &["phone", "telephone", "tel", "mobile", "fax"]),
+    (
+        "a secret",
+        &["password", "passwd", "secret", "token", "otp", "api_key", "private_key", "session"],
+    ),
+    ("an address of the network", &["ip", "ip_address", "remote_addr", "user_agent"]),
+    (
+        "the name of a person",
+        &[
+            "first_name",
+            "last_name",
+            "full_name",
+            "middle_name",
+            "surname",
+            "forename",
+            "username",
+            "user_name",
+            "nickname",
+            "contact",
+            "author",
+            "creator",
+            "editor",
+            "owner",
+            "submitter",
+        ],
+    ),
+    ("a date of birth", &["dob", "birth", "birthday", "age"]),
+    ("a National Insurance number", &["nino", "ni_number", "national_insurance"]),
+    ("a postal address", &["postcode", "post_code", "zip", "address", "street", "town", "uprn"]),
+    ("a trait of a person", &["gender", "sex", "ethnicity", "religion", "disability", "signature"]),
+    ("a picture of a person or their name", &["avatar", "photo", "portrait"]),
+    (
+        "what somebody wrote",
+        &[
+            "comment",
+            "comments",
+            "message",
+            "note",
+            "notes",
+            "feedback",
+            "reply",
+            "question",
+            "answer",
+            "answers",
+            "complaint",
+            "issue",
+            "reason",
+            "review",
+            "remarks",
+        ],
+    ),
+    ("what somebody searched for", &["query", "=search", "keywords"]),
+    ("what somebody sent", &["form_data", "submission", "payload", "request", "response", "=data"]),
+];
+
+/// Parts of names under which a site publishes.
+const CONTENT: [&str; 14] = [
+    "title",
+    "heading",
+    "body",
+    "content",
+    "introduction",
+    "intro",
+    "summary",
+    "description",
+    "caption",
+    "alt_text",
+    "html",
+    "text",
+    "standfirst",
+    "subtitle",
+];
+
+/// What the sample of a column showed.
+#[derive(Debug, Clone, Default)]
+pub struct Sampled {
+    pub rows: u64,
+    /// In how many of the rows each kind was found.
+    pub hits: BTreeMap<Kind, u64>,
+}
+
+pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
+    let personal = |reason: String| Guess { class: Class::Personal, reason };
+    let hit = sampled.hits.iter().filter(|(_, rows)| **rows > 0).max_by_key(|(_, rows)| **rows);
+    if let Some((kind, hits)) = hit {
+        return personal(format!(
+            "{hits} of {} sampled rows hold {}",
+            sampled.rows,
+            article(*kind)
+        ));
+    }
+    if let Some(reason) = personal_form(table, column) {
+        return personal(reason.into());
+    }
+    let name = column.name.to_lowercase();
+    let meaning = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
+    if let Some((meaning, _)) = meaning {
+        return personal(format!("by its name, {meaning}"));
+    }
+    if sampled.rows == 0 {
+        return personal("nothing is known of what it holds, as no row was sampled".into());
+    }
+    let seen = format!("no sign of personal data in {} sampled rows: confirm", sampled.rows);
+    match CONTENT.iter().any(|part| has_part(&name, part)) {
+        true => Guess {
+            class: Class::Content,
+            reason: format!("by its name, text that is published; {seen}"),
+        },
+        false => Guess { class: Class::Operational, reason: seen },
+    }
+}
+
+fn personal_form(table: &Table, column: &Column) -> Option<&'static str> {
+    match Form::of(table, column) {
+        Form::Session => return Some("sessions of users, with what they have typed"),
+        Form::Cache => return Some("cached values, which can be anything"),
+        Form::SearchVector => return Some("a search index holds the words of what it indexes"),
+        Form::Any => {}
+    }
+    match column.type_name.trim_end_matches("[]") {
+        "inet" | "cidr" => Some("an address of the network, by its type"),
+        "bytea" => Some("bytes, which can hold anything"),
+        _ => None,
+    }
+}
+
+/// Whether the words of a name, which underscores separate, contain those of the part.
+fn has_part(name: &str, part: &str) -> bool {
+    if let Some(whole) = part.strip_prefix('=') {
+        return name == whole;
+    }
+    name.match_indices(part).any(|(start, _)| {
+        let before = name.get(..start).unwrap_or_default();
+        let after = name.get(start + part.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('_'))
+            && (after.is_empty()
+                || after.starts_with('_')
+                || after.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+fn article(kind: Kind) -> String {
+    match kind {
+        Kind::Email => format!("an {kind}"),
+        Kind::Phone | Kind::Nino | Kind::Postcode => format!("a {kind}"),
+    }
+}

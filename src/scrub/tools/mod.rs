@@ -1,0 +1,22 @@
+//! Help for whoever writes a manifest: what is wrong with it, what to add to it, what it says.
+//!
+//! Everything here is a question about values at hand; reading files and databases is left to the
+//! commands.
+
+mod contradictions;
+mod draft;
+mod explain;
+mod guess;
+mod nearest;
+mod problem;
+mod spell;
+mod suggest;
+mod validate;
+
+pub use explain::{ExplainError, Explanation, explain};
+pub use problem::{Problem, ProblemKind, Severity};
+pub use suggest::{Samples, suggest};
+pub use validate::validate;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! One thing that is wrong with a manifest, told so that it can be mended.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::super::rules::Place;
+use crate::schema::TableName;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The manifest cannot be applied, or leaves something open.
+    Error,
+    /// Nothing is stopped by it, and it may not be what was meant.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// A name that the database lacks, and that is likely to be misspelt.
+    Unknown,
+    /// A name that the database lacks, and that it may once have had.
+    Stale,
+    /// Something that can hold text and has no class.
+    Unclassified,
+    /// Rules that cannot be carried out, or that say two things at once.
+    Contradictory,
+}
+
+impl fmt::Display for ProblemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProblemKind::Unknown => "unknown",
+            ProblemKind::Stale => "stale",
+            ProblemKind::Unclassified => "unclassified",
+            ProblemKind::Contradictory => "contradictory",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub severity: Severity,
+    pub kind: ProblemKind,
+    pub table: Option<TableName>,
+    pub column: Option<String>,
+    /// The line of the manifest, if it says anything about the matter.
+    pub place: Option<Place>,
+    /// The policies under which it shows, or none where it has nothing to do with policies.
+    pub policies: Vec<String>,
+    pub problem: String,
+    /// What to write into the manifest, or to do instead.
+    pub mend: String,
+}
+
+impl Problem {
+    pub fn to_json(&self) -> Value {
+        json!({
+            "severity": self.severity.to_string(),
+            "kind": self.kind.to_string(),
+            "table": self.table.as_ref().map(TableName::short),
+            "column": self.column,
+            "place": self.place.as_ref().map(ToString::to_string),
+            "policies": self.policies,
+            "problem": self.problem,
+            "mend": self.mend,
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}: ", self.severity)?;
+        if let Some(table) = &self.table {
+            f.write_str(&table.short())?;
+            if let Some(column) = &self.column {
+                write!(f, ".{column}")?;
+            }
+            f.write_str(": ")?;
+        }
+        write!(f, "{} [{}]", self.problem, self.kind)?;
+        for line in self.mend.lines() {
+            write!(f, "\n    {line}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,247 @@
+//! Drafting the entries that a manifest lacks.
+//!
+//! A draft holds names, types and counts, never a value. What cannot be given a rule is left
+//! without one, so that the checks go on to object: a draft must not make a hole look mended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::built_in;
+use super::super::checks::toml_string;
+use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
+use super::super::patterns::Kind;
+use super::super::plan::entry_of;
+use super::super::rules::{Class, Place, RowRule, Rule};
+use super::draft;
+use super::guess::{Sampled, guess};
+use super::spell::{self, SpelledColumn, one_line};
+use crate::schema::{Column, Schema, Table, TableName};
+
+/// What a look at some rows of each table showed.
+pub trait Samples {
+    /// How many rows of the table were looked at.
+    fn rows(&self, table: &TableName) -> u64;
+
+    /// In how many of them the column holds something of each kind.
+    fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
+}
+
+/// TOML for everything that can hold text and has no class.
+///
+/// Over the built-in manifest, or over one without entries, it is a whole file. Otherwise it is to
+/// be added to the file at hand; an entry that is already there says so, and is to be replaced.
+pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
+    let drafts = drafts(schema, manifest, samples);
+    let mut text = header(schema, manifest);
+    if drafts.is_empty() {
+        text.push_str("# Everything that can hold text has a class.\n");
+    }
+    for draft in drafts {
+        text.push('\n');
+        text.push_str(&draft.spell());
+    }
+    text
+}
+
+fn header(schema: &Schema, manifest: &Manifest) -> String {
+    let mut text = String::new();
+    let own_file = manifest.tables.values().any(|entry| &*entry.place.origin != built_in::ORIGIN);
+    if own_file {
+        text.push_str("# To be added to your manifest.\n");
+        return text;
+    }
+    text.push_str("schema_version = 1\n");
+    if manifest.tables.is_empty() {
+        let policies: Vec<String> =
+            manifest.policies.iter().map(|name| toml_string(name)).collect();
+        text.push_str(&format!("policies = [{}]\n", policies.join(", ")));
+    } else {
+        text.push_str("extends = \"built-in\"\n");
+    }
+    if schema.has_large_objects && manifest.large_objects == LargeObjects::Refuse {
+        text.push_str("large_objects = \"delete\" # they can hold anything\n");
+    }
+    text
+}
+
+/// An entry in the making.
+struct Draft<'a> {
+    name: &'a TableName,
+    table: &'a Table,
+    class: Class,
+    columns: Vec<SpelledColumn>,
+    rules: BTreeMap<String, Rule>,
+    /// The entry that this one takes the place of.
+    replaces: Option<&'a Place>,
+    remarks: Vec<String>,
+}
+
+fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples) -> Vec<Draft<'a>> {
+    let mut drafts: Vec<Draft<'a>> = Vec::new();
+    for (name, table) in &schema.tables {
+        let own = manifest.tables.get(name);
+        if own.is_none() && is_covered(name, table, schema, manifest) {
+            continue;
+        }
+        let unclassified: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| column.can_hold_text() && !column.generated)
+            .filter(|column| own.is_none_or(|entry| !entry.columns.contains_key(&column.name)))
+            .collect();
+        if !unclassified.is_empty() {
+            drafts.push(begin(name, table, own, &unclassified, samples));
+        }
+    }
+    let new = drafts.iter().filter(|draft| draft.replaces.is_none());
+    let personal = new.filter(|draft| draft.class == Class::Personal && draft.stays().is_none());
+    let personal = personal.map(|draft| draft.name);
+    let deletable: BTreeSet<&TableName> = draft::deletable(personal, manifest, schema);
+    for draft in &mut drafts {
+        draft.add_rules(manifest, schema, deletable.contains(draft.name));
+    }
+    drafts
+}
+
+/// Whether the table is a partition of one that has an entry, or gets a draft, with the same
+/// columns.
+fn is_covered(name: &TableName, table: &Table, schema: &Schema, manifest: &Manifest) -> bool {
+    table.partition_of.as_ref().is_some_and(|parent| schema.tables.contains_key(parent))
+        || entry_of(manifest, schema, name).is_some()
+}
+
+/// A draft with classes and without new rules.
+fn begin<'a>(
+    name: &'a TableName,
+    table: &'a Table,
+    own: Option<&'a TableEntry>,
+    unclassified: &[&Column],
+    samples: &dyn Samples,
+) -> Draft<'a> {
+    let rows = samples.rows(name);
+    let mut columns: Vec<SpelledColumn> = own
+        .into_iter()
+        .flat_map(|entry| &entry.columns)
+        .map(|(column, (class, _))| SpelledColumn {
+            name: column.clone(),
+            class: *class,
+            remark: None,
+        })
+        .collect();
+    for column in unclassified {
+        let sampled = Sampled { rows, hits: samples.hits(name, &column.name) };
+        let guess = guess(table, column, &sampled);
+        columns.push(SpelledColumn {
+            name: column.name.clone(),
+            class: guess.class,
+            remark: Some(guess.reason),
+        });
+    }
+    let any = |class| columns.iter().any(|column| column.class == class);
+    let class = match own {
+        Some(entry) => entry.class,
+        None if any(Class::Personal) => Class::Personal,
+        None if any(Class::Content) => Class::Content,
+        None => Class::Operational,
+    };
+    let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();
+    let replaces = own.map(|entry| &entry.place);
+    Draft { name, table, class, columns, rules, replaces, remarks: Vec::new() }
+}
+
+impl Draft<'_> {
+    /// Why the rows had better stay whatever points to them, if there is a reason.
+    fn stays(&self) -> Option<String> {
+        let primary = self.table.unique_keys.iter().find(|key| key.primary);
+        let inherits = primary.and_then(|primary| {
+            let mut keys = self.table.foreign_keys.iter();
+            keys.find(|key| primary.columns.iter().all(|column| key.columns.contains(column)))
+        });
+        if let Some(key) = inherits {
+            return Some(format!("each is a part of a row of {}", key.references.short()));
+        }
+        let published = self.columns.iter().any(|column| column.class == Class::Content);
+        published.then(|| "they also hold what is published".into())
+    }
+
+    fn add_rules(&mut self, manifest: &Manifest, schema: &Schema, deletable: bool) {
+        let is_new = self.replaces.is_none();
+        let new_personal: Vec<&Column> = self
+            .columns
+            .iter()
+            .filter(|column| column.class == Class::Personal && column.remark.is_some())
+            .filter_map(|column| self.table.column(&column.name))
+            .collect();
+        if new_personal.is_empty() {
+            return;
+        }
+        if is_new && deletable {
+            let rule = Rule { rows: RowRule::Delete, ..self.empty_rule() };
+            self.rules.insert(ANY_POLICY.into(), rule);
+            return;
+        }
+        if is_new {
+            let why = self.stays().unwrap_or_else(|| {
+                format!("other tables point to them: {}", referring(schema, self.name))
+            });
+            self.remarks.push(format!("Rows stay, as {why}."));
+        }
+        let mut actions = BTreeMap::new();
+        for column in new_personal {
+            match draft::action(self.name, self.table, column, schema) {
+                Some(action) => {
+                    actions.insert(column.name.clone(), action);
+                }
+                None => self.remarks.push(format!(
+                    "No rule fits {} ({}): delete the rows, or give a reason why it may stay.",
+                    column.name, column.type_name
+                )),
+            }
+        }
+        if actions.is_empty() {
+            return;
+        }
+        let ruled = manifest.policies.iter().all(|policy| self.rules.contains_key(policy));
+        if !ruled && !self.rules.contains_key(ANY_POLICY) {
+            let rule = self.empty_rule();
+            self.rules.insert(ANY_POLICY.into(), rule);
+        }
+        for rule in self.rules.values_mut().filter(|rule| rule.rows != RowRule::Delete) {
+            for (column, action) in &actions {
+                rule.columns.entry(column.clone()).or_insert_with(|| action.clone());
+            }
+        }
+    }
+
+    fn empty_rule(&self) -> Rule {
+        Rule {
+            place: Place { origin: Arc::from("draft"), line: 1 },
+            rows: RowRule::Keep,
+            columns: BTreeMap::new(),
+            reason: None,
+            audit_allow: BTreeSet::new(),
+        }
+    }
+
+    fn spell(&self) -> String {
+        let mut text = String::new();
+        if let Some(place) = self.replaces {
+            text.push_str(&format!("# Takes the place of the entry at {place}.\n"));
+        }
+        for remark in &self.remarks {
+            text.push_str(&format!("# {}\n", one_line(remark)));
+        }
+        text.push_str(&spell::table(self.name, self.class, &self.columns));
+        for (policy, rule) in &self.rules {
+            text.push_str(&spell::rule(self.name, policy, rule));
+        }
+        text
+    }
+}
+
+fn referring(schema: &Schema, table: &TableName) -> String {
+    let keys = super::super::foreign_keys::referencing(schema, table);
+    let names: BTreeSet<String> =
+        keys.filter(|(child, _)| *child != table).map(|(child, _)| child.short()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,59 @@
+//! What `explain` says about tables of the site.
+
+use super::super::explain;
+use super::{schema, schema_of, table};
+use crate::scrub::Manifest;
+
+#[test]
+fn a_table_is_explained_with_and_without_a_database() {
+    let manifest = Manifest::built_in().unwrap();
+    let explained = explain(&manifest, None, "users_user").unwrap();
+    for words in [
+        "users_user: personal (built-in manifest:",
+        "  email       personal\n",
+        "local: email set to `user.{id}@example.invalid`; ",
+        "password made unusable",
+        "staging: kept: staff log in to staging with their own accounts (built-in manifest:",
+        "the audit expects personal data in email, first_name",
+    ] {
+        assert!(explained.text.contains(words), "{words}\n{}", explained.text);
+    }
+    assert_eq!(explained.json["class"], "personal");
+    assert_eq!(explained.json["in_database"], serde_json::Value::Null);
+    let Some(schema) = schema_of("bc-small.dump") else { return };
+    let explained = explain(&manifest, Some(&schema), "public.users_user").unwrap();
+    for words in [
+        "  email         personal, character varying(254)\n",
+        "  is_staff      boolean, holds no text\n",
+        "what points to it\n",
+        "wagtailcore_page.owner_id -> users_user.id",
+    ] {
+        assert!(explained.text.contains(words), "{words}\n{}", explained.text);
+    }
+    assert_eq!(explained.json["in_database"], true);
+    let explained = explain(&manifest, Some(&schema), "wagtailcore_revision").unwrap();
+    assert!(explained.text.contains("other rules look into it\n"), "{}", explained.text);
+    assert!(explained.text.contains("rows kept where "), "{}", explained.text);
+}
+
+#[test]
+fn tables_that_one_side_lacks_are_explained() {
+    let manifest = Manifest::built_in().unwrap();
+    let schema = schema(vec![("other", table(&[("name", "text")]))]);
+    let explained = explain(&manifest, Some(&schema), "other").unwrap();
+    assert!(explained.text.contains("other: not in the manifest"), "{}", explained.text);
+    assert!(explained.text.contains("name  text, not classified"), "{}", explained.text);
+    let explained = explain(&manifest, Some(&schema), "django_session").unwrap();
+    assert!(explained.text.contains("this database lacks the table"), "{}", explained.text);
+}
+
+#[test]
+fn unknown_tables_have_similar_names_offered() {
+    let manifest = Manifest::built_in().unwrap();
+    let error = explain(&manifest, None, "user_user").unwrap_err();
+    assert!(error.to_string().contains("did you mean users_user"), "{error}");
+    let error = explain(&manifest, None, "jobalert").unwrap_err();
+    assert!(error.to_string().contains("recruitment_jobalertsubscription"), "{error}");
+    let error = explain(&manifest, None, "entirely different").unwrap_err();
+    assert_eq!(error.to_string(), "there is no table entirely different");
+}

@@ -1,0 +1,210 @@
+//! Drafts parse, leave nothing unclassified, and never make a hole look mended.
+
+use std::collections::BTreeMap;
+
+use super::super::{ProblemKind, Samples, Severity, suggest, validate};
+use super::{column, manifest, pointing_to, schema, schema_of, table};
+use crate::schema::{Schema, TableName, UniqueKey};
+use crate::scrub::{Kind, Manifest};
+
+/// The same number of rows everywhere, and hits in some columns.
+struct Sampled(u64, BTreeMap<(&'static str, &'static str), (Kind, u64)>);
+
+impl Samples for Sampled {
+    fn rows(&self, _: &TableName) -> u64 {
+        self.0
+    }
+
+    fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64> {
+        self.1.get(&(table.name.as_str(), column)).copied().into_iter().collect()
+    }
+}
+
+fn none_sampled() -> Sampled {
+    Sampled(0, BTreeMap::new())
+}
+
+#[track_caller]
+fn parse(text: &str) -> Manifest {
+    Manifest::parse("draft.toml", text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Errors that are left once the draft is in, none of which may be about a missing class.
+#[track_caller]
+fn errors_left(manifest: &Manifest, schema: &Schema, draft: &str) -> Vec<String> {
+    let problems = validate(manifest, schema);
+    for problem in &problems {
+        assert_ne!(problem.kind, ProblemKind::Unclassified, "{problem}\n{draft}");
+    }
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    errors.map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_to_draft_is_a_manifest_too() {
+    let Some(schema) = schema_of("bc-small.dump") else { return };
+    let built_in = Manifest::built_in().unwrap();
+    let text = suggest(&schema, &built_in, &none_sampled());
+    assert!(text.contains("Everything that can hold text has a class."), "{text}");
+    assert!(errors_left(&parse(&text), &schema, &text).is_empty());
+}
+
+#[test]
+fn a_table_and_a_column_of_a_new_release_are_drafted_over_the_built_in_manifest() {
+    let Some(mut schema) = schema_of("bc-small.dump") else { return };
+    let users = schema.tables.get_mut(&TableName::public("users_user")).unwrap();
+    users.columns.push(column(&("mobile", "character varying(20)!")));
+    let notices = table(&[("headline", "text"), ("slug", "text"), ("contact_email", "text")]);
+    schema.tables.insert(TableName::public("notices_notice"), notices);
+    let hits = BTreeMap::from([(("notices_notice", "headline"), (Kind::Email, 37))]);
+    let text = suggest(&schema, &Manifest::built_in().unwrap(), &Sampled(200, hits));
+    for words in [
+        "extends = \"built-in\"",
+        "\"headline\", # 37 of 200 sampled rows hold an e-mail address",
+        "\"contact_email\", # by its name, an e-mail address",
+        "\"slug\", # no sign of personal data in 200 sampled rows: confirm",
+        "[tables.notices_notice.policy.any]\ndelete = true",
+        "# Takes the place of the entry at built-in manifest:",
+        "\"mobile\", # by its name, a telephone number",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    let mended = parse(&text);
+    let errors = errors_left(&mended, &schema, &text);
+    assert!(errors.is_empty(), "{errors:#?}\n{text}");
+    // What the entry said before, it says still.
+    let rules = |manifest: &Manifest, policy| {
+        let users = manifest.tables.get(&TableName::public("users_user")).unwrap();
+        users.rule(policy).unwrap().columns.clone()
+    };
+    for policy in ["local", "staging"] {
+        let mut drafted = rules(&mended, policy);
+        assert!(drafted.remove("mobile").is_some(), "{text}");
+        assert_eq!(drafted, rules(&Manifest::built_in().unwrap(), policy));
+    }
+}
+
+#[test]
+fn entries_of_the_built_in_manifest_are_spelt_as_they_were() {
+    let Some(mut schema) = schema_of("bc-small.dump") else { return };
+    for table in schema.tables.values_mut() {
+        table.columns.push(column(&("new_thing", "text")));
+    }
+    let built_in = Manifest::built_in().unwrap();
+    let text = suggest(&schema, &built_in, &Sampled(10, BTreeMap::new()));
+    let drafted = parse(&text);
+    assert!(errors_left(&drafted, &schema, &text).is_empty());
+    for (name, entry) in &built_in.tables {
+        let again = &drafted.tables[name];
+        assert_eq!(again.class, entry.class);
+        assert_eq!(again.columns.len(), entry.columns.len() + 1, "{name}");
+        for policy in &built_in.policies {
+            let (rule, again) = (entry.rule(policy), again.rule(policy));
+            assert_eq!(rule.is_some(), again.is_some(), "{name}");
+            let Some((rule, again)) = rule.zip(again) else { continue };
+            assert_eq!((&rule.rows, &rule.columns), (&again.rows, &again.columns), "{name}");
+            assert_eq!((&rule.reason, &rule.audit_allow), (&again.reason, &again.audit_allow));
+        }
+    }
+}
+
+#[test]
+fn the_whole_site_and_another_database_can_be_drafted_from_nothing() {
+    for archive in ["bc-small.dump", "archives/varied_pg17.pipe.dump"] {
+        let Some(schema) = schema_of(archive) else { return };
+        let empty = Manifest::parse("empty.toml", "schema_version = 1").unwrap();
+        for rows in [0, 100] {
+            let text = suggest(&schema, &empty, &Sampled(rows, BTreeMap::new()));
+            let errors = errors_left(&parse(&text), &schema, &text);
+            // Keys that cannot be rewritten are left to a person.
+            for error in &errors {
+                assert!(
+                    error.contains("leaves it as it is") || error.contains("without a rule"),
+                    "{error}\n{text}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_others_point_to_are_rewritten_instead() {
+    let unique = UniqueKey {
+        name: "u".into(),
+        columns: vec!["email".into()],
+        partial: false,
+        primary: false,
+    };
+    let mut person = table(&[
+        ("email", "character varying(40)!"),
+        ("password", "character varying(128)!"),
+        ("surname", "text!"),
+        ("answers", "jsonb!"),
+        ("phone", "text"),
+        ("signature", "bytea!"),
+    ]);
+    person.unique_keys.push(unique);
+    let page = pointing_to(table(&[("title", "text")]), "owner_id", "person");
+    let mut page = page;
+    page.columns.push(column(&("owner_id", "integer")));
+    let mut note = pointing_to(table(&[("note", "text!")]), "page_id", "person");
+    note.columns.push(column(&("page_id", "integer!")));
+    let schema = schema(vec![("person", person), ("page", page), ("note", note)]);
+    let own = manifest("[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n");
+    let text = suggest(&schema, &own, &Sampled(5, BTreeMap::new()));
+    assert!(text.starts_with("# To be added to your manifest."), "{text}");
+    for words in [
+        "# Rows stay, as other tables point to them: note, page.",
+        "# No rule fits signature (bytea)",
+        "set = { answers = \"{{}}\", email = \"removed.{id}@example.invalid\", surname = \"\" }",
+        "null = [\"phone\"]\nunusable_password = [\"password\"]",
+        "[tables.note.policy.any]\ndelete = true",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    let both =
+        manifest(&format!("[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n{text}"));
+    let errors = errors_left(&both, &schema, &text);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].contains("signature: the column is personal and the rule leaves it"));
+}
+
+#[test]
+fn a_chain_of_personal_tables_is_deleted_as_a_whole() {
+    let mut reply = pointing_to(table(&[("message", "text")]), "comment_id", "comment");
+    reply.columns.push(column(&("comment_id", "integer!")));
+    let schema = schema(vec![("comment", table(&[("comment", "text")])), ("reply", reply)]);
+    let text = suggest(&schema, &manifest(""), &none_sampled());
+    assert_eq!(text.matches("delete = true").count(), 2, "{text}");
+    assert!(errors_left(&parse(&text), &schema, &text).is_empty());
+}
+
+#[test]
+fn what_is_published_and_parts_of_other_rows_are_not_deleted() {
+    let mut person = pointing_to(table(&[("email", "text!")]), "id", "page");
+    person.columns.push(column(&("notes", "text")));
+    let schema = schema(vec![
+        ("page", table(&[("title", "text"), ("contact_phone", "text")])),
+        ("personpage", person),
+        ("cache", table(&[("cache_key", "text!"), ("value", "text!"), ("expires", "date")])),
+    ]);
+    let text = suggest(&schema, &manifest(""), &Sampled(9, BTreeMap::new()));
+    for words in [
+        "# Rows stay, as they also hold what is published.\n[tables.page]",
+        "# Rows stay, as each is a part of a row of page.\n[tables.personpage]",
+        "\"value\", # cached values, which can be anything",
+        "[tables.cache.policy.any]\ndelete = true",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    assert_eq!(text.matches("delete = true").count(), 1, "{text}");
+    assert!(errors_left(&parse(&text), &schema, &text).is_empty(), "{text}");
+}
+
+#[test]
+fn names_cannot_break_out_of_a_draft() {
+    let odd = table(&[("a\"]\nx = [\"", "text"), ("naïve name", "text")]);
+    let schema = schema(vec![("odd\n[tables.x]", odd)]);
+    let text = suggest(&schema, &manifest(""), &none_sampled());
+    assert!(errors_left(&parse(&text), &schema, &text).is_empty(), "{text}");
+}
