@@ -361,9 +361,11 @@ impl From<ManifestError> for CommandError {
 
 impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
-        wrap(Kind::PersonalData, error).hint(
-            "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
-        )
+        wrap(Kind::PersonalData, error)
+            .hint(
+                "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
+            )
+            .hint("to have them drafted from a look at the rows: bcops scrub-pii --manifest suggest")
     }
 }
 

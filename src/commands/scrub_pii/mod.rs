@@ -5,6 +5,7 @@ mod dump;
 mod live;
 mod summary;
 mod target;
+mod tools;
 
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome};
@@ -17,6 +18,9 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     }
     if let Some([from, to]) = args.dump.as_deref() {
         return dump::run(context, args, from, to).await;
+    }
+    if let Some(words) = &args.manifest {
+        return tools::run(context, args, words).await;
     }
     live::run(context, args).await
 }

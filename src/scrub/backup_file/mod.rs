@@ -15,6 +15,7 @@ mod destination;
 mod early_keys;
 mod error;
 mod run;
+mod sample;
 mod sending;
 mod source;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::events::{Event, SharedReporter};
 use crate::schema::{Schema, TableName};
 
 use super::findings::PlanError;
+use super::tools::RowSamples;
 use super::{AuditCount, Manifest, RowCounts, ScrubPlan, Verdict};
 use contents::Contents;
 use destination::{Destination, Sink};
@@ -109,6 +111,11 @@ impl BackupFile {
         let order: Vec<TableName> =
             self.reader.toc().table_data().map(|entry| entry.table_name()).collect();
         ScrubPlan::new(manifest, policy, &self.schema, &order)
+    }
+
+    /// Looks at the first rows of every table. They are counted, and none is kept.
+    pub fn sample(self) -> Result<RowSamples, BackupFileError> {
+        sample::sample(self.reader)
     }
 
     /// Writes the archive anew. Unless this succeeds, no file of the output's name is there that

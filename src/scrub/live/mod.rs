@@ -16,6 +16,7 @@ mod error;
 mod foreign_keys;
 mod locks;
 mod pending;
+mod sample;
 mod scrub;
 mod side_effects;
 mod statements;
@@ -25,6 +26,7 @@ pub use audit::{Audit, audit};
 pub use catalog::{LiveSchema, read_live_schema};
 pub use error::LiveError;
 pub use pending::{PendingRows, pending};
+pub use sample::sample;
 pub use scrub::{Access, Limits, LiveReport, TableChange, Uncommitted, begin, look, scrub};
 
 /// The step under which the rows' progress is told.

@@ -9,12 +9,14 @@ mod explain;
 mod guess;
 mod nearest;
 mod problem;
+mod sample;
 mod spell;
 mod suggest;
 mod validate;
 
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
+pub use sample::{RowSamples, SAMPLE_ROWS};
 pub use suggest::{Samples, suggest};
 pub use validate::validate;
 

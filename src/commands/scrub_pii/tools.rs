@@ -1,0 +1,182 @@
+//! `--manifest`: the tools for whoever writes one.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::adapters::postgres::{PostgresError, connect};
+use crate::cli::ScrubPiiArgs;
+use crate::commands::{Context, Outcome, manifest};
+use crate::error::{CommandError, Kind};
+use crate::schema::{Schema, TableName};
+use crate::scrub::Manifest;
+use crate::scrub::backup_file::{BackupFile, Input};
+use crate::scrub::live::{self, Access};
+use crate::scrub::tools::{self, Problem, RowSamples, Severity};
+use crate::ui;
+
+use super::{limits, target};
+
+pub async fn run(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    words: &[String],
+) -> Result<Outcome, CommandError> {
+    let manifest = manifest::load(context)?;
+    match words {
+        [tool] if tool == "validate" => validate(context, args, &manifest, None).await,
+        [tool, environment] if tool == "validate" => {
+            validate(context, args, &manifest, Some(environment)).await
+        }
+        [tool] if tool == "suggest" => suggest(context, args, &manifest, None).await,
+        [tool, environment] if tool == "suggest" => {
+            suggest(context, args, &manifest, Some(environment)).await
+        }
+        [tool, table] if tool == "explain" => explain(context, args, &manifest, table).await,
+        [tool] if tool == "explain" => {
+            Err(CommandError::new(Kind::Usage, "--manifest explain needs the name of a table")
+                .hint("bcops scrub-pii --manifest explain users_user"))
+        }
+        [tool, ..] => {
+            Err(CommandError::new(Kind::Usage, format!("--manifest {tool}: there is no such tool"))
+                .hint("one of: validate, suggest, explain TABLE"))
+        }
+        [] => Err(CommandError::new(Kind::Usage, "--manifest needs the name of a tool")),
+    }
+}
+
+/// A schema, and where it is from.
+struct Subject {
+    schema: Schema,
+    name: String,
+    samples: RowSamples,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum With {
+    Schema,
+    Samples,
+}
+
+/// The schema of the backup file, or of the database.
+async fn subject(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    environment: Option<&str>,
+    with: With,
+) -> Result<Subject, CommandError> {
+    let Some(path) = &args.file else {
+        return context.interrupt.guard(database(context, args, environment, with)).await;
+    };
+    if environment.is_some() {
+        let text = "give an environment or a file, not both";
+        return Err(CommandError::new(Kind::Usage, text));
+    }
+    let path = path.clone();
+    let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
+    reading
+        .await
+        .map_err(|_| CommandError::new(Kind::Unexpected, "the reader of the archive ended early"))?
+}
+
+fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
+    let input = match path.as_os_str() == "-" {
+        true => Input::Stream(Box::new(std::io::stdin())),
+        false => Input::File(path.to_owned()),
+    };
+    let backup = BackupFile::open(input)?;
+    let schema = backup.schema().clone();
+    let samples = match with {
+        With::Schema => RowSamples::default(),
+        With::Samples => backup.sample()?,
+    };
+    Ok(Subject { schema, name: path.display().to_string(), samples })
+}
+
+async fn database(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    environment: Option<&str>,
+    with: With,
+) -> Result<Subject, CommandError> {
+    let target = target::readable_environment(context, args, environment).await?;
+    let session = connect(&target.url).await?;
+    live::begin(&session, Access::Read, &limits(args)).await?;
+    let live = live::read_live_schema(&*session).await.map_err(CommandError::from)?;
+    let samples = match with {
+        With::Schema => RowSamples::default(),
+        With::Samples => {
+            let tables: Vec<&TableName> = live.schema.tables.keys().collect();
+            live::sample(&session, &live, tables).await?
+        }
+    };
+    session.batch_execute("ROLLBACK").await.map_err(PostgresError::from)?;
+    Ok(Subject { schema: live.schema, name: target.describe(), samples })
+}
+
+async fn validate(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    manifest: &Manifest,
+    environment: Option<&str>,
+) -> Result<Outcome, CommandError> {
+    let subject = subject(context, args, environment, With::Schema).await?;
+    let problems = tools::validate(manifest, &subject.schema);
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    let tables = ui::plural(subject.schema.tables.len() as u64, "table");
+    text.push_str(&match (errors, problems.len()) {
+        (0, 0) => format!("the manifest fits the {tables} of {}", subject.name),
+        (0, warnings) => format!(
+            "the manifest fits the {tables} of {}, with {}",
+            subject.name,
+            ui::plural(warnings as u64, "warning")
+        ),
+        (errors, _) => format!(
+            "the manifest does not fit {}: {}",
+            subject.name,
+            ui::plural(errors as u64, "error")
+        ),
+    });
+    let result = json!({
+        "tool": "validate",
+        "subject": subject.name,
+        "valid": errors == 0,
+        "problems": problems.iter().map(Problem::to_json).collect::<Vec<_>>(),
+    });
+    // A manifest that does not fit cannot show that personal data is gone.
+    let exit_code = if errors == 0 { 0 } else { Kind::PersonalData.exit_code() };
+    Ok(Outcome { result, text, exit_code })
+}
+
+async fn suggest(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    manifest: &Manifest,
+    environment: Option<&str>,
+) -> Result<Outcome, CommandError> {
+    let subject = subject(context, args, environment, With::Samples).await?;
+    let draft = tools::suggest(&subject.schema, manifest, &subject.samples);
+    let result = json!({ "tool": "suggest", "subject": subject.name, "manifest": draft });
+    Ok(Outcome::done(result, draft.trim_end().to_owned()))
+}
+
+/// The database adds its keys to what the manifest says, where it can be reached.
+async fn explain(
+    context: &Context,
+    args: &ScrubPiiArgs,
+    manifest: &Manifest,
+    table: &str,
+) -> Result<Outcome, CommandError> {
+    let asked_for = args.file.is_some() || args.target.is_some();
+    let schema = match subject(context, args, None, With::Schema).await {
+        Ok(subject) => Some(subject.schema),
+        Err(error) if asked_for || error.kind == Kind::Interrupted => return Err(error),
+        Err(_) => None,
+    };
+    let explanation = tools::explain(manifest, schema.as_ref(), table)
+        .map_err(|error| CommandError::new(Kind::Usage, error.to_string()))?;
+    let mut result = explanation.json;
+    result["tool"] = json!("explain");
+    Ok(Outcome::done(result, explanation.text.trim_end().to_owned()))
+}
