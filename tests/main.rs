@@ -18,5 +18,6 @@ mod pull_data_guards;
 mod pull_data_privacy;
 mod pull_data_terminal;
 mod pull_world;
+mod scrub_pii_files;
 mod standins;
 mod support;
