@@ -1,4 +1,4 @@
-//! The manifest, its execution on rows in flight, and the audit.
+//! The manifest, its execution on rows in flight and on backup files, and the audit.
 
 mod audit;
 pub mod backup_file;
