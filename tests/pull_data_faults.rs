@@ -205,7 +205,24 @@ fn kill(world: &World, line: Option<&str>, wait: Duration) -> Run {
         run.wait_for(line);
     }
     sleep(wait);
-    run.kill()
+    let run = run.kill();
+    settle(world);
+    run
+}
+
+/// Waits until the server is done with what the killed program had asked of it: it goes on with a
+/// statement that it has begun.
+fn settle(world: &World) {
+    let at_work = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bcops' \
+         AND (datname LIKE '{0}%' OR query LIKE '%{0}%')",
+        world.target
+    );
+    let started = Instant::now();
+    while world.cluster.psql("postgres", &at_work) != "0" {
+        assert!(started.elapsed() < Duration::from_secs(30), "the server does not end its work");
+        sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The manifest, its two executions (on rows in flight, and on a live database), and the audit.
+//! The manifest, its executions (on rows in flight, on a backup file, and on a live database), and
+//! the audit.
 
 mod audit;
 pub mod backup_file;

@@ -12,6 +12,8 @@
 mod blocks;
 mod contents;
 mod destination;
+#[cfg(test)]
+mod destination_test;
 mod early_keys;
 mod error;
 mod run;

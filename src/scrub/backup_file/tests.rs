@@ -18,10 +18,10 @@ use crate::archive::tests::reading::{COMPRESSIONS, read_all};
 use crate::archive::{Compression, TocEntry};
 use crate::events::Silent;
 
-const GZIP: Compression = Compression::Gzip { level: Some(-1) };
+pub(super) const GZIP: Compression = Compression::Gzip { level: Some(-1) };
 
 /// `first` asks for the keys of `second`, which comes later; `third` is dropped and `zoo` kept.
-const MANIFEST: &str = r#"
+pub(super) const MANIFEST: &str = r#"
 schema_version = 1
 policies = ["local"]
 large_objects = "content"
@@ -66,7 +66,7 @@ fn archive(minor: u8, compression: Compression, rows: [&[u8]; 4]) -> Vec<u8> {
     bytes.objects(20, &[(7, b"an object"), (8, b"")]).bytes
 }
 
-fn sample(minor: u8, compression: Compression) -> Vec<u8> {
+pub(super) fn sample(minor: u8, compression: Compression) -> Vec<u8> {
     archive(minor, compression, [b"1\tAda\n2\tBob\n", b"2\tx\n", b"3\tEve\n", b"4\tok\n"])
 }
 
@@ -85,15 +85,15 @@ impl Write for Shared {
     }
 }
 
-fn watch() -> Watch {
+pub(super) fn watch() -> Watch {
     Watch { reporter: Arc::new(Silent), interrupted: Arc::new(AtomicBool::new(false)) }
 }
 
-fn run(input: Input, output: Output, manifest: &str) -> Result<Report, BackupFileError> {
+pub(super) fn run(input: Input, output: Output, manifest: &str) -> Result<Report, BackupFileError> {
     run_watched(input, output, manifest, &watch())
 }
 
-fn run_watched(
+pub(super) fn run_watched(
     input: Input,
     output: Output,
     manifest: &str,
@@ -105,11 +105,11 @@ fn run_watched(
     file.rewrite(&plan, output, watch)
 }
 
-fn stream(bytes: &[u8]) -> Input {
+pub(super) fn stream(bytes: &[u8]) -> Input {
     Input::Stream(Box::new(io::Cursor::new(bytes.to_vec())))
 }
 
-fn to(path: &Path, overwrite: bool) -> Output {
+pub(super) fn to(path: &Path, overwrite: bool) -> Output {
     Output::File { path: path.to_owned(), overwrite }
 }
 
@@ -120,7 +120,7 @@ fn piped(bytes: &[u8], manifest: &str) -> Result<(Vec<u8>, Report), BackupFileEr
     Ok((written, report))
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|found| found.unwrap().file_name().into_string().unwrap())
@@ -261,80 +261,6 @@ fn a_finding_ends_the_writing_and_leaves_no_file() {
         run(stream(&bytes), to(&path, false), MANIFEST).unwrap_err();
         assert!(names_in(folder.path()).is_empty());
     }
-}
-
-#[test]
-fn a_truncated_archive_leaves_no_file_and_an_old_one_stays() {
-    let bytes = sample(14, GZIP);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out");
-    for length in (0..bytes.len()).step_by(7) {
-        let error = run(stream(&bytes[..length]), to(&path, false), MANIFEST).unwrap_err();
-        assert!(
-            matches!(error, BackupFileError::Archive(_) | BackupFileError::Blocks { .. }),
-            "{error}"
-        );
-        assert!(names_in(folder.path()).is_empty());
-    }
-    fs::write(&path, "before").unwrap();
-    let cut = &bytes[..bytes.len() - 1];
-    run(stream(cut), to(&path, true), MANIFEST).unwrap_err();
-    assert_eq!(fs::read(&path).unwrap(), b"before");
-    assert_eq!(names_in(folder.path()), ["out"]);
-}
-
-#[test]
-fn what_is_there_is_replaced_only_on_request() {
-    let bytes = sample(14, GZIP);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out");
-    fs::write(&path, &bytes).unwrap();
-    let refused = run(stream(&bytes), to(&path, false), MANIFEST).unwrap_err();
-    assert!(matches!(refused, BackupFileError::Exists { .. }));
-    let link = folder.path().join("link");
-    std::os::unix::fs::symlink(&path, &link).unwrap();
-    for name in [&path, &link] {
-        let same = run(Input::File(path.clone()), to(name, true), MANIFEST).unwrap_err();
-        assert!(matches!(same, BackupFileError::SameFile { .. }), "{same}");
-    }
-    let folder_itself = run(stream(&bytes), to(folder.path(), true), MANIFEST).unwrap_err();
-    assert!(matches!(folder_itself, BackupFileError::NotAFile { .. }));
-    let device = run(stream(&bytes), to(Path::new("/dev/null"), true), MANIFEST).unwrap_err();
-    assert!(matches!(device, BackupFileError::NotAFile { .. }));
-    assert_eq!(fs::read(&path).unwrap(), bytes);
-    run(stream(&bytes), to(&path, true), MANIFEST).unwrap();
-    assert_ne!(fs::read(&path).unwrap(), bytes);
-}
-
-#[test]
-fn what_a_killed_run_left_is_removed_and_a_living_one_is_not_disturbed() {
-    let bytes = sample(14, GZIP);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out");
-    fs::write(folder.path().join("out.bcops-partial-1"), "left").unwrap();
-    fs::write(folder.path().join("other.bcops-partial-1"), "of another").unwrap();
-    run(stream(&bytes), to(&path, false), MANIFEST).unwrap();
-    assert_eq!(names_in(folder.path()), ["other.bcops-partial-1", "out"]);
-
-    let (source, _) = Source::open(stream(&bytes)).unwrap();
-    let living = Destination::create(to(&path, true), &source).unwrap();
-    let error = run(stream(&bytes), to(&path, true), MANIFEST).unwrap_err();
-    assert!(matches!(error, BackupFileError::InUse { .. }), "{error}");
-    let mode =
-        fs::metadata(folder.path().join(format!("out.bcops-partial-{}", std::process::id())));
-    assert_eq!(mode.unwrap().permissions().mode() & 0o777, 0o600);
-    drop(living);
-    run(stream(&bytes), to(&path, true), MANIFEST).unwrap();
-}
-
-#[test]
-fn an_interrupt_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out");
-    let watch = Watch { interrupted: Arc::new(AtomicBool::new(true)), ..watch() };
-    let result = run_watched(stream(&sample(14, GZIP)), to(&path, false), MANIFEST, &watch);
-    assert!(matches!(result, Err(BackupFileError::Interrupted)));
-    assert!(names_in(folder.path()).is_empty());
 }
 
 /// Accepts so many bytes.
