@@ -16,7 +16,7 @@ use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
-use crate::scrub::{AuditCount, ManifestError, PlanError, UnreadValues};
+use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, UnreadValues};
 use crate::settings::SettingsError;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
@@ -325,6 +325,15 @@ impl From<LiveError> for CommandError {
     }
 }
 
+impl From<BlocksError> for CommandError {
+    fn from(error: BlocksError) -> Self {
+        match error {
+            BlocksError::Archive(error) => error.into(),
+            BlocksError::Refused { mend, .. } => with_hint(wrap(Kind::Refused, error), mend),
+        }
+    }
+}
+
 impl From<BackupFileError> for CommandError {
     fn from(error: BackupFileError) -> Self {
         match error {
@@ -333,7 +342,7 @@ impl From<BackupFileError> for CommandError {
             }
             BackupFileError::Scrub(_) => wrap(Kind::PersonalData, error),
             BackupFileError::Open { .. } => wrap(Kind::Configuration, error),
-            BackupFileError::Blocks { mend, .. } => with_hint(wrap(Kind::Refused, error), mend),
+            BackupFileError::Blocks(error) => error.into(),
             BackupFileError::Exists { .. } => {
                 wrap(Kind::Refused, error).hint("to replace it: --force")
             }

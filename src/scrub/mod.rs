@@ -3,6 +3,7 @@
 
 mod audit;
 pub mod backup_file;
+mod blocks;
 mod built_in;
 mod checks;
 mod compiled_rule;
@@ -29,6 +30,7 @@ pub mod tools;
 mod unique_keys;
 
 pub use audit::{AuditCount, TableAudit, UnreadValues, Verdict};
+pub use blocks::{BlocksError, check_blocks};
 pub use findings::{Finding, FindingKind, PlanError};
 pub use framer::{BATCH, Framer, FramingError};
 pub use keys::KeySets;

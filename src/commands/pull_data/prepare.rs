@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
-use crate::archive::{ArchiveReader, CopyStatement, Toc, read_schema};
+use crate::archive::{ArchiveReader, Toc, read_schema};
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
@@ -13,7 +13,7 @@ use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
 use crate::restore::{BackupSource, ExtensionPlan, RestorePlan, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
-use crate::scrub::{LargeObjects, ScrubPlan, TableAction};
+use crate::scrub::{LargeObjects, ScrubPlan, TableAction, check_blocks};
 
 use super::backup::{Backup, OpenSource};
 
@@ -114,39 +114,6 @@ fn error_with_name(error: CommandError, backup: &Backup) -> CommandError {
         }
         _ => error,
     }
-}
-
-/// Every block must be the rows of a table that the archive itself creates, as COPY text that goes
-/// to that table: the rules are chosen by the table, so that nothing may go elsewhere.
-fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), CommandError> {
-    let refuse =
-        |text: String| CommandError::new(Kind::Refused, format!("{text}; nothing was changed"));
-    if let Some(entry) = toc.insert_style_tables().next() {
-        return Err(refuse(format!(
-            "the rows of {} were dumped as INSERT statements, which bcops does not scrub in flight",
-            entry.table_name()
-        ))
-        .hint("make the backup without --inserts, --column-inserts and --rows-per-insert"));
-    }
-    for entry in toc.table_data() {
-        let table = entry.table_name();
-        let Some(found) = schema.tables.get(&table) else {
-            return Err(refuse(format!(
-                "the backup has rows of {table} but does not create that table"
-            ))
-            .hint("make the backup of the whole database, without --data-only"));
-        };
-        let Some(copy) = CopyStatement::of(entry)? else { continue };
-        if !lineage(schema, &table).contains(&&copy.target) {
-            return Err(refuse(format!("the rows of {table} are meant for {}", copy.target)));
-        }
-        if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {
-            return Err(refuse(format!(
-                "the rows of {table} have a column {column}, which it has not"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// The table, the table that it is a partition of, and so on.

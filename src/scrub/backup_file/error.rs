@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::archive::{ArchiveError, WriteError};
-use crate::scrub::{AuditCount, FramingError, ScrubError};
+use crate::scrub::{AuditCount, BlocksError, FramingError, ScrubError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupFileError {
@@ -18,8 +18,8 @@ pub enum BackupFileError {
     #[error("the backup cannot be read")]
     Archive(#[from] ArchiveError),
 
-    #[error("{reason}; nothing was written")]
-    Blocks { reason: String, mend: Option<&'static str> },
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
 
     #[error("{} exists already; nothing was written", path.display())]
     Exists { path: PathBuf },

@@ -9,7 +9,6 @@
 //! twice for them; of standard input, the blocks up to the last table that is asked for are kept in
 //! memory, compressed, up to a limit.
 
-mod blocks;
 mod contents;
 mod destination;
 #[cfg(test)]
@@ -34,6 +33,7 @@ use crate::archive::{ArchiveReader, ArchiveWriter, read_schema};
 use crate::events::{Event, SharedReporter};
 use crate::schema::{Schema, TableName};
 
+use super::blocks::check_blocks;
 use super::findings::PlanError;
 use super::tools::RowSamples;
 use super::{AuditCount, Manifest, RowCounts, ScrubPlan, Verdict};
@@ -100,7 +100,7 @@ impl BackupFile {
         let (source, bytes) = Source::open(input)?;
         let reader = ArchiveReader::open(bytes)?;
         let schema = read_schema(reader.toc())?;
-        blocks::check(reader.toc(), &schema)?;
+        check_blocks(reader.toc(), &schema)?;
         Ok(BackupFile { source, reader, schema })
     }
 

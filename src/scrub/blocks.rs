@@ -3,13 +3,20 @@
 //! Every block must be the rows of a table that the archive itself creates, as COPY text that goes
 //! to that table: the rules are chosen by the table, so that nothing may go elsewhere.
 
-use super::BackupFileError;
-use crate::archive::{CopyStatement, Toc};
+use super::plan::ancestors;
+use crate::archive::{ArchiveError, CopyStatement, Toc};
 use crate::schema::Schema;
-use crate::scrub::plan::ancestors;
 
-pub(super) fn check(toc: &Toc, schema: &Schema) -> Result<(), BackupFileError> {
-    let refuse = |reason: String, mend| Err(BackupFileError::Blocks { reason, mend });
+#[derive(Debug, thiserror::Error)]
+pub enum BlocksError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("{reason}; nothing was changed")]
+    Refused { reason: String, mend: Option<&'static str> },
+}
+
+pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
+    let refuse = |reason: String, mend| Err(BlocksError::Refused { reason, mend });
     if let Some(entry) = toc.insert_style_tables().next() {
         return refuse(
             format!(
