@@ -304,7 +304,7 @@ impl Run<'_> {
         let Some(rows) = left.into_iter().next() else { return Ok(()) };
         let plan = self.statements.plan.table(&rows.table);
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
-        let count = rows.to_delete + rows.to_rewrite;
+        let count = rows.total();
         Err(LiveError::NotApplied { table: rows.table, rule, rows: count })
     }
 }
