@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::error::SqlState;
+
 use super::foreign_keys::{self, SetAside};
 use super::locks::{Strength, lock};
 use super::pending::{self, Depth};
-use super::statements::{ROW, Statements};
+use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{truncatable, truncate};
 use super::{LiveError, LiveSchema, SCRUB_STEP, audit, edits, read_live_schema, side_effects};
 use crate::adapters::postgres::Session;
@@ -214,20 +216,7 @@ impl Run<'_> {
             let statement = format!("DELETE FROM {relation} AS {ROW} WHERE {condition}");
             change.deleted += self.session.execute(&statement, &[]).await.map_err(&failed)?;
         }
-        self.make_room(&table).await?;
-        let assignments = self.statements.assignments(&table);
-        if !assignments.is_empty() {
-            let (values, conditions): (Vec<String>, Vec<String>) = assignments
-                .iter()
-                .map(|one| {
-                    let value = format!("{} = {}", quote_identifier(&one.column), one.value);
-                    (value, format!("({})", one.condition))
-                })
-                .unzip();
-            let (values, conditions) = (values.join(", "), conditions.join(" OR "));
-            let statement = format!("UPDATE {relation} AS {ROW} SET {values} WHERE {conditions}");
-            change.set += self.session.execute(&statement, &[]).await.map_err(&failed)?;
-        }
+        change.set += self.set_columns(&table).await?;
         for lookup in self.statements.lookups(&table) {
             let column = quote_identifier(&lookup.column);
             let condition = &lookup.condition;
@@ -243,19 +232,45 @@ impl Run<'_> {
     }
 
     /// Unique keys are checked row by row: a row that has the value which another one is about to
-    /// get would refuse it, though in the end all are different. Such rows get a value of chance
-    /// first.
-    async fn make_room(&self, table: &TableName) -> Result<(), LiveError> {
-        let relation = self.statements.live.relation(table);
+    /// get refuses it, though in the end all are different. All rows then get values of chance
+    /// first. Which rows are in each other's way only the server can tell, for a key may compare
+    /// by an expression or by a collation of its own.
+    async fn set_columns(&self, table: &TableName) -> Result<u64, LiveError> {
         let failed = LiveError::of_statement(table, "scrubbed", self.limits);
-        for clash in self.statements.clashes(table) {
-            let column = quote_identifier(&clash.column);
-            let (value, condition) = (&clash.value, &clash.condition);
-            let statement =
-                format!("UPDATE {relation} AS {ROW} SET {column} = {value} WHERE {condition}");
-            self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        let Some(update) = self.update(table, &self.statements.assignments(table)) else {
+            return Ok(0);
+        };
+        let Some(chance) = self.update(table, &self.statements.chance_values(table)) else {
+            return self.session.execute(&update, &[]).await.map_err(failed);
+        };
+        self.session.batch_execute("SAVEPOINT bcops_set").await?;
+        let result = self.session.execute(&update, &[]).await;
+        let in_the_way =
+            matches!(&result, Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION));
+        let back = if in_the_way { "ROLLBACK TO bcops_set; " } else { "" };
+        if in_the_way || result.is_ok() {
+            self.session.batch_execute(&format!("{back}RELEASE bcops_set")).await?;
         }
-        Ok(())
+        if !in_the_way {
+            return result.map_err(failed);
+        }
+        self.session.execute(&chance, &[]).await.map_err(&failed)?;
+        self.session.execute(&update, &[]).await.map_err(&failed)
+    }
+
+    /// One statement for all of the assignments, if there are any.
+    fn update(&self, table: &TableName, assignments: &[Assignment]) -> Option<String> {
+        let relation = self.statements.live.relation(table);
+        let (values, conditions): (Vec<String>, Vec<String>) = assignments
+            .iter()
+            .map(|one| {
+                let value = format!("{} = {}", quote_identifier(&one.column), one.value);
+                (value, format!("({})", one.condition))
+            })
+            .unzip();
+        let (values, conditions) = (values.join(", "), conditions.join(" OR "));
+        let statement = format!("UPDATE {relation} AS {ROW} SET {values} WHERE {conditions}");
+        (!assignments.is_empty()).then_some(statement)
     }
 
     async fn remove_large_objects(&self) -> Result<u64, LiveError> {
