@@ -130,9 +130,10 @@ impl Run<'_> {
         self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
         let tables = self.apply(&changing, &emptied).await?;
         let large_objects = self.remove_large_objects().await?;
-        keys.put_back(self.session).await?;
-        // What would fail at the commit fails here, while it can be told from a lost connection.
+        // What would fail at the commit fails here, while it can be told from a lost connection. A
+        // table with checks that still wait could not be altered either.
         self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        keys.put_back(self.session).await?;
         silenced.undo(self.session).await?;
         self.refresh_views().await?;
         self.run_after_statements().await?;
