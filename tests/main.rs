@@ -18,6 +18,8 @@ mod pull_data_privacy;
 mod pull_data_terminal;
 mod pull_world;
 mod scrub_pii;
+mod scrub_pii_faults;
+mod scrub_pii_guards;
 mod scrub_pii_schemas;
 mod scrub_pii_world;
 mod standins;

@@ -24,11 +24,18 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         ));
         let session = connect(&target.url).await?;
         live::begin(&session, Access::Read, &limits).await?;
-        let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
-        let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
-        let pending = live::pending(&session, &plan, &schema, &limits).await?;
+        let looking = async {
+            let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
+            let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
+            let pending = live::pending(&session, &plan, &schema, &limits).await?;
+            Ok((audit, summary::Seen { pending, plan }))
+        };
+        let (audit, seen) = match looking.await {
+            Ok(seen) => seen,
+            Err(error) => return Err(live::explain(&session, error).await.into()),
+        };
         session.batch_execute("ROLLBACK").await.map_err(PostgresError::from)?;
-        Ok((target, audit, summary::Seen { pending, plan }))
+        Ok((target, audit, seen))
     };
     let (target, audit, seen) = context.interrupt.guard(checking).await?;
     let result = result(&target, &audit, &seen);

@@ -73,7 +73,10 @@ async fn look(
     let limits = limits(args);
     live::begin(session, Access::Read, &limits).await?;
     let (schema, plan) = live::look(session, manifest, &target.policy).await?;
-    let pending = live::pending(session, &plan, &schema, &limits).await?;
+    let pending = match live::pending(session, &plan, &schema, &limits).await {
+        Ok(pending) => pending,
+        Err(error) => return Err(live::explain(session, error).await.into()),
+    };
     session
         .batch_execute("ROLLBACK")
         .await
@@ -111,14 +114,15 @@ async fn apply(
     let (limits, reporter) = (limits(args), context.reporter());
     let work =
         async { Ok(live::scrub(session, manifest, &target.policy, &limits, &reporter).await?) };
-    context.interrupt.guard(work).await.map_err(|error| match error.kind {
+    let scrubbed = context.interrupt.guard(work).await.map_err(|error| match error.kind {
         // The session ends with this process, and the server rolls back what it has not been told
         // to commit.
         Kind::Interrupted => {
             CommandError::new(Kind::Interrupted, "interrupted; nothing was changed")
         }
         _ => error,
-    })
+    })?;
+    Ok(scrubbed.commit(session).await?)
 }
 
 /// Rewrites the files of tables that changed. Old versions of rows stay in them otherwise, out of

@@ -28,6 +28,10 @@ pub enum LiveError {
          taken back"
     )]
     TransactionEnded,
+    #[error("the schema of the database was changed meanwhile; nothing was committed")]
+    SchemaChanged,
+    #[error("the server did not confirm the commit, so that it is not known whether it took place")]
+    Commit { source: PostgresError },
     #[error("the foreign key {name} of {} could not be put back", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
     #[error("personal data remains in {} places; nothing was committed", .findings.len())]

@@ -24,8 +24,9 @@ mod truncate;
 pub use audit::audit;
 pub use catalog::{LiveSchema, read_live_schema};
 pub use error::LiveError;
+pub use locks::explain;
 pub use pending::{PendingRows, pending};
-pub use scrub::{Access, Limits, LiveReport, TableChange, begin, look, scrub};
+pub use scrub::{Access, Limits, LiveReport, TableChange, Uncommitted, begin, look, scrub};
 
 /// The step under which the rows' progress is told.
 pub const SCRUB_STEP: &str = "scrub";

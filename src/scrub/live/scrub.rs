@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 
 use super::foreign_keys::{self, SetAside};
-use super::locks::{Strength, lock};
+use super::locks::{Strength, explain, lock};
 use super::pending::{self, Depth};
 use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{truncatable, truncate};
@@ -52,8 +52,45 @@ pub struct LiveReport {
     pub took: Duration,
 }
 
-/// Scrubs the database of this session in one transaction, and commits only what the audit passes.
+/// How often a schema that changes under the program's hands is looked at again.
+const ATTEMPTS: usize = 3;
+
+/// A scrub that was proved and is still to be committed. Until then nothing has happened.
+#[must_use = "what is not committed is rolled back"]
+pub struct Uncommitted(LiveReport);
+
+impl Uncommitted {
+    /// Nobody may drop this half-way: only the server's answer tells whether it took place.
+    pub async fn commit(self, session: &Session) -> Result<LiveReport, LiveError> {
+        let committed = session.batch_execute("COMMIT").await;
+        committed.map(|()| self.0).map_err(|error| LiveError::Commit { source: error.into() })
+    }
+}
+
+/// Scrubs the database of this session in one transaction that is then ready to be committed. What
+/// the audit does not pass is rolled back.
 pub async fn scrub(
+    session: &Session,
+    manifest: &Manifest,
+    policy: &str,
+    limits: &Limits,
+    reporter: &SharedReporter,
+) -> Result<Uncommitted, LiveError> {
+    for _ in 0..ATTEMPTS {
+        let error = match attempt(session, manifest, policy, limits, reporter).await {
+            Ok(report) => return Ok(Uncommitted(report)),
+            Err(error) => error,
+        };
+        // A lost connection rolls back as well.
+        let _ = session.batch_execute("ROLLBACK").await;
+        if !matches!(error, LiveError::SchemaChanged) {
+            return Err(explain(session, error).await);
+        }
+    }
+    Err(LiveError::SchemaChanged)
+}
+
+async fn attempt(
     session: &Session,
     manifest: &Manifest,
     policy: &str,
@@ -67,18 +104,8 @@ pub async fn scrub(
     let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
     let run =
         Run { session, limits, reporter, statements: Statements { plan: &plan, live: &live } };
-    let result = run.apply_and_prove().await;
-    match result {
-        Ok((tables, large_objects, audit)) => {
-            session.batch_execute("COMMIT").await?;
-            Ok(LiveReport { tables, audit, large_objects, took: started.elapsed() })
-        }
-        Err(error) => {
-            // A lost connection rolls back as well.
-            let _ = session.batch_execute("ROLLBACK").await;
-            Err(error)
-        }
-    }
+    let (tables, large_objects, audit) = run.apply_and_prove().await?;
+    Ok(LiveReport { tables, audit, large_objects, took: started.elapsed() })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +151,10 @@ impl Run<'_> {
         let emptied = truncatable(self.statements);
         let keys = foreign_keys::find(self.session, self.statements).await?;
         lock(self.session, &self.locks(&emptied, &keys)).await?;
+        // Whoever held a lock may have used it to add a column that nobody has judged.
+        if read_live_schema(&**self.session).await? != *live {
+            return Err(LiveError::SchemaChanged);
+        }
         let changing = self.changing_tables();
         let silenced = side_effects::silence(self.session, &changing).await?;
         keys.take_off(self.session).await?;
