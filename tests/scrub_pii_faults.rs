@@ -4,14 +4,20 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::pull_world::sample;
 use crate::scrub_pii_world::{
-    Holder, PEOPLE_MANIFEST, local_site, local_with, people, rows, schema, scrub, set_manifest,
+    Holder, PEOPLE_MANIFEST, local_copy_of, local_with, people, rows, schema, scrub, set_manifest,
     versions, wait_until, wait_until_alone,
 };
+use crate::support::postgres::Cluster;
 
 #[test]
 fn killed_at_any_moment_it_has_done_everything_or_nothing() {
-    let reference = local_site();
+    // Some tables of the site: enough to do, and soon made again.
+    let template = Cluster::shared().create_database("small_site");
+    Cluster::shared().pg_restore(&template, &sample().small).expect("pg_restore");
+    let fresh = || local_copy_of(&template);
+    let reference = fresh();
     let before = rows(reference.cluster, &reference.target);
     let started = Instant::now();
     scrub(&reference, &["--yes"]).exits(0);
@@ -19,7 +25,7 @@ fn killed_at_any_moment_it_has_done_everything_or_nothing() {
     let after = rows(reference.cluster, &reference.target);
     assert_ne!(before, after);
 
-    let mut world = local_site();
+    let mut world = fresh();
     let (mut undone, mut done) = (0, 0);
     // Moments spread over the whole run, most of them over its second half, where it writes.
     for number in 0..20_u32 {
@@ -32,7 +38,7 @@ fn killed_at_any_moment_it_has_done_everything_or_nothing() {
         let found = rows(world.cluster, &world.target);
         if found == after {
             done += 1;
-            world = local_site();
+            world = fresh();
         } else {
             assert_eq!(found, before, "killed after {part} of a run");
             undone += 1;

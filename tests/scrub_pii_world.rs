@@ -9,9 +9,14 @@ use crate::support::postgres::Cluster;
 
 /// The local database is the sample site, as production has it.
 pub fn local_site() -> World {
+    local_copy_of(&sample().database)
+}
+
+/// The local database is a copy of this one.
+pub fn local_copy_of(source: &str) -> World {
     let world = World::empty(Options::default());
-    let (target, source) = (&world.target, &sample().database);
-    world.cluster.psql("postgres", &format!("CREATE DATABASE {target} TEMPLATE {source}"));
+    let create = format!("CREATE DATABASE {} TEMPLATE {source}", world.target);
+    world.cluster.psql("postgres", &create);
     world
 }
 
@@ -120,7 +125,8 @@ impl Holder {
         psql.env("PGAPPNAME", &name).args(["-qAtX", "-d", &world.target]);
         // Each statement of a file is sent by itself, so that what sleeps can be seen.
         let file = world.bcops.write("hold.sql", &script);
-        psql.arg("-f").arg(file).stdout(std::process::Stdio::null());
+        psql.arg("-f").arg(file);
+        psql.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let child = psql.spawn().expect("psql");
         let holder = Holder { child, cluster: world.cluster, name };
         let sleeps = format!(
