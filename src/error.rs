@@ -310,18 +310,36 @@ impl From<LiveError> for CommandError {
                 .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
             LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
                 .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
-            LiveError::CommitUnclear { .. } => {
-                wrap(Kind::Unexpected, error).hint("to see: bcops scrub-pii --check")
-            }
             LiveError::TooSlow { .. } => {
                 wrap(Kind::Unexpected, error).hint("give it more time: --statement-timeout 1h")
             }
-            LiveError::Scrub(_)
-            | LiveError::Statement { .. }
-            | LiveError::After { .. }
-            | LiveError::TransactionEnded
-            | LiveError::ForeignKey { .. } => wrap(Kind::Unexpected, error),
+            LiveError::SchemaChanged => {
+                wrap(Kind::Unexpected, error).hint("try again when the migration is through")
+            }
+            LiveError::Commit { .. } => wrap(Kind::Unexpected, error)
+                .hint("scrub-pii --check tells; scrubbing twice does no harm"),
+            LiveError::Statement { ref source, .. }
+            | LiveError::After { ref source, .. }
+            | LiveError::ForeignKey { ref source, .. } => {
+                let code = source.code().cloned();
+                reached_limit(wrap(Kind::Unexpected, error), code.as_ref())
+            }
+            LiveError::Scrub(_) | LiveError::TransactionEnded => wrap(Kind::Unexpected, error),
         }
+    }
+}
+
+/// A time limit of the server that was reached can be set higher.
+fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
+    match code {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            CommandError { kind: Kind::Locked, ..error }
+                .hint("another session holds a lock: give it more time with --lock-timeout 5m")
+        }
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            error.hint("if it was too slow, give it more time: --statement-timeout 1h")
+        }
+        _ => error,
     }
 }
 

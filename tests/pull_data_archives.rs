@@ -16,7 +16,7 @@ const MOST_MEMORY: u64 = 100_000_000;
 
 const UNSCRUBBED: [&str; 3] = ["--no-scrub", "--i-need-personal-data", "comparison"];
 
-fn fixtures() -> Option<PathBuf> {
+pub fn fixtures() -> Option<PathBuf> {
     let folder = std::env::var_os("BCOPS_FIXTURES").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("skipped: BCOPS_FIXTURES names no folder with real inputs");
@@ -153,6 +153,14 @@ fn nothing_of_the_ledger_remains_outside_published_content() {
     let Some(fixtures) = fixtures() else { return };
     let world = World::with_backup(&fixtures.join("bc-small.dump"));
     world.pull(&[]).exits(0);
+    assert_nothing_of_the_ledger(&world);
+}
+
+/// Checks that the target has nothing that the ledger of `bc-small.dump` knows outside of published
+/// content.
+#[track_caller]
+pub fn assert_nothing_of_the_ledger(world: &World) {
+    let fixtures = fixtures().expect("real inputs");
     let ledger = fs::read_to_string(fixtures.join("bc-small-ledger.tsv")).expect("the ledger");
     let entries: Vec<(&str, &str)> = ledger
         .lines()
@@ -174,7 +182,7 @@ fn nothing_of_the_ledger_remains_outside_published_content() {
     let private = entries.iter().filter(|(_, places)| private(places)).map(|(value, _)| *value);
     let private = Needles::new(private);
     let (mut remains, mut content) = (Vec::new(), 0);
-    for (column, class, text) in texts(&world) {
+    for (column, class, text) in texts(world) {
         if class == Some(Class::Content) {
             content += all.find(text.as_bytes()).len();
             remains.extend(private.find(text.as_bytes()).into_iter().map(|v| (column.clone(), v)));

@@ -254,6 +254,17 @@ impl<'a> Checks<'a> {
                 mend,
             );
         }
+        if subject
+            .rule
+            .columns
+            .get(&column.name)
+            .is_some_and(|one| condition.test.is_undone_by(one))
+        {
+            let problem = "the rule rewrites the column by which it keeps rows, so that a second run \
+                           would drop them";
+            let mend = "keep rows by another column, or leave this one as it is";
+            self.rule_problem(subject, &column.name, problem, mend);
+        }
         match &condition.test {
             Test::In(references) => self.references(subject, column, references),
             Test::OneOf(literals) => {
@@ -388,6 +399,14 @@ impl<'a> Checks<'a> {
         };
         let entry = entry_of(self.manifest, self.schema, subject.name);
         let class = entry.and_then(|entry| entry.columns.get(placeholder)).map(|(class, _)| *class);
+        if subject.rule.columns.contains_key(placeholder) {
+            let problem = format!(
+                "the template uses {placeholder}, which the rule itself rewrites, so that a second \
+                 run would give another value"
+            );
+            self.rule_problem(subject, name, problem, "use {id}");
+            return None;
+        }
         let length = placeholder_length(source).filter(|_| source.not_null && !source.generated);
         if class == Some(Class::Personal) || length.is_none() {
             let problem = format!(

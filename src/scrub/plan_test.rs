@@ -153,6 +153,30 @@ fn values_must_fit_their_columns() {
 }
 
 #[test]
+fn a_rule_does_not_rewrite_what_it_goes_by() {
+    let lines = ["id integer not null", "email text", "age integer", "number integer not null"];
+    let schema = schema(&[("person", &table(&lines))]);
+    let rest = "keep_where = [{ column = \"email\", ";
+    for (test, action) in [
+        ("equals = \"x\"", "set = { email = \"y\" }"),
+        ("one_of = [\"x\"]", "redact = { email = [\"email\"] }"),
+        ("not_null = true", "null = [\"email\"]"),
+    ] {
+        let message = finding(&format!("{PERSON}{rest}{test} }}]\n{action}\n"), &schema);
+        assert!(message.contains("a second run would drop them"), "{message}");
+    }
+    for (test, action) in [
+        ("is_null = true", "null = [\"email\"]"),
+        ("not_null = true", "set = { email = \"\" }"),
+        ("equals = \"x\"", "set = { age = \"1\" }\nreason = \"x\""),
+    ] {
+        accepts(&format!("{PERSON}{rest}{test} }}]\n{action}\n"), &schema);
+    }
+    let text = format!("{PERSON}set = {{ email = \"{{number}}\", number = \"1\" }}\n");
+    assert!(finding(&text, &schema).contains("which the rule itself rewrites"));
+}
+
+#[test]
 fn unique_keys_stay_unique() {
     let lone = schema(&[("person", &unique(person(), &["email"]))]);
     assert!(

@@ -85,6 +85,20 @@ pub enum Test {
     NotNull,
 }
 
+impl Test {
+    /// Whether a row that passes might not pass any more once the column is rewritten in this way.
+    /// What is NULL stays so, and what is not becomes NULL only where that is asked for.
+    pub(super) fn is_undone_by(&self, action: &ColumnAction) -> bool {
+        match self {
+            Test::IsNull => false,
+            Test::NotNull => {
+                matches!(action, ColumnAction::Null | ColumnAction::NullUnless(_))
+            }
+            Test::In(_) | Test::OneOf(_) => true,
+        }
+    }
+}
+
 /// A value to compare with.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]

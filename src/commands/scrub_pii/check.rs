@@ -6,7 +6,7 @@ use crate::adapters::postgres::{PostgresError, connect};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, findings, manifest};
 use crate::error::{self, CommandError};
-use crate::scrub::live::{self, Access, Audit};
+use crate::scrub::live::{self, Access, Audit, Depth};
 
 use super::target::{self, Target};
 use super::{limits, summary};
@@ -23,11 +23,19 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         ));
         let session = connect(&target.url).await?;
         live::begin(&session, Access::Read, &limits).await?;
-        let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
-        let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
-        let pending = live::pending(&session, &plan, &schema, &limits).await?;
+        let looking = async {
+            let depth = Depth::Values;
+            let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
+            let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
+            let pending = live::pending(&session, &plan, &schema, depth, &limits).await?;
+            Ok((audit, summary::Seen { pending, plan, depth }))
+        };
+        let (audit, seen) = match looking.await {
+            Ok(seen) => seen,
+            Err(error) => return Err(live::explain(&session, error).await.into()),
+        };
         session.batch_execute("ROLLBACK").await.map_err(PostgresError::from)?;
-        Ok((target, audit, summary::Seen { pending, plan }))
+        Ok((target, audit, seen))
     };
     let (target, audit, seen) = context.interrupt.guard(checking).await?;
     let result = result(&target, &audit, &seen);

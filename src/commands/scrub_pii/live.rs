@@ -9,7 +9,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::schema::TableName;
 use crate::scrub::Manifest;
-use crate::scrub::live::{self, Access, LiveReport};
+use crate::scrub::live::{self, Access, Depth, LiveReport};
 
 use super::target::{self, Target};
 use super::{limits, summary};
@@ -39,7 +39,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         confirm::type_name(context, target.confirmation(), &args.confirm)
             .map_err(|error| local_hint(&target, error))?;
     }
-    let outcome = apply(context, args, &manifest, &target, &session).await;
+    let outcome = apply(context, args, &manifest, &target, &seen, &session).await;
     let vacuumed = match (&outcome, args.vacuum) {
         (Ok(report), true) => vacuum(context, &session, report).await,
         _ => Ok(()),
@@ -71,9 +71,15 @@ async fn look(
     let description = format!("Looking at {}", target.url.database);
     context.ui.emit(Event::StepStarted { step, description });
     let limits = limits(args);
+    // Numbers are for whoever is asked; counting edits takes as long as making them.
+    let answered = args.yes || !args.confirm.is_empty();
+    let depth = if answered && !args.dry_run { Depth::Statements } else { Depth::Values };
     live::begin(session, Access::Read, &limits).await?;
     let (schema, plan) = live::look(session, manifest, &target.policy).await?;
-    let pending = live::pending(session, &plan, &schema, &limits).await?;
+    let pending = match live::pending(session, &plan, &schema, depth, &limits).await {
+        Ok(pending) => pending,
+        Err(error) => return Err(live::explain(session, error).await.into()),
+    };
     session
         .batch_execute("ROLLBACK")
         .await
@@ -90,7 +96,7 @@ async fn look(
     }
     let summary = format!("Looked at: {} tables", schema.schema.tables.len());
     context.ui.emit(Event::StepFinished { step, summary });
-    Ok(summary::Seen { pending, plan })
+    Ok(summary::Seen { pending, plan, depth })
 }
 
 async fn apply(
@@ -98,6 +104,7 @@ async fn apply(
     args: &ScrubPiiArgs,
     manifest: &Manifest,
     target: &Target,
+    seen: &summary::Seen,
     session: &Session,
 ) -> Result<LiveReport, CommandError> {
     let begun = json!({
@@ -109,9 +116,10 @@ async fn apply(
     });
     journal::append(context, "scrub-pii", begun)?;
     let (limits, reporter) = (limits(args), context.reporter());
+    let (policy, expected) = (target.policy.as_str(), seen.pending.as_slice());
     let work =
-        async { Ok(live::scrub(session, manifest, &target.policy, &limits, &reporter).await?) };
-    let uncommitted = context.interrupt.guard(work).await.map_err(|error| match error.kind {
+        async { Ok(live::scrub(session, manifest, policy, &limits, expected, &reporter).await?) };
+    let scrubbed = context.interrupt.guard(work).await.map_err(|error| match error.kind {
         // The session ends with this process, and the server rolls back what it has not been told
         // to commit.
         Kind::Interrupted => {
@@ -119,7 +127,7 @@ async fn apply(
         }
         _ => error,
     })?;
-    Ok(uncommitted.commit().await?)
+    Ok(scrubbed.commit(session).await?)
 }
 
 /// Rewrites the files of tables that changed. Old versions of rows stay in them otherwise, out of

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::commands::{Outcome, findings};
 use crate::scrub::ScrubPlan;
-use crate::scrub::live::{LiveReport, PendingRows, TableChange};
+use crate::scrub::live::{Depth, LiveReport, PendingRows, TableChange};
 use crate::ui;
 
 use super::target::Target;
@@ -13,6 +13,8 @@ use super::target::Target;
 pub struct Seen {
     pub pending: Vec<PendingRows>,
     pub plan: ScrubPlan,
+    /// Whether edits inside of values were counted.
+    pub depth: Depth,
 }
 
 impl Seen {
@@ -27,12 +29,17 @@ impl Seen {
 
 /// The resource, and what will happen to it in numbers.
 pub fn before(target: &Target, seen: &Seen) -> String {
+    let edited = match seen.depth {
+        Depth::Values => ui::plural(seen.sum(|rows| rows.to_edit), "row"),
+        // They were not counted, as nobody is asked.
+        Depth::Statements => "some".to_owned(),
+    };
     format!(
-        "scrub  {}\nby     the policy `{}`: {} deleted, {} rewritten, in {}",
+        "scrub  {}\nby     the policy `{}`: {} deleted, {} set, {edited} edited, in {}",
         target.describe(),
         target.policy,
         ui::plural(seen.sum(|rows| rows.to_delete), "row"),
-        ui::plural(seen.sum(|rows| rows.to_rewrite), "row"),
+        ui::plural(seen.sum(|rows| rows.to_set), "row"),
         ui::plural(seen.pending.len() as u64, "table"),
     )
 }
@@ -41,10 +48,11 @@ pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
     let mut text = String::new();
     for rows in &seen.pending {
         text.push_str(&format!(
-            "{:<44} {:>10} to delete {:>10} to rewrite   {}\n",
+            "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {}\n",
             rows.table.short(),
             ui::count(rows.to_delete),
-            ui::count(rows.to_rewrite),
+            ui::count(rows.to_set),
+            ui::count(rows.to_edit),
             seen.rule(rows)
         ));
     }
@@ -68,10 +76,11 @@ pub fn pending_note(seen: &Seen) -> String {
         "rows that the rules would still change, though nothing in them was found:\n".to_owned();
     for rows in &seen.pending {
         text.push_str(&format!(
-            "  {:<42} {:>10} to delete {:>10} to rewrite\n",
+            "  {:<42} {:>10} to delete {:>10} to set {:>10} to edit\n",
             rows.table.short(),
             ui::count(rows.to_delete),
-            ui::count(rows.to_rewrite)
+            ui::count(rows.to_set),
+            ui::count(rows.to_edit)
         ));
     }
     text
@@ -148,7 +157,8 @@ pub fn pending_json(seen: &Seen) -> Vec<Value> {
             "table": rows.table.short(),
             "rule": seen.rule(rows),
             "to_delete": rows.to_delete,
-            "to_rewrite": rows.to_rewrite,
+            "to_set": rows.to_set,
+            "to_edit": rows.to_edit,
         })
     });
     rows.collect()

@@ -12,7 +12,7 @@ use super::LiveError;
 use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
 
 /// A schema, and what only a live database can tell.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LiveSchema {
     pub schema: Schema,
     /// Tables that hold no rows themselves: their partitions do.

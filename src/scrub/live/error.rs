@@ -24,14 +24,14 @@ pub enum LiveError {
     #[error("a statement of the manifest failed: {statement}")]
     After { statement: String, source: PostgresError },
     #[error(
-        "the connection was lost during the commit, so that it is not known whether it was done"
-    )]
-    CommitUnclear { source: PostgresError },
-    #[error(
         "a statement of the manifest ended the transaction, so that what it did can no longer be \
          taken back"
     )]
     TransactionEnded,
+    #[error("the schema of the database was changed meanwhile; nothing was committed")]
+    SchemaChanged,
+    #[error("the server did not confirm the commit, so that it is not known whether it took place")]
+    Commit { source: PostgresError },
     #[error("the foreign key {name} of {} could not be put back", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
     #[error(

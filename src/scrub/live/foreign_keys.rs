@@ -3,12 +3,19 @@
 //! Django's keys wait for the commit, and then the order of statements does not matter. A key that
 //! cannot wait would refuse a deletion that the next statement makes good, and one that cascades
 //! would take rows along that the rules keep. Putting a key back checks every row.
+//!
+//! Keys to tables that lose many rows are set aside as well, where the role owns both ends: the
+//! server would look each deleted row up once for every key, and checks the key as a whole in a
+//! tenth of the time.
 
-use super::LiveError;
 use super::statements::Statements;
+use super::{LiveError, PendingRows};
 use crate::adapters::postgres::{Session, quote_literal};
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::rules::RowRule;
+
+/// From this number of deleted rows on, checking a key as a whole is the quicker way.
+const MANY_ROWS: u64 = 1000;
 
 /// Keys that were taken off.
 #[derive(Debug, Default)]
@@ -23,26 +30,32 @@ pub(super) struct Key {
     name: String,
     definition: String,
     comment: Option<String>,
+    acts_at_once: bool,
+    /// Whether this role may alter both tables.
+    owned: bool,
 }
 
-/// Finds the keys to tables that lose rows which would act before the end of the transaction.
+/// Finds the keys to tables that lose rows which would act before the end of the transaction, and
+/// those that would take long. `expected` may be out of date: only speed depends on it.
 pub(super) async fn find(
     session: &Session,
     statements: Statements<'_>,
+    expected: &[PendingRows],
+    emptied: &[TableName],
 ) -> Result<SetAside, LiveError> {
     let rows = session
         .query(
             "SELECT n.nspname::text, c.relname::text, fn.nspname::text, f.relname::text, k.conname::text, \
                pg_catalog.pg_get_constraintdef(k.oid), \
-               pg_catalog.obj_description(k.oid, 'pg_constraint') \
+               pg_catalog.obj_description(k.oid, 'pg_constraint'), \
+               NOT k.condeferrable OR k.confdeltype <> 'a' OR k.confupdtype <> 'a', \
+               pg_catalog.pg_has_role(c.relowner, 'USAGE') AND pg_catalog.pg_has_role(f.relowner, 'USAGE') \
              FROM pg_catalog.pg_constraint k \
              JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              JOIN pg_catalog.pg_class f ON f.oid = k.confrelid \
              JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace \
-             WHERE k.contype = 'f' AND k.conparentid = 0 \
-               AND (NOT k.condeferrable OR k.confdeltype <> 'a' OR k.confupdtype <> 'a') \
-             ORDER BY k.oid",
+             WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY k.oid",
             &[],
         )
         .await?;
@@ -52,12 +65,23 @@ pub(super) async fn find(
         name: row.get(4),
         definition: row.get(5),
         comment: row.get(6),
+        acts_at_once: row.get(7),
+        owned: row.get(8),
     });
     let loses_rows = |name: &TableName| {
         let plan = statements.plan.table(name);
         plan.and_then(|plan| plan.rule.as_ref()).is_some_and(|rule| rule.rows != RowRule::Keep)
     };
-    Ok(SetAside { keys: keys.filter(|key| loses_rows(&key.references)).collect() })
+    // A table that is emptied is truncated, which looks nothing up.
+    let loses_many = |name: &TableName| {
+        let many = |rows: &PendingRows| rows.table == *name && rows.to_delete >= MANY_ROWS;
+        expected.iter().any(many) && !emptied.contains(name)
+    };
+    let keys = keys.filter(|key| {
+        loses_rows(&key.references)
+            && (key.acts_at_once || (key.owned && loses_many(&key.references)))
+    });
+    Ok(SetAside { keys: keys.collect() })
 }
 
 impl SetAside {

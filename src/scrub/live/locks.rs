@@ -18,7 +18,7 @@ pub(super) enum Strength {
     Everybody,
 }
 
-/// Locks the tables. When one cannot be had in time, the transaction is over.
+/// Locks the tables.
 pub(super) async fn lock(
     session: &Session,
     tables: &[(TableName, Strength)],
@@ -29,23 +29,31 @@ pub(super) async fn lock(
             Strength::Everybody => "ACCESS EXCLUSIVE",
         };
         let statement = format!("LOCK TABLE ONLY {} IN {mode} MODE", table.quoted());
-        match session.batch_execute(&statement).await {
-            Ok(()) => {}
-            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                session.batch_execute("ROLLBACK").await?;
-                let holder = holder(session, table).await?;
-                return Err(LiveError::TableLocked { table: table.clone(), holder });
-            }
-            Err(error) => {
-                let table = table.clone();
-                return Err(LiveError::Statement { table, action: "locked", source: error.into() });
-            }
-        }
+        session.batch_execute(&statement).await.map_err(|error| {
+            let table = table.clone();
+            LiveError::Statement { table, action: "locked", source: error.into() }
+        })?;
     }
     Ok(())
 }
 
-/// Who holds a lock on the table, as far as the server lets us see it.
+/// Who was in the way, where a statement failed because of a lock. The transaction is over then.
+pub async fn explain(session: &Session, error: LiveError) -> LiveError {
+    let LiveError::Statement { table, source, .. } = &error else { return error };
+    if source.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return error;
+    }
+    if session.batch_execute("ROLLBACK").await.is_err() {
+        return error;
+    }
+    match holder(session, table).await {
+        Ok(holder) => LiveError::TableLocked { table: table.clone(), holder },
+        Err(_) => error,
+    }
+}
+
+/// Who holds a lock on the table, as far as the server lets us see it. A copy of a database has the
+/// same numbers for its tables, so that the database counts; writers are named before readers.
 async fn holder(session: &Session, table: &TableName) -> Result<String, LiveError> {
     let rows = session
         .query(
@@ -55,7 +63,9 @@ async fn holder(session: &Session, table: &TableName) -> Result<String, LiveErro
              JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
              WHERE l.relation = ($1::pg_catalog.text)::pg_catalog.regclass AND l.granted \
                AND l.pid <> pg_catalog.pg_backend_pid() \
-             ORDER BY a.xact_start NULLS LAST LIMIT 1",
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database \
+                 WHERE datname = pg_catalog.current_database()) \
+             ORDER BY l.mode IN ('AccessShareLock', 'RowShareLock'), a.xact_start NULLS LAST LIMIT 1",
             &[&table.quoted()],
         )
         .await?;

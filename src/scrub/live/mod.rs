@@ -20,14 +20,17 @@ mod sample;
 mod scrub;
 mod side_effects;
 mod statements;
+mod transaction;
 mod truncate;
 
 pub use audit::{Audit, audit};
 pub use catalog::{LiveSchema, read_live_schema};
 pub use error::LiveError;
-pub use pending::{PendingRows, pending};
+pub use locks::explain;
+pub use pending::{Depth, PendingRows, pending};
 pub use sample::sample;
-pub use scrub::{Access, Limits, LiveReport, TableChange, Uncommitted, begin, look, scrub};
+pub use scrub::{LiveReport, TableChange, Uncommitted, look, scrub};
+pub use transaction::{Access, Limits, begin};
 
 /// The step under which the rows' progress is told.
 pub const SCRUB_STEP: &str = "scrub";

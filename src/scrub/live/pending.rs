@@ -12,13 +12,21 @@ use crate::schema::TableName;
 pub struct PendingRows {
     pub table: TableName,
     pub to_delete: u64,
-    /// Rows that stay and whose columns are set, nulled or edited.
-    pub to_rewrite: u64,
+    /// Rows that stay and of which columns are set or nulled.
+    pub to_set: u64,
+    /// Rows that stay and of which values are edited; some of them may be set as well.
+    pub to_edit: u64,
+}
+
+impl PendingRows {
+    pub fn total(&self) -> u64 {
+        self.to_delete + self.to_set + self.to_edit
+    }
 }
 
 /// Whether values that are edited are fetched and looked at, which takes as long as editing them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub enum Depth {
     Statements,
     Values,
 }
@@ -28,9 +36,10 @@ pub async fn pending(
     session: &Session,
     plan: &crate::scrub::ScrubPlan,
     live: &super::LiveSchema,
+    depth: Depth,
     limits: &Limits,
 ) -> Result<Vec<PendingRows>, LiveError> {
-    count(session, Statements { plan, live }, Depth::Values, limits).await
+    count(session, Statements { plan, live }, depth, limits).await
 }
 
 pub(super) async fn count(
@@ -42,7 +51,7 @@ pub(super) async fn count(
     let mut result = Vec::new();
     for (table, _) in statements.live.holding_rows() {
         let rows = count_table(session, statements, table, depth, limits).await?;
-        if rows.to_delete + rows.to_rewrite > 0 {
+        if rows.total() > 0 {
             result.push(rows);
         }
     }
@@ -63,26 +72,22 @@ async fn count_table(
         [one] => Some(one.clone()),
         _ => Some(format!("NOT ({stays})")),
     };
-    let mut assigned = statements.assignments(table);
-    assigned.extend(statements.lookups(table));
-    let conditions: Vec<String> =
-        assigned.into_iter().map(|assignment| format!("({})", assignment.condition)).collect();
-    let assigned = (!conditions.is_empty()).then(|| conditions.join(" OR "));
-    let mut rows = PendingRows { table: table.clone(), to_delete: 0, to_rewrite: 0 };
+    let mut rows = PendingRows { table: table.clone(), to_delete: 0, to_set: 0, to_edit: 0 };
     if let Some(goes) = goes {
         rows.to_delete = number_of_rows(session, statements, table, &goes, limits).await?;
     }
-    if let Some(assigned) = &assigned {
-        let condition = format!("({stays}) AND ({assigned})");
-        rows.to_rewrite = number_of_rows(session, statements, table, &condition, limits).await?;
+    // One statement sets all columns, and one each makes the lookups: each counts its own rows.
+    let together = statements.assignments(table).into_iter();
+    let together: Vec<String> = together.map(|one| format!("({})", one.condition)).collect();
+    let lookups = statements.lookups(table).into_iter().map(|one| one.condition);
+    let together = (!together.is_empty()).then(|| together.join(" OR "));
+    for condition in together.into_iter().chain(lookups) {
+        let condition = format!("({stays}) AND ({condition})");
+        rows.to_set += number_of_rows(session, statements, table, &condition, limits).await?;
     }
     if depth == Depth::Values {
-        // Rows that are counted already are not counted a second time.
-        let others = assigned.map_or_else(String::new, |done| format!(" AND ({done}) IS NOT TRUE"));
-        let condition = format!("({stays}){others}");
         let purpose = Purpose::Count;
-        rows.to_rewrite +=
-            edit_rows(session, statements, table, &condition, purpose, limits).await?;
+        rows.to_edit = edit_rows(session, statements, table, &stays, purpose, limits).await?;
     }
     Ok(rows)
 }

@@ -2,31 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_postgres::error::SqlState;
+
 use super::foreign_keys::{self, SetAside};
-use super::locks::{Strength, lock};
+use super::locks::{Strength, explain, lock};
 use super::pending::{self, Depth};
-use super::statements::{ROW, Statements};
+use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{truncatable, truncate};
-use super::{LiveError, LiveSchema, SCRUB_STEP, audit, edits, read_live_schema, side_effects};
+use super::{
+    Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, edits,
+    read_live_schema, side_effects,
+};
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::{AuditCount, LargeObjects, Manifest, ScrubPlan};
-
-/// How long the server may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// To get one lock.
-    pub lock: Duration,
-    /// For one statement.
-    pub statement: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { lock: Duration::from_secs(10), statement: Duration::from_secs(600) }
-    }
-}
 
 /// What became of one table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,98 +40,67 @@ pub struct LiveReport {
     pub took: Duration,
 }
 
-/// A database that was scrubbed and audited, in a transaction that is still open. Dropping the
-/// session takes it all back.
-pub struct Uncommitted<'a> {
-    session: &'a Session,
-    report: LiveReport,
-    started: Instant,
-}
+/// How often a schema that changes under the program's hands is looked at again.
+const ATTEMPTS: usize = 3;
 
-impl Uncommitted<'_> {
-    /// Makes it so. This must not be given up half-way: only the server's answer tells whether it
-    /// was done.
-    pub async fn commit(mut self) -> Result<LiveReport, LiveError> {
-        self.session.batch_execute("COMMIT").await.map_err(|error| {
-            if error.as_db_error().is_some() {
-                LiveError::Postgres(error.into())
-            } else {
-                LiveError::CommitUnclear { source: error.into() }
-            }
-        })?;
-        self.report.took = self.started.elapsed();
-        Ok(self.report)
+/// A scrub that was proved and is still to be committed. Until then nothing has happened.
+#[must_use = "what is not committed is rolled back"]
+pub struct Uncommitted(LiveReport);
+
+impl Uncommitted {
+    /// Nobody may drop this half-way: only the server's answer tells whether it took place.
+    pub async fn commit(self, session: &Session) -> Result<LiveReport, LiveError> {
+        let committed = session.batch_execute("COMMIT").await;
+        committed.map(|()| self.0).map_err(|error| LiveError::Commit { source: error.into() })
     }
 }
 
-/// Scrubs the database of this session in one transaction and audits it. Nothing is committed yet.
-pub async fn scrub<'a>(
-    session: &'a Session,
-    manifest: &Manifest,
-    policy: &str,
-    limits: &Limits,
-    reporter: &SharedReporter,
-) -> Result<Uncommitted<'a>, LiveError> {
-    let started = Instant::now();
-    begin(session, Access::Write, limits).await?;
-    let result = scrub_in_transaction(session, manifest, policy, limits, reporter).await;
-    match result {
-        Ok(report) => Ok(Uncommitted { session, report, started }),
-        Err(error) => {
-            // A lost connection rolls back as well.
-            let _ = session.batch_execute("ROLLBACK").await;
-            Err(error)
-        }
-    }
-}
-
-async fn scrub_in_transaction(
+/// Scrubs the database of this session in one transaction that is then ready to be committed. What
+/// the audit does not pass is rolled back. `expected` is what a look at the database has counted.
+pub async fn scrub(
     session: &Session,
     manifest: &Manifest,
     policy: &str,
     limits: &Limits,
+    expected: &[PendingRows],
+    reporter: &SharedReporter,
+) -> Result<Uncommitted, LiveError> {
+    for _ in 0..ATTEMPTS {
+        let error = match attempt(session, manifest, policy, limits, expected, reporter).await {
+            Ok(report) => return Ok(Uncommitted(report)),
+            Err(error) => error,
+        };
+        // A lost connection rolls back as well.
+        let _ = session.batch_execute("ROLLBACK").await;
+        if !matches!(error, LiveError::SchemaChanged) {
+            return Err(explain(session, error).await);
+        }
+    }
+    Err(LiveError::SchemaChanged)
+}
+
+async fn attempt(
+    session: &Session,
+    manifest: &Manifest,
+    policy: &str,
+    limits: &Limits,
+    expected: &[PendingRows],
     reporter: &SharedReporter,
 ) -> Result<LiveReport, LiveError> {
+    let started = Instant::now();
+    begin(session, Access::Write, limits).await?;
     // What was seen before the question was asked may have changed since.
     let live = read_live_schema(&**session).await?;
     let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
-    let statements = Statements { plan: &plan, live: &live };
-    Run { session, limits, reporter, statements }.apply_and_prove().await
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    Write,
-    /// One snapshot of everything, and the server refuses every change.
-    Read,
-}
-
-/// Opens a transaction in which names mean what they say and nothing waits for ever.
-pub async fn begin(session: &Session, access: Access, limits: &Limits) -> Result<(), LiveError> {
-    let mode = match access {
-        Access::Write => "READ WRITE, ISOLATION LEVEL READ COMMITTED",
-        Access::Read => "READ ONLY, ISOLATION LEVEL REPEATABLE READ",
+    let run = Run {
+        session,
+        limits,
+        reporter,
+        statements: Statements { plan: &plan, live: &live },
+        expected,
     };
-    let version: i32 = session
-        .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
-        .await?
-        .get(0);
-    // A server that notices a broken connection does not finish a statement for nobody.
-    let notice =
-        if version >= 140_000 { "SET LOCAL client_connection_check_interval = '2s';" } else { "" };
-    let statement = format!(
-        "BEGIN TRANSACTION {mode}; SET LOCAL search_path = ''; SET LOCAL lock_timeout = {}; \
-         SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = '5min'; \
-         SET LOCAL row_security = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; {notice}",
-        milliseconds(limits.lock),
-        milliseconds(limits.statement),
-    );
-    Ok(session.batch_execute(&statement).await?)
-}
-
-/// As the server takes it, for which 0 would mean no limit.
-fn milliseconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX).max(1)
+    let report = run.apply_and_prove().await?;
+    Ok(LiveReport { took: started.elapsed(), ..report })
 }
 
 struct Run<'a> {
@@ -149,23 +108,30 @@ struct Run<'a> {
     limits: &'a Limits,
     reporter: &'a SharedReporter,
     statements: Statements<'a>,
+    expected: &'a [PendingRows],
 }
 
 impl Run<'_> {
     async fn apply_and_prove(&self) -> Result<LiveReport, LiveError> {
         let Statements { plan, live } = self.statements;
         let emptied = truncatable(self.statements);
-        let keys = foreign_keys::find(self.session, self.statements).await?;
+        let keys =
+            foreign_keys::find(self.session, self.statements, self.expected, &emptied).await?;
         lock(self.session, &self.locks(&emptied, &keys)).await?;
+        // Whoever held a lock may have used it to add a column that nobody has judged.
+        if read_live_schema(&**self.session).await? != *live {
+            return Err(LiveError::SchemaChanged);
+        }
         let changing = self.changing_tables();
         let silenced = side_effects::silence(self.session, &changing).await?;
         keys.take_off(self.session).await?;
         self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
         let tables = self.apply(&changing, &emptied).await?;
         let large_objects = self.remove_large_objects().await?;
-        keys.put_back(self.session).await?;
-        // What would fail at the commit fails here, while it can be told from a lost connection.
+        // What would fail at the commit fails here, while it can be told from a lost connection. A
+        // table with checks that still wait could not be altered either.
         self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
+        keys.put_back(self.session).await?;
         silenced.undo(self.session).await?;
         self.refresh_views().await?;
         self.run_after_statements().await?;
@@ -249,20 +215,7 @@ impl Run<'_> {
             let statement = format!("DELETE FROM {relation} AS {ROW} WHERE {condition}");
             change.deleted += self.session.execute(&statement, &[]).await.map_err(&failed)?;
         }
-        self.make_room(&table).await?;
-        let assignments = self.statements.assignments(&table);
-        if !assignments.is_empty() {
-            let (values, conditions): (Vec<String>, Vec<String>) = assignments
-                .iter()
-                .map(|one| {
-                    let value = format!("{} = {}", quote_identifier(&one.column), one.value);
-                    (value, format!("({})", one.condition))
-                })
-                .unzip();
-            let (values, conditions) = (values.join(", "), conditions.join(" OR "));
-            let statement = format!("UPDATE {relation} AS {ROW} SET {values} WHERE {conditions}");
-            change.set += self.session.execute(&statement, &[]).await.map_err(&failed)?;
-        }
+        change.set += self.set_columns(&table).await?;
         for lookup in self.statements.lookups(&table) {
             let column = quote_identifier(&lookup.column);
             let condition = &lookup.condition;
@@ -278,19 +231,45 @@ impl Run<'_> {
     }
 
     /// Unique keys are checked row by row: a row that has the value which another one is about to
-    /// get would refuse it, though in the end all are different. Such rows get a value of chance
-    /// first.
-    async fn make_room(&self, table: &TableName) -> Result<(), LiveError> {
-        let relation = self.statements.live.relation(table);
+    /// get refuses it, though in the end all are different. All rows then get values of chance
+    /// first. Which rows are in each other's way only the server can tell, for a key may compare
+    /// by an expression or by a collation of its own.
+    async fn set_columns(&self, table: &TableName) -> Result<u64, LiveError> {
         let failed = LiveError::of_statement(table, "scrubbed", self.limits);
-        for clash in self.statements.clashes(table) {
-            let column = quote_identifier(&clash.column);
-            let (value, condition) = (&clash.value, &clash.condition);
-            let statement =
-                format!("UPDATE {relation} AS {ROW} SET {column} = {value} WHERE {condition}");
-            self.session.execute(&statement, &[]).await.map_err(&failed)?;
+        let Some(update) = self.update(table, &self.statements.assignments(table)) else {
+            return Ok(0);
+        };
+        let Some(chance) = self.update(table, &self.statements.chance_values(table)) else {
+            return self.session.execute(&update, &[]).await.map_err(failed);
+        };
+        self.session.batch_execute("SAVEPOINT bcops_set").await?;
+        let result = self.session.execute(&update, &[]).await;
+        let in_the_way =
+            matches!(&result, Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION));
+        let back = if in_the_way { "ROLLBACK TO bcops_set; " } else { "" };
+        if in_the_way || result.is_ok() {
+            self.session.batch_execute(&format!("{back}RELEASE bcops_set")).await?;
         }
-        Ok(())
+        if !in_the_way {
+            return result.map_err(failed);
+        }
+        self.session.execute(&chance, &[]).await.map_err(&failed)?;
+        self.session.execute(&update, &[]).await.map_err(&failed)
+    }
+
+    /// One statement for all of the assignments, if there are any.
+    fn update(&self, table: &TableName, assignments: &[Assignment]) -> Option<String> {
+        let relation = self.statements.live.relation(table);
+        let (values, conditions): (Vec<String>, Vec<String>) = assignments
+            .iter()
+            .map(|one| {
+                let value = format!("{} = {}", quote_identifier(&one.column), one.value);
+                (value, format!("({})", one.condition))
+            })
+            .unzip();
+        let (values, conditions) = (values.join(", "), conditions.join(" OR "));
+        let statement = format!("UPDATE {relation} AS {ROW} SET {values} WHERE {conditions}");
+        (!assignments.is_empty()).then_some(statement)
     }
 
     async fn remove_large_objects(&self) -> Result<u64, LiveError> {
@@ -339,7 +318,7 @@ impl Run<'_> {
         let Some(rows) = left.into_iter().next() else { return Ok(()) };
         let plan = self.statements.plan.table(&rows.table);
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
-        let count = rows.to_delete + rows.to_rewrite;
+        let count = rows.total();
         Err(LiveError::NotApplied { table: rows.table, rule, rows: count })
     }
 }

@@ -83,35 +83,25 @@ impl<'a> Statements<'a> {
             .collect()
     }
 
-    /// Columns with a unique key that are set to values which other rows may have now: what to set
-    /// those rows to first, and which they are.
-    pub fn clashes(&self, table: &TableName) -> Vec<Assignment> {
-        let Some(shape) = self.live.schema.tables.get(table) else { return Vec::new() };
-        let columns = self.rule(table).into_iter().flat_map(|rule| &rule.columns);
-        let other = format!("{ROW}1");
-        columns
-            .filter_map(|(name, action)| {
-                let ColumnAction::Set(template) = action else { return None };
-                let unique = shape.unique_keys.iter().any(|key| key.columns.contains(name));
-                let column = shape.column(name).filter(|column| {
-                    unique && template.constant().is_none() && Family::of(column).is_plain_text()
-                })?;
-                let here = qualified(ROW, name);
-                let own = as_bytes(&cast(&concatenation(ROW, template), column));
-                let others = as_bytes(&cast(&concatenation(&other, template), column));
-                let condition = format!(
-                    "{} <> {own} AND EXISTS (SELECT FROM {} AS {other} WHERE {other}.ctid <> {ROW}.ctid \
-                     AND {} IS NOT NULL AND {others} = {})",
-                    as_bytes(&here),
-                    self.live.relation(table),
-                    qualified(&other, name),
-                    as_bytes(&here)
-                );
+    /// Values of chance for the columns that are set to different texts, in the rows that do not
+    /// have theirs yet.
+    pub fn chance_values(&self, table: &TableName) -> Vec<Assignment> {
+        let is_chosen = |one: &Assignment| {
+            let action = self.rule(table).and_then(|rule| rule.columns.get(&one.column));
+            matches!(action, Some(ColumnAction::Set(template)) if template.constant().is_none())
+        };
+        let assignments = self.assignments(table).into_iter().filter(is_chosen);
+        assignments
+            .filter_map(|one| {
+                let column = self.column(table, &one.column)?;
+                let here = qualified(ROW, &one.column);
                 let chance = format!(
                     "pg_catalog.left(pg_catalog.md5(pg_catalog.random()::pg_catalog.text || {ROW}.ctid::pg_catalog.text), {})",
                     column.max_length().unwrap_or(32)
                 );
-                Some(Assignment { column: name.clone(), value: cast(&chance, column), condition })
+                let chance = cast(&chance, column);
+                let value = format!("CASE WHEN {here} IS NOT NULL THEN {chance} END");
+                Some(Assignment { value, ..one })
             })
             .collect()
     }
