@@ -24,7 +24,8 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         let session = connect(&target.url).await?;
         live::begin(&session, Access::Read, &limits).await?;
         let looking = async {
-            let depth = Depth::Values;
+            // What edits would still find is found by the audit.
+            let depth = Depth::Statements;
             let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
             let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
             let pending = live::pending(&session, &plan, &schema, depth, &limits).await?;

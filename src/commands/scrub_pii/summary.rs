@@ -70,17 +70,16 @@ pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
 /// is in use has sessions again a minute after they were deleted.
 pub fn pending_note(seen: &Seen) -> String {
     if seen.pending.is_empty() {
-        return "every rule of the manifest holds\n".to_owned();
+        return "every rule that deletes rows or sets columns holds\n".to_owned();
     }
     let mut text =
         "rows that the rules would still change, though nothing in them was found:\n".to_owned();
     for rows in &seen.pending {
         text.push_str(&format!(
-            "  {:<42} {:>10} to delete {:>10} to set {:>10} to edit\n",
+            "  {:<42} {:>10} to delete {:>10} to set\n",
             rows.table.short(),
             ui::count(rows.to_delete),
-            ui::count(rows.to_set),
-            ui::count(rows.to_edit)
+            ui::count(rows.to_set)
         ));
     }
     text
@@ -158,7 +157,7 @@ pub fn pending_json(seen: &Seen) -> Vec<Value> {
             "rule": seen.rule(rows),
             "to_delete": rows.to_delete,
             "to_set": rows.to_set,
-            "to_edit": rows.to_edit,
+            "to_edit": (seen.depth == Depth::Values).then_some(rows.to_edit),
         })
     });
     rows.collect()

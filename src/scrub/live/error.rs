@@ -34,10 +34,7 @@ pub enum LiveError {
     Commit { source: PostgresError },
     #[error("the foreign key {name} of {} could not be put back", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
-    #[error(
-        "personal data would remain, or cannot be ruled out, in {} places; nothing was committed",
-        .findings.len() + .doubts.len()
-    )]
+    #[error("{}; nothing was committed", what_remains(.findings, .doubts))]
     PersonalData { findings: Vec<AuditCount>, doubts: Vec<UnreadValues> },
     /// Something kept the statements from doing what they say, for example a rule or a policy.
     #[error(
@@ -46,6 +43,17 @@ pub enum LiveError {
         .table.short()
     )]
     NotApplied { table: TableName, rule: String, rows: u64 },
+}
+
+fn what_remains(findings: &[AuditCount], doubts: &[UnreadValues]) -> String {
+    let places = |count: usize| match count {
+        1 => "1 place".to_owned(),
+        count => format!("{count} places"),
+    };
+    match findings.len() {
+        0 => format!("the absence of personal data cannot be shown in {}", places(doubts.len())),
+        count => format!("personal data remains in {}", places(count + doubts.len())),
+    }
 }
 
 impl From<tokio_postgres::Error> for LiveError {
