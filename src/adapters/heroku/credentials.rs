@@ -161,7 +161,6 @@ default login anonymous password guest";
 
     /// A home directory with, if asked for, a netrc and a `heroku` that prints `printed`.
     fn home(netrc: Option<&str>, printed: Option<&str>) -> tempfile::TempDir {
-        use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().expect("a directory");
         if let Some(netrc) = netrc {
             std::fs::write(home.path().join(".netrc"), netrc).expect("written");
@@ -169,8 +168,13 @@ default login anonymous password guest";
         if let Some(printed) = printed {
             let path = home.path().join("heroku");
             let script = format!("#!/bin/sh\n[ \"$1\" = auth:token ] && /bin/echo '{printed}'\n");
-            std::fs::write(&path, script).expect("written");
-            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
+            // A program that is open for writing cannot be run, and another test's child may have
+            // inherited what this process has open: so another program does the writing.
+            let written = std::process::Command::new("sh")
+                .args(["-c", "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"", "sh", &script])
+                .arg(&path)
+                .status();
+            assert!(written.expect("a shell").success());
         }
         home
     }
