@@ -11,6 +11,7 @@ use tokio_postgres::error::SqlState;
 use crate::adapters::download::DownloadError;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
+use crate::adapters::s3::S3Error;
 use crate::archive::ArchiveError;
 use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
@@ -36,6 +37,8 @@ pub enum Kind {
     RemoteJob,
     /// Personal data remains, or its absence could not be shown.
     PersonalData,
+    /// Stopped half-way, or a part was left out; the rest was done, and a rerun goes on from there.
+    Partial,
     /// The user pressed Ctrl-C.
     Interrupted,
 }
@@ -51,6 +54,7 @@ impl Kind {
             Kind::Locked => 7,
             Kind::RemoteJob => 8,
             Kind::PersonalData => 9,
+            Kind::Partial => 11,
             Kind::Interrupted => 130,
         }
     }
@@ -66,6 +70,7 @@ impl Kind {
             Kind::Locked => "locked",
             Kind::RemoteJob => "remote-job",
             Kind::PersonalData => "personal-data",
+            Kind::Partial => "partial",
             Kind::Interrupted => "interrupted",
         }
     }
@@ -133,6 +138,7 @@ impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
         let kind = match &error {
             SettingsError::UnknownEnvironment { .. } => Kind::Usage,
+            SettingsError::Protected { .. } => Kind::Refused,
             _ => Kind::Configuration,
         };
         wrap(kind, error)
@@ -201,6 +207,21 @@ impl From<PostgresError> for CommandError {
                 ),
             ),
             PostgresError::Server(_) => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<S3Error> for CommandError {
+    fn from(error: S3Error) -> Self {
+        let (kind, hint) = match &error {
+            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => {
+                (Kind::Configuration, Some("the bucket's keys are no longer good: set new ones as config vars of the app"))
+            }
+            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
+                (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
+            }
+            _ => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
     }
