@@ -215,9 +215,12 @@ impl From<PostgresError> for CommandError {
 impl From<S3Error> for CommandError {
     fn from(error: S3Error) -> Self {
         let (kind, hint) = match &error {
-            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => {
-                (Kind::Configuration, Some("the bucket's keys are no longer good: set new ones as config vars of the app"))
-            }
+            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
+                Kind::Configuration,
+                Some(
+                    "the bucket's keys are no longer good: set new ones as config vars of the app",
+                ),
+            ),
             S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
                 (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
             }

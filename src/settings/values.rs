@@ -107,7 +107,8 @@ fn media(layers: &Layers, surroundings: &Surroundings<'_>) -> Result<Media, Sett
         prefixes.push(media_prefix("media.prefixes", &prefix, layers)?);
     }
     prefixes.sort();
-    let nested = prefixes.iter().zip(prefixes.iter().skip(1)).find(|(one, two)| two.starts_with(*one));
+    let nested =
+        prefixes.iter().zip(prefixes.iter().skip(1)).find(|(one, two)| two.starts_with(*one));
     if let Some((_, inner)) = nested {
         let reason = "it lies inside another one".to_owned();
         return Err(bad_media(layers, "media.prefixes", inner, reason));

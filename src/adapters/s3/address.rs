@@ -157,7 +157,12 @@ pub struct BucketIdentity {
 enum Server {
     /// Names of buckets are unique in all regions of AWS.
     Aws,
-    Other { name: String, addresses: BTreeSet<IpAddr>, loopback: bool, port: Option<u16> },
+    Other {
+        name: String,
+        addresses: BTreeSet<IpAddr>,
+        loopback: bool,
+        port: Option<u16>,
+    },
 }
 
 impl BucketIdentity {
@@ -181,11 +186,15 @@ impl BucketIdentity {
             (Server::Aws, Server::Aws) => true,
             (
                 Server::Other { name, addresses, loopback, port },
-                Server::Other { name: name_2, addresses: addresses_2, loopback: loop_2, port: port_2 },
+                Server::Other {
+                    name: name_2,
+                    addresses: addresses_2,
+                    loopback: loop_2,
+                    port: port_2,
+                },
             ) => {
-                let same_host = name == name_2
-                    || (*loopback && *loop_2)
-                    || !addresses.is_disjoint(addresses_2);
+                let same_host =
+                    name == name_2 || (*loopback && *loop_2) || !addresses.is_disjoint(addresses_2);
                 same_host && port == port_2
             }
             _ => false,
@@ -285,10 +294,7 @@ mod tests {
             let base = BucketAddress::new(&settings(bucket, region, endpoint)).unwrap().base();
             format!("{}{}", base.origin, base.path)
         };
-        assert_eq!(
-            base("bc", Some("eu-west-2"), None),
-            "https://bc.s3.eu-west-2.amazonaws.com"
-        );
+        assert_eq!(base("bc", Some("eu-west-2"), None), "https://bc.s3.eu-west-2.amazonaws.com");
         assert_eq!(base("b.c", None, None), "https://s3.us-east-1.amazonaws.com/b.c");
         assert_eq!(base("bc", None, Some("http://127.0.0.1:1/")), "http://127.0.0.1:1/bc");
     }

@@ -145,9 +145,13 @@ impl Client {
         // A copy's answer begins before the copy has ended, and so with a 200 in any case.
         match xml::error(&document) {
             None => Ok(document),
-            Some((code, message)) => {
-                Err(S3Error::Server { what: self.what(call), status: 200, code, message, retry_after: None })
-            }
+            Some((code, message)) => Err(S3Error::Server {
+                what: self.what(call),
+                status: 200,
+                code,
+                message,
+                retry_after: None,
+            }),
         }
     }
 
@@ -198,11 +202,9 @@ impl Client {
                 let source = source.without_url();
                 Err(S3Error::Network { what: what(), host: self.host(), source })
             }
-            Err(_) => Err(S3Error::Timeout {
-                what: what(),
-                host: self.host(),
-                seconds: limit.as_secs(),
-            }),
+            Err(_) => {
+                Err(S3Error::Timeout { what: what(), host: self.host(), seconds: limit.as_secs() })
+            }
         }
     }
 
@@ -270,14 +272,7 @@ impl Client {
         Ok(request)
     }
 
-    fn sign(
-        &self,
-        call: &Call<'_>,
-        base: &Base,
-        path: &str,
-        query: &str,
-        headers: &mut HeaderMap,
-    ) {
+    fn sign(&self, call: &Call<'_>, base: &Base, path: &str, query: &str, headers: &mut HeaderMap) {
         let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
         let now = Timestamp::now();
         let moment = Moment::new(now.checked_add(skew).unwrap_or(now));
@@ -366,7 +361,12 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn names_region(status: StatusCode, code: &str) -> bool {
     status == StatusCode::MOVED_PERMANENTLY
         || status == StatusCode::TEMPORARY_REDIRECT
-        || matches!(code, "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException")
+        || matches!(
+            code,
+            "AuthorizationHeaderMalformed"
+                | "PermanentRedirect"
+                | "IllegalLocationConstraintException"
+        )
         || (status == StatusCode::BAD_REQUEST && code.starts_with("status "))
 }
 

@@ -236,8 +236,7 @@ impl DestinationBucket {
         let client = &self.bucket.client;
         let document = client.document(call).await?;
         let mut etag = None;
-        for root in
-            [&b"CopyObjectResult"[..], b"CopyPartResult", b"CompleteMultipartUploadResult"]
+        for root in [&b"CopyObjectResult"[..], b"CopyPartResult", b"CompleteMultipartUploadResult"]
         {
             let walked = xml::walk(&document, root, |item| {
                 if let Item::End(b"ETag", text) = item {
@@ -331,7 +330,10 @@ mod tests {
         let document = b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b&amp;c</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
         let failed = undeleted(document).unwrap();
         assert_eq!(failed.len(), 1);
-        assert_eq!((failed[0].key.as_str(), failed[0].reason.as_str()), ("b&c", "AccessDenied: no"));
+        assert_eq!(
+            (failed[0].key.as_str(), failed[0].reason.as_str()),
+            ("b&c", "AccessDenied: no")
+        );
         assert!(undeleted(b"<DeleteResult>").is_err());
     }
 

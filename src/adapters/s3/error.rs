@@ -28,7 +28,9 @@ pub enum S3Error {
         message: String,
         retry_after: Option<Duration>,
     },
-    #[error("cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on")]
+    #[error(
+        "cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on"
+    )]
     Skewed { what: String, seconds: i64 },
     #[error("cannot {what}: the bucket is in the region {region}")]
     OtherRegion { what: String, region: String },

@@ -155,15 +155,16 @@ mod tests {
             (String::new(), "whether more comes"),
             ("<IsTruncated>maybe</IsTruncated>".to_owned(), "whether more comes"),
             (truncated.to_owned(), "not where"),
-            (
-                format!("{truncated}<NextContinuationToken>t1</NextContinuationToken>"),
-                "not where",
-            ),
+            (format!("{truncated}<NextContinuationToken>t1</NextContinuationToken>"), "not where"),
             (
                 format!("<IsTruncated>false</IsTruncated><KeyCount>2</KeyCount>{ENTRY}"),
                 "as many entries",
             ),
-            ("<IsTruncated>false</IsTruncated><Contents><Key>images/a</Key></Contents>".to_owned(), "no size"),
+            (
+                "<IsTruncated>false</IsTruncated><Contents><Key>images/a</Key></Contents>"
+                    .to_owned(),
+                "no size",
+            ),
             (
                 format!("<IsTruncated>false</IsTruncated>{}", ENTRY.replace("images", "other")),
                 "not asked for",

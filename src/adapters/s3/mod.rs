@@ -17,9 +17,7 @@ mod source;
 mod xml;
 
 pub use address::{BucketAddress, BucketIdentity, BucketSettings};
-pub use destination::{
-    CopySource, DestinationBucket, Headers, Undeleted, Upload, UploadedPart,
-};
+pub use destination::{CopySource, DestinationBucket, Headers, Undeleted, Upload, UploadedPart};
 pub use error::S3Error;
 pub use listing::{ListedObject, Page};
 pub use object::{Algorithm, ObjectMeta, StoredChecksum};

@@ -9,14 +9,8 @@ use reqwest::header::{
 use super::client::text;
 
 /// The headers that belong to an object and go with it when it is copied.
-const KEPT: [HeaderName; 6] = [
-    CONTENT_TYPE,
-    CACHE_CONTROL,
-    CONTENT_DISPOSITION,
-    CONTENT_ENCODING,
-    CONTENT_LANGUAGE,
-    EXPIRES,
-];
+const KEPT: [HeaderName; 6] =
+    [CONTENT_TYPE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, EXPIRES];
 
 /// A checksum that is kept with an object.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -162,13 +162,7 @@ mod tests {
         let date = ("x-amz-date", "20130524T000000Z");
         let empty = ("x-amz-content-sha256", EMPTY_HASH);
         assert_eq!(
-            sign(
-                "GET",
-                "/test.txt",
-                "",
-                &[host, ("range", "bytes=0-9"), empty, date],
-                EMPTY_HASH
-            ),
+            sign("GET", "/test.txt", "", &[host, ("range", "bytes=0-9"), empty, date], EMPTY_HASH),
             "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
         );
         let hash = sha256_hex(b"Welcome to Amazon S3.");
