@@ -13,6 +13,7 @@ use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::s3::S3Error;
 use crate::archive::ArchiveError;
+use crate::media::MediaError;
 use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
 use crate::scrub::{ManifestError, PlanError};
@@ -227,6 +228,24 @@ impl From<S3Error> for CommandError {
             _ => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<MediaError> for CommandError {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::S3(error) => error.into(),
+            MediaError::Refused(_) => wrap(Kind::Refused, error)
+                .hint("look whether the source is the right one and whole")
+                .hint("to delete more on purpose: --max-delete N; to delete nothing: --no-delete"),
+            MediaError::Link { .. } => wrap(Kind::Refused, error)
+                .hint("set media.folder in bcops.toml to the place itself"),
+            MediaError::NoFolder { .. } => wrap(Kind::Refused, error)
+                .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
+            MediaError::BadState { .. }
+            | MediaError::Disk { .. }
+            | MediaError::BadListing { .. } => wrap(Kind::Unexpected, error),
+        }
     }
 }
 

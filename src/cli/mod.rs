@@ -5,14 +5,20 @@
 
 mod doctor;
 mod fab;
+mod media;
 mod pull_data;
+mod pull_media;
+mod push_media;
 
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use doctor::DoctorArgs;
+pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
+pub use pull_media::PullMediaArgs;
+pub use push_media::PushMediaArgs;
 
 use crate::ui::ColorChoice;
 
@@ -21,7 +27,7 @@ use crate::ui::ColorChoice;
 #[command(name = "bcops", version, propagate_version = false, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 refused by a guard, \
-5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 130 interrupted."
+5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 11 partly done, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -63,6 +69,10 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Load an environment's latest backup into the local database, scrubbed on the way
     PullData(PullDataArgs),
+    /// Copy an environment's media into the local media folder
+    PullMedia(PullMediaArgs),
+    /// Copy local media, or another environment's, into an environment's bucket
+    PushMedia(PushMediaArgs),
     /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
 }
@@ -72,6 +82,8 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::PullData(_) => "pull-data",
+            Command::PullMedia(_) => "pull-media",
+            Command::PushMedia(_) => "push-media",
             Command::Doctor(_) => "doctor",
         }
     }

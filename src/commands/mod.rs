@@ -4,6 +4,7 @@ mod confirm;
 mod context;
 pub mod doctor;
 mod heroku;
+pub mod media;
 pub mod pull_data;
 
 use serde_json::Value;
@@ -34,6 +35,8 @@ impl Outcome {
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
     match command {
         Command::PullData(args) => pull_data::run(context, args).await,
+        Command::PullMedia(args) => media::pull(context, args).await,
+        Command::PushMedia(args) => media::push(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
     }
 }

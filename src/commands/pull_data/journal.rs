@@ -23,6 +23,7 @@ pub fn begin(
 ) -> Result<(), CommandError> {
     append(
         context,
+        "pull-data",
         json!({
             "event": "begun",
             "source": prepared.source.describe(),
@@ -38,6 +39,7 @@ pub fn begin(
 pub fn end(context: &Context, outcome: &Result<Outcome, CommandError>) -> Result<(), CommandError> {
     append(
         context,
+        "pull-data",
         match outcome {
             Ok(outcome) => json!({ "event": "done", "result": outcome.result }),
             Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
@@ -47,13 +49,18 @@ pub fn end(context: &Context, outcome: &Result<Outcome, CommandError>) -> Result
 
 /// Notes that two databases were exchanged.
 pub fn undone(context: &Context, databases: &Databases) -> Result<(), CommandError> {
-    append(context, json!({ "event": "undone", "database": databases.names().current }))
+    append(
+        context,
+        "pull-data",
+        json!({ "event": "undone", "database": databases.names().current }),
+    )
 }
 
-fn append(context: &Context, mut line: Value) -> Result<(), CommandError> {
+/// Adds a line of any command.
+pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), CommandError> {
     line["schema_version"] = json!(1);
     line["at"] = json!(jiff::Timestamp::now().to_string());
-    line["command"] = json!("pull-data");
+    line["command"] = json!(command);
     let folder = &context.settings.state_directory.value;
     let path = folder.join("journal.jsonl");
     write_line(folder, &path, &line).map_err(|error| {

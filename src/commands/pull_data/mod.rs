@@ -2,7 +2,7 @@
 
 mod backup;
 mod guards;
-mod journal;
+pub(in crate::commands) mod journal;
 mod password;
 mod prepare;
 mod summary;
@@ -21,6 +21,7 @@ use crate::restore::databases::{Databases, Existing};
 use crate::restore::{LoadOptions, LoadReport, load};
 use crate::ui;
 
+pub(in crate::commands) use guards::on_this_machine;
 use prepare::Prepared;
 
 const SWAP_STEP: &str = "swap";
