@@ -30,7 +30,7 @@ pub struct Checksums {
     pub sha256: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     pub body: Bytes,
     /// Without quotes.
