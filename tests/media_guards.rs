@@ -115,7 +115,7 @@ fn missing_config_vars_are_named() {
     world.heroku.set_config_var("buckinghamshire-production", "OTHER_SECRET", "s3-secret-key");
     let text = "[environments.production.config_vars]\nsecret_key = \"OTHER_SECRET\"\n";
     world.bcops.write("bcops.toml", text);
-    world.pull(&[]).exits(0);
+    world.pull(&["--yes"]).exits(0);
     world.heroku.set_config_var("buckinghamshire-production", "OTHER_SECRET", "wrong");
     world.pull(&[]).fails(3, &["SignatureDoesNotMatch"]);
 }

@@ -25,7 +25,7 @@ pub struct World {
     pub s3: S3StandIn,
     pub heroku: HerokuStandIn,
     pub bcops: Bcops,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 fn keys() -> Vec<Key> {
@@ -75,11 +75,7 @@ impl World {
         bcops.set("HEROKU_HOST", &heroku.url);
         bcops.set("HEROKU_DATA_HOST", &heroku.url);
         bcops.set("HEROKU_API_KEY", heroku.token());
-        World { s3, heroku, bcops, runtime }
-    }
-
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
+        World { s3, heroku, bcops, _runtime: runtime }
     }
 
     pub fn media(&self) -> PathBuf {
