@@ -166,7 +166,7 @@ async fn stream(
     position: &mut u64,
     verifier: &mut Option<Verifier>,
 ) -> Result<(), MediaError> {
-    let range = (*position > 0).then(|| *position..version.size);
+    let range = (*position > 0).then_some(*position..version.size);
     let expected = version.size - *position;
     let wrong = |got| {
         let what = pulling.bucket.describe("read", key);
