@@ -3,6 +3,7 @@
 
 #![allow(unused_imports, reason = "the tests and the sandbox each use a part")]
 
+pub mod council;
 mod faults;
 mod operations;
 mod requests;
