@@ -155,6 +155,24 @@ fn transfers_that_fail_for_a_while_end_right() {
 }
 
 #[test]
+fn parts_of_unknown_sizes_are_read_twice() {
+    let world = World::with_checksums(false);
+    let body = large(12_000_000);
+    world.s3.put_in_parts(PRODUCTION, "documents/flipped.bin", &body, 5 << 20);
+    world.s3.put_in_parts(PRODUCTION, "documents/odd.bin", &body, 5 << 20);
+    // As if the parts had been of sizes that differ.
+    world.s3.change(PRODUCTION, "documents/odd.bin", |object| {
+        object.etag = "0123456789abcdef0123456789abcdef-3".to_owned();
+    });
+    for key in ["flipped", "odd"] {
+        world.s3.misbehave(Rule::once("GetObject", Fault::FlippedByte(99)).on(key));
+    }
+    let done = world.pull(&["--json"]).exits(0).json();
+    assert_eq!(done["result"]["unverified"], 1, "{done}");
+    world.assert_pulled(PRODUCTION);
+}
+
+#[test]
 fn a_storm_of_throttling_is_survived() {
     let world = World::new();
     world.fill(PRODUCTION, 60);

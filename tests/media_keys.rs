@@ -21,6 +21,7 @@ fn faithful() -> Vec<String> {
         "images/nfd-e\u{301}.jpg",
         "images/tilde~star*(parens)!.jpg",
         "images/new\nline\ttab\r.jpg",
+        "images/control\u{1}\u{7f}.jpg",
         "images/...",
         "images/.hidden",
         "images/ ",

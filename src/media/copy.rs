@@ -207,26 +207,42 @@ async fn read_whole(
     object: &ListedObject,
 ) -> Result<(Bytes, ObjectMeta), MediaError> {
     let mut retry = copying.source.retry();
+    let mut seen = None;
     loop {
-        match read_once(copying, object).await {
-            Ok(read) => return Ok(read),
-            Err(error) => retry.pause(error).await?,
-        }
+        let error = match read_once(copying, object).await {
+            // Two reads that agree are what the server has, whatever the parts of its ETag are.
+            Ok((_, _, Verdict::Unproven(whole))) if seen.replace(whole) != Some(whole) => {
+                let what = copying.source.describe("read", &object.key);
+                S3Error::Corrupt { what, checksum: "ETag of parts" }
+            }
+            Ok((body, meta, verdict)) => {
+                check(copying, object, verdict)?;
+                return Ok((body, meta));
+            }
+            Err(error) => error,
+        };
+        retry.pause(error).await?;
     }
 }
 
 async fn read_once(
     copying: &Copying,
     object: &ListedObject,
-) -> Result<(Bytes, ObjectMeta), S3Error> {
+) -> Result<(Bytes, ObjectMeta, Verdict), S3Error> {
     let mut stream = copying.source.get(&object.key, None, &object.etag).await?;
     let mut verifier = verifier(copying, object, &stream.meta).await?;
     let body = read_piece(copying, object, &mut stream, object.size, &mut verifier).await?;
     if stream.chunk().await?.is_some() {
         return Err(wrong_length(copying, object, object.size + 1));
     }
-    verdict(copying, object, verifier)?;
-    Ok((body, stream.meta.clone()))
+    let verdict = match verifier.finish() {
+        Verdict::Other(checksum) => {
+            let what = copying.source.describe("read", &object.key);
+            return Err(S3Error::Corrupt { what, checksum });
+        }
+        verdict => verdict,
+    };
+    Ok((body, stream.meta.clone(), verdict))
 }
 
 async fn verifier(
@@ -242,10 +258,10 @@ async fn verifier(
     Ok(Verifier::new(meta, &object.etag, object.size, first_part))
 }
 
-fn verdict(copying: &Copying, object: &ListedObject, verifier: Verifier) -> Result<(), S3Error> {
-    match verifier.finish() {
+fn check(copying: &Copying, object: &ListedObject, verdict: Verdict) -> Result<(), S3Error> {
+    match verdict {
         Verdict::Same => Ok(()),
-        Verdict::Unknown => {
+        Verdict::Unknown | Verdict::Unproven(_) => {
             copying.progression.unverified();
             Ok(())
         }
@@ -308,7 +324,7 @@ async fn stream_parts(
             break;
         }
     }
-    verdict(copying, object, verifier)?;
+    check(copying, object, verifier.finish())?;
     Ok(copying.destination.finish_upload(&object.key, upload, &parts).await?)
 }
 

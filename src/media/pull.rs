@@ -1,7 +1,7 @@
 //! From a bucket into the folder: each object into a file beside its place, verified while it
 //! comes, and renamed when it is whole.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -106,7 +106,7 @@ async fn fetch(pulling: &Pulling, key: &str, version: &Version) -> Result<(), Me
             return Err(error);
         }
     };
-    if verdict == Verdict::Unknown {
+    if verdict != Verdict::Same {
         pulling.progression.unverified();
     }
     let file = file.finish(version.modified)?;
@@ -128,6 +128,7 @@ async fn fetch_in_one(
     let mut retry = pulling.bucket.retry();
     let mut position = 0;
     let mut verifier = None;
+    let mut seen = None;
     loop {
         let before = position;
         // Where every byte came, only the end of the connection can have failed.
@@ -138,6 +139,14 @@ async fn fetch_in_one(
         };
         let error = match result {
             Ok(()) => match verifier.take().map_or(Verdict::Unknown, Verifier::finish) {
+                Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => {
+                    pulling.progression.take_bytes_back(position);
+                    position = 0;
+                    S3Error::Corrupt {
+                        what: pulling.bucket.describe("read", key),
+                        checksum: "ETag of parts",
+                    }
+                }
                 Verdict::Other(checksum) => {
                     let what = pulling.bucket.describe("read", key);
                     pulling.progression.take_bytes_back(position);
@@ -211,8 +220,30 @@ async fn verifier_for(
     Ok(Verifier::new(meta, &version.etag, version.size, first_part))
 }
 
-/// Several ranges at once. What came is then read back, from memory as a rule, and verified.
+/// Several ranges at once, all of them again where it cannot be shown that they are right.
 async fn fetch_in_ranges(
+    pulling: &Pulling,
+    key: &str,
+    version: &Version,
+    file: &Unfinished<'_>,
+) -> Result<Verdict, Failed> {
+    let mut retry = pulling.bucket.retry();
+    let mut seen = None;
+    loop {
+        let checksum = match fetch_all_ranges(pulling, key, version, file).await? {
+            Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => "ETag of parts",
+            Verdict::Other(checksum) => checksum,
+            verdict => return Ok(verdict),
+        };
+        pulling.progression.take_bytes_back(version.size);
+        let what = pulling.bucket.describe("read", key);
+        let error = S3Error::Corrupt { what, checksum };
+        retry.pause(error).await.map_err(|error| (error.into(), 0))?;
+    }
+}
+
+/// What came is read back, from memory as a rule, and verified.
+async fn fetch_all_ranges(
     pulling: &Pulling,
     key: &str,
     version: &Version,
@@ -231,6 +262,7 @@ async fn fetch_in_ranges(
     fetched.map_err(|error| (error, 0))?;
     let read = || -> std::io::Result<Verdict> {
         let mut file = file.file.try_clone()?;
+        file.seek(std::io::SeekFrom::Start(0))?;
         let mut buffer = vec![0; 256 * 1024];
         loop {
             let length = file.read(&mut buffer)?;
@@ -242,13 +274,7 @@ async fn fetch_in_ranges(
     };
     let verdict = tokio::task::block_in_place(read)
         .map_err(|error| (MediaError::disk("read", pulling.folder.place_of(key))(error), 0))?;
-    match verdict {
-        Verdict::Other(checksum) => {
-            let what = pulling.bucket.describe("read", key);
-            Err((S3Error::Corrupt { what, checksum }.into(), version.size))
-        }
-        verdict => Ok(verdict),
-    }
+    Ok(verdict)
 }
 
 async fn fetch_range(

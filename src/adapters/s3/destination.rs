@@ -257,6 +257,26 @@ impl DestinationBucket {
 
     /// Deletes up to a thousand objects. Gives those that are still there.
     pub async fn delete(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
+        let (plain, odd): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| fits_xml(key));
+        let mut failed = Vec::new();
+        for key in odd {
+            if let Err(error) = self.delete_one(key).await {
+                failed.push(Undeleted { key: key.to_owned(), reason: error.to_string() });
+            }
+        }
+        if !plain.is_empty() {
+            failed.extend(self.delete_batch(&plain).await?);
+        }
+        Ok(failed)
+    }
+
+    /// For keys that no document can hold.
+    async fn delete_one(&self, key: &str) -> Result<(), S3Error> {
+        let call = Call::new(Method::DELETE, "delete", Some(key));
+        self.bucket.client.ask(&call).await.map(drop)
+    }
+
+    async fn delete_batch(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
         let mut document = String::from("<Delete><Quiet>true</Quiet>");
         for key in keys {
             document.push_str(&format!("<Object><Key>{}</Key></Object>", xml::escape(key)));
@@ -279,6 +299,11 @@ impl DestinationBucket {
         undeleted(&document)
             .map_err(|reason| S3Error::BadAnswer { what: self.bucket.client.what(&call), reason })
     }
+}
+
+/// XML has no way to write most control characters.
+fn fits_xml(key: &&&str) -> bool {
+    key.chars().all(|c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
 }
 
 fn undeleted(document: &[u8]) -> Result<Vec<Undeleted>, String> {
