@@ -27,7 +27,7 @@ pub type Headers = Vec<(HeaderName, HeaderValue)>;
 /// Writes a bucket, and reads it through [`DestinationBucket::reading`].
 #[derive(Clone)]
 pub struct DestinationBucket {
-    bucket: SourceBucket,
+    pub(super) bucket: SourceBucket,
     /// A canned ACL for everything that is written; without one the bucket's own rules hold.
     acl: Option<HeaderValue>,
 }
@@ -52,13 +52,6 @@ pub struct Upload {
 pub struct UploadedPart {
     pub number: u32,
     pub etag: String,
-}
-
-/// A key that could not be deleted.
-#[derive(Debug, Clone)]
-pub struct Undeleted {
-    pub key: String,
-    pub reason: String,
 }
 
 impl DestinationBucket {
@@ -254,79 +247,6 @@ impl DestinationBucket {
             reason: "it has no ETag".to_owned(),
         })
     }
-
-    /// Deletes up to a thousand objects. Gives those that are still there.
-    pub async fn delete(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
-        let (plain, odd): (Vec<&str>, Vec<&str>) = keys.iter().partition(|key| fits_xml(key));
-        let mut failed = Vec::new();
-        for key in odd {
-            if let Err(error) = self.delete_one(key).await {
-                failed.push(Undeleted { key: key.to_owned(), reason: error.to_string() });
-            }
-        }
-        if !plain.is_empty() {
-            failed.extend(self.delete_batch(&plain).await?);
-        }
-        Ok(failed)
-    }
-
-    /// For keys that no document can hold.
-    async fn delete_one(&self, key: &str) -> Result<(), S3Error> {
-        let call = Call::new(Method::DELETE, "delete", Some(key));
-        self.bucket.client.ask(&call).await.map(drop)
-    }
-
-    async fn delete_batch(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
-        let mut document = String::from("<Delete><Quiet>true</Quiet>");
-        for key in keys {
-            document.push_str(&format!("<Object><Key>{}</Key></Object>", xml::escape(key)));
-        }
-        document.push_str("</Delete>");
-        let body = Bytes::from(document);
-        let md5: [u8; 16] = md5::Digest::finalize(md5::Digest::chain_update(
-            <md5::Md5 as md5::Digest>::new(),
-            &body,
-        ))
-        .into();
-        let headers: Headers = content_md5(&md5).into_iter().collect();
-        let call = Call {
-            query: &[("delete", "")],
-            headers: &headers,
-            body,
-            ..Call::new(Method::POST, "delete objects of", None)
-        };
-        let document = self.bucket.client.document(&call).await?;
-        undeleted(&document)
-            .map_err(|reason| S3Error::BadAnswer { what: self.bucket.client.what(&call), reason })
-    }
-}
-
-/// XML has no way to write most control characters.
-fn fits_xml(key: &&&str) -> bool {
-    key.chars().all(|c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
-}
-
-fn undeleted(document: &[u8]) -> Result<Vec<Undeleted>, String> {
-    let mut failed = Vec::new();
-    let mut current: Option<Undeleted> = None;
-    xml::walk(document, b"DeleteResult", |item| {
-        match (item, current.as_mut()) {
-            (Item::Start(b"Error"), _) => {
-                current = Some(Undeleted { key: String::new(), reason: String::new() });
-            }
-            (Item::End(b"Key", text), Some(current)) => current.key = text,
-            (Item::End(b"Message" | b"Code", text), Some(current)) => {
-                if !current.reason.is_empty() {
-                    current.reason.push_str(": ");
-                }
-                current.reason.push_str(&text);
-            }
-            (Item::End(b"Error", _), Some(_)) => failed.extend(current.take()),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(failed)
 }
 
 fn copy_headers(source: CopySource<'_>) -> Headers {
@@ -338,7 +258,7 @@ fn copy_headers(source: CopySource<'_>) -> Headers {
     headers
 }
 
-fn content_md5(md5: &[u8; 16]) -> Option<(HeaderName, HeaderValue)> {
+pub(super) fn content_md5(md5: &[u8; 16]) -> Option<(HeaderName, HeaderValue)> {
     header(CONTENT_MD5, &BASE64_STANDARD.encode(md5))
 }
 
@@ -349,18 +269,6 @@ fn header(name: HeaderName, value: &str) -> Option<(HeaderName, HeaderValue)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn failed_deletions_are_told() {
-        let document = b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b&amp;c</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
-        let failed = undeleted(document).unwrap();
-        assert_eq!(failed.len(), 1);
-        assert_eq!(
-            (failed[0].key.as_str(), failed[0].reason.as_str()),
-            ("b&c", "AccessDenied: no")
-        );
-        assert!(undeleted(b"<DeleteResult>").is_err());
-    }
 
     #[test]
     fn sources_of_copies_are_encoded() {

@@ -13,7 +13,9 @@
 //! and errors with status 200 are ours.
 
 mod address;
+mod classify;
 mod client;
+mod deletion;
 mod destination;
 mod encode;
 mod error;
@@ -25,7 +27,8 @@ mod source;
 mod xml;
 
 pub use address::{BucketAddress, BucketIdentity, BucketSettings};
-pub use destination::{CopySource, DestinationBucket, Headers, Undeleted, Upload, UploadedPart};
+pub use deletion::Undeleted;
+pub use destination::{CopySource, DestinationBucket, Headers, Upload, UploadedPart};
 pub use error::S3Error;
 pub use listing::{ListedObject, Page};
 pub use object::{Algorithm, ObjectMeta, StoredChecksum};
