@@ -2,9 +2,11 @@
 
 use super::{Key, Options, Right, S3StandIn};
 
+type Environment = (&'static str, &'static str, &'static [(&'static str, Right)]);
+
 /// An environment's name, its keys' id, and what these may do. Staging's can read production, so
 /// that the server can copy.
-const ENVIRONMENTS: [(&str, &str, &[(&str, Right)]); 3] = [
+const ENVIRONMENTS: [Environment; 3] = [
     ("production", "sandbox-production", &[("bc-production", Right::Read)]),
     ("staging", "sandbox-staging", &[("bc-staging", Right::Write), ("bc-production", Right::Read)]),
     ("content-prep", "sandbox-content-prep", &[("bc-content-prep", Right::Read)]),
