@@ -123,7 +123,10 @@ def change(tree, server, bucket, count):
     for at, path in enumerate(chosen[:one]):
         size = path.stat().st_size
         path.unlink()
-        path.write_bytes(rng.randbytes(size if at % 2 else size + 7))
+        left = size if at % 2 else size + 7
+        with path.open("wb") as file:
+            while left:
+                left -= file.write(rng.randbytes(min(left, 1 << 24)))
     for path in chosen[one:]:
         path.unlink()
     mirror = Peer("rclone", server).command("push", tree, bucket)
