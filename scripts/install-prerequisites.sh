@@ -47,6 +47,10 @@ if ! has_postgres_server || { [[ "$(uname -s)" = Linux ]] && ! has_postgres_cont
     postgres_packages=(postgresql postgresql-client postgresql-contrib)
 fi
 if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
+# The aws CLI of the same proofs lives in a Python environment of its own.
+if [[ $heroku_cli = yes ]] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    packages+=(python3 python3-venv)
+fi
 
 install_packages() {
     local as_root=()

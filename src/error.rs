@@ -11,7 +11,9 @@ use tokio_postgres::error::SqlState;
 use crate::adapters::download::DownloadError;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
+use crate::adapters::s3::S3Error;
 use crate::archive::ArchiveError;
+use crate::media::MediaError;
 use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
 use crate::scrub::backup_file::BackupFileError;
@@ -38,6 +40,8 @@ pub enum Kind {
     RemoteJob,
     /// Personal data remains, or its absence could not be shown.
     PersonalData,
+    /// Stopped half-way, or a part was left out; the rest was done, and a rerun goes on from there.
+    Partial,
     /// The user pressed Ctrl-C.
     Interrupted,
 }
@@ -53,6 +57,7 @@ impl Kind {
             Kind::Locked => 7,
             Kind::RemoteJob => 8,
             Kind::PersonalData => 9,
+            Kind::Partial => 11,
             Kind::Interrupted => 130,
         }
     }
@@ -68,6 +73,7 @@ impl Kind {
             Kind::Locked => "locked",
             Kind::RemoteJob => "remote-job",
             Kind::PersonalData => "personal-data",
+            Kind::Partial => "partial",
             Kind::Interrupted => "interrupted",
         }
     }
@@ -219,6 +225,42 @@ impl From<PostgresError> for CommandError {
             PostgresError::Server(_) => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<S3Error> for CommandError {
+    fn from(error: S3Error) -> Self {
+        let (kind, hint) = match &error {
+            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
+                Kind::Configuration,
+                Some(
+                    "the bucket's keys are no longer good: set new ones as config vars of the app",
+                ),
+            ),
+            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
+                (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
+            }
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<MediaError> for CommandError {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::S3(error) => error.into(),
+            MediaError::Refused(_) => wrap(Kind::Refused, error)
+                .hint("look whether the source is the right one and whole")
+                .hint("to delete more on purpose: --max-delete N; to delete nothing: --no-delete"),
+            MediaError::Link { .. } => wrap(Kind::Refused, error)
+                .hint("set media.folder in bcops.toml to the place itself"),
+            MediaError::NoFolder { .. } => wrap(Kind::Refused, error)
+                .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
+            MediaError::BadState { .. }
+            | MediaError::Disk { .. }
+            | MediaError::BadListing { .. } => wrap(Kind::Unexpected, error),
+        }
     }
 }
 

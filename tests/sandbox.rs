@@ -29,6 +29,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 use standins::heroku::{HerokuStandIn, Options as HerokuOptions, Outcome};
+use standins::s3::{S3StandIn, council};
 use support::postgres::{Cluster, Options as ClusterOptions};
 use support::site;
 
@@ -118,6 +119,7 @@ struct Sandbox {
     /// Holds the home folder, the state folder and the file of the environment.
     directory: tempfile::TempDir,
     heroku: HerokuStandIn,
+    s3: S3StandIn,
 }
 
 impl Sandbox {
@@ -143,8 +145,10 @@ impl Sandbox {
         eprintln!("sandbox: backing production up with pg_dump, starting the Heroku stand-in");
         let archive = directory.path().join("backup.dump");
         site::back_up(&heroku_postgres, "production", &archive)?;
-        let heroku = start_heroku(&heroku_postgres, &archive).await;
-        let sandbox = Sandbox { heroku_postgres, local_postgres, directory, heroku };
+        eprintln!("sandbox: starting S3 with a bucket for each environment");
+        let s3 = council::start().await;
+        let heroku = start_heroku(&heroku_postgres, &archive, &s3).await;
+        let sandbox = Sandbox { heroku_postgres, local_postgres, directory, heroku, s3 };
         sandbox.write_environment_file()?;
         Ok(sandbox)
     }
@@ -159,6 +163,7 @@ impl Sandbox {
             ("PATH", env::join_paths(path)?),
             ("HOME", self.directory.path().join("home").into()),
             ("BCOPS_STATE_DIR", self.directory.path().join("state").into()),
+            ("BCOPS_MEDIA_FOLDER", self.directory.path().join("media").into()),
             ("BCOPS_LOCAL_DATABASE_URL", self.local_postgres.url(LOCAL_DATABASE).into()),
             ("HEROKU_HOST", self.heroku.url.clone().into()),
             ("HEROKU_DATA_HOST", self.heroku.url.clone().into()),
@@ -217,6 +222,11 @@ impl Sandbox {
 
     /// Shows what the command left on "this machine".
     fn tour(&self) -> Result<()> {
+        eprintln!("sandbox: media now:");
+        for bucket in ["bc-production", "bc-staging"] {
+            eprintln!("  {bucket}, {} objects", self.s3.objects(bucket).len());
+        }
+        eprintln!("  on this machine, {} files", files_below(&self.directory.path().join("media")));
         eprintln!("sandbox: the databases on this machine now:");
         let sql = "SELECT datname || ', ' || pg_size_pretty(pg_database_size(oid)) \
                      FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1";
@@ -265,7 +275,7 @@ impl Sandbox {
 }
 
 /// The council's apps, and backups of production as they lie about on a normal day.
-async fn start_heroku(postgres: &Cluster, archive: &Path) -> HerokuStandIn {
+async fn start_heroku(postgres: &Cluster, archive: &Path, s3: &S3StandIn) -> HerokuStandIn {
     let pg_dump = postgres.programs().join("pg_dump");
     let heroku = HerokuStandIn::start(HerokuOptions { pg_dump, ..HerokuOptions::default() }).await;
     for (app, database) in [
@@ -274,6 +284,10 @@ async fn start_heroku(postgres: &Cluster, archive: &Path) -> HerokuStandIn {
         ("buckinghamshire-content-prep", "content_prep"),
     ] {
         heroku.add_app(app, &[("SECRET_KEY", "sandbox-secret-key")]);
+        let environment = app.trim_start_matches("buckinghamshire-");
+        for (name, value) in council::config_vars(s3, environment) {
+            heroku.set_config_var(app, name, &value);
+        }
         heroku.add_database(app, "DATABASE", &postgres.url(database));
     }
     let production = "buckinghamshire-production";
@@ -283,6 +297,11 @@ async fn start_heroku(postgres: &Cluster, archive: &Path) -> HerokuStandIn {
     heroku.add_backup(production, archive, 5 * HOUR, completed);
     heroku.add_backup(production, archive, HOUR, Outcome::Failed);
     heroku
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files_below(&entry.path()) } else { 1 }).sum()
 }
 
 /// Variables by which the command could reach something real.

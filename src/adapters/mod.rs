@@ -4,4 +4,5 @@ mod backoff;
 pub mod download;
 pub mod heroku;
 pub mod postgres;
+pub mod s3;
 mod transport;

@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Command, PullDataArgs};
+use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs};
 
 /// Adds the names of every environment to the command.
 pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::Command {
@@ -15,6 +15,9 @@ pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::C
             .mut_arg("undo", |argument| argument.hide(true))
             .mut_arg("file", |argument| argument.hide(true));
         command = command.subcommand(subcommand);
+        for images in [false, true] {
+            command = add_media_names(command, environment, images);
+        }
     }
     command
 }
@@ -38,8 +41,62 @@ pub fn command(
             }
             return Ok(Some(Command::PullData(args)));
         }
+        for images in [false, true] {
+            if let Some(command) = media_command(name, matches, environment, images)? {
+                return Ok(Some(command));
+            }
+        }
     }
     Ok(None)
+}
+
+/// `pull-ENV-media` and `push-ENV-media`; with `-images` at the end they are `--images`.
+fn add_media_names(command: clap::Command, environment: &str, images: bool) -> clap::Command {
+    let flag = if images { " --images" } else { "" };
+    let hide = |subcommand: clap::Command| {
+        let hidden =
+            subcommand.mut_arg("environment", |_| clap::Arg::new("environment").hide(true));
+        if images { hidden.mut_arg("images", |argument| argument.hide(true)) } else { hidden }
+    };
+    let pull =
+        PullMediaArgs::augment_args(clap::Command::new(media_name("pull", environment, images)))
+            .about(format!("The same as `pull-media {environment}{flag}`"));
+    let push =
+        PushMediaArgs::augment_args(clap::Command::new(media_name("push", environment, images)))
+            .about(format!("The same as `push-media {environment}{flag}`"));
+    command.subcommand(hide(pull)).subcommand(hide(push))
+}
+
+fn media_command(
+    name: &str,
+    matches: &ArgMatches,
+    environment: &str,
+    images: bool,
+) -> Result<Option<Command>, clap::Error> {
+    let (command, given) = if name == media_name("pull", environment, images) {
+        let mut args = PullMediaArgs::from_arg_matches(matches)?;
+        args.transfer.images |= images;
+        let given = args.environment.replace(environment.to_owned());
+        (Command::PullMedia(args), given)
+    } else if name == media_name("push", environment, images) {
+        let mut args = PushMediaArgs::from_arg_matches(matches)?;
+        args.transfer.images |= images;
+        let given = args.environment.replace(environment.to_owned());
+        (Command::PushMedia(args), given)
+    } else {
+        return Ok(None);
+    };
+    match given {
+        None => Ok(Some(command)),
+        Some(given) => Err(clap::Error::raw(
+            clap::error::ErrorKind::UnknownArgument,
+            format!("unexpected argument '{given}' found\n"),
+        )),
+    }
+}
+
+fn media_name(verb: &str, environment: &str, images: bool) -> String {
+    format!("{verb}-{environment}-{}", if images { "images" } else { "media" })
 }
 
 fn pull_data_name(environment: &str) -> String {
@@ -55,6 +112,8 @@ mod tests {
         let arguments = arguments.iter().map(std::ffi::OsString::from);
         match parse(arguments, &environments)?.command {
             Command::PullData(args) => Ok(args.environment),
+            Command::PullMedia(args) => Ok(args.environment),
+            Command::PushMedia(args) => Ok(args.environment),
             _ => panic!("another command"),
         }
     }
@@ -68,6 +127,16 @@ mod tests {
         assert!(environment(&["bcops", "pull-production-data", "staging"]).is_err());
         assert!(environment(&["bcops", "pull-production-data", "--undo"]).is_err());
         assert!(environment(&["bcops", "pull-production-data", "--file", "x"]).is_err());
+        for (name, wanted) in [
+            ("pull-production-media", "production"),
+            ("pull-content-prep-images", "content-prep"),
+            ("push-production-media", "production"),
+            ("push-content-prep-images", "content-prep"),
+        ] {
+            assert_eq!(environment(&["bcops", name]).unwrap().as_deref(), Some(wanted));
+            assert!(environment(&["bcops", name, "staging"]).is_err());
+        }
+        assert!(environment(&["bcops", "pull-media"]).is_err());
         assert!(environment(&["bcops", "pull-data"]).is_err());
         assert!(environment(&["bcops", "pull-data", "production", "--undo"]).is_err());
         assert!(environment(&["bcops", "pull-data", "--no-scrub", "--file", "x"]).is_err());

@@ -5,7 +5,10 @@
 
 mod doctor;
 mod fab;
+mod media;
 mod pull_data;
+mod pull_media;
+mod push_media;
 mod scrub_pii;
 
 use std::path::PathBuf;
@@ -13,7 +16,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use doctor::DoctorArgs;
+pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
+pub use pull_media::PullMediaArgs;
+pub use push_media::PushMediaArgs;
 pub use scrub_pii::ScrubPiiArgs;
 
 use crate::ui::ColorChoice;
@@ -23,7 +29,7 @@ use crate::ui::ColorChoice;
 #[command(name = "bcops", version, propagate_version = false, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 refused by a guard, \
-5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 130 interrupted."
+5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 11 partly done, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -67,6 +73,10 @@ pub enum Command {
     PullData(PullDataArgs),
     /// Take personal data out of a database or a backup file, and prove that it is gone
     ScrubPii(ScrubPiiArgs),
+    /// Copy an environment's media into the local media folder
+    PullMedia(PullMediaArgs),
+    /// Copy local media, or another environment's, into an environment's bucket
+    PushMedia(PushMediaArgs),
     /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
 }
@@ -77,6 +87,8 @@ impl Command {
         match self {
             Command::PullData(_) => "pull-data",
             Command::ScrubPii(_) => "scrub-pii",
+            Command::PullMedia(_) => "pull-media",
+            Command::PushMedia(_) => "push-media",
             Command::Doctor(_) => "doctor",
         }
     }

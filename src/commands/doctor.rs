@@ -9,11 +9,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::adapters::heroku::{HerokuError, newest_completed};
+use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
 use crate::adapters::postgres::{DatabaseIdentity, connect};
 use crate::cli::DoctorArgs;
 use crate::commands::heroku::{LoggedIn, log_in};
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, media};
 use crate::error::{CommandError, Kind};
 use crate::scrub::Manifest;
 use crate::settings::Environment;
@@ -267,6 +267,7 @@ async fn app(context: &Context, logged_in: &LoggedIn, environment: &Environment)
     };
     let protected = if environment.protected { ", protected" } else { "" };
     let mut checks = vec![Check::pass(name, format!("{app}{protected}: config vars can be read"))];
+    checks.push(bucket(context, environment, &vars).await);
     let variable = &environment.database_url_variable;
     if vars.get(variable).is_none() {
         checks.push(Check::fail(
@@ -278,6 +279,21 @@ async fn app(context: &Context, logged_in: &LoggedIn, environment: &Environment)
     }
     checks.push(backups(context, logged_in, environment).await);
     checks
+}
+
+async fn bucket(context: &Context, environment: &Environment, vars: &ConfigVars) -> Check {
+    let name = format!("{} bucket", environment.name);
+    match media::check_bucket(context, environment, vars).await {
+        None => {
+            let variable = &environment.bucket_variables.bucket;
+            Check::skip(&name, format!("{} has no config var {variable}", environment.app.value))
+        }
+        Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) => {
+            let mend = "give the bucket's keys the right, or correct the app's config vars";
+            Check::fail(&name, error.to_string(), mend)
+        }
+    }
 }
 
 async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environment) -> Check {

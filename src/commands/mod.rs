@@ -9,6 +9,7 @@ mod guards;
 mod heroku;
 mod journal;
 mod manifest;
+pub mod media;
 pub mod pull_data;
 pub mod scrub_pii;
 
@@ -41,6 +42,8 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
     match command {
         Command::PullData(args) => pull_data::run(context, args).await,
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,
+        Command::PullMedia(args) => media::pull(context, args).await,
+        Command::PushMedia(args) => media::push(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
     }
 }

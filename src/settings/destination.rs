@@ -23,6 +23,19 @@ impl TryFrom<&Environment> for Destination {
     }
 }
 
+impl Environment {
+    /// Refuses a protected environment.
+    pub fn as_destination(&self) -> Result<Destination, SettingsError> {
+        Destination::try_from(self)
+    }
+}
+
+impl Destination {
+    pub fn environment(&self) -> &Environment {
+        &self.0
+    }
+}
+
 impl Deref for Destination {
     type Target = Environment;
 

@@ -97,6 +97,53 @@ pub const KEYS: &[Key] = &[
         ValueType::Text,
         "the config var that holds the database's URL",
     ),
+    Key {
+        name: "media.folder",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_MEDIA_FOLDER"),
+        secret: false,
+        meaning: "the media folder on this machine",
+    },
+    key("media.prefixes", ValueType::TextList, "the folders of the bucket that are media"),
+    key("media.originals", ValueType::Text, "the folder of --images"),
+    key(
+        "media.rendition_tables",
+        ValueType::TextList,
+        "the tables of renditions, which --images empties",
+    ),
+    key("media.acl", ValueType::Text, "a canned ACL for objects that are written"),
+    Key {
+        name: "media.endpoint",
+        value_type: ValueType::Text,
+        variable: Some("AWS_ENDPOINT_URL_S3"),
+        secret: false,
+        meaning: "an S3 server other than AWS, where an environment names none",
+    },
+    key(
+        "environments.*.config_vars.bucket",
+        ValueType::Text,
+        "the config var that holds the bucket's name",
+    ),
+    key(
+        "environments.*.config_vars.access_key",
+        ValueType::Text,
+        "the config var that holds the id of the bucket's keys",
+    ),
+    key(
+        "environments.*.config_vars.secret_key",
+        ValueType::Text,
+        "the config var that holds the secret of the bucket's keys",
+    ),
+    key(
+        "environments.*.config_vars.region",
+        ValueType::Text,
+        "the config var that holds the bucket's region",
+    ),
+    key(
+        "environments.*.config_vars.endpoint",
+        ValueType::Text,
+        "the config var that holds the bucket's endpoint",
+    ),
 ];
 
 /// The built-in configuration, in the form of a file.

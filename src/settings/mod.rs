@@ -46,6 +46,7 @@ pub enum SettingsError {
 pub struct Settings {
     pub environments: BTreeMap<String, Environment>,
     pub local: Local,
+    pub media: Media,
     /// A backup older than this is not used without a question.
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
@@ -68,6 +69,33 @@ pub struct Environment {
     pub sites: Vec<String>,
     /// The config var that holds the database's URL.
     pub database_url_variable: String,
+    pub bucket_variables: BucketVariables,
+}
+
+/// The config vars that tell of an environment's bucket.
+#[derive(Debug, Clone)]
+pub struct BucketVariables {
+    pub bucket: String,
+    pub access_key: String,
+    pub secret_key: String,
+    pub region: String,
+    pub endpoint: String,
+}
+
+/// What of a bucket is media, and where it is on this machine.
+#[derive(Debug, Clone)]
+pub struct Media {
+    pub folder: Sourced<PathBuf>,
+    /// Each ends in a slash. What lies elsewhere is neither copied nor deleted.
+    pub prefixes: Vec<String>,
+    /// The prefix of `--images`.
+    pub originals: String,
+    /// The tables of the images' smaller versions, which `--images` empties.
+    pub rendition_tables: Vec<String>,
+    /// A canned ACL for what is written; none is sent without it.
+    pub acl: Option<String>,
+    /// Where a config var names none. `None` is AWS.
+    pub endpoint: Option<Sourced<String>>,
 }
 
 /// What is on this machine.

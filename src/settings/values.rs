@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
-use super::{Environment, Local, Settings, SettingsError, Surroundings};
+use super::{BucketVariables, Environment, Local, Media, Settings, SettingsError, Surroundings};
 use crate::secret::Secret;
 
 pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
@@ -20,6 +20,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
     Ok(Settings {
         environments: environments(&layers)?,
         local,
+        media: media(&layers, surroundings)?,
         backup_max_age: backup_max_age(&layers)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
@@ -76,7 +77,77 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         sites: list(layers, &key("sites")),
         database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
             .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
+        bucket_variables: bucket_variables(layers, name),
     })
+}
+
+fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
+    let variable = |last: &'static str, default: &str| {
+        text(layers, &["environments", name, "config_vars", last])
+            .map_or_else(|| default.to_owned(), |found| found.value)
+    };
+    BucketVariables {
+        bucket: variable("bucket", "AWS_STORAGE_BUCKET_NAME"),
+        access_key: variable("access_key", "AWS_ACCESS_KEY_ID"),
+        secret_key: variable("secret_key", "AWS_SECRET_ACCESS_KEY"),
+        region: variable("region", "AWS_S3_REGION_NAME"),
+        endpoint: variable("endpoint", "AWS_ENDPOINT_URL_S3"),
+    }
+}
+
+fn media(layers: &Layers, surroundings: &Surroundings<'_>) -> Result<Media, SettingsError> {
+    let or_built_in = |name: &'static str, built_in: &[&str]| match list(layers, &["media", name]) {
+        given if !given.is_empty() => given,
+        _ => built_in.iter().map(|one| (*one).to_owned()).collect(),
+    };
+    let folder = text(layers, &["media", "folder"])
+        .unwrap_or(Sourced { value: "media".to_owned(), origin: Origin::BuiltIn });
+    let mut prefixes = Vec::new();
+    for prefix in or_built_in("prefixes", &["original_images/", "images/", "documents/"]) {
+        prefixes.push(media_prefix("media.prefixes", &prefix, layers)?);
+    }
+    prefixes.sort();
+    let nested =
+        prefixes.iter().zip(prefixes.iter().skip(1)).find(|(one, two)| two.starts_with(*one));
+    if let Some((_, inner)) = nested {
+        let reason = "it lies inside another one".to_owned();
+        return Err(bad_media(layers, "media.prefixes", inner, reason));
+    }
+    let originals = text(layers, &["media", "originals"])
+        .map_or_else(|| "original_images/".to_owned(), |found| found.value);
+    Ok(Media {
+        folder: relative(folder, surroundings),
+        prefixes,
+        originals: media_prefix("media.originals", &originals, layers)?,
+        rendition_tables: or_built_in(
+            "rendition_tables",
+            &["images_rendition", "wagtailimages_rendition"],
+        ),
+        acl: text(layers, &["media", "acl"]).map(|found| found.value),
+        endpoint: text(layers, &["media", "endpoint"]),
+    })
+}
+
+/// A folder of the bucket, with the slash at its end, which is no part of anything else.
+fn media_prefix(key: &str, given: &str, layers: &Layers) -> Result<String, SettingsError> {
+    let folder = given.trim_end_matches('/');
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    if !folder.split('/').all(plain) || folder.contains('\0') {
+        let reason = "write a folder of the bucket, for example \"images/\"".to_owned();
+        return Err(bad_media(layers, key, given, reason));
+    }
+    Ok(format!("{folder}/"))
+}
+
+fn bad_media(layers: &Layers, key: &str, value: &str, reason: String) -> SettingsError {
+    let parts: Vec<&str> = key.split('.').collect();
+    let origin = layers.get(&parts).map_or(Origin::BuiltIn, |found| found.origin.clone());
+    SettingsError::BadValue {
+        origin: origin.to_string(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+        reason,
+    }
 }
 
 fn backup_max_age(layers: &Layers) -> Result<Sourced<Duration>, SettingsError> {

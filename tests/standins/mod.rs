@@ -3,4 +3,5 @@
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
 pub mod heroku;
+pub mod s3;
 pub mod tls;

@@ -1,0 +1,316 @@
+//! Where a bucket is, and whether two addresses mean one bucket.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, ToSocketAddrs};
+
+use url::{Host, Url};
+
+use super::error::S3Error;
+use super::signing::Credentials;
+use crate::adapters::transport;
+
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// What an environment's config vars say of its bucket.
+#[derive(Debug, Clone)]
+pub struct BucketSettings {
+    pub bucket: String,
+    pub credentials: Credentials,
+    pub region: Option<String>,
+    /// A server other than AWS.
+    pub endpoint: Option<String>,
+}
+
+/// A bucket's place, understood.
+#[derive(Debug, Clone)]
+pub struct BucketAddress {
+    pub bucket: String,
+    region: String,
+    /// `None` is AWS itself.
+    endpoint: Option<Url>,
+}
+
+/// The parts of the URL that every request to a bucket has in common.
+#[derive(Debug, Clone)]
+pub struct Base {
+    /// With scheme, without a slash at the end.
+    pub origin: String,
+    /// As the header `Host` has it.
+    pub host: String,
+    /// `/bucket` where the bucket is a part of the path.
+    pub path: String,
+    pub region: String,
+}
+
+impl BucketAddress {
+    pub fn new(settings: &BucketSettings) -> Result<BucketAddress, S3Error> {
+        let bucket = settings.bucket.clone();
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if bucket.is_empty() || bucket.starts_with('.') || !bucket.chars().all(allowed) {
+            return Err(S3Error::BadConfiguration(format!("`{bucket}` is no name of a bucket")));
+        }
+        let region = settings.region.clone().unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if region.is_empty() || !region.chars().all(plain) {
+            return Err(S3Error::BadConfiguration(format!("`{region}` is no name of a region")));
+        }
+        let endpoint = settings.endpoint.as_deref().map(endpoint).transpose()?;
+        Ok(BucketAddress { bucket, region, endpoint })
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub fn in_region(&self, region: &str) -> BucketAddress {
+        BucketAddress { region: region.to_owned(), ..self.clone() }
+    }
+
+    /// The server, for messages.
+    pub fn host(&self) -> String {
+        match &self.endpoint {
+            Some(url) => host_and_port(url),
+            None => format!("s3.{}.{}", self.region, self.domain()),
+        }
+    }
+
+    /// `bucket on host`, for messages.
+    pub fn place(&self) -> String {
+        format!("{} on {}", self.bucket, self.host())
+    }
+
+    /// Whether both are served by one server, so that it can copy from one to the other.
+    pub fn same_server(&self, other: &BucketAddress) -> bool {
+        match (&self.endpoint, &other.endpoint) {
+            (None, None) => true,
+            (Some(one), Some(two)) => {
+                one.scheme() == two.scheme() && host_and_port(one) == host_and_port(two)
+            }
+            _ => false,
+        }
+    }
+
+    pub fn base(&self) -> Base {
+        let region = self.region.clone();
+        let in_path = format!("/{}", self.bucket);
+        match &self.endpoint {
+            Some(url) => {
+                let host = host_and_port(url);
+                Base { origin: format!("{}://{host}", url.scheme()), host, path: in_path, region }
+            }
+            // A dot in the name does not fit the certificate of AWS.
+            None if self.bucket.contains(['.', '_']) => {
+                let host = self.host();
+                Base { origin: format!("https://{host}"), host, path: in_path, region }
+            }
+            None => {
+                let host = format!("{}.{}", self.bucket, self.host());
+                Base { origin: format!("https://{host}"), host, path: String::new(), region }
+            }
+        }
+    }
+
+    fn domain(&self) -> &'static str {
+        if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
+    }
+}
+
+fn endpoint(text: &str) -> Result<Url, S3Error> {
+    let bad = |reason: &str| {
+        S3Error::BadConfiguration(format!("the endpoint `{}` {reason}", without_login(text)))
+    };
+    let url = Url::parse(text).map_err(|_| bad("is no URL"))?;
+    if url.host().is_none() || !matches!(url.path(), "" | "/") || url.query().is_some() {
+        return Err(bad("has to be a scheme, a host and perhaps a port"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("holds a login, which S3 does not use"));
+    }
+    if !transport::is_private(&url) {
+        return Err(bad("is not encrypted: only https, or http on this machine"));
+    }
+    Ok(url)
+}
+
+/// Whatever stands before an `@` may be a password.
+fn without_login(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, host)| host)
+}
+
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// What a bucket is, as far as a client can tell without asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketIdentity {
+    bucket: String,
+    access_key: String,
+    server: Server,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Server {
+    /// Names of buckets are unique in all regions of AWS.
+    Aws,
+    Other {
+        name: String,
+        addresses: BTreeSet<IpAddr>,
+        loopback: bool,
+        port: Option<u16>,
+    },
+}
+
+impl BucketIdentity {
+    /// Resolves the host. A name that does not resolve is still compared by itself.
+    pub fn of(address: &BucketAddress, credentials: &Credentials) -> BucketIdentity {
+        let bucket = address.bucket.to_ascii_lowercase();
+        BucketIdentity {
+            server: address.endpoint.as_ref().map_or(Server::Aws, |url| server(url, &bucket)),
+            access_key: credentials.access_key.clone(),
+            bucket,
+        }
+    }
+
+    /// Whether both can be the same bucket. Errs on the side of yes: every loopback address is one
+    /// host, and one pair of keys for buckets of one name is a sign of a proxy.
+    pub fn may_be(&self, other: &BucketIdentity) -> bool {
+        if self.bucket != other.bucket {
+            return false;
+        }
+        let same_server = match (&self.server, &other.server) {
+            (Server::Aws, Server::Aws) => true,
+            (
+                Server::Other { name, addresses, loopback, port },
+                Server::Other {
+                    name: name_2,
+                    addresses: addresses_2,
+                    loopback: loop_2,
+                    port: port_2,
+                },
+            ) => {
+                let same_host =
+                    name == name_2 || (*loopback && *loop_2) || !addresses.is_disjoint(addresses_2);
+                same_host && port == port_2
+            }
+            _ => false,
+        };
+        same_server || self.access_key == other.access_key
+    }
+}
+
+fn server(url: &Url, bucket: &str) -> Server {
+    let name = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    if name == "amazonaws.com"
+        || name.ends_with(".amazonaws.com")
+        || name.ends_with(".amazonaws.com.cn")
+    {
+        return Server::Aws;
+    }
+    let port = url.port_or_known_default();
+    let addresses: BTreeSet<IpAddr> = match url.host() {
+        Some(Host::Ipv4(address)) => BTreeSet::from([IpAddr::V4(address)]),
+        Some(Host::Ipv6(address)) => BTreeSet::from([IpAddr::V6(address).to_canonical()]),
+        Some(Host::Domain(domain)) => (domain, port.unwrap_or(443))
+            .to_socket_addrs()
+            .map(|found| found.map(|address| address.ip().to_canonical()).collect())
+            .unwrap_or_default(),
+        None => BTreeSet::new(),
+    };
+    let loopback = !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback);
+    // The bucket as a part of the host means the same as the bucket in the path.
+    let name = name.strip_prefix(&format!("{bucket}.")).map_or(name.clone(), str::to_owned);
+    Server::Other { name, addresses, loopback, port }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn settings(bucket: &str, region: Option<&str>, endpoint: Option<&str>) -> BucketSettings {
+        BucketSettings {
+            bucket: bucket.to_owned(),
+            credentials: Credentials {
+                access_key: format!("{region:?}{endpoint:?}"),
+                secret_key: Secret::new("x"),
+            },
+            region: region.map(str::to_owned),
+            endpoint: endpoint.map(str::to_owned),
+        }
+    }
+
+    fn identity(bucket: &str, region: Option<&str>, endpoint: Option<&str>) -> BucketIdentity {
+        let settings = settings(bucket, region, endpoint);
+        BucketIdentity::of(&BucketAddress::new(&settings).unwrap(), &settings.credentials)
+    }
+
+    #[test]
+    fn aws_has_one_bucket_of_a_name_in_whatever_region_and_style() {
+        let bucket = identity("bc-production", Some("eu-west-2"), None);
+        assert!(bucket.may_be(&identity("bc-production", None, None)));
+        for endpoint in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://bc-production.s3.eu-west-2.amazonaws.com",
+            "https://s3.dualstack.eu-west-2.amazonaws.com/",
+            "https://S3.AMAZONAWS.COM.",
+        ] {
+            assert!(bucket.may_be(&identity("bc-production", None, Some(endpoint))), "{endpoint}");
+        }
+        assert!(!bucket.may_be(&identity("bc-staging", None, None)));
+    }
+
+    #[test]
+    fn other_servers_are_compared_by_their_addresses() {
+        let bucket = identity("media", None, Some("http://127.0.0.1:9000"));
+        for same in ["http://localhost:9000", "http://[::1]:9000", "http://127.0.0.2:9000/"] {
+            assert!(bucket.may_be(&identity("media", None, Some(same))), "{same}");
+        }
+        assert!(!bucket.may_be(&identity("media", None, Some("http://127.0.0.1:9001"))));
+        assert!(!bucket.may_be(&identity("other", None, Some("http://127.0.0.1:9000"))));
+        let named = identity("media", None, Some("https://store.invalid"));
+        assert!(named.may_be(&identity("media", None, Some("https://media.STORE.invalid:443"))));
+        assert!(!named.may_be(&bucket));
+    }
+
+    #[test]
+    fn one_pair_of_keys_for_one_name_is_a_sign() {
+        let mut proxied = settings("media", None, Some("http://127.0.0.1:9001"));
+        let direct = settings("media", None, Some("https://store.invalid"));
+        proxied.credentials.access_key.clone_from(&direct.credentials.access_key);
+        let of = |one: &BucketSettings| {
+            BucketIdentity::of(&BucketAddress::new(one).unwrap(), &one.credentials)
+        };
+        assert!(of(&proxied).may_be(&of(&direct)));
+    }
+
+    #[test]
+    fn requests_go_where_the_endpoint_wants_them() {
+        let base = |bucket, region, endpoint| {
+            let base = BucketAddress::new(&settings(bucket, region, endpoint)).unwrap().base();
+            format!("{}{}", base.origin, base.path)
+        };
+        assert_eq!(base("bc", Some("eu-west-2"), None), "https://bc.s3.eu-west-2.amazonaws.com");
+        assert_eq!(base("b.c", None, None), "https://s3.us-east-1.amazonaws.com/b.c");
+        assert_eq!(base("bc", None, Some("http://127.0.0.1:1/")), "http://127.0.0.1:1/bc");
+    }
+
+    #[test]
+    fn bad_addresses_are_refused() {
+        for (bucket, endpoint) in [
+            ("", None),
+            ("a/b", None),
+            ("bc", Some("http://store.example")),
+            ("bc", Some("store")),
+            ("bc", Some("https://user:pass@store.example")),
+            ("bc", Some("https://store.example/path")),
+        ] {
+            let error = BucketAddress::new(&settings(bucket, None, endpoint)).unwrap_err();
+            assert!(!error.to_string().contains("pass@"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! One signed request after the other, over kept connections.
+//!
+//! This is our own thin client and not `aws-sdk-s3`, because small objects are what a media bucket
+//! is made of, and there the SDK's own work is dearer than everything else together: see the
+//! figures in [`crate::adapters::s3`].
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
+use reqwest::{Method, Response};
+use tokio::sync::SemaphorePermit;
+use url::Url;
+
+use super::address::{Base, BucketAddress, BucketSettings};
+use super::classify::{classify, names_region, seconds_behind};
+use super::encode;
+use super::error::S3Error;
+use super::pace::{Pace, Retry, Timing};
+use super::signing::{EMPTY_HASH, Moment, Signable, Signer, UNSIGNED, sha256_hex};
+use super::xml;
+use crate::adapters::transport;
+
+/// An error's document is small; whatever is longer is none.
+const LONGEST_DOCUMENT: usize = 16 << 20;
+
+pub struct Client {
+    http: reqwest::Client,
+    address: RwLock<BucketAddress>,
+    base: RwLock<Arc<Base>>,
+    signer: Signer,
+    pace: Pace,
+    timing: Timing,
+    /// Seconds that this machine's clock is behind the server's.
+    skew: AtomicI64,
+}
+
+/// How a body takes part in the signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Its hash is signed: for documents.
+    Signed,
+    /// `Content-MD5` is signed instead: for objects, which need their MD5 anyway.
+    Md5,
+}
+
+/// What to ask for.
+pub struct Call<'a> {
+    pub method: Method,
+    /// What it is for, as in "cannot read …".
+    pub verb: &'static str,
+    /// `None` is the bucket itself.
+    pub key: Option<&'a str>,
+    /// In the order of their names.
+    pub query: &'a [(&'a str, &'a str)],
+    /// Names in lower case.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    pub body: Bytes,
+    pub payload: Payload,
+    /// Whether the server works before it answers.
+    pub slow: bool,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(method: Method, verb: &'static str, key: Option<&'a str>) -> Call<'a> {
+        Call {
+            method,
+            verb,
+            key,
+            query: &[],
+            headers: &[],
+            body: Bytes::new(),
+            payload: Payload::Signed,
+            slow: false,
+        }
+    }
+}
+
+/// A good answer, whose body is still to come. It holds its turn until it is dropped.
+pub struct Answer<'a> {
+    pub response: Response,
+    _turn: Option<SemaphorePermit<'a>>,
+}
+
+impl Client {
+    pub fn new(settings: &BucketSettings, timing: Timing, jobs: usize) -> Result<Client, S3Error> {
+        let address = BucketAddress::new(settings)?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(timing.connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .http1_only()
+            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|source| S3Error::Client { place: address.place(), source })?;
+        Ok(Client {
+            http,
+            base: RwLock::new(Arc::new(address.base())),
+            address: RwLock::new(address),
+            signer: Signer::new(settings.credentials.clone()),
+            pace: Pace::new(jobs),
+            timing,
+            skew: AtomicI64::new(0),
+        })
+    }
+
+    pub fn address(&self) -> BucketAddress {
+        self.address.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn retry(&self) -> Retry<'_> {
+        Retry::new(&self.timing, &self.pace)
+    }
+
+    /// Asks until there is a good answer, or none is to be had.
+    pub async fn ask(&self, call: &Call<'_>) -> Result<Answer<'_>, S3Error> {
+        let mut retry = self.retry();
+        loop {
+            match self.ask_once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    /// Asks for a document and reads all of it.
+    pub async fn document(&self, call: &Call<'_>) -> Result<Bytes, S3Error> {
+        let mut retry = self.retry();
+        loop {
+            match self.document_once(call).await {
+                Ok(document) => return Ok(document),
+                Err(error) => retry.pause(error).await?,
+            }
+        }
+    }
+
+    pub async fn document_once(&self, call: &Call<'_>) -> Result<Bytes, S3Error> {
+        let mut answer = self.ask_once(call).await?;
+        let stall = if call.slow { self.timing.long_answer } else { self.timing.stall };
+        let document = self.read_all(&mut answer.response, stall, &|| self.what(call)).await?;
+        // A copy's answer begins before the copy has ended, and so with a 200 in any case.
+        match xml::error(&document) {
+            None => Ok(document),
+            Some((code, message)) => Err(S3Error::Server {
+                what: self.what(call),
+                status: 200,
+                code,
+                message,
+                retry_after: None,
+            }),
+        }
+    }
+
+    pub async fn ask_once(&self, call: &Call<'_>) -> Result<Answer<'_>, S3Error> {
+        let turn = self.pace.turn().await;
+        let request = self.request(call)?;
+        let limit = if call.slow { self.timing.long_answer } else { self.timing.answer };
+        let sent = tokio::time::timeout(limit, self.http.execute(request)).await;
+        let response = match sent {
+            Ok(Ok(response)) => response,
+            Ok(Err(source)) => {
+                let source = source.without_url();
+                return Err(S3Error::Network { what: self.what(call), host: self.host(), source });
+            }
+            Err(_) => {
+                return Err(S3Error::Timeout {
+                    what: self.what(call),
+                    host: self.host(),
+                    seconds: limit.as_secs(),
+                });
+            }
+        };
+        if response.status().is_success() {
+            self.pace.succeeded();
+            return Ok(Answer { response, _turn: turn });
+        }
+        Err(self.failure(call, response).await)
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub async fn chunk(
+        &self,
+        response: &mut Response,
+        what: &(dyn Fn() -> String + Sync),
+    ) -> Result<Option<Bytes>, S3Error> {
+        self.chunk_within(response, self.timing.stall, what).await
+    }
+
+    async fn chunk_within(
+        &self,
+        response: &mut Response,
+        limit: Duration,
+        what: &(dyn Fn() -> String + Sync),
+    ) -> Result<Option<Bytes>, S3Error> {
+        match tokio::time::timeout(limit, response.chunk()).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(source)) => {
+                let source = source.without_url();
+                Err(S3Error::Network { what: what(), host: self.host(), source })
+            }
+            Err(_) => {
+                Err(S3Error::Timeout { what: what(), host: self.host(), seconds: limit.as_secs() })
+            }
+        }
+    }
+
+    async fn read_all(
+        &self,
+        response: &mut Response,
+        limit: Duration,
+        what: &(dyn Fn() -> String + Sync),
+    ) -> Result<Bytes, S3Error> {
+        let mut document = Vec::new();
+        while let Some(chunk) = self.chunk_within(response, limit, what).await? {
+            document.extend_from_slice(&chunk);
+            if document.len() > LONGEST_DOCUMENT {
+                let reason = "it is longer than any document of S3".to_owned();
+                return Err(S3Error::BadAnswer { what: what(), reason });
+            }
+        }
+        Ok(document.into())
+    }
+
+    /// What a call is for, for messages.
+    pub fn what(&self, call: &Call<'_>) -> String {
+        self.describe(call.verb, call.key)
+    }
+
+    pub fn describe(&self, verb: &str, key: Option<&str>) -> String {
+        let bucket = self.address().bucket;
+        match key {
+            Some(key) => format!("{verb} `{}` in the bucket {bucket}", key.escape_debug()),
+            None => format!("{verb} the bucket {bucket}"),
+        }
+    }
+
+    pub fn host(&self) -> String {
+        self.address().host()
+    }
+
+    fn request(&self, call: &Call<'_>) -> Result<reqwest::Request, S3Error> {
+        let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
+        let mut path = base.path.clone();
+        path.push('/');
+        if let Some(key) = call.key {
+            path.push_str(&encode::path(key));
+        }
+        let mut query = String::new();
+        for (name, value) in call.query {
+            let separator = if query.is_empty() { "" } else { "&" };
+            query.push_str(&format!("{separator}{}={}", name, encode::component(value)));
+        }
+        let separator = if query.is_empty() { "" } else { "?" };
+        let unusable = || S3Error::UnusableKey { key: call.key.unwrap_or_default().to_owned() };
+        let url = Url::parse(&format!("{}{path}{separator}{query}", base.origin))
+            .map_err(|_| unusable())?;
+        // A path with `..` in it would be shortened, and lead elsewhere.
+        if url.path() != path {
+            return Err(unusable());
+        }
+        let mut request = reqwest::Request::new(call.method.clone(), url);
+        let headers = request.headers_mut();
+        self.sign(call, &base, &path, &query, headers);
+        if !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
+            *request.body_mut() = Some(call.body.clone().into());
+        }
+        Ok(request)
+    }
+
+    fn sign(&self, call: &Call<'_>, base: &Base, path: &str, query: &str, headers: &mut HeaderMap) {
+        let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
+        let now = Timestamp::now();
+        let moment = Moment::new(now.checked_add(skew).unwrap_or(now));
+        let hash = match call.payload {
+            Payload::Md5 => UNSIGNED.to_owned(),
+            Payload::Signed if call.body.is_empty() => EMPTY_HASH.to_owned(),
+            Payload::Signed => sha256_hex(&call.body),
+        };
+        let mut signed: Vec<(&str, &str)> = vec![
+            ("host", &base.host),
+            ("x-amz-content-sha256", &hash),
+            ("x-amz-date", &moment.stamp),
+        ];
+        for (name, value) in call.headers {
+            headers.insert(name.clone(), value.clone());
+            let is_signed = name == "content-md5" || name.as_str().starts_with("x-amz-");
+            if let (true, Ok(value)) = (is_signed, value.to_str()) {
+                signed.push((name.as_str(), value));
+            }
+        }
+        signed.sort_unstable();
+        let signable = Signable {
+            method: call.method.as_str(),
+            path,
+            query,
+            headers: &signed,
+            payload_hash: &hash,
+        };
+        let authorization = self.signer.authorization(&signable, &base.region, &moment);
+        for (name, value) in [
+            (AUTHORIZATION, &authorization),
+            (HOST, &base.host),
+            (HeaderName::from_static("x-amz-content-sha256"), &hash),
+            (HeaderName::from_static("x-amz-date"), &moment.stamp),
+        ] {
+            // All of them are made of plain ASCII.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    async fn failure(&self, call: &Call<'_>, mut response: Response) -> S3Error {
+        let status = response.status();
+        let retry_after = transport::retry_after(response.headers());
+        let region = text(response.headers(), "x-amz-bucket-region").map(str::to_owned);
+        let date = text(response.headers(), DATE.as_str()).map(str::to_owned);
+        let what = || self.what(call);
+        let document =
+            self.read_all(&mut response, self.timing.stall, &what).await.unwrap_or_default();
+        let (code, message) = xml::error(&document).unwrap_or_else(|| {
+            (format!("status {}", status.as_u16()), "the server gave no reason".to_owned())
+        });
+        let region = region.or_else(|| xml::text_of(&document, b"Region"));
+        if let Some(region) = region.filter(|_| names_region(status, &code))
+            && self.move_to(&region)
+        {
+            return S3Error::OtherRegion { what: what(), region };
+        }
+        if code == "RequestTimeTooSkewed"
+            && let Some(seconds) = date.as_deref().and_then(seconds_behind)
+        {
+            self.skew.store(seconds, Ordering::Relaxed);
+            return S3Error::Skewed { what: what(), seconds };
+        }
+        classify(what(), status, code, message, retry_after)
+    }
+
+    /// Asks the region that the server named from now on. False if that is the one asked already.
+    fn move_to(&self, region: &str) -> bool {
+        let mut address = self.address.write().unwrap_or_else(PoisonError::into_inner);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if address.region() == region || region.is_empty() || !region.chars().all(plain) {
+            return false;
+        }
+        *address = address.in_region(region);
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address.base());
+        true
+    }
+}
+
+pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,85 @@
+//! What can go wrong between here and a bucket.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum S3Error {
+    #[error("cannot set up the client for {place}")]
+    Client { place: String, source: reqwest::Error },
+    #[error("{0}")]
+    BadConfiguration(String),
+    #[error("the key `{key}` cannot be written as the path of a request")]
+    UnusableKey { key: String },
+    #[error("cannot {what}: no answer from {host}")]
+    Network { what: String, host: String, source: reqwest::Error },
+    #[error("cannot {what}: nothing came from {host} for {seconds} s")]
+    Timeout { what: String, host: String, seconds: u64 },
+    /// The server said no, and would say so again.
+    #[error("cannot {what}: {code} (HTTP {status}): {message}")]
+    Refused { what: String, status: u16, code: String, message: String },
+    /// The server failed or wants to be left alone; another try may help.
+    #[error("cannot {what}: {code} (HTTP {status}): {message}")]
+    Server {
+        what: String,
+        status: u16,
+        code: String,
+        message: String,
+        retry_after: Option<Duration>,
+    },
+    #[error(
+        "cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on"
+    )]
+    Skewed { what: String, seconds: i64 },
+    #[error("cannot {what}: the bucket is in the region {region}")]
+    OtherRegion { what: String, region: String },
+    #[error("cannot {what}: it is not there")]
+    NotFound { what: String },
+    #[error("cannot {what}: the object was changed meanwhile")]
+    Changed { what: String },
+    #[error("cannot {what}: the answer cannot be understood: {reason}")]
+    BadAnswer { what: String, reason: String },
+    #[error("cannot {what}: {got} of {expected} bytes came")]
+    WrongLength { what: String, expected: u64, got: u64 },
+    #[error("cannot {what}: its bytes do not match its {checksum}")]
+    Corrupt { what: String, checksum: &'static str },
+}
+
+impl S3Error {
+    /// Whether the same request may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            S3Error::Network { .. }
+                | S3Error::Timeout { .. }
+                | S3Error::Server { .. }
+                | S3Error::Skewed { .. }
+                | S3Error::OtherRegion { .. }
+                | S3Error::BadAnswer { .. }
+                | S3Error::WrongLength { .. }
+                | S3Error::Corrupt { .. }
+        )
+    }
+
+    /// Whether the server asks for fewer requests.
+    pub fn is_throttle(&self) -> bool {
+        matches!(self, S3Error::Server { status, code, .. }
+            if *status == 503 || *status == 429 || code == "SlowDown" || code == "RequestLimitExceeded")
+    }
+
+    pub fn is_denied(&self) -> bool {
+        matches!(self, S3Error::Refused { status: 401 | 403, .. })
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, S3Error::NotFound { .. })
+    }
+
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            S3Error::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Buckets of S3 and of servers that speak like it: list, read, write, copy, delete.
+//!
+//! A [`SourceBucket`] has no method that writes. A [`DestinationBucket`] can only be made for an
+//! environment that is not protected. Neither holds a policy: what to copy and what to delete is
+//! decided in `media`.
+//!
+//! The client is our own, on `reqwest`, and not `aws-sdk-s3`. Measured on 2 cores, loopback, objects
+//! of 25 kB and a server in memory, release builds: the SDK (1.157, lean features) takes 139 µs of
+//! CPU for each GET and 162 µs for each PUT, and its 215 crates six CPU minutes to build. Signing,
+//! sending and reading the answer of a CopyObject takes 37 µs here; a whole pull, with hashing,
+//! writing, renaming and the index, 170 µs for each object. With the SDK alone as dear as that, the
+//! aim for small objects was out of reach. The price: retries, back-off, clock skew, other regions
+//! and errors with status 200 are ours.
+
+mod address;
+mod classify;
+mod client;
+mod deletion;
+mod destination;
+mod encode;
+mod error;
+mod listing;
+mod object;
+mod pace;
+mod signing;
+mod source;
+mod xml;
+
+pub use address::{BucketAddress, BucketIdentity, BucketSettings};
+pub use deletion::Undeleted;
+pub use destination::{CopySource, DestinationBucket, Headers, Upload, UploadedPart};
+pub use error::S3Error;
+pub use listing::{ListedObject, Page};
+pub use object::{Algorithm, ObjectMeta, StoredChecksum};
+pub use pace::{Retry, Timing};
+pub use signing::{Credentials, hex};
+pub use source::{ObjectBody, SourceBucket};

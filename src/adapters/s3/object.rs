@@ -1,0 +1,156 @@
+//! What the headers of an answer say of an object.
+
+use jiff::Timestamp;
+use reqwest::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+};
+
+use super::client::text;
+
+/// The headers that belong to an object and go with it when it is copied.
+const KEPT: [HeaderName; 6] =
+    [CONTENT_TYPE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, EXPIRES];
+
+/// A checksum that is kept with an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChecksum {
+    pub algorithm: Algorithm,
+    /// In base64.
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    Crc64Nvme,
+    Crc32,
+    Crc32c,
+    Sha256,
+    Sha1,
+}
+
+impl Algorithm {
+    /// The cheapest first.
+    pub const ALL: [Algorithm; 5] = [
+        Algorithm::Crc64Nvme,
+        Algorithm::Crc32,
+        Algorithm::Crc32c,
+        Algorithm::Sha256,
+        Algorithm::Sha1,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Crc64Nvme => "CRC64NVME",
+            Algorithm::Crc32 => "CRC32",
+            Algorithm::Crc32c => "CRC32C",
+            Algorithm::Sha256 => "SHA256",
+            Algorithm::Sha1 => "SHA1",
+        }
+    }
+
+    fn header(self) -> &'static str {
+        match self {
+            Algorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Algorithm::Crc32 => "x-amz-checksum-crc32",
+            Algorithm::Crc32c => "x-amz-checksum-crc32c",
+            Algorithm::Sha256 => "x-amz-checksum-sha256",
+            Algorithm::Sha1 => "x-amz-checksum-sha1",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ObjectMeta {
+    /// Without quotes.
+    pub etag: String,
+    /// Of the body that comes, which may be a part.
+    pub length: Option<u64>,
+    /// First byte and size of the whole, where the body is a part.
+    pub part: Option<(u64, u64)>,
+    pub modified: Option<Timestamp>,
+    /// Encrypted with a key by which the ETag is no MD5.
+    pub etag_is_opaque: bool,
+    /// Of the whole object, not of its parts.
+    pub checksum: Option<StoredChecksum>,
+    /// With which size of parts it was uploaded, if this was asked for and answered.
+    pub parts: Option<u32>,
+    /// What goes with the object when it is copied.
+    pub kept: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl ObjectMeta {
+    pub fn read(headers: &HeaderMap) -> ObjectMeta {
+        let encryption = text(headers, "x-amz-server-side-encryption").unwrap_or_default();
+        let customer_key = headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
+        ObjectMeta {
+            etag: etag(headers),
+            length: text(headers, CONTENT_LENGTH.as_str()).and_then(|n| n.parse().ok()),
+            part: text(headers, CONTENT_RANGE.as_str()).and_then(part),
+            modified: text(headers, LAST_MODIFIED.as_str())
+                .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
+                .map(|date| date.timestamp()),
+            etag_is_opaque: encryption.starts_with("aws:kms") || customer_key,
+            checksum: checksum(headers),
+            parts: text(headers, "x-amz-mp-parts-count").and_then(|n| n.parse().ok()),
+            kept: kept(headers),
+        }
+    }
+}
+
+pub fn etag(headers: &HeaderMap) -> String {
+    let value = text(headers, ETAG.as_str()).unwrap_or_default();
+    value.trim_start_matches("W/").trim_matches('"').to_owned()
+}
+
+/// `bytes 0-9/100`
+fn part(range: &str) -> Option<(u64, u64)> {
+    let (range, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
+}
+
+fn checksum(headers: &HeaderMap) -> Option<StoredChecksum> {
+    // That of a composite type is a checksum of checksums, and ends in the number of parts.
+    let composite = text(headers, "x-amz-checksum-type").is_some_and(|kind| kind == "COMPOSITE");
+    Algorithm::ALL
+        .into_iter()
+        .find_map(|algorithm| {
+            let value = text(headers, algorithm.header())?.to_owned();
+            Some(StoredChecksum { algorithm, value })
+        })
+        .filter(|stored| !composite && !stored.value.contains('-'))
+}
+
+fn kept(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let own = KEPT.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone())));
+    let users = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amz-meta-"));
+    own.chain(users.map(|(name, value)| (name.clone(), value.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_understood() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("etag", "\"abc-2\""),
+            ("content-range", "bytes 5-9/100"),
+            ("content-type", "image/png"),
+            ("x-amz-meta-owner", "somebody"),
+            ("x-amz-checksum-crc32", "AAAAAA=="),
+            ("last-modified", "Wed, 01 May 2024 10:00:00 GMT"),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let meta = ObjectMeta::read(&headers);
+        assert_eq!((meta.etag.as_str(), meta.part), ("abc-2", Some((5, 100))));
+        assert_eq!(meta.kept.len(), 2);
+        assert_eq!(meta.modified, "2024-05-01T10:00:00Z".parse().ok());
+        assert_eq!(meta.checksum.map(|sum| sum.algorithm), Some(Algorithm::Crc32));
+        headers.insert("x-amz-checksum-type", HeaderValue::from_static("COMPOSITE"));
+        assert_eq!(ObjectMeta::read(&headers).checksum, None);
+    }
+}

@@ -1,0 +1,190 @@
+//! Amazon's signature, version 4, in the form for headers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::{digest, hmac};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::secret::Secret;
+
+/// The hash of a body that is not there.
+pub const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// The body is not part of the signature: its MD5 is, in the signed header `Content-MD5`.
+pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub access_key: String,
+    pub secret_key: Secret,
+}
+
+/// A request in the form that is signed.
+pub struct Signable<'a> {
+    pub method: &'a str,
+    /// Percent-encoded.
+    pub path: &'a str,
+    /// Percent-encoded and sorted.
+    pub query: &'a str,
+    /// Names in lower case, sorted: the host, and everything that begins with `x-amz-`.
+    pub headers: &'a [(&'a str, &'a str)],
+    pub payload_hash: &'a str,
+}
+
+/// The moment of a signature, in the two forms that it needs.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// `20130524T000000Z`
+    pub stamp: String,
+}
+
+impl Moment {
+    pub fn new(timestamp: Timestamp) -> Moment {
+        let time = timestamp.to_zoned(TimeZone::UTC).datetime();
+        let stamp = format!(
+            "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
+            time.year(),
+            time.month(),
+            time.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        );
+        Moment { stamp }
+    }
+
+    fn day(&self) -> &str {
+        self.stamp.get(..8).unwrap_or_default()
+    }
+}
+
+/// Signs for one pair of keys. The key that is derived for a day and a region is kept.
+pub struct Signer {
+    credentials: Credentials,
+    derived: Mutex<Option<Arc<Derived>>>,
+}
+
+struct Derived {
+    day: String,
+    region: String,
+    key: hmac::Key,
+}
+
+impl Signer {
+    pub fn new(credentials: Credentials) -> Signer {
+        Signer { credentials, derived: Mutex::new(None) }
+    }
+
+    /// The value of the header `Authorization`.
+    pub fn authorization(&self, request: &Signable<'_>, region: &str, moment: &Moment) -> String {
+        let mut canonical = String::with_capacity(512);
+        let mut names = String::with_capacity(96);
+        for part in [request.method, "\n", request.path, "\n", request.query, "\n"] {
+            canonical.push_str(part);
+        }
+        for (name, value) in request.headers {
+            canonical.push_str(name);
+            canonical.push(':');
+            canonical.push_str(value.trim());
+            canonical.push('\n');
+            if !names.is_empty() {
+                names.push(';');
+            }
+            names.push_str(name);
+        }
+        for part in ["\n", &names, "\n", request.payload_hash] {
+            canonical.push_str(part);
+        }
+        let scope = format!("{}/{region}/s3/aws4_request", moment.day());
+        let hash = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
+        let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{hash}", moment.stamp);
+        let derived = self.derived(moment.day(), region);
+        let signature = hex(hmac::sign(&derived.key, to_sign.as_bytes()).as_ref());
+        let access_key = &self.credentials.access_key;
+        format!(
+            "AWS4-HMAC-SHA256 Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}"
+        )
+    }
+
+    fn derived(&self, day: &str, region: &str) -> Arc<Derived> {
+        let mut kept = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(derived) = kept.as_ref().filter(|one| one.day == day && one.region == region) {
+            return Arc::clone(derived);
+        }
+        let secret = format!("AWS4{}", self.credentials.secret_key.expose());
+        let mut key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        for part in [day, region, "s3", "aws4_request"] {
+            let tag = hmac::sign(&key, part.as_bytes());
+            key = hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref());
+        }
+        let derived = Arc::new(Derived { day: day.to_owned(), region: region.to_owned(), key });
+        *kept = Some(Arc::clone(&derived));
+        derived
+    }
+}
+
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(DIGITS.get(usize::from(digit)).map_or('0', |c| char::from(*c)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published examples of Amazon's documentation.
+    fn sign(method: &str, path: &str, query: &str, headers: &[(&str, &str)], hash: &str) -> String {
+        let signer = Signer::new(Credentials {
+            access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        });
+        let moment = Moment::new("2013-05-24T00:00:00Z".parse().unwrap());
+        let request = Signable { method, path, query, headers, payload_hash: hash };
+        let header = signer.authorization(&request, "us-east-1", &moment);
+        header.rsplit_once('=').unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn the_published_examples_come_out() {
+        let host = ("host", "examplebucket.s3.amazonaws.com");
+        let date = ("x-amz-date", "20130524T000000Z");
+        let empty = ("x-amz-content-sha256", EMPTY_HASH);
+        assert_eq!(
+            sign("GET", "/test.txt", "", &[host, ("range", "bytes=0-9"), empty, date], EMPTY_HASH),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+        let hash = sha256_hex(b"Welcome to Amazon S3.");
+        assert_eq!(
+            sign(
+                "PUT",
+                "/test%24file.text",
+                "",
+                &[
+                    ("date", "Fri, 24 May 2013 00:00:00 GMT"),
+                    host,
+                    ("x-amz-content-sha256", &hash),
+                    date,
+                    ("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+                ],
+                &hash
+            ),
+            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
+        );
+        assert_eq!(
+            sign("GET", "/", "max-keys=2&prefix=J", &[host, empty, date], EMPTY_HASH),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! `push-media --from`: from bucket to bucket, with no local copy.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use crate::adapters::s3::{BucketSettings, DestinationBucket, SourceBucket};
+use crate::cli::PushMediaArgs;
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, Outcome};
+use crate::error::CommandError;
+use crate::media::{
+    BucketDifference, CopyIndex, CopyMethod, Copying, Progression, Uploads, check_deletions,
+    compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
+};
+use crate::settings::{Destination, Environment};
+use crate::ui;
+
+use super::guards::{Surroundings, not_onto_itself};
+use super::push::{after, begin, end};
+use super::renditions::Renditions;
+use super::summary::{Done, Plan, again};
+use super::{LIST_STEP, TRANSFER_STEP, buckets, counts, finish, limit, prefixes, start};
+
+/// The two buckets, and what may be asked of them.
+struct Sides {
+    source: SourceBucket,
+    destination: DestinationBucket,
+    /// The source, read with the destination's keys.
+    reader: SourceBucket,
+    renditions: Option<Renditions>,
+}
+
+/// Everything that is known before anything is changed.
+struct Prepared {
+    sides: Sides,
+    copies: CopyIndex,
+    method: CopyMethod,
+    difference: BucketDifference,
+    plan: Plan,
+}
+
+pub async fn copy(
+    context: &Context,
+    args: &PushMediaArgs,
+    from: &str,
+    destination: &Destination,
+) -> Result<Outcome, CommandError> {
+    let started = Instant::now();
+    let source = context.settings.environment(from)?;
+    let prepared = context.interrupt.guard(prepare(context, args, source, destination)).await?;
+    if args.transfer.dry_run {
+        context.ui.message(&prepared.plan.text());
+        return Ok(prepared.plan.dry_run());
+    }
+    begin(context, args, destination, &prepared.plan)?;
+    let outcome = work(context, args, prepared, started).await;
+    end(context, &outcome);
+    outcome
+}
+
+async fn open(
+    context: &Context,
+    args: &PushMediaArgs,
+    source: &Environment,
+    destination: &Destination,
+) -> Result<Sides, CommandError> {
+    let environment = destination.environment();
+    let logged_in = log_in(context).await?;
+    let surroundings = Surroundings::look(context, &logged_in).await;
+    let of = |environment: &Environment| -> Result<BucketSettings, CommandError> {
+        buckets::settings(context, environment, surroundings.vars(&environment.name)?)
+    };
+    let (from, to) = (of(source)?, of(environment)?);
+    not_onto_itself((source, &from), (environment, &to))?;
+    surroundings.check_bucket(context, environment, &to)?;
+    let renditions = match args.transfer.images {
+        true => Some(Renditions::remote(context, &surroundings, environment).await?),
+        false => None,
+    };
+    let jobs = usize::from(args.transfer.jobs);
+    let borrowed = BucketSettings { credentials: to.credentials.clone(), ..from.clone() };
+    let acl = context.settings.media.acl.as_deref();
+    Ok(Sides {
+        source: SourceBucket::new(&from, jobs)?,
+        destination: DestinationBucket::new(&to, destination, acl, jobs)?,
+        reader: SourceBucket::new(&borrowed, jobs)?,
+        renditions,
+    })
+}
+
+async fn prepare(
+    context: &Context,
+    args: &PushMediaArgs,
+    source: &Environment,
+    destination: &Destination,
+) -> Result<Prepared, CommandError> {
+    let sides = open(context, args, source, destination).await?;
+    let prefixes = prefixes(context, &args.transfer);
+    let (from, to) = (sides.source.place(), sides.destination.reading().place());
+    start(context, LIST_STEP, format!("Listing {from} and {to}"));
+    let (mut listing, mut there) = tokio::try_join!(
+        list(&sides.source, &prefixes, &|_| {}),
+        list(sides.destination.reading(), &prefixes, &|_| {}),
+    )?;
+    let summary = format!(
+        "Listed: {} and {}",
+        ui::plural(listing.objects.len() as u64, "object"),
+        ui::count(there.objects.len() as u64)
+    );
+    finish(context, LIST_STEP, summary);
+    let source_size = (listing.objects.len() as u64, listing.bytes());
+    let destination_size = (there.objects.len() as u64, there.bytes());
+    let refused = refuse_for_copy(&mut listing.objects);
+    // What cannot be asked for at the source cannot be shown to be gone there.
+    refuse_for_copy(&mut there.objects);
+    let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
+    let copies = CopyIndex::open(&context.settings.state_directory.value, &to)?;
+    let checksum = args.transfer.checksum;
+    let mut difference =
+        compare_buckets(&listing.objects, &there.objects, &left_alone, &copies, checksum);
+    if args.transfer.no_delete {
+        difference.delete.clear();
+    }
+    let from = format!("{}: {from}", source.name);
+    let to = format!("{}: {to}", destination.environment().name);
+    let counted = counts(
+        &prefixes,
+        listing.objects.iter().map(|object| object.key.as_str()),
+        there.objects.iter().map(|object| object.key.as_str()),
+        difference.delete.iter().map(|object| object.key.as_str()),
+    );
+    check_deletions(&counted, &limit(&args.transfer), &from, &to)?;
+    let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
+    confirm_gone(&sides.source, &doomed).await?;
+    let sample = difference.transfer.first();
+    let method = probe(&sides.source, &sides.destination, &sides.reader, sample).await?;
+    let keys: HashSet<&str> = there.objects.iter().map(|one| one.key.as_str()).collect();
+    let replaced = difference.transfer.iter().filter(|one| keys.contains(one.key.as_str())).count();
+    let how = match method {
+        CopyMethod::OnServer => "copied on the server",
+        CopyMethod::ThroughMemory => "copied through this machine's memory",
+    };
+    let plan = Plan {
+        source: from,
+        destination: to,
+        source_size,
+        destination_size,
+        transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
+        delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
+        unchanged: difference.unchanged,
+        replaced: replaced as u64,
+        hashed: 0,
+        refused,
+        no_delete: args.transfer.no_delete,
+        renditions: sides.renditions.as_ref().map(|found| (found.place(), found.rows())),
+        how: sample.map(|_| how.to_owned()),
+    };
+    Ok(Prepared { sides, copies, method, difference, plan })
+}
+
+async fn work(
+    context: &Context,
+    args: &PushMediaArgs,
+    prepared: Prepared,
+    started: Instant,
+) -> Result<Outcome, CommandError> {
+    let Prepared { sides, mut copies, method, difference, plan } = prepared;
+    let Sides { source, destination, renditions, .. } = sides;
+    let uploads = Uploads::new(&context.settings.state_directory.value, &destination);
+    uploads.clean(&destination).await?;
+    let count = difference.transfer.len() as u64;
+    let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
+    start(context, TRANSFER_STEP, format!("Copying {}", ui::plural(count, "object")));
+    let copying = Copying::new(source, destination.clone(), method, progression, uploads);
+    let jobs = usize::from(args.transfer.jobs);
+    let transfer = difference.transfer;
+    let copied =
+        context.interrupt.guard(async { Ok(copy_objects(&copying, transfer, jobs).await) }).await;
+    // What was copied is remembered, also where the rest was not.
+    copies.add(copying.take_copies())?;
+    let outcome = copied?;
+    let summary =
+        format!("Copied {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
+    finish(context, TRANSFER_STEP, summary);
+    let environment = args.environment.as_deref().unwrap_or_default();
+    let again = again("push-media", environment, args.from.as_deref(), &args.transfer);
+    let (deleted, undeleted, rendition_rows) =
+        after(context, &destination, &outcome, &difference.delete, renditions.as_ref()).await?;
+    let elapsed = started.elapsed();
+    Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again }.finish(context)
+}

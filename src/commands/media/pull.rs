@@ -1,0 +1,259 @@
+//! `pull-media`: an environment's bucket into the local media folder.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::adapters::s3::SourceBucket;
+use crate::cli::PullMediaArgs;
+use crate::commands::heroku::{LoggedIn, log_in};
+use crate::commands::journal;
+use crate::commands::{Context, Outcome, confirm};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::media::{
+    Folder, Index, Listing, Progression, PullDifference, Pulling, Walk, check_deletions,
+    compare_for_pull, confirm_gone, delete_files, list, pull_objects, refuse_for_disk,
+};
+use crate::settings::Environment;
+use crate::ui;
+
+use super::guards::Surroundings;
+use super::renditions::Renditions;
+use super::summary::{Done, Plan, again};
+use super::{
+    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, buckets, counts, finish, limit, prefixes,
+    start,
+};
+
+/// Everything that is known before anything is changed.
+struct Prepared {
+    bucket: SourceBucket,
+    folder: Arc<Folder>,
+    index: Index,
+    prefixes: Vec<String>,
+    leftovers: Vec<String>,
+    difference: PullDifference,
+    renditions: Option<Renditions>,
+    plan: Plan,
+}
+
+pub async fn pull(context: &Context, args: &PullMediaArgs) -> Result<Outcome, CommandError> {
+    let started = Instant::now();
+    let name = args.environment.as_deref().unwrap_or_default();
+    let environment = context.settings.environment(name)?;
+    let prepared = context.interrupt.guard(prepare(context, args, environment)).await?;
+    let plan = &prepared.plan;
+    let asks = plan.is_destructive() && !args.yes && !args.transfer.dry_run;
+    if asks {
+        context.ui.question(&plan.text())
+    } else {
+        context.ui.message(&plan.text())
+    }
+    if args.transfer.dry_run {
+        return Ok(plan.dry_run());
+    }
+    if asks {
+        confirm::yes(context, "Replace and delete local media?", "--yes")?;
+    }
+    journal::append(
+        context,
+        "pull-media",
+        json!({ "event": "begun", "from": plan.source, "to": plan.destination }),
+    )?;
+    let outcome = work(context, args, prepared, started).await;
+    let line = match &outcome {
+        Ok(outcome) => {
+            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
+        }
+        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+    };
+    if let Err(error) = journal::append(context, "pull-media", line) {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
+    outcome
+}
+
+async fn prepare(
+    context: &Context,
+    args: &PullMediaArgs,
+    environment: &Environment,
+) -> Result<Prepared, CommandError> {
+    let prefixes = prefixes(context, &args.transfer);
+    let folder = Arc::new(Folder::open(&context.settings.media.folder.value)?);
+    let state = &context.settings.state_directory.value;
+    let index = Index::open(state, folder.path())?.ok_or_else(|| {
+        CommandError::new(
+            Kind::Locked,
+            format!("another bcops works on {}", folder.path().display()),
+        )
+        .hint("wait until it is done, then try again")
+    })?;
+    let logged_in = log_in(context).await?;
+    let (settings, renditions) = surroundings(context, args, environment, &logged_in).await?;
+    let bucket = SourceBucket::new(&settings, usize::from(args.transfer.jobs))?;
+    start(
+        context,
+        LIST_STEP,
+        format!("Listing {} and {}", bucket.place(), folder.path().display()),
+    );
+    let walking = {
+        let (folder, prefixes) = (Arc::clone(&folder), prefixes.clone());
+        tokio::task::spawn_blocking(move || folder.walk(&prefixes))
+    };
+    let listing = list(&bucket, &prefixes, &|_| {}).await?;
+    let walk = walking
+        .await
+        .map_err(|_| CommandError::new(Kind::Unexpected, "the walk of the folder ended early"))??;
+    let summary = format!(
+        "Listed: {} in the bucket, {} in the folder",
+        ui::plural(listing.objects.len() as u64, "object"),
+        ui::plural(walk.files.len() as u64, "file")
+    );
+    finish(context, LIST_STEP, summary);
+    compare(args, environment, Sides { bucket, folder, index, listing, walk, prefixes, renditions })
+        .await
+}
+
+struct Sides {
+    bucket: SourceBucket,
+    folder: Arc<Folder>,
+    index: Index,
+    listing: Listing,
+    walk: Walk,
+    prefixes: Vec<String>,
+    renditions: Option<Renditions>,
+}
+
+async fn surroundings(
+    context: &Context,
+    args: &PullMediaArgs,
+    environment: &Environment,
+    logged_in: &LoggedIn,
+) -> Result<(crate::adapters::s3::BucketSettings, Option<Renditions>), CommandError> {
+    if !args.transfer.images {
+        let vars = logged_in.heroku.config_vars(&environment.app.value).await?;
+        return Ok((buckets::settings(context, environment, &vars)?, None));
+    }
+    let surroundings = Surroundings::look(context, logged_in).await;
+    let settings = buckets::settings(context, environment, surroundings.vars(&environment.name)?)?;
+    let renditions = Renditions::local(context, &surroundings).await?;
+    Ok((settings, Some(renditions)))
+}
+
+async fn compare(
+    args: &PullMediaArgs,
+    environment: &Environment,
+    sides: Sides,
+) -> Result<Prepared, CommandError> {
+    let Sides { bucket, folder, index, mut listing, walk, prefixes, renditions } = sides;
+    let source_size = (listing.objects.len() as u64, listing.bytes());
+    let refused = blocking(|| Ok(refuse_for_disk(&mut listing.objects, folder.ignores_case())))?;
+    let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
+    let checksum = args.transfer.checksum;
+    let mut difference = blocking(|| {
+        compare_for_pull(&listing.objects, &walk.files, &left_alone, &index, &folder, checksum)
+    })?;
+    if args.transfer.no_delete {
+        difference.delete.clear();
+    }
+    let destination = folder.path().display().to_string();
+    let source = format!("{}: {}", environment.name, bucket.place());
+    let counted = counts(
+        &prefixes,
+        listing.objects.iter().map(|object| object.key.as_str()),
+        walk.files.iter().map(|file| file.key.as_str()),
+        difference.delete.iter().map(|file| file.key.as_str()),
+    );
+    check_deletions(&counted, &limit(&args.transfer), &source, &destination)?;
+    let doomed: Vec<String> = difference.delete.iter().map(|file| file.key.clone()).collect();
+    confirm_gone(&bucket, &doomed).await?;
+    let local: HashSet<&str> = walk.files.iter().map(|file| file.key.as_str()).collect();
+    let replaced =
+        difference.transfer.iter().filter(|one| local.contains(one.key.as_str())).count();
+    let plan = Plan {
+        source,
+        destination,
+        source_size,
+        destination_size: (walk.files.len() as u64, walk.bytes()),
+        transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
+        delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
+        unchanged: difference.unchanged.len() as u64,
+        replaced: replaced as u64,
+        hashed: difference.hashed,
+        refused,
+        no_delete: args.transfer.no_delete,
+        renditions: renditions.as_ref().map(|found| (found.place(), found.rows())),
+        how: None,
+    };
+    let leftovers = walk.leftovers;
+    Ok(Prepared { bucket, folder, index, prefixes, leftovers, difference, renditions, plan })
+}
+
+async fn work(
+    context: &Context,
+    args: &PullMediaArgs,
+    prepared: Prepared,
+    started: Instant,
+) -> Result<Outcome, CommandError> {
+    let Prepared { bucket, folder, mut index, prefixes, leftovers, difference, renditions, plan } =
+        prepared;
+    let state = &context.settings.state_directory.value;
+    folder.create()?;
+    for leftover in &leftovers {
+        folder.remove(leftover)?;
+    }
+    let PullDifference { transfer, delete, unchanged, .. } = difference;
+    let progression =
+        Progression::new(TRANSFER_STEP, context.reporter(), transfer.len() as u64, plan.bytes());
+    start(
+        context,
+        TRANSFER_STEP,
+        format!("Fetching {}", ui::plural(transfer.len() as u64, "object")),
+    );
+    let pulling = Pulling::new(bucket, Arc::clone(&folder), progression);
+    let jobs = usize::from(args.transfer.jobs);
+    let transferred = context
+        .interrupt
+        .guard(async { Ok(pull_objects(&pulling, largest_first(transfer), jobs).await) })
+        .await;
+    // What came is remembered, also where the rest did not.
+    let mut entries = unchanged;
+    entries.extend(pulling.take_entries());
+    index.save(entries, &prefixes)?;
+    let outcome = transferred?;
+    let summary =
+        format!("Fetched {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
+    finish(context, TRANSFER_STEP, summary);
+    let complete = outcome.failures.is_empty();
+    let (mut deleted, mut undeleted, mut rows) = (0, Vec::new(), None);
+    if complete && !delete.is_empty() {
+        start(
+            context,
+            DELETE_STEP,
+            format!("Deleting {}", ui::plural(delete.len() as u64, "file")),
+        );
+        (deleted, undeleted) = blocking(|| delete_files(&folder, &delete, state))?;
+        finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "file")));
+    }
+    if let (true, Some(renditions)) = (complete, &renditions) {
+        rows = Some(renditions.delete().await?);
+    }
+    let environment = args.environment.as_deref().unwrap_or_default();
+    let again = again("pull-media", environment, None, &args.transfer);
+    let elapsed = started.elapsed();
+    Done { plan, outcome, deleted, undeleted, rendition_rows: rows, elapsed, again }.finish(context)
+}
+
+/// A large object that comes last would keep everybody waiting.
+fn largest_first(
+    mut objects: Vec<crate::adapters::s3::ListedObject>,
+) -> Vec<crate::adapters::s3::ListedObject> {
+    const LARGE: u64 = 4 << 20;
+    objects.sort_by_key(|object| {
+        std::cmp::Reverse(if object.size >= LARGE { object.size } else { 0 })
+    });
+    objects
+}

@@ -1,0 +1,105 @@
+//! The rows of renditions, which go when originals were replaced: the site makes renditions again
+//! when a page asks for them, and only where there is no row.
+
+use crate::adapters::postgres::{DatabaseUrl, PostgresError, connect};
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+
+use super::guards::Surroundings;
+
+/// The database whose rows go.
+pub struct Renditions {
+    url: DatabaseUrl,
+    /// Those of the configured tables that exist, with their rows.
+    pub tables: Vec<(String, u64)>,
+}
+
+impl Renditions {
+    /// The local database: on this machine, and no environment's.
+    pub async fn local(
+        context: &Context,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Renditions, CommandError> {
+        let url = context.local_database()?;
+        crate::commands::pull_data::on_this_machine(context, &url)?;
+        surroundings.check_database(context, &url, true)?;
+        Renditions::look(context, url).await
+    }
+
+    /// The database of the environment that is pushed to: no protected environment's.
+    pub async fn remote(
+        context: &Context,
+        surroundings: &Surroundings<'_>,
+        environment: &crate::settings::Environment,
+    ) -> Result<Renditions, CommandError> {
+        let variable = &environment.database_url_variable;
+        let url = surroundings.vars(&environment.name)?.get(variable).ok_or_else(|| {
+            CommandError::new(
+                Kind::Configuration,
+                format!("{} has no config var {variable}", environment.app.value),
+            )
+        })?;
+        let url = context.remote_database(url)?;
+        surroundings.check_database(context, &url, false)?;
+        Renditions::look(context, url).await
+    }
+
+    async fn look(context: &Context, url: DatabaseUrl) -> Result<Renditions, CommandError> {
+        let session = connect(&url).await?;
+        let mut tables = Vec::new();
+        for table in &context.settings.media.rendition_tables {
+            let there = session
+                .query_one("SELECT to_regclass($1) IS NOT NULL", &[&quoted(table)])
+                .await
+                .map_err(PostgresError::from)?;
+            if there.get::<_, bool>(0) {
+                let sql = format!("SELECT count(*) FROM {}", quoted(table));
+                let row = session.query_one(&sql, &[]).await.map_err(PostgresError::from)?;
+                tables.push((table.clone(), u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)));
+            }
+        }
+        Ok(Renditions { url, tables })
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|(_, rows)| rows).sum()
+    }
+
+    pub fn place(&self) -> String {
+        format!("{} on {}", self.url.database, self.url.place())
+    }
+
+    /// Deletes the rows in one transaction. Gives how many went.
+    pub async fn delete(&self) -> Result<u64, CommandError> {
+        if self.tables.is_empty() {
+            return Ok(0);
+        }
+        let mut session = connect(&self.url).await?;
+        delete_in(&mut session, &self.tables).await.map_err(CommandError::from)
+    }
+}
+
+async fn delete_in(
+    session: &mut crate::adapters::postgres::Session,
+    tables: &[(String, u64)],
+) -> Result<u64, PostgresError> {
+    session
+        .batch_execute(
+            "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '120s'",
+        )
+        .await?;
+    let mut rows = 0;
+    for (table, _) in tables {
+        // An error ends the session, and with it the transaction.
+        rows += session.execute(&format!("DELETE FROM {}", quoted(table)), &[]).await?;
+    }
+    session.batch_execute("COMMIT").await?;
+    Ok(rows)
+}
+
+/// `"table"` or `"schema"."table"`.
+fn quoted(table: &str) -> String {
+    let parts: Vec<String> =
+        table.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
+    parts.join(".")
+}

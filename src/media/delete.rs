@@ -1,0 +1,255 @@
+//! Deletion, last of all and within limits: what is not understood is not deleted.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::str::FromStr;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
+
+use crate::adapters::s3::{DestinationBucket, ListedObject, S3Error, SourceBucket};
+use crate::ui;
+
+use super::engine::Failure;
+use super::error::MediaError;
+use super::local::{Folder, LocalFile};
+
+const DEFAULT_SHARE: f64 = 20.0;
+const ALWAYS_ALLOWED: u64 = 50;
+/// What one request to S3 takes.
+const BATCH: usize = 1000;
+const AT_ONCE: usize = 32;
+
+/// `--max-delete`: a number, or a share of the destination.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxDelete {
+    Objects(u64),
+    Percent(f64),
+}
+
+impl FromStr for MaxDelete {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<MaxDelete, String> {
+        let wrong = || "write a number of objects, or a share such as 30%".to_owned();
+        match text.strip_suffix('%') {
+            Some(share) => match share.trim().parse::<f64>() {
+                Ok(share) if (0.0..=100.0).contains(&share) => Ok(MaxDelete::Percent(share)),
+                _ => Err(wrong()),
+            },
+            None => text.trim().parse().map(MaxDelete::Objects).map_err(|_| wrong()),
+        }
+    }
+}
+
+/// How much may be deleted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeletionLimit {
+    /// `None` is the default: 20 % of the destination, and 50 objects in any case.
+    pub given: Option<MaxDelete>,
+}
+
+impl DeletionLimit {
+    pub fn of(&self, destination: u64) -> u64 {
+        let share = |percent: f64| (destination as f64 * percent / 100.0).floor() as u64;
+        match self.given {
+            Some(MaxDelete::Objects(count)) => count,
+            Some(MaxDelete::Percent(percent)) => share(percent),
+            None => share(DEFAULT_SHARE).max(ALWAYS_ALLOWED),
+        }
+    }
+}
+
+/// The numbers of one prefix.
+#[derive(Debug, Clone, Default)]
+pub struct Deletions {
+    pub prefix: String,
+    pub source: u64,
+    pub destination: u64,
+    pub delete: u64,
+}
+
+/// Refuses what looks like a mistake: an empty source, an empty folder of it, or too many at once.
+pub fn check_deletions(
+    counts: &[Deletions],
+    limit: &DeletionLimit,
+    source: &str,
+    destination: &str,
+) -> Result<(), MediaError> {
+    let total = |number: fn(&Deletions) -> u64| counts.iter().map(number).sum::<u64>();
+    let (in_source, in_destination) = (total(|one| one.source), total(|one| one.destination));
+    let delete = total(|one| one.delete);
+    if delete == 0 {
+        return Ok(());
+    }
+    if in_source == 0 {
+        return Err(MediaError::Refused(format!(
+            "{source} holds no media, and {} of {destination} would be deleted; nothing was changed",
+            ui::plural(delete, "object")
+        )));
+    }
+    let emptied = counts.iter().find(|one| one.source == 0 && one.delete > 0);
+    if let Some(one) = emptied.filter(|_| limit.given.is_none()) {
+        return Err(MediaError::Refused(format!(
+            "{source} holds nothing below {}, and all {} there in {destination} would be deleted; nothing was changed",
+            one.prefix,
+            ui::plural(one.delete, "object")
+        )));
+    }
+    let allowed = limit.of(in_destination);
+    if delete > allowed {
+        return Err(MediaError::Refused(format!(
+            "{} of the {} in {destination} would be deleted, and the limit is {}; nothing was changed",
+            ui::count(delete),
+            ui::plural(in_destination, "object"),
+            ui::count(allowed)
+        )));
+    }
+    Ok(())
+}
+
+/// Asks the source for each of the keys that its listing did not have. One that is there shows
+/// that the listing was not whole, and nothing is deleted.
+pub async fn confirm_gone(source: &SourceBucket, keys: &[String]) -> Result<(), MediaError> {
+    stream::iter(keys)
+        .map(|key| async move {
+            match source.head(key).await {
+                Err(error) if error.is_not_found() => Ok(()),
+                Ok(_) => Err(MediaError::BadListing {
+                    place: source.place(),
+                    reason: format!(
+                        "it did not have `{}`, which is there; nothing was deleted",
+                        key.escape_debug()
+                    ),
+                }),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+}
+
+/// Notes what is about to be deleted. Without this note it is not deleted.
+fn note(state: &Path, place: &str, keys: &[(&str, u64, &str)]) -> Result<(), MediaError> {
+    let path = state.join("media").join("deleted.jsonl");
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600);
+        let mut file = options.open(&path)?;
+        let objects: Vec<_> = keys
+            .iter()
+            .map(|(key, size, etag)| json!({ "key": key, "size": size, "etag": etag }))
+            .collect();
+        let line = json!({
+            "schema_version": 1,
+            "at": jiff::Timestamp::now().to_string(),
+            "place": place,
+            "deleting": objects,
+        });
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_data()
+    };
+    write().map_err(MediaError::disk("write the journal", &path))
+}
+
+/// Deletes files. Gives how many, and what could not be deleted.
+pub fn delete_files(
+    folder: &Folder,
+    files: &[LocalFile],
+    state: &Path,
+) -> Result<(u64, Vec<Failure>), MediaError> {
+    if files.is_empty() {
+        return Ok((0, Vec::new()));
+    }
+    let noted: Vec<(&str, u64, &str)> =
+        files.iter().map(|file| (file.key.as_str(), file.size, "")).collect();
+    note(state, &folder.path().display().to_string(), &noted)?;
+    let mut failures = Vec::new();
+    for file in files {
+        // A file that has changed since it was listed is not the one that was to go.
+        let same = folder.read(&file.key).map(|(_, now)| now == *file);
+        let result = match same {
+            Ok(true) => folder.remove(&file.key),
+            Ok(false) => Err(MediaError::Refused("it has changed meanwhile".to_owned())),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            failures.push(Failure { key: file.key.clone(), reason: error.line() });
+        }
+    }
+    Ok(((files.len() - failures.len()) as u64, failures))
+}
+
+/// Deletes objects in batches. Gives how many, and what could not be deleted.
+pub async fn delete_objects(
+    bucket: &DestinationBucket,
+    objects: &[ListedObject],
+    state: &Path,
+) -> Result<(u64, Vec<Failure>), MediaError> {
+    let place = bucket.reading().place();
+    let mut failures = Vec::new();
+    for batch in objects.chunks(BATCH) {
+        let noted: Vec<(&str, u64, &str)> =
+            batch.iter().map(|one| (one.key.as_str(), one.size, one.etag.as_str())).collect();
+        note(state, &place, &noted)?;
+        let keys: Vec<&str> = batch.iter().map(|object| object.key.as_str()).collect();
+        match bucket.delete(&keys).await {
+            Ok(undeleted) => failures.extend(
+                undeleted.into_iter().map(|one| Failure { key: one.key, reason: one.reason }),
+            ),
+            Err(error @ S3Error::Refused { .. }) => return Err(error.into()),
+            Err(error) => {
+                let reason = MediaError::from(error).line();
+                failures.extend(
+                    keys.iter()
+                        .map(|key| Failure { key: (*key).to_owned(), reason: reason.clone() }),
+                );
+            }
+        }
+    }
+    Ok(((objects.len() - failures.len().min(objects.len())) as u64, failures))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(source: u64, destination: u64, delete: u64) -> Vec<Deletions> {
+        vec![Deletions { prefix: "images/".to_owned(), source, destination, delete }]
+    }
+
+    #[test]
+    fn limits_hold() {
+        let check = |counts: &[Deletions], given: Option<MaxDelete>| {
+            check_deletions(counts, &DeletionLimit { given }, "a", "b").map_err(|e| e.to_string())
+        };
+        assert!(check(&counts(1000, 1000, 200), None).is_ok());
+        assert!(check(&counts(1000, 1000, 201), None).unwrap_err().contains("201 of the 1,000"));
+        assert!(check(&counts(10, 60, 50), None).is_ok(), "fifty are always allowed");
+        assert!(check(&counts(10, 61, 51), None).is_err());
+        assert!(check(&counts(10, 61, 51), Some(MaxDelete::Objects(51))).is_ok());
+        assert!(check(&counts(10, 61, 3), Some(MaxDelete::Objects(2))).is_err());
+        assert!(check(&counts(10, 100, 51), Some(MaxDelete::Percent(50.0))).is_err());
+        assert!(check(&counts(0, 3, 3), Some(MaxDelete::Percent(100.0))).is_err());
+        assert!(check(&counts(0, 0, 0), None).is_ok());
+        let mut two = counts(0, 3, 3);
+        two.extend(counts(1000, 1000, 0));
+        assert!(check(&two, None).unwrap_err().contains("nothing below images/"));
+        assert!(check(&two, Some(MaxDelete::Objects(3))).is_ok());
+    }
+
+    #[test]
+    fn limits_are_read() {
+        assert_eq!("30%".parse(), Ok(MaxDelete::Percent(30.0)));
+        assert_eq!("7".parse(), Ok(MaxDelete::Objects(7)));
+        for wrong in ["", "%", "-1", "101%", "x", "NaN%"] {
+            assert!(wrong.parse::<MaxDelete>().is_err(), "{wrong}");
+        }
+    }
+}

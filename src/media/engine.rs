@@ -1,0 +1,175 @@
+//! Many objects at once: workers that take the next one, what is counted, and when to stop.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::events::{Event, Progress, SharedReporter, Unit};
+use crate::ui;
+
+use super::error::MediaError;
+
+/// So many keys that fail one after the other are no longer a matter of keys.
+const FAILURES_IN_A_ROW: u32 = 64;
+
+/// A key that could not be transferred. The rest went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub key: String,
+    pub reason: String,
+}
+
+/// What became of a list of objects.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub objects: u64,
+    pub bytes: u64,
+    pub failures: Vec<Failure>,
+    /// Objects of which nothing but their size could be compared.
+    pub unverified: u64,
+    /// The work was given up: the failures tell why, and not everything was tried.
+    pub given_up: bool,
+}
+
+/// What is counted while objects are under way.
+pub struct Progression {
+    step: &'static str,
+    reporter: SharedReporter,
+    total_objects: u64,
+    total_bytes: u64,
+    objects: AtomicU64,
+    bytes: AtomicU64,
+    unverified: AtomicU64,
+    failures: Mutex<Vec<Failure>>,
+    in_a_row: AtomicU32,
+    stop: AtomicBool,
+}
+
+impl Progression {
+    pub fn new(
+        step: &'static str,
+        reporter: SharedReporter,
+        total_objects: u64,
+        total_bytes: u64,
+    ) -> Arc<Progression> {
+        Arc::new(Progression {
+            step,
+            reporter,
+            total_objects,
+            total_bytes,
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            unverified: AtomicU64::new(0),
+            failures: Mutex::default(),
+            in_a_row: AtomicU32::new(0),
+            stop: AtomicBool::new(false),
+        })
+    }
+
+    pub fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that were counted and have to come again.
+    pub fn take_bytes_back(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    pub fn unverified(&self) {
+        self.unverified.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn done(&self) {
+        self.objects.fetch_add(1, Ordering::Relaxed);
+        self.in_a_row.store(0, Ordering::Relaxed);
+    }
+
+    fn failed(&self, key: String, error: &MediaError) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.push(Failure { key, reason: error.line() });
+        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if error.is_fatal() || in_a_row >= FAILURES_IN_A_ROW {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn tell(&self) {
+        let objects = self.objects.load(Ordering::Relaxed);
+        let current =
+            format!("{} of {}", ui::count(objects), ui::plural(self.total_objects, "object"));
+        self.reporter.emit(Event::StepProgress {
+            step: self.step,
+            progress: Progress {
+                done: self.bytes.load(Ordering::Relaxed),
+                total: Some(self.total_bytes),
+                unit: Unit::Bytes,
+                current,
+            },
+        });
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut failures =
+            std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));
+        failures.sort_by(|one, two| one.key.cmp(&two.key));
+        Outcome {
+            objects: self.objects.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            failures,
+            unverified: self.unverified.load(Ordering::Relaxed),
+            given_up: self.stop.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Does `work` on every item, `jobs` at a time. Dropping the future stops all of it.
+pub async fn for_each<T, F, W>(
+    items: Vec<T>,
+    jobs: usize,
+    progression: &Arc<Progression>,
+    key: fn(&T) -> &str,
+    work: F,
+) -> Outcome
+where
+    T: Send + Sync + 'static,
+    F: Fn(Arc<T>) -> W + Clone + Send + Sync + 'static,
+    W: Future<Output = Result<(), MediaError>> + Send + 'static,
+{
+    let mut workers = JoinSet::new();
+    let count = jobs.min(items.len());
+    let queue = Arc::new(Mutex::new(items.into_iter()));
+    for _ in 0..count {
+        let (queue, work, progression) =
+            (Arc::clone(&queue), work.clone(), Arc::clone(progression));
+        workers.spawn(async move {
+            while !progression.stop.load(Ordering::Relaxed) {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some(item) = next.map(Arc::new) else { return };
+                match work(Arc::clone(&item)).await {
+                    Ok(()) => progression.done(),
+                    Err(error) => progression.failed(key(&item).to_owned(), &error),
+                }
+            }
+        });
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tokio::select! {
+            ended = workers.join_next() => match ended {
+                Some(Ok(())) => {}
+                // A worker that ended otherwise has not done what it had in hand.
+                Some(Err(_)) => {
+                    let reason = "the worker ended early".to_owned();
+                    let failure = Failure { key: String::new(), reason };
+                    progression.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+                }
+                None => break,
+            },
+            _ = ticks.tick() => progression.tell(),
+        }
+    }
+    progression.outcome()
+}

@@ -1,0 +1,66 @@
+//! What stops a transfer of media as a whole. What concerns one key alone is a
+//! [`Failure`](super::Failure) or a [`Refused`](super::Refused), and the rest goes on.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::adapters::s3::S3Error;
+
+#[derive(Debug, Error)]
+pub enum MediaError {
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    #[error("the listing of {place} cannot be believed: {reason}")]
+    BadListing { place: String, reason: String },
+    #[error("cannot {what} {path}")]
+    Disk { what: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{path} is a symbolic link, and what it leads to is not media of this folder")]
+    Link { path: PathBuf },
+    #[error("the media folder {path} is not there")]
+    NoFolder { path: PathBuf },
+    #[error("{0}")]
+    Refused(String),
+    #[error("{path} is not a list that this version of bcops wrote")]
+    BadState { path: PathBuf },
+}
+
+impl MediaError {
+    pub fn disk(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> MediaError {
+        let path = path.into();
+        move |source| MediaError::Disk { what, path, source }
+    }
+
+    /// Whether every further object would meet the same.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            MediaError::Disk { source, .. } => matches!(
+                source.raw_os_error(),
+                Some(libc::ENOSPC | libc::EDQUOT | libc::EROFS | libc::EMFILE | libc::ENFILE)
+            ),
+            MediaError::S3(S3Error::Refused { code, .. }) => matches!(
+                code.as_str(),
+                "ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NoSuchBucket"
+            ),
+            _ => false,
+        }
+    }
+
+    /// The sentence and its causes in one line.
+    pub fn line(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            let inner_text = inner.to_string();
+            if !text.ends_with(&inner_text) {
+                text.push_str(": ");
+                text.push_str(&inner_text);
+            }
+            cause = inner.source();
+        }
+        text
+    }
+}

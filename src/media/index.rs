@@ -1,0 +1,222 @@
+//! What is known of the files in the media folder: which object each was made of or became.
+//!
+//! A file that is as the index has it (size, times, inode) has the content of the index's ETag, so
+//! that neither a second pull nor a push of what was pulled has to read it. Any write changes a
+//! file's time of change, which no program can set. The index is only ever a shortcut: what is
+//! not in it is read and hashed.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::adapters::s3::hex;
+
+use super::content::{etag_of, md5_of, parse_md5};
+use super::error::MediaError;
+use super::local::LocalFile;
+
+const HEADER: &str = "bcops media index 1";
+
+/// A file and the object that it is equal to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub file: LocalFile,
+    pub etag: String,
+    /// Where it is not the ETag itself.
+    pub md5: Option<[u8; 16]>,
+}
+
+impl Entry {
+    /// Whether the content is the one that this ETag stands for.
+    pub fn is(&self, etag: &str) -> bool {
+        !etag.is_empty() && (self.etag == etag || self.md5.is_some_and(|md5| etag_of(&md5) == etag))
+    }
+}
+
+/// The entries of one folder, sorted by key. While it is held, no other bcops works on the folder.
+pub struct Index {
+    path: PathBuf,
+    entries: Vec<Entry>,
+    _lock: File,
+}
+
+impl Index {
+    /// Opens the index of a folder, or an empty one. `None` if another bcops holds it.
+    pub fn open(state: &Path, folder: &Path) -> Result<Option<Index>, MediaError> {
+        let directory = state.join("media");
+        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        let name = name_of(folder);
+        let lock_path = directory.join(format!("{name}.lock"));
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(&lock_path).map_err(MediaError::disk("open", &lock_path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(MediaError::disk("lock", &lock_path)(error.into())),
+        }
+        let path = directory.join(format!("{name}.index"));
+        let entries = match fs::read(&path) {
+            // A list that cannot be understood is as good as none: everything is hashed anew.
+            Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(parse).unwrap_or_default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(MediaError::disk("read", &path)(error)),
+        };
+        Ok(Some(Index { path, entries, _lock: lock }))
+    }
+
+    /// What is known of this very file.
+    pub fn find(&self, file: &LocalFile) -> Option<&Entry> {
+        let at = self.entries.binary_search_by(|entry| entry.file.key.cmp(&file.key)).ok()?;
+        self.entries.get(at).filter(|entry| entry.file == *file)
+    }
+
+    /// Replaces what is known. Entries of keys below other prefixes stay.
+    pub fn save(&mut self, mut entries: Vec<Entry>, prefixes: &[String]) -> Result<(), MediaError> {
+        let elsewhere = |entry: &Entry| !prefixes.iter().any(|one| entry.file.key.starts_with(one));
+        entries.extend(std::mem::take(&mut self.entries).into_iter().filter(elsewhere));
+        entries.sort_by(|one, two| one.file.key.cmp(&two.file.key));
+        entries.dedup_by(|one, two| one.file.key == two.file.key);
+        self.entries = entries;
+        write_private(&self.path, render(&self.entries).as_bytes())
+            .map_err(MediaError::disk("write", &self.path))
+    }
+}
+
+/// A name for the state of a folder, wherever it is called from.
+fn name_of(folder: &Path) -> String {
+    let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    hex(&md5_of(whole.as_os_str().as_encoded_bytes()))
+}
+
+/// Writes beside and renames, so that a kill leaves the old or the new.
+pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(true).write(true).mode(0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    fs::rename(&beside, path)
+}
+
+fn render(entries: &[Entry]) -> String {
+    let mut text = String::with_capacity(entries.len() * 160 + 64);
+    text.push_str(HEADER);
+    text.push('\n');
+    for Entry { file, etag, md5 } in entries {
+        let md5 = md5.map_or_else(|| "-".to_owned(), |md5| etag_of(&md5));
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{} {} {} {} {} {md5} {}",
+            file.size,
+            file.modified_ns,
+            file.changed_ns,
+            file.inode,
+            if etag.is_empty() { "-" } else { etag },
+            escape(&file.key)
+        );
+    }
+    text
+}
+
+fn parse(text: &str) -> Option<Vec<Entry>> {
+    let mut lines = text.strip_suffix('\n')?.split('\n');
+    if lines.next() != Some(HEADER) {
+        return None;
+    }
+    lines.map(parse_line).collect()
+}
+
+fn parse_line(line: &str) -> Option<Entry> {
+    let mut fields = line.splitn(7, ' ');
+    let size = fields.next()?.parse().ok()?;
+    let modified_ns = fields.next()?.parse().ok()?;
+    let changed_ns = fields.next()?.parse().ok()?;
+    let inode = fields.next()?.parse().ok()?;
+    let etag = fields.next()?;
+    let md5 = fields.next()?;
+    let key = unescape(fields.next()?);
+    Some(Entry {
+        file: LocalFile { key, size, modified_ns, changed_ns, inode },
+        etag: if etag == "-" { String::new() } else { etag.to_owned() },
+        md5: parse_md5(md5),
+    })
+}
+
+/// Keys may hold line ends.
+fn escape(key: &str) -> std::borrow::Cow<'_, str> {
+    if key.contains(['\n', '\\']) {
+        key.replace('\\', "\\\\").replace('\n', "\\n").into()
+    } else {
+        key.into()
+    }
+}
+
+fn unescape(text: &str) -> String {
+    if !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut key = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' if characters.next() == Some('n') => key.push('\n'),
+            other => key.push(other),
+        }
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &str, etag: &str) -> Entry {
+        let file = LocalFile {
+            key: key.to_owned(),
+            size: 5,
+            modified_ns: -7,
+            changed_ns: 9,
+            inode: u64::MAX,
+        };
+        Entry { file, etag: etag.to_owned(), md5: Some(md5_of(key.as_bytes())) }
+    }
+
+    #[test]
+    fn what_is_saved_is_found_again() {
+        let state = tempfile::tempdir().unwrap();
+        let mut index = Index::open(state.path(), Path::new("/media")).unwrap().unwrap();
+        assert!(Index::open(state.path(), Path::new("/media")).unwrap().is_none(), "it is held");
+        let odd = entry("images/a b\\n\n\\é", "x-2");
+        let prefixes = ["images/".to_owned()];
+        index.save(vec![odd.clone(), entry("documents/d", "e")], &prefixes).unwrap();
+        drop(index);
+        let mut index = Index::open(state.path(), Path::new("/media")).unwrap().unwrap();
+        assert_eq!(index.find(&odd.file), Some(&odd));
+        let changed = LocalFile { changed_ns: 10, ..odd.file.clone() };
+        assert_eq!(index.find(&changed), None);
+        index.save(Vec::new(), &prefixes).unwrap();
+        assert_eq!(index.find(&odd.file), None);
+        assert!(index.find(&entry("documents/d", "e").file).is_some(), "another prefix stays");
+    }
+
+    #[test]
+    fn a_damaged_index_is_none() {
+        let state = tempfile::tempdir().unwrap();
+        let mut index = Index::open(state.path(), Path::new("/m")).unwrap().unwrap();
+        index.save(vec![entry("images/a", "e")], &[]).unwrap();
+        let path = index.path.clone();
+        drop(index);
+        let text = fs::read_to_string(&path).unwrap();
+        for end in [0, 5, HEADER.len() + 3, text.len() - 1] {
+            fs::write(&path, &text[..end]).unwrap();
+            let index = Index::open(state.path(), Path::new("/m")).unwrap().unwrap();
+            assert!(index.entries.is_empty(), "{end}");
+        }
+    }
+}

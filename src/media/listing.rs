@@ -1,0 +1,71 @@
+//! The whole listing of a bucket's media, verified, or an error.
+
+use futures_util::future::try_join_all;
+
+use crate::adapters::s3::{ListedObject, SourceBucket};
+
+use super::error::MediaError;
+
+/// Pages without an object in a row that a server may send.
+const EMPTY_PAGES: usize = 20;
+
+/// Every object below some prefixes, sorted by key in byte order.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub objects: Vec<ListedObject>,
+}
+
+impl Listing {
+    pub fn bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.size).sum()
+    }
+}
+
+/// Lists everything below the prefixes. `found` is called with how many objects came.
+pub async fn list(
+    bucket: &SourceBucket,
+    prefixes: &[String],
+    found: &(dyn Fn(usize) + Sync),
+) -> Result<Listing, MediaError> {
+    let lists = prefixes.iter().map(|prefix| list_prefix(bucket, prefix, found));
+    let mut objects: Vec<ListedObject> = try_join_all(lists).await?.into_iter().flatten().collect();
+    // There are servers that list in the order of folders. Sorting what is sorted costs nothing.
+    if !objects.is_sorted_by(|one, two| one.key < two.key) {
+        objects.sort_unstable_by(|one, two| one.key.cmp(&two.key));
+        if let Some(pair) = objects.windows(2).find(|pair| matches!(pair, [a, b] if a.key == b.key))
+        {
+            let key = pair.first().map(|object| object.key.escape_debug().to_string());
+            return Err(MediaError::BadListing {
+                place: bucket.place(),
+                reason: format!("`{}` comes twice", key.unwrap_or_default()),
+            });
+        }
+    }
+    Ok(Listing { objects })
+}
+
+async fn list_prefix(
+    bucket: &SourceBucket,
+    prefix: &str,
+    found: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<ListedObject>, MediaError> {
+    let mut objects: Vec<ListedObject> = Vec::new();
+    let mut token: Option<String> = None;
+    let mut empty = 0;
+    loop {
+        let page = bucket.list_page(prefix, token.as_deref()).await?;
+        empty = if page.objects.is_empty() { empty + 1 } else { 0 };
+        if empty > EMPTY_PAGES {
+            return Err(MediaError::BadListing {
+                place: bucket.place(),
+                reason: format!("{EMPTY_PAGES} pages without an object came, and more should come"),
+            });
+        }
+        found(page.objects.len());
+        objects.extend(page.objects);
+        match page.next {
+            Some(next) => token = Some(next),
+            None => return Ok(objects),
+        }
+    }
+}

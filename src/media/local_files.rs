@@ -1,0 +1,223 @@
+//! Reading and writing single files of the media folder: every folder on the way is opened without
+//! following a link, and a file appears under its name only when it is complete.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, PoisonError};
+
+use jiff::Timestamp;
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fstat, futimens, mkdirat, openat,
+    renameat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::error::MediaError;
+use super::local::{FOLDER_FLAGS, Folder, LocalFile, temporary_name};
+
+/// A file that is being written. It goes away unless it is finished.
+pub struct Unfinished<'a> {
+    folder: &'a Folder,
+    parent: Arc<OwnedFd>,
+    name: String,
+    key: &'a str,
+    pub file: File,
+    finished: bool,
+}
+
+impl Folder {
+    /// Begins a file beside the place of its name.
+    pub fn begin<'a>(&'a self, key: &'a str) -> Result<Unfinished<'a>, MediaError> {
+        let (parent, _) = self.parent_of(key, true)?;
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let name = temporary_name();
+        // The mode is what the umask leaves of this, as for any other program.
+        let file = openat(&parent, name.as_str(), flags, Mode::from_raw_mode(0o666))
+            .map_err(|error| MediaError::disk("write", self.place_of(key))(error.into()))?;
+        Ok(Unfinished { folder: self, parent, name, key, file: file.into(), finished: false })
+    }
+
+    /// Opens a file to read it, with what the system says of it. A link is an error.
+    pub fn read(&self, key: &str) -> Result<(File, LocalFile), MediaError> {
+        let fail = |error: Errno| MediaError::disk("read", self.place_of(key))(error.into());
+        let (parent, name) = self.parent_of(key, false)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = openat(&parent, name, flags, Mode::empty()).map_err(fail)?;
+        let stat = fstat(&file).map_err(fail)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(fail(Errno::INVAL));
+        }
+        Ok((file.into(), LocalFile::of(key.to_owned(), &stat)))
+    }
+
+    /// What the system says of an open file now.
+    pub fn look(&self, file: &File, key: &str) -> Result<LocalFile, MediaError> {
+        let stat = fstat(file)
+            .map_err(|error| MediaError::disk("look at", self.place_of(key))(error.into()))?;
+        Ok(LocalFile::of(key.to_owned(), &stat))
+    }
+
+    /// Removes a file, and the folders below the prefix that are empty thereafter.
+    pub fn remove(&self, key: &str) -> Result<(), MediaError> {
+        let (parent, name) = self.parent_of(key, false)?;
+        match unlinkat(&parent, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => {
+                return Err(MediaError::disk("delete", self.place_of(key))(error.into()));
+            }
+        }
+        self.remove_empty_folders(key);
+        Ok(())
+    }
+
+    /// The first part of a key is the prefix, whose folder stays. A folder that is not empty, or
+    /// cannot be removed, stays as well: that is no failure.
+    fn remove_empty_folders(&self, key: &str) {
+        let mut folder = key;
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            if !parent.contains('/') {
+                return;
+            }
+            let Ok((above, name)) = self.parent_of(parent, false) else { return };
+            if unlinkat(&above, name, AtFlags::REMOVEDIR).is_err() {
+                return;
+            }
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(parent);
+            folder = parent;
+        }
+    }
+
+    /// Whether this disk takes `A` and `a` for one name.
+    pub fn ignores_case(&self) -> bool {
+        let Some(root) = self.root() else { return cfg!(target_os = "macos") };
+        let name = temporary_name();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        if openat(&root, name.as_str(), flags, Mode::from_raw_mode(0o600)).is_err() {
+            return false;
+        }
+        let found = rustix::fs::statat(&root, name.to_uppercase(), AtFlags::SYMLINK_NOFOLLOW);
+        // A file that cannot be removed is known by its name and removed by the next run.
+        let _ = unlinkat(&root, name.as_str(), AtFlags::empty());
+        found.is_ok()
+    }
+
+    /// The opened folder that a key lies in, and the key's last part.
+    fn parent_of<'k>(
+        &self,
+        key: &'k str,
+        create: bool,
+    ) -> Result<(Arc<OwnedFd>, &'k str), MediaError> {
+        let root =
+            self.root().ok_or_else(|| MediaError::NoFolder { path: self.path().to_owned() })?;
+        let Some((parent, name)) = key.rsplit_once('/') else { return Ok((root, key)) };
+        let known = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(parent).cloned();
+        if let Some(opened) = known {
+            return Ok((opened, name));
+        }
+        let mut current = root;
+        for part in parent.split('/') {
+            current = Arc::new(self.step(&current, part, parent, create)?);
+        }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        // A tree of thousands of folders must not use up the process's files.
+        if opened.len() >= 64 {
+            opened.clear();
+        }
+        opened.insert(parent.to_owned(), Arc::clone(&current));
+        Ok((current, name))
+    }
+
+    fn step(
+        &self,
+        current: &OwnedFd,
+        part: &str,
+        parent: &str,
+        create: bool,
+    ) -> Result<OwnedFd, MediaError> {
+        let fail = |error: Errno| MediaError::disk("open", self.place_of(parent))(error.into());
+        match openat(current, part, FOLDER_FLAGS, Mode::empty()) {
+            Err(Errno::NOENT) if create => {
+                match mkdirat(current, part, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => {
+                        return Err(MediaError::disk("make", self.place_of(parent))(error.into()));
+                    }
+                }
+                openat(current, part, FOLDER_FLAGS, Mode::empty()).map_err(fail)
+            }
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                let stat = rustix::fs::statat(current.as_fd(), part, AtFlags::SYMLINK_NOFOLLOW);
+                let link = stat
+                    .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+                if link {
+                    return Err(MediaError::Link { path: self.place_of(parent) });
+                }
+                Err(fail(Errno::NOTDIR))
+            }
+            other => other.map_err(fail),
+        }
+    }
+}
+
+impl Unfinished<'_> {
+    /// Gives the file its time and its name, in place of whatever has that name. What was a link
+    /// is replaced and not followed.
+    pub fn finish(mut self, modified: Timestamp) -> Result<LocalFile, MediaError> {
+        let place = || self.folder.place_of(self.key);
+        let time = Timespec {
+            tv_sec: modified.as_second(),
+            tv_nsec: modified.subsec_nanosecond().max(0).into(),
+        };
+        let times = Timestamps { last_access: time, last_modification: time };
+        futimens(&self.file, &times)
+            .map_err(|error| MediaError::disk("set the time of", place())(error.into()))?;
+        let name = self.key.rsplit('/').next().unwrap_or(self.key);
+        renameat(&self.parent, self.name.as_str(), &self.parent, name)
+            .map_err(|error| MediaError::disk("replace", place())(error.into()))?;
+        self.finished = true;
+        self.folder.look(&self.file, self.key)
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What cannot be removed now is known by its name and removed by the next run.
+            let _ = unlinkat(&self.parent, self.name.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_appears_when_it_is_finished_and_no_link_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path()).unwrap();
+        let mut file = folder.begin("images/deep/a.jpg").unwrap();
+        file.file.write_all(b"abc").unwrap();
+        assert!(!directory.path().join("images/deep/a.jpg").exists());
+        let done = file.finish("2024-05-01T10:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(done.modified_ns, 1_714_557_600_000_000_000);
+        assert_eq!(std::fs::read(directory.path().join("images/deep/a.jpg")).unwrap(), b"abc");
+        drop(folder.begin("images/deep/b.jpg").unwrap());
+        assert_eq!(std::fs::read_dir(directory.path().join("images/deep")).unwrap().count(), 1);
+        symlink(outside.path(), directory.path().join("images/link")).unwrap();
+        let error = folder.begin("images/link/x").err().unwrap();
+        assert!(matches!(error, MediaError::Link { .. }), "{error}");
+        symlink(outside.path().join("x"), directory.path().join("images/file")).unwrap();
+        assert!(folder.read("images/file").is_err());
+        folder.begin("images/file").unwrap().finish(Timestamp::UNIX_EPOCH).unwrap();
+        assert!(!outside.path().join("x").exists());
+        folder.remove("images/deep/a.jpg").unwrap();
+        assert!(!directory.path().join("images/deep").exists());
+        assert!(directory.path().join("images").exists());
+    }
+}

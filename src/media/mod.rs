@@ -1,0 +1,41 @@
+//! Media between buckets and a folder: listing, comparison, transfer, deletion.
+//!
+//! The order is always the same. Both sides are listed completely and the lists are verified; they
+//! are compared; what is missing or differs is transferred and verified; and only when all of that
+//! has succeeded is something deleted, within limits. `docs/media.md` has the rules.
+
+mod compare;
+mod content;
+mod content_types;
+mod copy;
+mod copy_index;
+mod delete;
+mod engine;
+mod error;
+mod index;
+mod keys;
+mod listing;
+mod local;
+mod local_files;
+mod pull;
+mod push;
+mod uploads;
+mod verify;
+
+pub use compare::{
+    BucketDifference, PullDifference, PushDifference, compare_buckets, compare_for_pull,
+    compare_for_push,
+};
+pub use copy::{CopyMethod, Copying, copy_objects, probe};
+pub use copy_index::CopyIndex;
+pub use delete::{DeletionLimit, Deletions, MaxDelete, check_deletions, confirm_gone};
+pub use delete::{delete_files, delete_objects};
+pub use engine::{Failure, Outcome, Progression};
+pub use error::MediaError;
+pub use index::Index;
+pub use keys::{KeyProblem, Refused, refuse_for_copy, refuse_for_disk, refuse_local};
+pub use listing::{Listing, list};
+pub use local::{Folder, LocalFile, Walk};
+pub use pull::{Pulling, pull_objects};
+pub use push::{Pushing, push_files};
+pub use uploads::Uploads;

@@ -1,0 +1,188 @@
+//! From the folder into a bucket. The server refuses bytes that are not those whose MD5 was sent
+//! with them, and a file that changes while it is read is read again.
+
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use tokio::sync::Semaphore;
+
+use crate::adapters::s3::{DestinationBucket, Headers, Upload, UploadedPart};
+
+use super::content::{etag_of, md5_of};
+use super::content_types::content_type;
+use super::engine::{Outcome, Progression, for_each};
+use super::error::MediaError;
+use super::index::Entry;
+use super::local::{Folder, LocalFile};
+use super::uploads::Uploads;
+
+/// Above this size an object goes in parts.
+pub const IN_PARTS: u64 = 16 << 20;
+/// As the aws CLI and boto3, so that ETags agree.
+const PART: u64 = 8 << 20;
+const MOST_PARTS: u64 = 9_000;
+const PARTS_AT_ONCE: usize = 3;
+/// Of bodies in memory, in KiB.
+const MEMORY: usize = 40 << 10;
+
+/// What a push works with.
+pub struct Pushing {
+    pub bucket: DestinationBucket,
+    pub folder: Arc<Folder>,
+    pub progression: Arc<Progression>,
+    pub uploads: Uploads,
+    memory: Semaphore,
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Pushing {
+    pub fn new(
+        bucket: DestinationBucket,
+        folder: Arc<Folder>,
+        progression: Arc<Progression>,
+        uploads: Uploads,
+    ) -> Arc<Pushing> {
+        let memory = Semaphore::new(MEMORY);
+        let entries = Mutex::default();
+        Arc::new(Pushing { bucket, folder, progression, uploads, memory, entries })
+    }
+
+    pub fn take_entries(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, file: LocalFile, etag: String, md5: Option<[u8; 16]>) {
+        let md5 = md5.filter(|md5| etag_of(md5) != etag);
+        let entry = Entry { file, etag, md5 };
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+}
+
+/// Puts every file into the bucket.
+pub async fn push_files(pushing: &Arc<Pushing>, files: Vec<LocalFile>, jobs: usize) -> Outcome {
+    let shared = Arc::clone(pushing);
+    let work = move |file: Arc<LocalFile>| {
+        let pushing = Arc::clone(&shared);
+        async move { push_one(&pushing, &file.key).await }
+    };
+    for_each(files, jobs, &pushing.progression, |file| &file.key, work).await
+}
+
+async fn push_one(pushing: &Pushing, key: &str) -> Result<(), MediaError> {
+    let (file, before) = pushing.folder.read(key)?;
+    if before.size > IN_PARTS {
+        return push_in_parts(pushing, key, &file, before).await;
+    }
+    let units = u32::try_from(before.size >> 10).unwrap_or(u32::MAX).saturating_add(1);
+    // The semaphore is never closed, and no body is as large as all of it.
+    let _room = pushing.memory.acquire_many(units).await.ok();
+    let body = read(pushing, key, &file, 0, before.size)?;
+    check_unchanged(pushing, key, &file, &before)?;
+    let md5 = md5_of(&body);
+    let etag = pushing.bucket.put(key, body, &md5, headers(key)).await?;
+    pushing.progression.add_bytes(before.size);
+    pushing.add(before, etag, Some(md5));
+    Ok(())
+}
+
+async fn push_in_parts(
+    pushing: &Pushing,
+    key: &str,
+    file: &std::fs::File,
+    before: LocalFile,
+) -> Result<(), MediaError> {
+    let upload = pushing.bucket.start_upload(key, headers(key)).await?;
+    pushing.uploads.note(key, &upload)?;
+    match push_parts(pushing, key, file, &before, &upload).await {
+        Ok(etag) => {
+            pushing.uploads.forget(&upload)?;
+            pushing.add(before, etag, None);
+            Ok(())
+        }
+        Err(error) => {
+            // What cannot be thrown away now is noted, and thrown away by the next run.
+            if pushing.bucket.abort_upload(key, &upload).await.is_ok() {
+                pushing.uploads.forget(&upload)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn push_parts(
+    pushing: &Pushing,
+    key: &str,
+    file: &std::fs::File,
+    before: &LocalFile,
+    upload: &Upload,
+) -> Result<String, MediaError> {
+    let size = part_size(before.size);
+    let starts = (0..before.size).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+    let mut parts: Vec<UploadedPart> = stream::iter((1_u32..).zip(starts))
+        .map(|(number, start)| {
+            let length = size.min(before.size - start);
+            push_part(pushing, key, file, upload, number, start, length)
+        })
+        .buffer_unordered(PARTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    parts.sort_by_key(|part| part.number);
+    check_unchanged(pushing, key, file, before)?;
+    Ok(pushing.bucket.finish_upload(key, upload, &parts).await?)
+}
+
+async fn push_part(
+    pushing: &Pushing,
+    key: &str,
+    file: &std::fs::File,
+    upload: &Upload,
+    number: u32,
+    start: u64,
+    length: u64,
+) -> Result<UploadedPart, MediaError> {
+    let units = u32::try_from(length >> 10).unwrap_or(u32::MAX).min(MEMORY as u32);
+    let _room = pushing.memory.acquire_many(units).await.ok();
+    let body = read(pushing, key, file, start, length)?;
+    let md5 = md5_of(&body);
+    let part = pushing.bucket.put_part(key, upload, number, body, &md5).await?;
+    pushing.progression.add_bytes(length);
+    Ok(part)
+}
+
+/// Parts of at least 8 MiB, and not more of them than S3 takes.
+pub fn part_size(size: u64) -> u64 {
+    PART.max(size.div_ceil(MOST_PARTS).div_ceil(1 << 20) << 20)
+}
+
+fn read(
+    pushing: &Pushing,
+    key: &str,
+    file: &std::fs::File,
+    start: u64,
+    length: u64,
+) -> Result<Bytes, MediaError> {
+    let mut body = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut body, start)
+        .map_err(MediaError::disk("read", pushing.folder.place_of(key)))?;
+    Ok(body.into())
+}
+
+fn check_unchanged(
+    pushing: &Pushing,
+    key: &str,
+    file: &std::fs::File,
+    before: &LocalFile,
+) -> Result<(), MediaError> {
+    if pushing.folder.look(file, key)? == *before {
+        return Ok(());
+    }
+    let place = pushing.folder.place_of(key);
+    Err(MediaError::Refused(format!("{} was written to while it was read", place.display())))
+}
+
+fn headers(key: &str) -> Headers {
+    vec![(CONTENT_TYPE, HeaderValue::from_static(content_type(key)))]
+}

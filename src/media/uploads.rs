@@ -1,0 +1,86 @@
+//! Uploads in parts that are under way, remembered so that the next run throws away what a killed
+//! one left in the bucket: nobody sees the parts, and they are paid for.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::adapters::s3::{DestinationBucket, Upload};
+
+use super::error::MediaError;
+use super::index::write_private;
+
+pub struct Uploads {
+    path: PathBuf,
+    place: String,
+    writing: Mutex<()>,
+}
+
+impl Uploads {
+    pub fn new(state: &Path, bucket: &DestinationBucket) -> Uploads {
+        let path = state.join("media").join("uploads.jsonl");
+        Uploads { path, place: bucket.reading().place(), writing: Mutex::new(()) }
+    }
+
+    /// Remembers an upload that has begun.
+    pub fn note(&self, key: &str, upload: &Upload) -> Result<(), MediaError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let fail = |error| MediaError::disk("write", &self.path)(error);
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        let line = json!({ "place": self.place, "key": key, "upload": upload.id });
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600);
+        let mut file = options.open(&self.path).map_err(fail)?;
+        file.write_all(format!("{line}\n").as_bytes()).map_err(fail)
+    }
+
+    /// Forgets an upload that has ended.
+    pub fn forget(&self, upload: &Upload) -> Result<(), MediaError> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.keep(|line| line["upload"] != upload.id.as_str())
+    }
+
+    /// Throws away what killed runs left. What cannot be thrown away now stays noted.
+    pub async fn clean(&self, bucket: &DestinationBucket) -> Result<u64, MediaError> {
+        let mut count = 0;
+        for line in self.read()? {
+            let (Some(key), Some(id)) = (line["key"].as_str(), line["upload"].as_str()) else {
+                continue;
+            };
+            if line["place"] != self.place.as_str() {
+                continue;
+            }
+            let upload = Upload { id: id.to_owned() };
+            if bucket.abort_upload(key, &upload).await.is_ok() {
+                self.forget(&upload)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn read(&self) -> Result<Vec<Value>, MediaError> {
+        match fs::read_to_string(&self.path) {
+            // A line that a kill has cut tells of an upload that had only just begun.
+            Ok(text) => {
+                Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(MediaError::disk("read", &self.path)(error)),
+        }
+    }
+
+    fn keep(&self, wanted: impl Fn(&Value) -> bool) -> Result<(), MediaError> {
+        let mut text = String::new();
+        for line in self.read()?.iter().filter(|line| wanted(line)) {
+            text.push_str(&format!("{line}\n"));
+        }
+        write_private(&self.path, text.as_bytes()).map_err(MediaError::disk("write", &self.path))
+    }
+}

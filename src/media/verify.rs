@@ -1,0 +1,200 @@
+//! Whether the bytes that came are the object's, found out while they pass by.
+//!
+//! A checksum that is stored with the object comes first, as it is cheap and covers the whole; then
+//! the ETag, where it is an MD5 or one of parts.
+
+use aws_lc_rs::digest;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use crc_fast::CrcAlgorithm;
+use md5::{Digest, Md5};
+
+use crate::adapters::s3::{Algorithm, ObjectMeta, StoredChecksum};
+
+use super::content::{ContentId, PartHasher, part_sizes};
+
+pub struct Verifier {
+    check: Check,
+}
+
+enum Check {
+    Crc {
+        hash: Box<crc_fast::Digest>,
+        bytes: usize,
+        wanted: String,
+        name: &'static str,
+    },
+    Sha {
+        hash: Box<digest::Context>,
+        wanted: String,
+        name: &'static str,
+    },
+    Md5 {
+        hash: Box<Md5>,
+        wanted: [u8; 16],
+    },
+    Parts {
+        hashes: Vec<PartHasher>,
+        wanted: ([u8; 16], u32),
+    },
+    /// Nothing is known of the bytes but their number.
+    Length,
+}
+
+/// What became of the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Same,
+    Other(&'static str),
+    /// There was nothing to compare with.
+    Unknown,
+    /// The ETag is one of parts whose sizes nobody knows. Two reads that give the same here gave
+    /// the same bytes.
+    Unproven([u8; 16]),
+}
+
+impl Verifier {
+    /// Chooses the check. `first_part` is the size of the first part, where it is known.
+    pub fn new(meta: &ObjectMeta, etag: &str, size: u64, first_part: Option<u64>) -> Verifier {
+        if let Some(stored) = &meta.checksum {
+            return Verifier { check: stored_check(stored) };
+        }
+        let check = match ContentId::of(etag) {
+            _ if meta.etag_is_opaque => Check::Length,
+            ContentId::Md5(wanted) => Check::Md5 { hash: Box::default(), wanted },
+            ContentId::Parts { md5, count } => {
+                // The last one is for comparing two reads where no size of parts fits.
+                let sizes = part_sizes(size, count, first_part).into_iter().chain([u64::MAX]);
+                let hashes = sizes.map(PartHasher::new).collect();
+                Check::Parts { hashes, wanted: (md5, count) }
+            }
+            ContentId::Opaque => Check::Length,
+        };
+        Verifier { check }
+    }
+
+    /// For a part of an object, which is verified as a whole.
+    pub fn nothing() -> Verifier {
+        Verifier { check: Check::Length }
+    }
+
+    /// Whether the size of the first part would help.
+    pub fn wants_first_part(meta: &ObjectMeta, etag: &str) -> bool {
+        let parts = matches!(ContentId::of(etag), ContentId::Parts { .. });
+        meta.checksum.is_none() && !meta.etag_is_opaque && parts
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.check {
+            Check::Crc { hash, .. } => hash.update(bytes),
+            Check::Sha { hash, .. } => hash.update(bytes),
+            Check::Md5 { hash, .. } => hash.update(bytes),
+            Check::Parts { hashes, .. } => hashes.iter_mut().for_each(|one| one.update(bytes)),
+            Check::Length => {}
+        }
+    }
+
+    pub fn finish(self) -> Verdict {
+        let verdict = |same, name| if same { Verdict::Same } else { Verdict::Other(name) };
+        match self.check {
+            Check::Crc { hash, bytes, wanted, name } => {
+                let value = hash.finalize().to_be_bytes();
+                let value = value.get(8 - bytes..).unwrap_or_default();
+                verdict(BASE64_STANDARD.encode(value) == wanted, name)
+            }
+            Check::Sha { hash, wanted, name } => {
+                verdict(BASE64_STANDARD.encode(hash.finish()) == wanted, name)
+            }
+            Check::Md5 { hash, wanted } => {
+                let found: [u8; 16] = hash.finalize().into();
+                verdict(found == wanted, "MD5")
+            }
+            Check::Parts { hashes, wanted } => {
+                let found: Vec<([u8; 16], u32)> =
+                    hashes.into_iter().map(PartHasher::finish).collect();
+                match found.last() {
+                    _ if found.contains(&wanted) => Verdict::Same,
+                    Some((whole, _)) => Verdict::Unproven(*whole),
+                    None => Verdict::Unknown,
+                }
+            }
+            Check::Length => Verdict::Unknown,
+        }
+    }
+}
+
+fn stored_check(stored: &StoredChecksum) -> Check {
+    let (wanted, name) = (stored.value.clone(), stored.algorithm.name());
+    let crc = |algorithm, bytes| Check::Crc {
+        hash: Box::new(crc_fast::Digest::new(algorithm)),
+        bytes,
+        wanted: wanted.clone(),
+        name,
+    };
+    let sha = |algorithm| Check::Sha {
+        hash: Box::new(digest::Context::new(algorithm)),
+        wanted: wanted.clone(),
+        name,
+    };
+    match stored.algorithm {
+        Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme, 8),
+        Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc, 4),
+        Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi, 4),
+        Algorithm::Sha256 => sha(&digest::SHA256),
+        Algorithm::Sha1 => sha(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::content::{etag_of, md5_of};
+
+    fn meta(checksum: Option<(Algorithm, &str)>) -> ObjectMeta {
+        ObjectMeta {
+            etag: String::new(),
+            length: None,
+            part: None,
+            modified: None,
+            etag_is_opaque: false,
+            checksum: checksum
+                .map(|(algorithm, value)| StoredChecksum { algorithm, value: value.to_owned() }),
+            parts: None,
+            kept: Vec::new(),
+        }
+    }
+
+    fn verdict(meta: &ObjectMeta, etag: &str, bytes: &[u8]) -> Verdict {
+        let mut verifier = Verifier::new(meta, etag, bytes.len() as u64, None);
+        verifier.update(bytes);
+        verifier.finish()
+    }
+
+    #[test]
+    fn every_checksum_knows_the_bytes() {
+        // The published check values of "123456789".
+        for (algorithm, value) in [
+            (Algorithm::Crc32, "y/Q5Jg=="),
+            (Algorithm::Crc32c, "4waSgw=="),
+            (Algorithm::Crc64Nvme, "rosUhgp5mIg="),
+            (Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (Algorithm::Sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+        ] {
+            let meta = meta(Some((algorithm, value)));
+            assert_eq!(verdict(&meta, "", b"123456789"), Verdict::Same, "{algorithm:?}");
+            assert_eq!(verdict(&meta, "", b"123456780"), Verdict::Other(algorithm.name()));
+        }
+    }
+
+    #[test]
+    fn etags_know_the_bytes() {
+        let etag = etag_of(&md5_of(b"abc"));
+        assert_eq!(verdict(&meta(None), &etag, b"abc"), Verdict::Same);
+        assert_eq!(verdict(&meta(None), &etag, b"abd"), Verdict::Other("MD5"));
+        assert_eq!(verdict(&meta(None), "opaque", b"abd"), Verdict::Unknown);
+        let parts = format!("{}-1", etag_of(&md5_of(&md5_of(b"abc"))));
+        assert_eq!(verdict(&meta(None), &parts, b"abc"), Verdict::Same);
+        assert!(matches!(verdict(&meta(None), &parts, b"abd"), Verdict::Unproven(_)));
+        let encrypted = ObjectMeta { etag_is_opaque: true, ..meta(None) };
+        assert_eq!(verdict(&encrypted, &etag, b"abd"), Verdict::Unknown);
+    }
+}

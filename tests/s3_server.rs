@@ -1,0 +1,61 @@
+//! S3 in memory for benchmarks: the stand-in of the tests, with a stand-in for Heroku that tells
+//! where it is, kept running until its standard input ends.
+//!
+//! ```text
+//! cargo run --release --example s3_server -- [PORT]
+//! ```
+//!
+//! It prints lines of `NAME=VALUE` for the environment of `bcops` and of other clients, and then
+//! `ready`.
+
+#[allow(unused_imports, reason = "no faults are needed here")]
+mod standins;
+
+use std::io::Read as _;
+
+use standins::heroku::{HerokuStandIn, Options as HerokuOptions};
+use standins::s3::{Key, Options, Right, S3StandIn};
+
+const ACCESS: &str = "benchkey";
+const SECRET: &str = "benchsecret123";
+
+#[tokio::main]
+async fn main() {
+    let port = std::env::args().nth(1).map_or(0, |port| port.parse().expect("a port"));
+    let environments = ["production", "staging", "dev", "content-prep"];
+    let s3 = S3StandIn::start(Options {
+        port,
+        buckets: environments.to_vec(),
+        keys: vec![Key {
+            access_key: ACCESS,
+            secret_key: SECRET,
+            rights: environments.iter().map(|bucket| (*bucket, Right::Write)).collect(),
+        }],
+        checksum_by_default: std::env::var_os("S3_NO_CHECKSUMS").is_none(),
+        keep_log: false,
+    })
+    .await;
+    let heroku = HerokuStandIn::start(HerokuOptions::default()).await;
+    for name in environments {
+        heroku.add_app(
+            &format!("buckinghamshire-{name}"),
+            &[
+                ("AWS_STORAGE_BUCKET_NAME", name),
+                ("AWS_ACCESS_KEY_ID", ACCESS),
+                ("AWS_SECRET_ACCESS_KEY", SECRET),
+                ("AWS_S3_REGION_NAME", "us-east-1"),
+                ("AWS_ENDPOINT_URL_S3", &s3.url),
+            ],
+        );
+    }
+    println!("HEROKU_HOST={}", heroku.url);
+    println!("HEROKU_DATA_HOST={}", heroku.url);
+    println!("HEROKU_API_KEY={}", heroku.token());
+    println!("AWS_ACCESS_KEY_ID={ACCESS}");
+    println!("AWS_SECRET_ACCESS_KEY={SECRET}");
+    println!("AWS_REGION=us-east-1");
+    println!("AWS_ENDPOINT_URL={}", s3.url);
+    println!("ready");
+    let waiting = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    let _ = waiting.await;
+}

@@ -1,0 +1,113 @@
+//! How the S3 stand-in can be told to misbehave.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// 500 `InternalError`.
+    ServerError,
+    /// 503 `SlowDown`.
+    SlowDown,
+    /// 429 `TooManyRequests`.
+    TooManyRequests,
+    /// 403 `AccessDenied`.
+    AccessDenied,
+    /// 404 `NoSuchKey`, or `NoSuchBucket` for a listing.
+    NotFound,
+    /// 400 `ExpiredToken`.
+    ExpiredToken,
+    /// 403 `RequestTimeTooSkewed`, with the server's time in the `Date` header.
+    Skewed(i64),
+    /// The connection is closed before anything is done.
+    CloseBefore,
+    /// The request has its effect, and then the connection is closed without an answer.
+    CloseAfter,
+    /// So many bytes of the body, and then the connection is closed.
+    CutBody(usize),
+    /// Only so many bytes of the body, in headers that fit: a cut document with status 200.
+    ShortBody(usize),
+    /// The headers promise so many bytes more than come before the connection is closed.
+    LongerLength(u64),
+    /// The byte at this place of the body has all its bits flipped.
+    FlippedByte(usize),
+    /// A listing that is complete and empty.
+    EmptyListing,
+    /// A listing that says that nothing more comes.
+    StopsEarly,
+    /// A page of a listing in the opposite order.
+    Reversed,
+    /// Status 200, and a document that tells of a failure.
+    ErrorIn200,
+    /// The object is replaced by one of the same size just before the answer.
+    Replaced,
+    /// Nothing comes, ever.
+    Hang,
+    /// The answer comes this much later.
+    Slow(Duration),
+}
+
+/// Which requests a fault is for.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    operation: &'static str,
+    key: String,
+    skip: u32,
+    count: u32,
+    fault: Fault,
+}
+
+impl Rule {
+    /// The next request of this operation (`GetObject`, `ListObjectsV2`…) on any key.
+    pub fn once(operation: &'static str, fault: Fault) -> Self {
+        Rule::times(1, operation, fault)
+    }
+
+    pub fn times(count: u32, operation: &'static str, fault: Fault) -> Self {
+        Rule { operation, key: String::new(), skip: 0, count, fault }
+    }
+
+    pub fn always(operation: &'static str, fault: Fault) -> Self {
+        Rule::times(u32::MAX, operation, fault)
+    }
+
+    /// Only for keys that contain this; for a listing, `bucket/prefix` counts as the key.
+    pub fn on(self, key: &str) -> Self {
+        Rule { key: key.to_owned(), ..self }
+    }
+
+    /// Only after so many such requests.
+    pub fn after(self, skip: u32) -> Self {
+        Rule { skip, ..self }
+    }
+}
+
+#[derive(Default)]
+pub struct Faults(Mutex<Vec<Rule>>);
+
+impl Faults {
+    pub fn add(&self, rule: Rule) {
+        self.0.lock().expect("no panic").push(rule);
+    }
+
+    pub fn clear(&self) {
+        self.0.lock().expect("no panic").clear();
+    }
+
+    /// The fault for this request, which uses up one count of its rule.
+    pub fn for_request(&self, operation: &str, place: &str) -> Option<Fault> {
+        let mut rules = self.0.lock().expect("no panic");
+        for rule in rules.iter_mut() {
+            if rule.operation != operation || !place.contains(&rule.key) {
+                continue;
+            }
+            if rule.skip > 0 {
+                rule.skip -= 1;
+            } else if rule.count > 0 {
+                rule.count -= 1;
+                return Some(rule.fault.clone());
+            }
+        }
+        None
+    }
+}

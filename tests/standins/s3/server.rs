@@ -1,0 +1,249 @@
+//! The listener in front of `s3s`: it keeps the log, refuses what a key may not do, and misbehaves
+//! where it was told to.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use s3s::service::S3Service;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::faults::{Fault, Faults};
+use super::requests::Recorded;
+use super::store::{Store, hex, md5};
+
+/// What a pair of keys may do, by bucket: read it, or read and write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    Read,
+    Write,
+    /// Puts and deletes, and neither lists nor reads.
+    WriteOnly,
+}
+
+pub type Rights = BTreeMap<String, BTreeMap<String, Right>>;
+
+pub struct Shared {
+    pub store: Store,
+    pub faults: Faults,
+    pub log: Mutex<Vec<Recorded>>,
+    pub keep_log: bool,
+    pub rights: Mutex<Rights>,
+}
+
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// Serves connections until it is dropped, and all of them end with it.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, s3: S3Service) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let _ = stream.set_nodelay(true);
+        connections.spawn(serve_connection(stream, Arc::clone(&shared), s3.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, s3: S3Service) {
+    let service = service_fn(|request| {
+        let (shared, s3) = (Arc::clone(&shared), s3.clone());
+        async move { answer(&shared, &s3, request).await }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    // An aborted connection is what some tests are about.
+    let _ = http.half_close(true).serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An error closes the connection.
+async fn answer(
+    shared: &Shared,
+    s3: &S3Service,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, std::io::Error> {
+    let recorded = Recorded::new(request.method(), request.uri(), request.headers());
+    let fault = shared.faults.for_request(recorded.operation, &recorded.place());
+    let allowed = is_allowed(shared, &recorded);
+    if shared.keep_log {
+        shared.log.lock().expect("no panic").push(recorded.clone());
+    }
+    let closed = || std::io::Error::other("closed on purpose");
+    match &fault {
+        Some(Fault::CloseBefore) => return Err(closed()),
+        Some(Fault::Hang) => std::future::pending::<()>().await,
+        Some(Fault::Slow(wait)) => tokio::time::sleep(*wait).await,
+        Some(Fault::Replaced) => replace(&shared.store, &recorded),
+        Some(fault) => {
+            if let Some(response) = refusal(fault, &recorded) {
+                // As AWS does not, but hyper would: read what is sent before refusing it.
+                let _ = request.into_body().collect().await;
+                return Ok(response);
+            }
+        }
+        None => {}
+    }
+    if !allowed {
+        let _ = request.into_body().collect().await;
+        return Ok(error(403, "AccessDenied", "Access Denied"));
+    }
+    let response = s3.call(request.map(s3s::Body::from)).await.map_err(std::io::Error::other)?;
+    let response = response.map(|body| body.map_err(std::io::Error::other).boxed_unsync());
+    match fault {
+        Some(Fault::CloseAfter) => Err(closed()),
+        Some(fault) => spoil(response, &fault).await,
+        None => Ok(response),
+    }
+}
+
+fn is_allowed(shared: &Shared, request: &Recorded) -> bool {
+    let rights = shared.rights.lock().expect("no panic");
+    // Whoever is not known is refused by the check of the signature.
+    let Some(rights) = rights.get(&request.access_key) else { return true };
+    let right = |bucket: &str| rights.get(bucket).copied();
+    let may_read = |bucket: &str| matches!(right(bucket), Some(Right::Read | Right::Write));
+    let may_write = |bucket: &str| matches!(right(bucket), Some(Right::Write | Right::WriteOnly));
+    let reads_source = request.copy_source.as_ref().is_none_or(|(bucket, _)| may_read(bucket));
+    let here = match (request.operation, request.writes()) {
+        ("ListBuckets" | "CreateBucket", _) => true,
+        (_, true) => may_write(&request.bucket),
+        (_, false) => may_read(&request.bucket),
+    };
+    here && reads_source
+}
+
+/// Puts an object of the same size in the place of the one asked for.
+fn replace(store: &Store, request: &Recorded) {
+    let mut contents = store.contents();
+    let object = contents.buckets.get_mut(&request.bucket).and_then(|b| b.get_mut(&request.key));
+    if let Some(object) = object {
+        let mut changed = (**object).clone();
+        let body: Vec<u8> = changed.body.iter().map(|byte| byte ^ 0x5a).collect();
+        changed.etag = hex(&md5(&body));
+        changed.checksums = store.default_checksums(&body);
+        changed.body = body.into();
+        *object = Arc::new(changed);
+    }
+}
+
+fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
+    let lists = request.operation == "ListObjectsV2";
+    Some(match fault {
+        Fault::ServerError => error(500, "InternalError", "We encountered an internal error."),
+        Fault::SlowDown => error(503, "SlowDown", "Please reduce your request rate."),
+        Fault::TooManyRequests => error(429, "TooManyRequests", "Too many requests."),
+        Fault::AccessDenied => error(403, "AccessDenied", "Access Denied"),
+        Fault::NotFound if lists => error(404, "NoSuchBucket", "The bucket does not exist"),
+        Fault::NotFound => error(404, "NoSuchKey", "The specified key does not exist."),
+        Fault::ExpiredToken => error(400, "ExpiredToken", "The provided token has expired."),
+        Fault::Skewed(seconds) => skewed(*seconds),
+        Fault::ErrorIn200 => error(200, "InternalError", "We encountered an internal error."),
+        Fault::EmptyListing => document(
+            200,
+            "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>",
+        ),
+        _ => return None,
+    })
+}
+
+fn skewed(seconds: i64) -> Response<Body> {
+    let text = "The difference between the request time and the server's time is too large.";
+    let mut response = error(403, "RequestTimeTooSkewed", text);
+    let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    response.headers_mut().insert(DATE, HeaderValue::from_str(&date).expect("a date"));
+    response
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response<Body> {
+    let body = format!(
+        "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>0000</RequestId></Error>"
+    );
+    document(status, &body)
+}
+
+fn document(status: u16, body: &str) -> Response<Body> {
+    let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
+    let mut response = Response::new(whole(Bytes::from(text)));
+    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
+}
+
+fn whole(bytes: Bytes) -> Body {
+    http_body_util::Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
+/// Part of a body, and then a closed connection.
+fn broken(bytes: Bytes) -> Body {
+    let frames = stream::unfold(Some(bytes), |state| async move {
+        match state {
+            Some(bytes) => Some((Ok(Frame::data(bytes)), None)),
+            None => {
+                // So that the part before is on its way.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Some((Err(std::io::Error::other("cut on purpose")), None))
+            }
+        }
+    });
+    BodyExt::boxed_unsync(StreamBody::new(frames))
+}
+
+/// Changes the answer's body, or what its headers say of it.
+async fn spoil(response: Response<Body>, fault: &Fault) -> Result<Response<Body>, std::io::Error> {
+    let (mut head, body) = response.into_parts();
+    let bytes = body.collect().await?.to_bytes();
+    let length = bytes.len() as u64;
+    let body = match fault {
+        Fault::CutBody(at) => {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            broken(bytes.slice(..(*at).min(bytes.len())))
+        }
+        Fault::LongerLength(more) => {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length + more));
+            broken(bytes)
+        }
+        Fault::ShortBody(at) => {
+            let bytes = bytes.slice(..(*at).min(bytes.len()));
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+            whole(bytes)
+        }
+        Fault::FlippedByte(at) => {
+            let mut bytes = bytes.to_vec();
+            if let Some(byte) = bytes.get_mut(*at) {
+                *byte = !*byte;
+            }
+            whole(bytes.into())
+        }
+        Fault::StopsEarly => {
+            let text = String::from_utf8_lossy(&bytes);
+            let text = text.replace("<IsTruncated>true<", "<IsTruncated>false<");
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+            whole(text.into())
+        }
+        Fault::Reversed => whole(reversed(&bytes)),
+        _ => whole(bytes),
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+/// The same page of a listing with its entries the other way round.
+fn reversed(page: &[u8]) -> Bytes {
+    let text = String::from_utf8_lossy(page);
+    let mut entries: Vec<&str> = text.split_inclusive("</Contents>").collect();
+    let tail = entries.pop().unwrap_or_default();
+    let (head, first) = match entries.first().and_then(|first| first.find("<Contents>")) {
+        Some(at) => entries[0].split_at(at),
+        None => return Bytes::copy_from_slice(page),
+    };
+    entries[0] = first;
+    entries.reverse();
+    format!("{head}{}{tail}", entries.concat()).into()
+}
