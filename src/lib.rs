@@ -11,6 +11,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod events;
+pub mod reset;
 pub mod restore;
 pub mod schema;
 pub mod scrub;

@@ -52,6 +52,8 @@ pub struct Settings {
     pub scrub_manifest: Option<Sourced<PathBuf>>,
     pub heroku_host: Option<Sourced<String>>,
     pub heroku_data_host: Option<Sourced<String>>,
+    pub heroku_git_host: Option<Sourced<String>>,
+    pub git: Git,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -68,6 +70,16 @@ pub struct Environment {
     pub sites: Vec<String>,
     /// The config var that holds the database's URL.
     pub database_url_variable: String,
+}
+
+/// The site's repository.
+#[derive(Debug, Clone)]
+pub struct Git {
+    pub remote: String,
+    /// Where it is, for a machine without a clone.
+    pub url: Option<Sourced<Secret>>,
+    /// A branch whose last commit is older is marked as stale.
+    pub stale_after: Sourced<Duration>,
 }
 
 /// What is on this machine.
