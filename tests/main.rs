@@ -5,6 +5,14 @@
 mod command;
 mod doctor;
 mod download;
+mod git_access;
+mod git_branches;
+mod git_lock;
+mod git_merge;
+mod git_merge_random;
+mod git_migrations;
+mod git_network;
+mod git_world;
 mod heroku_adapter;
 mod heroku_cli;
 mod heroku_faults;
