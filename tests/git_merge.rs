@@ -159,9 +159,6 @@ async fn conflicts_name_the_file_the_kind_and_both_branches() {
     let found = kinds(&binary(1), &binary(2), &binary(3)).await;
     assert!(matches!(found[0].1, ConflictKind::Binary | ConflictKind::Content), "{found:?}");
 
-    let folder = files(&[("f", &text), ("other", "o"), ("n/x", "x")]);
-    let found = kinds(&before, &folder, &added("2\n")).await;
-    assert!(!found.is_empty());
     let folder = files(&[("f", &text), ("other", "o"), ("new/x", "x")]);
     let found = kinds(&before, &folder, &added("2\n")).await;
     assert!(found.iter().any(|(_, kind)| *kind == ConflictKind::FileAndFolder), "{found:?}");

@@ -241,16 +241,17 @@ async fn a_token_goes_to_heroku_and_is_seen_nowhere_else() {
 #[tokio::test]
 async fn a_host_that_asks_and_one_that_is_not_there() {
     let (world, _, _) = world().await;
-    let repository = world.open(&world.clone(), "run").await.expect("a clone");
     let (host, _) = picky_host();
-    world.git(&world.clone(), &["remote", "set-url", "origin", &format!("{host}/a.git")]);
-    let error = repository.fetch_branches(None).await.expect_err("no password");
+    let fetch = async |url: &str| {
+        world.git(&world.clone(), &["remote", "set-url", "origin", url]);
+        let repository = world.open(&world.clone(), "run").await.expect("a clone");
+        repository.fetch_branches(None).await.expect_err(url)
+    };
+    let error = fetch(&format!("{host}/a.git")).await;
     assert!(matches!(error, GitError::Authentication { .. }), "{error:?}");
-    world.git(&world.clone(), &["remote", "set-url", "origin", "http://127.0.0.1:1/a.git"]);
-    let error = repository.fetch_branches(None).await.expect_err("nobody there");
+    let error = fetch("http://127.0.0.1:1/a.git").await;
     assert!(matches!(error, GitError::Unreachable { .. }), "{error:?}");
-    world.git(&world.clone(), &["remote", "set-url", "origin", "/no/such/repository.git"]);
-    let error = repository.fetch_branches(None).await.expect_err("nothing there");
+    let error = fetch("/no/such/repository.git").await;
     assert!(matches!(error, GitError::NoSuchRepository { .. }), "{error:?}");
     let mut program = world.program();
     program.program = "/no/such/git".into();

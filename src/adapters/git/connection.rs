@@ -9,6 +9,7 @@ use std::path::Path;
 use super::clone::LocalClone;
 use super::error::GitError;
 use super::process::{Call, GitProgram};
+use super::remote::alias;
 use crate::secret::Secret;
 
 /// The settings of one clone, of which nothing is shown.
@@ -59,22 +60,23 @@ impl Settings {
         })
     }
 
-    /// Only what concerns the connection. Paths are made absolute, as they are relative to the
-    /// clone that they are taken from.
-    pub fn into_connection(self, clone: &LocalClone) -> Vec<(String, Secret)> {
-        let prefix = format!("remote.{}.", self.remote);
-        let wanted = self.all.into_iter().filter(|(name, _)| {
-            let of_remote =
-                name.strip_prefix(&prefix).is_some_and(|last| OF_REMOTE.contains(&last));
-            of_remote || ANYWHERE.iter().any(|start| name.starts_with(start))
+    /// What leads to the remote, under its alias. Paths are made absolute, as they are relative
+    /// to the clone that they are taken from.
+    pub fn of_remote(&self, clone: &LocalClone) -> Vec<(String, Secret)> {
+        let (prefix, alias) = (format!("remote.{}.", self.remote), alias(&self.remote));
+        let own = self.all.iter().filter_map(|(name, value)| {
+            let last = name.strip_prefix(&prefix).filter(|last| OF_REMOTE.contains(last))?;
+            let value = value.clone();
+            let value = if last.ends_with("url") { absolute(value, &clone.top) } else { value };
+            Some((format!("remote.{alias}.{last}"), value))
         });
-        wanted
-            .map(|(name, value)| {
-                let is_url = name.starts_with(&prefix) && name.ends_with("url");
-                let value = if is_url { absolute(value, &clone.top) } else { value };
-                (name, value)
-            })
-            .collect()
+        own.collect()
+    }
+
+    /// What else of the clone's settings concerns connections, for a repository beside it.
+    pub fn of_connections(&self) -> Vec<(String, Secret)> {
+        let concerns = |name: &str| ANYWHERE.iter().any(|start| name.starts_with(start));
+        self.all.iter().filter(|(name, _)| concerns(name)).cloned().collect()
     }
 }
 

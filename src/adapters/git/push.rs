@@ -221,6 +221,9 @@ mod tests {
         let one = "1".repeat(40);
         assert!(given.contains("--atomic --force-with-lease=refs/heads/a: "), "{given}");
         assert!(given.contains(&format!("--force-with-lease=refs/heads/b:{one} ")), "{given}");
-        assert!(given.ends_with(&format!("origin {one}:refs/heads/a :refs/heads/b")), "{given}");
+        assert!(
+            given.ends_with(&format!("bcops-origin {one}:refs/heads/a :refs/heads/b")),
+            "{given}"
+        );
     }
 }

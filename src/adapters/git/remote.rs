@@ -36,13 +36,11 @@ struct Token {
 
 impl Remote {
     /// A remote of the clone, with whatever credentials the user's own git has for it.
+    ///
+    /// Git is given its settings under another name: a push to `origin` itself would move the
+    /// clone's `refs/remotes/origin/…` along, and there is no option against that.
     pub fn named(name: &str) -> Remote {
-        Remote {
-            label: name.to_owned(),
-            address: name.to_owned(),
-            token: None,
-            builds_on_push: false,
-        }
+        Remote { label: name.to_owned(), address: alias(name), token: None, builds_on_push: false }
     }
 
     /// The repository of a Heroku app. `host` is the value of `HEROKU_GIT_HOST`: a host name, or
@@ -73,7 +71,7 @@ impl Remote {
         &self.label
     }
 
-    /// What git is given: a name or a URL, never with credentials in it.
+    /// What git is given: an alias or a URL, never with credentials in it.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -96,6 +94,11 @@ impl Remote {
         let token = self.token.iter();
         token.map(|token| (TOKEN_VARIABLE.to_owned(), token.value.clone())).collect()
     }
+}
+
+/// What a remote of the clone is called when git is run.
+pub(super) fn alias(name: &str) -> String {
+    format!("bcops-{name}")
 }
 
 fn git_host(host: Option<&str>) -> Result<Url, GitError> {

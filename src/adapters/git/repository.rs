@@ -15,7 +15,7 @@ use super::error::GitError;
 use super::names::Namespace;
 use super::process::{Call, GitProgram, Output};
 use super::progress::Listener;
-use super::remote::Remote;
+use super::remote::{Remote, alias};
 use super::temporary::TemporaryFolder;
 use super::version;
 use crate::secret::Secret;
@@ -38,7 +38,7 @@ pub struct Access<'a> {
 pub struct Repository {
     program: GitProgram,
     clone: LocalClone,
-    /// What of the clone's own settings a temporary repository needs to reach the remote.
+    /// What git needs to know to reach the remote under its alias.
     settings: Vec<(String, Secret)>,
     temporary: Option<Arc<TemporaryFolder>>,
     scratch: PathBuf,
@@ -65,17 +65,19 @@ impl Repository {
                 name: access.remote.to_owned(),
             });
         }
+        let mut to_remote = settings.of_remote(&clone);
         if !clone.usable || settings.is_partial() {
-            return Repository::temporary(access, namespace, settings.into_connection(&clone));
+            to_remote.extend(settings.of_connections());
+            return Repository::temporary(access, namespace, to_remote);
         }
-        Ok(Repository::new(access, namespace, clone, Vec::new(), None))
+        Ok(Repository::new(access, namespace, clone, to_remote, None))
     }
 
     fn without_clone(access: &Access<'_>, namespace: Namespace) -> Result<Repository, GitError> {
         let url = access.url.ok_or_else(|| GitError::NotARepository {
             folder: access.working_directory.display().to_string(),
         })?;
-        let key = format!("remote.{}.url", access.remote);
+        let key = format!("remote.{}.url", alias(access.remote));
         Repository::temporary(access, namespace, vec![(key, Secret::new(url))])
     }
 

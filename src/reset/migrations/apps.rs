@@ -35,7 +35,10 @@ pub fn find<'a>(files: &'a [SourceFile], report: &mut Report) -> Vec<App<'a>> {
     let mut packages = BTreeSet::new();
     for file in files {
         match migration_place(&file.path) {
-            Some((folder, "__init__")) => _ = packages.insert(folder),
+            Some((folder, "__init__")) => {
+                packages.insert(folder);
+                folders.entry(folder).or_default();
+            }
             Some((folder, module)) if is_module(module) => {
                 folders.entry(folder).or_default().push(file);
             }

@@ -33,21 +33,27 @@ pub struct Node {
     pub migration: Migration,
 }
 
-/// Finds conflicts, and what would keep Django from loading the graph at all.
-pub fn check(nodes: &BTreeMap<Key, Node>, origins: &Origins, report: &mut Report) {
+/// Finds conflicts, and what would keep Django from loading the graph at all. `apps` are the
+/// labels of all apps with a package for migrations, be it empty.
+pub fn check(
+    nodes: &BTreeMap<Key, Node>,
+    apps: &BTreeSet<&str>,
+    origins: &Origins,
+    report: &mut Report,
+) {
     let mut graph = Graph::default();
     for key in nodes.keys() {
         graph.parents.entry(key.clone()).or_default();
     }
-    let apps: BTreeSet<&str> = nodes.keys().map(|key| key.app.as_str()).collect();
     graph.add_internal(nodes);
-    graph.add_external(nodes, &apps);
-    for (key, node) in nodes.iter().filter(|(_, node)| !node.migration.replaces.is_empty()) {
-        let replaced = node.migration.replaces.iter().filter_map(as_key).collect();
-        graph.replace(key, &replaced);
+    graph.add_external(nodes, apps);
+    let squashed = squashed(nodes);
+    for (key, replaced) in &squashed {
+        graph.replace(key, replaced);
     }
     let unclear = apps_with_unreadable_files(report);
     let findings = Findings { nodes, origins, unclear: &unclear };
+    findings.overlapping(&squashed, report);
     findings.missing(&graph, report);
     findings.cycle(&graph, report);
     findings.conflicts(&graph, report);
@@ -58,6 +64,13 @@ fn as_key(value: &Value) -> Option<Key> {
         Value::Pair(app, name) => Some(Key::new(app, name)),
         Value::Swappable => None,
     }
+}
+
+/// The migrations that replace others, with those.
+fn squashed(nodes: &BTreeMap<Key, Node>) -> BTreeMap<&Key, BTreeSet<Key>> {
+    let replaced = |node: &Node| node.migration.replaces.iter().filter_map(as_key).collect();
+    let squashed = nodes.iter().filter(|(_, node)| !node.migration.replaces.is_empty());
+    squashed.map(|(key, node)| (key, replaced(node))).collect()
 }
 
 /// Of a folder in which something cannot be read, nothing can be said but that.
@@ -118,7 +131,8 @@ impl Graph {
         }
         let own = nodes.keys().filter(|node| node.app == key.app);
         let ends = |node: &&Key| if latest { self.is_leaf(node) } else { self.is_root(node) };
-        own.filter(ends).min().cloned()
+        // Of an app without any, the name itself stays: it is then found to be missing.
+        own.filter(ends).min().cloned().or_else(|| Some(key.clone()))
     }
 
     fn is_root(&self, key: &Key) -> bool {
@@ -169,6 +183,20 @@ impl Findings<'_> {
     fn broken(&self, key: &Key, reason: String) -> Option<Broken> {
         let path = self.nodes.get(key)?.path.clone();
         Some(Broken { brought_by: self.brought_by(&path), path, reason })
+    }
+
+    /// What replaces others and is itself replaced, or shares them with another: Django takes them
+    /// in no fixed order, so that it loads on one day and not on the next.
+    fn overlapping(&self, squashed: &BTreeMap<&Key, BTreeSet<Key>>, report: &mut Report) {
+        for (key, replaced) in squashed {
+            let mut others = squashed.iter().filter(|(other, _)| *other != key);
+            if others.any(|(other, theirs)| {
+                theirs.contains(*key) || replaced.contains(*other) || !theirs.is_disjoint(replaced)
+            }) {
+                let reason = "replaces what another squashed migration is about".to_owned();
+                report.broken.extend(self.broken(key, reason));
+            }
+        }
     }
 
     /// A dependency whose file is not there: Django refuses to load.

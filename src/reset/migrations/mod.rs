@@ -55,7 +55,8 @@ pub fn check(files: &[SourceFile], origins: &Origins) -> Report {
         }
     }
     report.migrations = nodes.len();
-    graph::check(&nodes, origins, &mut report);
+    let labels = apps.iter().map(|app| app.label.as_str()).collect();
+    graph::check(&nodes, &labels, origins, &mut report);
     report.finish();
     report
 }
