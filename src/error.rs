@@ -265,6 +265,7 @@ impl From<GitError> for CommandError {
             | GitError::Endless { .. }
             | GitError::Library { .. }
             | GitError::NotUtf8 { .. }
+            | GitError::Lost(_)
             | GitError::Thread(_) => wrap(Kind::Unexpected, error),
         }
     }

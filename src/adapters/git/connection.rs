@@ -101,6 +101,31 @@ fn absolute(value: Secret, top: &Path) -> Secret {
     }
 }
 
+/// Keeps SSH from asking, unless the user has a command of their own for it, which may know no such
+/// option. That one has no terminal to ask on either.
+pub(super) async fn batch_mode(
+    program: &GitProgram,
+    clone: &LocalClone,
+) -> Result<Option<(String, Secret)>, GitError> {
+    const KEY: &str = "core.sshcommand";
+    if ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| program.variable(name).is_some()) {
+        return Ok(None);
+    }
+    let limit = program.limits.local;
+    let call = Call {
+        what: "reading the settings of SSH".to_owned(),
+        folder: &clone.top,
+        arguments: ["config", "--get", KEY].into_iter().map(OsString::from).collect(),
+        variables: vec![clone.variable()],
+        secrets: Vec::new(),
+        limit,
+        silence: limit,
+        listener: None,
+    };
+    let has_own = program.run(call).await?.success();
+    Ok((!has_own).then(|| (KEY.to_owned(), Secret::new("ssh -o BatchMode=yes"))))
+}
+
 /// Settings as git takes them from its environment, where neither a file nor a list of processes
 /// shows them: the URL of a CI clone holds a token. They come after those that are there already.
 pub(super) fn as_variables(

@@ -12,6 +12,9 @@ pub enum GitError {
     #[error("the program git could not be started; install git, or put it on the PATH")]
     NoGit(#[source] std::io::Error),
 
+    #[error("the end of git could not be observed")]
+    Lost(#[source] std::io::Error),
+
     #[error("git is {version}, and {oldest} or newer is needed; install a newer one")]
     TooOld { version: String, oldest: &'static str },
 
@@ -145,7 +148,10 @@ impl GitError {
     pub fn leaves_doubt(&self) -> bool {
         matches!(
             self,
-            GitError::TimedOut { .. } | GitError::Unreachable { .. } | GitError::Failed { .. }
+            GitError::TimedOut { .. }
+                | GitError::Unreachable { .. }
+                | GitError::Failed { .. }
+                | GitError::Lost(_)
         )
     }
 }

@@ -266,7 +266,7 @@ async fn follow(
         let patience = if status.is_some() { quiet_end } else { end.min(quiet_end) };
         tokio::select! {
             ended = child.wait(), if status.is_none() => {
-                status = Some(ended.map_err(GitError::NoGit)?);
+                status = Some(ended.map_err(GitError::Lost)?);
                 quiet_end = Instant::now() + GRACE;
             }
             heard = heard(&mut stdout, &mut out) => {

@@ -56,7 +56,7 @@ impl Repository {
         }
         version::check(&access.program, access.scratch).await?;
         let Some(clone) = LocalClone::around(access.working_directory)? else {
-            return Repository::without_clone(access, namespace);
+            return Repository::without_clone(access, namespace).await;
         };
         let settings = Settings::read(&access.program, &clone, access.remote).await?;
         if !settings.names_remote() {
@@ -66,6 +66,7 @@ impl Repository {
             });
         }
         let mut to_remote = settings.of_remote(&clone);
+        to_remote.extend(connection::batch_mode(&access.program, &clone).await?);
         if !clone.usable || settings.is_partial() {
             to_remote.extend(settings.of_connections());
             return Repository::temporary(access, namespace, to_remote);
@@ -73,12 +74,19 @@ impl Repository {
         Ok(Repository::new(access, namespace, clone, to_remote, None))
     }
 
-    fn without_clone(access: &Access<'_>, namespace: Namespace) -> Result<Repository, GitError> {
+    async fn without_clone(
+        access: &Access<'_>,
+        namespace: Namespace,
+    ) -> Result<Repository, GitError> {
         let url = access.url.ok_or_else(|| GitError::NotARepository {
             folder: access.working_directory.display().to_string(),
         })?;
         let key = format!("remote.{}.url", alias(access.remote));
-        Repository::temporary(access, namespace, vec![(key, Secret::new(url))])
+        let mut repository =
+            Repository::temporary(access, namespace, vec![(key, Secret::new(url))])?;
+        let own = connection::batch_mode(&access.program, &repository.clone).await?;
+        repository.settings.extend(own);
+        Ok(repository)
     }
 
     fn temporary(
