@@ -9,6 +9,7 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::download::DownloadError;
+use crate::adapters::git::GitError;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::s3::S3Error;
@@ -267,6 +268,48 @@ impl From<MediaError> for CommandError {
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
         wrap(Kind::Unexpected, error)
+    }
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::NoGit(_)
+            | GitError::TooOld { .. }
+            | GitError::NotARepository { .. }
+            | GitError::UnknownRemote { .. }
+            | GitError::InvalidName { .. }
+            | GitError::InvalidHost { .. }
+            | GitError::Authentication { .. }
+            | GitError::NoSuchRepository { .. }
+            | GitError::NoSuchBranch { .. }
+            | GitError::NoIdentity { .. }
+            | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
+            GitError::Locked(ref holder) => {
+                let hint = format!("if that run is dead: bcops runs unlock {}", holder.run);
+                wrap(Kind::Locked, error).hint(hint)
+            }
+            GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
+                wrap(Kind::Locked, error)
+            }
+            GitError::LeaseRejected { .. } => wrap(Kind::Refused, error)
+                .hint("look at what was pushed, then plan again from where it is now"),
+            GitError::ProtectedBranch { .. }
+            | GitError::HookDeclined { .. }
+            | GitError::ShallowNotAllowed { .. }
+            | GitError::Refused { .. }
+            | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
+            GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
+            GitError::Unreachable { .. }
+            | GitError::TimedOut { .. }
+            | GitError::Failed { .. }
+            | GitError::UnexpectedAnswer { .. }
+            | GitError::Endless { .. }
+            | GitError::Library { .. }
+            | GitError::NotUtf8 { .. }
+            | GitError::Lost(_)
+            | GitError::Thread(_) => wrap(Kind::Unexpected, error),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod error;
 pub mod events;
 pub mod media;
+pub mod reset;
 pub mod restore;
 pub mod schema;
 pub mod scrub;

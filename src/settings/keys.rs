@@ -84,6 +84,27 @@ pub const KEYS: &[Key] = &[
         secret: false,
         meaning: "the Heroku data API: a host name, or a URL with scheme and port",
     },
+    key("git.remote", ValueType::Text, "the git remote that holds the site's branches"),
+    Key {
+        name: "git.url",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_GIT_URL"),
+        // It may hold a token, although it should not.
+        secret: true,
+        meaning: "the URL of the site's repository, for where there is no clone",
+    },
+    key(
+        "git.stale_after",
+        ValueType::Text,
+        "a branch whose last commit is older is marked as stale, for example \"90d\"",
+    ),
+    Key {
+        name: "heroku.git_host",
+        value_type: ValueType::Text,
+        variable: Some("HEROKU_GIT_HOST"),
+        secret: false,
+        meaning: "Heroku's git host: a host name, or a URL, which may be file://",
+    },
     key("environments.*.app", ValueType::Text, "the Heroku app"),
     key("environments.*.branch", ValueType::Text, "the git branch that is deployed there"),
     key(

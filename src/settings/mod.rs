@@ -53,6 +53,8 @@ pub struct Settings {
     pub scrub_manifest: Option<Sourced<PathBuf>>,
     pub heroku_host: Option<Sourced<String>>,
     pub heroku_data_host: Option<Sourced<String>>,
+    pub heroku_git_host: Option<Sourced<String>>,
+    pub git: Git,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -96,6 +98,16 @@ pub struct Media {
     pub acl: Option<String>,
     /// Where a config var names none. `None` is AWS.
     pub endpoint: Option<Sourced<String>>,
+}
+
+/// The site's repository.
+#[derive(Debug, Clone)]
+pub struct Git {
+    pub remote: String,
+    /// Where it is, for a machine without a clone.
+    pub url: Option<Sourced<Secret>>,
+    /// A branch whose last commit is older is marked as stale.
+    pub stale_after: Sourced<Duration>,
 }
 
 /// What is on this machine.

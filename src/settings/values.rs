@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
-use super::{BucketVariables, Environment, Local, Media, Settings, SettingsError, Surroundings};
+use super::{
+    BucketVariables, Environment, Git, Local, Media, Settings, SettingsError, Surroundings,
+};
 use crate::secret::Secret;
 
 pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
@@ -21,11 +23,13 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         environments: environments(&layers)?,
         local,
         media: media(&layers, surroundings)?,
-        backup_max_age: backup_max_age(&layers)?,
+        backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
         heroku_host: text(&layers, &["heroku", "host"]),
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
+        heroku_git_host: text(&layers, &["heroku", "git_host"]),
+        git: git(&layers)?,
         state_directory: state_directory(&layers, surroundings),
         files: layers.files,
     })
@@ -150,16 +154,30 @@ fn bad_media(layers: &Layers, key: &str, value: &str, reason: String) -> Setting
     }
 }
 
-fn backup_max_age(layers: &Layers) -> Result<Sourced<Duration>, SettingsError> {
-    let Some(Sourced { value, origin }) = text(layers, &["backup_max_age"]) else {
-        let value = Duration::from_secs(48 * 3600);
+fn git(layers: &Layers) -> Result<Git, SettingsError> {
+    let remote = text(layers, &["git", "remote"]);
+    let url = text(layers, &["git", "url"]);
+    Ok(Git {
+        remote: remote.map_or_else(|| "origin".to_owned(), |found| found.value),
+        url: url.map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
+        stale_after: duration(layers, &["git", "stale_after"], 90 * 86_400)?,
+    })
+}
+
+fn duration(
+    layers: &Layers,
+    name: &[&str],
+    default_seconds: u64,
+) -> Result<Sourced<Duration>, SettingsError> {
+    let Some(Sourced { value, origin }) = text(layers, name) else {
+        let value = Duration::from_secs(default_seconds);
         return Ok(Sourced { value, origin: Origin::BuiltIn });
     };
     match parse_duration(&value) {
         Some(duration) => Ok(Sourced { value: duration, origin }),
         None => Err(SettingsError::BadValue {
             origin: origin.to_string(),
-            key: "backup_max_age".to_owned(),
+            key: name.join("."),
             value,
             reason: "write a number with s, m, h or d, for example \"48h\"".to_owned(),
         }),

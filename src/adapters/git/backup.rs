@@ -1,0 +1,67 @@
+//! The tip of a branch from before a run, kept so that a rollback finds it.
+
+use git2::Oid;
+
+use super::error::GitError;
+use super::names;
+use super::push::{Lease, Update};
+use super::repository::Repository;
+
+/// Where the old tip is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupPlace {
+    /// On the origin, for whoever rolls back from wherever.
+    Origin { reference: String },
+    /// In the clone alone, because the origin refused it.
+    Clone { reference: String, refused: String },
+}
+
+const KEPT: &str = "backup";
+
+impl Repository {
+    /// Keeps a tip under the run's id: on the origin, or where that refuses it in the clone. A
+    /// temporary repository is no place for it, so that the refusal is then the error. Done
+    /// twice it is done once.
+    pub async fn back_up_tip(&self, tip: Oid) -> Result<BackupPlace, GitError> {
+        let reference = names::backup_reference(self.run());
+        let update = Update { reference: reference.clone(), to: Some(tip), lease: Lease::Absent };
+        match self.push(self.origin(), &[update], None).await {
+            Ok(_) => Ok(BackupPlace::Origin { reference }),
+            Err(error) if is_refusal(&error) && !self.is_temporary() => {
+                let reference = self.keep(KEPT, tip)?;
+                Ok(BackupPlace::Clone { reference, refused: error.to_string() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tip that a run kept, fetched so that it can be pushed back.
+    pub async fn backed_up_tip(&self) -> Result<Option<Oid>, GitError> {
+        let reference = names::backup_reference(self.run());
+        if self.tip(self.origin(), &reference).await?.is_none() {
+            return self.kept(KEPT);
+        }
+        let kept = self.namespace().reference(KEPT);
+        self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await?;
+        self.kept(KEPT)
+    }
+
+    /// Removes a backup that is no longer needed. One that is gone already is as good.
+    pub async fn forget_backup(&self) -> Result<(), GitError> {
+        let reference = names::backup_reference(self.run());
+        let Some(tip) = self.tip(self.origin(), &reference).await? else { return Ok(()) };
+        let update = Update { reference, to: None, lease: Lease::At(tip) };
+        match self.push(self.origin(), &[update], None).await {
+            Ok(_) | Err(GitError::LeaseRejected { now: None, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the server does not want such a ref, as opposed to not having been reached.
+fn is_refusal(error: &GitError) -> bool {
+    matches!(
+        error,
+        GitError::HookDeclined { .. } | GitError::Refused { .. } | GitError::ProtectedBranch { .. }
+    )
+}

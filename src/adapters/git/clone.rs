@@ -1,0 +1,51 @@
+//! Looks for the clone around a folder, in the way that git does.
+
+use std::path::{Path, PathBuf};
+
+use super::error::GitError;
+use crate::secret::Secret;
+
+/// A clone on this machine.
+#[derive(Debug, Clone)]
+pub(super) struct LocalClone {
+    /// The `.git` folder, or that of a linked worktree.
+    pub folder: PathBuf,
+    /// The top of the work tree, or the folder of a bare repository: where git runs.
+    pub top: PathBuf,
+    /// Whether it holds the whole history in a form that libgit2 reads.
+    pub usable: bool,
+}
+
+impl LocalClone {
+    /// A clone that lacks history is found as well, but is not usable.
+    pub fn around(folder: &Path) -> Result<Option<LocalClone>, GitError> {
+        let path = match git2::Repository::discover_path(folder, None::<&Path>) {
+            Ok(path) => path,
+            Err(cause) if cause.code() == git2::ErrorCode::NotFound => return Ok(None),
+            Err(cause) => return Err(GitError::library(folder.display().to_string())(cause)),
+        };
+        match git2::Repository::open(&path) {
+            Ok(repository) => Ok(Some(LocalClone {
+                folder: repository.path().to_owned(),
+                top: repository.workdir().unwrap_or(repository.path()).to_owned(),
+                usable: !repository.is_shallow(),
+            })),
+            // Another user's: git refuses it too, and says how to allow it.
+            Err(cause) if cause.code() == git2::ErrorCode::Owner => {
+                Err(GitError::library(path.display().to_string())(cause))
+            }
+            // For example with refs in a format that libgit2 does not know.
+            Err(_) => Ok(Some(LocalClone { top: top_of(&path), folder: path, usable: false })),
+        }
+    }
+
+    /// Leads git to this clone and no other.
+    pub fn variable(&self) -> (String, Secret) {
+        ("GIT_DIR".to_owned(), Secret::new(self.folder.display().to_string()))
+    }
+}
+
+fn top_of(folder: &Path) -> PathBuf {
+    let above = folder.parent().filter(|_| folder.ends_with(".git"));
+    above.unwrap_or(folder).to_owned()
+}

@@ -1,0 +1,143 @@
+//! What is on staging and not on master: by branch, and what no branch accounts for.
+//!
+//! The runbook's question is `git branch --merged`. It misses branches that went on after they
+//! were merged, branches that were deleted since, and commits made on staging itself, all of
+//! which would be lost without a word.
+
+mod history;
+mod landed;
+mod summary;
+mod traces;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use git2::{Oid, Repository as Library};
+use jiff::Timestamp;
+
+pub use landed::Landed;
+pub use summary::CommitSummary;
+pub use traces::{FormerTip, branch_named_in};
+
+use super::error::GitError;
+use super::fetch::Branch;
+use super::repository::Repository;
+use history::reachable;
+
+/// What to compare.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// The branch that staging is reset to.
+    pub master: &'a str,
+    pub staging: &'a str,
+    /// A branch whose last commit is older is marked as stale.
+    pub stale_after: Duration,
+    pub now: Timestamp,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inventory {
+    pub master: Oid,
+    pub staging: Oid,
+    /// Branches of the origin of which something is on staging and not on master, by name.
+    pub branches: Vec<BranchReport>,
+    /// Merged to staging by a name whose branch is gone, or is no longer what was merged.
+    pub former: Vec<FormerTip>,
+    /// Commits on staging that none of the above accounts for, the newest first.
+    pub unaccounted: Vec<CommitSummary>,
+}
+
+/// A branch of the origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchReport {
+    pub name: String,
+    /// The tip.
+    pub last: CommitSummary,
+    /// Who wrote the newest of its own commits that is no merge.
+    pub author: String,
+    pub author_email: String,
+    pub age: Duration,
+    pub stale: bool,
+    /// Its commits that master does not have.
+    pub ahead_of_master: usize,
+    /// Its commits that staging does not have: pushed after it was merged there.
+    pub ahead_of_staging: usize,
+    /// Its commits that staging has and master has not.
+    pub on_staging: usize,
+    /// How its changes came to master all the same, if they did.
+    pub landed: Option<Landed>,
+}
+
+impl Repository {
+    /// Compares the branches that were fetched.
+    pub fn inventory(&self, question: &Question<'_>) -> Result<Inventory, GitError> {
+        let branches = self.fetched_branches()?;
+        let tip = |name: &str| {
+            let branch = branches.iter().find(|branch| branch.name == name);
+            branch.map(|branch| branch.commit).ok_or_else(|| GitError::NoSuchBranch {
+                remote: self.origin().label().to_owned(),
+                name: name.to_owned(),
+            })
+        };
+        let (master, staging) = (tip(question.master)?, tip(question.staging)?);
+        let others = branches.iter().filter(|branch| {
+            ![question.master, question.staging, "HEAD"].contains(&branch.name.as_str())
+        });
+        let others: Vec<&Branch> = others.collect();
+        let library = self.library()?;
+        compare(&library, question, master, staging, &others)
+            .map_err(GitError::library("comparing the branches"))
+    }
+}
+
+fn compare(
+    library: &Library,
+    question: &Question<'_>,
+    master: Oid,
+    staging: Oid,
+    others: &[&Branch],
+) -> Result<Inventory, git2::Error> {
+    let on_master = reachable(library, [master], &HashSet::new())?;
+    let on_staging = reachable(library, [staging], &on_master)?;
+    let mut accounted = HashSet::new();
+    let mut branches = Vec::new();
+    for branch in others {
+        let own = reachable(library, [branch.commit], &on_master)?;
+        let shared = own.intersection(&on_staging).count();
+        if shared == 0 {
+            continue;
+        }
+        accounted.extend(own.intersection(&on_staging).copied());
+        branches.push(report(library, question, master, branch, &own, shared)?);
+    }
+    let search = traces::Search { on_master: &on_master, on_staging: &on_staging, question };
+    let former = search.former_tips(library, staging, others, &mut accounted)?;
+    let unaccounted = search.unaccounted(library, &accounted)?;
+    Ok(Inventory { master, staging, branches, former, unaccounted })
+}
+
+fn report(
+    library: &Library,
+    question: &Question<'_>,
+    master: Oid,
+    branch: &Branch,
+    own: &HashSet<Oid>,
+    shared: usize,
+) -> Result<BranchReport, git2::Error> {
+    let last = CommitSummary::of(&library.find_commit(branch.commit)?);
+    let author = summary::newest_own(library, own)?.unwrap_or_else(|| last.clone());
+    let age = last.age(question.now);
+    Ok(BranchReport {
+        name: branch.name.clone(),
+        author: author.author,
+        author_email: author.author_email,
+        age,
+        stale: age > question.stale_after,
+        ahead_of_master: own.len(),
+        ahead_of_staging: own.len() - shared,
+        on_staging: shared,
+        landed: landed::landed(library, master, branch.commit, own)?,
+        last,
+    })
+}

@@ -1,0 +1,190 @@
+//! The lock that keeps a second operator out: a ref on the origin that only one can make.
+//!
+//! It points at a commit without parents whose only file tells who holds it. Making, refreshing
+//! and removing it are pushes with a lease on the exact commit, so that the server decides who was
+//! first. It never runs out by itself: whoever breaks it has to name the run that holds it.
+
+use std::fmt;
+
+use git2::{ErrorCode, Oid, Signature, Time};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::error::GitError;
+use super::names;
+use super::push::{Lease, Pushed, Update};
+use super::repository::Repository;
+
+const FILE: &str = "lock.json";
+const VERSION: u32 = 1;
+
+/// Nobody's lock is longer.
+const LONGEST: usize = 64 << 10;
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub version: u32,
+    /// The person, as they are known on their machine.
+    pub who: String,
+    pub host: String,
+    pub run: String,
+    pub command: String,
+    /// When it was taken.
+    pub since: Timestamp,
+    /// When the run last said that it goes on.
+    pub refreshed: Timestamp,
+}
+
+impl Holder {
+    pub fn new(who: &str, host: &str, run: &str, command: &str, now: Timestamp) -> Holder {
+        Holder {
+            version: VERSION,
+            who: who.to_owned(),
+            host: host.to_owned(),
+            run: run.to_owned(),
+            command: command.to_owned(),
+            since: now,
+            refreshed: now,
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holder { who, host, run, command, since, refreshed, .. } = self;
+        write!(f, "{who} on {host} since {since:.0} (run {run}, `{command}`, ")?;
+        write!(f, "last heard of {refreshed:.0})")
+    }
+}
+
+/// A lock as it was seen on the remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The branch that it locks.
+    pub branch: String,
+    pub commit: Oid,
+    pub holder: Holder,
+}
+
+impl Repository {
+    /// Takes the lock of a branch. A run that holds it already, because it is resumed, gets it
+    /// again; anybody else gets [`GitError::Locked`].
+    pub async fn take_lock(&self, branch: &str, holder: &Holder) -> Result<Lock, GitError> {
+        let commit = self.write_holder(holder)?;
+        let pushed = self.push_lock(branch, Some(commit), Lease::Absent).await;
+        let error = match pushed {
+            Ok(_) => return Ok(Lock { branch: branch.to_owned(), commit, holder: holder.clone() }),
+            Err(error) => error,
+        };
+        if !matches!(error, GitError::LeaseRejected { .. }) && !error.leaves_doubt() {
+            return Err(error);
+        }
+        // Either somebody has it, or the answer was lost and it may be ours.
+        match self.read_lock(branch).await? {
+            Some(lock) if lock.holder.run == holder.run => Ok(lock),
+            Some(lock) => Err(GitError::Locked(Box::new(lock.holder))),
+            None => Err(error),
+        }
+    }
+
+    /// Who holds the lock of a branch, if anybody.
+    pub async fn read_lock(&self, branch: &str) -> Result<Option<Lock>, GitError> {
+        let reference = names::lock_reference(branch);
+        let Some(commit) = self.tip(self.origin(), &reference).await? else { return Ok(None) };
+        let kept = self.namespace().reference("lock");
+        self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await?;
+        // It may have changed between the two questions; the second answer counts.
+        let commit = self.resolve(&kept)?.unwrap_or(commit);
+        let holder = self.read_holder(commit).map_err(|reason| GitError::UnreadableLock {
+            remote: self.origin().label().to_owned(),
+            reference,
+            commit: commit.to_string(),
+            reason,
+        })?;
+        Ok(Some(Lock { branch: branch.to_owned(), commit, holder }))
+    }
+
+    /// Says that the run goes on. Fails when the lock is no longer the one that was taken.
+    pub async fn refresh_lock(&self, lock: &Lock, now: Timestamp) -> Result<Lock, GitError> {
+        let holder = Holder { refreshed: now, ..lock.holder.clone() };
+        let commit = self.write_holder(&holder)?;
+        self.push_lock(&lock.branch, Some(commit), Lease::At(lock.commit)).await?;
+        Ok(Lock { commit, holder, ..lock.clone() })
+    }
+
+    /// Gives the lock back. One that is gone already is as good.
+    pub async fn release_lock(&self, lock: &Lock) -> Result<(), GitError> {
+        match self.push_lock(&lock.branch, None, Lease::At(lock.commit)).await {
+            Ok(_) => Ok(()),
+            Err(GitError::LeaseRejected { now: None, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the lock of a run that is dead, which has to be named.
+    pub async fn break_lock(&self, branch: &str, run: &str) -> Result<Holder, GitError> {
+        let Some(lock) = self.read_lock(branch).await? else {
+            return Err(GitError::NotLocked {
+                remote: self.origin().label().to_owned(),
+                reference: names::lock_reference(branch),
+            });
+        };
+        if lock.holder.run != run {
+            let (run, holder) = (run.to_owned(), Box::new(lock.holder));
+            return Err(GitError::AnothersLock { run, holder });
+        }
+        self.release_lock(&lock).await?;
+        Ok(lock.holder)
+    }
+
+    async fn push_lock(
+        &self,
+        branch: &str,
+        to: Option<Oid>,
+        lease: Lease,
+    ) -> Result<Vec<Pushed>, GitError> {
+        names::branch_reference(branch)?;
+        let update = Update { reference: names::lock_reference(branch), to, lease };
+        self.push(self.origin(), &[update], None).await
+    }
+
+    fn write_holder(&self, holder: &Holder) -> Result<Oid, GitError> {
+        let failed = || GitError::library("writing the lock");
+        let library = self.library()?;
+        let text = serde_json::to_vec_pretty(holder)
+            .map_err(|cause| git2::Error::from_str(&cause.to_string()))
+            .map_err(failed())?;
+        let blob = library.blob(&text).map_err(failed())?;
+        let mut tree = library.treebuilder(None).map_err(failed())?;
+        tree.insert(FILE, blob, i32::from(git2::FileMode::Blob)).map_err(failed())?;
+        let tree = tree.write().and_then(|id| library.find_tree(id)).map_err(failed())?;
+        let time = Time::new(holder.refreshed.as_second(), 0);
+        let signature = Signature::new("bcops", "bcops@localhost", &time).map_err(failed())?;
+        let message = format!("Locked by {holder}\n");
+        library.commit(None, &signature, &signature, &message, &tree, &[]).map_err(failed())
+    }
+
+    /// Reads what another bcops wrote. The error says in a few words why it cannot.
+    fn read_holder(&self, commit: Oid) -> Result<Holder, String> {
+        let library = self.library().map_err(|error| error.to_string())?;
+        let read = || {
+            let tree = library.find_commit(commit)?.tree()?;
+            let file = tree.get_name(FILE).ok_or_else(|| git2::Error::from_str("no lock.json"))?;
+            library.find_blob(file.id())
+        };
+        let blob = read().map_err(|cause| match cause.code() {
+            ErrorCode::NotFound => "it is no lock of bcops".to_owned(),
+            _ => cause.message().to_owned(),
+        })?;
+        if blob.size() > LONGEST {
+            return Err("it is too long".to_owned());
+        }
+        let holder: Holder =
+            serde_json::from_slice(blob.content()).map_err(|cause| cause.to_string())?;
+        match holder.version {
+            VERSION => Ok(holder),
+            version => Err(format!("it has the version {version}, of a newer bcops")),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The site's git repository: reading and merging by libgit2, network traffic by the user's own
+//! `git`.
+//!
+//! The operator's work tree, index, HEAD, branches, settings and stash are never touched. In their
+//! clone objects are added, and refs below `refs/bcops/RUN/`; on the origin refs below
+//! `refs/bcops/` (the lock, the backup of a tip), and the branch that a push is asked for, always
+//! with a lease on where it was seen.
+//!
+//! A run goes: [`Repository::open`], [`Repository::fetch_branches`], [`Repository::inventory`],
+//! [`Repository::take_lock`], [`Repository::back_up_tip`], [`Repository::assemble`],
+//! [`Repository::keep`], [`Repository::push`], and at the end [`Repository::forget`].
+
+mod backup;
+mod clone;
+mod connection;
+mod error;
+mod fetch;
+mod identity;
+pub mod inventory;
+mod lock;
+mod merge;
+mod names;
+mod process;
+mod progress;
+mod push;
+mod refusal;
+mod remote;
+mod repository;
+mod temporary;
+mod tree;
+mod version;
+mod words;
+
+pub use backup::BackupPlace;
+pub use error::GitError;
+pub use fetch::Branch;
+pub use git2::Oid;
+pub use identity::{Identity, Person};
+pub use lock::{Holder, Lock};
+pub use merge::{
+    Assembled, Assembly, BranchOutcome, Choice, Conflict, ConflictKind, OnConflict, Outcome,
+};
+pub use names::{Namespace, backup_reference, branch_reference, lock_reference};
+pub use process::{GitProgram, Limits};
+pub use progress::Listener;
+pub use push::{Lease, Pushed, Update};
+pub use remote::{Remote, is_project};
+pub use repository::{Access, Repository};
+pub use tree::{FileContent, TreeFile};
+pub use words::without_user_parts;

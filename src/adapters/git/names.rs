@@ -1,0 +1,82 @@
+//! Names of refs: those of bcops' own namespaces, and whether a name is fit to be one.
+
+use super::error::GitError;
+
+/// All that bcops ever writes is below this, in the clone as on the remote, but for the branch
+/// that a push is asked for.
+const OURS: &str = "refs/bcops/";
+
+/// Where refs of one run are kept in the clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// Checks that the run's id can be a part of a ref's name.
+    pub fn of_run(run: &str) -> Result<Namespace, GitError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name = format!("{OURS}{run}");
+        if !run.chars().all(sound)
+            || matches!(run, "lock" | "backup")
+            || !git2::Reference::is_valid_name(&name)
+        {
+            return Err(GitError::InvalidName { what: "the id of a run", name: run.to_owned() });
+        }
+        Ok(Namespace(format!("{name}/")))
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    pub fn run(&self) -> &str {
+        self.0.trim_start_matches(OURS).trim_end_matches('/')
+    }
+
+    /// `refs/bcops/RUN/NAME`.
+    pub fn reference(&self, name: &str) -> String {
+        format!("{}{name}", self.0)
+    }
+
+    /// Where a branch of the remote is kept after a fetch.
+    pub fn branch(&self, name: &str) -> String {
+        self.reference(&format!("branches/{name}"))
+    }
+}
+
+/// The ref on the remote that locks a branch.
+pub fn lock_reference(branch: &str) -> String {
+    format!("{OURS}lock/{branch}")
+}
+
+/// The ref on the remote that keeps a branch's tip from before a run.
+pub fn backup_reference(run: &str) -> String {
+    format!("{OURS}backup/{run}")
+}
+
+/// `refs/heads/NAME`, if that is a name.
+pub fn branch_reference(name: &str) -> Result<String, GitError> {
+    let reference = format!("refs/heads/{name}");
+    if name.starts_with('-') || !git2::Reference::is_valid_name(&reference) {
+        let name = name.to_owned();
+        return Err(GitError::InvalidName { what: "the name of a branch", name });
+    }
+    Ok(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sound_run_ids_make_a_namespace() {
+        let space = Namespace::of_run("20260101T1200-ab.c").expect("sound");
+        assert_eq!(space.branch("feature/x"), "refs/bcops/20260101T1200-ab.c/branches/feature/x");
+        for run in ["", "a/b", "..", "a..b", ".a", "a.lock", "a b", "lock", "backup", "é"] {
+            assert!(Namespace::of_run(run).is_err(), "{run}");
+        }
+        assert!(branch_reference("feature/123-x").is_ok());
+        for name in ["", "-f", "a b", "a..b", "a:b", "a~1", "/a"] {
+            assert!(branch_reference(name).is_err(), "{name}");
+        }
+    }
+}

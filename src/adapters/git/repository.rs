@@ -1,0 +1,269 @@
+//! Finds the repository to work in: the clone around the working directory, or a temporary one.
+//!
+//! Of the user's clone nothing is changed but what cannot be noticed: objects are added to it, and
+//! refs below `refs/bcops/RUN/`. A clone that lacks history or files (shallow, partial), or that
+//! libgit2 cannot read, is left alone: a temporary bare repository takes its place and is reached
+//! with the clone's own URL and settings.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::clone::LocalClone;
+use super::connection::{self, Settings};
+use super::error::GitError;
+use super::names::Namespace;
+use super::process::{Call, GitProgram, Output};
+use super::progress::Listener;
+use super::remote::{Remote, alias};
+use super::temporary::TemporaryFolder;
+use super::version;
+use crate::secret::Secret;
+
+/// Where to look for the repository, and what to call the refs of this run.
+pub struct Access<'a> {
+    pub program: GitProgram,
+    pub working_directory: &'a Path,
+    /// The name of the remote, usually `origin`.
+    pub remote: &'a str,
+    /// What to make a temporary repository from where there is no clone.
+    pub url: Option<&'a str>,
+    /// Where temporary folders are made.
+    pub scratch: &'a Path,
+    pub run: &'a str,
+}
+
+/// A repository to read, to merge in and to push from.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    program: GitProgram,
+    clone: LocalClone,
+    /// What git needs to know to reach the remote under its alias.
+    settings: Vec<(String, Secret)>,
+    temporary: Option<Arc<TemporaryFolder>>,
+    scratch: PathBuf,
+    namespace: Namespace,
+    origin: Remote,
+}
+
+impl Repository {
+    /// Opens the clone around the working directory, or makes a temporary repository.
+    pub async fn open(access: &Access<'_>) -> Result<Repository, GitError> {
+        let namespace = Namespace::of_run(access.run)?;
+        if access.remote.starts_with('-') || !git2::Remote::is_valid_name(access.remote) {
+            let name = access.remote.to_owned();
+            return Err(GitError::InvalidName { what: "the name of a remote", name });
+        }
+        version::check(&access.program, access.scratch).await?;
+        let Some(clone) = LocalClone::around(access.working_directory)? else {
+            return Repository::without_clone(access, namespace).await;
+        };
+        let settings = Settings::read(&access.program, &clone, access.remote).await?;
+        if !settings.names_remote() {
+            return Err(GitError::UnknownRemote {
+                folder: clone.top.display().to_string(),
+                name: access.remote.to_owned(),
+            });
+        }
+        let mut to_remote = settings.of_remote(&clone);
+        to_remote.extend(connection::batch_mode(&access.program, &clone).await?);
+        if !clone.usable || settings.is_partial() {
+            to_remote.extend(settings.of_connections());
+            return Repository::temporary(access, namespace, to_remote);
+        }
+        Ok(Repository::new(access, namespace, clone, to_remote, None))
+    }
+
+    async fn without_clone(
+        access: &Access<'_>,
+        namespace: Namespace,
+    ) -> Result<Repository, GitError> {
+        let url = access.url.ok_or_else(|| GitError::NotARepository {
+            folder: access.working_directory.display().to_string(),
+        })?;
+        let key = format!("remote.{}.url", alias(access.remote));
+        let mut repository =
+            Repository::temporary(access, namespace, vec![(key, Secret::new(url))])?;
+        let own = connection::batch_mode(&access.program, &repository.clone).await?;
+        repository.settings.extend(own);
+        Ok(repository)
+    }
+
+    fn temporary(
+        access: &Access<'_>,
+        namespace: Namespace,
+        settings: Vec<(String, Secret)>,
+    ) -> Result<Repository, GitError> {
+        let folder = TemporaryFolder::new(access.scratch)?;
+        let options = {
+            let mut options = git2::RepositoryInitOptions::new();
+            // The user's template may hold hooks, and a bare repository needs nothing of it.
+            options.bare(true).external_template(false);
+            options
+        };
+        git2::Repository::init_opts(folder.path(), &options)
+            .map_err(GitError::library("a temporary repository"))?;
+        let path = folder.path().to_owned();
+        let clone = LocalClone { folder: path.clone(), top: path, usable: true };
+        Ok(Repository::new(access, namespace, clone, settings, Some(Arc::new(folder))))
+    }
+
+    fn new(
+        access: &Access<'_>,
+        namespace: Namespace,
+        clone: LocalClone,
+        settings: Vec<(String, Secret)>,
+        temporary: Option<Arc<TemporaryFolder>>,
+    ) -> Repository {
+        Repository {
+            program: access.program.clone(),
+            clone,
+            settings,
+            temporary,
+            scratch: access.scratch.to_owned(),
+            namespace,
+            origin: Remote::named(access.remote),
+        }
+    }
+
+    /// Whether it is gone when the last copy of this is dropped, with the refs that it holds.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
+    }
+
+    /// The remote that branches are fetched from.
+    pub fn origin(&self) -> &Remote {
+        &self.origin
+    }
+
+    /// The id of the run that works here.
+    pub(super) fn run(&self) -> &str {
+        self.namespace.run()
+    }
+
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The URL that git uses for the remote, after its own rewriting and without credentials.
+    pub async fn origin_url(&self) -> Result<String, GitError> {
+        let what = format!("looking up the URL of {}", self.origin.label());
+        let arguments = ["ls-remote", "--get-url", self.origin.address()];
+        let output = self.local(&what, arguments).await?;
+        Ok(super::words::without_user_parts(output.text().trim()))
+    }
+
+    /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
+    pub fn forget(&self) -> Result<(), GitError> {
+        let failed = || GitError::library(format!("removing {}*", self.namespace.prefix()));
+        let repository = self.library()?;
+        let glob = format!("{}*", self.namespace.prefix());
+        let references = repository.references_glob(&glob).map_err(failed())?;
+        for reference in references {
+            reference.and_then(|mut found| found.delete()).map_err(failed())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a commit under a name of this run, so that no housekeeping takes it away.
+    pub fn keep(&self, name: &str, commit: git2::Oid) -> Result<String, GitError> {
+        let reference = self.namespace.reference(name);
+        self.library()?
+            .reference(&reference, commit, true, "")
+            .map_err(GitError::library(format!("writing {reference}")))?;
+        Ok(reference)
+    }
+
+    /// The commit that [`Repository::keep`] kept, if it is still there.
+    pub fn kept(&self, name: &str) -> Result<Option<git2::Oid>, GitError> {
+        self.resolve(&self.namespace.reference(name))
+    }
+
+    /// The commit that a ref of the clone points at.
+    pub(super) fn resolve(&self, reference: &str) -> Result<Option<git2::Oid>, GitError> {
+        match self.library()?.refname_to_id(reference) {
+            Ok(commit) => Ok(Some(commit)),
+            Err(cause) if cause.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(cause) => Err(GitError::library(format!("reading {reference}"))(cause)),
+        }
+    }
+
+    /// Opens it for libgit2, whose handles cannot be shared between threads.
+    pub(super) fn library(&self) -> Result<git2::Repository, GitError> {
+        git2::Repository::open(&self.clone.folder)
+            .map_err(GitError::library(self.clone.folder.display().to_string()))
+    }
+
+    /// Leads git to this repository, wherever it runs.
+    pub(super) fn variable(&self) -> (String, Secret) {
+        self.clone.variable()
+    }
+
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    pub(super) fn program(&self) -> &GitProgram {
+        &self.program
+    }
+
+    /// Runs git without the network, and takes an exit code other than 0 for a failure.
+    pub(super) async fn local<'a>(
+        &self,
+        what: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Output, GitError> {
+        let limit = self.program.limits.local;
+        let call = Call {
+            what: what.to_owned(),
+            folder: &self.clone.top,
+            arguments: arguments.into_iter().map(OsString::from).collect(),
+            variables: self.variables(),
+            secrets: Vec::new(),
+            limit,
+            silence: limit,
+            listener: None,
+        };
+        let output = self.program.run(call).await?;
+        if output.success() {
+            Ok(output)
+        } else {
+            Err(GitError::Failed { what: what.to_owned(), said: output.said })
+        }
+    }
+
+    /// Runs git against a remote. The exit code is for the caller to judge.
+    pub(super) async fn remotely(
+        &self,
+        what: &str,
+        remote: &Remote,
+        arguments: Vec<String>,
+        listener: Option<Listener<'_>>,
+    ) -> Result<Output, GitError> {
+        let limits = self.program.limits;
+        let pushes_to_build =
+            remote.builds_on_push() && arguments.iter().any(|word| word == "push");
+        let mut variables = self.variables();
+        variables.extend(remote.variables());
+        let mut secrets = connection::secrets(&self.settings);
+        secrets.extend(remote.variables().into_iter().map(|(_, value)| value));
+        let options = remote.options().into_iter();
+        let call = Call {
+            what: what.to_owned(),
+            folder: &self.clone.top,
+            arguments: options.chain(arguments.into_iter().map(OsString::from)).collect(),
+            variables,
+            secrets,
+            limit: if pushes_to_build { limits.build } else { limits.network },
+            silence: limits.silence,
+            listener,
+        };
+        self.program.run(call).await
+    }
+
+    fn variables(&self) -> Vec<(String, Secret)> {
+        let mut variables = connection::as_variables(&self.program, &self.settings);
+        variables.push(self.variable());
+        variables
+    }
+}

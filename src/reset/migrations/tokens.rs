@@ -1,0 +1,216 @@
+//! Python, as far as the top of a migration needs it: logical lines of words, strings and signs.
+//!
+//! Comments, docstrings, continuation lines and brackets over many lines are what a plain search
+//! trips over, so that the text is cut as Python itself cuts it.
+
+use super::SourceFile;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    Name(String),
+    /// A string whose value is known.
+    Text(String),
+    /// A string whose value is not: with a placeholder, an escape, or of bytes.
+    OtherText,
+    Number,
+    Sign(char),
+}
+
+/// A statement, or the head of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// How far it is indented, with a tab to the next multiple of eight.
+    pub indent: usize,
+    pub tokens: Vec<Token>,
+}
+
+impl Line {
+    /// The value of `NAME = value` or `NAME: annotation = value`.
+    pub fn assigned(&self, name: &str) -> Option<&[Token]> {
+        let (first, rest) = self.tokens.split_first()?;
+        if !first.is_name(name) {
+            return None;
+        }
+        let equals = match rest.first()? {
+            Token::Sign('=') => 0,
+            Token::Sign(':') => rest.iter().position(|token| *token == Token::Sign('='))?,
+            _ => return None,
+        };
+        let value = rest.get(equals + 1..)?;
+        // `==` is a comparison.
+        (value.first() != Some(&Token::Sign('='))).then_some(value)
+    }
+}
+
+impl Token {
+    pub fn is_name(&self, name: &str) -> bool {
+        matches!(self, Token::Name(own) if own == name)
+    }
+}
+
+/// Cuts a file into logical lines.
+pub fn lines(file: &SourceFile) -> Result<Vec<Line>, String> {
+    let bytes = file.text.as_ref().map_err(Clone::clone)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Cutter { rest: text, depth: Vec::new(), lines: Vec::new() }.cut()
+}
+
+struct Cutter<'a> {
+    rest: &'a str,
+    /// The brackets that are open.
+    depth: Vec<char>,
+    lines: Vec<Line>,
+}
+
+impl<'a> Cutter<'a> {
+    fn cut(mut self) -> Result<Vec<Line>, String> {
+        while !self.rest.is_empty() {
+            let indent = self.indent();
+            self.statements(indent)?;
+        }
+        match self.depth.pop() {
+            Some(bracket) => Err(format!("a `{bracket}` is never closed")),
+            None => Ok(self.lines),
+        }
+    }
+
+    fn indent(&mut self) -> usize {
+        let mut indent = 0;
+        while let Some(space) =
+            self.rest.chars().next().filter(|c| matches!(c, ' ' | '\t' | '\u{c}'))
+        {
+            indent = match space {
+                '\t' => (indent / 8 + 1) * 8,
+                ' ' => indent + 1,
+                _ => 0,
+            };
+            self.advance(space);
+        }
+        indent
+    }
+
+    /// Reads to the end of the logical line, which semicolons cut into several statements.
+    fn statements(&mut self, indent: usize) -> Result<(), String> {
+        let mut tokens = Vec::new();
+        while let Some(next) = self.rest.chars().next() {
+            match next {
+                '\n' | '\r' if self.depth.is_empty() => {
+                    self.advance(next);
+                    break;
+                }
+                '#' => {
+                    self.rest = self
+                        .rest
+                        .find(['\n', '\r'])
+                        .and_then(|end| self.rest.get(end..))
+                        .unwrap_or("")
+                }
+                '\\' => self.continuation()?,
+                ';' if self.depth.is_empty() => {
+                    self.advance(next);
+                    self.end_statement(indent, &mut tokens);
+                }
+                space if space.is_whitespace() || space == '\u{c}' => self.advance(space),
+                '"' | '\'' => tokens.push(self.string("")?),
+                letter if letter == '_' || letter.is_alphabetic() => tokens.push(self.word()?),
+                digit if digit.is_ascii_digit() => tokens.push(self.number()),
+                sign => {
+                    self.bracket(sign)?;
+                    self.advance(sign);
+                    tokens.push(Token::Sign(sign));
+                }
+            }
+        }
+        self.end_statement(indent, &mut tokens);
+        Ok(())
+    }
+
+    fn end_statement(&mut self, indent: usize, tokens: &mut Vec<Token>) {
+        if !tokens.is_empty() {
+            self.lines.push(Line { indent, tokens: std::mem::take(tokens) });
+        }
+    }
+
+    fn advance(&mut self, character: char) {
+        self.rest = self.rest.strip_prefix(character).unwrap_or(self.rest);
+    }
+
+    fn continuation(&mut self) -> Result<(), String> {
+        self.advance('\\');
+        let after = self.rest.strip_prefix("\r\n").or_else(|| self.rest.strip_prefix(['\n', '\r']));
+        self.rest = after.ok_or("a backslash stands where none may")?;
+        Ok(())
+    }
+
+    fn bracket(&mut self, sign: char) -> Result<(), String> {
+        let opening = match sign {
+            '(' | '[' | '{' => {
+                self.depth.push(sign);
+                return Ok(());
+            }
+            ')' => '(',
+            ']' => '[',
+            '}' => '{',
+            _ => return Ok(()),
+        };
+        match self.depth.pop() {
+            Some(open) if open == opening => Ok(()),
+            _ => Err(format!("a `{sign}` closes nothing")),
+        }
+    }
+
+    /// A word, which may turn out to be what stands before a string.
+    fn word(&mut self) -> Result<Token, String> {
+        let word = self.take_while(|c| c == '_' || c.is_alphanumeric());
+        let is_prefix = word.len() <= 2 && word.chars().all(|c| "rRbBuUfFtT".contains(c));
+        if is_prefix && self.rest.starts_with(['"', '\'']) {
+            return self.string(word);
+        }
+        Ok(Token::Name(word.to_owned()))
+    }
+
+    fn number(&mut self) -> Token {
+        self.take_while(|c| c == '_' || c == '.' || c.is_alphanumeric());
+        Token::Number
+    }
+
+    fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c| !fits(c)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        taken
+    }
+
+    fn string(&mut self, prefix: &str) -> Result<Token, String> {
+        let mark = ["\"\"\"", "'''", "\"", "'"]
+            .into_iter()
+            .find(|mark| self.rest.starts_with(mark))
+            .ok_or("a string does not begin")?;
+        let inside = self.rest.strip_prefix(mark).unwrap_or("");
+        let end = end_of_string(inside, mark).ok_or("a string is never closed")?;
+        let value = inside.get(..end).unwrap_or("");
+        self.rest = inside.get(end + mark.len()..).unwrap_or("");
+        let raw = prefix.contains(['r', 'R']);
+        let plain =
+            !prefix.contains(['b', 'B', 'f', 'F', 't', 'T']) && (raw || !value.contains('\\'));
+        Ok(if plain { Token::Text(value.to_owned()) } else { Token::OtherText })
+    }
+}
+
+/// Where the closing mark begins. A backslash takes the next character with it, in raw strings too.
+fn end_of_string(inside: &str, mark: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (place, character) in inside.char_indices() {
+        if escaped {
+            escaped = false;
+        } else if character == '\\' {
+            escaped = true;
+        } else if inside.get(place..)?.starts_with(mark) {
+            return Some(place);
+        } else if character == '\n' && mark.len() == 1 {
+            return None;
+        }
+    }
+    None
+}

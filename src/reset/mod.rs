@@ -1,0 +1,3 @@
+//! What `reset-staging` is made of.
+
+pub mod migrations;
