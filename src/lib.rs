@@ -12,6 +12,7 @@ pub mod commands;
 pub mod error;
 pub mod events;
 pub mod restore;
+pub mod runbook;
 pub mod schema;
 pub mod scrub;
 pub mod secret;
