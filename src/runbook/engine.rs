@@ -181,6 +181,8 @@ impl Engine {
             return Err(RunError::RollingBack { run: self.run.clone() });
         }
         if self.history(|history| matches!(history.standing, super::Standing::Done { .. })) {
+            // It may have been killed before it gave its lock up.
+            self.give_up_lock().await?;
             return Err(RunError::Over { run: self.run.clone() });
         }
         let keeper = self.take_lock().await?;
@@ -268,6 +270,10 @@ impl Engine {
         let step = step.map(str::to_owned);
         self.record(Entry::Interrupted { step, goes_on: goes_on.clone() })?;
         Ok(RunError::Interrupted { run: self.run.clone(), goes_on, changed: self.has_changed() })
+    }
+
+    pub(super) async fn give_up_lock(&self) -> Result<(), RunError> {
+        Ok(self.lock.release(&self.run).await?)
     }
 
     pub(super) async fn take_lock(&mut self) -> Result<Keeper, RunError> {

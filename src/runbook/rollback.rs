@@ -19,6 +19,8 @@ impl Engine {
     /// already is left alone.
     pub async fn roll_back(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == Standing::RolledBack) {
+            // It may have been killed before it gave its lock up.
+            self.give_up_lock().await?;
             return Err(RunError::RollingBack { run: self.run.clone() });
         }
         let keeper = self.take_lock().await?;
