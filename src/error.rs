@@ -3,6 +3,8 @@
 //! Library modules have their own error enums. They become a [`CommandError`] here and nowhere
 //! else, so that the exit codes of the contract are decided in one place.
 
+mod runbook;
+
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -35,6 +37,8 @@ pub enum Kind {
     Refused,
     /// The user declined, or there was no terminal to ask on; nothing was changed.
     NotConfirmed,
+    /// What a plan was bound to has changed.
+    StalePlan,
     /// Somebody else holds the lock.
     Locked,
     /// A remote job ended in failure, or its end could not be observed.
@@ -55,6 +59,7 @@ impl Kind {
             Kind::Configuration => 3,
             Kind::Refused => 4,
             Kind::NotConfirmed => 5,
+            Kind::StalePlan => 6,
             Kind::Locked => 7,
             Kind::RemoteJob => 8,
             Kind::PersonalData => 9,
@@ -71,6 +76,7 @@ impl Kind {
             Kind::Configuration => "configuration",
             Kind::Refused => "refused",
             Kind::NotConfirmed => "not-confirmed",
+            Kind::StalePlan => "stale-plan",
             Kind::Locked => "locked",
             Kind::RemoteJob => "remote-job",
             Kind::PersonalData => "personal-data",
@@ -81,7 +87,7 @@ impl Kind {
 
     /// Whether the command refused to begin, as opposed to having failed at its work.
     pub fn is_refusal(self) -> bool {
-        matches!(self, Kind::Refused | Kind::NotConfirmed | Kind::Locked)
+        matches!(self, Kind::Refused | Kind::NotConfirmed | Kind::StalePlan | Kind::Locked)
     }
 }
 

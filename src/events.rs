@@ -14,6 +14,10 @@ pub enum Event {
     StepProgress { step: &'static str, progress: Progress },
     /// The step ended well; `summary` says with what.
     StepFinished { step: &'static str, summary: String },
+    /// The step was not needed; `summary` says why.
+    StepSkipped { step: &'static str, summary: String },
+    /// The step did not come to its end; `summary` says why.
+    StepFailed { step: &'static str, summary: String },
     /// Something worth knowing that is not a problem.
     Note(String),
     /// Something that the user should look at, but that did not stop the work.

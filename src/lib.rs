@@ -14,6 +14,7 @@ pub mod events;
 pub mod media;
 pub mod reset;
 pub mod restore;
+pub mod runbook;
 pub mod schema;
 pub mod scrub;
 pub mod secret;

@@ -23,6 +23,13 @@ impl Bars {
         }
     }
 
+    fn take_down(&self, bar: Option<ProgressBar>) {
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+            self.screen.remove(&bar);
+        }
+    }
+
     fn print(&self, text: &str) {
         // Without a visible bar `println` would drop the text.
         if self.screen.println(text).is_err() || self.screen.is_hidden() {
@@ -72,11 +79,16 @@ impl Display for Bars {
                 bar.set_message(progress.current.clone());
             }
             Event::StepFinished { step, summary } => {
-                if let Some(bar) = steps.remove(step) {
-                    bar.finish_and_clear();
-                    self.screen.remove(&bar);
-                }
+                self.take_down(steps.remove(step));
                 self.print(&format!("{} {summary}", console::style("✓").for_stderr().green()));
+            }
+            Event::StepSkipped { step, summary } => {
+                self.take_down(steps.remove(step));
+                self.print(&format!("{} {summary}", console::style("–").for_stderr().dim()));
+            }
+            Event::StepFailed { step, summary } => {
+                self.take_down(steps.remove(step));
+                self.print(&format!("{} {summary}", console::style("✗").for_stderr().red()));
             }
             Event::Note(text) => {
                 self.print(&format!("{} {text}", console::style("note:").for_stderr().dim()));

@@ -93,6 +93,14 @@ impl Display for Lines {
                 state.running.remove(step);
                 state.print(summary);
             }
+            Event::StepSkipped { step, summary } => {
+                state.running.remove(step);
+                state.print(&format!("skipped: {summary}"));
+            }
+            Event::StepFailed { step, summary } => {
+                state.running.remove(step);
+                state.print(&format!("failed: {summary}"));
+            }
             Event::Note(text) => state.print(&format!("note: {text}")),
             Event::Warning(text) => state.print(&format!("warning: {text}")),
         }

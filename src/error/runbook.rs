@@ -1,0 +1,147 @@
+//! The exit codes of the runbook engine's errors, and what to type next.
+
+use super::{CommandError, Kind, wrap};
+use crate::runbook::plan::PlanError;
+use crate::runbook::{BookError, JournalError, LockError, RunError, RunId, StoreError};
+
+impl From<BookError> for CommandError {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::UnknownStage { .. } => wrap(Kind::Usage, error),
+            BookError::Unbracketed { .. } => wrap(Kind::Refused, error),
+            BookError::Twice { .. } | BookError::Reference { .. } => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Stale { ref differences } => {
+                let hints: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                let error = hints.into_iter().fold(wrap(Kind::StalePlan, error), Self::hint);
+                error.hint("make a new plan, and look at it: --plan-out FILE")
+            }
+            PlanError::Secret { .. } => wrap(Kind::Unexpected, error),
+            _ => wrap(Kind::Configuration, error),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unknown { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
+            StoreError::Ambiguous { .. } => wrap(Kind::Usage, error),
+            StoreError::Busy { .. } => wrap(Kind::Locked, error),
+            StoreError::Folder { .. } => wrap(Kind::Configuration, error)
+                .hint("point BCOPS_STATE_DIR at a folder that you may write to"),
+            StoreError::Journal { source, .. } => source.into(),
+        }
+    }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { ref holder } => {
+                let hint = format!(
+                    "if that process is dead, and only then: {}",
+                    holder.run.unlock_command()
+                );
+                wrap(Kind::Locked, error).hint(hint)
+            }
+            LockError::Lost { .. } => wrap(Kind::Locked, error),
+            LockError::NotThere { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
+            LockError::Unusable { .. } => wrap(Kind::Configuration, error),
+        }
+    }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::OtherTarget { .. } => wrap(Kind::Refused, error),
+            JournalError::Version { .. } => {
+                wrap(Kind::Configuration, error).hint("use the bcops that began the run")
+            }
+            _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Book(error) => error.into(),
+            RunError::Plan(error) => error.into(),
+            RunError::Store(error) => error.into(),
+            RunError::Lock(error) => error.into(),
+            RunError::Journal(error) => error.into(),
+            RunError::Step { run, step, error, undo_hint, changed } => {
+                failed_step(&run, &step, *error, undo_hint, changed)
+            }
+            RunError::Decision { ref run, ref flag, .. } => {
+                let hint = format!("to go on: {} {flag}", run.resume_command());
+                let back = format!("to go back: {}", run.rollback_command());
+                wrap(Kind::Partial, error).hint(hint).hint(back)
+            }
+            RunError::Interrupted { ref run, ref goes_on, changed } => {
+                let run = run.clone();
+                let hints: Vec<String> =
+                    goes_on.iter().map(|what| format!("this goes on by itself: {what}")).collect();
+                let error = hints.into_iter().fold(wrap(Kind::Interrupted, error), Self::hint);
+                ways_on(error, &run, changed)
+            }
+            RunError::LockLost { ref run }
+            | RunError::HeldBack { ref run, .. }
+            | RunError::NotAround { ref run, .. } => {
+                let run = run.clone();
+                ways_on(wrap(Kind::Partial, error), &run, true)
+            }
+            RunError::NotPutBack { ref run, ref hints, .. } => {
+                let again = format!("to try again: {}", run.rollback_command());
+                let hints = hints.clone();
+                hints.into_iter().fold(wrap(Kind::Partial, error), Self::hint).hint(again)
+            }
+            RunError::Over { ref run } => {
+                let hint = format!("to put back what it did: {}", run.rollback_command());
+                wrap(Kind::Usage, error).hint(hint)
+            }
+            RunError::RollingBack { ref run } => {
+                let hint = format!("to see how far it is: bcops runs show {run}");
+                wrap(Kind::Usage, error).hint(hint)
+            }
+            RunError::OtherSteps { ref version, .. } => {
+                let hint = format!("use bcops {version}, which began the run");
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+        }
+    }
+}
+
+/// The step's own kind, hints and causes. Kinds that promise that nothing was changed are kept only
+/// where that is so.
+fn failed_step(
+    run: &RunId,
+    step: &str,
+    error: CommandError,
+    undo_hint: Option<String>,
+    changed: bool,
+) -> CommandError {
+    let promises = error.kind.is_refusal() || error.kind == Kind::Usage;
+    let kind = if changed && promises { Kind::Partial } else { error.kind };
+    let (hints, result) = (error.hints.clone(), error.result.clone());
+    let failed = CommandError::new(kind, format!("the step {step} failed: {error}"))
+        .with_result(result)
+        .with_cause(error);
+    let failed = hints.into_iter().fold(failed, CommandError::hint);
+    let undo = undo_hint.map(|hint| format!("to put this step back by hand: {hint}"));
+    ways_on(undo.into_iter().fold(failed, CommandError::hint), run, changed)
+}
+
+/// What to type next.
+fn ways_on(error: CommandError, run: &RunId, changed: bool) -> CommandError {
+    let error = error.hint(format!("to go on: {}", run.resume_command()));
+    if changed { error.hint(format!("to go back: {}", run.rollback_command())) } else { error }
+}

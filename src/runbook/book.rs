@@ -1,0 +1,272 @@
+//! The list of steps, what of it is left out, and the rules that hold whatever is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::entry::RecordedStep;
+use super::history::{History, Phase};
+use super::plan::PlannedStep;
+use super::step::{Step, UndoWay};
+
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum BookError {
+    #[error("two steps are called {id}")]
+    Twice { id: String },
+    #[error("{step} refers to the step {to}, which is not {place}")]
+    Reference { step: String, to: String, place: &'static str },
+    #[error("there is no stage {given}; there are {}", known.join(", "))]
+    UnknownStage { given: String, known: Vec<String> },
+    #[error("the stage {inner} is never run without {around} around it")]
+    Unbracketed { inner: String, around: String },
+}
+
+/// "`inner` never runs without `around` around it."
+#[derive(Debug, Clone, Copy)]
+pub struct Bracket {
+    pub inner: &'static str,
+    pub around: &'static str,
+}
+
+/// A runbook whose rules were checked.
+#[derive(Clone)]
+pub struct Runbook {
+    steps: Vec<Arc<dyn Step>>,
+    left_out: BTreeSet<String>,
+    brackets: Vec<Bracket>,
+}
+
+impl std::fmt::Debug for Runbook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.steps.iter().map(|step| step.id())).finish()
+    }
+}
+
+/// Puts a runbook together.
+#[derive(Default)]
+pub struct Builder {
+    steps: Vec<Arc<dyn Step>>,
+    left_out: BTreeSet<String>,
+    brackets: Vec<Bracket>,
+}
+
+impl Builder {
+    pub fn step(mut self, step: impl Step + 'static) -> Self {
+        self.steps.push(Arc::new(step));
+        self
+    }
+
+    pub fn shared(mut self, step: Arc<dyn Step>) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Leaves a stage out.
+    pub fn leave_out(mut self, stage: impl Into<String>) -> Self {
+        self.left_out.insert(stage.into());
+        self
+    }
+
+    /// The steps of the stage `inner` never run without the standing steps of `around` in force,
+    /// and those are not ended before all of `inner` is finished.
+    pub fn bracket(mut self, inner: &'static str, around: &'static str) -> Self {
+        self.brackets.push(Bracket { inner, around });
+        self
+    }
+
+    pub fn build(self) -> Result<Runbook, BookError> {
+        let Builder { steps, left_out, brackets } = self;
+        let book = Runbook { steps, left_out, brackets };
+        book.check_references()?;
+        book.check_stages()?;
+        for bracket in &book.brackets {
+            book.check_bracket(bracket)?;
+        }
+        Ok(book)
+    }
+}
+
+impl Runbook {
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub fn steps(&self) -> &[Arc<dyn Step>] {
+        &self.steps
+    }
+
+    pub fn is_left_out(&self, step: &dyn Step) -> bool {
+        self.left_out.contains(step.stage())
+    }
+
+    pub fn left_out(&self) -> Vec<String> {
+        self.left_out.iter().cloned().collect()
+    }
+
+    /// The stages in the order in which they first appear.
+    pub fn stages(&self) -> Vec<&'static str> {
+        let mut seen = BTreeSet::new();
+        self.steps.iter().map(|step| step.stage()).filter(|&stage| seen.insert(stage)).collect()
+    }
+
+    pub fn planned(&self) -> Vec<PlannedStep> {
+        let plan = |step: &Arc<dyn Step>| PlannedStep {
+            id: step.id().to_owned(),
+            stage: step.stage().to_owned(),
+            kind: step.kind(),
+            description: step.describe(),
+            effects: step.effects(),
+            left_out: self.is_left_out(step.as_ref()),
+        };
+        self.steps.iter().map(plan).collect()
+    }
+
+    pub(super) fn recorded(&self) -> Vec<RecordedStep> {
+        let record = |step: &Arc<dyn Step>| RecordedStep {
+            id: step.id().to_owned(),
+            stage: step.stage().to_owned(),
+            kind: step.kind(),
+            description: step.describe(),
+        };
+        self.steps.iter().map(record).collect()
+    }
+
+    fn positions(&self) -> BTreeMap<&'static str, usize> {
+        self.steps.iter().enumerate().map(|(index, step)| (step.id(), index)).collect()
+    }
+
+    fn check_references(&self) -> Result<(), BookError> {
+        let positions = self.positions();
+        for (index, step) in self.steps.iter().enumerate() {
+            let reference = |to: &str, place| {
+                let (step, to) = (step.id().to_owned(), to.to_owned());
+                Err(BookError::Reference { step, to, place })
+            };
+            if positions.get(step.id()) != Some(&index) {
+                return Err(BookError::Twice { id: step.id().to_owned() });
+            }
+            if let Some(until) = step.stands_until()
+                && positions.get(until).is_none_or(|&position| position <= index)
+            {
+                return reference(until, "a later step");
+            }
+            if let UndoWay::With(other) = step.undo_way()
+                && positions.get(other).is_none_or(|&position| position >= index)
+            {
+                return reference(other, "an earlier step");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stages(&self) -> Result<(), BookError> {
+        let stages = self.stages();
+        let given = self.left_out.iter().map(String::as_str);
+        let named = given.chain(self.brackets.iter().flat_map(|one| [one.inner, one.around]));
+        match named.into_iter().find(|name| !stages.contains(name)) {
+            None => Ok(()),
+            Some(given) => Err(BookError::UnknownStage {
+                given: given.to_owned(),
+                known: stages.iter().map(|&stage| stage.to_owned()).collect(),
+            }),
+        }
+    }
+
+    fn check_bracket(&self, bracket: &Bracket) -> Result<(), BookError> {
+        if self.left_out.contains(bracket.inner) {
+            return Ok(());
+        }
+        let positions = self.positions();
+        let inner = || {
+            let steps = self.steps.iter().enumerate();
+            steps.filter(|(_, step)| step.stage() == bracket.inner).map(|(index, _)| index)
+        };
+        let (Some(first), Some(last)) = (inner().min(), inner().max()) else { return Ok(()) };
+        let standing = self.standing_of(bracket);
+        let holds = |step: &&Arc<dyn Step>| {
+            let until = step.stands_until().and_then(|until| positions.get(until));
+            positions.get(step.id()).is_some_and(|&position| position < first)
+                && until.is_some_and(|&position| position > last)
+        };
+        let is_around = !standing.is_empty() && standing.iter().all(holds);
+        if is_around && !self.left_out.contains(bracket.around) {
+            return Ok(());
+        }
+        Err(BookError::Unbracketed {
+            inner: bracket.inner.to_owned(),
+            around: bracket.around.to_owned(),
+        })
+    }
+
+    fn standing_of(&self, bracket: &Bracket) -> Vec<&Arc<dyn Step>> {
+        let steps = self.steps.iter();
+        steps
+            .filter(|step| step.stage() == bracket.around && step.stands_until().is_some())
+            .collect()
+    }
+
+    fn brackets_around<'a>(&'a self, step: &'a dyn Step) -> impl Iterator<Item = &'a Bracket> {
+        self.brackets.iter().filter(|bracket| bracket.inner == step.stage())
+    }
+
+    /// The standing steps that have to be in force while the step is run or put back.
+    pub(super) fn required_for(&self, step: &dyn Step) -> Vec<Arc<dyn Step>> {
+        self.brackets_around(step).flat_map(|one| self.standing_of(one)).cloned().collect()
+    }
+
+    /// The standing steps that are in force according to what has happened so far.
+    pub(super) fn in_force(&self, history: &History) -> Vec<Arc<dyn Step>> {
+        let holds = |step: &&Arc<dyn Step>| {
+            let Some(until) = step.stands_until() else { return false };
+            let (own, until) = (history.step(step.id()), history.step(until));
+            own.is_finished() && !own.is_undone() && (!until.is_finished() || until.is_undone())
+        };
+        self.steps.iter().filter(holds).cloned().collect()
+    }
+
+    /// The step of an inner stage that keeps `step` from ending the bracket around it. Once anything
+    /// inside has begun, all of it has to come to its verified end, left out or not.
+    pub(super) fn held_back_by(&self, step: &dyn Step, history: &History) -> Option<&'static str> {
+        let ends = |bracket: &&Bracket| {
+            let mut standing = self.standing_of(bracket).into_iter();
+            standing.any(|one| one.stands_until() == Some(step.id()))
+        };
+        self.brackets.iter().filter(ends).find_map(|bracket| {
+            let inner = self.steps.iter().filter(|one| one.stage() == bracket.inner);
+            let has_begun = |one: &Arc<dyn Step>| {
+                let known = history.step(one.id());
+                known.may_have_acted && !known.is_undone()
+            };
+            let is_open = |one: &&Arc<dyn Step>| {
+                let phase = history.step(one.id()).phase;
+                !matches!(phase, Phase::Finished { .. } | Phase::Skipped { .. })
+            };
+            let has_begun = inner.clone().any(has_begun);
+            inner.filter(|_| has_begun).find(is_open).map(|one| one.id())
+        })
+    }
+
+    /// The step inside a bracket of this standing step that could not be put back, so that the
+    /// bracket must not be opened.
+    pub(super) fn not_put_back(&self, step: &dyn Step, history: &History) -> Option<&'static str> {
+        let is_inside = |inner: &Arc<dyn Step>| {
+            let mut brackets = self.brackets.iter();
+            brackets.any(|one| one.around == step.stage() && one.inner == inner.stage())
+        };
+        let mut inside = self.steps.iter().filter(|inner| is_inside(inner));
+        inside.find(|inner| !self.is_put_back(inner.as_ref(), history)).map(|inner| inner.id())
+    }
+
+    /// Whether nothing of what the step did, or may have done, is left.
+    pub(super) fn is_put_back(&self, step: &dyn Step, history: &History) -> bool {
+        let known = history.step(step.id());
+        match step.undo_way() {
+            _ if !known.may_have_acted || known.is_undone() => true,
+            UndoWay::Nothing => true,
+            UndoWay::Own | UndoWay::Impossible(_) => false,
+            // The other one is an earlier step, so that this comes to an end.
+            UndoWay::With(other) => history.step(other).is_undone(),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Begins a run, goes on with one, and ends it: the lock, the journal, and the order of the steps.
+//!
+//! What happens within a step is in [`super::perform`], putting back in [`super::rollback`].
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::book::Runbook;
+use super::context::{Relay, StepContext};
+use super::entry::{Consumer, EndStatus, Entry, Flags, RunStarted, Target};
+use super::error::RunError;
+use super::history::History;
+use super::interrupt::Interrupt;
+use super::journal::{FILE_NAME, Journal, Writer};
+use super::ledger::Ledger;
+use super::lock::{Holder, Keeper, Operator, RunLock};
+use super::redact::Redactor;
+use super::run_id::RunId;
+use super::screen::Screen;
+use super::step::{Guard, Step};
+use super::store::{RunFolder, Runs};
+use crate::events::{Event, SharedReporter};
+
+/// What a run works with, whether it is begun, resumed or rolled back.
+pub struct Setup {
+    pub book: Runbook,
+    /// Keeps other operators out.
+    pub lock: Arc<dyn RunLock>,
+    /// Looks before anything is changed.
+    pub guard: Arc<dyn Guard>,
+    pub interrupt: Interrupt,
+    pub reporter: SharedReporter,
+    pub redactor: Arc<Redactor>,
+    pub operator: Operator,
+    /// Consumers beside the journal and the screen.
+    pub consumers: Vec<Box<dyn Consumer>>,
+}
+
+/// What a new run is for.
+#[derive(Debug, Clone, Default)]
+pub struct Beginning {
+    pub command: String,
+    pub target: Target,
+    pub plan_digest: Option<String>,
+    pub flags: Flags,
+}
+
+/// A run that can be let go.
+pub struct Engine {
+    pub(super) run: RunId,
+    pub(super) book: Runbook,
+    pub(super) guard: Arc<dyn Guard>,
+    pub(super) interrupt: Interrupt,
+    pub(super) reporter: SharedReporter,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) lock_lost: watch::Receiver<bool>,
+    lock: Arc<dyn RunLock>,
+    operator: Operator,
+    command: String,
+    /// What the first record of this process says, unless it rolls back.
+    first: Entry,
+    /// The right to the run's folder, where the run has one.
+    _folder: Option<RunFolder>,
+}
+
+/// How a run ended that came to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnd {
+    pub run: RunId,
+    pub status: EndStatus,
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// A new run. Nothing happens before [`Engine::run`].
+    pub fn begin(setup: Setup, runs: &Runs, beginning: Beginning) -> Result<Self, RunError> {
+        let folder = runs.create()?;
+        let writer = Writer::create(&folder.path.join(FILE_NAME))?;
+        Ok(Engine::begin_with(setup, folder.id.clone(), writer, Some(folder), beginning))
+    }
+
+    pub(super) fn begin_with(
+        setup: Setup,
+        run: RunId,
+        writer: Writer,
+        folder: Option<RunFolder>,
+        beginning: Beginning,
+    ) -> Self {
+        let Beginning { command, target, plan_digest, flags } = beginning;
+        let first = Entry::RunStarted(Box::new(RunStarted {
+            run: run.clone(),
+            command: command.clone(),
+            target,
+            plan_digest,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            operator: setup.operator.clone(),
+            flags,
+            steps: setup.book.recorded(),
+            left_out: setup.book.left_out(),
+        }));
+        Engine::assemble(setup, run, writer, History::default(), folder, command, first)
+    }
+
+    /// Goes on with a run, forwards with [`Engine::run`] or back with [`Engine::roll_back`]. `flags`
+    /// are those that were added or changed since; those of the beginning are in the journal.
+    pub fn reopen(
+        setup: Setup,
+        runs: &Runs,
+        run: RunId,
+        target: &Target,
+        flags: Flags,
+    ) -> Result<Self, RunError> {
+        let folder = runs.take(run.clone())?;
+        // Read only now that nobody else writes to it.
+        let journal = runs.journal(&run)?;
+        let writer = Writer::append_to(&folder.path.join(FILE_NAME), &journal)?;
+        Engine::reopen_with(setup, run, &journal, writer, Some(folder), target, flags)
+    }
+
+    pub(super) fn reopen_with(
+        setup: Setup,
+        run: RunId,
+        journal: &Journal,
+        writer: Writer,
+        folder: Option<RunFolder>,
+        target: &Target,
+        flags: Flags,
+    ) -> Result<Self, RunError> {
+        journal.check_target(target)?;
+        let began = journal.beginning()?;
+        check_steps(&run, began, &setup.book)?;
+        let first = Entry::Resumed {
+            operator: setup.operator.clone(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            flags,
+            left_out: setup.book.left_out(),
+        };
+        let command = began.command.clone();
+        let history = History::of(journal.records());
+        Ok(Engine::assemble(setup, run, writer, history, folder, command, first))
+    }
+
+    fn assemble(
+        setup: Setup,
+        run: RunId,
+        writer: Writer,
+        history: History,
+        folder: Option<RunFolder>,
+        command: String,
+        first: Entry,
+    ) -> Self {
+        let Setup { book, lock, guard, interrupt, reporter, redactor, operator, mut consumers } =
+            setup;
+        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &book)));
+        let ledger = Arc::new(Ledger::new(writer, history, consumers, redactor));
+        let (_, lock_lost) = watch::channel(false);
+        Engine {
+            run,
+            book,
+            guard,
+            interrupt,
+            reporter,
+            ledger,
+            lock_lost,
+            lock,
+            operator,
+            command,
+            first,
+            _folder: folder,
+        }
+    }
+
+    pub fn id(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Runs what is not done yet.
+    pub async fn run(mut self) -> Result<RunEnd, RunError> {
+        if self.history(History::rollback_has_begun) {
+            return Err(RunError::RollingBack { run: self.run.clone() });
+        }
+        if self.history(|history| matches!(history.standing, super::Standing::Done { .. })) {
+            // It may have been killed before it gave its lock up.
+            self.give_up_lock().await?;
+            return Err(RunError::Over { run: self.run.clone() });
+        }
+        let keeper = self.take_lock().await?;
+        self.record(self.first.clone())?;
+        let result = self.run_steps().await;
+        drop(keeper);
+        self.finish(result).await
+    }
+
+    async fn run_steps(&self) -> Result<RunEnd, RunError> {
+        // Only a process of its own can know that nothing changed behind its back.
+        let mut standing_is_known = self.history(|history| history.resumptions == 0);
+        for step in self.book.steps() {
+            if self.history(|history| history.step(step.id()).is_over()) {
+                continue;
+            }
+            self.safe_point()?;
+            if self.book.is_left_out(step.as_ref()) {
+                let reason = format!("left out with --skip {}", step.stage());
+                self.record(Entry::LeftOut { step: step.id().to_owned(), reason })?;
+                continue;
+            }
+            self.check_brackets(step.as_ref())?;
+            if !standing_is_known || step.kind() == super::StepKind::Destructive {
+                self.hold_standing(step.as_ref()).await?;
+                standing_is_known = true;
+            }
+            self.perform(step.as_ref()).await?;
+        }
+        let warnings = self.warnings();
+        let status =
+            if warnings.is_empty() { EndStatus::Done } else { EndStatus::DoneWithWarnings };
+        self.record(Entry::RunFinished { status })?;
+        Ok(RunEnd { run: self.run.clone(), status, warnings })
+    }
+
+    /// The rules that hold whatever is left out or changed while the run stood still.
+    fn check_brackets(&self, step: &dyn Step) -> Result<(), RunError> {
+        let (run, step_id) = (self.run.clone(), step.id().to_owned());
+        if let Some(inside) = self.history(|history| self.book.held_back_by(step, history)) {
+            return Err(RunError::HeldBack { run, step: step_id, inside: inside.to_owned() });
+        }
+        let required = self.book.required_for(step);
+        let missing = required
+            .iter()
+            .find(|one| !self.history(|history| history.step(one.id()).is_finished()));
+        match missing {
+            None => Ok(()),
+            Some(one) => {
+                Err(RunError::NotAround { run, step: step_id, around: one.id().to_owned() })
+            }
+        }
+    }
+
+    /// Makes sure that what has to stay true still is, and lets it be made true again.
+    async fn hold_standing(&self, before: &dyn Step) -> Result<(), RunError> {
+        for standing in self.history(|history| self.book.in_force(history)) {
+            if standing.id() != before.id() {
+                self.hold(standing.as_ref()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Between steps, where nothing is lost by stopping.
+    pub(super) fn safe_point(&self) -> Result<(), RunError> {
+        if *self.lock_lost.borrow() {
+            return Err(RunError::LockLost { run: self.run.clone() });
+        }
+        if self.interrupt.is_wanted() {
+            return Err(self.interrupted(None, Vec::new())?);
+        }
+        Ok(())
+    }
+
+    /// Puts an interruption on record. `Err` only if that fails.
+    pub(super) fn interrupted(
+        &self,
+        step: Option<&str>,
+        goes_on: Vec<String>,
+    ) -> Result<RunError, RunError> {
+        if *self.lock_lost.borrow() {
+            return Ok(RunError::LockLost { run: self.run.clone() });
+        }
+        let step = step.map(str::to_owned);
+        self.record(Entry::Interrupted { step, goes_on: goes_on.clone() })?;
+        Ok(RunError::Interrupted { run: self.run.clone(), goes_on, changed: self.has_changed() })
+    }
+
+    pub(super) async fn give_up_lock(&self) -> Result<(), RunError> {
+        Ok(self.lock.release(&self.run).await?)
+    }
+
+    pub(super) async fn take_lock(&mut self) -> Result<Keeper, RunError> {
+        let holder = Holder {
+            run: self.run.clone(),
+            operator: self.operator.clone(),
+            at: jiff::Timestamp::now(),
+            command: self.command.clone(),
+        };
+        self.lock.acquire(&holder).await?;
+        let keeper = Keeper::start(self.lock.clone(), holder);
+        self.lock_lost = keeper.lost();
+        Ok(keeper)
+    }
+
+    /// Gives the lock up unless the run stopped half-way.
+    pub(super) async fn finish(
+        &self,
+        result: Result<RunEnd, RunError>,
+    ) -> Result<RunEnd, RunError> {
+        if result.is_err() && self.has_changed() {
+            return result;
+        }
+        if let Err(error) = self.lock.release(&self.run).await {
+            // The work is done; a lock that stayed behind is no failure of it.
+            let command = self.run.unlock_command();
+            let text = format!("{error}; it may still be held, and to give it up: {command}");
+            self.reporter.emit(Event::Warning(self.ledger.redactor().clean(&text)));
+        }
+        result
+    }
+
+    /// Whether anything is, or may be, not as it was before the run.
+    pub(super) fn has_changed(&self) -> bool {
+        self.history(|history| {
+            let steps = self.book.steps().iter();
+            steps
+                .filter(|step| step.kind().changes())
+                .any(|step| !self.book.is_put_back(step.as_ref(), history))
+        })
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let steps = self.book.steps().iter();
+        self.history(|history| steps.flat_map(|step| history.step(step.id()).warnings).collect())
+    }
+
+    pub(super) fn history<T>(&self, ask: impl FnOnce(&History) -> T) -> T {
+        self.ledger.history(ask)
+    }
+
+    pub(super) fn record(&self, entry: Entry) -> Result<(), RunError> {
+        Ok(self.ledger.record(entry)?)
+    }
+
+    pub(super) fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    pub(super) fn context(&self, step: &dyn Step) -> StepContext {
+        StepContext {
+            step: step.id(),
+            run: self.run.clone(),
+            ledger: self.ledger.clone(),
+            relay: Arc::new(Relay::new(self.reporter.clone(), self.ledger.clone())),
+            interrupt: self.interrupt.clone(),
+            lock_lost: self.lock_lost.clone(),
+        }
+    }
+}
+
+/// A journal says how far steps are by their names and order. Other steps are another runbook.
+fn check_steps(run: &RunId, began: &RunStarted, book: &Runbook) -> Result<(), RunError> {
+    let was: Vec<&str> = began.steps.iter().map(|step| step.id.as_str()).collect();
+    let is: Vec<&str> = book.steps().iter().map(|step| step.id()).collect();
+    if was == is {
+        return Ok(());
+    }
+    Err(RunError::OtherSteps {
+        run: run.clone(),
+        was: was.join(", "),
+        is: is.join(", "),
+        version: began.tool_version.clone(),
+    })
+}

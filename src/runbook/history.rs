@@ -1,0 +1,332 @@
+//! What a journal says has happened, step by step.
+//!
+//! It is a consumer of the stream like any other: fed with a journal's records it is what a resumed
+//! run knows, and fed by the run itself it is what the engine decides by, so that a resumed run and
+//! an uninterrupted one cannot come to know different things.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::entry::{EndStatus, Ending, Entry, Flags, Record, RunStarted};
+use super::evidence::Evidence;
+
+/// How far a step is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Phase {
+    #[default]
+    Ahead,
+    /// The act began; whether it ended is not known.
+    UnderWay,
+    /// The act ended and was not verified yet.
+    Acted {
+        ending: Ending,
+        evidence: Evidence,
+    },
+    Failed {
+        kind: String,
+        message: String,
+        hints: Vec<String>,
+    },
+    Finished {
+        ending: Ending,
+        evidence: Evidence,
+        verified: Evidence,
+    },
+    Skipped {
+        reason: String,
+        evidence: Evidence,
+    },
+    LeftOut {
+        reason: String,
+    },
+}
+
+/// How far putting a step back is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum UndoPhase {
+    #[default]
+    NotBegun,
+    UnderWay,
+    Undone {
+        evidence: Evidence,
+        verified: Evidence,
+    },
+    Failed {
+        message: String,
+        hints: Vec<String>,
+    },
+    /// It is left as it is.
+    Left {
+        reason: String,
+    },
+}
+
+/// A remote job that a step asked for, or was about to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// None was asked for, or the last one is settled.
+    None,
+    /// It was about to be asked for at this time, and what came of it is not known: look for it
+    /// where such jobs are listed before asking again.
+    Asked { details: Value, at: jiff::Timestamp },
+    /// It exists and is called this.
+    Known { id: String },
+}
+
+/// What is known of one step.
+#[derive(Debug, Clone, Default)]
+pub struct StepHistory {
+    pub phase: Phase,
+    pub undo: UndoPhase,
+    pub attempts: u32,
+    /// Whether an act may have changed something.
+    pub may_have_acted: bool,
+    pub warnings: Vec<String>,
+    pub undo_hint: Option<String>,
+    pub seconds: f64,
+    jobs: BTreeMap<String, Job>,
+}
+
+impl StepHistory {
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Finished { .. })
+    }
+
+    /// Whether the run has nothing more to do for the step.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Finished { .. } | Phase::Skipped { .. } | Phase::LeftOut { .. })
+    }
+
+    pub fn is_undone(&self) -> bool {
+        matches!(self.undo, UndoPhase::Undone { .. })
+    }
+
+    pub fn job(&self, name: &str) -> Job {
+        self.jobs.get(name).cloned().unwrap_or(Job::None)
+    }
+}
+
+/// How the run as a whole stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// Nothing was written that says that it ended: it runs, or was killed.
+    Open,
+    Failed {
+        step: String,
+        message: String,
+    },
+    Waiting {
+        question: String,
+        flag: String,
+    },
+    Interrupted,
+    Done {
+        warnings: bool,
+    },
+    /// A rollback has begun and not ended, or not with everything.
+    RollingBack,
+    RolledBack,
+}
+
+/// Everything that the journal tells.
+#[derive(Debug, Clone)]
+pub struct History {
+    pub started: Option<RunStarted>,
+    pub standing: Standing,
+    /// Those of the beginning, overlaid with those of every resumption.
+    pub flags: Flags,
+    pub left_out: Vec<String>,
+    pub resumptions: u32,
+    pub last_at: Option<jiff::Timestamp>,
+    steps: BTreeMap<String, StepHistory>,
+    values: BTreeMap<String, Value>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        History {
+            started: None,
+            standing: Standing::Open,
+            flags: Flags::new(),
+            left_out: Vec::new(),
+            resumptions: 0,
+            last_at: None,
+            steps: BTreeMap::new(),
+            values: BTreeMap::new(),
+        }
+    }
+}
+
+impl History {
+    pub fn of(records: &[Record]) -> Self {
+        let mut history = History::default();
+        for record in records {
+            history.apply(record);
+        }
+        history
+    }
+
+    pub fn step(&self, id: &str) -> StepHistory {
+        self.steps.get(id).cloned().unwrap_or_default()
+    }
+
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    pub fn rollback_has_begun(&self) -> bool {
+        matches!(self.standing, Standing::RollingBack | Standing::RolledBack)
+    }
+
+    pub fn apply(&mut self, record: &Record) {
+        self.last_at = Some(record.at);
+        self.apply_to_run(&record.entry);
+        if let Some(id) = step_of(&record.entry) {
+            let step = self.steps.entry(id.to_owned()).or_default();
+            apply_to_step(step, record);
+        }
+    }
+
+    fn apply_to_run(&mut self, entry: &Entry) {
+        match entry {
+            Entry::RunStarted(started) => {
+                self.flags = started.flags.clone();
+                self.left_out = started.left_out.clone();
+                self.started = Some((**started).clone());
+            }
+            Entry::Resumed { flags, left_out, .. } => {
+                self.flags.extend(flags.clone());
+                self.left_out = left_out.clone();
+                self.resumptions += 1;
+                self.standing = Standing::Open;
+            }
+            Entry::Value { key, value, .. } => {
+                self.values.insert(key.clone(), value.clone());
+            }
+            Entry::StepFailed { step, message, .. } if !self.rollback_has_begun() => {
+                self.standing = Standing::Failed { step: step.clone(), message: message.clone() };
+            }
+            Entry::NeedsDecision { question, flag, .. } if !self.rollback_has_begun() => {
+                self.standing =
+                    Standing::Waiting { question: question.clone(), flag: flag.clone() };
+            }
+            Entry::Interrupted { .. } if !self.rollback_has_begun() => {
+                self.standing = Standing::Interrupted;
+            }
+            Entry::RunFinished { status } => {
+                let warnings = *status == EndStatus::DoneWithWarnings;
+                self.standing = Standing::Done { warnings };
+            }
+            Entry::RollbackStarted { .. } => self.standing = Standing::RollingBack,
+            Entry::RollbackFinished { status: EndStatus::RolledBack, .. } => {
+                self.standing = Standing::RolledBack;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn apply_to_step(step: &mut StepHistory, record: &Record) {
+    match &record.entry {
+        Entry::StepStarted { attempt, .. } => {
+            step.attempts = *attempt;
+            step.phase = Phase::UnderWay;
+            step.may_have_acted = true;
+            // What was put back and is done again has to be put back again.
+            step.undo = UndoPhase::NotBegun;
+        }
+        Entry::StepActed { ending, evidence, warnings, .. } => {
+            step.warnings.extend(warnings.iter().cloned());
+            step.phase = Phase::Acted { ending: *ending, evidence: evidence.clone() };
+        }
+        Entry::StepFinished {
+            ending, evidence, verified, warnings, undo_hint, seconds, ..
+        } => {
+            step.warnings.extend(warnings.iter().cloned());
+            step.undo_hint = undo_hint.clone();
+            step.seconds += seconds;
+            step.phase = Phase::Finished {
+                ending: *ending,
+                evidence: evidence.clone(),
+                verified: verified.clone(),
+            };
+        }
+        Entry::StepFailed { kind, message, hints, warnings, undo_hint, seconds, .. } => {
+            step.warnings.extend(warnings.iter().cloned());
+            step.undo_hint = undo_hint.clone();
+            step.seconds += seconds;
+            step.phase = Phase::Failed {
+                kind: kind.clone(),
+                message: message.clone(),
+                hints: hints.clone(),
+            };
+        }
+        Entry::Skipped { reason, evidence, warnings, .. } => {
+            step.warnings.extend(warnings.iter().cloned());
+            // The one attempt there was says that it did nothing.
+            step.may_have_acted &= step.attempts > 1;
+            step.phase = Phase::Skipped { reason: reason.clone(), evidence: evidence.clone() };
+        }
+        Entry::LeftOut { reason, .. } => step.phase = Phase::LeftOut { reason: reason.clone() },
+        Entry::Intent { name, details, .. } => {
+            let job = Job::Asked { details: details.clone(), at: record.at };
+            step.jobs.insert(name.clone(), job);
+        }
+        Entry::External { name, id, .. } => {
+            step.jobs.insert(name.clone(), Job::Known { id: id.clone() });
+        }
+        Entry::Settled { name, .. } => {
+            step.jobs.remove(name);
+        }
+        entry => apply_to_undo(step, entry),
+    }
+}
+
+fn apply_to_undo(step: &mut StepHistory, entry: &Entry) {
+    match entry {
+        Entry::UndoStarted { .. } => step.undo = UndoPhase::UnderWay,
+        Entry::StepUndone { evidence, verified, warnings, .. } => {
+            step.warnings.extend(warnings.iter().cloned());
+            step.undo =
+                UndoPhase::Undone { evidence: evidence.clone(), verified: verified.clone() };
+        }
+        Entry::UndoFailed { message, hints, warnings, .. } => {
+            step.warnings.extend(warnings.iter().cloned());
+            step.undo = UndoPhase::Failed { message: message.clone(), hints: hints.clone() };
+        }
+        Entry::UndoSkipped { reason, .. } => {
+            step.undo = UndoPhase::Left { reason: reason.clone() };
+        }
+        _ => {}
+    }
+}
+
+/// The step that an entry is about.
+pub(super) fn step_of(entry: &Entry) -> Option<&str> {
+    match entry {
+        Entry::Guarded { step, .. }
+        | Entry::StepStarted { step, .. }
+        | Entry::Intent { step, .. }
+        | Entry::External { step, .. }
+        | Entry::Settled { step, .. }
+        | Entry::Value { step, .. }
+        | Entry::StepActed { step, .. }
+        | Entry::StepFinished { step, .. }
+        | Entry::StepFailed { step, .. }
+        | Entry::Skipped { step, .. }
+        | Entry::LeftOut { step, .. }
+        | Entry::NeedsDecision { step, .. }
+        | Entry::UndoStarted { step }
+        | Entry::StepUndone { step, .. }
+        | Entry::UndoFailed { step, .. }
+        | Entry::UndoSkipped { step, .. } => Some(step),
+        Entry::Interrupted { step, .. } => step.as_deref(),
+        Entry::RunStarted(_)
+        | Entry::Resumed { .. }
+        | Entry::RunFinished { .. }
+        | Entry::RollbackStarted { .. }
+        | Entry::RollbackFinished { .. }
+        | Entry::Unknown => None,
+    }
+}

@@ -1,0 +1,203 @@
+//! The journal of a run: one line of JSON a transition, appended in one write and on the disk
+//! before the run goes on.
+//!
+//! A process can be killed in the middle of a write. What follows the last newline is therefore not
+//! part of the journal: nothing was done on the strength of it. It is cut off before the next line
+//! is written, which would otherwise be glued to it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::entry::{Entry, Record, RunStarted, SCHEMA_VERSION, Target};
+
+/// The name of the file in the run's folder.
+pub const FILE_NAME: &str = "journal.jsonl";
+
+#[derive(Debug, Error)]
+pub enum JournalError {
+    #[error("the journal {} cannot be written", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the journal {} cannot be read", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the journal could not be written a moment ago, and nothing is done without it")]
+    Broken,
+    #[error("a line for the journal cannot be cleaned of secrets")]
+    Unclean { source: serde_json::Error },
+    #[error("line {line} of the journal is damaged")]
+    Damaged { line: usize, source: serde_json::Error },
+    #[error("line {line} of the journal is number {found} and {expected} was expected")]
+    Gap { line: usize, found: u64, expected: u64 },
+    #[error(
+        "the journal was written by a newer bcops (its schema version is {found}, and this one reads {SCHEMA_VERSION})"
+    )]
+    Version { found: u64 },
+    #[error("the journal does not begin with the beginning of a run")]
+    NoBeginning,
+    #[error("the run belongs to another target: {}", differences.join("; "))]
+    OtherTarget { differences: Vec<String> },
+}
+
+/// A journal that was read.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    records: Vec<Record>,
+    /// How many bytes are whole lines.
+    whole: u64,
+}
+
+/// Only this much of a line is understood before its version is known.
+#[derive(Deserialize)]
+struct Version {
+    schema_version: u64,
+}
+
+impl Journal {
+    pub fn read(path: &Path) -> Result<Self, JournalError> {
+        let fail = |source| JournalError::Read { path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(fail)?;
+        Journal::parse(&bytes)
+    }
+
+    pub fn parse(bytes: &[u8]) -> Result<Self, JournalError> {
+        let mut records = Vec::new();
+        let mut whole = 0;
+        for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            records.push(parse_line(line, index + 1)?);
+            whole += line.len() as u64;
+        }
+        Ok(Journal { records, whole })
+    }
+
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// How the run began. A process that was killed before it could write that has done nothing.
+    pub fn beginning(&self) -> Result<&RunStarted, JournalError> {
+        match self.records.first().map(|record| &record.entry) {
+            Some(Entry::RunStarted(started)) => Ok(started),
+            _ => Err(JournalError::NoBeginning),
+        }
+    }
+
+    /// Refuses to go on with a run that changes something else than what is configured now.
+    pub fn check_target(&self, target: &Target) -> Result<(), JournalError> {
+        let began = &self.beginning()?.target;
+        let mut differences = Vec::new();
+        if began.name != target.name {
+            differences.push(format!("it was {} and is {}", began.name, target.name));
+        }
+        let names = began.identity.keys().chain(target.identity.keys());
+        let names: std::collections::BTreeSet<&String> = names.collect();
+        for name in names {
+            let (was, is) = (began.identity.get(name), target.identity.get(name));
+            if was != is {
+                let shown = |value: Option<&String>| value.cloned().unwrap_or("unknown".into());
+                differences.push(format!("{name} was {} and is {}", shown(was), shown(is)));
+            }
+        }
+        if differences.is_empty() { Ok(()) } else { Err(JournalError::OtherTarget { differences }) }
+    }
+}
+
+fn parse_line(line: &[u8], number: usize) -> Result<Record, JournalError> {
+    let damaged = |source| JournalError::Damaged { line: number, source };
+    let Version { schema_version } = serde_json::from_slice(line).map_err(damaged)?;
+    if schema_version != u64::from(SCHEMA_VERSION) {
+        return Err(JournalError::Version { found: schema_version });
+    }
+    let record: Record = serde_json::from_slice(line).map_err(damaged)?;
+    let expected = number as u64;
+    if record.sequence != expected {
+        return Err(JournalError::Gap { line: number, found: record.sequence, expected });
+    }
+    Ok(record)
+}
+
+/// Where lines are kept for good.
+pub trait Durable: Send {
+    /// Returns when the line would survive the machine.
+    fn append(&mut self, line: &[u8]) -> io::Result<()>;
+}
+
+/// Appends to a journal.
+pub struct Writer {
+    path: PathBuf,
+    sink: Box<dyn Durable>,
+    next: u64,
+    /// After a failed write the end of the file is not known.
+    broken: bool,
+}
+
+impl Writer {
+    /// Begins a journal in a folder that nobody else uses.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        let fail = |source| JournalError::Write { path: path.to_owned(), source };
+        let mut options = OpenOptions::new();
+        options.create_new(true).append(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(fail)?;
+        // Without this the file's name could be lost, and the run with it.
+        sync_folder(path).map_err(fail)?;
+        Ok(Writer::to(path, Box::new(file), 1))
+    }
+
+    /// Goes on with a journal after its last whole line.
+    pub fn append_to(path: &Path, journal: &Journal) -> Result<Self, JournalError> {
+        let fail = |source| JournalError::Write { path: path.to_owned(), source };
+        let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
+        file.set_len(journal.whole).and_then(|()| file.sync_all()).map_err(fail)?;
+        Ok(Writer::to(path, Box::new(file), journal.records.len() as u64 + 1))
+    }
+
+    /// Writes to something else than a file.
+    pub fn to(path: &Path, sink: Box<dyn Durable>, next: u64) -> Self {
+        Writer { path: path.to_owned(), sink, next, broken: false }
+    }
+
+    /// Appends a transition; it is on the disk when this returns.
+    pub fn append(&mut self, entry: Entry) -> Result<Record, JournalError> {
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        let record = Record {
+            schema_version: SCHEMA_VERSION,
+            sequence: self.next,
+            at: jiff::Timestamp::now(),
+            entry,
+        };
+        let written = serde_json::to_vec(&record).map_err(io::Error::other).and_then(|mut line| {
+            line.push(b'\n');
+            self.sink.append(&line)
+        });
+        if let Err(source) = written {
+            self.broken = true;
+            return Err(JournalError::Write { path: self.path.clone(), source });
+        }
+        self.next += 1;
+        Ok(record)
+    }
+}
+
+impl Durable for File {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.write_all(line)?;
+        self.sync_data()
+    }
+}
+
+/// Puts the name of a new file on the disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Keeps a second operator out.
+//!
+//! A run holds the lock from before its first step until it is done or rolled back. A run that
+//! stopped half-way keeps it: a second run that began now would take the half-changed state for the
+//! one to go back to. The same run gets its own lock again when it is resumed; what keeps one run
+//! from being resumed twice at the same time is the lock on its folder.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::run_id::RunId;
+
+/// Who runs this, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    pub who: String,
+    pub host: String,
+    pub pid: u32,
+}
+
+impl Operator {
+    /// This process. `who` comes from the caller, which knows the surroundings.
+    pub fn of_this_process(who: impl Into<String>) -> Self {
+        Operator { who: who.into(), host: host_name(), pid: std::process::id() }
+    }
+}
+
+fn host_name() -> String {
+    let mut buffer = [0_u8; 256];
+    // SAFETY: the pointer and the length describe the buffer; its last byte stays zero.
+    let result = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+    let name = CStr::from_bytes_until_nul(&buffer).ok().filter(|_| result == 0);
+    name.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// What a lock says about who has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub run: RunId,
+    #[serde(flatten)]
+    pub operator: Operator,
+    /// When it was taken, or last refreshed.
+    pub at: jiff::Timestamp,
+    pub command: String,
+}
+
+impl Holder {
+    /// How long ago it gave a sign of life.
+    pub fn age(&self, now: jiff::Timestamp) -> Duration {
+        now.duration_since(self.at).try_into().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Operator { who, host, pid } = &self.operator;
+        write!(
+            f,
+            "{who} on {host} (process {pid}, run {}, {}, last seen {:.0})",
+            self.run, self.command, self.at
+        )
+    }
+}
+
+#[derive(Debug, Error)]
+pub enum LockError {
+    #[error("the lock is held by {holder}")]
+    Held { holder: Box<Holder> },
+    #[error("the lock is no longer held by the run {run}")]
+    Lost { run: RunId },
+    #[error("there is no lock of the run {run} to break")]
+    NotThere { run: RunId },
+    #[error("the lock {place} cannot be used")]
+    Unusable { place: String, source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+pub type LockFuture<'a, T> = BoxFuture<'a, Result<T, LockError>>;
+
+/// A lock that other operators see. Taking and changing it must be compare-and-swap.
+pub trait RunLock: Send + Sync {
+    /// Takes the lock, or takes it over from an earlier process of the same run.
+    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+
+    /// Gives a sign of life. [`LockError::Lost`] if another run has it or nobody.
+    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+
+    /// Gives it up. A lock that is not this run's is left alone, which is not an error.
+    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()>;
+
+    fn holder(&self) -> LockFuture<'_, Option<Holder>>;
+
+    /// Breaks the lock of a holder that is dead. Only whoever has read the lock can name its run.
+    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder>;
+}
+
+/// How often a held lock gives a sign of life.
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// Refreshes a lock for as long as it lives, and notices when it is lost.
+pub(super) struct Keeper {
+    lost: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Keeper {
+    pub(super) fn start(lock: Arc<dyn RunLock>, mut holder: Holder) -> Self {
+        let (sender, lost) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(REFRESH).await;
+                holder.at = jiff::Timestamp::now();
+                // A lock that cannot be reached is still ours; only one that is seen in other hands
+                // is not.
+                if matches!(
+                    lock.refresh(&holder).await,
+                    Err(LockError::Lost { .. } | LockError::Held { .. })
+                ) {
+                    sender.send_replace(true);
+                    return;
+                }
+            }
+        });
+        Keeper { lost, task }
+    }
+
+    pub(super) fn lost(&self) -> watch::Receiver<bool> {
+        self.lost.clone()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,72 @@
+//! The runbook engine: long work in steps, planned, journalled, resumable, reversible.
+//!
+//! It knows nothing of what the steps are about. Who writes a runbook implements [`Step`] and puts
+//! the steps into a [`Runbook`]; an [`Engine`] begins a run of it, goes on with one, or rolls one
+//! back.
+//!
+//! What it promises, and what the promise rests on:
+//!
+//! * **Kill it at any moment, go on, and it ends in the same place.** Every transition is a line of
+//!   the journal that is on the disk before the next thing happens ([`journal`]). A resumed run
+//!   knows what the lines say ([`history`]) and asks the world about the step that was under way.
+//! * **What must not happen twice does not.** That a remote job is about to be asked for, and what
+//!   it is called, is on record before it is waited for ([`StepContext::job`]).
+//! * **What has to stay true around other steps does** ([`Step::stands_until`],
+//!   [`book::Builder::bracket`]): it is looked at again when a run is resumed and before every
+//!   destructive step, it cannot be left out, it does not end before all that it stands around was
+//!   verified, and a rollback keeps it where that could not be put back.
+//! * **Nothing is approved but what was seen** ([`Plan`]).
+//! * **One operator at a time** ([`lock`]).
+//! * **No secret in anything that is written** ([`redact`]), and nobody's name in what is passed on
+//!   ([`report`]).
+//!
+//! The records of a run are one stream. The journal takes them first; the history that the engine
+//! decides by, the screen and anybody else ([`entry::Consumer`]) follow.
+
+pub mod book;
+mod context;
+mod engine;
+pub mod entry;
+mod error;
+pub mod evidence;
+pub mod history;
+mod interrupt;
+pub mod journal;
+mod ledger;
+pub mod lock;
+mod lock_file;
+mod markdown;
+mod perform;
+pub mod plan;
+pub mod redact;
+pub mod report;
+mod rollback;
+mod run_id;
+mod screen;
+pub mod step;
+pub mod store;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use book::{BookError, Runbook};
+pub use context::StepContext;
+pub use engine::{Beginning, Engine, RunEnd, Setup};
+pub use entry::{Consumer, EndStatus, Flags, Target};
+pub use error::RunError;
+pub use evidence::{Evidence, Table};
+pub use history::{History, Job, Standing};
+pub use interrupt::Interrupt;
+pub use journal::{Journal, JournalError};
+pub use lock::{Holder, LockError, Operator, RunLock};
+pub use lock_file::LockFile;
+pub use plan::{Observations, Plan};
+pub use redact::Redactor;
+pub use report::Report;
+pub use run_id::RunId;
+pub use step::{
+    Effect, Guard, Outcome, Probe, Step, StepError, StepFuture, StepKind, StepResult, UndoWay,
+};
+pub use store::{RunState, RunSummary, Runs, StoreError};
+pub use values::ValueKey;

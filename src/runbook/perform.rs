@@ -1,0 +1,196 @@
+//! One step: probe, act, verify, each transition on record before the next begins.
+
+use std::time::Instant;
+
+use super::context::StepContext;
+use super::engine::Engine;
+use super::entry::{Ending, Entry};
+use super::error::RunError;
+use super::evidence::Evidence;
+use super::history::Phase;
+use super::step::{Outcome, Probe, Step, StepError};
+use crate::error::Kind;
+
+/// A step in the hands of the engine.
+struct Attempt<'a> {
+    step: &'a dyn Step,
+    context: StepContext,
+    began: Instant,
+}
+
+impl Attempt<'_> {
+    fn id(&self) -> String {
+        self.step.id().to_owned()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.context.relay.take_warnings()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+}
+
+impl Engine {
+    /// Brings a step to its verified end, wherever an earlier attempt left it.
+    pub(super) async fn perform(&self, step: &dyn Step) -> Result<(), RunError> {
+        let attempt = self.attempt(step);
+        let result = self.bring_to_end(&attempt).await;
+        self.settle(&attempt, result)
+    }
+
+    /// Probes a step that is finished and has to stay true; acts again if it is not.
+    pub(super) async fn hold(&self, step: &dyn Step) -> Result<(), RunError> {
+        let attempt = self.attempt(step);
+        let result = match step.probe(&attempt.context).await {
+            Ok(Probe::Done(_)) => Ok(()),
+            Ok(Probe::NotYet) => {
+                let text = format!("{} was no longer so and was done again", step.id());
+                attempt.context.warn(text);
+                self.act(&attempt).await
+            }
+            Ok(Probe::CannotTell) => self.act(&attempt).await,
+            Err(error) => Err(error.into()),
+        };
+        self.settle(&attempt, result)
+    }
+
+    fn attempt<'a>(&self, step: &'a dyn Step) -> Attempt<'a> {
+        Attempt { step, context: self.context(step), began: Instant::now() }
+    }
+
+    async fn bring_to_end(&self, attempt: &Attempt<'_>) -> Result<(), Halt> {
+        let known = self.history(|history| history.step(attempt.step.id()));
+        let probe = attempt.step.probe(&attempt.context).await?;
+        match (probe, known.phase) {
+            (Probe::Done(_), Phase::Acted { ending, evidence }) => {
+                self.verify(attempt, ending, evidence).await
+            }
+            (Probe::Done(evidence), _) => {
+                let ending = if known.may_have_acted { Ending::Done } else { Ending::AlreadySo };
+                self.verify(attempt, ending, evidence).await
+            }
+            // The world does not show it, but the journal does.
+            (Probe::CannotTell, Phase::Acted { ending, evidence }) => {
+                self.verify(attempt, ending, evidence).await
+            }
+            (Probe::NotYet | Probe::CannotTell, _) => self.act(attempt).await,
+        }
+    }
+
+    async fn act(&self, attempt: &Attempt<'_>) -> Result<(), Halt> {
+        let (step, context) = (attempt.step, &attempt.context);
+        if step.kind().changes() {
+            let evidence = self.guard.before(step).await?;
+            if !evidence.is_empty() {
+                self.record(Entry::Guarded { step: attempt.id(), evidence })?;
+            }
+        }
+        let number = self.history(|history| history.step(step.id()).attempts) + 1;
+        self.record(Entry::StepStarted { step: attempt.id(), attempt: number })?;
+        let (ending, evidence) = match step.act(context).await? {
+            Outcome::Done(evidence) => (Ending::Done, evidence),
+            Outcome::Warning { text, evidence } => {
+                context.warn(text);
+                (Ending::Warning, evidence)
+            }
+            Outcome::Skipped { reason, evidence } => {
+                let (step, warnings) = (attempt.id(), attempt.warnings());
+                return Ok(self.record(Entry::Skipped { step, reason, evidence, warnings })?);
+            }
+        };
+        self.record(Entry::StepActed {
+            step: attempt.id(),
+            ending,
+            evidence: evidence.clone(),
+            warnings: attempt.warnings(),
+        })?;
+        self.verify(attempt, ending, evidence).await
+    }
+
+    async fn verify(
+        &self,
+        attempt: &Attempt<'_>,
+        ending: Ending,
+        evidence: Evidence,
+    ) -> Result<(), Halt> {
+        let verified = attempt.step.verify(&attempt.context).await?;
+        self.record(Entry::StepFinished {
+            step: attempt.id(),
+            ending,
+            evidence,
+            verified,
+            warnings: attempt.warnings(),
+            undo_hint: attempt.step.undo_hint(&attempt.context),
+            seconds: attempt.seconds(),
+        })?;
+        Ok(())
+    }
+
+    /// Puts on record why a step did not come to its end.
+    fn settle(&self, attempt: &Attempt<'_>, result: Result<(), Halt>) -> Result<(), RunError> {
+        let error = match result {
+            Ok(()) => return Ok(()),
+            Err(Halt::Run(error)) => return Err(error),
+            Err(Halt::Step(error)) => error,
+        };
+        let run = self.run.clone();
+        match error {
+            StepError::NeedsDecision { question, flag } => {
+                let step = attempt.id();
+                self.record(Entry::NeedsDecision {
+                    step: step.clone(),
+                    question: question.clone(),
+                    flag: flag.clone(),
+                })?;
+                Err(RunError::Decision { run, step, question, flag })
+            }
+            StepError::Interrupted { goes_on } => {
+                Err(self.interrupted(Some(attempt.step.id()), goes_on)?)
+            }
+            // An adapter that heard of Ctrl-C by itself says it in its own words.
+            StepError::Failed(error) if error.kind == Kind::Interrupted => {
+                Err(self.interrupted(Some(attempt.step.id()), Vec::new())?)
+            }
+            StepError::Failed(error) => {
+                let undo_hint = attempt.step.undo_hint(&attempt.context);
+                self.record(Entry::StepFailed {
+                    step: attempt.id(),
+                    kind: error.kind.name().to_owned(),
+                    message: full_message(&error),
+                    hints: error.hints.clone(),
+                    warnings: attempt.warnings(),
+                    undo_hint: undo_hint.clone(),
+                    seconds: attempt.seconds(),
+                })?;
+                let changed = self.has_changed();
+                Err(RunError::Step { run, step: attempt.id(), error, undo_hint, changed })
+            }
+        }
+    }
+}
+
+/// The sentence with its causes.
+pub(super) fn full_message(error: &crate::error::CommandError) -> String {
+    let causes = error.causes();
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
+}
+
+/// What stops a step: something of its own, which goes on record, or the engine.
+pub(super) enum Halt {
+    Step(StepError),
+    Run(RunError),
+}
+
+impl From<StepError> for Halt {
+    fn from(error: StepError) -> Self {
+        Halt::Step(error)
+    }
+}
+
+impl From<RunError> for Halt {
+    fn from(error: RunError) -> Self {
+        Halt::Run(error)
+    }
+}

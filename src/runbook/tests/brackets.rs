@@ -1,0 +1,104 @@
+//! What is left out, what stands around a stage, and how a run stops.
+
+use super::steps::{Work, book, toy};
+use super::world::{Shared, journal, run};
+use crate::error::{CommandError, Kind};
+use crate::runbook::{BookError, RunError, Runbook, Standing};
+
+fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook, BookError> {
+    let mut builder = Runbook::builder()
+        .step(toy(shared, "quarantine", "around", Work::Stand("open")))
+        .step(toy(shared, "load", "inner", Work::Set))
+        .step(toy(shared, "audit", "inner", Work::Skip))
+        .step(toy(shared, "open", "after", Work::End("quarantine")))
+        .bracket("inner", "around");
+    for stage in left_out {
+        builder = builder.leave_out(*stage);
+    }
+    builder.build()
+}
+
+#[test]
+fn a_stage_does_not_run_without_what_stands_around_it() {
+    let shared = Shared::default();
+    let refused = opened(&shared, &["around"]).unwrap_err();
+    assert!(matches!(refused, BookError::Unbracketed { .. }));
+    assert_eq!(CommandError::from(refused).kind, Kind::Refused);
+    assert!(opened(&shared, &["around", "inner"]).is_ok());
+    assert!(matches!(opened(&shared, &["nothing"]), Err(BookError::UnknownStage { .. })));
+}
+
+#[test]
+fn a_half_done_stage_cannot_be_left_out_to_open_the_bracket() {
+    let shared = Shared::default();
+    shared.get().fails_after.insert("load".into(), 1);
+    run(&shared, opened(&shared, &[]).unwrap()).unwrap_err();
+    let error = run(&shared, opened(&shared, &["inner"]).unwrap()).unwrap_err();
+    assert!(matches!(error, RunError::HeldBack { .. }), "{error}");
+    assert!(shared.get().world.is("quarantine", "on"));
+}
+
+#[test]
+fn what_lapsed_is_made_true_again_before_anything_else() {
+    let shared = Shared::default();
+    shared.get().fails_before.insert("load".into(), 1);
+    run(&shared, opened(&shared, &[]).unwrap()).unwrap_err();
+    shared.change(|world| {
+        world.settings.insert("quarantine".into(), "off".into());
+    });
+    let end = run(&shared, opened(&shared, &[]).unwrap()).unwrap();
+    assert_eq!(end.warnings.len(), 1, "{:?}", end.warnings);
+    assert_eq!(shared.get().violations, [""; 0]);
+    assert!(shared.get().world.is("quarantine", "off"));
+}
+
+#[test]
+fn a_refusing_guard_stops_before_anything_is_changed() {
+    let shared = Shared::default();
+    shared.get().guard_refuses = true;
+    let error = CommandError::from(run(&shared, opened(&shared, &[]).unwrap()).unwrap_err());
+    assert_eq!(error.kind, Kind::Refused);
+    assert!(shared.get().world.settings.is_empty());
+    assert!(shared.get().world.lock.is_none(), "nothing was changed, so that the lock is free");
+}
+
+#[test]
+fn a_decision_stops_the_run_and_keeps_the_lock() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Set, Work::Decide], &[], &[]);
+    let error = CommandError::from(run(&shared, make()).unwrap_err());
+    assert_eq!(error.kind, Kind::Partial);
+    assert_eq!(
+        error.hints.first().unwrap(),
+        "to go on: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
+    );
+    assert!(shared.get().world.lock.is_some());
+    shared.change(|world| {
+        world.settings.insert("decided".into(), "yes".into());
+    });
+    run(&shared, make()).unwrap();
+    assert!(shared.get().world.lock.is_none());
+    let over = CommandError::from(run(&shared, make()).unwrap_err());
+    assert_eq!(over.kind, Kind::Usage);
+}
+
+#[test]
+fn an_interruption_says_what_goes_on_by_itself() {
+    let shared = Shared::default();
+    shared.get().interrupts.insert("b1".into(), 1);
+    let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();
+    let RunError::Interrupted { goes_on, .. } = &error else { panic!("{error}") };
+    assert_eq!(goes_on, &["a job"]);
+    assert_eq!(CommandError::from(error).kind, Kind::Interrupted);
+    let history = crate::runbook::History::of(journal(&shared).records());
+    assert_eq!(history.standing, Standing::Interrupted);
+}
+
+#[test]
+fn a_full_disk_stops_the_run_where_it_stands() {
+    let shared = Shared::default();
+    shared.get().disk_full = true;
+    let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();
+    assert!(matches!(error, RunError::Journal(_)), "{error}");
+    assert!(shared.get().world.settings.is_empty());
+}

@@ -1,0 +1,11 @@
+//! Tests of the engine, mostly on a made-up world: services with settings and jobs, which remember
+//! how long the journal was at each change, so that a kill at any moment can be played.
+
+mod brackets;
+mod files;
+mod kills;
+mod plans;
+mod rolling_back;
+mod secrets;
+mod steps;
+mod world;

@@ -1,0 +1,52 @@
+//! Plans: their digest, their file, and when they are stale.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+
+use super::steps::{Work, book};
+use super::world::{Shared, target};
+use crate::error::{CommandError, Kind};
+use crate::runbook::plan::{Parts, Plan, PlanError};
+use crate::runbook::{Observations, Redactor};
+
+fn plan(backup: &str) -> Plan {
+    let observations =
+        Observations::from([("the backup".to_owned(), json!({ "b": 1, "a": backup }))]);
+    Plan::new(Parts {
+        command: "reset-staging".into(),
+        target: target(),
+        steps: book(&Shared::default(), &[Work::Set], &[], &[]).planned(),
+        observations,
+        ..Parts::default()
+    })
+}
+
+#[test]
+fn a_plan_is_stale_when_something_it_saw_has_changed() {
+    let was = plan("b003");
+    assert_eq!(was.digest(), plan("b003").digest());
+    was.check_fresh(&plan("b003")).unwrap();
+    let error = CommandError::from(was.check_fresh(&plan("b004")).unwrap_err());
+    assert_eq!(error.kind.exit_code(), 6);
+    assert_eq!(error.kind, Kind::StalePlan);
+    assert_eq!(
+        error.hints.first().unwrap(),
+        r#"the backup was {"a":"b003","b":1} and is {"a":"b004","b":1}"#
+    );
+}
+
+#[test]
+fn a_plan_is_read_as_it_was_written_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.json");
+    let written = plan("b003");
+    written.write(&path, &Redactor::new()).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(Plan::read(&path).unwrap(), written);
+    let text = std::fs::read_to_string(&path).unwrap().replace("b003", "b009");
+    std::fs::write(&path, text).unwrap();
+    assert!(matches!(Plan::read(&path), Err(PlanError::Tampered { .. })));
+    let secret = plan("postgres://u:hunter22@host/db").write(&path, &Redactor::new());
+    assert!(matches!(secret, Err(PlanError::Secret { .. })));
+}

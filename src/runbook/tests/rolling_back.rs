@@ -1,0 +1,56 @@
+//! What is put back, and what stays shut because something could not be.
+
+use super::steps::{Work, book};
+use super::world::{Shared, journal, roll_back, run};
+use crate::error::{CommandError, Kind};
+use crate::runbook::{EndStatus, Report, RunError};
+
+#[test]
+fn quarantine_stays_where_the_inside_could_not_be_put_back() {
+    for (work, fails) in [(Work::Final, None), (Work::Set, Some("i1")), (Work::With("b1"), None)] {
+        let shared = Shared::default();
+        shared.get().fails_after.insert("open".into(), 1);
+        let make = || book(&shared, &[Work::Set], &[work], &[]);
+        run(&shared, make()).unwrap_err();
+        if let Some(id) = fails {
+            shared.get().fails_undo.insert(id.into(), 1);
+        }
+        let error = roll_back(&shared, make()).unwrap_err();
+        let RunError::NotPutBack { left, .. } = &error else { panic!("{error}") };
+        assert!(left.contains(&"quarantine".to_owned()), "{left:?}");
+        assert!(shared.get().world.is("quarantine", "on"));
+        assert!(!shared.get().world.settings.contains_key("i0"), "the others were put back");
+        assert!(shared.get().world.lock.is_some());
+        assert_eq!(CommandError::from(error).kind, Kind::Partial);
+        if fails.is_some() {
+            assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
+            assert!(shared.get().world.settings.is_empty());
+            assert!(shared.get().world.lock.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_rolled_back_does_not_go_on() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Set, Work::Warn], &[Work::Blind], &[]);
+    run(&shared, make()).unwrap();
+    roll_back(&shared, make()).unwrap();
+    assert!(matches!(run(&shared, make()), Err(RunError::RollingBack { .. })));
+    assert!(matches!(roll_back(&shared, make()), Err(RunError::RollingBack { .. })));
+    let report = Report::from_journal(&journal(&shared)).unwrap();
+    assert_eq!(report.status, "rolled back");
+    assert_eq!(report.next, [""; 0]);
+}
+
+#[test]
+fn what_was_so_before_is_not_taken_away() {
+    let shared = Shared::default();
+    shared.change(|world| {
+        world.settings.insert("b1".into(), "on".into());
+    });
+    let make = || book(&shared, &[Work::Set], &[], &[]);
+    run(&shared, make()).unwrap();
+    roll_back(&shared, make()).unwrap();
+    assert!(shared.get().world.is("b1", "on"));
+}

@@ -1,0 +1,273 @@
+//! Steps of every kind in the made-up world.
+
+use serde_json::json;
+
+use super::world::Shared;
+use crate::error::Kind;
+use crate::runbook::{
+    Effect, Evidence, Job, Outcome, Probe, Runbook, Step, StepContext, StepError, StepFuture,
+    StepKind, UndoWay, ValueKey,
+};
+
+/// What a toy does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Work {
+    /// Makes a setting; can be seen, and put back.
+    Set,
+    /// Makes a setting that cannot be seen from the probe; can be put back.
+    Blind,
+    /// Asks for a job that must never be asked for twice.
+    Post,
+    /// Makes a setting and ends with a warning.
+    Warn,
+    /// Finds nothing to do.
+    Skip,
+    /// Hands the number of jobs to the next ones.
+    Count,
+    /// Makes a setting of the number that was handed on.
+    UseCount,
+    /// Makes a setting that is put back with another step.
+    With(&'static str),
+    /// Makes a setting that cannot be put back.
+    Final,
+    /// Makes true what has to stay so until that step.
+    Stand(&'static str),
+    /// Ends what stands.
+    End(&'static str),
+    /// Needs a person.
+    Decide,
+}
+
+#[derive(Clone)]
+pub struct Toy {
+    pub id: &'static str,
+    pub stage: &'static str,
+    pub work: Work,
+    pub world: Shared,
+}
+
+const COUNT: ValueKey<usize> = ValueKey::new("count");
+
+pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) -> Toy {
+    Toy { id, stage, work, world: world.clone() }
+}
+
+impl Toy {
+    /// Where the setting is.
+    fn key(&self) -> &'static str {
+        match self.work {
+            Work::End(standing) => standing,
+            _ => self.id,
+        }
+    }
+
+    fn value(&self, context: &StepContext) -> Result<String, StepError> {
+        Ok(match self.work {
+            Work::End(_) => "off".to_owned(),
+            Work::UseCount => context.get(&COUNT)?.map_or("none".into(), |count| count.to_string()),
+            _ => "on".to_owned(),
+        })
+    }
+
+    fn is_so(&self, context: &StepContext) -> Result<bool, StepError> {
+        let value = self.value(context)?;
+        Ok(self.world.get().world.is(self.key(), &value))
+    }
+
+    fn set(&self, value: Option<String>) {
+        self.look_around();
+        self.world.change(|world| match value {
+            Some(value) => {
+                world.settings.insert(self.key().to_owned(), value);
+            }
+            None => {
+                world.settings.remove(self.key());
+            }
+        });
+    }
+
+    /// Whatever happens inside of a bracket happens in quarantine.
+    fn look_around(&self) {
+        let mut simulation = self.world.get();
+        if self.stage == "inner" && !simulation.world.is("quarantine", "on") {
+            simulation.violations.push(format!("{} without quarantine", self.id));
+        }
+    }
+
+    fn post(&self, context: &StepContext) -> Result<(), StepError> {
+        match context.job("job") {
+            Job::Known { .. } => {}
+            // The answer was never seen: the list of jobs tells.
+            Job::Asked { .. } if self.is_listed() => context.external("job", self.id)?,
+            Job::Asked { .. } | Job::None => {
+                context.intent("job", json!({ "for": self.id }))?;
+                self.look_around();
+                self.world.change(|world| world.jobs.push(self.id.to_owned()));
+                context.external("job", self.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_listed(&self) -> bool {
+        self.world.get().world.jobs.iter().any(|job| job == self.id)
+    }
+
+    fn fail(&self) -> StepError {
+        StepError::failed(Kind::RemoteJob, format!("{} does not work today", self.id))
+    }
+
+    async fn work(&self, context: &StepContext) -> Result<Outcome, StepError> {
+        let before: ValueKey<Option<String>> = ValueKey::new(self.id);
+        let evidence = Evidence::new().fact("setting", self.id);
+        if self.world.happens(|simulation| &mut simulation.fails_before, self.id) {
+            return Err(self.fail());
+        }
+        if self.world.happens(|simulation| &mut simulation.interrupts, self.id) {
+            self.world.get().interrupt.as_ref().unwrap().send_replace(true);
+            let never = std::future::pending::<Result<(), StepError>>();
+            context.wait_for("a job", never).await?;
+        }
+        match self.work {
+            Work::Post => self.post(context)?,
+            Work::Skip => {
+                return Ok(Outcome::Skipped { reason: "nothing to do".into(), evidence });
+            }
+            Work::Count => {
+                let count = self.world.get().world.jobs.len();
+                context.put_first(&COUNT, count)?;
+            }
+            Work::Decide if !self.world.get().world.is("decided", "yes") => {
+                let (question, flag) = ("Which one?".to_owned(), "--on-conflict skip".to_owned());
+                return Err(StepError::NeedsDecision { question, flag });
+            }
+            Work::Decide => {}
+            _ => {
+                let found = self.world.get().world.settings.get(self.key()).cloned();
+                context.put_first(&before, found)?;
+                self.set(Some(self.value(context)?));
+            }
+        }
+        if self.world.happens(|simulation| &mut simulation.fails_after, self.id) {
+            return Err(self.fail());
+        }
+        if self.work == Work::Warn {
+            return Ok(Outcome::Warning { text: format!("look at {}", self.id), evidence });
+        }
+        Ok(Outcome::Done(evidence))
+    }
+}
+
+impl Step for Toy {
+    fn id(&self) -> &'static str {
+        self.id
+    }
+
+    fn stage(&self) -> &'static str {
+        self.stage
+    }
+
+    fn kind(&self) -> StepKind {
+        match self.work {
+            Work::Post => StepKind::Wait,
+            Work::Skip | Work::Count => StepKind::Check,
+            Work::Decide => StepKind::Manual,
+            Work::Blind | Work::Final => StepKind::Destructive,
+            _ => StepKind::Reversible,
+        }
+    }
+
+    fn describe(&self) -> String {
+        format!("Do {}", self.id)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        vec![Effect::new(format!("{} will be on", self.id))]
+    }
+
+    fn stands_until(&self) -> Option<&'static str> {
+        match self.work {
+            Work::Stand(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
+        Box::pin(async move {
+            Ok(match self.work {
+                Work::Blind | Work::Post | Work::Skip | Work::Count | Work::Decide => {
+                    Probe::CannotTell
+                }
+                _ if self.is_so(context)? => Probe::Done(Evidence::new().fact("seen", true)),
+                _ => Probe::NotYet,
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(self.work(context))
+    }
+
+    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async move {
+            let is_so = match self.work {
+                Work::Post => self.is_listed(),
+                Work::Skip | Work::Count | Work::Decide => true,
+                _ => self.is_so(context)?,
+            };
+            if is_so { Ok(Evidence::new().fact("verified", true)) } else { Err(self.fail()) }
+        })
+    }
+
+    fn undo_way(&self) -> UndoWay {
+        match self.work {
+            Work::Post | Work::Skip | Work::Count | Work::Decide => UndoWay::Nothing,
+            Work::Final => UndoWay::Impossible("it is final"),
+            Work::With(other) => UndoWay::With(other),
+            _ => UndoWay::Own,
+        }
+    }
+
+    fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async move {
+            if self.world.happens(|simulation| &mut simulation.fails_undo, self.id) {
+                return Err(self.fail());
+            }
+            let before: Option<String> = context.get(&ValueKey::new(self.id))?.flatten();
+            // The step may have been killed before it found out, and then it has changed nothing.
+            if context.get::<Option<String>>(&ValueKey::new(self.id))?.is_some() {
+                self.set(before);
+            }
+            Ok(Evidence::new().fact("put back", self.id))
+        })
+    }
+
+    fn verify_undo<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async { Ok(Evidence::new()) })
+    }
+
+    fn undo_hint(&self, _context: &StepContext) -> Option<String> {
+        Some(format!("unset {}", self.id))
+    }
+}
+
+/// A runbook with a quarantine around its inner stage.
+pub fn book(world: &Shared, before: &[Work], inside: &[Work], after: &[Work]) -> Runbook {
+    const BEFORE: [&str; 4] = ["b1", "b2", "b3", "b4"];
+    const INSIDE: [&str; 4] = ["i1", "i2", "i3", "i4"];
+    const AFTER: [&str; 4] = ["a1", "a2", "a3", "a4"];
+    let mut builder = Runbook::builder().bracket("inner", "around");
+    for (&work, id) in before.iter().zip(BEFORE) {
+        builder = builder.step(toy(world, id, "before", work));
+    }
+    builder = builder.step(toy(world, "quarantine", "around", Work::Stand("open")));
+    builder = builder.step(toy(world, "i0", "inner", Work::Set));
+    for (&work, id) in inside.iter().zip(INSIDE) {
+        builder = builder.step(toy(world, id, "inner", work));
+    }
+    builder = builder.step(toy(world, "open", "after", Work::End("quarantine")));
+    for (&work, id) in after.iter().zip(AFTER) {
+        builder = builder.step(toy(world, id, "after", work));
+    }
+    builder.build().unwrap()
+}

@@ -1,0 +1,274 @@
+//! The made-up world, and what drives an engine in it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+
+use crate::events::{Event, Reporter};
+use crate::runbook::engine::{Beginning, Engine, RunEnd, Setup};
+use crate::runbook::journal::{Durable, Journal, Writer};
+use crate::runbook::lock::{Holder, LockError, LockFuture, Operator, RunLock};
+use crate::runbook::{
+    Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, Step, StepError,
+    StepFuture, Target,
+};
+
+/// What exists outside of the run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    pub settings: BTreeMap<String, String>,
+    /// Jobs that were asked for, in order.
+    pub jobs: Vec<String>,
+    pub lock: Option<Holder>,
+}
+
+impl World {
+    pub fn is(&self, key: &str, value: &str) -> bool {
+        self.settings.get(key).is_some_and(|found| found == value)
+    }
+}
+
+/// The world, the disk with the journal, and what is to go wrong.
+#[derive(Default)]
+pub struct Simulation {
+    pub world: World,
+    pub journal: Vec<u8>,
+    /// The world after each change, with the length of the journal at that time.
+    pub past: Vec<(usize, World)>,
+    /// How often an act of a step fails before, or after, it has done its work.
+    pub fails_before: BTreeMap<String, u32>,
+    pub fails_after: BTreeMap<String, u32>,
+    pub fails_undo: BTreeMap<String, u32>,
+    /// Whether the user presses Ctrl-C during this step.
+    pub interrupts: BTreeMap<String, u32>,
+    pub violations: Vec<String>,
+    pub events: Vec<Event>,
+    /// Whether the disk is full.
+    pub disk_full: bool,
+    pub guard_refuses: bool,
+    pub interrupt: Option<watch::Sender<bool>>,
+}
+
+#[derive(Clone, Default)]
+pub struct Shared(pub Arc<Mutex<Simulation>>);
+
+impl Shared {
+    pub fn get(&self) -> MutexGuard<'_, Simulation> {
+        self.0.lock().unwrap()
+    }
+
+    /// Changes the world, and remembers when.
+    pub fn change(&self, change: impl FnOnce(&mut World)) {
+        let mut simulation = self.get();
+        change(&mut simulation.world);
+        let snapshot = (simulation.journal.len(), simulation.world.clone());
+        simulation.past.push(snapshot);
+    }
+
+    /// Whether something that was set to happen a number of times happens now.
+    pub fn happens(
+        &self,
+        which: fn(&mut Simulation) -> &mut BTreeMap<String, u32>,
+        id: &str,
+    ) -> bool {
+        let mut simulation = self.get();
+        match which(&mut simulation).get_mut(id) {
+            Some(times) if *times > 0 => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The state of things if the process had been killed then.
+    pub fn killed_at(&self, moment: &Moment) -> Shared {
+        let simulation = self.get();
+        let world = moment.world.clone();
+        Shared(Arc::new(Mutex::new(Simulation {
+            journal: simulation.journal[..moment.length].to_vec(),
+            past: vec![(moment.length, world.clone())],
+            world,
+            ..Simulation::default()
+        })))
+    }
+
+    /// Every moment at which the process could have been killed since the journal had this length.
+    pub fn moments(&self, since: usize) -> Vec<Moment> {
+        let simulation = self.get();
+        let ends: Vec<usize> = simulation
+            .journal
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n')
+            .map(|(index, _)| index + 1)
+            .collect();
+        let mut moments = Vec::new();
+        for length in since..=simulation.journal.len() {
+            let whole = ends.iter().copied().filter(|&end| end <= length).max().unwrap_or(0);
+            let seen = simulation.past.iter().filter(|(at, _)| *at <= whole);
+            let last = seen.clone().count().saturating_sub(1);
+            let first = simulation.past.iter().filter(|(at, _)| *at < whole).count();
+            // Within a line, everything before it has happened. At its end, what follows may have
+            // happened in part.
+            let range = if length == whole { first.saturating_sub(1)..=last } else { last..=last };
+            for index in range {
+                let world = simulation.past[index].1.clone();
+                moments.push(Moment { length, world });
+            }
+        }
+        moments
+    }
+}
+
+/// A moment at which the process is killed.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    pub length: usize,
+    pub world: World,
+}
+
+impl Durable for Shared {
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut simulation = self.get();
+        if simulation.disk_full {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        simulation.journal.extend_from_slice(line);
+        Ok(())
+    }
+}
+
+impl Reporter for Shared {
+    fn emit(&self, event: Event) {
+        self.get().events.push(event);
+    }
+}
+
+impl Guard for Shared {
+    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
+        Box::pin(async move {
+            if self.get().guard_refuses {
+                return Err(StepError::failed(crate::error::Kind::Refused, "this is production"));
+            }
+            Ok(Evidence::new().fact("compared", step.id()))
+        })
+    }
+}
+
+impl RunLock for Shared {
+    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
+        Box::pin(async move {
+            let other = self.get().world.lock.clone().filter(|other| other.run != holder.run);
+            if let Some(other) = other {
+                return Err(LockError::Held { holder: Box::new(other) });
+            }
+            self.change(|world| world.lock = Some(holder.clone()));
+            Ok(())
+        })
+    }
+
+    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
+        Box::pin(async move {
+            match &self.get().world.lock {
+                Some(other) if other.run == holder.run => Ok(()),
+                _ => Err(LockError::Lost { run: holder.run.clone() }),
+            }
+        })
+    }
+
+    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()> {
+        Box::pin(async move {
+            self.change(|world| world.lock = world.lock.take().filter(|one| one.run != *run));
+            Ok(())
+        })
+    }
+
+    fn holder(&self) -> LockFuture<'_, Option<Holder>> {
+        Box::pin(async move { Ok(self.get().world.lock.clone()) })
+    }
+
+    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder> {
+        Box::pin(async move { Err(LockError::NotThere { run: run.clone() }) })
+    }
+}
+
+pub fn run_id() -> RunId {
+    RunId::parse("r20261122-201530-4f2a").unwrap()
+}
+
+pub fn target() -> Target {
+    let identity = BTreeMap::from([("app id".to_owned(), "0001".to_owned())]);
+    Target { name: "staging".to_owned(), identity }
+}
+
+fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
+    let (sender, receiver) = watch::channel(false);
+    shared.get().interrupt = Some(sender);
+    let setup = Setup {
+        book,
+        lock: Arc::new(shared.clone()),
+        guard: Arc::new(shared.clone()),
+        interrupt: Interrupt::new(receiver),
+        reporter: Arc::new(shared.clone()),
+        redactor: Arc::new(Redactor::new()),
+        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1 },
+        consumers: Vec::new(),
+    };
+    let journal = Journal::parse(&shared.get().journal)?;
+    let (path, sink) = (Path::new("memory"), Box::new(shared.clone()));
+    let whole = journal.records().len() as u64;
+    let kept: usize = {
+        let mut simulation = shared.get();
+        let kept =
+            simulation.journal.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        simulation.journal.truncate(kept);
+        kept
+    };
+    let writer = Writer::to(path, sink, whole + 1);
+    if kept == 0 {
+        let beginning =
+            Beginning { command: "reset".into(), target: target(), ..Beginning::default() };
+        return Ok(Engine::begin_with(setup, run_id(), writer, None, beginning));
+    }
+    Engine::reopen_with(setup, run_id(), &journal, writer, None, &target(), Flags::new())
+}
+
+/// Begins the run, or goes on with it.
+pub fn run(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, book)?.run().await })
+}
+
+pub fn roll_back(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, book)?.roll_back().await })
+}
+
+/// Goes on until the run is done.
+pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook) -> RunEnd {
+    for _ in 0..100 {
+        match run(shared, make(shared)) {
+            Ok(end) => return end,
+            Err(
+                RunError::Step { .. } | RunError::Interrupted { .. } | RunError::Decision { .. },
+            ) => {}
+            // Killed between the last record and what follows it.
+            Err(RunError::Over { run }) => {
+                let status = crate::runbook::EndStatus::Done;
+                return RunEnd { run, status, warnings: Vec::new() };
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the run does not end");
+}
+
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
+}
+
+pub fn journal(shared: &Shared) -> Journal {
+    Journal::parse(&shared.get().journal).unwrap()
+}
