@@ -44,6 +44,19 @@ impl Values {
         overriding.map(|(_, value)| value).or_else(|| self.own.get(name))
     }
 
+    /// The config vars in force.
+    pub fn in_force(&self) -> ConfigVars {
+        self.own.clone().overlaid(self.overrides.iter().cloned())
+    }
+
+    /// The config vars as Heroku has them, and as they are in force where that differs.
+    pub fn variants(&self) -> Vec<ConfigVars> {
+        match self.overrides.is_empty() {
+            true => vec![self.own.clone()],
+            false => vec![self.own.clone(), self.in_force()],
+        }
+    }
+
     /// Every Postgres URL, in force or not: followers and read replicas have one too.
     pub fn database_urls(&self) -> impl Iterator<Item = (&str, &Secret)> {
         let own = self.own.names().filter_map(|name| Some((name, self.own.get(name)?)));

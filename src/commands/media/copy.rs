@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use crate::adapters::s3::{BucketSettings, DestinationBucket, SourceBucket};
 use crate::cli::PushMediaArgs;
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
 use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
@@ -15,7 +17,7 @@ use crate::media::{
 use crate::settings::{Destination, Environment};
 use crate::ui;
 
-use super::guards::{Surroundings, not_onto_itself};
+use super::guards::not_onto_itself;
 use super::push::{after, begin, end};
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
@@ -65,16 +67,16 @@ async fn open(
     destination: &Destination,
 ) -> Result<Sides, CommandError> {
     let environment = destination.environment();
-    let logged_in = log_in(context).await?;
-    let surroundings = Surroundings::look(context, &logged_in).await;
-    let of = |environment: &Environment| -> Result<BucketSettings, CommandError> {
-        buckets::settings(context, environment, surroundings.vars(&environment.name)?)
-    };
-    let (from, to) = (of(source)?, of(environment)?);
+    let logged_in = log_in(context).await;
+    let protected = Protected::look(context, &logged_in, destination).await?;
+    let reading = Values::of(context, &logged_in, source).await?;
+    let values = Values::of(context, &logged_in, environment).await?;
+    let from = buckets::settings(context, source, &reading.in_force())?;
+    let to = buckets::settings(context, environment, &values.in_force())?;
     not_onto_itself((source, &from), (environment, &to))?;
-    surroundings.check_bucket(context, environment, &to)?;
+    protected.check_bucket(&to)?;
     let renditions = match args.transfer.images {
-        true => Some(Renditions::remote(context, &surroundings, environment).await?),
+        true => Some(Renditions::remote(context, &protected, environment, &values).await?),
         false => None,
     };
     let jobs = usize::from(args.transfer.jobs);

@@ -1,6 +1,6 @@
 //! `pull-media` and `push-media`.
 
-mod buckets;
+pub(in crate::commands) mod buckets;
 mod copy;
 mod doctor;
 mod guards;

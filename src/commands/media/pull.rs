@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::adapters::heroku::HerokuError;
 use crate::adapters::s3::SourceBucket;
 use crate::cli::PullMediaArgs;
+use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
@@ -20,7 +22,6 @@ use crate::media::{
 use crate::settings::Environment;
 use crate::ui;
 
-use super::guards::Surroundings;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
@@ -91,7 +92,7 @@ async fn prepare(
         )
         .hint("wait until it is done, then try again")
     })?;
-    let logged_in = log_in(context).await?;
+    let logged_in = log_in(context).await;
     let (settings, renditions) = surroundings(context, args, environment, &logged_in).await?;
     let bucket = SourceBucket::new(&settings, usize::from(args.transfer.jobs))?;
     start(
@@ -131,16 +132,15 @@ async fn surroundings(
     context: &Context,
     args: &PullMediaArgs,
     environment: &Environment,
-    logged_in: &LoggedIn,
+    logged_in: &Result<LoggedIn, HerokuError>,
 ) -> Result<(crate::adapters::s3::BucketSettings, Option<Renditions>), CommandError> {
-    if !args.transfer.images {
-        let vars = logged_in.heroku.config_vars(&environment.app.value).await?;
-        return Ok((buckets::settings(context, environment, &vars)?, None));
-    }
-    let surroundings = Surroundings::look(context, logged_in).await;
-    let settings = buckets::settings(context, environment, surroundings.vars(&environment.name)?)?;
-    let renditions = Renditions::local(context, &surroundings).await?;
-    Ok((settings, Some(renditions)))
+    let values = Values::of(context, logged_in, environment).await?;
+    let settings = buckets::settings(context, environment, &values.in_force())?;
+    let renditions = match args.transfer.images {
+        true => Some(Renditions::local(context, environment).await?),
+        false => None,
+    };
+    Ok((settings, renditions))
 }
 
 async fn compare(

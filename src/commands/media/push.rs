@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::adapters::s3::DestinationBucket;
 use crate::cli::PushMediaArgs;
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
 use crate::commands::heroku::log_in;
 use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
@@ -20,7 +22,6 @@ use crate::media::{
 use crate::settings::Destination;
 use crate::ui;
 
-use super::guards::Surroundings;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
@@ -122,12 +123,13 @@ async fn prepare(
         let text = format!("another bcops works on {}", folder.path().display());
         CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
     })?;
-    let logged_in = log_in(context).await?;
-    let surroundings = Surroundings::look(context, &logged_in).await;
-    let settings = buckets::settings(context, environment, surroundings.vars(&environment.name)?)?;
-    surroundings.check_bucket(context, environment, &settings)?;
+    let logged_in = log_in(context).await;
+    let protected = Protected::look(context, &logged_in, destination).await?;
+    let values = Values::of(context, &logged_in, environment).await?;
+    let settings = buckets::settings(context, environment, &values.in_force())?;
+    protected.check_bucket(&settings)?;
     let renditions = match args.transfer.images {
-        true => Some(Renditions::remote(context, &surroundings, environment).await?),
+        true => Some(Renditions::remote(context, &protected, environment, &values).await?),
         false => None,
     };
     let acl = context.settings.media.acl.as_deref();

@@ -3,9 +3,10 @@
 
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, connect};
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
-
-use super::guards::Surroundings;
+use crate::commands::environments::Values;
+use crate::commands::guards::{self, Protected};
+use crate::error::CommandError;
+use crate::settings::Environment;
 
 /// The database whose rows go.
 pub struct Renditions {
@@ -15,32 +16,27 @@ pub struct Renditions {
 }
 
 impl Renditions {
-    /// The local database: on this machine, and no environment's.
+    /// The local database: on this machine, and no environment's. `source` is where the media are
+    /// from.
     pub async fn local(
         context: &Context,
-        surroundings: &Surroundings<'_>,
+        source: &Environment,
     ) -> Result<Renditions, CommandError> {
         let url = context.local_database()?;
-        crate::commands::pull_data::on_this_machine(context, &url)?;
-        surroundings.check_database(context, &url, true)?;
+        guards::on_this_machine(context, &url)?;
+        guards::not_an_environments_own(context, Some(&source.name), &url).await?;
         Renditions::look(context, url).await
     }
 
     /// The database of the environment that is pushed to: no protected environment's.
     pub async fn remote(
         context: &Context,
-        surroundings: &Surroundings<'_>,
-        environment: &crate::settings::Environment,
+        protected: &Protected<'_>,
+        environment: &Environment,
+        values: &Values,
     ) -> Result<Renditions, CommandError> {
-        let variable = &environment.database_url_variable;
-        let url = surroundings.vars(&environment.name)?.get(variable).ok_or_else(|| {
-            CommandError::new(
-                Kind::Configuration,
-                format!("{} has no config var {variable}", environment.app.value),
-            )
-        })?;
-        let url = context.remote_database(url)?;
-        surroundings.check_database(context, &url, false)?;
+        let url = values.database(context, environment)?;
+        protected.check_database(&url)?;
         Renditions::look(context, url).await
     }
 

@@ -20,7 +20,6 @@ use crate::restore::databases::{Databases, Existing};
 use crate::restore::{LoadOptions, LoadReport, load};
 use crate::ui;
 
-pub(in crate::commands) use guards::on_this_machine;
 use prepare::Prepared;
 
 const SWAP_STEP: &str = "swap";

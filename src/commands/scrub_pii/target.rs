@@ -72,7 +72,7 @@ pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, 
     let logged_in = log_in(context).await;
     let values = Values::of(context, &logged_in, &destination).await?;
     let url = values.database(context, &destination)?;
-    guards::not_a_protected_one(context, &logged_in, &destination, &url).await?;
+    guards::Protected::look(context, &logged_in, &destination).await?.check_database(&url)?;
     let names = (destination.name.clone(), destination.app.value.clone());
     Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
 }

@@ -1,4 +1,4 @@
-//! What a command refuses to write to.
+//! The local database: on this machine, nobody else's, and no environment's.
 
 use futures_util::future::join_all;
 
@@ -9,7 +9,7 @@ use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::settings::{Destination, Environment, Origin};
+use crate::settings::Environment;
 
 /// The target must be on this machine, or on a host that the user has listed.
 pub fn on_this_machine(context: &Context, target: &DatabaseUrl) -> Result<(), CommandError> {
@@ -131,112 +131,4 @@ fn refusal(target: &DatabaseUrl, environment: &Environment, variable: &str) -> C
         ),
     )
     .hint("point BCOPS_LOCAL_DATABASE_URL at a database of your own, for example postgres:///bc")
-}
-
-/// A destination elsewhere must not be what belongs to a protected environment: not the app, and
-/// not the database, by whatever name or address. What cannot be compared is a refusal.
-pub async fn not_a_protected_one(
-    context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
-    destination: &Destination,
-    database: &DatabaseUrl,
-) -> Result<(), CommandError> {
-    let identity = DatabaseIdentity::of(database);
-    let protected: Vec<&Environment> =
-        context.settings.environments.values().filter(|one| one.protected).collect();
-    let app_id = app_id(logged_in, &destination.app.value);
-    let others = join_all(protected.iter().map(|environment| async move {
-        let values = Values::of(context, logged_in, environment).await?;
-        Ok::<_, CommandError>((app_id_of(logged_in, environment).await?, values))
-    }));
-    let (app_id, others) = futures_util::future::join(app_id, others).await;
-    let app_id = app_id?;
-    for (environment, other) in protected.into_iter().zip(others) {
-        let same_app = environment.app.value == destination.app.value;
-        let (other_id, values) = match other {
-            Ok(other) => other,
-            Err(error) if is_absent(environment, &error, same_app) => {
-                let (name, app) = (&environment.name, &environment.app.value);
-                let text = format!("{name} was not compared: there is no app {app}");
-                context.ui.emit(Event::Warning(text));
-                continue;
-            }
-            Err(error) => return Err(cannot_compare(environment, error)),
-        };
-        if same_app || (app_id.is_some() && app_id == other_id) {
-            return Err(is_protected("app", &destination.app.value, environment, ""));
-        }
-        let mut compared = false;
-        for (name, url) in values.database_urls() {
-            let other = context.remote_database(url).map_err(|error| {
-                let text = format!("{name} of {} is not usable", environment.app.value);
-                let error = CommandError::new(Kind::Configuration, text).with_cause(error);
-                cannot_compare(environment, error)
-            })?;
-            if identity.may_be(&DatabaseIdentity::of(&other)) {
-                let what = format!("{} on {}", database.database, database.place());
-                return Err(is_protected("database", &what, environment, name));
-            }
-            compared = true;
-        }
-        if !compared && logged_in.is_err() {
-            let text = format!("the database of {} is not known", environment.name);
-            return Err(cannot_compare(environment, CommandError::new(Kind::Configuration, text)));
-        }
-    }
-    Ok(())
-}
-
-async fn app_id(
-    logged_in: &Result<LoggedIn, HerokuError>,
-    app: &str,
-) -> Result<Option<String>, CommandError> {
-    match logged_in {
-        Ok(logged_in) => Ok(Some(logged_in.heroku.app(app).await?.id)),
-        Err(_) => Ok(None),
-    }
-}
-
-async fn app_id_of(
-    logged_in: &Result<LoggedIn, HerokuError>,
-    environment: &Environment,
-) -> Result<Option<String>, CommandError> {
-    app_id(logged_in, &environment.app.value).await
-}
-
-/// Whether Heroku says that a built-in environment's app does not exist. Of an app that somebody
-/// has configured, a name that does not exist is a mistake that would hide the real one.
-fn is_absent(environment: &Environment, error: &CommandError, same_app: bool) -> bool {
-    let not_found = std::error::Error::source(error)
-        .and_then(|cause| cause.downcast_ref::<HerokuError>())
-        .is_some_and(|cause| matches!(cause, HerokuError::NotFound { .. }));
-    not_found && !same_app && environment.app.origin == Origin::BuiltIn
-}
-
-fn cannot_compare(environment: &Environment, error: CommandError) -> CommandError {
-    let text = format!(
-        "the destination could not be compared with {}, which is protected; nothing was changed",
-        environment.name
-    );
-    let hints = error.hints.clone();
-    let refusal = CommandError::new(Kind::Refused, text).with_cause(error);
-    hints
-        .into_iter()
-        .fold(refusal, CommandError::hint)
-        .hint("bcops doctor   # checks the login and every app")
-}
-
-fn is_protected(what: &str, name: &str, environment: &Environment, variable: &str) -> CommandError {
-    let source = match variable {
-        "" => environment.app.value.clone(),
-        _ => format!("{variable} of {}", environment.app.value),
-    };
-    CommandError::new(
-        Kind::Refused,
-        format!(
-            "the destination's {what} {name} is that of {}, which is protected ({source}); nothing was changed",
-            environment.name
-        ),
-    )
-    .hint("look where the config vars and bcops.toml point: bcops doctor")
 }
