@@ -8,6 +8,7 @@ mod runbook;
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::download::DownloadError;
@@ -99,7 +100,7 @@ pub struct CommandError {
     cause: Option<Box<dyn StdError + Send + Sync>>,
     pub hints: Vec<String>,
     /// What a program may want to know of a failure, as the result in `--json`.
-    pub result: serde_json::Value,
+    pub result: Value,
 }
 
 impl CommandError {
@@ -109,7 +110,7 @@ impl CommandError {
             message: message.into(),
             cause: None,
             hints: Vec::new(),
-            result: serde_json::Value::Null,
+            result: Value::Null,
         }
     }
 
@@ -118,7 +119,7 @@ impl CommandError {
         self
     }
 
-    pub fn with_result(mut self, result: serde_json::Value) -> Self {
+    pub fn with_result(mut self, result: Value) -> Self {
         self.result = result;
         self
     }
@@ -368,6 +369,23 @@ impl From<RestoreError> for CommandError {
     }
 }
 
+fn findings_json(findings: &[AuditCount]) -> Vec<Value> {
+    let finding = |one: &AuditCount| {
+        json!({
+            "table": one.table.short(),
+            "column": one.column,
+            "kind": one.kind.to_string(),
+            "count": one.count,
+        })
+    };
+    findings.iter().map(finding).collect()
+}
+
+fn unread_json(doubts: &[UnreadValues]) -> Vec<Value> {
+    let values = |one: &UnreadValues| json!({ "table": one.table.short(), "column": one.column, "count": one.count });
+    doubts.iter().map(values).collect()
+}
+
 /// What remains, by place and kind, and never a value.
 pub fn personal_data(
     message: String,
@@ -383,7 +401,8 @@ pub fn personal_data(
         let place = format!("{}.{}", values.table.short(), values.column);
         format!("{place}: {count} that could not be looked into")
     });
-    let error = CommandError::new(Kind::PersonalData, message);
+    let error = CommandError::new(Kind::PersonalData, message)
+        .with_result(json!({ "findings": findings_json(findings), "unread": unread_json(doubts) }));
     places.chain(unread).fold(error, CommandError::hint).hint(
         "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
     )
@@ -415,7 +434,11 @@ impl From<LiveError> for CommandError {
                 let code = source.code().cloned();
                 reached_limit(wrap(Kind::Unexpected, error), code.as_ref())
             }
-            LiveError::Scrub(_) | LiveError::TransactionEnded => wrap(Kind::Unexpected, error),
+            LiveError::Scrub(_) => wrap(Kind::PersonalData, error),
+            // What it did is committed, and nobody has audited it.
+            LiveError::TransactionEnded => wrap(Kind::PersonalData, error).hint(
+                "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
+            ),
         }
     }
 }

@@ -38,6 +38,7 @@ mod s3_cli;
 mod scrub_equality;
 mod scrub_pii;
 mod scrub_pii_archives;
+mod scrub_pii_arguments;
 mod scrub_pii_catalog;
 mod scrub_pii_faults;
 mod scrub_pii_files;

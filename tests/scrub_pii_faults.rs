@@ -220,8 +220,8 @@ fn a_statement_of_the_manifest_cannot_end_the_transaction_unseen() {
     let world = people();
     let before = versions(world.cluster, &world.target);
     for (sql, code) in [
-        ("ROLLBACK", 1),
-        ("ROLLBACK; BEGIN", 1),
+        ("ROLLBACK", 9),
+        ("ROLLBACK; BEGIN", 9),
         ("SELECT 1 / 0", 1),
         ("INSERT INTO letter (body) VALUES ('again')", 9),
     ] {

@@ -199,7 +199,7 @@ fn a_check_of_production_only_reads() {
         })
         .collect();
     assert!(statements.len() > 50, "{text}");
-    let reads = ["SELECT", "COPY", "WITH", "DECLARE", "FETCH", "CLOSE", "ROLLBACK"];
+    let reads = ["SELECT", "COPY", "WITH", "DECLARE", "FETCH", "CLOSE", "ROLLBACK", "SET client_"];
     for statement in &statements {
         let begins = |word: &&str| statement.trim_start().starts_with(*word);
         let opening = statement.contains("BEGIN TRANSACTION READ ONLY");

@@ -64,11 +64,11 @@ pub struct ScrubPiiArgs {
     pub force: bool,
 
     /// Count what would be done, and change nothing
-    #[arg(long, conflicts_with = "work")]
+    #[arg(long)]
     pub dry_run: bool,
 
     /// Scrub the local database without asking
-    #[arg(long, conflicts_with_all = ["environment", "work"])]
+    #[arg(long, conflicts_with = "work")]
     pub yes: bool,
 
     /// Answer the question for this name; may be repeated

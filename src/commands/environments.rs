@@ -90,6 +90,7 @@ impl Values {
 }
 
 pub fn is_database_url(url: &Secret) -> bool {
-    let text = url.expose();
-    ["postgres://", "postgresql://", "postgis://"].iter().any(|scheme| text.starts_with(scheme))
+    let text = url.expose().trim_start();
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| ["postgres", "postgresql", "postgis"].contains(&scheme.as_str()))
 }

@@ -43,6 +43,12 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Session, PostgresError> {
         Host::Name(name) => config.host(name),
     };
     config.port(url.port).dbname(&url.database).user(&url.user).application_name("bcops");
+    // A network that swallows everything has to be noticed within minutes, not hours.
+    config
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(6)
+        .tcp_user_timeout(Duration::from_secs(90));
     if let Some(password) = &url.password {
         config.password(password.expose());
     }

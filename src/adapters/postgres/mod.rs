@@ -46,12 +46,26 @@ impl From<tokio_postgres::Error> for PostgresError {
     }
 }
 
+/// Messages of class 22 ("data exception") and 23 end with the value that they complain about, after
+/// a colon: `invalid input syntax for type integer: "…"`.
+fn without_values<'m>(message: &'m str, code: &str) -> &'m str {
+    let of_data = code.starts_with("22") || code.starts_with("23");
+    match message.split_once(": ") {
+        Some((words, _)) if of_data => words,
+        _ => message,
+    }
+}
+
 /// The server's own words: the driver's `Display` is only "db error".
 ///
-/// The detail of an error is left out on purpose, for it can hold a row's values.
+/// The detail of an error is left out on purpose, for it can hold a row's values, and so is the value
+/// that a message about bad data ends with.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
-        Some(database) => format!("{} (SQLSTATE {})", database.message(), database.code().code()),
+        Some(database) => {
+            let code = database.code().code();
+            format!("{} (SQLSTATE {code})", without_values(database.message(), code))
+        }
         None => {
             let mut text = error.to_string();
             let mut cause = std::error::Error::source(error);

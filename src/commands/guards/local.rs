@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::adapters::heroku::HerokuError;
+use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::commands::Context;
 use crate::commands::environments::Values;
@@ -55,6 +55,12 @@ pub async fn not_an_environments_own(
 ) -> Result<Option<LoggedIn>, CommandError> {
     let identity = DatabaseIdentity::of(target);
     let uncompared = |what: String| uncompared(context, &identity, target, what);
+    // What this process was told is known whatever Heroku says, or does not say.
+    for environment in context.settings.environments.values() {
+        let own = ConfigVars::default();
+        let values = Values { own, overrides: context.overrides(&environment.name) };
+        compare(context, &identity, target, environment, &values)?;
+    }
     let logged_in = match log_in(context).await {
         Ok(logged_in) => logged_in,
         Err(error) if source.is_some() => return Err(error.into()),
@@ -85,20 +91,33 @@ pub async fn not_an_environments_own(
                 continue;
             }
         };
-        let values = Values { own: vars, overrides: context.overrides(&environment.name) };
-        for (name, url) in values.database_urls() {
-            match context.remote_database(url) {
-                Ok(url) if identity.may_be(&DatabaseIdentity::of(&url)) => {
-                    return Err(refusal(target, environment, name));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    uncompared(format!("{name} of {}: {error}", environment.app.value))?;
-                }
+        let values = Values { own: vars, overrides: Vec::new() };
+        compare(context, &identity, target, environment, &values)?;
+    }
+    Ok(Some(logged_in))
+}
+
+/// Refuses the target if it is one of the environment's databases.
+fn compare(
+    context: &Context,
+    identity: &DatabaseIdentity,
+    target: &DatabaseUrl,
+    environment: &Environment,
+    values: &Values,
+) -> Result<(), CommandError> {
+    for (name, url) in values.database_urls() {
+        match context.remote_database(url) {
+            Ok(url) if identity.may_be(&DatabaseIdentity::of(&url)) => {
+                return Err(refusal(target, environment, name));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let what = format!("{name} of {}: {error}", environment.app.value);
+                uncompared(context, identity, target, what)?;
             }
         }
     }
-    Ok(Some(logged_in))
+    Ok(())
 }
 
 fn uncompared(

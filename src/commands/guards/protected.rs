@@ -9,7 +9,7 @@ use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings};
 use crate::commands::Context;
-use crate::commands::environments::Values;
+use crate::commands::environments::{Values, is_database_url};
 use crate::commands::heroku::LoggedIn;
 use crate::commands::media::buckets;
 use crate::error::{CommandError, Kind};
@@ -78,9 +78,25 @@ impl<'a> Protected<'a> {
                 }
                 compared = true;
             }
+            self.check_readable(environment, values)?;
             self.check_known(environment, compared, "database")?;
         }
         Ok(())
+    }
+
+    /// What is set as the environment's database has to be something that can be compared.
+    fn check_readable(
+        &self,
+        environment: &Environment,
+        values: &Values,
+    ) -> Result<(), CommandError> {
+        let variable = &environment.database_url_variable;
+        let is_readable = |vars: &ConfigVars| vars.get(variable).is_none_or(is_database_url);
+        if values.variants().iter().all(is_readable) {
+            return Ok(());
+        }
+        let text = format!("{variable} of {} is not a database's URL", environment.app.value);
+        Err(cannot_compare(environment, CommandError::new(Kind::Configuration, text)))
     }
 
     pub fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::adapters::postgres::{PostgresError, connect};
+use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, findings, manifest};
 use crate::error::{self, CommandError};
@@ -21,7 +21,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
             target.describe(),
             target.policy
         ));
-        let session = connect(&target.url).await?;
+        let session = target.connect().await?;
         live::begin(&session, Access::Read, &limits).await?;
         let looking = async {
             // What edits would still find is found by the audit.

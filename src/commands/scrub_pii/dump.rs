@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -11,8 +12,11 @@ use crate::commands::{Context, Outcome, findings, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::scrub::RowCounts;
-use crate::scrub::backup_file::{BackupFile, Input, Output, Report, Watch};
+use crate::scrub::backup_file::{BackupFile, BackupFileError, Input, Output, Report, Watch};
 use crate::ui;
+
+/// How long a thread may take to notice that it is to stop.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub async fn run(
     context: &Context,
@@ -20,7 +24,7 @@ pub async fn run(
     from: &Path,
     to: &Path,
 ) -> Result<Outcome, CommandError> {
-    let to_standard_output = to.as_os_str() == "-";
+    let to_standard_output = to.as_os_str() == "-" && !args.dry_run;
     if to_standard_output && context.ui.json() {
         let text = "--json and the backup cannot both go to standard output";
         return Err(CommandError::new(Kind::Usage, text).hint("give OUT a file's name"));
@@ -30,7 +34,11 @@ pub async fn run(
     let interrupted = Arc::new(AtomicBool::new(false));
     let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
     let input = open_input(from);
-    let output = open_output(to, args.force)?;
+    // A dry run does all the work but the writing.
+    let output = match args.dry_run {
+        true => Output::Stream(Box::new(std::io::sink())),
+        false => open_output(to, args.force)?,
+    };
     let chosen = policy.clone();
     // Reading, rewriting and compressing are work for a thread of its own.
     let mut working = tokio::task::spawn_blocking(move || {
@@ -42,7 +50,10 @@ pub async fn run(
         ended = &mut working => ended,
         () = context.interrupt.pressed() => {
             interrupted.store(true, Ordering::SeqCst);
-            working.await
+            // A read that does not return cannot be told: what it leaves has a name that the next
+            // run knows and removes.
+            let ended = tokio::time::timeout(PATIENCE, working).await;
+            ended.map_err(|_| CommandError::from(BackupFileError::Interrupted))?
         }
     };
     let report = ended.map_err(|_| {
@@ -51,7 +62,7 @@ pub async fn run(
     for note in &report.notes {
         context.ui.emit(Event::Note(note.clone()));
     }
-    let outcome = outcome(from, to, &policy, &report);
+    let outcome = outcome(from, to, &policy, &report, args.dry_run);
     if !to_standard_output {
         return Ok(outcome);
     }
@@ -82,7 +93,7 @@ fn open_output(path: &Path, overwrite: bool) -> Result<Output, CommandError> {
     Ok(Output::Stream(Box::new(output)))
 }
 
-fn outcome(from: &Path, to: &Path, policy: &str, report: &Report) -> Outcome {
+fn outcome(from: &Path, to: &Path, policy: &str, report: &Report, dry_run: bool) -> Outcome {
     let mut text = String::new();
     let line = |name: &str, rows: &RowCounts| {
         format!(
@@ -104,12 +115,14 @@ fn outcome(from: &Path, to: &Path, policy: &str, report: &Report) -> Outcome {
     for statement in &report.after_statements {
         text.push_str(&format!("after its rows, a restore runs: {statement}\n"));
     }
-    text.push_str(&format!(
-        "{} is written ({}; the original has {})",
-        to.display(),
-        ui::bytes(report.bytes_written),
-        ui::bytes(report.bytes_read)
-    ));
+    let (written, read) = (ui::bytes(report.bytes_written), ui::bytes(report.bytes_read));
+    text.push_str(&match to.as_os_str() {
+        _ if dry_run => format!("dry run: nothing was written; it would be {written} of {read}"),
+        name if name == "-" => {
+            format!("the backup is written ({written}; the original has {read})")
+        }
+        _ => format!("{} is written ({written}; the original has {read})", to.display()),
+    });
     let tables = report.tables.iter().map(|(table, rows)| {
         json!({
             "table": table.short(),
@@ -120,6 +133,7 @@ fn outcome(from: &Path, to: &Path, policy: &str, report: &Report) -> Outcome {
         })
     });
     let result = json!({
+        "dry_run": dry_run,
         "from": from.display().to_string(),
         "to": to.display().to_string(),
         "policy": policy,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::adapters::postgres::{Session, connect};
+use crate::adapters::postgres::Session;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, confirm, journal, manifest};
 use crate::error::{CommandError, Kind};
@@ -21,7 +21,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         check_confirmation(context, args, &target)?;
     }
     let looking = async {
-        let session = connect(&target.url).await?;
+        let session = target.connect().await?;
         let seen = look(context, args, &manifest, &target, &session).await?;
         Ok((session, seen))
     };

@@ -8,11 +8,13 @@ mod target;
 mod tools;
 
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::commands::{Context, Outcome, manifest};
+use crate::error::{CommandError, Kind};
 use crate::scrub::live::Limits;
+use crate::settings::Destination;
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
+    check_arguments(context, args)?;
     if args.check {
         return check::run(context, args).await;
     }
@@ -27,4 +29,32 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
 
 fn limits(args: &ScrubPiiArgs) -> Limits {
     Limits { lock: args.lock_timeout, statement: args.statement_timeout }
+}
+
+/// What the definition of the command line does not rule out. A flag that is quietly left alone
+/// could have this command work on something else than was meant.
+fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), CommandError> {
+    let usage = |text: &str| Err(CommandError::new(Kind::Usage, text));
+    if args.file.is_some() && args.manifest.is_none() {
+        return usage("--file is for --manifest; a backup file is scrubbed by --dump IN OUT");
+    }
+    if args.force && args.dump.is_none() {
+        return usage("--force is for --dump");
+    }
+    if args.dry_run && (args.check || args.manifest.is_some()) {
+        return usage("--check and --manifest change nothing, so that they have no --dry-run");
+    }
+    if let (Some(name), true) = (&args.environment, args.yes) {
+        Destination::try_from(context.settings.environment(name)?)?;
+        let error = CommandError::new(Kind::Usage, "--yes is for the local database only");
+        return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
+    }
+    let Some(policy) = &args.policy else { return Ok(()) };
+    let manifest = manifest::load(context)?;
+    if manifest.policies.contains(policy) {
+        return Ok(());
+    }
+    let known: Vec<&str> = manifest.policies.iter().map(String::as_str).collect();
+    let text = format!("the manifest has no policy `{policy}`; it has: {}", known.join(", "));
+    Err(CommandError::new(Kind::Usage, text))
 }

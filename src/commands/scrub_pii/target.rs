@@ -1,6 +1,6 @@
 //! The database at hand, and whether it may be written to.
 
-use crate::adapters::postgres::DatabaseUrl;
+use crate::adapters::postgres::{DatabaseUrl, Session, connect};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::environments::Values;
 use crate::commands::heroku::log_in;
@@ -31,6 +31,18 @@ impl Target {
             Some((name, app)) => format!("{name} ({app}), {database}"),
             None => database,
         }
+    }
+
+    /// Opens a session. What mends a failure depends on whose database it is.
+    pub async fn connect(&self) -> Result<Session, CommandError> {
+        connect(&self.url).await.map_err(|error| {
+            let mut error = CommandError::from(error);
+            if let Some((name, app)) = &self.environment {
+                error.hints =
+                    vec![format!("bcops doctor {name}   # looks at {app} and its config vars")];
+            }
+            error
+        })
     }
 
     pub fn is_local(&self) -> bool {

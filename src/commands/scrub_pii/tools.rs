@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::adapters::postgres::{PostgresError, connect};
+use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, manifest};
 use crate::error::{CommandError, Kind};
@@ -73,10 +73,13 @@ async fn subject(
         return Err(CommandError::new(Kind::Usage, text));
     }
     let path = path.clone();
-    let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
-    reading
-        .await
-        .map_err(|_| CommandError::new(Kind::Unexpected, "the reader of the archive ended early"))?
+    let reading = async {
+        let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
+        reading.await.map_err(|_| {
+            CommandError::new(Kind::Unexpected, "the reader of the archive ended early")
+        })?
+    };
+    context.interrupt.guard(reading).await
 }
 
 fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
@@ -100,7 +103,7 @@ async fn database(
     with: With,
 ) -> Result<Subject, CommandError> {
     let target = target::readable_environment(context, args, environment).await?;
-    let session = connect(&target.url).await?;
+    let session = target.connect().await?;
     live::begin(&session, Access::Read, &limits(args)).await?;
     let live = live::read_live_schema(&*session).await.map_err(CommandError::from)?;
     let samples = match with {

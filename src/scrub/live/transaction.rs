@@ -38,13 +38,15 @@ pub async fn begin(session: &Session, access: Access, limits: &Limits) -> Result
         .query_one("SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4", &[])
         .await?
         .get(0);
-    // A server that notices a broken connection does not finish a statement for nobody.
-    let notice =
-        if version >= 140_000 { "SET LOCAL client_connection_check_interval = '2s';" } else { "" };
+    // A server that notices a broken connection does not finish a statement for nobody. Some
+    // systems cannot, and say so.
+    if version >= 140_000 {
+        let _ = session.batch_execute("SET client_connection_check_interval = '2s'").await;
+    }
     let statement = format!(
         "BEGIN TRANSACTION {mode}; SET LOCAL search_path = ''; SET LOCAL lock_timeout = {}; \
          SET LOCAL statement_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = '5min'; \
-         SET LOCAL row_security = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; {notice}",
+         SET LOCAL row_security = off; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
         milliseconds(limits.lock),
         milliseconds(limits.statement),
     );
