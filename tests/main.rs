@@ -1,6 +1,7 @@
 //! Everything that needs a process or a server, in one binary: each further one links for ever.
 
 mod backup_file;
+mod backups;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;

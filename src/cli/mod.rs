@@ -3,6 +3,7 @@
 //! The names of the old fab tasks (`pull-production-data`) are made from the configured
 //! environments, so that they appear in help and completion like any other command.
 
+mod backups;
 mod doctor;
 mod fab;
 mod media;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs};
 pub use doctor::DoctorArgs;
 pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
@@ -77,6 +79,8 @@ pub enum Command {
     PullMedia(PullMediaArgs),
     /// Copy local media, or another environment's, into an environment's bucket
     PushMedia(PushMediaArgs),
+    /// Heroku Postgres backups of an environment
+    Backups(BackupsArgs),
     /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
 }
@@ -89,6 +93,7 @@ impl Command {
             Command::ScrubPii(_) => "scrub-pii",
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
+            Command::Backups(_) => "backups",
             Command::Doctor(_) => "doctor",
         }
     }

@@ -16,23 +16,38 @@ pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), C
     ))
 }
 
+/// Fails before anything is done where the question could not be answered later.
+pub fn check_can_be_asked(
+    context: &Context,
+    name: &str,
+    confirmed: &[String],
+) -> Result<(), CommandError> {
+    if confirmed.iter().any(|given| given == name) || context.ui.prompter().can_ask() {
+        return Ok(());
+    }
+    Err(cannot_ask(name))
+}
+
+fn cannot_ask(name: &str) -> CommandError {
+    CommandError::new(
+        Kind::NotConfirmed,
+        format!("this needs a confirmation for {name} and there is no terminal to ask on; nothing was changed"),
+    )
+    .hint(format!("to go on: --confirm {}", shell_word(name)))
+}
+
 /// Asks for `name` unless one of the `--confirm` values is exactly it.
 pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<(), CommandError> {
     if confirmed.iter().any(|given| given == name) {
         return Ok(());
     }
-    let flag = format!("--confirm {}", shell_word(name));
     let prompter = context.ui.prompter();
     match tokio::task::block_in_place(|| prompter.type_name(name)) {
         Answer::Given(()) => Ok(()),
         Answer::Declined => {
             Err(CommandError::new(Kind::NotConfirmed, "not confirmed; nothing was changed"))
         }
-        Answer::CannotAsk => Err(CommandError::new(
-            Kind::NotConfirmed,
-            format!("this needs a confirmation for {name} and there is no terminal to ask on; nothing was changed"),
-        )
-        .hint(format!("to go on: {flag}"))),
+        Answer::CannotAsk => Err(cannot_ask(name)),
     }
 }
 

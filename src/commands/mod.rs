@@ -1,5 +1,6 @@
 //! One file or folder per command: its arguments come from `cli`, its work is here.
 
+pub mod backups;
 mod confirm;
 mod context;
 pub mod doctor;
@@ -44,6 +45,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
+        Command::Backups(args) => backups::run(context, args).await,
         Command::Doctor(args) => doctor::run(context, args).await,
     }
 }

@@ -12,7 +12,8 @@ use crate::adapters::heroku::{
     DatabaseAttachment, Heroku, Transfer, TransferState, backup_named, newest_completed,
 };
 use crate::cli::PullDataArgs;
-use crate::commands::heroku::LoggedIn;
+use crate::commands::backups::capture;
+use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
@@ -65,73 +66,41 @@ pub async fn find(
     let heroku = Arc::new(logged_in.heroku);
     let variable = &environment.database_url_variable;
     let database = heroku.resolve_database(&environment.app.value, variable).await?;
-    let captured = if args.capture {
-        capture(context, args, environment, &heroku, &database).await?
-    } else {
-        None
+    if args.capture && args.dry_run {
+        let app = &environment.app.value;
+        context.ui.message(&format!("A fresh backup of {app} would be captured first."));
+    }
+    let transfer = match args.capture && !args.dry_run {
+        true => capture(context, environment, &heroku, &database, &args.confirm).await?,
+        false => choose(args.backup.as_deref(), environment, &heroku, &database).await?,
     };
-    let transfer = match captured {
-        Some(transfer) => transfer,
-        None => choose(args, environment, &heroku, &database).await?,
-    };
-    let backup = HerokuBackup {
-        environment: name.clone(),
-        app: environment.app.value.clone(),
-        billing_app: database.billing_app.name.clone(),
-        finished_at: transfer.finished_at,
-        transfer,
-        heroku,
-    };
+    let backup = HerokuBackup::new(environment, &database, transfer, heroku);
     check_age(context, args, &backup)?;
     Ok(Backup::Heroku(Box::new(backup)))
 }
 
-/// Takes a fresh backup, which touches the environment and is therefore confirmed by itself.
-async fn capture(
+/// The named backup, or the newest one that is complete.
+pub async fn choose_for_download(
     context: &Context,
-    args: &PullDataArgs,
-    environment: &Environment,
-    heroku: &Heroku,
-    database: &DatabaseAttachment,
-) -> Result<Option<Transfer>, CommandError> {
-    let app = &environment.app.value;
-    if args.dry_run {
-        context.ui.message(&format!("A fresh backup of {app} would be captured first."));
-        return Ok(None);
-    }
-    context.ui.question(&format!(
-        "A backup of {} will be captured on {app} ({}).",
-        database.addon_name, environment.name
-    ));
-    confirm::type_name(context, app, &args.confirm)?;
-    let step = "capture";
-    context
-        .ui
-        .emit(Event::StepStarted { step, description: format!("Capturing a backup of {app}") });
-    let started = heroku.start_capture(database).await?;
-    let billing_app = &database.billing_app.name;
-    let waiting =
-        async { Ok(heroku.wait_for_transfer(billing_app, &started, step, &*context.ui).await?) };
-    let done = context.interrupt.guard(waiting).await.map_err(|error| match error.kind {
-        Kind::Interrupted => {
-            error.hint(format!("backup {} goes on at Heroku by itself", started.name()))
-        }
-        _ => error,
-    })?;
-    context
-        .ui
-        .emit(Event::StepFinished { step, summary: format!("Backup {} captured", done.name()) });
-    Ok(Some(done))
+    environment: &str,
+    name: Option<&str>,
+) -> Result<HerokuBackup, CommandError> {
+    let environment = context.settings.environment(environment)?;
+    let heroku = Arc::new(log_in(context).await?.heroku);
+    let (app, variable) = (&environment.app.value, &environment.database_url_variable);
+    let database = heroku.resolve_database(app, variable).await?;
+    let transfer = choose(name, environment, &heroku, &database).await?;
+    Ok(HerokuBackup::new(environment, &database, transfer, heroku))
 }
 
 async fn choose(
-    args: &PullDataArgs,
+    name: Option<&str>,
     environment: &Environment,
     heroku: &Heroku,
     database: &DatabaseAttachment,
 ) -> Result<Transfer, CommandError> {
     let app = &environment.app.value;
-    let Some(name) = &args.backup else {
+    let Some(name) = name else {
         let transfers = heroku.transfers_of(database).await?;
         return newest_completed(&transfers).cloned().ok_or_else(|| {
             CommandError::new(
@@ -181,6 +150,22 @@ fn check_age(
 }
 
 impl HerokuBackup {
+    fn new(
+        environment: &Environment,
+        database: &DatabaseAttachment,
+        transfer: Transfer,
+        heroku: Arc<Heroku>,
+    ) -> HerokuBackup {
+        HerokuBackup {
+            environment: environment.name.clone(),
+            app: environment.app.value.clone(),
+            billing_app: database.billing_app.name.clone(),
+            finished_at: transfer.finished_at,
+            transfer,
+            heroku,
+        }
+    }
+
     pub fn age(&self) -> Option<Duration> {
         let age = Timestamp::now().duration_since(self.finished_at?);
         Some(Duration::try_from(age).unwrap_or_default())

@@ -1,6 +1,6 @@
 //! `pull-data`: an environment's backup into the local database, scrubbed on the way.
 
-mod backup;
+pub(in crate::commands) mod backup;
 mod journal;
 mod password;
 mod prepare;

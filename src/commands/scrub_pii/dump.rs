@@ -29,21 +29,37 @@ pub async fn run(
         let text = "--json and the backup cannot both go to standard output";
         return Err(CommandError::new(Kind::Usage, text).hint("give OUT a file's name"));
     }
-    let manifest = manifest::load(context)?;
     let policy = args.policy.clone().unwrap_or_else(|| "local".to_owned());
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
-    let input = open_input(from);
     // A dry run does all the work but the writing.
     let output = match args.dry_run {
         true => Output::Stream(Box::new(std::io::sink())),
         false => open_output(to, args.force)?,
     };
-    let chosen = policy.clone();
+    let report = rewrite(context, &policy, open_input(from), output).await?;
+    let outcome = outcome(&from.display().to_string(), to, &policy, &report, args.dry_run);
+    if !to_standard_output {
+        return Ok(outcome);
+    }
+    // Standard output is the backup: what there is to say goes where messages go.
+    context.ui.message(&outcome.text);
+    Ok(Outcome { text: String::new(), ..outcome })
+}
+
+/// Rewrites a backup by the manifest in force. Ctrl-C ends it.
+pub async fn rewrite(
+    context: &Context,
+    policy: &str,
+    input: Input,
+    output: Output,
+) -> Result<Report, CommandError> {
+    let manifest = manifest::load(context)?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
+    let policy = policy.to_owned();
     // Reading, rewriting and compressing are work for a thread of its own.
     let mut working = tokio::task::spawn_blocking(move || {
         let backup = BackupFile::open(input)?;
-        let plan = backup.plan(&manifest, &chosen)?;
+        let plan = backup.plan(&manifest, &policy)?;
         Ok::<Report, CommandError>(backup.rewrite(&plan, output, &watch)?)
     });
     let ended = tokio::select! {
@@ -62,13 +78,7 @@ pub async fn run(
     for note in &report.notes {
         context.ui.emit(Event::Note(note.clone()));
     }
-    let outcome = outcome(from, to, &policy, &report, args.dry_run);
-    if !to_standard_output {
-        return Ok(outcome);
-    }
-    // Standard output is the backup: what there is to say goes where messages go.
-    context.ui.message(&outcome.text);
-    Ok(Outcome { text: String::new(), ..outcome })
+    Ok(report)
 }
 
 fn open_input(path: &Path) -> Input {
@@ -93,7 +103,7 @@ fn open_output(path: &Path, overwrite: bool) -> Result<Output, CommandError> {
     Ok(Output::Stream(Box::new(output)))
 }
 
-fn outcome(from: &Path, to: &Path, policy: &str, report: &Report, dry_run: bool) -> Outcome {
+pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bool) -> Outcome {
     let mut text = String::new();
     let line = |name: &str, rows: &RowCounts| {
         format!(
@@ -134,7 +144,7 @@ fn outcome(from: &Path, to: &Path, policy: &str, report: &Report, dry_run: bool)
     });
     let result = json!({
         "dry_run": dry_run,
-        "from": from.display().to_string(),
+        "from": from,
         "to": to.display().to_string(),
         "policy": policy,
         "bytes_read": report.bytes_read,

@@ -1,7 +1,7 @@
 //! `scrub-pii`: the manifest on a database, on a backup file, and the manifest's own tools.
 
 mod check;
-mod dump;
+pub(in crate::commands) mod dump;
 mod live;
 mod summary;
 mod target;

@@ -1,0 +1,94 @@
+//! `backups`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Heroku Postgres backups of an environment.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  bcops backups list production\n  bcops backups capture staging\n  \
+bcops backups download production scrubbed.dump"
+)]
+pub struct BackupsArgs {
+    #[command(subcommand)]
+    pub work: BackupsWork,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum BackupsWork {
+    /// Every backup, restore and copy, newest first
+    List(ListArgs),
+    /// Take a backup now, and follow it to its end; asks for the app's name
+    Capture(CaptureArgs),
+    /// One backup with its log; by default the newest
+    Info(OneBackupArgs),
+    /// A URL from which anybody can fetch the backup, personal data included, for about an hour
+    Url(OneBackupArgs),
+    /// Write a backup into a file, scrubbed on the way
+    Download(DownloadArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct CaptureArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+
+    /// Show what would be captured, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Answer the question for this Heroku app
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneBackupArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+
+    /// The backup, for example b123
+    #[arg(value_name = "BACKUP")]
+    pub backup: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DownloadArgs {
+    /// The environment
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+
+    /// This backup, for example b123, instead of the newest complete one
+    #[arg(long, value_name = "BACKUP")]
+    pub backup: Option<String>,
+
+    /// The policy of the manifest
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    pub policy: String,
+
+    /// Replace OUT if it is there
+    #[arg(long)]
+    pub force: bool,
+
+    /// Write the backup as it is; needs --i-need-personal-data
+    #[arg(long, requires = "i_need_personal_data")]
+    pub no_scrub: bool,
+
+    /// Why personal data is needed in this file; kept in the journal
+    #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub i_need_personal_data: Option<String>,
+}

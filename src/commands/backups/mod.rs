@@ -1,0 +1,71 @@
+//! `backups`: what Heroku has of an environment's database.
+
+mod capture;
+mod download;
+mod list;
+mod one;
+
+use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer, TransferState};
+use crate::cli::{BackupsArgs, BackupsWork};
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind};
+use crate::settings::Environment;
+
+pub use capture::capture;
+
+pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, CommandError> {
+    match &args.work {
+        BackupsWork::List(args) => context.interrupt.guard(list::run(context, args)).await,
+        BackupsWork::Capture(args) => capture::run(context, args).await,
+        BackupsWork::Info(args) => context.interrupt.guard(one::info(context, args)).await,
+        BackupsWork::Url(args) => context.interrupt.guard(one::url(context, args)).await,
+        BackupsWork::Download(args) => download::run(context, args).await,
+    }
+}
+
+/// An environment's database at Heroku.
+struct Subject<'a> {
+    environment: &'a Environment,
+    heroku: Heroku,
+    database: DatabaseAttachment,
+}
+
+impl<'a> Subject<'a> {
+    async fn of(context: &'a Context, name: &str) -> Result<Subject<'a>, CommandError> {
+        let environment = context.settings.environment(name)?;
+        let heroku = log_in(context).await?.heroku;
+        let (app, variable) = (&environment.app.value, &environment.database_url_variable);
+        let database = heroku.resolve_database(app, variable).await?;
+        Ok(Subject { environment, heroku, database })
+    }
+
+    fn app(&self) -> &str {
+        &self.environment.app.value
+    }
+
+    /// The app that the transfers are numbered in.
+    fn billing_app(&self) -> &str {
+        &self.database.billing_app.name
+    }
+}
+
+fn state(transfer: &Transfer) -> &'static str {
+    match transfer.state() {
+        TransferState::Pending => "pending",
+        TransferState::Running => "running",
+        TransferState::Completed if transfer.warnings() > 0 => "completed with warnings",
+        TransferState::Completed => "completed",
+        TransferState::Canceled => "canceled",
+        TransferState::Failed => "failed",
+    }
+}
+
+/// A backup that is not there, with those that are.
+fn unknown(app: &str, name: &str, transfers: &[Transfer]) -> CommandError {
+    let mut known: Vec<String> =
+        transfers.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
+    known.sort();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    CommandError::new(Kind::Usage, format!("{app} has no backup {name}; it has: {known}"))
+}

@@ -1,0 +1,82 @@
+//! `backups info` and `backups url`: one backup.
+
+use serde_json::json;
+
+use crate::adapters::heroku::{Transfer, TransferState, Verbosity, backup_named, newest_completed};
+use crate::cli::OneBackupArgs;
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::ui;
+
+use super::list::{age, to_json};
+use super::{Subject, state, unknown};
+
+pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
+    let subject = Subject::of(context, &args.environment).await?;
+    let chosen = choose(&subject, args, |all| {
+        all.iter().filter(|one| one.is_backup()).max_by_key(|one| one.num)
+    })
+    .await?;
+    let seen =
+        subject.heroku.transfer(subject.billing_app(), &chosen.uuid, Verbosity::WithLogs).await?;
+    let mut text = format!("{} of {}: {}\n", seen.name(), subject.app(), state(&seen));
+    for (name, moment) in
+        [("created", seen.created_at), ("started", seen.started_at), ("finished", seen.finished_at)]
+    {
+        if let Some(at) = moment {
+            text.push_str(&format!("{name:<10} {at} ({} ago)\n", age(at)));
+        }
+    }
+    if let Some(bytes) = seen.source_bytes {
+        text.push_str(&format!("database   {}\n", ui::bytes(bytes)));
+    }
+    if let Some(bytes) = seen.processed_bytes {
+        text.push_str(&format!("backup     {}\n", ui::bytes(bytes)));
+    }
+    for line in &seen.logs {
+        text.push_str(&format!("log        {}\n", line.message));
+    }
+    let mut result = to_json(&seen);
+    result["app"] = json!(subject.app());
+    result["log"] = json!(seen.logs.iter().map(|line| &line.message).collect::<Vec<_>>());
+    Ok(Outcome::done(result, text.trim_end().to_owned()))
+}
+
+/// The URL is a secret, and it is what was asked for: it goes to standard output and nowhere else.
+pub async fn url(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
+    let subject = Subject::of(context, &args.environment).await?;
+    let chosen = choose(&subject, args, newest_completed).await?;
+    if !chosen.is_backup() || chosen.state() != TransferState::Completed {
+        let text = format!("{} of {} is not a completed backup", chosen.name(), subject.app());
+        return Err(CommandError::new(Kind::Refused, text)
+            .hint(format!("bcops backups list {}", subject.environment.name)));
+    }
+    let signed = subject.heroku.public_url(subject.billing_app(), chosen.num).await?;
+    let text = "whoever has this URL can fetch the backup, personal data included".to_owned();
+    context.ui.emit(Event::Warning(text));
+    let result = json!({
+        "app": subject.app(),
+        "name": chosen.name(),
+        "url": signed.url.expose(),
+        "expires_at": signed.expires_at.map(|at| at.to_string()),
+    });
+    Ok(Outcome::done(result, signed.url.expose().to_owned()))
+}
+
+async fn choose(
+    subject: &Subject<'_>,
+    args: &OneBackupArgs,
+    default: fn(&[Transfer]) -> Option<&Transfer>,
+) -> Result<Transfer, CommandError> {
+    let Some(name) = &args.backup else {
+        let transfers = subject.heroku.transfers_of(&subject.database).await?;
+        return default(&transfers).cloned().ok_or_else(|| {
+            CommandError::new(Kind::Refused, format!("{} has no such backup", subject.app()))
+                .hint(format!("bcops backups capture {}", subject.environment.name))
+        });
+    };
+    let transfers = subject.heroku.transfers(subject.billing_app()).await?;
+    let found = backup_named(&transfers, name).cloned();
+    found.ok_or_else(|| unknown(subject.app(), name, &transfers))
+}
