@@ -3,9 +3,12 @@
 //! The names of the old fab tasks (`pull-production-data`) are made from the configured
 //! environments, so that they appear in help and completion like any other command.
 
+mod addons;
 mod backups;
+mod config;
 mod doctor;
 mod fab;
+mod generated;
 mod media;
 mod pull_data;
 mod pull_media;
@@ -16,8 +19,11 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use addons::AddonsArgs;
 pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs};
+pub use config::{ConfigArgs, ConfigWork, InitArgs};
 pub use doctor::DoctorArgs;
+pub use generated::{CompletionsArgs, ManArgs, completions, manual};
 pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
@@ -81,8 +87,16 @@ pub enum Command {
     PushMedia(PushMediaArgs),
     /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
+    /// An environment's add-ons and their plans
+    Addons(AddonsArgs),
     /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
+    /// The effective configuration, and where each value comes from
+    Config(ConfigArgs),
+    /// Print a shell's completions
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
 }
 
 impl Command {
@@ -94,7 +108,11 @@ impl Command {
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
             Command::Backups(_) => "backups",
+            Command::Addons(_) => "addons",
             Command::Doctor(_) => "doctor",
+            Command::Config(_) => "config",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! One file or folder per command: its arguments come from `cli`, its work is here.
 
+pub mod addons;
 pub mod backups;
+pub mod config;
 mod confirm;
 mod context;
 pub mod doctor;
 mod environments;
 mod findings;
+mod generated;
 mod guards;
 mod heroku;
 mod journal;
@@ -46,6 +49,10 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
+        Command::Addons(args) => addons::run(context, args).await,
+        Command::Config(args) => config::run(context, args),
+        Command::Completions(args) => generated::completions(context, args),
+        Command::Man(args) => generated::manual(context, args),
         Command::Doctor(args) => doctor::run(context, args).await,
     }
 }

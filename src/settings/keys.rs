@@ -2,6 +2,8 @@
 //!
 //! Reading, validation and documentation are all made from it.
 
+use std::collections::BTreeMap;
+
 /// What a setting's value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueType {
@@ -16,6 +18,15 @@ impl ValueType {
             ValueType::Text => "a string",
             ValueType::Boolean => "true or false",
             ValueType::TextList => "a list of strings",
+        }
+    }
+
+    /// A value of this type that says nothing.
+    pub fn example(self) -> &'static str {
+        match self {
+            ValueType::Text => "\"\"",
+            ValueType::Boolean => "false",
+            ValueType::TextList => "[]",
         }
     }
 }
@@ -169,6 +180,27 @@ pub const KEYS: &[Key] = &[
 
 /// The built-in configuration, in the form of a file.
 pub const BUILT_IN: &str = include_str!("built_in.toml");
+
+/// The built-in values in TOML, by dotted key.
+pub fn built_in_values() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    if let Ok(table) = BUILT_IN.parse::<toml::Table>() {
+        flatten("", &table, &mut found);
+    }
+    found
+}
+
+fn flatten(prefix: &str, table: &toml::Table, found: &mut BTreeMap<String, String>) {
+    for (name, value) in table {
+        let name = format!("{prefix}{name}");
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{name}."), inner, found),
+            value => {
+                found.insert(name, value.to_string());
+            }
+        }
+    }
+}
 
 /// Finds the declaration of a dotted key, whatever environment it names.
 pub fn find(name: &[&str]) -> Option<&'static Key> {

@@ -5,6 +5,7 @@
 //! [`Settings`] are what commands see.
 
 mod destination;
+mod effective;
 pub mod keys;
 mod layers;
 mod values;
@@ -16,7 +17,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use destination::Destination;
-pub use layers::{Layers, Origin, Sourced};
+pub use effective::Effective;
+pub use layers::{Layers, Origin, RawValue, Sourced};
 pub use values::parse_duration;
 
 use crate::secret::Secret;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
+    /// Every value as it was given, for `config show`.
+    given: BTreeMap<Vec<String>, Sourced<RawValue>>,
 }
 
 /// One deployment of the site.

@@ -32,6 +32,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         git: git(&layers)?,
         state_directory: state_directory(&layers, surroundings),
         files: layers.files,
+        given: layers.values,
     })
 }
 
