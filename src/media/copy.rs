@@ -4,23 +4,31 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::adapters::s3::{
     CopySource, DestinationBucket, ListedObject, ObjectBody, ObjectMeta, S3Error, SourceBucket,
-    Upload,
+    Upload, UploadedPart,
 };
 
-use super::content::{ContentId, md5_of};
+use super::content::{ContentId, PartHasher, md5_of};
 use super::engine::{Outcome, Progression, for_each};
 use super::error::MediaError;
 use super::push::{IN_PARTS, part_size};
 use super::uploads::Uploads;
-use super::verify::{Verdict, Verifier};
+use super::verify::{Verdict, Verifier, first_part};
 
-/// What CopyObject takes in one piece.
-const IN_ONE_COPY: u64 = 5 << 30;
-const COPIED_PART: u64 = 512 << 20;
+/// From which size on the server copies in parts, and how large they are.
+#[derive(Debug, Clone, Copy)]
+pub struct CopyParts {
+    pub above: u64,
+    pub size: u64,
+}
+
+/// CopyObject takes 5 GiB in one piece.
+pub const COPY_PARTS: CopyParts = CopyParts { above: 5 << 30, size: 512 << 20 };
+const PARTS_AT_ONCE: usize = 4;
 /// Of bodies in memory, in KiB.
 const MEMORY: usize = 40 << 10;
 
@@ -35,6 +43,7 @@ pub struct Copying {
     pub source: SourceBucket,
     pub destination: DestinationBucket,
     pub method: CopyMethod,
+    parts: CopyParts,
     pub progression: Arc<Progression>,
     pub uploads: Uploads,
     memory: Semaphore,
@@ -46,12 +55,21 @@ impl Copying {
     pub fn new(
         source: SourceBucket,
         destination: DestinationBucket,
-        method: CopyMethod,
+        (method, parts): (CopyMethod, CopyParts),
         progression: Arc<Progression>,
         uploads: Uploads,
     ) -> Arc<Copying> {
         let (memory, copies) = (Semaphore::new(MEMORY), Mutex::default());
-        Arc::new(Copying { source, destination, method, progression, uploads, memory, copies })
+        Arc::new(Copying {
+            source,
+            destination,
+            method,
+            parts,
+            progression,
+            uploads,
+            memory,
+            copies,
+        })
     }
 
     pub fn take_copies(&self) -> Vec<(String, String, String)> {
@@ -128,16 +146,18 @@ async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaE
 async fn on_server(copying: &Copying, object: &ListedObject) -> Result<String, MediaError> {
     let bucket = copying.source.address().bucket;
     let source = CopySource { bucket: &bucket, key: &object.key, version: &object.etag };
-    let etag = if object.size <= IN_ONE_COPY {
+    let counted = copying.progression.count();
+    let etag = if object.size <= copying.parts.above {
         copying.destination.copy(&object.key, source).await?
     } else {
-        let meta = copying.source.head(&object.key).await?;
+        let meta = look(copying, object).await?;
         let upload = copying.destination.start_upload(&object.key, meta.kept).await?;
         copying.uploads.note(&object.key, &upload)?;
         let copied = copy_parts(copying, object, source, &upload).await;
         end_upload(copying, &object.key, &upload, copied).await?
     };
-    copying.progression.add_bytes(object.size);
+    counted.add(object.size);
+    counted.keep();
     // One in parts, or encrypted, gets another ETag: then the server's word is what there is.
     let comparable = matches!(
         (ContentId::of(&object.etag), ContentId::of(&etag)),
@@ -155,18 +175,17 @@ async fn copy_parts(
     source: CopySource<'_>,
     upload: &Upload,
 ) -> Result<String, MediaError> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    for number in 1.. {
-        let end = (start + COPIED_PART).min(object.size);
-        let part =
-            copying.destination.copy_part(&object.key, upload, number, source, start..end).await?;
-        parts.push(part);
-        start = end;
-        if start == object.size {
-            break;
-        }
-    }
+    let size = copying.parts.size.max(1);
+    let starts = (0..object.size).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+    let mut parts: Vec<UploadedPart> = stream::iter((1_u32..).zip(starts))
+        .map(|(number, start)| {
+            let range = start..(start + size).min(object.size);
+            copying.destination.copy_part(&object.key, upload, number, source, range)
+        })
+        .buffer_unordered(PARTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    parts.sort_by_key(|part| part.number);
     Ok(copying.destination.finish_upload(&object.key, upload, &parts).await?)
 }
 
@@ -190,15 +209,26 @@ async fn through_memory(copying: &Copying, object: &ListedObject) -> Result<Stri
         let _room = copying.memory.acquire_many(units).await.ok();
         let (body, meta) = read_whole(copying, object).await?;
         let md5 = md5_of(&body);
+        let counted = copying.progression.count();
         let etag = copying.destination.put(&object.key, body, &md5, meta.kept).await?;
-        copying.progression.add_bytes(object.size);
+        counted.add(object.size);
+        counted.keep();
         return Ok(etag);
     }
-    let meta = copying.source.head(&object.key).await?;
+    let meta = look(copying, object).await?;
     let upload = copying.destination.start_upload(&object.key, meta.kept.clone()).await?;
     copying.uploads.note(&object.key, &upload)?;
     let copied = stream_parts(copying, object, &meta, &upload).await;
     end_upload(copying, &object.key, &upload, copied).await
+}
+
+/// What goes with the object, if it is still the one that was listed.
+async fn look(copying: &Copying, object: &ListedObject) -> Result<ObjectMeta, S3Error> {
+    let meta = copying.source.head(&object.key).await?;
+    if !object.etag.is_empty() && meta.etag != object.etag {
+        return Err(S3Error::Changed { what: copying.source.describe("copy", &object.key) });
+    }
+    Ok(meta)
 }
 
 /// Reads an object and verifies it. Tried again as a whole, as it is small.
@@ -229,8 +259,9 @@ async fn read_once(
     copying: &Copying,
     object: &ListedObject,
 ) -> Result<(Bytes, ObjectMeta, Verdict), S3Error> {
+    let first_part = first_part(&copying.source, &object.key, &object.etag).await?;
     let mut stream = copying.source.get(&object.key, None, &object.etag).await?;
-    let mut verifier = verifier(copying, object, &stream.meta).await?;
+    let mut verifier = Verifier::new(&stream.meta, &object.etag, object.size, first_part);
     let body = read_piece(copying, object, &mut stream, object.size, &mut verifier).await?;
     if stream.chunk().await?.is_some() {
         return Err(wrong_length(copying, object, object.size + 1));
@@ -243,19 +274,6 @@ async fn read_once(
         verdict => verdict,
     };
     Ok((body, stream.meta.clone(), verdict))
-}
-
-async fn verifier(
-    copying: &Copying,
-    object: &ListedObject,
-    meta: &ObjectMeta,
-) -> Result<Verifier, S3Error> {
-    let first_part = if Verifier::wants_first_part(meta, &object.etag) {
-        copying.source.first_part(&object.key).await?
-    } else {
-        None
-    };
-    Ok(Verifier::new(meta, &object.etag, object.size, first_part))
 }
 
 fn check(copying: &Copying, object: &ListedObject, verdict: Verdict) -> Result<(), S3Error> {
@@ -305,7 +323,9 @@ async fn stream_parts(
     meta: &ObjectMeta,
     upload: &Upload,
 ) -> Result<String, MediaError> {
-    let mut verifier = verifier(copying, object, meta).await?;
+    let first_part = first_part(&copying.source, &object.key, &object.etag).await?;
+    let mut verifier = Verifier::new(meta, &object.etag, object.size, first_part);
+    let counted = copying.progression.count();
     let size = part_size(object.size);
     let mut parts = Vec::new();
     let mut start = 0;
@@ -318,14 +338,35 @@ async fn stream_parts(
         let md5 = md5_of(&body);
         let part = copying.destination.put_part(&object.key, upload, number, body, &md5).await?;
         parts.push(part);
-        copying.progression.add_bytes(end - start);
+        counted.add(end - start);
         start = end;
         if start == object.size {
             break;
         }
     }
-    check(copying, object, verifier.finish())?;
-    Ok(copying.destination.finish_upload(&object.key, upload, &parts).await?)
+    let verdict = match verifier.finish() {
+        Verdict::Unproven(whole) => read_again(copying, object, whole).await?,
+        verdict => verdict,
+    };
+    check(copying, object, verdict)?;
+    let etag = copying.destination.finish_upload(&object.key, upload, &parts).await?;
+    counted.keep();
+    Ok(etag)
+}
+
+/// What the ETag cannot prove is read a second time before the upload becomes an object.
+async fn read_again(
+    copying: &Copying,
+    object: &ListedObject,
+    before: [u8; 16],
+) -> Result<Verdict, MediaError> {
+    let mut hasher = PartHasher::new(u64::MAX);
+    let size = part_size(object.size);
+    for start in (0..object.size).step_by(usize::try_from(size).unwrap_or(usize::MAX)) {
+        hasher.update(&read_range(copying, object, start..(start + size).min(object.size)).await?);
+    }
+    let (whole, _) = hasher.finish();
+    Ok(if whole == before { Verdict::Unproven(whole) } else { Verdict::Other("second reading") })
 }
 
 async fn read_range(

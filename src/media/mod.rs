@@ -18,7 +18,9 @@ mod listing;
 mod local;
 mod local_files;
 mod pull;
+mod pull_ranges;
 mod push;
+mod resume;
 mod uploads;
 mod verify;
 
@@ -26,7 +28,7 @@ pub use compare::{
     BucketDifference, PullDifference, PushDifference, compare_buckets, compare_for_pull,
     compare_for_push,
 };
-pub use copy::{CopyMethod, Copying, copy_objects, probe};
+pub use copy::{COPY_PARTS, CopyMethod, CopyParts, Copying, copy_objects, probe};
 pub use copy_index::CopyIndex;
 pub use delete::{DeletionLimit, Deletions, MaxDelete, check_deletions, confirm_gone};
 pub use delete::{delete_files, delete_objects};
@@ -38,4 +40,5 @@ pub use listing::{Listing, list};
 pub use local::{Folder, LocalFile, Walk};
 pub use pull::{Pulling, pull_objects};
 pub use push::{Pushing, push_files};
+pub use resume::Resumes;
 pub use uploads::Uploads;

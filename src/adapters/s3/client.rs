@@ -21,10 +21,13 @@ use super::address::{Base, BucketAddress, BucketSettings};
 use super::classify::{classify, names_region, seconds_behind};
 use super::encode;
 use super::error::S3Error;
+use super::outgoing::Outgoing;
 use super::pace::{Pace, Retry, Timing};
 use super::signing::{EMPTY_HASH, Moment, Signable, Signer, UNSIGNED, sha256_hex};
 use super::xml;
 use crate::adapters::transport;
+
+const SESSION_TOKEN: &str = "x-amz-security-token";
 
 /// An error's document is small; whatever is longer is none.
 const LONGEST_DOCUMENT: usize = 16 << 20;
@@ -158,16 +161,18 @@ impl Client {
 
     pub async fn ask_once(&self, call: &Call<'_>) -> Result<Answer<'_>, S3Error> {
         let turn = self.pace.turn().await;
-        let request = self.request(call)?;
+        let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
+        let outgoing = Outgoing::new(call.body.clone());
+        let request = self.request(call, &base, &outgoing)?;
         let limit = if call.slow { self.timing.long_answer } else { self.timing.answer };
-        let sent = tokio::time::timeout(limit, self.http.execute(request)).await;
-        let response = match sent {
-            Ok(Ok(response)) => response,
-            Ok(Err(source)) => {
+        let limit = limit + outgoing.time_in_buffers();
+        let response = match outgoing.watch(limit, self.http.execute(request)).await {
+            Some(Ok(response)) => response,
+            Some(Err(source)) => {
                 let source = source.without_url();
                 return Err(S3Error::Network { what: self.what(call), host: self.host(), source });
             }
-            Err(_) => {
+            None => {
                 return Err(S3Error::Timeout {
                     what: self.what(call),
                     host: self.host(),
@@ -179,7 +184,7 @@ impl Client {
             self.pace.succeeded();
             return Ok(Answer { response, _turn: turn });
         }
-        Err(self.failure(call, response).await)
+        Err(self.failure(call, &base.region, response).await)
     }
 
     /// The next piece of a body; `None` at its end.
@@ -243,8 +248,12 @@ impl Client {
         self.address().host()
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<reqwest::Request, S3Error> {
-        let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
+    fn request(
+        &self,
+        call: &Call<'_>,
+        base: &Base,
+        outgoing: &Outgoing,
+    ) -> Result<reqwest::Request, S3Error> {
         let mut path = base.path.clone();
         path.push('/');
         if let Some(key) = call.key {
@@ -265,10 +274,10 @@ impl Client {
         }
         let mut request = reqwest::Request::new(call.method.clone(), url);
         let headers = request.headers_mut();
-        self.sign(call, &base, &path, &query, headers);
+        self.sign(call, base, &path, &query, headers);
         if !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
-            *request.body_mut() = Some(call.body.clone().into());
+            *request.body_mut() = Some(outgoing.body());
         }
         Ok(request)
     }
@@ -282,16 +291,24 @@ impl Client {
             Payload::Signed if call.body.is_empty() => EMPTY_HASH.to_owned(),
             Payload::Signed => sha256_hex(&call.body),
         };
-        let mut signed: Vec<(&str, &str)> = vec![
-            ("host", &base.host),
-            ("x-amz-content-sha256", &hash),
-            ("x-amz-date", &moment.stamp),
+        let mut signed: Vec<(&str, &[u8])> = vec![
+            ("host", base.host.as_bytes()),
+            ("x-amz-content-sha256", hash.as_bytes()),
+            ("x-amz-date", moment.stamp.as_bytes()),
         ];
         for (name, value) in call.headers {
             headers.insert(name.clone(), value.clone());
-            let is_signed = name == "content-md5" || name.as_str().starts_with("x-amz-");
-            if let (true, Ok(value)) = (is_signed, value.to_str()) {
-                signed.push((name.as_str(), value));
+            // One of these that is sent and not signed is refused, and users' metadata may hold any byte.
+            if name == "content-md5" || name.as_str().starts_with("x-amz-") {
+                signed.push((name.as_str(), value.as_bytes()));
+            }
+        }
+        if let Some(token) = self.signer.session_token() {
+            signed.push((SESSION_TOKEN, token.as_bytes()));
+            // One that no header can hold was refused with the other settings.
+            if let Ok(mut value) = HeaderValue::from_str(token) {
+                value.set_sensitive(true);
+                headers.insert(HeaderName::from_static(SESSION_TOKEN), value);
             }
         }
         signed.sort_unstable();
@@ -316,7 +333,8 @@ impl Client {
         }
     }
 
-    async fn failure(&self, call: &Call<'_>, mut response: Response) -> S3Error {
+    /// `asked` is the region that the request was signed for.
+    async fn failure(&self, call: &Call<'_>, asked: &str, mut response: Response) -> S3Error {
         let status = response.status();
         let retry_after = transport::retry_after(response.headers());
         let region = text(response.headers(), "x-amz-bucket-region").map(str::to_owned);
@@ -329,6 +347,7 @@ impl Client {
         });
         let region = region.or_else(|| xml::text_of(&document, b"Region"));
         if let Some(region) = region.filter(|_| names_region(status, &code))
+            && region != asked
             && self.move_to(&region)
         {
             return S3Error::OtherRegion { what: what(), region };
@@ -342,12 +361,16 @@ impl Client {
         classify(what(), status, code, message, retry_after)
     }
 
-    /// Asks the region that the server named from now on. False if that is the one asked already.
+    /// Asks the region that the server named from now on. Another request may have learned of it
+    /// before. False if it is no name of a region.
     fn move_to(&self, region: &str) -> bool {
         let mut address = self.address.write().unwrap_or_else(PoisonError::into_inner);
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if address.region() == region || region.is_empty() || !region.chars().all(plain) {
+        if region.is_empty() || !region.chars().all(plain) {
             return false;
+        }
+        if address.region() == region {
+            return true;
         }
         *address = address.in_region(region);
         *self.base.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address.base());

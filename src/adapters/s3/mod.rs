@@ -21,6 +21,7 @@ mod encode;
 mod error;
 mod listing;
 mod object;
+mod outgoing;
 mod pace;
 mod signing;
 mod source;

@@ -14,7 +14,7 @@ use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{
-    Folder, Index, Listing, Progression, PullDifference, Pulling, Walk, check_deletions,
+    Folder, Index, Listing, Progression, PullDifference, Pulling, Resumes, Walk, check_deletions,
     compare_for_pull, confirm_gone, delete_files, list, pull_objects, refuse_for_disk,
 };
 use crate::settings::Environment;
@@ -202,10 +202,12 @@ async fn work(
         prepared;
     let state = &context.settings.state_directory.value;
     folder.create()?;
-    for leftover in &leftovers {
+    let PullDifference { transfer, delete, unchanged, .. } = difference;
+    let resumes = Resumes::open(state, folder.path())?;
+    let kept = resumes.keep(&transfer)?;
+    for leftover in leftovers.iter().filter(|leftover| !kept.contains(*leftover)) {
         folder.remove(leftover)?;
     }
-    let PullDifference { transfer, delete, unchanged, .. } = difference;
     let progression =
         Progression::new(TRANSFER_STEP, context.reporter(), transfer.len() as u64, plan.bytes());
     start(
@@ -213,7 +215,7 @@ async fn work(
         TRANSFER_STEP,
         format!("Fetching {}", ui::plural(transfer.len() as u64, "object")),
     );
-    let pulling = Pulling::new(bucket, Arc::clone(&folder), progression);
+    let pulling = Pulling::new(bucket, Arc::clone(&folder), progression, resumes);
     let jobs = usize::from(args.transfer.jobs);
     let transferred = context
         .interrupt
