@@ -9,6 +9,7 @@ mod content;
 mod content_types;
 mod copy;
 mod copy_index;
+mod copy_memory;
 mod delete;
 mod engine;
 mod error;
@@ -34,7 +35,7 @@ pub use delete::{DeletionLimit, Deletions, MaxDelete, check_deletions, confirm_g
 pub use delete::{delete_files, delete_objects};
 pub use engine::{Failure, Outcome, Progression};
 pub use error::MediaError;
-pub use index::Index;
+pub use index::{Entry, Index};
 pub use keys::{KeyProblem, Refused, refuse_for_copy, refuse_for_disk, refuse_local};
 pub use listing::{Listing, list};
 pub use local::{Folder, LocalFile, Walk};

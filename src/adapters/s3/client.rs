@@ -9,25 +9,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue,
-};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use tokio::sync::SemaphorePermit;
-use url::Url;
 
 use super::address::{Base, BucketAddress, BucketSettings};
 use super::classify::{classify, names_region, seconds_behind};
-use super::encode;
 use super::error::S3Error;
 use super::outgoing::Outgoing;
 use super::pace::{Pace, Retry, Timing};
-use super::signing::{EMPTY_HASH, Moment, Signable, Signer, UNSIGNED, sha256_hex};
+use super::signing::Signer;
 use super::xml;
 use crate::adapters::transport;
-
-const SESSION_TOKEN: &str = "x-amz-security-token";
 
 /// An error's document is small; whatever is longer is none.
 const LONGEST_DOCUMENT: usize = 16 << 20;
@@ -36,11 +29,11 @@ pub struct Client {
     http: reqwest::Client,
     address: RwLock<BucketAddress>,
     base: RwLock<Arc<Base>>,
-    signer: Signer,
+    pub(super) signer: Signer,
     pace: Pace,
     timing: Timing,
     /// Seconds that this machine's clock is behind the server's.
-    skew: AtomicI64,
+    pub(super) skew: AtomicI64,
 }
 
 /// How a body takes part in the signature.
@@ -246,91 +239,6 @@ impl Client {
 
     pub fn host(&self) -> String {
         self.address().host()
-    }
-
-    fn request(
-        &self,
-        call: &Call<'_>,
-        base: &Base,
-        outgoing: &Outgoing,
-    ) -> Result<reqwest::Request, S3Error> {
-        let mut path = base.path.clone();
-        path.push('/');
-        if let Some(key) = call.key {
-            path.push_str(&encode::path(key));
-        }
-        let mut query = String::new();
-        for (name, value) in call.query {
-            let separator = if query.is_empty() { "" } else { "&" };
-            query.push_str(&format!("{separator}{}={}", name, encode::component(value)));
-        }
-        let separator = if query.is_empty() { "" } else { "?" };
-        let unusable = || S3Error::UnusableKey { key: call.key.unwrap_or_default().to_owned() };
-        let url = Url::parse(&format!("{}{path}{separator}{query}", base.origin))
-            .map_err(|_| unusable())?;
-        // A path with `..` in it would be shortened, and lead elsewhere.
-        if url.path() != path {
-            return Err(unusable());
-        }
-        let mut request = reqwest::Request::new(call.method.clone(), url);
-        let headers = request.headers_mut();
-        self.sign(call, base, &path, &query, headers);
-        if !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
-            *request.body_mut() = Some(outgoing.body());
-        }
-        Ok(request)
-    }
-
-    fn sign(&self, call: &Call<'_>, base: &Base, path: &str, query: &str, headers: &mut HeaderMap) {
-        let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
-        let now = Timestamp::now();
-        let moment = Moment::new(now.checked_add(skew).unwrap_or(now));
-        let hash = match call.payload {
-            Payload::Md5 => UNSIGNED.to_owned(),
-            Payload::Signed if call.body.is_empty() => EMPTY_HASH.to_owned(),
-            Payload::Signed => sha256_hex(&call.body),
-        };
-        let mut signed: Vec<(&str, &[u8])> = vec![
-            ("host", base.host.as_bytes()),
-            ("x-amz-content-sha256", hash.as_bytes()),
-            ("x-amz-date", moment.stamp.as_bytes()),
-        ];
-        for (name, value) in call.headers {
-            headers.insert(name.clone(), value.clone());
-            // One of these that is sent and not signed is refused, and users' metadata may hold any byte.
-            if name == "content-md5" || name.as_str().starts_with("x-amz-") {
-                signed.push((name.as_str(), value.as_bytes()));
-            }
-        }
-        if let Some(token) = self.signer.session_token() {
-            signed.push((SESSION_TOKEN, token.as_bytes()));
-            // One that no header can hold was refused with the other settings.
-            if let Ok(mut value) = HeaderValue::from_str(token) {
-                value.set_sensitive(true);
-                headers.insert(HeaderName::from_static(SESSION_TOKEN), value);
-            }
-        }
-        signed.sort_unstable();
-        let signable = Signable {
-            method: call.method.as_str(),
-            path,
-            query,
-            headers: &signed,
-            payload_hash: &hash,
-        };
-        let authorization = self.signer.authorization(&signable, &base.region, &moment);
-        for (name, value) in [
-            (AUTHORIZATION, &authorization),
-            (HOST, &base.host),
-            (HeaderName::from_static("x-amz-content-sha256"), &hash),
-            (HeaderName::from_static("x-amz-date"), &moment.stamp),
-        ] {
-            // All of them are made of plain ASCII.
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        }
     }
 
     /// `asked` is the region that the request was signed for.

@@ -23,6 +23,7 @@ mod listing;
 mod object;
 mod outgoing;
 mod pace;
+mod request;
 mod signing;
 mod source;
 mod xml;
