@@ -25,6 +25,7 @@ mod media_faults;
 mod media_guards;
 mod media_keys;
 mod media_kill;
+mod media_large;
 mod media_pull;
 mod media_push;
 mod media_world;

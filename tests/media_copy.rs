@@ -10,7 +10,7 @@ fn headers() -> Headers {
         content_disposition: Some("inline; filename=\"x.png\"".to_owned()),
         content_encoding: Some("identity".to_owned()),
         content_language: Some("en-GB".to_owned()),
-        metadata: [("owner".to_owned(), "somebody".to_owned())].into(),
+        metadata: [("owner".to_owned(), "some  body".to_owned())].into(),
     }
 }
 

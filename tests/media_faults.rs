@@ -285,3 +285,16 @@ fn a_disk_that_fills_up_ends_the_work() {
     run.fails(11, &["given up", "No space left"]);
     assert!(!sizes.is_empty() && sizes.iter().all(|(_, size)| *size == 50_000), "{sizes:?}");
 }
+
+#[test]
+fn a_folder_that_may_not_be_read_does_not_keep_the_rest_away() {
+    let world = World::new();
+    world.fill(PRODUCTION, 30);
+    for number in 0..150 {
+        world.s3.put(PRODUCTION, &format!("documents/private/{number}.pdf"), bytes(number));
+    }
+    world.s3.misbehave(Rule::always("GetObject", Fault::AccessDenied).on("private"));
+    let done = world.pull(&["--json"]).exits(11).json();
+    assert_eq!(done["result"]["transferred"]["objects"], 30);
+    assert_eq!(done["result"]["failed"].as_array().map(Vec::len), Some(150));
+}

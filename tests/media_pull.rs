@@ -182,3 +182,21 @@ fn an_unfinished_transfer_is_cleaned_and_a_second_run_waits_its_turn() {
     world.pull(&[]).exits(0);
     world.assert_pulled(PRODUCTION);
 }
+
+#[test]
+fn a_folder_becomes_a_file_and_a_file_a_folder() {
+    let world = World::new();
+    world.fill(PRODUCTION, 9);
+    world.s3.put(PRODUCTION, "images/album/one.jpg", "one");
+    world.s3.put(PRODUCTION, "images/plain", "a file");
+    world.pull(&[]).exits(0);
+    world.s3.remove(PRODUCTION, "images/album/one.jpg");
+    world.s3.remove(PRODUCTION, "images/plain");
+    world.s3.put(PRODUCTION, "images/album", "a file now");
+    world.s3.put(PRODUCTION, "images/plain/inner.jpg", "in a folder now");
+    world.pull(&["--yes", "--no-delete"]).exits(11);
+    world.pull(&["--yes"]).exits(0);
+    world.assert_pulled(PRODUCTION);
+    let again = world.pull(&["--json"]).exits(0).json();
+    assert_eq!(again["result"]["hashed"], 0);
+}

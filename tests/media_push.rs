@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::media_world::{PRODUCTION, STAGING, STAGING_APP, World, bytes, large, set_modified};
-use crate::standins::s3::{Fault, Rule};
+use crate::standins::s3::{Fault, Headers, Rule};
 use crate::support::postgres::Cluster;
 
 fn write_files(world: &World, count: usize) {
@@ -232,4 +232,44 @@ fn images_deletes_the_rows_in_the_destinations_database() {
     assert_eq!(done["result"]["rendition_rows"], 5);
     assert_eq!(world.objects(STAGING).keys().collect::<Vec<_>>(), ["original_images/a.jpg"]);
     assert_eq!(cluster.psql(&database, "SELECT count(*) FROM wagtailimages_rendition"), "0");
+}
+
+#[test]
+fn an_object_that_is_replaced_keeps_what_was_set_for_it() {
+    let world = World::new();
+    let headers = Headers {
+        content_type: Some("image/webp".to_owned()),
+        cache_control: Some("max-age=86400".to_owned()),
+        content_disposition: Some("attachment; filename=\"a.jpg\"".to_owned()),
+        content_encoding: None,
+        content_language: Some("en-GB".to_owned()),
+        metadata: [("owner".to_owned(), "somebody".to_owned())].into(),
+    };
+    for key in ["images/a.jpg", "documents/large.pdf"] {
+        world.s3.put(STAGING, key, "old");
+        world.s3.change(STAGING, key, |object| object.headers = headers.clone());
+    }
+    world.write("images/a.jpg", "new bytes");
+    world.write("images/new.jpg", "new");
+    world.write("documents/large.pdf", large(17 << 20));
+    world.push(&[]).exits(0);
+    assert_pushed(&world);
+    for key in ["images/a.jpg", "documents/large.pdf"] {
+        assert_eq!(world.s3.object(STAGING, key).expect("an object").headers, headers, "{key}");
+    }
+    let new = world.s3.object(STAGING, "images/new.jpg").expect("an object").headers.clone();
+    assert_eq!((new.content_type.as_deref(), new.cache_control), (Some("image/jpeg"), None));
+    assert_eq!(world.count("HeadObject"), 2, "only what is replaced is looked at");
+}
+
+#[test]
+fn a_session_token_is_sent_and_signed_and_not_shown() {
+    let world = World::new();
+    world.heroku.set_config_var("buckinghamshire-staging", "AWS_SESSION_TOKEN", "lent-token/+=");
+    write_files(&world, 3);
+    let run = world.push(&["-v"]).exits(0);
+    let requests = world.s3.requests();
+    let tokens = requests.iter().filter(|one| one.bucket == STAGING);
+    assert!(tokens.map(|one| one.session_token.as_deref()).all(|one| one == Some("lent-token/+=")));
+    assert!(!run.printed().contains("lent-token"));
 }

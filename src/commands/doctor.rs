@@ -1,6 +1,8 @@
 //! `doctor`: every credential, server and permission that the commands need.
 //!
-//! All checks run at once and change nothing. Each is a line, with what mends it.
+//! All checks run at once. Each is a line, with what mends it. Nothing is changed, except that in a
+//! bucket that may be written to one empty object outside of all media is put and deleted: whether
+//! that may be done cannot be known otherwise.
 
 use std::future::Future;
 use std::pin::Pin;

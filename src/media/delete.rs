@@ -44,6 +44,15 @@ impl FromStr for MaxDelete {
     }
 }
 
+impl std::fmt::Display for MaxDelete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MaxDelete::Objects(count) => write!(f, "{count}"),
+            MaxDelete::Percent(share) => write!(f, "{share}%"),
+        }
+    }
+}
+
 /// How much may be deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeletionLimit {

@@ -12,7 +12,7 @@ use crate::ui;
 
 use super::error::MediaError;
 
-/// So many keys that fail one after the other are no longer a matter of keys.
+/// So many keys for which no answer comes, one after the other, are no longer a matter of keys.
 const FAILURES_IN_A_ROW: u32 = 64;
 
 /// A key that could not be transferred. The rest went on.
@@ -69,13 +69,13 @@ impl Progression {
         })
     }
 
-    pub fn add_bytes(&self, bytes: u64) {
+    fn add_bytes(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes that were counted and have to come again.
-    pub fn take_bytes_back(&self, bytes: u64) {
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// Begins to count the bytes of one object.
+    pub fn count(&self) -> Counted<'_> {
+        Counted { progression: self, bytes: AtomicU64::new(0), kept: false }
     }
 
     pub fn unverified(&self) {
@@ -90,7 +90,10 @@ impl Progression {
     fn failed(&self, key: String, error: &MediaError) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push(Failure { key, reason: error.line() });
-        let in_a_row = self.in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        // A key that is refused says nothing of the next one. Were a folder of such keys the end,
+        // a rerun would never come past it.
+        let trouble = u32::from(error.is_trouble());
+        let in_a_row = self.in_a_row.fetch_add(trouble, Ordering::Relaxed) + trouble;
         if error.is_fatal() || in_a_row >= FAILURES_IN_A_ROW {
             self.stop.store(true, Ordering::Relaxed);
         }
@@ -121,6 +124,39 @@ impl Progression {
             failures,
             unverified: self.unverified.load(Ordering::Relaxed),
             given_up: self.stop.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The bytes of one object. They do not count any more if the object fails.
+pub struct Counted<'a> {
+    progression: &'a Progression,
+    bytes: AtomicU64,
+    kept: bool,
+}
+
+impl Counted<'_> {
+    pub fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.progression.add_bytes(bytes);
+    }
+
+    /// What came has to come again.
+    pub fn start_over(&self) {
+        let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        self.progression.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The object is done.
+    pub fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.start_over();
         }
     }
 }

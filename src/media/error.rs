@@ -49,6 +49,17 @@ impl MediaError {
         }
     }
 
+    /// Whether the server, the network or the disk failed, and not the key.
+    pub fn is_trouble(&self) -> bool {
+        matches!(
+            self,
+            MediaError::Disk { .. }
+                | MediaError::S3(
+                    S3Error::Network { .. } | S3Error::Timeout { .. } | S3Error::Server { .. }
+                )
+        )
+    }
+
     /// The sentence and its causes in one line.
     pub fn line(&self) -> String {
         let mut text = self.to_string();

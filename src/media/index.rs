@@ -50,15 +50,7 @@ impl Index {
         let directory = state.join("media");
         fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
         let name = name_of(folder);
-        let lock_path = directory.join(format!("{name}.lock"));
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = options.open(&lock_path).map_err(MediaError::disk("open", &lock_path))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(MediaError::disk("lock", &lock_path)(error.into())),
-        }
+        let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.index"));
         let entries = match fs::read(&path) {
             // A list that cannot be understood is as good as none: everything is hashed anew.
@@ -87,10 +79,36 @@ impl Index {
     }
 }
 
+/// A lock that ends with the process. `None` if somebody else has it.
+pub fn lock(path: &Path) -> Result<Option<File>, MediaError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let lock = options.open(path).map_err(MediaError::disk("open", path))?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(MediaError::disk("lock", path)(error.into())),
+    }
+}
+
 /// A name for the state of a folder, wherever it is called from.
-fn name_of(folder: &Path) -> String {
-    let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    hex(&md5_of(whole.as_os_str().as_encoded_bytes()))
+pub fn name_of(folder: &Path) -> String {
+    hex(&md5_of(real_path(folder).as_os_str().as_encoded_bytes()))
+}
+
+/// The path without links. The first pull makes the folder, so that what is not there yet must be
+/// called as it will be.
+fn real_path(folder: &Path) -> PathBuf {
+    if let Ok(whole) = fs::canonicalize(folder) {
+        return whole;
+    }
+    match (folder.parent(), folder.file_name()) {
+        (Some(parent), Some(name)) if parent.as_os_str().is_empty() => {
+            real_path(Path::new(".")).join(name)
+        }
+        (Some(parent), Some(name)) => real_path(parent).join(name),
+        _ => folder.to_owned(),
+    }
 }
 
 /// Writes beside and renames, so that a kill leaves the old or the new.
@@ -203,6 +221,18 @@ mod tests {
         index.save(Vec::new(), &prefixes).unwrap();
         assert_eq!(index.find(&odd.file), None);
         assert!(index.find(&entry("documents/d", "e").file).is_some(), "another prefix stays");
+    }
+
+    #[test]
+    fn a_folder_has_one_name_before_and_after_it_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
+        let folder = directory.path().join("link/media");
+        let before = name_of(&folder);
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(name_of(&folder), before);
+        assert_eq!(name_of(&directory.path().join("real/media")), before);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The whole listing of a bucket's media, verified, or an error.
 
+use std::collections::HashSet;
+
 use futures_util::future::try_join_all;
 
 use crate::adapters::s3::{ListedObject, SourceBucket};
@@ -51,6 +53,7 @@ async fn list_prefix(
 ) -> Result<Vec<ListedObject>, MediaError> {
     let mut objects: Vec<ListedObject> = Vec::new();
     let mut token: Option<String> = None;
+    let mut seen = HashSet::new();
     let mut empty = 0;
     loop {
         let page = bucket.list_page(prefix, token.as_deref()).await?;
@@ -64,7 +67,13 @@ async fn list_prefix(
         found(page.objects.len());
         objects.extend(page.objects);
         match page.next {
-            Some(next) => token = Some(next),
+            Some(next) if seen.insert(next.clone()) => token = Some(next),
+            Some(_) => {
+                return Err(MediaError::BadListing {
+                    place: bucket.place(),
+                    reason: "its pages lead in a circle".to_owned(),
+                });
+            }
             None => return Ok(objects),
         }
     }

@@ -13,16 +13,16 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::error::MediaError;
-use super::local::{FOLDER_FLAGS, Folder, LocalFile, temporary_name};
+use super::local::{FOLDER_FLAGS, Folder, LocalFile, is_temporary, temporary_name};
 
-/// A file that is being written. It goes away unless it is finished.
+/// A file that is being written. It goes away unless it is finished, or kept for the next run.
 pub struct Unfinished<'a> {
     folder: &'a Folder,
     parent: Arc<OwnedFd>,
     name: String,
     key: &'a str,
     pub file: File,
-    finished: bool,
+    stays: bool,
 }
 
 impl Folder {
@@ -35,7 +35,33 @@ impl Folder {
         // The mode is what the umask leaves of this, as for any other program.
         let file = openat(&parent, name.as_str(), flags, Mode::from_raw_mode(0o666))
             .map_err(|error| MediaError::disk("write", self.place_of(key))(error.into()))?;
-        Ok(Unfinished { folder: self, parent, name, key, file: file.into(), finished: false })
+        Ok(Unfinished { folder: self, parent, name, key, file: file.into(), stays: false })
+    }
+
+    /// Opens the unfinished file of an earlier run. `None` if it is not that one any more.
+    pub fn take_up<'a>(
+        &'a self,
+        key: &'a str,
+        name: &str,
+        inode: u64,
+        longest: u64,
+    ) -> Result<Option<Unfinished<'a>>, MediaError> {
+        if !is_temporary(name) {
+            return Ok(None);
+        }
+        let (parent, _) = self.parent_of(key, true)?;
+        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let Ok(file) = openat(&parent, name, flags, Mode::empty()) else { return Ok(None) };
+        let file: File = file.into();
+        let found = self.look(&file, key)?;
+        if found.inode != inode
+            || found.size > longest
+            || !file.metadata().is_ok_and(|is| is.is_file())
+        {
+            return Ok(None);
+        }
+        let name = name.to_owned();
+        Ok(Some(Unfinished { folder: self, parent, name, key, file, stays: false }))
     }
 
     /// Opens a file to read it, with what the system says of it. A link is an error.
@@ -161,6 +187,20 @@ impl Folder {
 }
 
 impl Unfinished<'_> {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// From now on it stays when the work is broken off.
+    pub fn keep(mut self) -> Self {
+        self.stays = true;
+        self
+    }
+
+    pub fn discard(mut self) {
+        self.stays = false;
+    }
+
     /// Gives the file its time and its name, in place of whatever has that name. What was a link
     /// is replaced and not followed.
     pub fn finish(mut self, modified: Timestamp) -> Result<LocalFile, MediaError> {
@@ -175,14 +215,14 @@ impl Unfinished<'_> {
         let name = self.key.rsplit('/').next().unwrap_or(self.key);
         renameat(&self.parent, self.name.as_str(), &self.parent, name)
             .map_err(|error| MediaError::disk("replace", place())(error.into()))?;
-        self.finished = true;
+        self.stays = true;
         self.folder.look(&self.file, self.key)
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.stays {
             // What cannot be removed now is known by its name and removed by the next run.
             let _ = unlinkat(&self.parent, self.name.as_str(), AtFlags::empty());
         }

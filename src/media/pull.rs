@@ -1,26 +1,27 @@
 //! From a bucket into the folder: each object into a file beside its place, verified while it
 //! comes, and renamed when it is whole.
 
-use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use crate::adapters::s3::{ListedObject, ObjectMeta, S3Error, SourceBucket};
+use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
 
-use super::engine::{Outcome, Progression, for_each};
+use super::engine::{Counted, Outcome, Progression, for_each};
 use super::error::MediaError;
 use super::index::Entry;
 use super::local::Folder;
 use super::local_files::Unfinished;
-use super::verify::{Verdict, Verifier};
+use super::pull_ranges::fetch_in_ranges;
+use super::resume::Resumes;
+use super::verify::{Verdict, Verifier, first_part};
 
 /// From this size on an object comes in ranges, some at once.
 const IN_RANGES: u64 = 64 << 20;
-const RANGE: u64 = 16 << 20;
-const RANGES_AT_ONCE: usize = 4;
+
+/// How often an object is read whose bytes turn out wrong.
+const WRONG_READS: u32 = 3;
 
 /// How often an object may be replaced while it is fetched.
 const CHANGES: u32 = 3;
@@ -30,16 +31,17 @@ pub struct Pulling {
     pub bucket: SourceBucket,
     pub folder: Arc<Folder>,
     pub progression: Arc<Progression>,
+    pub resumes: Resumes,
     /// What is known of the files that came, for the index.
     entries: Mutex<Vec<Entry>>,
 }
 
 /// The version of an object that is fetched.
 #[derive(Clone)]
-struct Version {
-    etag: String,
-    size: u64,
-    modified: Timestamp,
+pub struct Version {
+    pub etag: String,
+    pub size: u64,
+    pub modified: Timestamp,
 }
 
 impl Pulling {
@@ -47,8 +49,9 @@ impl Pulling {
         bucket: SourceBucket,
         folder: Arc<Folder>,
         progression: Arc<Progression>,
+        resumes: Resumes,
     ) -> Arc<Pulling> {
-        Arc::new(Pulling { bucket, folder, progression, entries: Mutex::default() })
+        Arc::new(Pulling { bucket, folder, progression, resumes, entries: Mutex::default() })
     }
 
     pub fn take_entries(&self) -> Vec<Entry> {
@@ -93,30 +96,22 @@ async fn pull_one(pulling: &Pulling, object: &ListedObject) -> Result<(), MediaE
 }
 
 async fn fetch(pulling: &Pulling, key: &str, version: &Version) -> Result<(), MediaError> {
-    let file = pulling.folder.begin(key)?;
-    let fetched = if version.size >= IN_RANGES {
-        fetch_in_ranges(pulling, key, version, &file).await
+    let counted = pulling.progression.count();
+    let (file, verdict) = if version.size >= IN_RANGES {
+        fetch_in_ranges(pulling, key, version, &counted).await?
     } else {
-        fetch_in_one(pulling, key, version, &file).await
-    };
-    let verdict = match fetched {
-        Ok(verdict) => verdict,
-        Err((error, counted)) => {
-            pulling.progression.take_bytes_back(counted);
-            return Err(error);
-        }
+        let file = pulling.folder.begin(key)?;
+        let verdict = fetch_in_one(pulling, key, version, &file, &counted).await?;
+        (file.finish(version.modified)?, verdict)
     };
     if verdict != Verdict::Same {
         pulling.progression.unverified();
     }
-    let file = file.finish(version.modified)?;
+    counted.keep();
     let entry = Entry { file, etag: version.etag.clone(), md5: None };
     pulling.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     Ok(())
 }
-
-/// An error, and how many bytes were counted before it came.
-type Failed = (MediaError, u64);
 
 /// One stream, taken up again where it broke off.
 async fn fetch_in_one(
@@ -124,47 +119,57 @@ async fn fetch_in_one(
     key: &str,
     version: &Version,
     file: &Unfinished<'_>,
-) -> Result<Verdict, Failed> {
+    counted: &Counted<'_>,
+) -> Result<Verdict, MediaError> {
+    let first_part = first_part(&pulling.bucket, key, &version.etag).await?;
     let mut retry = pulling.bucket.retry();
-    let mut position = 0;
-    let mut verifier = None;
-    let mut seen = None;
+    let mut reading = Reading { position: 0, verifier: None, first_part };
+    let (mut seen, mut spoilt) = (None, 0);
     loop {
-        let before = position;
+        let before = reading.position;
         // Where every byte came, only the end of the connection can have failed.
-        let result = if position > 0 && position == version.size {
+        let result = if before > 0 && before == version.size {
             Ok(())
         } else {
-            stream(pulling, key, version, file, &mut position, &mut verifier).await
+            stream(pulling, key, version, file, &mut reading, counted).await
         };
         let error = match result {
-            Ok(()) => match verifier.take().map_or(Verdict::Unknown, Verifier::finish) {
-                Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => {
-                    pulling.progression.take_bytes_back(position);
-                    position = 0;
-                    S3Error::Corrupt {
-                        what: pulling.bucket.describe("read", key),
-                        checksum: "ETag of parts",
+            Ok(()) => {
+                let verdict = reading.verifier.take().map_or(Verdict::Unknown, Verifier::finish);
+                let checksum = match verdict {
+                    // Two reads that agree are what the server has.
+                    Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => {
+                        "ETag of parts"
                     }
-                }
-                Verdict::Other(checksum) => {
-                    let what = pulling.bucket.describe("read", key);
-                    pulling.progression.take_bytes_back(position);
-                    position = 0;
-                    S3Error::Corrupt { what, checksum }
-                }
-                verdict => return Ok(verdict),
-            },
+                    Verdict::Other(checksum) => checksum,
+                    verdict => return Ok(verdict),
+                };
+                reading.position = 0;
+                counted.start_over();
+                spoilt += 1;
+                S3Error::Corrupt { what: pulling.bucket.describe("read", key), checksum }
+            }
             Err(MediaError::S3(error)) => {
-                if position > before {
+                if reading.position > before {
                     retry.progress();
                 }
                 error
             }
-            Err(error) => return Err((error, position)),
+            Err(error) => return Err(error),
         };
-        retry.pause(error).await.map_err(|error| (error.into(), position))?;
+        // Progress in between does not make bytes better that are wrong again and again.
+        if spoilt >= WRONG_READS {
+            return Err(error.into());
+        }
+        retry.pause(error).await?;
     }
+}
+
+/// How far an object was read, and what is known of its bytes so far.
+struct Reading {
+    position: u64,
+    verifier: Option<Verifier>,
+    first_part: Option<u64>,
 }
 
 async fn stream(
@@ -172,11 +177,11 @@ async fn stream(
     key: &str,
     version: &Version,
     file: &Unfinished<'_>,
-    position: &mut u64,
-    verifier: &mut Option<Verifier>,
+    reading: &mut Reading,
+    counted: &Counted<'_>,
 ) -> Result<(), MediaError> {
-    let range = (*position > 0).then_some(*position..version.size);
-    let expected = version.size - *position;
+    let range = (reading.position > 0).then_some(reading.position..version.size);
+    let expected = version.size - reading.position;
     let wrong = |got| {
         let what = pulling.bucket.describe("read", key);
         MediaError::S3(S3Error::WrongLength { what, expected, got })
@@ -185,9 +190,10 @@ async fn stream(
     if let Some(length) = body.meta.length.filter(|length| *length != expected) {
         return Err(wrong(length));
     }
-    if verifier.is_none() {
-        *verifier = Some(verifier_for(pulling, key, version, &body.meta).await?);
-    }
+    let first_part = reading.first_part;
+    let verifier = reading
+        .verifier
+        .get_or_insert_with(|| Verifier::new(&body.meta, &version.etag, version.size, first_part));
     let mut got = 0;
     while let Some(bytes) = body.chunk().await? {
         got += bytes.len() as u64;
@@ -195,141 +201,11 @@ async fn stream(
             return Err(wrong(got));
         }
         file.file
-            .write_all_at(&bytes, *position)
+            .write_all_at(&bytes, reading.position)
             .map_err(MediaError::disk("write", pulling.folder.place_of(key)))?;
-        if let Some(verifier) = verifier {
-            verifier.update(&bytes);
-        }
-        *position += bytes.len() as u64;
-        pulling.progression.add_bytes(bytes.len() as u64);
-    }
-    if got < expected { Err(wrong(got)) } else { Ok(()) }
-}
-
-async fn verifier_for(
-    pulling: &Pulling,
-    key: &str,
-    version: &Version,
-    meta: &ObjectMeta,
-) -> Result<Verifier, MediaError> {
-    let first_part = if Verifier::wants_first_part(meta, &version.etag) {
-        pulling.bucket.first_part(key).await?
-    } else {
-        None
-    };
-    Ok(Verifier::new(meta, &version.etag, version.size, first_part))
-}
-
-/// Several ranges at once, all of them again where it cannot be shown that they are right.
-async fn fetch_in_ranges(
-    pulling: &Pulling,
-    key: &str,
-    version: &Version,
-    file: &Unfinished<'_>,
-) -> Result<Verdict, Failed> {
-    let mut retry = pulling.bucket.retry();
-    let mut seen = None;
-    loop {
-        let checksum = match fetch_all_ranges(pulling, key, version, file).await? {
-            Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => "ETag of parts",
-            Verdict::Other(checksum) => checksum,
-            verdict => return Ok(verdict),
-        };
-        pulling.progression.take_bytes_back(version.size);
-        let what = pulling.bucket.describe("read", key);
-        let error = S3Error::Corrupt { what, checksum };
-        retry.pause(error).await.map_err(|error| (error.into(), 0))?;
-    }
-}
-
-/// What came is read back, from memory as a rule, and verified.
-async fn fetch_all_ranges(
-    pulling: &Pulling,
-    key: &str,
-    version: &Version,
-    file: &Unfinished<'_>,
-) -> Result<Verdict, Failed> {
-    let meta = pulling.bucket.head(key).await.map_err(|error| (error.into(), 0))?;
-    let mut verifier =
-        verifier_for(pulling, key, version, &meta).await.map_err(|error| (error, 0))?;
-    let starts = (0..version.size).step_by(usize::try_from(RANGE).unwrap_or(usize::MAX));
-    let ranges = starts.map(|start| start..(start + RANGE).min(version.size));
-    let fetched: Result<(), MediaError> = stream::iter(ranges)
-        .map(|range| fetch_range(pulling, key, version, file, range))
-        .buffer_unordered(RANGES_AT_ONCE)
-        .try_collect()
-        .await;
-    fetched.map_err(|error| (error, 0))?;
-    let read = || -> std::io::Result<Verdict> {
-        let mut file = file.file.try_clone()?;
-        file.seek(std::io::SeekFrom::Start(0))?;
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            let length = file.read(&mut buffer)?;
-            if length == 0 {
-                return Ok(verifier.finish());
-            }
-            verifier.update(buffer.get(..length).unwrap_or_default());
-        }
-    };
-    let verdict = tokio::task::block_in_place(read)
-        .map_err(|error| (MediaError::disk("read", pulling.folder.place_of(key))(error), 0))?;
-    Ok(verdict)
-}
-
-async fn fetch_range(
-    pulling: &Pulling,
-    key: &str,
-    version: &Version,
-    file: &Unfinished<'_>,
-    range: std::ops::Range<u64>,
-) -> Result<(), MediaError> {
-    let mut retry = pulling.bucket.retry();
-    let mut position = range.start;
-    while position < range.end {
-        let before = position;
-        match stream_range(pulling, key, version, file, &mut position, range.end).await {
-            Ok(()) => return Ok(()),
-            Err(MediaError::S3(error)) => {
-                if position > before {
-                    retry.progress();
-                }
-                retry.pause(error).await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-async fn stream_range(
-    pulling: &Pulling,
-    key: &str,
-    version: &Version,
-    file: &Unfinished<'_>,
-    position: &mut u64,
-    end: u64,
-) -> Result<(), MediaError> {
-    let expected = end - *position;
-    let wrong = |got| {
-        let what = pulling.bucket.describe("read", key);
-        MediaError::S3(S3Error::WrongLength { what, expected, got })
-    };
-    let mut body = pulling.bucket.get(key, Some(*position..end), &version.etag).await?;
-    if body.meta.part.is_some_and(|(_, total)| total != version.size) {
-        return Err(wrong(0));
-    }
-    let mut got = 0;
-    while let Some(bytes) = body.chunk().await? {
-        got += bytes.len() as u64;
-        if got > expected {
-            return Err(wrong(got));
-        }
-        file.file
-            .write_all_at(&bytes, *position)
-            .map_err(MediaError::disk("write", pulling.folder.place_of(key)))?;
-        *position += bytes.len() as u64;
-        pulling.progression.add_bytes(bytes.len() as u64);
+        verifier.update(&bytes);
+        reading.position += bytes.len() as u64;
+        counted.add(bytes.len() as u64);
     }
     if got < expected { Err(wrong(got)) } else { Ok(()) }
 }

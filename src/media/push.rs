@@ -1,19 +1,20 @@
 //! From the folder into a bucket. The server refuses bytes that are not those whose MD5 was sent
 //! with them, and a file that changes while it is read is read again.
 
+use std::collections::HashSet;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
 use crate::adapters::s3::{DestinationBucket, Headers, Upload, UploadedPart};
 
 use super::content::{etag_of, md5_of};
 use super::content_types::content_type;
-use super::engine::{Outcome, Progression, for_each};
+use super::engine::{Counted, Outcome, Progression, for_each};
 use super::error::MediaError;
 use super::index::Entry;
 use super::local::{Folder, LocalFile};
@@ -34,6 +35,8 @@ pub struct Pushing {
     pub folder: Arc<Folder>,
     pub progression: Arc<Progression>,
     pub uploads: Uploads,
+    /// Keys that the bucket has already.
+    replaced: HashSet<String>,
     memory: Semaphore,
     entries: Mutex<Vec<Entry>>,
 }
@@ -44,10 +47,11 @@ impl Pushing {
         folder: Arc<Folder>,
         progression: Arc<Progression>,
         uploads: Uploads,
+        replaced: HashSet<String>,
     ) -> Arc<Pushing> {
         let memory = Semaphore::new(MEMORY);
         let entries = Mutex::default();
-        Arc::new(Pushing { bucket, folder, progression, uploads, memory, entries })
+        Arc::new(Pushing { bucket, folder, progression, uploads, replaced, memory, entries })
     }
 
     pub fn take_entries(&self) -> Vec<Entry> {
@@ -82,8 +86,11 @@ async fn push_one(pushing: &Pushing, key: &str) -> Result<(), MediaError> {
     let body = read(pushing, key, &file, 0, before.size)?;
     check_unchanged(pushing, key, &file, &before)?;
     let md5 = md5_of(&body);
-    let etag = pushing.bucket.put(key, body, &md5, headers(key)).await?;
-    pushing.progression.add_bytes(before.size);
+    let headers = headers(pushing, key).await?;
+    let counted = pushing.progression.count();
+    let etag = pushing.bucket.put(key, body, &md5, headers).await?;
+    counted.add(before.size);
+    counted.keep();
     pushing.add(before, etag, Some(md5));
     Ok(())
 }
@@ -94,10 +101,13 @@ async fn push_in_parts(
     file: &std::fs::File,
     before: LocalFile,
 ) -> Result<(), MediaError> {
-    let upload = pushing.bucket.start_upload(key, headers(key)).await?;
+    let headers = headers(pushing, key).await?;
+    let upload = pushing.bucket.start_upload(key, headers).await?;
     pushing.uploads.note(key, &upload)?;
-    match push_parts(pushing, key, file, &before, &upload).await {
+    let counted = pushing.progression.count();
+    match push_parts(pushing, key, file, &before, (&upload, &counted)).await {
         Ok(etag) => {
+            counted.keep();
             pushing.uploads.forget(&upload)?;
             pushing.add(before, etag, None);
             Ok(())
@@ -117,14 +127,16 @@ async fn push_parts(
     key: &str,
     file: &std::fs::File,
     before: &LocalFile,
-    upload: &Upload,
+    (upload, counted): (&Upload, &Counted<'_>),
 ) -> Result<String, MediaError> {
     let size = part_size(before.size);
     let starts = (0..before.size).step_by(usize::try_from(size).unwrap_or(usize::MAX));
     let mut parts: Vec<UploadedPart> = stream::iter((1_u32..).zip(starts))
-        .map(|(number, start)| {
+        .map(|(number, start)| async move {
             let length = size.min(before.size - start);
-            push_part(pushing, key, file, upload, number, start, length)
+            let part = push_part(pushing, key, file, upload, number, start, length).await?;
+            counted.add(length);
+            Ok::<UploadedPart, MediaError>(part)
         })
         .buffer_unordered(PARTS_AT_ONCE)
         .try_collect()
@@ -147,9 +159,7 @@ async fn push_part(
     let _room = pushing.memory.acquire_many(units).await.ok();
     let body = read(pushing, key, file, start, length)?;
     let md5 = md5_of(&body);
-    let part = pushing.bucket.put_part(key, upload, number, body, &md5).await?;
-    pushing.progression.add_bytes(length);
-    Ok(part)
+    Ok(pushing.bucket.put_part(key, upload, number, body, &md5).await?)
 }
 
 /// Parts of at least 8 MiB, and not more of them than S3 takes.
@@ -183,6 +193,51 @@ fn check_unchanged(
     Err(MediaError::Refused(format!("{} was written to while it was read", place.display())))
 }
 
-fn headers(key: &str) -> Headers {
-    vec![(CONTENT_TYPE, HeaderValue::from_static(content_type(key)))]
+/// An object that is replaced keeps what was set for it; a new one gets its type from its name.
+async fn headers(pushing: &Pushing, key: &str) -> Result<Headers, MediaError> {
+    let guessed = (CONTENT_TYPE, HeaderValue::from_static(content_type(key)));
+    if !pushing.replaced.contains(key) {
+        return Ok(vec![guessed]);
+    }
+    let mut headers = match pushing.bucket.reading().head(key).await {
+        Ok(meta) => meta.kept,
+        // Deleted since, or keys that may write and not read: then there is nothing to keep.
+        Err(error) if error.is_not_found() || error.is_denied() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    headers.retain(|(name, value)| outlives_content(name, value));
+    if !headers.iter().any(|(name, _)| name == CONTENT_TYPE) {
+        headers.push(guessed);
+    }
+    Ok(headers)
+}
+
+/// Whether a header is still right when the bytes are others: how they are encoded is not, nor what
+/// other programs noted of them, nor a type that only says that nobody knew it.
+fn outlives_content(name: &HeaderName, value: &HeaderValue) -> bool {
+    const OF_CONTENT: [&str; 4] =
+        ["x-amz-meta-mtime", "x-amz-meta-md5chksum", "x-amz-meta-s3cmd-attrs", "content-encoding"];
+    let unknown_type = name == CONTENT_TYPE
+        && matches!(value.as_bytes(), b"binary/octet-stream" | b"application/octet-stream" | b"");
+    !unknown_type && !OF_CONTENT.contains(&name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tells_of_the_old_bytes_goes_with_them() {
+        for (name, value, stays) in [
+            ("content-type", "image/webp", true),
+            ("content-type", "binary/octet-stream", false),
+            ("cache-control", "max-age=60", true),
+            ("content-encoding", "gzip", false),
+            ("x-amz-meta-owner", "somebody", true),
+            ("x-amz-meta-mtime", "1700000000.5", false),
+        ] {
+            let (header, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+            assert_eq!(outlives_content(&header, &value), stays, "{name}: {value:?}");
+        }
+    }
 }

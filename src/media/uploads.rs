@@ -1,7 +1,7 @@
 //! Uploads in parts that are under way, remembered so that the next run throws away what a killed
 //! one left in the bucket: nobody sees the parts, and they are paid for.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -9,31 +9,36 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::adapters::s3::{DestinationBucket, Upload};
+use crate::adapters::s3::{DestinationBucket, Upload, hex};
 
+use super::content::md5_of;
 use super::error::MediaError;
-use super::index::write_private;
+use super::index::{lock, write_private};
 
+/// The uploads into one bucket. While it is held, no other bcops writes to that bucket from here: it
+/// would take uploads that are under way for such as a kill has left.
 pub struct Uploads {
     path: PathBuf,
-    place: String,
     writing: Mutex<()>,
+    _lock: File,
 }
 
 impl Uploads {
-    pub fn new(state: &Path, bucket: &DestinationBucket) -> Uploads {
-        let path = state.join("media").join("uploads.jsonl");
-        Uploads { path, place: bucket.reading().place(), writing: Mutex::new(()) }
+    /// `None` if another bcops writes to the bucket.
+    pub fn open(state: &Path, bucket: &DestinationBucket) -> Result<Option<Uploads>, MediaError> {
+        let directory = state.join("media");
+        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        let name = hex(&md5_of(bucket.reading().place().as_bytes()));
+        let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
+        let path = directory.join(format!("{name}.uploads"));
+        Ok(Some(Uploads { path, writing: Mutex::new(()), _lock: lock }))
     }
 
     /// Remembers an upload that has begun.
     pub fn note(&self, key: &str, upload: &Upload) -> Result<(), MediaError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let fail = |error| MediaError::disk("write", &self.path)(error);
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(fail)?;
-        }
-        let line = json!({ "place": self.place, "key": key, "upload": upload.id });
+        let line = json!({ "key": key, "upload": upload.id });
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);
         let mut file = options.open(&self.path).map_err(fail)?;
@@ -53,9 +58,6 @@ impl Uploads {
             let (Some(key), Some(id)) = (line["key"].as_str(), line["upload"].as_str()) else {
                 continue;
             };
-            if line["place"] != self.place.as_str() {
-                continue;
-            }
             let upload = Upload { id: id.to_owned() };
             if bucket.abort_upload(key, &upload).await.is_ok() {
                 self.forget(&upload)?;

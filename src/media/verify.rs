@@ -8,12 +8,30 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use crc_fast::CrcAlgorithm;
 use md5::{Digest, Md5};
 
-use crate::adapters::s3::{Algorithm, ObjectMeta, StoredChecksum};
+use crate::adapters::s3::{Algorithm, ObjectMeta, S3Error, SourceBucket, StoredChecksum};
 
 use super::content::{ContentId, PartHasher, part_sizes};
 
 pub struct Verifier {
     check: Check,
+}
+
+/// The size of an object's first part, if it was uploaded in parts and the server tells. To be asked
+/// before the object's body: every request needs a turn, and whoever holds one for a body and waits
+/// for another may wait for ever.
+pub async fn first_part(
+    bucket: &SourceBucket,
+    key: &str,
+    etag: &str,
+) -> Result<Option<u64>, S3Error> {
+    if !matches!(ContentId::of(etag), ContentId::Parts { .. }) {
+        return Ok(None);
+    }
+    match bucket.first_part(key).await {
+        Err(error) if error.is_transient() => Err(error),
+        // There are servers that do not know the question. What else is wrong shows with the body.
+        found => Ok(found.ok().flatten()),
+    }
 }
 
 enum Check {
@@ -77,10 +95,9 @@ impl Verifier {
         Verifier { check: Check::Length }
     }
 
-    /// Whether the size of the first part would help.
-    pub fn wants_first_part(meta: &ObjectMeta, etag: &str) -> bool {
-        let parts = matches!(ContentId::of(etag), ContentId::Parts { .. });
-        meta.checksum.is_none() && !meta.etag_is_opaque && parts
+    /// Whether it tells more than the number of bytes.
+    pub fn proves(&self) -> bool {
+        !matches!(self.check, Check::Length)
     }
 
     pub fn update(&mut self, bytes: &[u8]) {

@@ -167,6 +167,11 @@ pub const KEYS: &[Key] = &[
         "the config var that holds the secret of the bucket's keys",
     ),
     key(
+        "environments.*.config_vars.session_token",
+        ValueType::Text,
+        "the config var that holds the token of keys that were lent for some hours",
+    ),
+    key(
         "environments.*.config_vars.region",
         ValueType::Text,
         "the config var that holds the bucket's region",

@@ -84,6 +84,7 @@ pub struct BucketVariables {
     pub bucket: String,
     pub access_key: String,
     pub secret_key: String,
+    pub session_token: String,
     pub region: String,
     pub endpoint: String,
 }

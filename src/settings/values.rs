@@ -95,6 +95,7 @@ fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
         bucket: variable("bucket", "AWS_STORAGE_BUCKET_NAME"),
         access_key: variable("access_key", "AWS_ACCESS_KEY_ID"),
         secret_key: variable("secret_key", "AWS_SECRET_ACCESS_KEY"),
+        session_token: variable("session_token", "AWS_SESSION_TOKEN"),
         region: variable("region", "AWS_S3_REGION_NAME"),
         endpoint: variable("endpoint", "AWS_ENDPOINT_URL_S3"),
     }

@@ -238,6 +238,7 @@ mod tests {
             credentials: Credentials {
                 access_key: format!("{region:?}{endpoint:?}"),
                 secret_key: Secret::new("x"),
+                session_token: None,
             },
             region: region.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),

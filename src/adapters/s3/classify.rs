@@ -40,7 +40,14 @@ pub fn classify(
         (404, _) => S3Error::NotFound { what },
         (412, _) => S3Error::Changed { what },
         (408 | 425 | 429 | 500 | 502 | 503 | 504, _)
-        | (_, "SlowDown" | "RequestTimeout" | "InternalError" | "RequestLimitExceeded") => {
+        | (
+            _,
+            "SlowDown" | "RequestTimeout" | "InternalError" | "RequestLimitExceeded"
+            // What was sent did not arrive as it was.
+            | "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch"
+            // Somebody else is at the same key at this moment.
+            | "OperationAborted",
+        ) => {
             S3Error::Server { what, status: number, code, message, retry_after }
         }
         _ => S3Error::Refused { what, status: number, code, message },

@@ -9,20 +9,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue,
-};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use tokio::sync::SemaphorePermit;
-use url::Url;
 
 use super::address::{Base, BucketAddress, BucketSettings};
 use super::classify::{classify, names_region, seconds_behind};
-use super::encode;
 use super::error::S3Error;
+use super::outgoing::Outgoing;
 use super::pace::{Pace, Retry, Timing};
-use super::signing::{EMPTY_HASH, Moment, Signable, Signer, UNSIGNED, sha256_hex};
+use super::signing::Signer;
 use super::xml;
 use crate::adapters::transport;
 
@@ -33,11 +29,11 @@ pub struct Client {
     http: reqwest::Client,
     address: RwLock<BucketAddress>,
     base: RwLock<Arc<Base>>,
-    signer: Signer,
+    pub(super) signer: Signer,
     pace: Pace,
     timing: Timing,
     /// Seconds that this machine's clock is behind the server's.
-    skew: AtomicI64,
+    pub(super) skew: AtomicI64,
 }
 
 /// How a body takes part in the signature.
@@ -158,16 +154,18 @@ impl Client {
 
     pub async fn ask_once(&self, call: &Call<'_>) -> Result<Answer<'_>, S3Error> {
         let turn = self.pace.turn().await;
-        let request = self.request(call)?;
+        let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
+        let outgoing = Outgoing::new(call.body.clone());
+        let request = self.request(call, &base, &outgoing)?;
         let limit = if call.slow { self.timing.long_answer } else { self.timing.answer };
-        let sent = tokio::time::timeout(limit, self.http.execute(request)).await;
-        let response = match sent {
-            Ok(Ok(response)) => response,
-            Ok(Err(source)) => {
+        let limit = limit + outgoing.time_in_buffers();
+        let response = match outgoing.watch(limit, self.http.execute(request)).await {
+            Some(Ok(response)) => response,
+            Some(Err(source)) => {
                 let source = source.without_url();
                 return Err(S3Error::Network { what: self.what(call), host: self.host(), source });
             }
-            Err(_) => {
+            None => {
                 return Err(S3Error::Timeout {
                     what: self.what(call),
                     host: self.host(),
@@ -179,7 +177,7 @@ impl Client {
             self.pace.succeeded();
             return Ok(Answer { response, _turn: turn });
         }
-        Err(self.failure(call, response).await)
+        Err(self.failure(call, &base.region, response).await)
     }
 
     /// The next piece of a body; `None` at its end.
@@ -243,80 +241,8 @@ impl Client {
         self.address().host()
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<reqwest::Request, S3Error> {
-        let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
-        let mut path = base.path.clone();
-        path.push('/');
-        if let Some(key) = call.key {
-            path.push_str(&encode::path(key));
-        }
-        let mut query = String::new();
-        for (name, value) in call.query {
-            let separator = if query.is_empty() { "" } else { "&" };
-            query.push_str(&format!("{separator}{}={}", name, encode::component(value)));
-        }
-        let separator = if query.is_empty() { "" } else { "?" };
-        let unusable = || S3Error::UnusableKey { key: call.key.unwrap_or_default().to_owned() };
-        let url = Url::parse(&format!("{}{path}{separator}{query}", base.origin))
-            .map_err(|_| unusable())?;
-        // A path with `..` in it would be shortened, and lead elsewhere.
-        if url.path() != path {
-            return Err(unusable());
-        }
-        let mut request = reqwest::Request::new(call.method.clone(), url);
-        let headers = request.headers_mut();
-        self.sign(call, &base, &path, &query, headers);
-        if !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
-            *request.body_mut() = Some(call.body.clone().into());
-        }
-        Ok(request)
-    }
-
-    fn sign(&self, call: &Call<'_>, base: &Base, path: &str, query: &str, headers: &mut HeaderMap) {
-        let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
-        let now = Timestamp::now();
-        let moment = Moment::new(now.checked_add(skew).unwrap_or(now));
-        let hash = match call.payload {
-            Payload::Md5 => UNSIGNED.to_owned(),
-            Payload::Signed if call.body.is_empty() => EMPTY_HASH.to_owned(),
-            Payload::Signed => sha256_hex(&call.body),
-        };
-        let mut signed: Vec<(&str, &str)> = vec![
-            ("host", &base.host),
-            ("x-amz-content-sha256", &hash),
-            ("x-amz-date", &moment.stamp),
-        ];
-        for (name, value) in call.headers {
-            headers.insert(name.clone(), value.clone());
-            let is_signed = name == "content-md5" || name.as_str().starts_with("x-amz-");
-            if let (true, Ok(value)) = (is_signed, value.to_str()) {
-                signed.push((name.as_str(), value));
-            }
-        }
-        signed.sort_unstable();
-        let signable = Signable {
-            method: call.method.as_str(),
-            path,
-            query,
-            headers: &signed,
-            payload_hash: &hash,
-        };
-        let authorization = self.signer.authorization(&signable, &base.region, &moment);
-        for (name, value) in [
-            (AUTHORIZATION, &authorization),
-            (HOST, &base.host),
-            (HeaderName::from_static("x-amz-content-sha256"), &hash),
-            (HeaderName::from_static("x-amz-date"), &moment.stamp),
-        ] {
-            // All of them are made of plain ASCII.
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
-            }
-        }
-    }
-
-    async fn failure(&self, call: &Call<'_>, mut response: Response) -> S3Error {
+    /// `asked` is the region that the request was signed for.
+    async fn failure(&self, call: &Call<'_>, asked: &str, mut response: Response) -> S3Error {
         let status = response.status();
         let retry_after = transport::retry_after(response.headers());
         let region = text(response.headers(), "x-amz-bucket-region").map(str::to_owned);
@@ -329,6 +255,7 @@ impl Client {
         });
         let region = region.or_else(|| xml::text_of(&document, b"Region"));
         if let Some(region) = region.filter(|_| names_region(status, &code))
+            && region != asked
             && self.move_to(&region)
         {
             return S3Error::OtherRegion { what: what(), region };
@@ -342,12 +269,16 @@ impl Client {
         classify(what(), status, code, message, retry_after)
     }
 
-    /// Asks the region that the server named from now on. False if that is the one asked already.
+    /// Asks the region that the server named from now on. Another request may have learned of it
+    /// before. False if it is no name of a region.
     fn move_to(&self, region: &str) -> bool {
         let mut address = self.address.write().unwrap_or_else(PoisonError::into_inner);
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if address.region() == region || region.is_empty() || !region.chars().all(plain) {
+        if region.is_empty() || !region.chars().all(plain) {
             return false;
+        }
+        if address.region() == region {
+            return true;
         }
         *address = address.in_region(region);
         *self.base.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(address.base());

@@ -59,9 +59,14 @@ impl DestinationBucket {
     }
 }
 
-/// XML has no way to write most control characters.
+/// XML has no way to write most control characters, and one such key would spoil a whole request.
 fn fits_xml(key: &&&str) -> bool {
-    key.chars().all(|c| c >= ' ' || matches!(c, '\t' | '\n' | '\r'))
+    let fits = |c: char| match c {
+        '\t' | '\n' | '\r' => true,
+        '\u{fffe}' | '\u{ffff}' => false,
+        other => other >= ' ',
+    };
+    key.chars().all(fits)
 }
 
 fn undeleted(document: &[u8]) -> Result<Vec<Undeleted>, String> {

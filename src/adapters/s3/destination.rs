@@ -2,6 +2,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
+use md5::{Digest, Md5};
 use reqwest::Method;
 use reqwest::header::{HeaderName, HeaderValue};
 
@@ -11,6 +12,7 @@ use super::encode;
 use super::error::S3Error;
 use super::object::etag;
 use super::pace::Timing;
+use super::signing::hex;
 use super::source::SourceBucket;
 use super::xml::{self, Item};
 use crate::settings::Destination;
@@ -200,7 +202,14 @@ impl DestinationBucket {
             slow: true,
             ..Call::new(Method::POST, "finish writing", Some(key))
         };
-        self.copied_etag(&call).await
+        match self.copied_etag(&call).await {
+            // It may have been finished by a request whose answer was lost.
+            Err(error) if error.is_not_found() => match self.bucket.head(key).await {
+                Ok(meta) if Some(&meta.etag) == etag_of_parts(parts).as_ref() => Ok(meta.etag),
+                _ => Err(error),
+            },
+            other => other,
+        }
     }
 
     /// Throws an unfinished upload away. One that is not there any more is none.
@@ -247,6 +256,21 @@ impl DestinationBucket {
             reason: "it has no ETag".to_owned(),
         })
     }
+}
+
+/// What an object of these parts is called, where the parts are called by their MD5.
+fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
+    let mut md5 = Md5::new();
+    for part in parts {
+        let digits = part.etag.as_bytes();
+        if digits.len() != 32 {
+            return None;
+        }
+        for pair in digits.chunks_exact(2) {
+            md5.update([u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?]);
+        }
+    }
+    Some(format!("{}-{}", hex(&md5.finalize()), parts.len()))
 }
 
 fn copy_headers(source: CopySource<'_>) -> Headers {

@@ -135,7 +135,8 @@ impl<'a> Retry<'a> {
             return Err(error);
         }
         let throttled = error.is_throttle();
-        if throttled {
+        // A line that is too slow for so many at once is another way of asking for fewer.
+        if throttled || matches!(error, S3Error::Timeout { .. }) {
             self.pace.throttled();
         }
         let (backoff, patience) = if throttled {

@@ -18,6 +18,8 @@ pub const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 pub struct Credentials {
     pub access_key: String,
     pub secret_key: Secret,
+    /// Of keys that were lent for some hours.
+    pub session_token: Option<Secret>,
 }
 
 /// A request in the form that is signed.
@@ -28,7 +30,7 @@ pub struct Signable<'a> {
     /// Percent-encoded and sorted.
     pub query: &'a str,
     /// Names in lower case, sorted: the host, and everything that begins with `x-amz-`.
-    pub headers: &'a [(&'a str, &'a str)],
+    pub headers: &'a [(&'a str, &'a [u8])],
     pub payload_hash: &'a str,
 }
 
@@ -78,26 +80,26 @@ impl Signer {
 
     /// The value of the header `Authorization`.
     pub fn authorization(&self, request: &Signable<'_>, region: &str, moment: &Moment) -> String {
-        let mut canonical = String::with_capacity(512);
+        let mut canonical = Vec::with_capacity(512);
         let mut names = String::with_capacity(96);
         for part in [request.method, "\n", request.path, "\n", request.query, "\n"] {
-            canonical.push_str(part);
+            canonical.extend_from_slice(part.as_bytes());
         }
         for (name, value) in request.headers {
-            canonical.push_str(name);
-            canonical.push(':');
-            canonical.push_str(value.trim());
-            canonical.push('\n');
+            canonical.extend_from_slice(name.as_bytes());
+            canonical.push(b':');
+            push_words(&mut canonical, value);
+            canonical.push(b'\n');
             if !names.is_empty() {
                 names.push(';');
             }
             names.push_str(name);
         }
         for part in ["\n", &names, "\n", request.payload_hash] {
-            canonical.push_str(part);
+            canonical.extend_from_slice(part.as_bytes());
         }
         let scope = format!("{}/{region}/s3/aws4_request", moment.day());
-        let hash = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
+        let hash = hex(digest::digest(&digest::SHA256, &canonical).as_ref());
         let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{hash}", moment.stamp);
         let derived = self.derived(moment.day(), region);
         let signature = hex(hmac::sign(&derived.key, to_sign.as_bytes()).as_ref());
@@ -105,6 +107,10 @@ impl Signer {
         format!(
             "AWS4-HMAC-SHA256 Credential={access_key}/{scope},SignedHeaders={names},Signature={signature}"
         )
+    }
+
+    pub fn session_token(&self) -> Option<&str> {
+        self.credentials.session_token.as_ref().map(Secret::expose)
     }
 
     fn derived(&self, day: &str, region: &str) -> Arc<Derived> {
@@ -121,6 +127,17 @@ impl Signer {
         let derived = Arc::new(Derived { day: day.to_owned(), region: region.to_owned(), key });
         *kept = Some(Arc::clone(&derived));
         derived
+    }
+}
+
+/// A value without spaces around it, and with one where there are several.
+fn push_words(canonical: &mut Vec<u8>, value: &[u8]) {
+    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    for (at, word) in words.enumerate() {
+        if at > 0 {
+            canonical.push(b' ');
+        }
+        canonical.extend_from_slice(word);
     }
 }
 
@@ -149,9 +166,12 @@ mod tests {
         let signer = Signer::new(Credentials {
             access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            session_token: None,
         });
         let moment = Moment::new("2013-05-24T00:00:00Z".parse().unwrap());
-        let request = Signable { method, path, query, headers, payload_hash: hash };
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let request = Signable { method, path, query, headers: &headers, payload_hash: hash };
         let header = signer.authorization(&request, "us-east-1", &moment);
         header.rsplit_once('=').unwrap().1.to_owned()
     }

@@ -4,6 +4,7 @@ use crate::adapters::heroku::ConfigVars;
 use crate::adapters::s3::{BucketSettings, Credentials};
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
+use crate::secret::Secret;
 use crate::settings::Environment;
 
 /// The bucket, or which config var is missing.
@@ -17,12 +18,8 @@ pub fn settings(
         bucket: needed(environment, vars, &names.bucket, "bucket")?,
         credentials: Credentials {
             access_key: needed(environment, vars, &names.access_key, "access_key")?,
-            secret_key: crate::secret::Secret::new(needed(
-                environment,
-                vars,
-                &names.secret_key,
-                "secret_key",
-            )?),
+            secret_key: Secret::new(needed(environment, vars, &names.secret_key, "secret_key")?),
+            session_token: session_token(environment, vars)?,
         },
         region: set(vars, &names.region),
         endpoint: set(vars, &names.endpoint).or_else(|| {
@@ -38,6 +35,21 @@ pub fn has_one(environment: &Environment, vars: &ConfigVars) -> bool {
 
 fn set(vars: &ConfigVars, name: &str) -> Option<String> {
     vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Most keys have none.
+fn session_token(
+    environment: &Environment,
+    vars: &ConfigVars,
+) -> Result<Option<Secret>, CommandError> {
+    let variable = &environment.bucket_variables.session_token;
+    let token = set(vars, variable);
+    if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        let text = format!("{variable} of {} is no token", environment.app.value);
+        return Err(CommandError::new(Kind::Configuration, text)
+            .hint("set it anew, without spaces and line ends"));
+    }
+    Ok(token.map(Secret::new))
 }
 
 fn needed(

@@ -11,14 +11,14 @@ use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::media::{
-    BucketDifference, CopyIndex, CopyMethod, Copying, Progression, Uploads, check_deletions,
-    compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
+    BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Progression, Uploads,
+    check_deletions, compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
 };
 use crate::settings::{Destination, Environment};
 use crate::ui;
 
 use super::guards::not_onto_itself;
-use super::push::{after, begin, end};
+use super::push::{after, begin, clean, end, uploads};
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{LIST_STEP, TRANSFER_STEP, buckets, counts, finish, limit, prefixes, start};
@@ -35,6 +35,7 @@ struct Sides {
 /// Everything that is known before anything is changed.
 struct Prepared {
     sides: Sides,
+    uploads: Uploads,
     copies: CopyIndex,
     method: CopyMethod,
     difference: BucketDifference,
@@ -97,6 +98,7 @@ async fn prepare(
     destination: &Destination,
 ) -> Result<Prepared, CommandError> {
     let sides = open(context, args, source, destination).await?;
+    let uploads = uploads(context, &sides.destination)?;
     let prefixes = prefixes(context, &args.transfer);
     let (from, to) = (sides.source.place(), sides.destination.reading().place());
     start(context, LIST_STEP, format!("Listing {from} and {to}"));
@@ -157,7 +159,7 @@ async fn prepare(
         renditions: sides.renditions.as_ref().map(|found| (found.place(), found.rows())),
         how: sample.map(|_| how.to_owned()),
     };
-    Ok(Prepared { sides, copies, method, difference, plan })
+    Ok(Prepared { sides, uploads, copies, method, difference, plan })
 }
 
 async fn work(
@@ -166,14 +168,14 @@ async fn work(
     prepared: Prepared,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
-    let Prepared { sides, mut copies, method, difference, plan } = prepared;
+    let Prepared { sides, uploads, mut copies, method, difference, plan } = prepared;
     let Sides { source, destination, renditions, .. } = sides;
-    let uploads = Uploads::new(&context.settings.state_directory.value, &destination);
-    uploads.clean(&destination).await?;
+    clean(context, &uploads, &destination).await?;
     let count = difference.transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
     start(context, TRANSFER_STEP, format!("Copying {}", ui::plural(count, "object")));
-    let copying = Copying::new(source, destination.clone(), method, progression, uploads);
+    let copying =
+        Copying::new(source, destination.clone(), (method, COPY_PARTS), progression, uploads);
     let jobs = usize::from(args.transfer.jobs);
     let transfer = difference.transfer;
     let copied =

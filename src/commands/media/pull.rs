@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::adapters::heroku::HerokuError;
-use crate::adapters::s3::SourceBucket;
+use crate::adapters::s3::{ListedObject, SourceBucket};
 use crate::cli::PullMediaArgs;
 use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
@@ -16,8 +16,9 @@ use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{
-    Folder, Index, Listing, Progression, PullDifference, Pulling, Walk, check_deletions,
-    compare_for_pull, confirm_gone, delete_files, list, pull_objects, refuse_for_disk,
+    Entry, Folder, Index, Listing, LocalFile, Progression, PullDifference, Pulling, Resumes, Walk,
+    check_deletions, compare_for_pull, confirm_gone, delete_files, list, pull_objects,
+    refuse_for_disk,
 };
 use crate::settings::Environment;
 use crate::ui;
@@ -202,34 +203,21 @@ async fn work(
         prepared;
     let state = &context.settings.state_directory.value;
     folder.create()?;
-    for leftover in &leftovers {
+    let PullDifference { transfer, delete, unchanged, .. } = difference;
+    let resumes = Resumes::open(state, folder.path())?;
+    let kept = resumes.keep(&transfer)?;
+    for leftover in leftovers.iter().filter(|leftover| !kept.contains(*leftover)) {
         folder.remove(leftover)?;
     }
-    let PullDifference { transfer, delete, unchanged, .. } = difference;
-    let progression =
-        Progression::new(TRANSFER_STEP, context.reporter(), transfer.len() as u64, plan.bytes());
-    start(
-        context,
-        TRANSFER_STEP,
-        format!("Fetching {}", ui::plural(transfer.len() as u64, "object")),
-    );
-    let pulling = Pulling::new(bucket, Arc::clone(&folder), progression);
-    let jobs = usize::from(args.transfer.jobs);
-    let transferred = context
-        .interrupt
-        .guard(async { Ok(pull_objects(&pulling, largest_first(transfer), jobs).await) })
-        .await;
-    // What came is remembered, also where the rest did not.
-    let mut entries = unchanged;
-    entries.extend(pulling.take_entries());
-    index.save(entries, &prefixes)?;
-    let outcome = transferred?;
-    let summary =
-        format!("Fetched {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
-    finish(context, TRANSFER_STEP, summary);
-    let complete = outcome.failures.is_empty();
+    let count = transfer.len() as u64;
+    let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
+    start(context, TRANSFER_STEP, format!("Fetching {}", ui::plural(count, "object")));
+    let pulling = Pulling::new(bucket, Arc::clone(&folder), progression, resumes);
+    let mut fetching = Fetching { context, args, pulling, entries: unchanged };
+    let (blocked, free) = split_blocked(transfer, &delete);
+    let mut outcome = fetching.fetch(free, &mut index, &prefixes).await?;
     let (mut deleted, mut undeleted, mut rows) = (0, Vec::new(), None);
-    if complete && !delete.is_empty() {
+    if outcome.failures.is_empty() && !delete.is_empty() {
         start(
             context,
             DELETE_STEP,
@@ -238,7 +226,14 @@ async fn work(
         (deleted, undeleted) = blocking(|| delete_files(&folder, &delete, state))?;
         finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "file")));
     }
-    if let (true, Some(renditions)) = (complete, &renditions) {
+    if outcome.failures.is_empty() && !blocked.is_empty() {
+        // In addition to what is in the index by now.
+        outcome = fetching.fetch(blocked, &mut index, &[]).await?;
+    }
+    let summary =
+        format!("Fetched {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
+    finish(context, TRANSFER_STEP, summary);
+    if let (true, Some(renditions)) = (outcome.failures.is_empty(), &renditions) {
         rows = Some(renditions.delete().await?);
     }
     let environment = args.environment.as_deref().unwrap_or_default();
@@ -247,10 +242,52 @@ async fn work(
     Done { plan, outcome, deleted, undeleted, rendition_rows: rows, elapsed, again }.finish(context)
 }
 
+/// Objects on their way, and what is known of the files so far.
+struct Fetching<'a> {
+    context: &'a Context,
+    args: &'a PullMediaArgs,
+    pulling: Arc<Pulling>,
+    entries: Vec<Entry>,
+}
+
+impl Fetching<'_> {
+    async fn fetch(
+        &mut self,
+        objects: Vec<ListedObject>,
+        index: &mut Index,
+        prefixes: &[String],
+    ) -> Result<crate::media::Outcome, CommandError> {
+        let jobs = usize::from(self.args.transfer.jobs);
+        let work = async { Ok(pull_objects(&self.pulling, largest_first(objects), jobs).await) };
+        let outcome = self.context.interrupt.guard(work).await;
+        // What came is remembered, also where the rest did not.
+        self.entries.extend(self.pulling.take_entries());
+        index.save(std::mem::take(&mut self.entries), prefixes)?;
+        outcome
+    }
+}
+
+/// Sets aside the objects whose place is taken by what is deleted later: where a folder of that name
+/// was, or a file where a folder has to be.
+fn split_blocked(
+    objects: Vec<ListedObject>,
+    delete: &[LocalFile],
+) -> (Vec<ListedObject>, Vec<ListedObject>) {
+    let taken: HashSet<&str> = delete.iter().map(|file| file.key.as_str()).collect();
+    let folders: HashSet<&str> = delete.iter().flat_map(|file| folders_of(&file.key)).collect();
+    let is_blocked = |object: &ListedObject| {
+        folders.contains(object.key.as_str())
+            || folders_of(&object.key).any(|folder| taken.contains(folder))
+    };
+    objects.into_iter().partition(is_blocked)
+}
+
+fn folders_of(key: &str) -> impl Iterator<Item = &str> {
+    key.match_indices('/').filter_map(|(at, _)| key.get(..at))
+}
+
 /// A large object that comes last would keep everybody waiting.
-fn largest_first(
-    mut objects: Vec<crate::adapters::s3::ListedObject>,
-) -> Vec<crate::adapters::s3::ListedObject> {
+fn largest_first(mut objects: Vec<ListedObject>) -> Vec<ListedObject> {
     const LARGE: u64 = 4 << 20;
     objects.sort_by_key(|object| {
         std::cmp::Reverse(if object.size >= LARGE { object.size } else { 0 })

@@ -84,6 +84,9 @@ struct Prepared {
     bucket: DestinationBucket,
     folder: Arc<Folder>,
     index: Index,
+    uploads: Uploads,
+    /// Keys that are sent and that the bucket has already.
+    replaced: HashSet<String>,
     prefixes: Vec<String>,
     difference: PushDifference,
     renditions: Option<Renditions>,
@@ -135,6 +138,7 @@ async fn prepare(
     let acl = context.settings.media.acl.as_deref();
     let bucket =
         DestinationBucket::new(&settings, destination, acl, usize::from(args.transfer.jobs))?;
+    let uploads = uploads(context, &bucket)?;
     let place = bucket.reading().place();
     start(context, LIST_STEP, format!("Listing {} and {place}", folder.path().display()));
     let walking = {
@@ -177,8 +181,8 @@ async fn prepare(
     );
     check_deletions(&counted, &limit(&args.transfer), &source, &to)?;
     let there: HashSet<&str> = listing.objects.iter().map(|one| one.key.as_str()).collect();
-    let replaced =
-        difference.transfer.iter().filter(|one| there.contains(one.key.as_str())).count();
+    let both = difference.transfer.iter().filter(|one| there.contains(one.key.as_str()));
+    let replaced: HashSet<String> = both.map(|one| one.key.clone()).collect();
     let plan = Plan {
         source,
         destination: to,
@@ -187,14 +191,24 @@ async fn prepare(
         transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
         delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
         unchanged: difference.unchanged.len() as u64,
-        replaced: replaced as u64,
+        replaced: replaced.len() as u64,
         hashed: difference.hashed,
         refused,
         no_delete: args.transfer.no_delete,
         renditions: renditions.as_ref().map(|found| (found.place(), found.rows())),
         how: None,
     };
-    Ok(Prepared { bucket, folder, index, prefixes, difference, renditions, plan })
+    Ok(Prepared {
+        bucket,
+        folder,
+        index,
+        uploads,
+        replaced,
+        prefixes,
+        difference,
+        renditions,
+        plan,
+    })
 }
 
 async fn work(
@@ -203,15 +217,14 @@ async fn work(
     prepared: Prepared,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
-    let Prepared { bucket, folder, mut index, prefixes, difference, renditions, plan } = prepared;
-    let state = &context.settings.state_directory.value;
-    let uploads = Uploads::new(state, &bucket);
-    uploads.clean(&bucket).await?;
+    let Prepared { bucket, folder, mut index, uploads, prefixes, difference, .. } = prepared;
+    let (replaced, renditions, plan) = (prepared.replaced, prepared.renditions, prepared.plan);
+    clean(context, &uploads, &bucket).await?;
     let PushDifference { transfer, delete, unchanged, .. } = difference;
     let count = transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
     start(context, TRANSFER_STEP, format!("Sending {}", ui::plural(count, "file")));
-    let pushing = Pushing::new(bucket.clone(), folder, progression, uploads);
+    let pushing = Pushing::new(bucket.clone(), folder, progression, uploads, replaced);
     let jobs = usize::from(args.transfer.jobs);
     let transferred =
         context.interrupt.guard(async { Ok(push_files(&pushing, transfer, jobs).await) }).await;
@@ -229,6 +242,23 @@ async fn work(
         after(context, &bucket, &outcome, &delete, renditions.as_ref()).await?;
     let elapsed = started.elapsed();
     Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again }.finish(context)
+}
+
+/// The uploads of a bucket, to which nobody else may write from here meanwhile.
+pub fn uploads(context: &Context, bucket: &DestinationBucket) -> Result<Uploads, CommandError> {
+    Uploads::open(&context.settings.state_directory.value, bucket)?.ok_or_else(|| {
+        let text = format!("another bcops writes to {}", bucket.reading().place());
+        CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
+    })
+}
+
+/// Throws away what killed runs left in the bucket.
+pub async fn clean(
+    context: &Context,
+    uploads: &Uploads,
+    bucket: &DestinationBucket,
+) -> Result<(), CommandError> {
+    context.interrupt.guard(async { Ok(uploads.clean(bucket).await.map(drop)?) }).await
 }
 
 /// What comes when every object is there: deletions, and the rows of renditions.
@@ -250,7 +280,9 @@ pub async fn after(
             DELETE_STEP,
             format!("Deleting {}", ui::plural(delete.len() as u64, "object")),
         );
-        (deleted, undeleted) = delete_objects(bucket, delete, state).await?;
+        // Each batch is noted before it goes, so that Ctrl-C may come between two of them.
+        let work = async { Ok(delete_objects(bucket, delete, state).await?) };
+        (deleted, undeleted) = context.interrupt.guard(work).await?;
         finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "object")));
     }
     if let Some(renditions) = renditions {

@@ -235,10 +235,17 @@ pub fn again(command: &str, environment: &str, from: Option<&str>, args: &Transf
     if let Some(from) = from {
         text.push_str(&format!(" --from {from}"));
     }
-    for (given, flag) in [(args.images, " --images"), (args.no_delete, " --no-delete")] {
+    for (given, flag) in [
+        (args.images, " --images"),
+        (args.no_delete, " --no-delete"),
+        (args.checksum, " --checksum"),
+    ] {
         if given {
             text.push_str(flag);
         }
+    }
+    if let Some(limit) = args.max_delete {
+        text.push_str(&format!(" --max-delete {limit}"));
     }
     text
 }

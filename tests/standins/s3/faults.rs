@@ -19,6 +19,9 @@ pub enum Fault {
     ExpiredToken,
     /// 403 `RequestTimeTooSkewed`, with the server's time in the `Date` header.
     Skewed(i64),
+    /// The bucket is in this region, which requests that were signed for another are told: by a
+    /// redirection, or else by 400 `AuthorizationHeaderMalformed`.
+    InRegion { region: &'static str, redirects: bool },
     /// The connection is closed before anything is done.
     CloseBefore,
     /// The request has its effect, and then the connection is closed without an answer.

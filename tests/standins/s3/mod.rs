@@ -5,6 +5,7 @@
 
 pub mod council;
 mod faults;
+mod multipart;
 mod operations;
 mod requests;
 mod server;

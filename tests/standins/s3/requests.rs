@@ -16,6 +16,10 @@ pub struct Recorded {
     /// Bucket and key, decoded.
     pub copy_source: Option<(String, String)>,
     pub acl: Option<String>,
+    /// For which region it was signed.
+    pub region: String,
+    /// Of keys that were lent, where it is signed.
+    pub session_token: Option<String>,
 }
 
 impl Recorded {
@@ -42,6 +46,14 @@ impl Recorded {
             access_key: access_key.to_owned(),
             copy_source,
             acl: text("x-amz-acl").map(str::to_owned),
+            region: authorization
+                .split_once("Credential=")
+                .and_then(|(_, rest)| rest.split('/').nth(2))
+                .unwrap_or_default()
+                .to_owned(),
+            session_token: text("x-amz-security-token")
+                .filter(|_| authorization.contains(";x-amz-security-token"))
+                .map(str::to_owned),
         }
     }
 

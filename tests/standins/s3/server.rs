@@ -144,6 +144,9 @@ fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
         Fault::NotFound => error(404, "NoSuchKey", "The specified key does not exist."),
         Fault::ExpiredToken => error(400, "ExpiredToken", "The provided token has expired."),
         Fault::Skewed(seconds) => skewed(*seconds),
+        Fault::InRegion { region, redirects } if request.region != *region => {
+            elsewhere(region, *redirects)
+        }
         Fault::ErrorIn200 => error(200, "InternalError", "We encountered an internal error."),
         Fault::EmptyListing => document(
             200,
@@ -151,6 +154,22 @@ fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
         ),
         _ => return None,
     })
+}
+
+fn elsewhere(region: &'static str, redirects: bool) -> Response<Body> {
+    if redirects {
+        let mut response = error(301, "PermanentRedirect", "The bucket is addressed elsewhere.");
+        response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(region));
+        return response;
+    }
+    let code = "AuthorizationHeaderMalformed";
+    let text = "The authorization header is malformed; the region is wrong";
+    document(
+        400,
+        &format!(
+            "<Error><Code>{code}</Code><Message>{text}</Message><Region>{region}</Region></Error>"
+        ),
+    )
 }
 
 fn skewed(seconds: i64) -> Response<Body> {
