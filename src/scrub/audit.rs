@@ -70,7 +70,7 @@ impl TableAudit {
         columns: &[String],
     ) -> Result<Self, ScrubError> {
         let table_plan =
-            plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
+            plan.audited(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
         let columns = columns.iter().map(|name| audited_column(table_plan, name)).collect();
         let allow = AllowList::new(plan.allow.clone());
         Ok(TableAudit { table: table.clone(), columns, allow, thorough: false })

@@ -65,7 +65,7 @@ impl<'a> Checks<'a> {
         }
         for (name, entry) in &self.manifest.tables {
             if !schema.tables.contains_key(name) {
-                let note = format!("{}: {} is not in this database", entry.place, name.short());
+                let note = format!("{}: {} is no table of this database", entry.place, name.short());
                 self.notes.push(note);
             }
         }

@@ -15,6 +15,7 @@ mod families;
 mod findings;
 mod foreign_keys;
 mod framer;
+mod hidden;
 mod json_edit;
 mod keys;
 pub mod live;
