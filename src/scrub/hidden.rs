@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn what_is_hidden_goes_with_the_value_that_holds_it() {
-        for value in ["mail jo%40example.org", "am9AZXhhbXBsZS5vcmcsIGNhbGw", r"jo\u0040example.org"] {
+        for value in
+            ["mail jo%40example.org", "am9AZXhhbXBsZS5vcmcsIGNhbGw", r"jo\u0040example.org"]
+        {
             assert_eq!(redacted(value), "[email removed]");
         }
         for value in ["50% of 12", r#"{"a": "council-tax-and-benefits"}"#, "HP19%208FF", ""] {

@@ -27,6 +27,7 @@ mod postcodes;
 mod rewriter;
 mod rules;
 mod tally;
+mod telling;
 pub mod tools;
 mod unique_keys;
 

@@ -132,7 +132,11 @@ impl ScrubPlan {
             }
             self.views.insert(name.clone(), plan);
         }
-        if findings.is_empty() { Ok(self) } else { Err(PlanError { policy: self.policy, findings }) }
+        if findings.is_empty() {
+            Ok(self)
+        } else {
+            Err(PlanError { policy: self.policy, findings })
+        }
     }
 
     pub fn policy(&self) -> &str {
