@@ -46,6 +46,7 @@ mod scrub_pii_catalog;
 mod scrub_pii_faults;
 mod scrub_pii_files;
 mod scrub_pii_guards;
+mod scrub_pii_residue;
 mod scrub_pii_schemas;
 mod scrub_pii_world;
 mod standins;

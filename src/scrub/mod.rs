@@ -15,6 +15,7 @@ mod families;
 mod findings;
 mod foreign_keys;
 mod framer;
+mod hidden;
 mod json_edit;
 mod keys;
 pub mod live;
@@ -26,6 +27,7 @@ mod postcodes;
 mod rewriter;
 mod rules;
 mod tally;
+mod telling;
 pub mod tools;
 mod unique_keys;
 

@@ -34,6 +34,17 @@ impl Passage {
         Ok(passage)
     }
 
+    /// Looks into published content as thoroughly as into everything else.
+    pub fn thorough(
+        mut self,
+        plan: &ScrubPlan,
+        table: &TableName,
+        columns: &[String],
+    ) -> Result<Self, ScrubError> {
+        self.audit = Some(TableAudit::thorough(plan, table, columns)?);
+        Ok(self)
+    }
+
     /// Takes complete rows and gives what is left of them, audited.
     pub fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
         let rows = match &mut self.rewriter {
@@ -51,6 +62,10 @@ impl Passage {
         };
         if let Some(audit) = &mut self.audit {
             audit.scan(&rows);
+            if let Some(column) = audit.doubtful_column() {
+                let (table, column) = (audit.table().clone(), column.to_owned());
+                return Err(ScrubError::NotLookedInto { table, column });
+            }
         }
         Ok(rows)
     }

@@ -8,13 +8,15 @@ use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
 use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
-use crate::schema::{Schema, TableName};
+use crate::schema::{Schema, Table, TableName};
 
 /// What to do with every table of one database under one policy.
 #[derive(Debug, Clone)]
 pub struct ScrubPlan {
     policy: String,
     tables: BTreeMap<TableName, TablePlan>,
+    /// Materialized views of a live database, which are audited and have no rules.
+    views: BTreeMap<TableName, TablePlan>,
     held: Vec<TableName>,
     sought: Vec<TableName>,
     notes: Vec<String>,
@@ -101,6 +103,7 @@ impl ScrubPlan {
         Ok(ScrubPlan {
             policy: policy.into(),
             tables,
+            views: BTreeMap::new(),
             held,
             sought,
             notes: checks.notes,
@@ -110,6 +113,32 @@ impl ScrubPlan {
         })
     }
 
+    /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a
+    /// table; the manifest may class their columns, and has nothing else to say about them.
+    pub fn with_views(
+        mut self,
+        manifest: &Manifest,
+        views: &BTreeMap<TableName, Table>,
+    ) -> Result<ScrubPlan, PlanError> {
+        let mut findings = Vec::new();
+        for (name, view) in views {
+            let entry = manifest.tables.get(name);
+            if let Some(entry) = entry.filter(|entry| !entry.rules().is_empty()) {
+                findings.push(view_with_rules(name, entry));
+            }
+            let mut plan = planned(entry, None, Some(view));
+            for column in &mut plan.columns {
+                column.class = column.class.or_else(|| entry.map(|entry| entry.class));
+            }
+            self.views.insert(name.clone(), plan);
+        }
+        if findings.is_empty() {
+            Ok(self)
+        } else {
+            Err(PlanError { policy: self.policy, findings })
+        }
+    }
+
     pub fn policy(&self) -> &str {
         &self.policy
     }
@@ -117,6 +146,11 @@ impl ScrubPlan {
     /// `None` means that the schema did not have the table: nothing may be loaded into it.
     pub fn table(&self, table: &TableName) -> Option<&TablePlan> {
         self.tables.get(table)
+    }
+
+    /// What is audited: tables, and materialized views.
+    pub(super) fn audited(&self, name: &TableName) -> Option<&TablePlan> {
+        self.tables.get(name).or_else(|| self.views.get(name))
     }
 
     pub fn tables(&self) -> impl Iterator<Item = (&TableName, &TablePlan)> {
@@ -191,9 +225,11 @@ pub(super) fn with_partitions<'a>(
 fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableName) -> TablePlan {
     let entry = entry_of(manifest, schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy)).cloned();
-    let columns = schema
-        .tables
-        .get(name)
+    planned(entry, rule, schema.tables.get(name))
+}
+
+fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>) -> TablePlan {
+    let columns = table
         .into_iter()
         .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
         .map(|(table, column)| PlannedColumn {
@@ -218,6 +254,17 @@ fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableNa
         rule,
         columns,
         remembered: BTreeSet::new(),
+    }
+}
+
+fn view_with_rules(name: &TableName, entry: &TableEntry) -> Finding {
+    Finding {
+        kind: FindingKind::Contradictory,
+        table: Some(name.clone()),
+        column: None,
+        place: Some(entry.place.clone()),
+        problem: "it is a materialized view, of which no row can be changed".into(),
+        mend: "give the tables that it reads a rule, and only classes to the view".into(),
     }
 }
 

@@ -71,7 +71,7 @@ const PERSON: &str = "[tables.person]\nclass = \"personal\"\npersonal = [\"email
                       [tables.person.policy.local]\n";
 
 fn person() -> Table {
-    table(&["id integer not null", "email character varying(20) not null", "age integer"])
+    table(&["id integer not null", "email character varying(20) not null", "size integer"])
 }
 
 #[test]
@@ -80,7 +80,9 @@ fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
     let schema = schema(&[("person", &person()), ("numbers", &numbers)]);
     let message = finding("", &schema);
     assert!(message.contains("person: the table is not classified"), "{message}");
-    assert!(message.contains("[tables.person]") && message.contains("personal = [\"email\"]"));
+    assert!(
+        message.contains("[tables.person]") && message.contains("personal = [\"email\", \"size\"]")
+    );
     let mended: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
     let plan = plan_in_order(&mended, &schema, &[]).unwrap();
     assert_eq!(plan.table(&TableName::public("person")).unwrap().action, TableAction::Delete);
@@ -113,9 +115,9 @@ fn personal_data_needs_a_rule_or_a_reason() {
     let schema = schema(&[("person", &person())]);
     let entry = PERSON.split("[tables.person.policy").next().unwrap();
     assert!(finding(entry, &schema).contains("without a rule under the policy `local`"));
-    let message = finding(&format!("{PERSON}null = [\"age\"]"), &schema);
+    let message = finding(&format!("{PERSON}null = [\"size\"]"), &schema);
     assert!(message.contains("person.email: the column is personal"), "{message}");
-    accepts(&format!("{PERSON}null = [\"age\"]\nreason = \"made up\""), &schema);
+    accepts(&format!("{PERSON}null = [\"size\"]\nreason = \"made up\""), &schema);
     accepts(&format!("{PERSON}keep = true\nreason = \"made up\""), &schema);
     assert!(plan_in_order(&format!("{PERSON}keep = true"), &schema, &[]).is_err());
 }
@@ -137,14 +139,14 @@ fn values_must_fit_their_columns() {
             "set = { email = \"u.{id}@example.invalid\" }",
             "can give 29 characters and the column takes 20",
         ),
-        ("set = { email = \"{age}\" }", "cannot use age"),
+        ("set = { email = \"{size}\" }", "cannot use size"),
         ("set = { email = \"{nobody}\" }", "names nobody"),
-        ("set = { email = \"\", age = \"old\" }", "is not a value of the column's type"),
-        ("set = { email = \"\", age = \"{id}\" }", "only text columns"),
+        ("set = { email = \"\", size = \"old\" }", "is not a value of the column's type"),
+        ("set = { email = \"\", size = \"{id}\" }", "only text columns"),
         ("null = [\"email\"]", "NOT NULL"),
         ("unusable_password = [\"email\"]", "cannot hold an unusable password"),
         ("remove_members = { email = [\"a\"] }", "only be removed from jsonb"),
-        ("redact = { age = [\"email\"] }\nreason = \"x\"", "cannot be redacted"),
+        ("redact = { size = [\"email\"] }\nreason = \"x\"", "cannot be redacted"),
         ("set = { email = \"\", id = \"1\" }", "the column is a key"),
     ] {
         let error = plan_in_order(&format!("{PERSON}{rule}"), &schema, &[]).unwrap_err();
@@ -154,7 +156,7 @@ fn values_must_fit_their_columns() {
 
 #[test]
 fn a_rule_does_not_rewrite_what_it_goes_by() {
-    let lines = ["id integer not null", "email text", "age integer", "number integer not null"];
+    let lines = ["id integer not null", "email text", "size integer", "number integer not null"];
     let schema = schema(&[("person", &table(&lines))]);
     let rest = "keep_where = [{ column = \"email\", ";
     for (test, action) in [
@@ -168,7 +170,7 @@ fn a_rule_does_not_rewrite_what_it_goes_by() {
     for (test, action) in [
         ("is_null = true", "null = [\"email\"]"),
         ("not_null = true", "set = { email = \"\" }"),
-        ("equals = \"x\"", "set = { age = \"1\" }\nreason = \"x\""),
+        ("equals = \"x\"", "set = { size = \"1\" }\nreason = \"x\""),
     ] {
         accepts(&format!("{PERSON}{rest}{test} }}]\n{action}\n"), &schema);
     }
@@ -183,7 +185,7 @@ fn unique_keys_stay_unique() {
         finding(&format!("{PERSON}set = {{ email = \"x\" }}"), &lone).contains("not be unique")
     );
     accepts(&format!("{PERSON}set = {{ email = \"u{{id}}@x.uk\" }}"), &lone);
-    let pair = schema(&[("person", &unique(person(), &["email", "age"]))]);
+    let pair = schema(&[("person", &unique(person(), &["email", "size"]))]);
     assert!(
         finding(&format!("{PERSON}set = {{ email = \"x\" }}"), &pair).contains("not be unique")
     );
@@ -225,7 +227,7 @@ fn foreign_keys_keep_pointing_somewhere() {
     let (text, mut schema) = family("", leads);
     schema.tables.insert(TableName::public("other"), table(&["id integer not null"]));
     accepts(&text, &schema);
-    let more = leads.replace("] }]", "] }, { column = \"age\", not_null = true }]");
+    let more = leads.replace("] }]", "] }, { column = \"size\", not_null = true }]");
     let (text, _) = family("", &more);
     assert!(finding(&text, &schema).contains("rows are dropped"));
 }

@@ -46,6 +46,11 @@ pub enum ScrubError {
     UnfinishedRow { table: TableName, row: u64 },
     #[error("row {row} of {table} has no valid JSON in {column}; the dump is damaged")]
     InvalidJson { table: TableName, row: u64, column: String },
+    #[error(
+        "a value of {column} of {table} is packed in a way or to a size that cannot be looked \
+         into, so that the absence of personal data cannot be shown"
+    )]
+    NotLookedInto { table: TableName, column: String },
 }
 
 /// The execution of one table's rule.

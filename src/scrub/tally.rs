@@ -31,6 +31,14 @@ impl Tally {
         self
     }
 
+    /// The tally with nothing of one kind.
+    pub(super) fn without(mut self, kind: Kind) -> Tally {
+        if let Some(entry) = self.0.get_mut(kind as usize) {
+            *entry = [0; 2];
+        }
+        self
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().flatten().all(|count| *count == 0)
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, findings, manifest};
-use crate::error::{self, CommandError};
+use crate::error::{self, CommandError, Kind};
 use crate::scrub::live::{self, Access, Audit, Depth};
 
 use super::target::{self, Target};
@@ -24,30 +24,39 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         let session = target.connect().await?;
         live::begin(&session, Access::Read, &limits).await?;
         let looking = async {
-            // What edits would still find is found by the audit.
-            let depth = Depth::Statements;
+            // In columns that are published the audit does not tell what an edit would take out.
+            let depth = Depth::Values;
             let (schema, plan) = live::look(&session, &manifest, &target.policy).await?;
             let audit = live::audit(&session, &plan, &schema, &context.reporter()).await?;
             let pending = live::pending(&session, &plan, &schema, depth, &limits).await?;
-            Ok((audit, summary::Seen { pending, plan, depth }))
+            Ok((audit, summary::Seen { pending, plan, depth }, schema))
         };
-        let (audit, seen) = match looking.await {
+        let (audit, seen, schema) = match looking.await {
             Ok(seen) => seen,
             Err(error) => return Err(live::explain(&session, error).await.into()),
         };
         session.batch_execute("ROLLBACK").await.map_err(PostgresError::from)?;
-        Ok((target, audit, seen))
+        Ok((target, audit, seen, schema))
     };
-    let (target, audit, seen) = context.interrupt.guard(checking).await?;
-    let result = result(&target, &audit, &seen);
-    if audit.passed() {
+    let (target, audit, seen, schema) = context.interrupt.guard(checking).await?;
+    summary::warn_of_unseen(context, &schema);
+    let mut result = result(&target, &audit, &seen);
+    result["not_looked_at"] = summary::unseen_json(&schema).into();
+    let unedited = seen.unedited();
+    if audit.passed() && unedited.is_empty() {
         let text = format!("{}{}", findings::passed(&audit.counts), summary::pending_note(&seen));
         return Ok(Outcome::done(result, text.trim_end().to_owned()));
     }
     let (found, doubts) = (audit.findings(), audit.doubts());
-    let places = crate::ui::plural((found.len() + doubts.len()) as u64, "place");
+    let places = (found.len() + doubts.len() + unedited.len()) as u64;
+    let places = crate::ui::plural(places, "place");
     let message = format!("personal data in {places} of {}", target.url.database);
-    Err(error::personal_data(message, &found, &doubts).with_result(result))
+    let error = match found.is_empty() && doubts.is_empty() {
+        true => CommandError::new(Kind::PersonalData, message),
+        false => error::personal_data(message, &found, &doubts),
+    };
+    let error = unedited.into_iter().fold(error, CommandError::hint);
+    Err(error.with_result(result))
 }
 
 fn result(target: &Target, audit: &Audit, seen: &summary::Seen) -> Value {

@@ -7,12 +7,11 @@ use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, confirm, journal, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::schema::TableName;
 use crate::scrub::Manifest;
 use crate::scrub::live::{self, Access, Depth, LiveReport};
 
 use super::target::{self, Target};
-use super::{limits, summary};
+use super::{limits, summary, vacuum};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     let manifest = manifest::load(context)?;
@@ -40,10 +39,6 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
             .map_err(|error| local_hint(&target, error))?;
     }
     let outcome = apply(context, args, &manifest, &target, &seen, &session).await;
-    let vacuumed = match (&outcome, args.vacuum) {
-        (Ok(report), true) => vacuum(context, &session, report).await,
-        _ => Ok(()),
-    };
     let end = match &outcome {
         Ok(_) => json!({ "event": "done", "database": target.url.database }),
         Err(error) => {
@@ -55,8 +50,18 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         context.ui.emit(Event::Warning(error.to_string()));
     }
     let report = outcome?;
-    vacuumed?;
-    Ok(summary::after(&target, &report))
+    for warning in &report.warnings {
+        context.ui.emit(Event::Warning(warning.clone()));
+    }
+    let done = summary::after(&target, &report);
+    if args.vacuum
+        && let Err(error) = vacuum::run(context, &session, &report, &limits(args)).await
+    {
+        // What was done is told in full, though not all of it was.
+        context.ui.result(&done.text);
+        return Err(error.with_result(done.result));
+    }
+    Ok(done)
 }
 
 /// What the database holds and what the rules would do to it.
@@ -87,13 +92,7 @@ async fn look(
     for note in plan.notes().iter().filter(|_| context.ui.verbose()) {
         context.ui.emit(Event::Note(note.clone()));
     }
-    for table in &schema.foreign_tables {
-        let table = table.short();
-        let text = format!(
-            "{table} is a foreign table: its rows are on another server, and no rule reaches them"
-        );
-        context.ui.emit(Event::Warning(text));
-    }
+    summary::warn_of_unseen(context, &schema);
     let summary = format!("Looked at: {} tables", schema.schema.tables.len());
     context.ui.emit(Event::StepFinished { step, summary });
     Ok(summary::Seen { pending, plan, depth })
@@ -128,36 +127,6 @@ async fn apply(
         _ => error,
     })?;
     Ok(scrubbed.commit(session).await?)
-}
-
-/// Rewrites the files of tables that changed. Old versions of rows stay in them otherwise, out of
-/// every query's reach, until the server uses their room again.
-async fn vacuum(
-    context: &Context,
-    session: &Session,
-    report: &LiveReport,
-) -> Result<(), CommandError> {
-    let step = "vacuum";
-    let description = "Rewriting the files of the changed tables".to_owned();
-    context.ui.emit(Event::StepStarted { step, description });
-    let changed =
-        report.tables.iter().filter(|change| change.deleted + change.set + change.edited > 0);
-    let tables: Vec<&TableName> = changed.map(|change| &change.table).collect();
-    for table in &tables {
-        let statement = format!("VACUUM (FULL, ANALYZE) {}", table.quoted());
-        session.batch_execute(&statement).await.map_err(|error| {
-            let text = format!(
-                "the database is scrubbed, but the files of {} could not be rewritten",
-                table.short()
-            );
-            CommandError::new(Kind::Unexpected, text)
-                .with_cause(crate::adapters::postgres::PostgresError::from(error))
-                .hint(format!("VACUUM FULL {};   -- in psql", table.quoted()))
-        })?;
-    }
-    let summary = format!("Rewritten: the files of {} tables", tables.len());
-    context.ui.emit(Event::StepFinished { step, summary });
-    Ok(())
 }
 
 /// Fails before anything is read where the question could not be answered later.

@@ -6,6 +6,7 @@ mod live;
 mod summary;
 mod target;
 mod tools;
+mod vacuum;
 
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, manifest};

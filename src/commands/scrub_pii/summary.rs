@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::{Outcome, findings};
+use crate::commands::{Context, Outcome, findings};
+use crate::events::{Event, Reporter};
 use crate::scrub::ScrubPlan;
-use crate::scrub::live::{Depth, LiveReport, PendingRows, TableChange};
+use crate::scrub::live::{Depth, LiveReport, LiveSchema, PendingRows, TableChange};
 use crate::ui;
 
 use super::target::Target;
@@ -22,9 +23,47 @@ impl Seen {
         self.pending.iter().map(field).sum()
     }
 
+    /// Values of which a rule would still take something out, a line for each table.
+    pub fn unedited(&self) -> Vec<String> {
+        let tables = self.pending.iter().filter(|rows| rows.to_edit > 0);
+        tables
+            .map(|rows| {
+                let count = ui::plural(rows.to_edit, "row");
+                format!("{}: {count} that the rule edits ({})", rows.table.short(), self.rule(rows))
+            })
+            .collect()
+    }
+
     fn rule(&self, rows: &PendingRows) -> String {
         self.plan.table(&rows.table).map(|plan| plan.description.clone()).unwrap_or_default()
     }
+}
+
+/// Tells of the tables that neither rules nor the audit reach.
+pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
+    for table in &live.foreign_tables {
+        let table = table.short();
+        let text = format!(
+            "{table} is a foreign table: its rows are on another server, and no rule reaches them"
+        );
+        context.ui.emit(Event::Warning(text));
+    }
+    for table in &live.extension_tables {
+        let table = table.short();
+        let text = format!(
+            "{table} belongs to an extension and holds text: no rule reaches it, and it is not \
+             looked at"
+        );
+        context.ui.emit(Event::Warning(text));
+    }
+}
+
+/// The same for programs.
+pub fn unseen_json(live: &LiveSchema) -> Vec<Value> {
+    let foreign = live.foreign_tables.iter().map(|table| (table, "foreign table"));
+    let extension = live.extension_tables.iter().map(|table| (table, "table of an extension"));
+    let unseen = foreign.chain(extension);
+    unseen.map(|(table, why)| json!({ "table": table.short(), "why": why })).collect()
 }
 
 /// The resource, and what will happen to it in numbers.
@@ -135,6 +174,7 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
         "set": set,
         "edited": edited,
         "large_objects": report.large_objects,
+        "warnings": report.warnings,
         "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
         "seconds": report.took.as_secs_f64(),
     });

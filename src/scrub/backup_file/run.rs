@@ -166,7 +166,9 @@ impl<'a> Run<'a> {
         }
         let columns = CopyStatement::of(entry)?.map(|copy| copy.columns).unwrap_or_default();
         let keys = &self.early.keys;
-        let mut passage = Passage::new(Some(self.plan), &table, &columns, plan.action, keys)?;
+        let passage = Passage::new(Some(self.plan), &table, &columns, plan.action, keys)?;
+        // A file lies about and is handed on: nobody looks at it again.
+        let mut passage = passage.thorough(self.plan, &table, &columns)?;
         let result = match plan.changes_rows() {
             true => self.write_anew(&table, entry, rows, &mut passage),
             false => self.copy_raw(&table, entry, rows, &mut passage),

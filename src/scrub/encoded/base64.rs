@@ -156,15 +156,23 @@ fn engine(run: &[u8]) -> Option<&'static GeneralPurpose> {
     }
 }
 
-/// The parts of a path that are long enough to be candidates themselves.
-pub fn parts(run: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut start = 0;
-    let ends = memchr::memchr2_iter(b'/', b'+', run).chain([run.len()]);
-    ends.filter_map(move |end| {
-        let part = run.get(start..end)?;
-        start = end + 1;
-        (part.len() >= SHORTEST && part.len() < run.len()).then_some(part)
-    })
+/// What may hold candidates together: the borders of a path, and those of a name. One of the two of
+/// an alphabet can be a border where the other one is a digit.
+const BORDERS: [&[u8]; 5] = [b"/+", b"_-", b"_", b"-", b"/+_-"];
+
+/// The parts of a path, or of what is glued together, that are long enough to be candidates
+/// themselves.
+pub fn parts(run: &[u8]) -> Vec<&[u8]> {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for borders in BORDERS {
+        for part in run.split(|byte| borders.contains(byte)) {
+            let is_new = || !parts.iter().any(|one| std::ptr::eq(*one, part));
+            if part.len() >= SHORTEST && part.len() < run.len() && is_new() {
+                parts.push(part);
+            }
+        }
+    }
+    parts
 }
 
 #[cfg(test)]

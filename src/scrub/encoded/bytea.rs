@@ -12,15 +12,16 @@ const SHORTEST: usize = 24;
 
 static PREFIX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\x"));
 
-/// Calls `found` with the bytes of every such value that begins like something that can be looked
-/// into, be it the whole text or a part of it.
-pub fn each_promising(text: &[u8], mut found: impl FnMut(Vec<u8>)) {
+/// Calls `found` with the bytes of every such value, be it the whole text or a part of it, and with
+/// whether they begin like something that can be looked into.
+pub fn each(text: &[u8], mut found: impl FnMut(Vec<u8>, bool)) {
     for at in PREFIX.find_iter(text) {
         let rest = text.get(at + 2..).unwrap_or_default();
         let beginning = rest.get(..SHORTEST).and_then(decode);
-        if beginning.is_some_and(|bytes| contents::is_promising(&bytes)) {
+        if let Some(beginning) = beginning {
             let length = rest.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-            found(rest.get(..length).and_then(decode).unwrap_or_default());
+            let bytes = rest.get(..length).and_then(decode).unwrap_or_default();
+            found(bytes, contents::is_promising(&beginning));
         }
     }
 }
@@ -40,10 +41,10 @@ mod tests {
         let digits: String = b"jo@example.org".iter().map(|byte| format!("{byte:02x}")).collect();
         for text in [format!(r"\\x{digits}"), format!(r#"{{"\\\\x{digits}",NULL}}"#)] {
             let mut all = Vec::new();
-            each_promising(text.as_bytes(), |bytes| all.push(bytes));
-            assert_eq!(all, [b"jo@example.org".to_vec()], "{text}");
+            each(text.as_bytes(), |bytes, promising| all.push((bytes, promising)));
+            assert_eq!(all, [(b"jo@example.org".to_vec(), true)], "{text}");
         }
-        each_promising(br"\x00ff00ff00ff00ff00ff00ff00ff00ff", |_| panic!("not a text"));
-        each_promising(br"\x1 \xx C:\x", |_| panic!("too short"));
+        each(br"\x00ff00ff00ff00ff00ff00ff00ff00ff", |_, promising| assert!(!promising));
+        each(br"\x1 \xx C:\x", |_, _| panic!("too short"));
     }
 }

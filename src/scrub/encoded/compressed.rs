@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use super::contents::{is_gzip, is_zlib};
+use super::contents::{after_length, is_gzip, is_zlib};
 
 pub struct Inflated {
     pub bytes: Vec<u8>,
@@ -15,7 +15,9 @@ pub struct Inflated {
 /// The contents of a compressed stream. A damaged one gives what comes before the damage, as
 /// nobody else can read the rest either; `None` is what is no such stream.
 pub fn inflate(bytes: &[u8], limit: usize) -> Option<Inflated> {
-    if is_zlib(bytes) {
+    if let Some(rest) = after_length(bytes) {
+        read_up_to(ZlibDecoder::new(rest), limit)
+    } else if is_zlib(bytes) {
         read_up_to(ZlibDecoder::new(bytes), limit)
     } else if is_gzip(bytes) {
         read_up_to(MultiGzDecoder::new(bytes), limit)
@@ -52,7 +54,12 @@ mod tests {
         zlib.write_all(&text).unwrap();
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(&text).unwrap();
-        for packed in [zlib.finish().unwrap(), gzip.finish().unwrap()] {
+        let zlib = zlib.finish().unwrap();
+        let with_length = [&[0, 0, 1, 34], zlib.as_slice()].concat();
+        // zlib.compressobj(wbits=9), whose header is 18 95.
+        let small: &[u8] = b"\x18\x95K\x04\x00";
+        assert!(super::is_zlib(small) && !super::is_zlib(b"Hi") && !super::is_zlib(b"h\x06"));
+        for packed in [zlib, with_length, gzip.finish().unwrap()] {
             let inflated = inflate(&packed, 1000).unwrap();
             assert!(inflated.bytes == text && !inflated.cut_off);
             let inflated = inflate(&packed, text.len()).unwrap();

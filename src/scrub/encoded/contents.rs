@@ -3,7 +3,11 @@
 /// Whether bytes that begin like this can be looked into. Six bytes are enough to turn nearly
 /// everything away that only looks like base64.
 pub fn is_promising(beginning: &[u8]) -> bool {
-    is_zlib(beginning) || is_gzip(beginning) || is_pickle(beginning) || may_be_text(beginning)
+    is_zlib(beginning)
+        || after_length(beginning).is_some()
+        || is_gzip(beginning)
+        || is_pickle(beginning)
+        || may_be_text(beginning)
 }
 
 /// Half of all first bytes are ruled out here, before anything costs time.
@@ -14,13 +18,24 @@ fn may_be_text(beginning: &[u8]) -> bool {
             // The last character goes on in the bytes that are not here.
             Err(error) => error.error_len().is_none(),
         };
-        valid && !beginning.iter().any(is_control)
+        // A letter with an accent is one byte in older encodings.
+        let latin = beginning.iter().filter(|byte| !byte.is_ascii()).count() <= 1;
+        (valid || latin) && !beginning.iter().any(is_control)
     }
 }
 
-/// A zlib header with the usual window and each of the levels of compression.
+/// A zlib header of any window and level: deflate, a check that makes it a multiple of 31, and no
+/// dictionary that would be needed to read on.
 pub fn is_zlib(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..])
+    let [method, flags, ..] = bytes else { return false };
+    let header = u16::from_be_bytes([*method, *flags]);
+    method & 0x0F == 8 && method >> 4 <= 7 && flags & 0x20 == 0 && header.is_multiple_of(31)
+}
+
+/// What comes after four bytes of length, if it is zlib with the usual window: MySQL and Qt write
+/// it like this.
+pub fn after_length(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(4..).filter(|rest| rest.first() == Some(&0x78) && is_zlib(rest))
 }
 
 pub fn is_gzip(bytes: &[u8]) -> bool {

@@ -1,4 +1,5 @@
-//! Characters that are written as escapes: `\u0040` in JSON, `%40` in the address of a page.
+//! Characters that are written as escapes: `\u0040` in JSON, `%40` in the address of a page, `&#64;`
+//! in HTML, and any of these once more inside of another (`%2540`).
 //!
 //! JSON lies inside of JSON here (the body of a page inside of a saved version), which doubles
 //! each backslash once a level, and COPY doubles them again. So the number of backslashes before
@@ -21,9 +22,27 @@ pub enum Reach {
     All,
 }
 
+/// How often the result of a pass is looked at again: each takes one layer of escapes off.
+const PASSES: usize = 3;
+
+/// Entities with names that can be a part of an address or a number, or can hide another one.
+const NAMED: [(&[u8], u32); 5] =
+    [(b"commat;", 0x40), (b"period;", 0x2E), (b"nbsp;", 0xA0), (b"plus;", 0x2B), (b"amp;", 0x26)];
+
 /// The text with its escapes resolved, or `None` where it has none that could hide something.
 pub fn resolve(text: &[u8], reach: Reach) -> Option<Vec<u8>> {
-    has_escapes(text, reach).then(|| resolve_all(text, reach))
+    let mut result = has_escapes(text, reach).then(|| resolve_all(text, reach))?;
+    for _ in 1..PASSES {
+        if !has_escapes(&result, reach) {
+            break;
+        }
+        let next = resolve_all(&result, reach);
+        if next == result {
+            break;
+        }
+        result = next;
+    }
+    Some(result)
 }
 
 fn has_escapes(text: &[u8], reach: Reach) -> bool {
@@ -33,24 +52,36 @@ fn has_escapes(text: &[u8], reach: Reach) -> bool {
     };
     let percent = || {
         memchr::memchr_iter(b'%', text).any(|at| {
-            matches!(text.get(at + 1..at + 3), Some([b'2' | b'4', b'0'] | [b'2', b'B' | b'b']))
+            matches!(
+                text.get(at + 1..at + 3),
+                Some([b'2' | b'4', b'0'] | [b'2', b'5' | b'B' | b'b'])
+            )
         })
     };
-    unicode.find(text).is_some() || percent()
+    let entity = || {
+        memchr::memchr_iter(b'&', text)
+            .any(|at| entity(text.get(at + 1..).unwrap_or_default()).is_some())
+    };
+    unicode.find(text).is_some() || percent() || entity()
 }
 
 fn resolve_all(text: &[u8], reach: Reach) -> Vec<u8> {
     let mut result = Vec::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let (code, length) = match rest {
-            [b'\\', b'u', hex @ ..] => (hex.first_chunk::<4>().and_then(|hex| unicode(*hex)), 6),
-            [b'%', high, low, ..] => (hex_pair(*high, *low).map(u32::from), 3),
-            _ => (None, 1),
+        let escape = match rest {
+            [b'\\', b'u', hex @ ..] => {
+                hex.first_chunk::<4>().and_then(|hex| unicode(*hex)).map(|code| (code, 6))
+            }
+            [b'%', high, low, ..] => hex_pair(*high, *low).map(|code| (u32::from(code), 3)),
+            [b'&', after @ ..] => entity(after).map(|(code, length)| (code, length + 1)),
+            _ => None,
         };
-        match code.and_then(|code| character(code, length == 6, reach)) {
-            Some(character) => {
-                while length == 6 && result.last() == Some(&b'\\') {
+        let of_unicode = rest.first() != Some(&b'%');
+        match escape.and_then(|(code, length)| Some((character(code, of_unicode, reach)?, length)))
+        {
+            Some((character, length)) => {
+                while rest.first() == Some(&b'\\') && result.last() == Some(&b'\\') {
                     result.pop();
                 }
                 let mut buffer = [0; 4];
@@ -58,7 +89,8 @@ fn resolve_all(text: &[u8], reach: Reach) -> Vec<u8> {
                 rest = rest.get(length..).unwrap_or_default();
             }
             None => {
-                let next = memchr::memchr2(b'\\', b'%', rest.get(1..).unwrap_or_default());
+                let after = rest.get(1..).unwrap_or_default();
+                let next = memchr::memchr3(b'\\', b'%', b'&', after);
                 let (plain, after) = rest.split_at(next.map_or(rest.len(), |offset| offset + 1));
                 result.extend_from_slice(plain);
                 rest = after;
@@ -66,6 +98,20 @@ fn resolve_all(text: &[u8], reach: Reach) -> Vec<u8> {
         }
     }
     result
+}
+
+/// The character of an entity whose ampersand has been read, and how long the rest of it is.
+fn entity(text: &[u8]) -> Option<(u32, usize)> {
+    if let [b'#', number @ ..] = text {
+        let end = number.iter().take(9).position(|byte| *byte == b';')?;
+        let number = std::str::from_utf8(number.get(..end)?).ok()?;
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => number.parse(),
+        };
+        return Some((code.ok()?, end + 2));
+    }
+    NAMED.iter().find(|(name, _)| text.starts_with(name)).map(|(name, code)| (*code, name.len()))
 }
 
 /// Control characters stay as they are written: a resolved line feed would end the row. So do
@@ -104,6 +150,20 @@ mod tests {
         assert_eq!(all("jo%40x.org%2C%0a").as_deref(), Some("jo@x.org,%0a"));
         assert_eq!(all(r"jos\u00e9\u0040x.org\u000a").as_deref(), Some(r"josé@x.org\u000a"));
         assert_eq!(all(r"\ud83d\ude00 \u00").as_deref(), Some(r"\ud83d\ude00 \u00"));
+    }
+
+    #[test]
+    fn entities_and_layers_are_resolved() {
+        for text in ["jo&#64;x.org", "jo&#x40;x&period;org", "jo&commat;x.org", "jo&amp;#64;x.org"]
+        {
+            assert_eq!(all(text).as_deref(), Some("jo@x.org"), "{text}");
+        }
+        for text in ["jo%2540x.org", "jo%252540x.org", r"jo\\u0026#64;x.org", r"jo\u005cu0040x.org"]
+        {
+            assert_eq!(all(text).as_deref(), Some("jo@x.org"), "{text}");
+        }
+        assert_eq!(all("a &#; b &#xzz; c & d &#123456789; &copy;"), None);
+        assert_eq!(all("&#10;&#64;").as_deref(), Some("&#10;@"));
     }
 
     #[test]

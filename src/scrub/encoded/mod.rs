@@ -18,6 +18,7 @@ pub(super) use escapes::{Reach, resolve};
 
 use self::pickle::Payload;
 use super::copy_text::{NULL, unescape};
+use super::patterns::Kind;
 use super::tally::{AllowList, Tally};
 use crate::schema::{Column, Table};
 
@@ -94,8 +95,8 @@ struct Look<'a> {
 impl Look<'_> {
     /// Counts what a text hides.
     fn hidden_in(&mut self, text: &[u8], depth: usize) {
-        // Most values have neither of the two, and this is the fastest way to know.
-        let may_be_escaped = memchr::memchr2(b'\\', b'%', text).is_some();
+        // Most values have none of the three, and this is the fastest way to know.
+        let may_be_escaped = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
         let resolved = if may_be_escaped { resolve(text, Reach::All) } else { None };
         if let Some(resolved) = &resolved {
             let shown = self.allow.tally(resolved);
@@ -105,24 +106,36 @@ impl Look<'_> {
         }
         let text = resolved.as_deref().unwrap_or(text);
         if may_be_escaped {
-            bytea::each_promising(text, |bytes| {
-                self.decoded(&bytes, depth);
+            bytea::each(text, |bytes, promising| {
+                if !promising || !self.decoded(&bytes, depth) {
+                    self.binary(&bytes);
+                }
             });
         }
         base64::candidates(text, |run| self.candidate(run, depth));
     }
 
     fn candidate(&mut self, run: &[u8], depth: usize) {
-        if let Some(bytes) = base64::decode_promising(run)
-            && self.decoded(&bytes, depth)
-        {
+        let whole = base64::decode_promising(run);
+        if whole.as_ref().is_some_and(|bytes| self.decoded(bytes, depth)) {
             return;
         }
         for part in base64::parts(run) {
-            if let Some(bytes) = base64::decode_promising(part) {
-                self.decoded(&bytes, depth);
+            if let Some(bytes) = base64::decode_promising(part)
+                && !self.decoded(&bytes, depth)
+            {
+                self.binary(&bytes);
             }
         }
+        if let Some(bytes) = whole {
+            self.binary(&bytes);
+        }
+    }
+
+    /// Counts what stands in bytes of no known form as it is. A postcode is so short that pictures
+    /// and such hold some by chance.
+    fn binary(&mut self, bytes: &[u8]) {
+        self.seen.tally.add(self.allow.tally(bytes).without(Kind::Postcode));
     }
 
     /// Counts everything in decoded bytes, and says whether nothing else need be tried.
@@ -142,6 +155,14 @@ impl Look<'_> {
             self.seen.incomplete = true;
             return true;
         }
+        if let Some(payload) = session::after_hash(bytes) {
+            return self.contents(payload, depth + 1);
+        }
+        // A text may begin like something that is packed, and nothing that is packed is a text.
+        if contents::is_text(bytes) {
+            self.text(bytes, depth);
+            return true;
+        }
         if let Some(inflated) = compressed::inflate(bytes, self.room) {
             self.room -= inflated.bytes.len();
             self.seen.incomplete |= inflated.cut_off;
@@ -154,14 +175,7 @@ impl Look<'_> {
             self.pickle(bytes, depth);
             return true;
         }
-        if let Some(payload) = session::after_hash(bytes) {
-            return self.contents(payload, depth + 1);
-        }
-        let is_text = contents::is_text(bytes);
-        if is_text {
-            self.text(bytes, depth);
-        }
-        is_text
+        false
     }
 
     /// Counts what a pickle carries, and says whether it was read to its end.

@@ -142,7 +142,18 @@ fn bytes_are_looked_into() {
     };
     assert_eq!(found(hex(b"write to jo@example.org"), Form::Any), [1, 0, 0, 0]);
     assert_eq!(found(hex(&zlib(b"write to jo@example.org")), Form::Any), [1, 0, 0, 0]);
-    assert_eq!(found(hex(b"%PDF-1.7\x00\xff jo@example.org"), Form::Any), [0; 4]);
+    assert_eq!(found(hex(b"%PDF-1.7\x00\xff jo@example.org HP19 8FF"), Form::Any), [1, 0, 0, 0]);
+    assert_eq!(found(hex(b"\xff\xd8\xff\xe0 by \xe9l jo@example.org"), Form::Any), [1, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_glued_or_in_another_encoding_is_seen() {
+    let base64 = STANDARD.encode("jo@example.org, editor");
+    for text in [format!("token_{base64}"), format!("a-b-{base64}"), format!("x/y_{base64}")] {
+        assert_eq!(found(&text, Form::Any), [1, 0, 0, 0], "{text}");
+    }
+    let latin = STANDARD.encode(b"Andr\xe9 and Ren\xe9 are at jo@example.org");
+    assert_eq!(found(latin, Form::Any), [1, 0, 0, 0]);
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub async fn audit(
     reporter.emit(Event::StepStarted { step: AUDIT_STEP, description });
     let tables: Vec<(&TableName, Vec<String>)> = live
         .holding_rows()
+        .chain(&live.views)
         .map(|(name, table)| {
             // A generated column repeats columns that are looked at themselves.
             let columns =
@@ -86,7 +87,12 @@ async fn audit_table(
     bytes: &mut u64,
 ) -> Result<(), LiveError> {
     let list: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
-    let statement = format!("COPY {} ({}) TO STDOUT", table.quoted(), list.join(", "));
+    // A materialized view can only be copied by a query.
+    let (columns_read, name) = (list.join(", "), table.quoted());
+    let statement = match plan.table(table) {
+        Some(_) => format!("COPY {name} ({columns_read}) TO STDOUT"),
+        None => format!("COPY (SELECT {columns_read} FROM {name}) TO STDOUT"),
+    };
     let failed = |error: tokio_postgres::Error| LiveError::Statement {
         table: table.clone(),
         action: "read",

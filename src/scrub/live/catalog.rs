@@ -4,7 +4,7 @@
 //! one manifest is judged alike in both places. Dropped columns, tables of extensions, temporary
 //! tables and the server's own are left out, as pg_dump leaves them out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{GenericClient, Row};
 
@@ -19,8 +19,12 @@ pub struct LiveSchema {
     pub partitioned: BTreeSet<TableName>,
     /// Populated materialized views, in an order in which each comes after those it reads.
     pub materialized_views: Vec<TableName>,
+    /// What the rows of those consist of.
+    pub views: BTreeMap<TableName, Table>,
     /// Tables whose rows are on another server, and which no rule reaches.
     pub foreign_tables: Vec<TableName>,
+    /// Tables of extensions that have columns of text. A dump has their rows at most in part.
+    pub extension_tables: Vec<TableName>,
 }
 
 /// The relations that count: nobody's temporary ones, the server's own, or an extension's.
@@ -39,6 +43,9 @@ pub async fn read_live_schema(client: &impl GenericClient) -> Result<LiveSchema,
     read_unique_keys(client, &mut live.schema).await?;
     read_foreign_keys(client, &mut live.schema).await?;
     live.materialized_views = read_materialized_views(client).await?;
+    let populated = &live.materialized_views;
+    live.views.retain(|name, _| populated.contains(name));
+    live.extension_tables = read_extension_tables(client).await?;
     let objects = "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)";
     live.schema.has_large_objects = client.query_one(objects, &[]).await?.get(0);
     Ok(live)
@@ -58,7 +65,7 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
                  LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
                  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 \
                    AND NOT a.attisdropped \
-                 WHERE r.relkind IN ('r', 'p', 'f') ORDER BY r.oid, a.attnum"
+                 WHERE r.relkind IN ('r', 'p', 'f', 'm') ORDER BY r.oid, a.attnum"
             ),
             &[],
         )
@@ -75,7 +82,8 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
         if kind == "p" {
             live.partitioned.insert(name.clone());
         }
-        let table = live.schema.tables.entry(name).or_default();
+        let tables = if kind == "m" { &mut live.views } else { &mut live.schema.tables };
+        let table = tables.entry(name).or_default();
         if let Some((schema, parent)) = optional_text(&row, 3).zip(optional_text(&row, 4)) {
             table.partition_of = Some(TableName::new(schema, parent));
         }
@@ -190,6 +198,31 @@ async fn read_materialized_views(client: &impl GenericClient) -> Result<Vec<Tabl
         )
         .await?;
     Ok(rows.iter().map(|row| TableName::new(text(row, 0), text(row, 1))).collect())
+}
+
+async fn read_extension_tables(client: &impl GenericClient) -> Result<Vec<TableName>, LiveError> {
+    let rows = client
+        .query(
+            "SELECT n.nspname::text, c.relname::text, a.attname::text, \
+               pg_catalog.format_type(a.atttypid, a.atttypmod) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_catalog.pg_depend d ON d.objid = c.oid AND d.deptype = 'e' \
+               AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+               AND NOT a.attisdropped \
+             WHERE c.relkind IN ('r', 'p', 'f', 'm') ORDER BY 1, 2, a.attnum",
+            &[],
+        )
+        .await?;
+    let mut tables = Vec::new();
+    for row in &rows {
+        let (name, type_name) = (TableName::new(text(row, 0), text(row, 1)), text(row, 3));
+        let column = Column { name: text(row, 2), type_name, not_null: false, generated: false };
+        if column.can_hold_text() && tables.last() != Some(&name) {
+            tables.push(name);
+        }
+    }
+    Ok(tables)
 }
 
 impl LiveSchema {

@@ -20,6 +20,7 @@ mod sample;
 mod scrub;
 mod side_effects;
 mod statements;
+mod statistics;
 mod transaction;
 mod truncate;
 

@@ -8,10 +8,10 @@ use super::foreign_keys::{self, SetAside};
 use super::locks::{Strength, explain, lock};
 use super::pending::{self, Depth};
 use super::statements::{Assignment, ROW, Statements};
-use super::truncate::{truncatable, truncate};
+use super::truncate::{loses_all, truncatable, truncate};
 use super::{
     Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, edits,
-    read_live_schema, side_effects,
+    read_live_schema, side_effects, statistics,
 };
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
@@ -37,6 +37,8 @@ pub struct LiveReport {
     pub tables: Vec<TableChange>,
     pub audit: Vec<AuditCount>,
     pub large_objects: u64,
+    /// What could not be done, though no row suffers from it.
+    pub warnings: Vec<String>,
     pub took: Duration,
 }
 
@@ -91,7 +93,7 @@ async fn attempt(
     begin(session, Access::Write, limits).await?;
     // What was seen before the question was asked may have changed since.
     let live = read_live_schema(&**session).await?;
-    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    let plan = plan(manifest, policy, &live)?;
     let run = Run {
         session,
         limits,
@@ -136,13 +138,14 @@ impl Run<'_> {
         self.refresh_views().await?;
         self.run_after_statements().await?;
         self.check_applied().await?;
+        let warnings = self.renew_statistics(&tables).await?;
         let audit = audit(self.session, plan, live, self.reporter).await?;
         if !audit.passed() {
             let (findings, doubts) = (audit.findings(), audit.doubts());
             return Err(LiveError::PersonalData { findings, doubts });
         }
         let audit = audit.counts;
-        Ok(LiveReport { tables, audit, large_objects, took: Duration::ZERO })
+        Ok(LiveReport { tables, audit, large_objects, warnings, took: Duration::ZERO })
     }
 
     /// The tables whose rule does something.
@@ -311,10 +314,21 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Looks from the outside whether every rule holds now.
+    /// A table that loses every row may have kept the statistics of an earlier scrub.
+    async fn renew_statistics(&self, tables: &[TableChange]) -> Result<Vec<String>, LiveError> {
+        let changed = tables.iter().filter(|one| one.deleted + one.set + one.edited > 0);
+        let changed: Vec<TableName> = changed.map(|one| one.table.clone()).collect();
+        let emptied = tables.iter().map(|one| &one.table);
+        let emptied: Vec<TableName> =
+            emptied.filter(|table| loses_all(self.statements, table)).cloned().collect();
+        statistics::renew(self.session, self.statements.live, &changed, &emptied).await
+    }
+
+    /// Looks from the outside whether every rule holds now, edits inside of values included: of
+    /// columns that are published the audit would not tell.
     async fn check_applied(&self) -> Result<(), LiveError> {
         let left =
-            pending::count(self.session, self.statements, Depth::Statements, self.limits).await?;
+            pending::count(self.session, self.statements, Depth::Values, self.limits).await?;
         let Some(rows) = left.into_iter().next() else { return Ok(()) };
         let plan = self.statements.plan.table(&rows.table);
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
@@ -330,6 +344,11 @@ pub async fn look(
     policy: &str,
 ) -> Result<(LiveSchema, ScrubPlan), LiveError> {
     let live = read_live_schema(&**session).await?;
-    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    let plan = plan(manifest, policy, &live)?;
     Ok((live, plan))
+}
+
+fn plan(manifest: &Manifest, policy: &str, live: &LiveSchema) -> Result<ScrubPlan, LiveError> {
+    let plan = ScrubPlan::new(manifest, policy, &live.schema, &[])?;
+    Ok(plan.with_views(manifest, &live.views)?)
 }

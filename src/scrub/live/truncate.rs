@@ -13,14 +13,10 @@ use crate::scrub::rules::RowRule;
 /// to, unless that one is truncated in the same statement; partitions are left to DELETE.
 pub(super) fn truncatable(statements: Statements<'_>) -> Vec<TableName> {
     let schema = &statements.live.schema;
-    let loses_all = |name: &TableName| {
-        let rule = statements.plan.table(name).and_then(|plan| plan.rule.as_ref());
-        rule.is_some_and(|rule| rule.rows == RowRule::Delete)
-    };
     let mut chosen: BTreeSet<&TableName> = statements
         .live
         .holding_rows()
-        .filter(|(name, table)| loses_all(name) && table.partition_of.is_none())
+        .filter(|(name, table)| loses_all(statements, name) && table.partition_of.is_none())
         .map(|(name, _)| name)
         .collect();
     loop {
@@ -36,6 +32,12 @@ pub(super) fn truncatable(statements: Statements<'_>) -> Vec<TableName> {
             return chosen.into_iter().cloned().collect();
         }
     }
+}
+
+/// Whether no row of the table stays.
+pub(super) fn loses_all(statements: Statements<'_>, table: &TableName) -> bool {
+    let rule = statements.plan.table(table).and_then(|plan| plan.rule.as_ref());
+    rule.is_some_and(|rule| rule.rows == RowRule::Delete)
 }
 
 /// Counts the rows of each and truncates those that have any. A table that is empty is not touched.

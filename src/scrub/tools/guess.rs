@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::super::encoded::Form;
+use super::super::families::Family;
 use super::super::patterns::Kind;
 use super::super::rules::Class;
+use super::super::telling::{has_part, meaning};
 use crate::schema::{Column, Table};
 
 /// A class with the reason for it.
@@ -94,6 +96,9 @@ const CONTENT: [&str; 14] = [
     "subtitle",
 ];
 
+/// So few rows show nothing.
+const ENOUGH_ROWS: u64 = 20;
+
 /// What the sample of a column showed.
 #[derive(Debug, Clone, Default)]
 pub struct Sampled {
@@ -116,12 +121,18 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
         return personal(reason.into());
     }
     let name = column.name.to_lowercase();
-    let meaning = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
-    if let Some((meaning, _)) = meaning {
+    let by_name = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
+    if let Some(meaning) = by_name.map(|(meaning, _)| *meaning).or_else(|| meaning(&name)) {
         return personal(format!("by its name, {meaning}"));
     }
-    if sampled.rows == 0 {
-        return personal("nothing is known of what it holds, as no row was sampled".into());
+    if !column.can_hold_text() {
+        return number(column);
+    }
+    if sampled.rows < ENOUGH_ROWS {
+        return personal(format!(
+            "too little is known of what it holds: {} sampled rows",
+            sampled.rows
+        ));
     }
     let seen = format!("no sign of personal data in {} sampled rows: confirm", sampled.rows);
     match CONTENT.iter().any(|part| has_part(&name, part)) {
@@ -129,8 +140,35 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
             class: Class::Content,
             reason: format!("by its name, text that is published; {seen}"),
         },
+        false if is_unbounded(column) => {
+            personal(format!("text without a limit, in which anybody may have written; {seen}"))
+        }
         false => Guess { class: Class::Operational, reason: seen },
     }
+}
+
+/// A number or a date without a telling name, of which no sample could show more.
+fn number(column: &Column) -> Guess {
+    let base = column.type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
+    let counts = matches!(base, "smallint" | "integer" | "bigint" | "real" | "double precision")
+        || matches!(base, "numeric" | "uuid" | "oid");
+    match counts {
+        true => Guess {
+            class: Class::Operational,
+            reason: "a number without a telling name: confirm".into(),
+        },
+        false => Guess {
+            class: Class::Personal,
+            reason: "a date, a place or an amount, which can be a person's".into(),
+        },
+    }
+}
+
+fn is_unbounded(column: &Column) -> bool {
+    let family = Family::of(column);
+    let text = family.is_plain_text()
+        || matches!(family, Family::Json | Family::Jsonb | Family::TextArray);
+    text && column.max_length().is_none()
 }
 
 fn personal_form(table: &Table, column: &Column) -> Option<&'static str> {
@@ -145,21 +183,6 @@ fn personal_form(table: &Table, column: &Column) -> Option<&'static str> {
         "bytea" => Some("bytes, which can hold anything"),
         _ => None,
     }
-}
-
-/// Whether the words of a name, which underscores separate, contain those of the part.
-fn has_part(name: &str, part: &str) -> bool {
-    if let Some(whole) = part.strip_prefix('=') {
-        return name == whole;
-    }
-    name.match_indices(part).any(|(start, _)| {
-        let before = name.get(..start).unwrap_or_default();
-        let after = name.get(start + part.len()..).unwrap_or_default();
-        (before.is_empty() || before.ends_with('_'))
-            && (after.is_empty()
-                || after.starts_with('_')
-                || after.bytes().all(|b| b.is_ascii_digit()))
-    })
 }
 
 fn article(kind: Kind) -> String {

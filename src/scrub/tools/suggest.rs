@@ -12,6 +12,7 @@ use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
 use super::super::patterns::Kind;
 use super::super::plan::entry_of;
 use super::super::rules::{Class, Place, RowRule, Rule};
+use super::super::telling;
 use super::draft;
 use super::guess::{Sampled, guess};
 use super::spell::{self, SpelledColumn, one_line};
@@ -26,7 +27,7 @@ pub trait Samples {
     fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
 }
 
-/// TOML for everything that can hold text and has no class.
+/// TOML for everything that needs a class and has none.
 ///
 /// Over the built-in manifest, or over one without entries, it is a whole file. Otherwise it is to
 /// be added to the file at hand; an entry that is already there says so, and is to be replaced.
@@ -34,7 +35,7 @@ pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> S
     let drafts = drafts(schema, manifest, samples);
     let mut text = header(schema, manifest);
     if drafts.is_empty() {
-        text.push_str("# Everything that can hold text has a class.\n");
+        text.push_str("# Everything that needs a class has one.\n");
     }
     for draft in drafts {
         text.push('\n');
@@ -86,8 +87,12 @@ fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples)
         let unclassified: Vec<&Column> = table
             .columns
             .iter()
-            .filter(|column| column.can_hold_text() && !column.generated)
-            .filter(|column| own.is_none_or(|entry| !entry.columns.contains_key(&column.name)))
+            .filter(|column| match own {
+                Some(entry) => {
+                    telling::needs_class(table, column) && !entry.columns.contains_key(&column.name)
+                }
+                None => telling::may_be_personal(table, column),
+            })
             .collect();
         if !unclassified.is_empty() {
             drafts.push(begin(name, table, own, &unclassified, samples));

@@ -1,0 +1,109 @@
+//! `--vacuum`: rewriting the files of the tables that a scrub changes.
+//!
+//! Old versions of rows stay in them otherwise, out of every query's reach, until the server uses
+//! their room again. It is done after the commit, table by table, and takes in the tables that an
+//! earlier scrub has changed. The server only warns where it does not obey, so that each file is
+//! looked at afterwards.
+
+use crate::adapters::postgres::{PostgresError, Session};
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::schema::TableName;
+use crate::scrub::live::{Limits, LiveReport};
+use crate::ui;
+
+/// A table whose file is still the old one, and why.
+struct Failure {
+    table: TableName,
+    reason: String,
+}
+
+/// Rewrites the files of every table with a rule that changes rows. The scrub itself is committed,
+/// whatever comes of this.
+pub async fn run(
+    context: &Context,
+    session: &Session,
+    report: &LiveReport,
+    limits: &Limits,
+) -> Result<(), CommandError> {
+    let step = "vacuum";
+    let description = "Rewriting the files of the scrubbed tables".to_owned();
+    context.ui.emit(Event::StepStarted { step, description });
+    let work = async {
+        set_limits(session, limits).await?;
+        let mut failures = Vec::new();
+        for change in &report.tables {
+            if let Some(reason) = rewrite(session, &change.table).await? {
+                failures.push(Failure { table: change.table.clone(), reason });
+            }
+        }
+        Ok(failures)
+    };
+    let failures = context.interrupt.guard(work).await.map_err(after_the_scrub)?;
+    let rewritten = (report.tables.len() - failures.len()) as u64;
+    let summary = format!("Rewritten: the files of {}", ui::plural(rewritten, "table"));
+    context.ui.emit(Event::StepFinished { step, summary });
+    if failures.is_empty() { Ok(()) } else { Err(told(context, &failures)) }
+}
+
+/// The limits of the scrub ended with its transaction.
+async fn set_limits(session: &Session, limits: &Limits) -> Result<(), CommandError> {
+    let statement = format!(
+        "SET lock_timeout = {}; SET statement_timeout = {}",
+        limits.lock.as_millis().clamp(1, i32::MAX as u128),
+        limits.statement.as_millis().clamp(1, i32::MAX as u128)
+    );
+    Ok(session.batch_execute(&statement).await.map_err(PostgresError::from)?)
+}
+
+/// Rewrites the files of one table. Gives the reason if they are still the old ones.
+async fn rewrite(session: &Session, table: &TableName) -> Result<Option<String>, CommandError> {
+    let before = file(session, table).await?;
+    let statement = format!("VACUUM (FULL, ANALYZE) {}", table.quoted());
+    if let Err(error) = session.batch_execute(&statement).await {
+        let reason = error.as_db_error().map(|error| error.message().to_owned());
+        return match reason {
+            Some(reason) => Ok(Some(reason)),
+            None => Err(PostgresError::from(error).into()),
+        };
+    }
+    let unchanged = file(session, table).await? == before;
+    Ok(unchanged.then(|| "the session's user is not its owner".to_owned()))
+}
+
+async fn file(session: &Session, table: &TableName) -> Result<Option<u32>, CommandError> {
+    let query =
+        "SELECT pg_catalog.pg_relation_filenode(($1::pg_catalog.text)::pg_catalog.regclass)";
+    let row = session.query_one(query, &[&table.quoted()]).await.map_err(PostgresError::from)?;
+    Ok(row.get(0))
+}
+
+/// An error that ends the rewriting says what holds nevertheless.
+fn after_the_scrub(error: CommandError) -> CommandError {
+    match error.kind {
+        Kind::Interrupted => CommandError::new(
+            Kind::Interrupted,
+            "interrupted; the database is scrubbed, but not every table's file is rewritten",
+        ),
+        kind => CommandError::new(
+            kind,
+            "the database is scrubbed, but the files of its tables could not be rewritten",
+        )
+        .with_cause(error),
+    }
+}
+
+fn told(context: &Context, failures: &[Failure]) -> CommandError {
+    for Failure { table, reason } in failures {
+        let table = table.short();
+        let text = format!("the files of {table} could not be rewritten: {reason}");
+        context.ui.emit(Event::Warning(text));
+    }
+    let tables = ui::plural(failures.len() as u64, "table");
+    let text = format!("the database is scrubbed, but the files of {tables} are the old ones");
+    let error = CommandError::new(Kind::Unexpected, text);
+    failures.iter().fold(error, |error, failure| {
+        error.hint(format!("VACUUM FULL {};   -- in psql, as its owner", failure.table.quoted()))
+    })
+}
