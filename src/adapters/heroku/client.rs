@@ -4,6 +4,7 @@
 //! a second backup. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
 //! is sent back as `Range` until an answer has none.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{
@@ -14,8 +15,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::attachments::Named;
 use super::endpoints::Endpoints;
 use super::error::{HerokuError, redacted};
+use super::request::{Api, Request};
 use crate::adapters::backoff::Backoff;
 use crate::adapters::transport::{self, MAX_REDIRECTS};
 use crate::secret::Secret;
@@ -40,6 +43,12 @@ pub struct Timing {
     pub failed_polls: u32,
     /// How long a transfer may take.
     pub transfer: Duration,
+    /// How long a build or a release may take: its release phase alone may take an hour.
+    pub job: Duration,
+    /// How long dynos may take to start, to stop, and to answer at the rendezvous.
+    pub dynos: Duration,
+    /// For how long output may still come after the exit status of a one-off dyno.
+    pub grace: Duration,
 }
 
 impl Default for Timing {
@@ -56,6 +65,9 @@ impl Default for Timing {
             poll: Duration::from_secs(3),
             failed_polls: 5,
             transfer: Duration::from_secs(12 * 60 * 60),
+            job: Duration::from_secs(90 * 60),
+            dynos: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(5),
         }
     }
 }
@@ -67,6 +79,8 @@ pub struct Heroku {
     endpoints: Endpoints,
     token: Secret,
     pub(super) timing: Timing,
+    /// Whom the rendezvous has to be certified by; without it, whom this machine trusts.
+    pub(super) authority: Option<Arc<[u8]>>,
 }
 
 /// The account that the token belongs to.
@@ -83,34 +97,8 @@ pub struct App {
     pub maintenance: bool,
     #[serde(default)]
     pub web_url: Option<String>,
-}
-
-/// Which of the two APIs.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Api {
-    Platform,
-    Data,
-}
-
-/// One request in the making.
-pub(super) struct Request<'a> {
-    pub api: Api,
-    pub path: &'a [&'a str],
-    /// What the request is about, for messages: "the config vars of bc-staging".
-    pub what: String,
-    pub accept: &'static str,
-    pub headers: &'a [(&'static str, &'static str)],
-    pub verbose: bool,
-}
-
-pub(super) const VERSION_3: &str = "application/vnd.heroku+json; version=3";
-/// The version that the CLI asks for where it wants inclusions and expansions.
-pub(super) const VERSION_3_SDK: &str = "application/vnd.heroku+json; version=3.sdk";
-
-impl<'a> Request<'a> {
-    pub fn new(api: Api, path: &'a [&'a str], what: impl Into<String>) -> Self {
-        Request { api, path, what: what.into(), accept: VERSION_3, headers: &[], verbose: false }
-    }
+    #[serde(default)]
+    pub stack: Option<Named>,
 }
 
 /// An answer with a status of success, read to its end.
@@ -144,7 +132,12 @@ impl Heroku {
             .retry(reqwest::retry::never())
             .build()
             .map_err(HerokuError::ClientSetup)?;
-        Ok(Heroku { http, endpoints, token, timing })
+        Ok(Heroku { http, endpoints, token, timing, authority: None })
+    }
+
+    /// Trusts, at the rendezvous of one-off dynos, the certificates in this PEM text and no others.
+    pub fn with_rendezvous_authority(self, pem: &[u8]) -> Self {
+        Heroku { authority: Some(pem.into()), ..self }
     }
 
     pub async fn account(&self) -> Result<Account, HerokuError> {
@@ -153,6 +146,11 @@ impl Heroku {
 
     pub async fn app(&self, app: &str) -> Result<App, HerokuError> {
         self.get(&Request::new(Api::Platform, &["apps", app], format!("the app {app}"))).await
+    }
+
+    /// For URLs that are secrets by themselves and get no token.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     /// GET, repeated where that can help.
@@ -181,14 +179,33 @@ impl Heroku {
         Err(HerokuError::Endless { what: request.what.clone() })
     }
 
+    /// The first page of a list in the order that `range` asks for, and no more of it.
+    pub(super) async fn get_page<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        range: &'static str,
+    ) -> Result<Vec<T>, HerokuError> {
+        parse(self.get_answer(request, Some(HeaderValue::from_static(range))).await?, request)
+    }
+
     /// POST, exactly once. Without a body it has no content type, like the CLI's own.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
         body: Option<&serde_json::Value>,
     ) -> Result<T, HerokuError> {
+        self.send(Method::POST, request, body).await
+    }
+
+    /// Any method that may change something, exactly once.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, HerokuError> {
         let url = self.url(request)?;
-        let answer = self.once(&Method::POST, &url, request, body, None).await?;
+        let answer = self.once(&method, &url, request, body, None).await?;
         parse(answer, request)
     }
 
@@ -238,7 +255,7 @@ impl Heroku {
             }
             builder = match body {
                 Some(body) => builder.json(body),
-                None if *method == Method::POST => builder.header("content-length", 0),
+                None if *method != Method::GET => builder.header("content-length", 0),
                 None => builder,
             };
             let response = builder.send().await.map_err(|cause| network(request, cause))?;
