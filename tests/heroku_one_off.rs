@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use bcops::adapters::heroku::{Finished, Limits, OneOff, Window, command_line};
 
+use tokio::io::AsyncWriteExt;
+
 use crate::heroku_world::{STAGING, World, world};
 use crate::standins::heroku::Rendezvous;
 
@@ -114,6 +116,25 @@ async fn a_terminal_is_a_terminal() {
     let said = String::from_utf8_lossy(&output);
     assert!(said.contains("terminal xterm-256color 132 40\r\n"), "{said}");
     assert!(said.contains("got a line\r\n") && said.ends_with("unfinished"), "{said}");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_command_and_its_exit_status_comes_back() {
+    let world = world().await;
+    let staging = world.staging().await;
+    let window = Window { kind: "xterm".to_owned(), columns: 80, rows: 25 };
+    let one_off = OneOff { terminal: Some(window), ..OneOff::new("sleep 600") };
+    let (mut keyboard, input) = tokio::io::duplex(16);
+    let typing = async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        keyboard.write_all(b"\x03").await.expect("typed");
+        keyboard
+    };
+    let limits = Limits { total: Duration::from_secs(10), ..Limits::default() };
+    let both = (input, tokio::io::sink());
+    let run = world.heroku.run_streamed(&staging, &one_off, both, &limits, pending());
+    let (status, _keyboard) = tokio::join!(run, typing);
+    assert_eq!(status.expect("finished").1, 130);
 }
 
 #[tokio::test]

@@ -23,12 +23,13 @@ mod one_off;
 mod places;
 mod request;
 mod restore;
+mod timing;
 mod transfers;
 mod waiting;
 mod watching;
 
 pub use attachments::{Addon, AppReference, DatabaseAttachment};
-pub use client::{Account, App, Heroku, Timing};
+pub use client::{Account, App, Heroku};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;
 pub use credentials::{CredentialSources, Credentials, find_credentials};
@@ -43,6 +44,7 @@ pub use one_off::{
     quoted,
 };
 pub use restore::BackupSource;
+pub use timing::Timing;
 pub use transfers::{
     LogLine, SignedUrl, Transfer, TransferState, Verbosity, backup_named, newest_completed,
 };

@@ -40,11 +40,12 @@ impl Sentinel {
 
     /// The command line that runs `command` and then tells its exit status.
     pub fn appended_to(&self, command: &str) -> String {
-        // The parentheses keep an `exit` in the command from ending the shell that has yet to tell
+        // Ctrl-C reaches this shell as well as the command, and must not end it: the trap is its own
+        // and not the command's. The parentheses keep an `exit` in the command from ending the shell that has yet to tell
         // the status. Where the end of the command would swallow what follows on its line (a
         // comment, the end of a here-document), the line ends there.
         let end = if command.contains(['\n', '#', '\\']) { "\n" } else { " " };
-        format!("( {command}{end}) ; echo \"{MARK}$? {}\"", self.word)
+        format!("trap : INT ; ( {command}{end}) ; echo \"{MARK}$? {}\"", self.word)
     }
 
     /// What tells this command line from every other.
