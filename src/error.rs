@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::adapters::download::DownloadError;
 use crate::adapters::git::GitError;
-use crate::adapters::heroku::HerokuError;
+use crate::adapters::heroku::{HerokuError, OneOffError, StopReason};
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::s3::S3Error;
 use crate::archive::ArchiveError;
@@ -191,15 +191,31 @@ impl From<HerokuError> for CommandError {
             | HerokuError::Forbidden { .. }
             | HerokuError::NotFound { .. }
             | HerokuError::UnknownDatabase { .. }
-            | HerokuError::AmbiguousDatabase { .. } => {
+            | HerokuError::AmbiguousDatabase { .. }
+            | HerokuError::AnotherApp { .. }
+            | HerokuError::NoConsole { .. }
+            | HerokuError::NoBackup { .. } => {
                 (Kind::Configuration, Some("bcops doctor   # checks every app and permission"))
             }
+            HerokuError::ForeignDatabase { .. } => (Kind::Refused, None),
+            HerokuError::OneOff(OneOffError::GivenUp {
+                reason: StopReason::Interrupted, ..
+            }) => (Kind::Interrupted, None),
             HerokuError::TransferFailed { .. }
             | HerokuError::TransferCanceled { .. }
             | HerokuError::TransferUnseen { .. }
             | HerokuError::TransferTooLong { .. }
-            | HerokuError::CaptureLost { .. }
-            | HerokuError::CaptureUnclear { .. } => (Kind::RemoteJob, None),
+            | HerokuError::TransferLost { .. }
+            | HerokuError::TransferUnclear { .. }
+            | HerokuError::UnusableBackup { .. }
+            | HerokuError::ResetUnclear { .. }
+            | HerokuError::DynosUnsettled { .. }
+            | HerokuError::NotTaken { .. }
+            | HerokuError::JobFailed { .. }
+            | HerokuError::JobUnseen { .. }
+            | HerokuError::JobTooLong { .. }
+            | HerokuError::RollbackLost { .. }
+            | HerokuError::OneOff(_) => (Kind::RemoteJob, None),
             _ => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)

@@ -9,33 +9,37 @@ use std::time::Duration;
 
 use bcops::adapters::heroku::{CredentialSources, find_credentials, newest_completed};
 
-use crate::heroku_world::{PRODUCTION, World, world};
-use crate::standins::heroku::{CapturePlan, Fault, Outcome, Rule};
+use crate::heroku_world::{PRODUCTION, World, world_with};
+use crate::standins::heroku::{CapturePlan, Fault, Options, Outcome, Rule};
 
 const DUMP: &[u8] = b"PGDMP and so on";
 
 /// The CLI with a home of its own, against a stand-in with one backup.
-struct Cli {
+pub struct Cli {
     executable: PathBuf,
-    world: World,
-    home: tempfile::TempDir,
+    pub world: World,
+    pub home: tempfile::TempDir,
 }
 
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
     /// Method and path of every request, in order.
-    requests: Vec<String>,
+    pub requests: Vec<String>,
 }
 
 impl Cli {
-    async fn new() -> Option<Cli> {
+    pub async fn new() -> Option<Cli> {
+        Cli::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Option<Cli> {
         let Some(executable) = std::env::var_os("BCOPS_HEROKU_CLI").map(PathBuf::from) else {
             eprintln!("skipped: BCOPS_HEROKU_CLI is not set, so there is no Heroku CLI to run");
             return None;
         };
-        let world = world().await;
+        let world = world_with(options).await;
         let home = tempfile::tempdir().expect("a directory");
         let cache = home.path().join(".cache/heroku");
         std::fs::create_dir_all(&cache).expect("a directory");
@@ -52,7 +56,7 @@ impl Cli {
         Some(Cli { executable, world, home })
     }
 
-    async fn run(&self, arguments: &[&str]) -> Said {
+    pub async fn run(&self, arguments: &[&str]) -> Said {
         self.world.standin.forget_requests();
         let standin = &self.world.standin;
         let command = tokio::process::Command::new(&self.executable)
@@ -83,7 +87,7 @@ impl Cli {
         }
     }
 
-    async fn succeed(&self, arguments: &[&str]) -> Said {
+    pub async fn succeed(&self, arguments: &[&str]) -> Said {
         let said = self.run(arguments).await;
         let (code, stdout, stderr) = (said.code, &said.stdout, &said.stderr);
         assert_eq!(code, Some(0), "{arguments:?}\n{stdout}\n{stderr}");

@@ -154,7 +154,7 @@ async fn a_capture_whose_answer_was_lost_is_found_and_not_repeated() {
             Fault::CloseAfter => assert_eq!(started.expect("found").num, 2),
             _ => {
                 let error = started.expect_err("nothing was started");
-                assert!(matches!(error, HerokuError::CaptureLost { .. }), "{error:?}");
+                assert!(matches!(error, HerokuError::TransferLost { .. }), "{error:?}");
                 assert_silent(&error, &world);
             }
         }
@@ -176,7 +176,7 @@ async fn a_lost_capture_is_not_mistaken_for_a_colleagues() {
     };
     let (lost, other) = tokio::join!(world.heroku.start_capture(&database), colleague);
     assert_eq!(other.expect("started").num, 2);
-    let Err(HerokuError::CaptureUnclear { names, .. }) = lost else { panic!("{lost:?}") };
+    let Err(HerokuError::TransferUnclear { names, .. }) = lost else { panic!("{lost:?}") };
     assert_eq!(names, ["b001", "b002"]);
 }
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use bcops::adapters::heroku::{Endpoints, Heroku, Timing};
+use bcops::adapters::heroku::{DestinationApp, Endpoints, Heroku, Timing};
 use bcops::secret::Secret;
+use bcops::settings::{Destination, Settings, Surroundings};
 
 use crate::standins::heroku::{HerokuStandIn, Options};
 
@@ -35,7 +36,32 @@ pub async fn world_with(options: Options) -> World {
 
 pub fn client(standin: &HerokuStandIn, timing: Timing) -> Heroku {
     let endpoints = Endpoints::resolve(Some(&standin.url), Some("127.0.0.1")).expect("endpoints");
-    Heroku::with_timing(endpoints, Secret::new(standin.token()), timing).expect("a client")
+    let token = Secret::new(standin.token());
+    let heroku = Heroku::with_timing(endpoints, token, timing).expect("a client");
+    heroku.with_rendezvous_authority(standin.authority_pem.as_bytes())
+}
+
+/// Of the built-in settings, whose apps are those of the stand-in.
+pub fn settings() -> Settings {
+    let nowhere = tempfile::tempdir().expect("a directory");
+    let surroundings = Surroundings {
+        variable: &|_| None,
+        working_directory: nowhere.path(),
+        home: None,
+        config_file: None,
+    };
+    Settings::load(&surroundings).expect("settings")
+}
+
+pub fn staging_destination() -> Destination {
+    settings().environment("staging").expect("staging").as_destination().expect("unprotected")
+}
+
+impl World {
+    /// Staging, which may be written to.
+    pub async fn staging(&self) -> DestinationApp {
+        self.heroku.destination_app(&staging_destination()).await.expect("staging")
+    }
 }
 
 /// The waits of the real thing, a hundred times shorter.
@@ -44,6 +70,9 @@ pub fn quick() -> Timing {
         connect: Duration::from_secs(1),
         request: Duration::from_secs(5),
         poll: Duration::from_millis(20),
+        job: Duration::from_secs(20),
+        dynos: Duration::from_secs(5),
+        grace: Duration::from_millis(300),
         ..Timing::default()
     };
     timing.backoff.first = Duration::from_millis(5);

@@ -8,9 +8,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::{Api, Heroku, Request, VERSION_3_SDK};
+use super::client::Heroku;
 use super::config_vars::ConfigVars;
 use super::error::HerokuError;
+use super::request::{Api, Request, VERSION_3_SDK};
 use crate::secret::Secret;
 
 const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];

@@ -4,7 +4,8 @@
 //! a second backup. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
 //! is sent back as `Range` until an answer has none.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
@@ -14,51 +15,17 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::attachments::Named;
 use super::endpoints::Endpoints;
 use super::error::{HerokuError, redacted};
-use crate::adapters::backoff::Backoff;
+use super::request::{Api, Request};
+use super::timing::Timing;
 use crate::adapters::transport::{self, MAX_REDIRECTS};
 use crate::secret::Secret;
 
 /// No answer that bcops asks for comes near it.
 const LONGEST_ANSWER: usize = 64 << 20;
 const MOST_PAGES: usize = 1000;
-
-/// How long to wait for what. The defaults are for the real Heroku.
-#[derive(Debug, Clone)]
-pub struct Timing {
-    pub connect: Duration,
-    /// From the first byte sent to the last byte of the answer.
-    pub request: Duration,
-    /// How often a GET is sent in all, and for how long.
-    pub tries: u32,
-    pub try_for: Duration,
-    pub backoff: Backoff,
-    /// Between two looks at a running transfer. Heroku's own CLI does not ask more often.
-    pub poll: Duration,
-    /// How many polls in a row may fail, each after all its tries.
-    pub failed_polls: u32,
-    /// How long a transfer may take.
-    pub transfer: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing {
-            connect: Duration::from_secs(10),
-            request: Duration::from_secs(60),
-            tries: 5,
-            try_for: Duration::from_secs(120),
-            backoff: Backoff {
-                first: Duration::from_millis(500),
-                longest: Duration::from_secs(10),
-            },
-            poll: Duration::from_secs(3),
-            failed_polls: 5,
-            transfer: Duration::from_secs(12 * 60 * 60),
-        }
-    }
-}
 
 /// A client of both APIs for one account.
 #[derive(Debug, Clone)]
@@ -67,6 +34,8 @@ pub struct Heroku {
     endpoints: Endpoints,
     token: Secret,
     pub(super) timing: Timing,
+    /// Whom the rendezvous has to be certified by; without it, whom this machine trusts.
+    pub(super) authority: Option<Arc<[u8]>>,
 }
 
 /// The account that the token belongs to.
@@ -83,34 +52,8 @@ pub struct App {
     pub maintenance: bool,
     #[serde(default)]
     pub web_url: Option<String>,
-}
-
-/// Which of the two APIs.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Api {
-    Platform,
-    Data,
-}
-
-/// One request in the making.
-pub(super) struct Request<'a> {
-    pub api: Api,
-    pub path: &'a [&'a str],
-    /// What the request is about, for messages: "the config vars of bc-staging".
-    pub what: String,
-    pub accept: &'static str,
-    pub headers: &'a [(&'static str, &'static str)],
-    pub verbose: bool,
-}
-
-pub(super) const VERSION_3: &str = "application/vnd.heroku+json; version=3";
-/// The version that the CLI asks for where it wants inclusions and expansions.
-pub(super) const VERSION_3_SDK: &str = "application/vnd.heroku+json; version=3.sdk";
-
-impl<'a> Request<'a> {
-    pub fn new(api: Api, path: &'a [&'a str], what: impl Into<String>) -> Self {
-        Request { api, path, what: what.into(), accept: VERSION_3, headers: &[], verbose: false }
-    }
+    #[serde(default)]
+    pub stack: Option<Named>,
 }
 
 /// An answer with a status of success, read to its end.
@@ -144,7 +87,12 @@ impl Heroku {
             .retry(reqwest::retry::never())
             .build()
             .map_err(HerokuError::ClientSetup)?;
-        Ok(Heroku { http, endpoints, token, timing })
+        Ok(Heroku { http, endpoints, token, timing, authority: None })
+    }
+
+    /// Trusts, at the rendezvous of one-off dynos, the certificates in this PEM text and no others.
+    pub fn with_rendezvous_authority(self, pem: &[u8]) -> Self {
+        Heroku { authority: Some(pem.into()), ..self }
     }
 
     pub async fn account(&self) -> Result<Account, HerokuError> {
@@ -153,6 +101,11 @@ impl Heroku {
 
     pub async fn app(&self, app: &str) -> Result<App, HerokuError> {
         self.get(&Request::new(Api::Platform, &["apps", app], format!("the app {app}"))).await
+    }
+
+    /// For URLs that are secrets by themselves and get no token.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     /// GET, repeated where that can help.
@@ -181,14 +134,33 @@ impl Heroku {
         Err(HerokuError::Endless { what: request.what.clone() })
     }
 
+    /// The first page of a list in the order that `range` asks for, and no more of it.
+    pub(super) async fn get_page<T: DeserializeOwned>(
+        &self,
+        request: &Request<'_>,
+        range: &'static str,
+    ) -> Result<Vec<T>, HerokuError> {
+        parse(self.get_answer(request, Some(HeaderValue::from_static(range))).await?, request)
+    }
+
     /// POST, exactly once. Without a body it has no content type, like the CLI's own.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
         body: Option<&serde_json::Value>,
     ) -> Result<T, HerokuError> {
+        self.send(Method::POST, request, body).await
+    }
+
+    /// Any method that may change something, exactly once.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, HerokuError> {
         let url = self.url(request)?;
-        let answer = self.once(&Method::POST, &url, request, body, None).await?;
+        let answer = self.once(&method, &url, request, body, None).await?;
         parse(answer, request)
     }
 
@@ -238,7 +210,7 @@ impl Heroku {
             }
             builder = match body {
                 Some(body) => builder.json(body),
-                None if *method == Method::POST => builder.header("content-length", 0),
+                None if *method != Method::GET => builder.header("content-length", 0),
                 None => builder,
             };
             let response = builder.send().await.map_err(|cause| network(request, cause))?;

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Method;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::client::{Api, Heroku, Request};
+use super::client::Heroku;
+use super::destination::DestinationApp;
 use super::error::HerokuError;
+use super::request::{Api, Request};
 use crate::secret::Secret;
 
 /// The config vars of one app. Printing it shows the names only.
@@ -34,6 +38,38 @@ impl Heroku {
     pub async fn config_vars(&self, app: &str) -> Result<ConfigVars, HerokuError> {
         let what = format!("the config vars of {app}");
         self.get(&Request::new(Api::Platform, &["apps", app, "config-vars"], what)).await
+    }
+
+    /// Sets config vars, unsets those without a value, and reads back that it is so. Heroku makes
+    /// a release of it and restarts the dynos.
+    pub async fn set_config_vars(
+        &self,
+        app: &DestinationApp,
+        changes: &BTreeMap<String, Option<Secret>>,
+    ) -> Result<(), HerokuError> {
+        let path = ["apps", app.id(), "config-vars"];
+        let what = format!("the change of config vars of {}", app.name());
+        let request = Request::new(Api::Platform, &path, what.clone());
+        let value = |one: &Option<Secret>| {
+            one.as_ref().map_or(Value::Null, |secret| secret.expose().into())
+        };
+        let body: Map<String, Value> =
+            changes.iter().map(|(name, one)| (name.clone(), value(one))).collect();
+        let sent: Result<Value, _> =
+            self.send(Method::PATCH, &request, Some(&Value::Object(body))).await;
+        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
+        let found = self.config_vars(app.id()).await?;
+        let differs = |(name, value): &(&String, &Option<Secret>)| {
+            found.get(name).map(Secret::expose) != value.as_ref().map(Secret::expose)
+        };
+        match changes.iter().find(differs) {
+            None => Ok(()),
+            Some((name, _)) => Err(HerokuError::NotTaken {
+                what,
+                wanted: format!("the new value of {name}"),
+                found: "another one".to_owned(),
+            }),
+        }
     }
 }
 

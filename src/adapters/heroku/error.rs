@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::one_off::OneOffError;
 use super::transfers::Transfer;
 
 #[derive(Debug, Error)]
@@ -99,17 +100,15 @@ pub enum HerokuError {
     AmbiguousDatabase { app: String, name: String, candidates: Vec<String> },
 
     #[error(
-        "the answer to the request for a backup of {database} was lost, and no new backup has appeared since; look at the list before trying again"
+        "the answer to the request for {request} was lost, and nothing new has appeared since; look at the list before trying again"
     )]
-    CaptureLost {
-        database: String,
+    TransferLost {
+        request: String,
         #[source]
         cause: Box<HerokuError>,
     },
-
-    #[error("the answer to the request for a backup of {database} was lost, and several new ones have appeared since: {}; look at them and pick one", list_in_words(.names))]
-    CaptureUnclear { database: String, names: Vec<String> },
-
+    #[error("the answer to the request for {request} was lost, and several new ones have appeared since: {}; look at them and pick one", list_in_words(.names))]
+    TransferUnclear { request: String, names: Vec<String> },
     #[error("the app's backups come from several databases, none of which is {database} today: {}; name one with --backup", list_in_words(.sources))]
     UnclearSource { database: String, sources: Vec<String> },
 
@@ -131,6 +130,64 @@ pub enum HerokuError {
 
     #[error("transfer {name} has not ended within {} minutes; it may still be running", .limit.as_secs() / 60)]
     TransferTooLong { name: String, limit: Duration },
+    #[error(
+        "Heroku answers about the app {answered} when asked for {asked}, which was perhaps renamed; put the name of today into the configuration"
+    )]
+    AnotherApp { asked: String, answered: String },
+    #[error(
+        "the database {database} belongs to {owner} and is only attached to {app}, so it is not written to"
+    )]
+    ForeignDatabase { database: String, owner: String, app: String },
+    #[error(
+        "Heroku took {what}, but it reads {found} instead of {wanted}; look whether somebody else is changing it"
+    )]
+    NotTaken { what: String, wanted: String, found: String },
+    #[error("the dynos of {app} have not become {wanted} within {} minutes: {}", .limit.as_secs() / 60, list_in_words(.found))]
+    DynosUnsettled { app: String, wanted: String, found: Vec<String>, limit: Duration },
+    #[error("{app} has no add-on that {name} means and that has a console")]
+    NoConsole { app: String, name: String },
+    #[error("{app} has no backup called {name}")]
+    NoBackup { app: String, name: String },
+    #[error("backup {name} cannot be restored: {reason}")]
+    UnusableBackup { name: String, reason: &'static str },
+    #[error(
+        "the answer to the reset of {database} was lost: it may be empty now, or become so in a moment"
+    )]
+    ResetUnclear {
+        database: String,
+        #[source]
+        cause: Box<HerokuError>,
+    },
+    #[error("{what} ended as `{status}`")]
+    JobFailed { what: String, status: String },
+    #[error("lost sight of {what} after {polls} failed polls in a row; it may still be running")]
+    JobUnseen {
+        what: String,
+        polls: u32,
+        #[source]
+        cause: Box<HerokuError>,
+    },
+    #[error("{what} has not ended within {} minutes; it may still be running", .limit.as_secs() / 60)]
+    JobTooLong { what: String, limit: Duration },
+    #[error("{what} speaks of a place for its output that may not be read")]
+    OutputElsewhere { what: String },
+    #[error("the output of {what} cannot be passed on")]
+    Output {
+        what: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error(
+        "the answer to the rollback of {app} to v{version} was lost, and no such release has appeared since; look at the list before trying again"
+    )]
+    RollbackLost {
+        app: String,
+        version: u64,
+        #[source]
+        cause: Box<HerokuError>,
+    },
+    #[error(transparent)]
+    OneOff(#[from] OneOffError),
 }
 
 impl HerokuError {
@@ -153,6 +210,22 @@ impl HerokuError {
             HerokuError::Api { status, .. } => *status >= 500,
             _ => false,
         }
+    }
+
+    /// For a change that is read back anyway: doubt about its answer is no error yet.
+    pub(super) fn unless_in_doubt(self) -> Result<(), HerokuError> {
+        if self.leaves_doubt() { Ok(()) } else { Err(self) }
+    }
+
+    /// Whether asking again cannot help.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            HerokuError::Unauthorized { .. }
+                | HerokuError::TwoFactor { .. }
+                | HerokuError::Forbidden { .. }
+                | HerokuError::NotFound { .. }
+        )
     }
 
     pub(super) fn lost_sight(transfer: &Transfer, polls: u32, cause: HerokuError) -> Self {

@@ -1,24 +1,51 @@
 //! Heroku's platform API (version 3) and the data API of Heroku Postgres, as far as bcops needs
-//! them: apps, config vars, add-ons, and backups.
+//! them: apps, config vars, add-ons, backups and restores, dynos, builds and releases.
 //!
-//! Everything here reads, except for two requests that a caller has to ask for by name:
+//! What changes an app takes a [`DestinationApp`] or a [`DestinationDatabase`], of which there are
+//! none for a protected environment. Two requests work on any app and have to be asked for by name:
 //! [`Heroku::start_capture`] makes a backup, and [`Heroku::public_url`] mints a signed URL.
 
 mod attachments;
 mod capture;
 mod client;
 mod config_vars;
+mod consoles;
 mod credentials;
+mod deploys;
+mod destination;
+mod dynos;
 mod endpoints;
 mod error;
+mod formation;
+mod lost;
+mod maintenance;
+mod one_off;
+mod places;
+mod request;
+mod restore;
+mod timing;
 mod transfers;
+mod waiting;
+mod watching;
 
 pub use attachments::{Addon, AppReference, DatabaseAttachment};
-pub use client::{Account, App, Heroku, Timing};
+pub use client::{Account, App, Heroku};
 pub use config_vars::ConfigVars;
+pub use consoles::Console;
 pub use credentials::{CredentialSources, Credentials, find_credentials};
+pub use deploys::{Build, Identified, Release};
+pub use destination::{DestinationApp, DestinationDatabase};
+pub use dynos::{Dyno, DynoRelease};
 pub use endpoints::Endpoints;
 pub use error::HerokuError;
+pub use formation::{Formation, Scale};
+pub use one_off::{
+    Detached, DynoFate, Finished, Limits, OneOff, OneOffError, StopReason, Window, command_line,
+    quoted,
+};
+pub use restore::BackupSource;
+pub use timing::Timing;
 pub use transfers::{
     LogLine, SignedUrl, Transfer, TransferState, Verbosity, backup_named, newest_completed,
 };
+pub use watching::JobStatus;

@@ -7,8 +7,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use super::client::{Api, Heroku, Request};
+use super::client::Heroku;
 use super::error::HerokuError;
+use super::request::{Api, Request};
 use crate::secret::Secret;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -102,7 +103,21 @@ pub struct SignedUrl {
 
 impl Transfer {
     pub fn is_backup(&self) -> bool {
-        self.from_type.as_deref() == Some("pg_dump") && self.to_type.as_deref() == Some("gof3r")
+        self.dumps() && self.to_type.as_deref() == Some("gof3r")
+    }
+
+    pub fn is_restore(&self) -> bool {
+        self.fills() && !self.dumps()
+    }
+
+    /// Whether it reads a database.
+    pub(super) fn dumps(&self) -> bool {
+        self.from_type.as_deref() == Some("pg_dump")
+    }
+
+    /// Whether it fills a database.
+    pub(super) fn fills(&self) -> bool {
+        self.to_type.as_deref() == Some("pg_restore")
     }
 
     pub fn is_scheduled(&self) -> bool {
@@ -129,9 +144,7 @@ impl Transfer {
         if let Some(old) = self.options.as_ref().and_then(|o| o.pgbackups_name.as_deref()) {
             return format!("o{old}");
         }
-        let dumps = self.from_type.as_deref() == Some("pg_dump");
-        let restores = self.to_type.as_deref() == Some("pg_restore");
-        let letter = match (dumps, restores) {
+        let letter = match (self.dumps(), self.fills()) {
             (true, true) => 'c',
             (true, false) if self.is_scheduled() => 'a',
             (false, true) => 'r',
@@ -140,7 +153,7 @@ impl Transfer {
         format!("{letter}{:03}", self.num)
     }
 
-    fn is_there(&self) -> bool {
+    pub(super) fn is_there(&self) -> bool {
         self.deleted_at.is_none() && self.purged_at.is_none()
     }
 }

@@ -11,7 +11,7 @@ use super::state::{CapturePlan, Outcome, Shared, Transfer, World};
 use super::store::Object;
 
 /// Enters a new transfer, which has not started, into the app that owns the database.
-fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -> String {
+pub fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -> String {
     let uuid = world.new_id();
     let app = world.app_mut(app_id).expect("an app of the stand-in");
     let num = app.transfers.iter().map(|one| one.num).max().unwrap_or(0) + 1;
@@ -20,6 +20,7 @@ fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -> St
         num,
         from_name: from_name.to_owned(),
         from_url: from_url.to_owned(),
+        into: None,
         schedule: None,
         source_bytes: 0,
         processed_bytes: 0,
@@ -107,7 +108,7 @@ async fn run(shared: Arc<Shared>, app: String, uuid: String, url: String, plan: 
 }
 
 /// Changes a transfer unless it has ended, for example because it was cancelled.
-fn with(shared: &Shared, app: &str, uuid: &str, change: impl FnOnce(&mut Transfer)) -> bool {
+pub fn with(shared: &Shared, app: &str, uuid: &str, change: impl FnOnce(&mut Transfer)) -> bool {
     let mut world = shared.world();
     match world.transfer_mut(app, uuid) {
         Some(transfer) if transfer.finished_at.is_none() => {
@@ -124,9 +125,9 @@ pub fn end(transfer: &mut Transfer, outcome: Outcome, moment: Timestamp) {
     match outcome {
         Outcome::Completed { warnings } => {
             transfer.warnings = warnings;
-            transfer.log("Backup completed");
+            transfer.log(&format!("{} completed", transfer.word()));
         }
-        Outcome::Failed => transfer.log("Backup failed"),
+        Outcome::Failed => transfer.log(&format!("{} failed", transfer.word())),
         Outcome::Canceled => transfer.canceled_at = Some(moment),
     }
 }

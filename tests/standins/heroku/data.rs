@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::captures;
 use super::server::{Recorded, Reply};
 use super::state::{Outcome, Shared, Transfer};
 use super::store;
+use super::{captures, restores};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
     let segments = request.segments();
@@ -26,6 +26,13 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
         }
         ("GET", ["databases", id]) => database(shared, id),
         ("POST", ["databases", id, "backups"]) => capture(shared, id),
+        ("POST", ["databases", id, "restores"]) => match restores::start(shared, id, request) {
+            Some((app, uuid)) => with_transfer(shared, &app, &uuid, |transfer| Reply {
+                status: 201,
+                ..Reply::ok(transfer.json(false))
+            }),
+            None => Reply::not_found("database"),
+        },
         _ => Reply::error(404, "not_found", "Not found."),
     }
 }

@@ -1,12 +1,20 @@
 //! Heroku's platform API, the data API of Heroku Postgres, and the store that backups lie in.
 //!
 //! All three answer on one HTTP port, and again on an HTTPS port for clients that download over
-//! nothing else. Captures run the real `pg_dump`; transfers take their time and end in every state.
+//! nothing else. Captures run the real `pg_dump` and restores the real `pg_restore`; transfers take
+//! their time and end in every state. One-off dynos and release phases run real commands, which a
+//! client meets at a rendezvous over TLS.
 
 mod captures;
 mod data;
+mod dynos;
 mod faults;
+mod logs;
 mod platform;
+mod process;
+mod releases;
+mod rendezvous;
+mod restores;
 mod server;
 mod state;
 mod store;
@@ -16,6 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use faults::{Fault, Rule, StoreFault};
+pub use releases::{Deploy, Deployed};
+pub use rendezvous::Rendezvous;
 pub use server::Recorded;
 pub use state::{CapturePlan, Outcome};
 
@@ -32,7 +42,10 @@ pub struct Options {
     pub url_lifetime: Duration,
     /// Bytes a second that the store gives out, to all connections together.
     pub throttle: Option<u64>,
+    /// `pg_restore` and `psql` are looked for beside it.
     pub pg_dump: PathBuf,
+    /// How long a dyno takes to come up.
+    pub dyno_start: Duration,
 }
 
 impl Default for Options {
@@ -44,6 +57,7 @@ impl Default for Options {
             url_lifetime: Duration::from_secs(3600),
             throttle: None,
             pg_dump: PathBuf::from("pg_dump"),
+            dyno_start: Duration::from_millis(30),
         }
     }
 }
@@ -65,8 +79,12 @@ impl HerokuStandIn {
         let https = server::bind(0).await;
         let url = format!("http://{}", http.local_addr().expect("an address"));
         let https_url = format!("https://{}", https.local_addr().expect("an address"));
-        let shared = Arc::new(state::Shared::new(options, url.clone()));
+        let meeting = server::bind(0).await;
+        let place = format!("rendezvous://{}", meeting.local_addr().expect("an address"));
+        let shared = Arc::new(state::Shared::new(options, url.clone(), place));
+        let acceptor = tls.acceptor.clone();
         let listeners = vec![
+            tokio::spawn(rendezvous::serve(meeting, acceptor, Arc::clone(&shared))),
             tokio::spawn(server::serve(http, None, Arc::clone(&shared))),
             tokio::spawn(server::serve(https, Some(tls.acceptor), Arc::clone(&shared))),
         ];
@@ -121,6 +139,49 @@ impl HerokuStandIn {
         self.shared.world().capture_plan = plan;
     }
 
+    /// How restores go from now on. A plan's dump is restored instead of the backup asked for.
+    pub fn plan_restores(&self, plan: CapturePlan) {
+        self.shared.world().restore_plan = plan;
+    }
+
+    /// How clients meet their one-off dynos from now on.
+    pub fn plan_rendezvous(&self, how: Rendezvous) {
+        self.shared.world().rendezvous = how;
+    }
+
+    /// Where the commands of an app run. The stand-in's own folder without it.
+    pub fn run_commands_in(&self, app: &str, folder: &Path) {
+        let mut world = self.shared.world();
+        world.app_mut(app).expect("an app of the stand-in").folder = Some(folder.to_owned());
+    }
+
+    /// From now on nothing is written into any log.
+    pub fn lose_logs(&self) {
+        self.shared.world().loses_logs = true;
+    }
+
+    /// Cuts every answer with the output of a build or a release after so many bytes.
+    pub fn cut_streams_after(&self, bytes: usize) {
+        self.shared.world().stream_cut = Some(bytes);
+    }
+
+    /// What a push of a commit brings about: a build, and a release. Gives the build's id.
+    pub fn deploy(&self, app: &str, commit: &str, plan: Deploy) -> String {
+        releases::deploy(&self.shared, app, commit, plan)
+    }
+
+    /// The same, to its end: what a hook that receives a push waits for and passes on.
+    pub async fn deploy_to_the_end(&self, app: &str, commit: &str, plan: Deploy) -> Deployed {
+        let id = releases::deploy(&self.shared, app, commit, plan);
+        releases::wait(&self.shared, app, &id).await
+    }
+
+    /// Every request so far that would change this app or what it owns, refused ones included.
+    pub fn writes(&self, app: &str) -> Vec<Recorded> {
+        let writes = self.shared.writes().into_iter();
+        writes.filter(|(written, _)| written == app).map(|(_, request)| request).collect()
+    }
+
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
         self.shared.faults.add(rule);
@@ -146,5 +207,6 @@ impl Drop for HerokuStandIn {
         for listener in &self.listeners {
             listener.abort();
         }
+        self.shared.world().end_commands();
     }
 }

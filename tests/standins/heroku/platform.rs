@@ -6,20 +6,36 @@ use serde_json::{Value, json};
 
 use super::server::{Recorded, Reply};
 use super::state::{Addon, App, Attachment, Process, Shared, World};
+use super::{dynos, logs, releases};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
     if !request.header("accept").unwrap_or_default().contains("version=3") {
         return Reply::error(406, "not_acceptable", "Accept must name version 3 of the API.");
     }
-    let mut world = shared.world();
+    if let Some(reply) =
+        dynos::answer(shared, request).or_else(|| releases::answer(shared, request))
+    {
+        return reply;
+    }
     let segments = request.segments();
+    if let ("POST", ["apps", app, "log-sessions"]) = (request.method.as_str(), &segments[..]) {
+        return logs::open(shared, app, request);
+    }
+    let mut world = shared.world();
     match (request.method.as_str(), &segments[..]) {
         ("GET", ["account"]) => Reply::ok(account()),
         ("GET", ["apps", app]) => of_app(&world, app, app_json),
         ("PATCH", ["apps", app]) => set_maintenance(&mut world, app, &request.json()),
         ("GET", ["apps", app, "config-vars"]) => of_app(&world, app, |app| json!(app.config_vars)),
         ("GET", ["apps", app, "formation"]) => of_app(&world, app, formation_json),
-        ("PATCH", ["apps", app, "formation"]) => scale(&mut world, app, &request.json()),
+        ("PATCH", ["apps", app, "config-vars"]) => {
+            set_config_vars(&mut world, app, &request.json())
+        }
+        ("PATCH", ["apps", app, "formation"]) => {
+            let reply = scale(&mut world, app, &request.json());
+            world.follow_formation(app, shared.options.dyno_start);
+            reply
+        }
         ("GET", ["apps", app, "addons"]) => {
             let list = of_app(&world, app, |app| {
                 let own = world.addons.iter().filter(|addon| addon.app_id == app.id);
@@ -83,6 +99,23 @@ fn set_maintenance(world: &mut World, app: &str, body: &Value) -> Reply {
     Reply::ok(app_json(app))
 }
 
+fn set_config_vars(world: &mut World, app: &str, body: &Value) -> Reply {
+    let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
+    let app_name = app.name.clone();
+    for (name, value) in body.as_object().into_iter().flatten() {
+        match value.as_str() {
+            Some(value) => _ = app.config_vars.insert(name.clone(), value.to_owned()),
+            None => _ = app.config_vars.remove(name),
+        }
+    }
+    let vars = json!(app.config_vars);
+    let names: Vec<&str> =
+        body.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let (id, app) = (world.new_id(), app_name);
+    world.add_release(&app, id, &format!("Set {} config vars", names.join(", ")));
+    Reply::ok(vars)
+}
+
 fn formation_json(app: &App) -> Value {
     let process = |one: &Process| {
         json!({
@@ -135,8 +168,12 @@ fn addon_json(world: &World, addon: &Addon) -> Value {
         "billed_price": { "cents": 5000, "unit": "month", "contract": false },
         "billing_entity": reference_of(world, &addon.app_id),
         "config_vars": addon.config_vars, "state": "provisioned",
-        "web_url": format!("https://addons-sso.heroku.com/apps/{}/addons/{}", addon.app_id, addon.id),
+        "web_url": console_url(addon),
     })
+}
+
+fn console_url(addon: &Addon) -> String {
+    format!("https://addons-sso.heroku.com/apps/{}/addons/{}", addon.app_id, addon.id)
 }
 
 fn attachment_json(world: &World, attachment: &Attachment) -> Value {
@@ -148,7 +185,7 @@ fn attachment_json(world: &World, attachment: &Attachment) -> Value {
             "id": addon.id, "name": addon.name, "app": reference_of(world, &addon.app_id),
             "plan": { "id": addon.id, "name": addon.plan },
         })),
-        "config_vars": attachment.config_vars, "web_url": null,
+        "config_vars": attachment.config_vars, "web_url": addon.map(console_url),
     })
 }
 

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::faults::Fault;
 use super::state::Shared;
-use super::{data, platform, store};
+use super::{data, logs, platform, releases, restores, store};
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -159,6 +159,14 @@ async fn route(
 ) -> Response<Body> {
     match request.segments()[..] {
         ["store", object] => store::answer(shared, request, object, fault),
+        ["streams", id] => releases::stream(shared, request, id),
+        ["logs", secret] => logs::stream(shared, secret),
+        ["client", "v11", "databases", id, "reset"] if request.method == "PUT" => {
+            match refused(shared, request) {
+                Some(refusal) => refusal,
+                None => restores::reset(shared, id, request).await.into_response(),
+            }
+        }
         ["client", "v11", ..] => authorized(shared, request, data::answer),
         _ => authorized(shared, request, platform::answer),
     }
@@ -169,12 +177,17 @@ fn authorized(
     request: &Recorded,
     answer: fn(&Arc<Shared>, &Recorded) -> Reply,
 ) -> Response<Body> {
-    let bearer = format!("Bearer {}", shared.options.token);
-    if request.header("authorization") != Some(&bearer) {
-        let message = "Invalid credentials provided.";
-        return Reply::error(401, "unauthorized", message).into_response();
+    match refused(shared, request) {
+        Some(refusal) => refusal,
+        None => answer(shared, request).into_response(),
     }
-    answer(shared, request).into_response()
+}
+
+fn refused(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
+    let bearer = format!("Bearer {}", shared.options.token);
+    let message = "Invalid credentials provided.";
+    let is_refused = request.header("authorization") != Some(&bearer);
+    is_refused.then(|| Reply::error(401, "unauthorized", message).into_response())
 }
 
 fn misbehaved(fault: Fault) -> Response<Body> {

@@ -9,7 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Options;
+use super::dynos::Dyno;
 use super::faults::Faults;
+use super::logs;
+use super::releases::{Build, Release, Stream};
+use super::rendezvous::Rendezvous;
 use super::server::Recorded;
 use super::store::{Object, Signature, Throttle};
 
@@ -21,17 +25,25 @@ pub struct Shared {
     pub folder: tempfile::TempDir,
     world: Mutex<World>,
     requests: Mutex<Vec<Recorded>>,
+    /// Every request that changes something, with the app that it is about.
+    writes: Mutex<Vec<(String, Recorded)>>,
+    /// Of the stand-in itself.
+    pub url: String,
+    rendezvous_url: String,
 }
 
 impl Shared {
-    pub fn new(options: Options, store_base: String) -> Self {
+    pub fn new(options: Options, url: String, rendezvous_url: String) -> Self {
         Shared {
             throttle: Throttle::new(options.throttle),
             options,
             faults: Faults::default(),
             folder: tempfile::tempdir().expect("a temporary directory"),
-            world: Mutex::new(World::new(store_base)),
+            world: Mutex::new(World::new(url.clone())),
             requests: Mutex::default(),
+            writes: Mutex::default(),
+            url,
+            rendezvous_url,
         }
     }
 
@@ -39,12 +51,23 @@ impl Shared {
         self.world.lock().expect("no panic while the world was held")
     }
 
+    pub fn rendezvous_url(&self) -> &str {
+        &self.rendezvous_url
+    }
+
     pub fn record(&self, request: Recorded) {
+        if let Some(app) = self.world().app_written_to(&request) {
+            self.writes.lock().expect("no panic").push((app, request.clone()));
+        }
         self.requests.lock().expect("no panic").push(request);
     }
 
     pub fn requests(&self) -> Vec<Recorded> {
         self.requests.lock().expect("no panic").clone()
+    }
+
+    pub fn writes(&self) -> Vec<(String, Recorded)> {
+        self.writes.lock().expect("no panic").clone()
     }
 
     pub fn forget_requests(&self) {
@@ -61,6 +84,15 @@ pub struct World {
     /// By the UUID of the transfer.
     pub objects: HashMap<String, Object>,
     pub signatures: HashMap<String, Signature>,
+    /// The stand-in's own URL.
+    pub base: String,
+    pub restore_plan: CapturePlan,
+    pub rendezvous: Rendezvous,
+    pub loses_logs: bool,
+    pub log_sessions: HashMap<String, logs::Session>,
+    pub streams: HashMap<String, Stream>,
+    /// After so many bytes every answer with output is cut.
+    pub stream_cut: Option<usize>,
     last_id: u64,
 }
 
@@ -71,6 +103,14 @@ pub struct App {
     pub config_vars: BTreeMap<String, String>,
     pub formation: Vec<Process>,
     pub transfers: Vec<Transfer>,
+    pub dynos: Vec<Dyno>,
+    pub builds: Vec<Build>,
+    pub releases: Vec<Release>,
+    pub logs: Vec<logs::Line>,
+    /// Where its commands run.
+    pub folder: Option<PathBuf>,
+    /// How many one-off dynos there were.
+    pub one_offs: u64,
 }
 
 pub struct Process {
@@ -135,6 +175,8 @@ pub struct Transfer {
     pub num: u64,
     pub from_name: String,
     pub from_url: String,
+    /// Of a restore: the attachment and the URL of the database that is filled.
+    pub into: Option<(String, String)>,
     /// The UUID of the schedule that made it, for a backup that nobody asked for.
     pub schedule: Option<String>,
     pub source_bytes: u64,
@@ -153,6 +195,10 @@ impl Transfer {
         self.logs.push((Timestamp::now(), message.to_owned()));
     }
 
+    pub fn word(&self) -> &'static str {
+        if self.into.is_some() { "Restore" } else { "Backup" }
+    }
+
     /// The object as the data API shows it: logs only on request.
     pub fn json(&self, verbose: bool) -> Value {
         let at = |moment: &Timestamp| moment.strftime("%Y-%m-%d %H:%M:%S +0000").to_string();
@@ -169,6 +215,12 @@ impl Transfer {
             "updated_at": at(&Timestamp::now()), "finished_at": maybe(&self.finished_at),
             "canceled_at": maybe(&self.canceled_at), "deleted_at": null, "purged_at": null,
         });
+        if let Some((name, url)) = &self.into {
+            json["from_type"] = "gof3r".into();
+            json["to_type"] = "pg_restore".into();
+            json["to_name"] = name.as_str().into();
+            json["to_url"] = url.as_str().into();
+        }
         if let Some(schedule) = &self.schedule {
             json["schedule"] = json!({ "uuid": schedule });
         }
@@ -183,13 +235,20 @@ impl Transfer {
 }
 
 impl World {
-    fn new(store_base: String) -> Self {
+    fn new(base: String) -> Self {
         World {
             apps: Vec::new(),
             addons: Vec::new(),
             attachments: Vec::new(),
             capture_plan: CapturePlan::default(),
-            store_base,
+            store_base: base.clone(),
+            base,
+            restore_plan: CapturePlan::default(),
+            rendezvous: Rendezvous::Orderly,
+            loses_logs: false,
+            log_sessions: HashMap::new(),
+            streams: HashMap::new(),
+            stream_cut: None,
             objects: HashMap::new(),
             signatures: HashMap::new(),
             last_id: 0,
@@ -234,8 +293,38 @@ impl World {
                 size: "Standard-1X".to_owned(),
             }],
             transfers: Vec::new(),
+            dynos: Vec::new(),
+            builds: Vec::new(),
+            releases: Vec::new(),
+            logs: Vec::new(),
+            folder: None,
+            one_offs: 0,
         });
+        self.follow_formation(name, Duration::ZERO);
         id
+    }
+
+    /// The app and the name of the dyno that a secret of the rendezvous leads to.
+    pub fn dyno_behind(&self, secret: &str) -> Option<(String, String)> {
+        let is_it = |dyno: &&Dyno| {
+            dyno.one_off.as_ref().is_some_and(|one| one.secret.as_deref() == Some(secret))
+        };
+        let found = |app: &App| Some((app.id.clone(), app.dynos.iter().find(is_it)?.name.clone()));
+        self.apps.iter().find_map(found)
+    }
+
+    /// The name of the app that a request would change.
+    fn app_written_to(&self, request: &Recorded) -> Option<String> {
+        let segments = request.segments();
+        let name = |app: &str| self.app(app).map(|app| app.name.clone());
+        match (request.method.as_str(), &segments[..]) {
+            ("GET" | "HEAD", _) => None,
+            // Making a URL or a log session changes nothing.
+            (_, [.., "actions", "public-url"] | [.., "log-sessions"]) => None,
+            (_, ["client", "v11", "apps", app, ..] | ["apps", app, ..]) => name(app),
+            (_, ["client", "v11", "databases", id, ..]) => name(&self.addon(id)?.app_id),
+            _ => None,
+        }
     }
 
     pub fn add_database(&mut self, app: &str, name: &str, url: &str) -> String {

@@ -1,0 +1,83 @@
+//! The consoles of add-ons, which are opened in a browser through Heroku's sign-on.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::attachments::{Addon, AppReference};
+use super::client::Heroku;
+use super::error::HerokuError;
+use super::request::{Api, Request, VERSION_3_SDK};
+use crate::secret::Secret;
+
+const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];
+const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
+
+/// Where an add-on's console is. It opens for whoever is signed in to Heroku in the browser.
+#[derive(Debug, Clone)]
+pub struct Console {
+    pub addon_name: String,
+    pub url: Secret,
+}
+
+#[derive(Deserialize)]
+struct Attachment {
+    addon: AttachedAddon,
+    app: AppReference,
+    #[serde(default)]
+    web_url: Option<Secret>,
+}
+
+#[derive(Deserialize)]
+struct AttachedAddon {
+    name: String,
+}
+
+impl Heroku {
+    /// The console of the add-on that `name` means on the app: an attachment, an add-on, or a
+    /// service like `bonsai`.
+    pub async fn addon_console(&self, app: &str, name: &str) -> Result<Console, HerokuError> {
+        let attachments = match self.attachments_called(app, name).await {
+            Err(HerokuError::NotFound { .. }) => Vec::new(),
+            other => other?,
+        };
+        let with_url = attachments.iter().find_map(|one| Some((one, one.web_url.clone()?)));
+        if let Some((one, url)) = with_url {
+            return Ok(Console { addon_name: one.addon.name.clone(), url });
+        }
+        // The attachment's own name means nothing where add-ons are looked for.
+        let name = attachments.first().map_or(name, |one| one.addon.name.as_str());
+        let addons = self.addons_called(app, name).await?;
+        let console = addons.into_iter().find_map(|addon| {
+            let addon_name = addon.name;
+            addon.web_url.map(|url| Console { addon_name, url })
+        });
+        console.ok_or_else(|| HerokuError::NoConsole { app: app.into(), name: name.into() })
+    }
+
+    async fn attachments_called(
+        &self,
+        app: &str,
+        name: &str,
+    ) -> Result<Vec<Attachment>, HerokuError> {
+        let path = ["actions", "addon-attachments", "resolve"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: INCLUDE_PLAN,
+            ..Request::new(Api::Platform, &path, format!("the add-on {name} of {app}"))
+        };
+        let body = json!({ "addon_attachment": name, "app": app });
+        let mut found: Vec<Attachment> = self.post(&request, Some(&body)).await?;
+        found.retain(|one| one.app.name == app || one.app.id == app);
+        Ok(found)
+    }
+
+    async fn addons_called(&self, app: &str, name: &str) -> Result<Vec<Addon>, HerokuError> {
+        let path = ["actions", "addons", "resolve"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: EXPAND,
+            ..Request::new(Api::Platform, &path, format!("the add-on {name} of {app}"))
+        };
+        self.post(&request, Some(&json!({ "addon": name, "app": app }))).await
+    }
+}

@@ -1,0 +1,205 @@
+//! Builds and releases: what a push to Heroku has brought about.
+//!
+//! A build makes a slug of a commit, and a release puts it in place. While a release is pending its
+//! release phase runs; dynos get it when it has succeeded, and if it fails the one before stays.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::io::AsyncWrite;
+
+use super::client::Heroku;
+use super::destination::DestinationApp;
+use super::error::HerokuError;
+use super::request::{Api, Request, VERSION_3_SDK};
+use super::watching::{Job, JobStatus};
+use crate::secret::Secret;
+
+/// How often the list is read for a rollback whose request got no answer.
+const LOOKS: u32 = 3;
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Build {
+    pub id: String,
+    pub status: JobStatus,
+    #[serde(default)]
+    output_stream_url: Option<Secret>,
+    #[serde(default)]
+    source_blob: Option<SourceBlob>,
+    /// Set once there is one, which may be a moment after the build has succeeded.
+    #[serde(default)]
+    pub release: Option<Identified>,
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SourceBlob {
+    #[serde(default)]
+    version: Option<String>,
+}
+
+/// Something of which only the id is of use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Identified {
+    pub id: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Release {
+    pub id: String,
+    pub version: u64,
+    pub status: JobStatus,
+    #[serde(default)]
+    pub description: String,
+    /// Whether the dynos run it.
+    #[serde(default)]
+    pub current: bool,
+    #[serde(default)]
+    pub slug: Option<Identified>,
+    #[serde(default)]
+    output_stream_url: Option<Secret>,
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Slug {
+    #[serde(default)]
+    commit: Option<String>,
+}
+
+impl Build {
+    /// The commit that was built.
+    pub fn commit(&self) -> Option<&str> {
+        self.source_blob.as_ref()?.version.as_deref()
+    }
+}
+
+impl Job for Build {
+    fn status(&self) -> JobStatus {
+        self.status
+    }
+
+    fn output(&self) -> Option<&Secret> {
+        self.output_stream_url.as_ref()
+    }
+}
+
+impl Job for Release {
+    fn status(&self) -> JobStatus {
+        self.status
+    }
+
+    fn output(&self) -> Option<&Secret> {
+        self.output_stream_url.as_ref()
+    }
+}
+
+impl Heroku {
+    /// The last ten builds or fewer, the newest first.
+    pub async fn newest_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
+        let path = ["apps", app, "builds"];
+        let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
+        self.get_page(&request, "created_at ..; order=desc,max=10").await
+    }
+
+    pub async fn build(&self, app: &str, id: &str) -> Result<Build, HerokuError> {
+        let path = ["apps", app, "builds", id];
+        self.get(&Request::new(Api::Platform, &path, format!("a build of {app}"))).await
+    }
+
+    /// Passes the output of a build on until the build has ended, and fails unless it succeeded.
+    pub async fn watch_build(
+        &self,
+        app: &str,
+        id: &str,
+        output: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<Build, HerokuError> {
+        let path = ["apps", app, "builds", id];
+        let request = Request::new(Api::Platform, &path, format!("the build of {app}"));
+        self.watch(&request, output).await
+    }
+
+    /// The last ten releases or fewer, the newest first.
+    pub async fn newest_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
+        let path = ["apps", app, "releases"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
+        };
+        self.get_page(&request, "version ..; max=10, order=desc").await
+    }
+
+    /// A release by its id or its version.
+    pub async fn release(&self, app: &str, id: &str) -> Result<Release, HerokuError> {
+        let path = ["apps", app, "releases", id];
+        self.get(&Request::new(Api::Platform, &path, format!("a release of {app}"))).await
+    }
+
+    /// Passes the output of a release phase on until the release has ended, and fails unless it
+    /// succeeded.
+    pub async fn watch_release(
+        &self,
+        app: &str,
+        id: &str,
+        output: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<Release, HerokuError> {
+        let path = ["apps", app, "releases", id];
+        let request = Request::new(Api::Platform, &path, format!("the release of {app}"));
+        self.watch(&request, output).await
+    }
+
+    /// The commit that a release runs, where Heroku knows it.
+    pub async fn commit_of(
+        &self,
+        app: &str,
+        release: &Release,
+    ) -> Result<Option<String>, HerokuError> {
+        let Some(slug) = &release.slug else { return Ok(None) };
+        let path = ["apps", app, "slugs", &slug.id];
+        let request =
+            Request::new(Api::Platform, &path, format!("the slug of v{}", release.version));
+        Ok(self.get::<Slug>(&request).await?.commit)
+    }
+
+    /// Makes a new release that runs what an older one ran. It does not undo what the release phase
+    /// did to the database.
+    pub async fn roll_back(
+        &self,
+        app: &DestinationApp,
+        to: &Release,
+    ) -> Result<Release, HerokuError> {
+        let newest = self.newest_releases(app.id()).await?;
+        let before = newest.iter().map(|one| one.version).max().unwrap_or(0);
+        let path = ["apps", app.id(), "releases"];
+        let what = format!("the rollback of {} to v{}", app.name(), to.version);
+        let request = Request { accept: VERSION_3_SDK, ..Request::new(Api::Platform, &path, what) };
+        match self.post(&request, Some(&json!({ "release": to.id }))).await {
+            Err(cause) if cause.leaves_doubt() => self.find_rollback(app, to, before, cause).await,
+            other => other,
+        }
+    }
+
+    async fn find_rollback(
+        &self,
+        app: &DestinationApp,
+        to: &Release,
+        before: u64,
+        cause: HerokuError,
+    ) -> Result<Release, HerokuError> {
+        let description = format!("Rollback to v{}", to.version);
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(self.timing.poll).await;
+            }
+            let releases = self.newest_releases(app.id()).await?;
+            let is_ours = |one: &Release| one.version > before && one.description == description;
+            if let Some(found) = releases.into_iter().find(is_ours) {
+                return Ok(found);
+            }
+        }
+        let (app, version) = (app.name().to_owned(), to.version);
+        Err(HerokuError::RollbackLost { app, version, cause: Box::new(cause) })
+    }
+}

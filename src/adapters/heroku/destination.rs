@@ -1,0 +1,79 @@
+//! Apps and databases that may be written to. There are none of a protected environment.
+
+use super::attachments::{AppReference, DatabaseAttachment};
+use super::client::Heroku;
+use super::error::HerokuError;
+use crate::settings::Destination;
+
+/// Commands of an app on this stack have to be started by its launcher.
+const CLOUD_NATIVE: &str = "cnb";
+
+/// The app of an environment that is not protected, as Heroku knows it. Every request that changes
+/// an app takes one of these, and only [`Heroku::destination_app`] makes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationApp {
+    app: AppReference,
+    needs_launcher: bool,
+}
+
+/// A database that a [`DestinationApp`] owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationDatabase(DatabaseAttachment);
+
+impl DestinationApp {
+    pub fn id(&self) -> &str {
+        &self.app.id
+    }
+
+    pub fn name(&self) -> &str {
+        &self.app.name
+    }
+
+    pub(super) fn needs_launcher(&self) -> bool {
+        self.needs_launcher
+    }
+}
+
+impl DestinationDatabase {
+    pub fn attachment(&self) -> &DatabaseAttachment {
+        &self.0
+    }
+}
+
+impl Heroku {
+    /// Takes the proof that the environment may be written to, and reads which app it means.
+    ///
+    /// Heroku goes on to answer under the old name of an app that was renamed. An answer about an
+    /// app of another name is therefore refused.
+    pub async fn destination_app(
+        &self,
+        destination: &Destination,
+    ) -> Result<DestinationApp, HerokuError> {
+        let asked = &destination.environment().app.value;
+        let app = self.app(asked).await?;
+        if app.name != *asked && app.id != *asked {
+            return Err(HerokuError::AnotherApp { asked: asked.clone(), answered: app.name });
+        }
+        let needs_launcher = app.stack.is_some_and(|stack| stack.name == CLOUD_NATIVE);
+        let app = AppReference { id: app.id, name: app.name };
+        Ok(DestinationApp { app, needs_launcher })
+    }
+
+    /// The database that `name` means on the app, if the app owns it. One that is only attached,
+    /// for example production's, is refused.
+    pub async fn destination_database(
+        &self,
+        app: &DestinationApp,
+        name: &str,
+    ) -> Result<DestinationDatabase, HerokuError> {
+        let attachment = self.resolve_database(app.name(), name).await?;
+        if attachment.app.id != app.id() || attachment.billing_app.id != app.id() {
+            return Err(HerokuError::ForeignDatabase {
+                database: attachment.addon_name,
+                owner: attachment.billing_app.name,
+                app: app.name().to_owned(),
+            });
+        }
+        Ok(DestinationDatabase(attachment))
+    }
+}

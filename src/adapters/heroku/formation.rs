@@ -1,0 +1,141 @@
+//! The formation: how many dynos of which size run each of an app's processes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::client::Heroku;
+use super::destination::DestinationApp;
+use super::error::HerokuError;
+use super::request::{Api, Request};
+
+/// What runs, by the type of the process. It can be kept, and put back later.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Formation(pub BTreeMap<String, Scale>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scale {
+    pub quantity: u32,
+    /// `Standard-1X`.
+    pub size: String,
+}
+
+#[derive(Deserialize)]
+struct Process {
+    #[serde(rename = "type")]
+    kind: String,
+    quantity: u32,
+    size: String,
+}
+
+impl Formation {
+    /// The same processes and sizes, with no dyno running.
+    pub fn at_zero(&self) -> Formation {
+        let stopped = |scale: &Scale| Scale { quantity: 0, size: scale.size.clone() };
+        Formation(self.0.iter().map(|(kind, scale)| (kind.clone(), stopped(scale))).collect())
+    }
+
+    pub fn is_at_zero(&self) -> bool {
+        self.dynos() == 0
+    }
+
+    /// How many dynos there are in all.
+    pub fn dynos(&self) -> u32 {
+        self.0.values().fold(0, |sum, scale| sum.saturating_add(scale.quantity))
+    }
+
+    /// What has to be sent to get from `present` to this. A size is named only where it changes.
+    fn updates_from(&self, present: &Formation) -> Vec<Value> {
+        let changed = self.0.iter().filter(|(kind, scale)| present.0.get(*kind) != Some(scale));
+        changed
+            .map(|(kind, scale)| {
+                let mut update = json!({ "type": kind, "quantity": scale.quantity });
+                if present.0.get(kind).is_none_or(|there| there.size != scale.size) {
+                    update["size"] = json!(scale.size);
+                }
+                update
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Formation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let process =
+            |(kind, scale): (&String, &Scale)| format!("{kind}={}:{}", scale.quantity, scale.size);
+        let all: Vec<String> = self.0.iter().map(process).collect();
+        f.write_str(if all.is_empty() { "no processes" } else { "" })?;
+        f.write_str(&all.join(" "))
+    }
+}
+
+impl Heroku {
+    pub async fn formation(&self, app: &str) -> Result<Formation, HerokuError> {
+        let path = ["apps", app, "formation"];
+        let request = Request::new(Api::Platform, &path, format!("the formation of {app}"));
+        let processes: Vec<Process> = self.get_list(&request).await?;
+        let scale = |one: Process| (one.kind, Scale { quantity: one.quantity, size: one.size });
+        Ok(Formation(processes.into_iter().map(scale).collect()))
+    }
+
+    /// Brings the processes of `wanted` to what it says, and reads back that they are. Processes
+    /// that it does not name stay as they are. Dynos start and stop later: see
+    /// [`Heroku::wait_for_dynos`].
+    pub async fn scale(&self, app: &DestinationApp, wanted: &Formation) -> Result<(), HerokuError> {
+        let updates = wanted.updates_from(&self.formation(app.id()).await?);
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let path = ["apps", app.id(), "formation"];
+        let what = format!("the formation of {}", app.name());
+        let request = Request::new(Api::Platform, &path, what.clone());
+        let body = json!({ "updates": updates });
+        let sent: Result<Value, _> = self.send(Method::PATCH, &request, Some(&body)).await;
+        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
+        let found = self.formation(app.id()).await?;
+        if !wanted.updates_from(&found).is_empty() {
+            let (wanted, found) = (wanted.to_string(), found.to_string());
+            return Err(HerokuError::NotTaken { what, wanted, found });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formation(processes: &[(&str, u32, &str)]) -> Formation {
+        let scale = |&(kind, quantity, size): &(&str, u32, &str)| {
+            (kind.to_owned(), Scale { quantity, size: size.to_owned() })
+        };
+        Formation(processes.iter().map(scale).collect())
+    }
+
+    #[test]
+    fn only_what_differs_is_sent() {
+        let present = formation(&[("web", 0, "Basic"), ("worker", 1, "Basic"), ("cron", 1, "S")]);
+        let wanted = formation(&[("web", 2, "Basic"), ("worker", 1, "Standard-1X")]);
+        let updates = Value::from(wanted.updates_from(&present));
+        let expected = json!([
+            { "type": "web", "quantity": 2 },
+            { "type": "worker", "quantity": 1, "size": "Standard-1X" },
+        ]);
+        assert_eq!(updates, expected);
+        assert!(wanted.at_zero().is_at_zero() && wanted.dynos() == 3);
+    }
+
+    #[test]
+    fn it_can_be_kept() {
+        let kept = formation(&[("web", 2, "Basic")]);
+        let json = serde_json::to_string(&kept).expect("json");
+        assert_eq!(json, r#"{"web":{"quantity":2,"size":"Basic"}}"#);
+        assert_eq!(serde_json::from_str::<Formation>(&json).expect("a formation"), kept);
+        assert_eq!(kept.to_string(), "web=2:Basic");
+        assert_eq!(Formation::default().to_string(), "no processes");
+    }
+}

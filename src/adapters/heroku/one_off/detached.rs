@@ -1,0 +1,175 @@
+//! Commands that run without a connection, for networks that close the rendezvous's port.
+//!
+//! Their output and their exit status come through the log, which loses lines. A command has ended
+//! when its dyno is gone. If the log has not said its exit status by then, it is not known.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use super::logs::{Line, Reader};
+use super::sentinel::Sentinel;
+use super::{Limits, OneOff, OneOffError, StopReason, line_for};
+use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
+
+/// A command that runs by itself. It can be kept, and followed later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detached {
+    pub id: String,
+    /// `run.1234`.
+    pub dyno: String,
+    /// Tells its exit status from other output.
+    word: String,
+}
+
+/// What the log has said so far.
+struct Heard {
+    reader: Reader,
+    sentinel: Sentinel,
+    exited: Option<u8>,
+    /// Output that has not been passed on yet.
+    pending: Vec<u8>,
+}
+
+impl Heroku {
+    /// Starts a command and does not wait for it. It has no input.
+    pub async fn start_detached(
+        &self,
+        app: &DestinationApp,
+        one_off: &OneOff,
+    ) -> Result<Detached, HerokuError> {
+        let sentinel = Sentinel::new();
+        let line = line_for(app, one_off, &sentinel);
+        let started = self.start_one_off(app, one_off, &line, false).await?;
+        let word = sentinel.word().to_owned();
+        Ok(Detached { id: started.id, dyno: started.name, word })
+    }
+
+    /// Passes on what the log says of a command until it has ended, and gives its exit status.
+    pub async fn follow_detached(
+        &self,
+        app: &DestinationApp,
+        detached: &Detached,
+        output: &mut (impl AsyncWrite + Unpin),
+        limits: &Limits,
+        stop: impl Future<Output = ()>,
+    ) -> Result<u8, HerokuError> {
+        let mut heard = Heard {
+            reader: Reader::new(&detached.dyno),
+            sentinel: Sentinel::with_word(&detached.word),
+            exited: None,
+            pending: Vec::new(),
+        };
+        let dyno = || detached.dyno.clone();
+        let gone = tokio::select! {
+            gone = self.until_gone(app, detached) => Some(gone),
+            written = self.listen(app, detached, &mut heard, output) => {
+                let Err(cause) = written;
+                return Err(OneOffError::Output { dyno: dyno(), cause }.into());
+            }
+            () = tokio::time::sleep(limits.total) => None,
+            () = stop => {
+                return Err(self.give_up(app, dyno(), StopReason::Interrupted).await);
+            }
+        };
+        match gone {
+            None => return Err(self.give_up(app, dyno(), StopReason::TotalTime).await),
+            Some(gone) => gone?,
+        }
+        // The last lines may come after the dyno is gone.
+        let waited = Instant::now();
+        while heard.status().is_none() && waited.elapsed() < self.timing.grace {
+            let listening = self.listen(app, detached, &mut heard, output);
+            if let Ok(Err(cause)) = tokio::time::timeout(self.timing.poll * 2, listening).await {
+                return Err(OneOffError::Output { dyno: dyno(), cause }.into());
+            }
+        }
+        let written = heard.pass_on(output).await;
+        written.map_err(|cause| OneOffError::Output { dyno: dyno(), cause })?;
+        match heard.status() {
+            Some(status) => Ok(status),
+            None => Err(self.exit_unknown(app, dyno()).await.into()),
+        }
+    }
+
+    /// Waits until Heroku has often enough said that there is no such dyno.
+    async fn until_gone(
+        &self,
+        app: &DestinationApp,
+        detached: &Detached,
+    ) -> Result<(), HerokuError> {
+        let mut failed_polls = 0;
+        loop {
+            match self.dyno(app.id(), &detached.dyno).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(found)) if matches!(found.state.as_str(), "complete" | "crashed") => {
+                    return Ok(());
+                }
+                Ok(Some(_)) => failed_polls = 0,
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => {
+                    failed_polls += 1;
+                    if failed_polls >= self.timing.failed_polls {
+                        let (what, polls) = (detached.dyno.clone(), failed_polls);
+                        return Err(HerokuError::JobUnseen { what, polls, cause: Box::new(error) });
+                    }
+                }
+            }
+            tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+
+    /// Reads one log stream after the other, for ever. That there is none to read is no error.
+    async fn listen(
+        &self,
+        app: &DestinationApp,
+        detached: &Detached,
+        heard: &mut Heard,
+        output: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<std::convert::Infallible, std::io::Error> {
+        loop {
+            heard.pass_on(output).await?;
+            heard.reader.restart();
+            if let Ok(mut response) = self.open_log(app.id(), &detached.dyno).await {
+                while let Ok(Some(chunk)) = response.chunk().await {
+                    heard.take(&chunk);
+                    heard.pass_on(output).await?;
+                }
+            }
+            tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+}
+
+impl Heard {
+    fn take(&mut self, bytes: &[u8]) {
+        for line in self.reader.pass(bytes) {
+            match line {
+                Line::Exited(status) => self.exited = Some(status),
+                Line::Command(mut text) => {
+                    text.push('\n');
+                    self.pending.extend(self.sentinel.pass(text.as_bytes()));
+                }
+            }
+        }
+    }
+
+    /// Whoever waits for this may stop waiting at any moment: nothing is lost by it.
+    async fn pass_on(&mut self, output: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+        while !self.pending.is_empty() {
+            let written = output.write(&self.pending).await?;
+            self.pending.drain(..written.min(self.pending.len()));
+            if written == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+        }
+        output.flush().await
+    }
+
+    /// The command's own word, or else what Heroku says of the shell around it, unless that only
+    /// says that the shell went well.
+    fn status(&self) -> Option<u8> {
+        self.sentinel.status().or(self.exited.filter(|status| *status != 0))
+    }
+}

@@ -1,0 +1,136 @@
+//! The log of one dyno, as a stream of server-sent events.
+//!
+//! Delivery is best effort: lines get lost and come twice. What a log does not say proves nothing.
+
+use std::collections::HashSet;
+
+use reqwest::Response;
+use reqwest::header::ACCEPT;
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use crate::adapters::heroku::request::{Api, Request, VERSION_3_SDK};
+use crate::adapters::heroku::{Heroku, HerokuError};
+use crate::adapters::transport;
+use crate::secret::Secret;
+
+/// As many as Heroku keeps.
+const LINES: u32 = 1500;
+const LONGEST_LINE: usize = 64 << 10;
+
+#[derive(Deserialize)]
+struct LogSession {
+    logplex_url: Secret,
+}
+
+/// One line of the log that was not there before.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// What the command said.
+    Command(String),
+    /// `Process exited with status 1`: what Heroku says of it.
+    Exited(u8),
+}
+
+/// Reads events, and passes over those that were seen before.
+pub struct Reader {
+    dyno: String,
+    buffer: Vec<u8>,
+    id: String,
+    seen: HashSet<String>,
+}
+
+impl Heroku {
+    /// Opens the log of a dyno from its beginning on, as far as Heroku has kept it.
+    pub(super) async fn open_log(&self, app: &str, dyno: &str) -> Result<Response, HerokuError> {
+        let what = format!("the log of {dyno}");
+        let path = ["apps", app, "log-sessions"];
+        let request =
+            Request { accept: VERSION_3_SDK, ..Request::new(Api::Platform, &path, what.clone()) };
+        let body = json!({ "dyno": dyno, "lines": LINES, "tail": true });
+        let session: LogSession = self.post(&request, Some(&body)).await?;
+        let url = Url::parse(session.logplex_url.expose()).ok().filter(transport::is_private);
+        let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.clone() })?;
+        let sending = self.http().get(url).timeout(self.timing.job);
+        let response = sending.header(ACCEPT, "text/event-stream").send().await;
+        let network =
+            |cause: reqwest::Error| HerokuError::Network { what, cause: cause.without_url() };
+        response.and_then(Response::error_for_status).map_err(network)
+    }
+}
+
+impl Reader {
+    pub fn new(dyno: &str) -> Self {
+        Reader {
+            dyno: dyno.to_owned(),
+            buffer: Vec::new(),
+            id: String::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Another stream begins, perhaps with what was read already.
+    pub fn restart(&mut self) {
+        self.buffer.clear();
+        self.id.clear();
+    }
+
+    pub fn pass(&mut self, bytes: &[u8]) -> Vec<Line> {
+        self.buffer.extend_from_slice(bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = memchr::memchr(b'\n', &self.buffer) {
+            let line: Vec<u8> = self.buffer.drain(..=end).collect();
+            lines.extend(self.read(String::from_utf8_lossy(&line).trim_end()));
+        }
+        if self.buffer.len() > LONGEST_LINE {
+            self.buffer.clear();
+        }
+        lines
+    }
+
+    fn read(&mut self, line: &str) -> Option<Line> {
+        if let Some(id) = line.strip_prefix("id:") {
+            id.trim().clone_into(&mut self.id);
+        }
+        let data = line.strip_prefix("data:")?.trim_start();
+        // Without an id the line with its moment has to tell itself from others.
+        let key = if self.id.is_empty() { data.to_owned() } else { std::mem::take(&mut self.id) };
+        if !self.seen.insert(key) {
+            return None;
+        }
+        let (head, message) = data.split_once(": ").unwrap_or((data.trim_end_matches(':'), ""));
+        let source = head.split_whitespace().nth(1)?;
+        if source == format!("app[{}]", self.dyno) {
+            return Some(Line::Command(message.to_owned()));
+        }
+        if source == format!("heroku[{}]", self.dyno) {
+            let status = message.strip_prefix("Process exited with status ")?;
+            return status.trim().parse().ok().map(Line::Exited);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_once_and_by_source() {
+        let text = "id: 1\ndata: 2026-01-01T00:00:00+00:00 app[run.7]: a: b\n\n\
+            id: 2\ndata: 2026-01-01T00:00:00+00:00 app[web.1]: other\n\n\
+            : a comment\n\
+            id: 3\ndata: 2026-01-01T00:00:00+00:00 app[run.7]: \n\n\
+            id: 4\ndata: 2026-01-01T00:00:01+00:00 heroku[run.7]: Process exited with status 3\n\n";
+        let expected =
+            [Line::Command("a: b".to_owned()), Line::Command(String::new()), Line::Exited(3)];
+        let mut reader = Reader::new("run.7");
+        assert_eq!(reader.pass(text.as_bytes()), expected);
+        reader.restart();
+        assert_eq!(reader.pass(text.as_bytes()), []);
+        let mut reader = Reader::new("run.7");
+        let split: Vec<Line> = text.bytes().flat_map(|byte| reader.pass(&[byte])).collect();
+        assert_eq!(split, expected);
+    }
+}

@@ -1,0 +1,200 @@
+//! How the exit status of a command on a dyno comes back: the rendezvous has no place for it, so
+//! the dyno's shell writes it into the output.
+//!
+//! The line is the one that Heroku's own CLI uses, with a random word at its end, so that no output
+//! of the command can be taken for it. It is taken out of the output however its bytes are split.
+
+use std::hash::{BuildHasher, RandomState};
+
+use memchr::memmem;
+
+/// U+FFFF is no character, so that hardly any output holds it.
+const MARK: &str = "\u{FFFF} heroku-command-exit-status: ";
+/// The longest status, and the end of the line: `255 ` and `\r\n`.
+const LONGEST_REST: usize = 6;
+
+/// Finds the exit status of one command in its output.
+pub struct Sentinel {
+    word: String,
+    /// What may be the beginning of the line.
+    held: Vec<u8>,
+    status: Option<u8>,
+}
+
+enum Found {
+    Status { status: u8, length: usize },
+    Unfinished,
+    SomethingElse,
+}
+
+impl Sentinel {
+    pub fn new() -> Self {
+        // The standard library seeds its hash maps randomly, which is random enough for this.
+        Sentinel::with_word(&format!("{:016x}", RandomState::new().hash_one("bcops")))
+    }
+
+    /// That of a command which was started before.
+    pub fn with_word(word: &str) -> Self {
+        Sentinel { word: word.to_owned(), held: Vec::new(), status: None }
+    }
+
+    /// The command line that runs `command` and then tells its exit status.
+    pub fn appended_to(&self, command: &str) -> String {
+        // Ctrl-C reaches this shell as well as the command, and must not end it: the trap is its own
+        // and not the command's. The parentheses keep an `exit` in the command from ending the shell that has yet to tell
+        // the status. Where the end of the command would swallow what follows on its line (a
+        // comment, the end of a here-document), the line ends there.
+        let end = if command.contains(['\n', '#', '\\']) { "\n" } else { " " };
+        format!("trap : INT ; ( {command}{end}) ; echo \"{MARK}$? {}\"", self.word)
+    }
+
+    /// What tells this command line from every other.
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    pub fn status(&self) -> Option<u8> {
+        self.status
+    }
+
+    /// Takes the next bytes of the output and gives those that are the command's own.
+    pub fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let mut own = Vec::new();
+        loop {
+            let Some(start) = memmem::find(&self.held, MARK.as_bytes()) else {
+                let kept = beginning_at_the_end(&self.held, MARK.as_bytes());
+                own.extend(self.held.drain(..self.held.len() - kept));
+                return own;
+            };
+            own.extend(self.held.drain(..start));
+            match self.read_line() {
+                Found::Status { status, length } => {
+                    self.status = Some(status);
+                    self.held.drain(..length.min(self.held.len()));
+                }
+                Found::Unfinished => return own,
+                Found::SomethingElse => own.extend(self.held.drain(..MARK.len())),
+            }
+        }
+    }
+
+    /// What was held back and is no sentinel, at the end of the output.
+    pub fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Reads the line whose mark is at the beginning of what is held.
+    fn read_line(&self) -> Found {
+        let rest = self.held.get(MARK.len()..).unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', rest) else {
+            let is_short = rest.len() < self.word.len() + LONGEST_REST;
+            return if is_short { Found::Unfinished } else { Found::SomethingElse };
+        };
+        let line = rest.get(..end).and_then(|line| std::str::from_utf8(line).ok());
+        let status = line
+            .and_then(|line| line.trim_end_matches('\r').strip_suffix(self.word.as_str()))
+            .and_then(|status| status.strip_suffix(' ')?.parse().ok());
+        match status {
+            Some(status) => Found::Status { status, length: MARK.len() + end + 1 },
+            None => Found::SomethingElse,
+        }
+    }
+}
+
+/// How many bytes at the end of `bytes` are the beginning of `mark`.
+fn beginning_at_the_end(bytes: &[u8], mark: &[u8]) -> usize {
+    let longest = bytes.len().min(mark.len().saturating_sub(1));
+    let is_beginning = |length: &usize| {
+        let end = bytes.get(bytes.len() - length..).unwrap_or_default();
+        mark.starts_with(end)
+    };
+    (1..=longest).rev().find(is_beginning).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn through(pieces: &[&[u8]], sentinel: &mut Sentinel) -> Vec<u8> {
+        let mut own: Vec<u8> = pieces.iter().flat_map(|piece| sentinel.pass(piece)).collect();
+        own.extend(sentinel.finish());
+        own
+    }
+
+    fn line(sentinel: &Sentinel, status: &str) -> Vec<u8> {
+        format!("{MARK}{status} {}\r\n", sentinel.word).into_bytes()
+    }
+
+    #[test]
+    fn the_text_around_it_is_kept() {
+        let mut sentinel = Sentinel::new();
+        let all = [b"no line end".as_slice(), &line(&sentinel, "3"), b"said later"].concat();
+        assert_eq!(through(&[&all], &mut sentinel), b"no line endsaid later");
+        assert_eq!(sentinel.status(), Some(3));
+    }
+
+    #[test]
+    fn what_only_looks_like_it_is_output() {
+        let mut sentinel = Sentinel::new();
+        for other in [
+            format!("{MARK}0\r\n"),
+            format!("{MARK}0 0123456789abcdef\n"),
+            format!("{MARK}256 {}\n", sentinel.word),
+            format!("{MARK}{}", "9".repeat(100)),
+            format!("{MARK}0 {}", sentinel.word),
+            MARK.repeat(3),
+            "\u{FFFF} heroku-comm".to_owned(),
+        ] {
+            let own = through(&[other.as_bytes()], &mut sentinel);
+            assert_eq!(String::from_utf8_lossy(&own), other);
+            assert_eq!(sentinel.status(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_shell_writes_it() {
+        for (command, status, said) in [
+            ("true", 0, ""),
+            ("printf x; (exit 7)", 7, "x"),
+            ("false # a comment", 1, ""),
+            ("false;", 1, ""),
+            ("exit 9", 9, ""),
+            ("(exit 4)", 4, ""),
+            ("true &", 0, ""),
+            ("cat <<E\nhere\nE", 0, "here\n"),
+            ("no-such-command-at-all", 127, ""),
+        ] {
+            let mut sentinel = Sentinel::new();
+            let line = sentinel.appended_to(command);
+            let output = std::process::Command::new("sh").arg("-c").arg(line).output();
+            let own = through(&[&output.expect("a shell").stdout], &mut sentinel);
+            assert_eq!(String::from_utf8_lossy(&own), said, "{command}");
+            assert_eq!(sentinel.status(), Some(status), "{command}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_found_however_the_bytes_are_split(
+            before in proptest::collection::vec(any::<u8>(), 0..40),
+            after in proptest::collection::vec(any::<u8>(), 0..40),
+            marks in 0_usize..3,
+            status: u8,
+            cuts in proptest::collection::vec(0_usize..200, 0..12),
+        ) {
+            let mut sentinel = Sentinel::new();
+            let before = [MARK.as_bytes().repeat(marks), before].concat();
+            let line = line(&sentinel, &status.to_string());
+            let all = [before.as_slice(), &line, &after].concat();
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(all.len())).collect();
+            cuts.extend([0, all.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|two| &all[two[0]..two[1]]).collect();
+            prop_assert_eq!(through(&pieces, &mut sentinel), [before, after].concat());
+            prop_assert_eq!(sentinel.status(), Some(status));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The client's patience.
+
+use std::time::Duration;
+
+use crate::adapters::backoff::Backoff;
+
+/// How long to wait for what. The defaults are for the real Heroku.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    pub connect: Duration,
+    /// From the first byte sent to the last byte of the answer.
+    pub request: Duration,
+    /// How often a GET is sent in all, and for how long.
+    pub tries: u32,
+    pub try_for: Duration,
+    pub backoff: Backoff,
+    /// Between two looks at a running transfer. Heroku's own CLI does not ask more often.
+    pub poll: Duration,
+    /// How many polls in a row may fail, each after all its tries.
+    pub failed_polls: u32,
+    /// How long a transfer may take.
+    pub transfer: Duration,
+    /// How long a build or a release may take: its release phase alone may take an hour.
+    pub job: Duration,
+    /// How long dynos may take to start, to stop, and to answer at the rendezvous.
+    pub dynos: Duration,
+    /// For how long output may still come after the exit status of a one-off dyno.
+    pub grace: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            tries: 5,
+            try_for: Duration::from_secs(120),
+            backoff: Backoff {
+                first: Duration::from_millis(500),
+                longest: Duration::from_secs(10),
+            },
+            poll: Duration::from_secs(3),
+            failed_polls: 5,
+            transfer: Duration::from_secs(12 * 60 * 60),
+            job: Duration::from_secs(90 * 60),
+            dynos: Duration::from_secs(10 * 60),
+            grace: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Waiting for the end of a transfer: a backup, a restore or a copy.
+
+use std::time::Instant;
+
+use super::client::Heroku;
+use super::error::{HerokuError, redacted};
+use super::transfers::{Transfer, TransferState, Verbosity};
+use crate::events::{Event, Progress, Reporter, Unit};
+
+const LAST_LOG_LINES: usize = 5;
+
+impl Heroku {
+    /// Waits for the end of a transfer of `app`. It is a success only if a read of its final state
+    /// says so. `step` is what progress is reported under.
+    pub async fn wait_for_transfer(
+        &self,
+        app: &str,
+        transfer: &Transfer,
+        step: &'static str,
+        reporter: &dyn Reporter,
+    ) -> Result<Transfer, HerokuError> {
+        let started = Instant::now();
+        let mut failed_polls = 0;
+        loop {
+            match self.transfer(app, &transfer.uuid, Verbosity::Plain).await {
+                Ok(seen) => {
+                    failed_polls = 0;
+                    match seen.state() {
+                        TransferState::Completed => return Ok(seen),
+                        TransferState::Canceled => {
+                            return Err(HerokuError::TransferCanceled { name: seen.name() });
+                        }
+                        TransferState::Failed => return Err(self.failure(app, &seen).await),
+                        TransferState::Pending | TransferState::Running => {
+                            reporter.emit(progress(step, &seen));
+                        }
+                    }
+                }
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => {
+                    failed_polls += 1;
+                    if failed_polls >= self.timing.failed_polls {
+                        return Err(HerokuError::lost_sight(transfer, failed_polls, error));
+                    }
+                }
+            }
+            if started.elapsed() > self.timing.transfer {
+                let limit = self.timing.transfer;
+                return Err(HerokuError::TransferTooLong { name: transfer.name(), limit });
+            }
+            tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+
+    async fn failure(&self, app: &str, transfer: &Transfer) -> HerokuError {
+        let verbose = self.transfer(app, &transfer.uuid, Verbosity::WithLogs).await;
+        // The failure is the news: that its log cannot be read does not replace it.
+        let logs = verbose.map(|transfer| transfer.logs).unwrap_or_default();
+        let last = logs.iter().skip(logs.len().saturating_sub(LAST_LOG_LINES));
+        let last_lines = last.map(|line| redacted(&line.message, "")).collect();
+        HerokuError::TransferFailed { name: transfer.name(), last_lines }
+    }
+}
+
+fn progress(step: &'static str, transfer: &Transfer) -> Event {
+    let current = match transfer.state() {
+        TransferState::Pending => format!("{} waits for its turn", transfer.name()),
+        _ => format!("{} runs", transfer.name()),
+    };
+    let done = transfer.processed_bytes.unwrap_or(0);
+    // The size of the database is known, but its compressed dump will be smaller.
+    Event::StepProgress {
+        step,
+        progress: Progress { done, total: None, unit: Unit::Bytes, current },
+    }
+}

@@ -1,0 +1,148 @@
+//! Watching a build or a release: its output as it comes, and its status until it is final.
+//!
+//! The end of the output is no proof of anything: the status is read again after it, and the job
+//! has ended when a status that was read says so. The output is read once more after that.
+
+use std::time::Instant;
+
+use reqwest::StatusCode;
+use reqwest::header::RANGE;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use url::Url;
+
+use super::client::Heroku;
+use super::error::HerokuError;
+use super::request::Request;
+use crate::adapters::transport;
+use crate::secret::Secret;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobStatus {
+    Pending,
+    Succeeded,
+    Failed,
+    /// The release phase took too long.
+    Expired,
+    /// A status that bcops does not know, which is not taken for an end.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What can be watched.
+pub trait Job: DeserializeOwned {
+    fn status(&self) -> JobStatus;
+    /// Where its output can be read without a token. Absent until there is some.
+    fn output(&self) -> Option<&Secret>;
+}
+
+/// How far the output has been passed on.
+struct Passed<'a> {
+    bytes: u64,
+    to: &'a mut (dyn AsyncWrite + Unpin + Send),
+}
+
+impl Heroku {
+    pub(super) async fn watch<T: Job>(
+        &self,
+        request: &Request<'_>,
+        output: &mut (dyn AsyncWrite + Unpin + Send),
+    ) -> Result<T, HerokuError> {
+        let what = &request.what;
+        let started = Instant::now();
+        let mut passed = Passed { bytes: 0, to: output };
+        let mut failed_polls = 0;
+        let mut unread = 0;
+        loop {
+            let before = passed.bytes;
+            match self.get::<T>(request).await {
+                Ok(job) => {
+                    failed_polls = 0;
+                    let all = self.pass_on(what, job.output(), &mut passed).await?;
+                    // As long as more comes, it is not in vain.
+                    unread = if passed.bytes > before { 0 } else { unread + 1 };
+                    match ended(what, job) {
+                        // What was said in the end is worth a few more looks, and no more.
+                        Some(_) if !all && unread < self.timing.tries => {}
+                        Some(ended) => return ended,
+                        None => {}
+                    }
+                }
+                Err(error) if error.is_final() => return Err(error),
+                Err(error) => {
+                    failed_polls += 1;
+                    if failed_polls >= self.timing.failed_polls {
+                        let (what, polls) = (what.clone(), failed_polls);
+                        return Err(HerokuError::JobUnseen { what, polls, cause: Box::new(error) });
+                    }
+                }
+            }
+            if started.elapsed() > self.timing.job {
+                let (what, limit) = (what.clone(), self.timing.job);
+                return Err(HerokuError::JobTooLong { what, limit });
+            }
+            tokio::time::sleep(self.timing.poll).await;
+        }
+    }
+
+    /// Passes on what output there is beyond what was passed on before, until the server ends it
+    /// or is silent for long, and tells whether that was all. That it cannot be read is no failure
+    /// of the job.
+    async fn pass_on(
+        &self,
+        what: &str,
+        place: Option<&Secret>,
+        passed: &mut Passed<'_>,
+    ) -> Result<bool, HerokuError> {
+        let Some(place) = place else { return Ok(true) };
+        let url = Url::parse(place.expose()).ok().filter(transport::is_private);
+        let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.to_owned() })?;
+        let mut request = self.http().get(url).timeout(self.timing.job);
+        if passed.bytes > 0 {
+            request = request.header(RANGE, format!("bytes={}-", passed.bytes));
+        }
+        let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, request.send()).await
+        else {
+            return Ok(false);
+        };
+        // Where the range was not heeded, what is known already comes again.
+        let mut known = match response.status() {
+            StatusCode::OK => passed.bytes,
+            StatusCode::PARTIAL_CONTENT => 0,
+            // 404 before the release phase has begun, 416 when there is nothing new.
+            StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => return Ok(true),
+            _ => return Ok(false),
+        };
+        loop {
+            let chunk = tokio::time::timeout(self.timing.request, response.chunk()).await;
+            let chunk = match chunk {
+                Ok(Ok(Some(chunk))) => chunk,
+                Ok(Ok(None)) => return Ok(true),
+                _ => return Ok(false),
+            };
+            let skipped = known.min(chunk.len() as u64);
+            known -= skipped;
+            let new = chunk.get(skipped as usize..).unwrap_or_default();
+            let written = async {
+                passed.to.write_all(new).await?;
+                passed.to.flush().await
+            };
+            written.await.map_err(|cause| HerokuError::Output { what: what.to_owned(), cause })?;
+            passed.bytes += new.len() as u64;
+        }
+    }
+}
+
+fn ended<T: Job>(what: &str, job: T) -> Option<Result<T, HerokuError>> {
+    let failed = |status: &str| {
+        Some(Err(HerokuError::JobFailed { what: what.to_owned(), status: status.to_owned() }))
+    };
+    match job.status() {
+        JobStatus::Succeeded => Some(Ok(job)),
+        JobStatus::Failed => failed("failed"),
+        JobStatus::Expired => failed("expired"),
+        JobStatus::Pending | JobStatus::Unknown => None,
+    }
+}

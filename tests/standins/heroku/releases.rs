@@ -1,0 +1,413 @@
+//! Builds and releases: what comes of a push, with a release phase that really runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::Response;
+use hyper::body::Frame;
+use hyper::header::CONTENT_TYPE;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::process::Process;
+use super::server::{Body, Recorded, Reply, full};
+use super::state::{App, Shared, World};
+
+/// How a deploy goes.
+#[derive(Debug, Clone)]
+pub struct Deploy {
+    /// What the build says, with a pause after each line.
+    pub build_lines: Vec<String>,
+    pub pause: Duration,
+    pub build_succeeds: bool,
+    /// The release phase: a command that runs in the app's folder with its config vars.
+    pub release_command: Option<String>,
+    /// The release phase counts as having taken too long, whatever the command does.
+    pub release_expires: bool,
+    /// Neither the build nor the release ever ends.
+    pub never_ends: bool,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        let lines = ["-----> Building on the Heroku-24 stack", "-----> Launching..."];
+        Deploy {
+            build_lines: lines.map(str::to_owned).to_vec(),
+            pause: Duration::from_millis(20),
+            build_succeeds: true,
+            release_command: None,
+            release_expires: false,
+            never_ends: false,
+        }
+    }
+}
+
+/// What has come of a deploy, as a `git push` would show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed {
+    pub build: String,
+    /// `succeeded`, `failed`, or `expired` of a release; empty where there is none.
+    pub build_status: &'static str,
+    pub release_status: &'static str,
+    pub output: String,
+}
+
+pub struct Build {
+    pub id: String,
+    pub status: &'static str,
+    pub commit: String,
+    pub release: Option<String>,
+    pub stream: String,
+    pub created_at: Timestamp,
+}
+
+pub struct Release {
+    pub id: String,
+    pub version: u64,
+    pub status: &'static str,
+    pub description: String,
+    pub slug: String,
+    pub stream: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// Output that is read through a URL of its own.
+#[derive(Default)]
+pub struct Stream {
+    pub bytes: Vec<u8>,
+    /// Before it has begun, the URL is unknown.
+    pub has_begun: bool,
+    pub has_ended: bool,
+}
+
+impl App {
+    /// The version of the release that the dynos run.
+    pub fn version(&self) -> u64 {
+        let good = self.releases.iter().filter(|one| one.status == "succeeded");
+        good.map(|one| one.version).max().unwrap_or(1)
+    }
+
+    fn next_version(&self) -> u64 {
+        self.releases.iter().map(|one| one.version).max().unwrap_or(1) + 1
+    }
+}
+
+impl World {
+    /// A release of the same slug, as a change of config vars makes one.
+    pub fn add_release(&mut self, app: &str, id: String, description: &str) {
+        let Some(app) = self.app_mut(app) else { return };
+        let slug = app.releases.last().map(|one| one.slug.clone()).unwrap_or_default();
+        app.releases.push(Release {
+            id,
+            version: app.next_version(),
+            status: "succeeded",
+            description: description.to_owned(),
+            slug,
+            stream: None,
+            created_at: Timestamp::now(),
+        });
+    }
+}
+
+fn build_json(world: &World, app: &App, build: &Build) -> Value {
+    json!({
+        "id": build.id, "status": build.status, "created_at": build.created_at.to_string(),
+        "updated_at": build.created_at.to_string(), "stack": "heroku-24",
+        "app": { "id": app.id, "name": app.name },
+        "source_blob": { "url": "https://source.stand-in.test/", "version": build.commit },
+        "slug": { "id": format!("{}-{}", build.id, build.commit) },
+        "release": build.release.as_ref().map(|id| json!({ "id": id })),
+        "output_stream_url": format!("{}/streams/{}", world.base, build.stream),
+        "user": { "id": app.id, "email": "operator@stand-in.test" },
+    })
+}
+
+fn release_json(world: &World, app: &App, release: &Release) -> Value {
+    let url = |stream: &String| format!("{}/streams/{stream}", world.base);
+    json!({
+        "id": release.id, "version": release.version, "status": release.status,
+        "description": release.description, "current": release.version == app.version(),
+        "slug": { "id": release.slug }, "app": { "id": app.id, "name": app.name },
+        "output_stream_url": release.stream.as_ref().map(url), "eligible_for_rollback": true,
+        "created_at": release.created_at.to_string(), "updated_at": release.created_at.to_string(),
+        "user": { "id": app.id, "email": "operator@stand-in.test" }, "addon_plan_names": [],
+    })
+}
+
+pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
+    let segments = request.segments();
+    let mut world = shared.world();
+    let reply = match (request.method.as_str(), &segments[..]) {
+        ("GET", ["apps", app, "builds"]) => {
+            let app = world.app(app)?;
+            let all = app.builds.iter().map(|one| build_json(&world, app, one)).collect();
+            newest_first(all, request)
+        }
+        ("GET", ["apps", app, "builds", id]) => {
+            let app = world.app(app)?;
+            let found = app.builds.iter().find(|one| one.id == *id);
+            found.map_or_else(
+                || Reply::not_found("build"),
+                |one| Reply::ok(build_json(&world, app, one)),
+            )
+        }
+        ("GET", ["apps", app, "releases"]) => {
+            let app = world.app(app)?;
+            let all = app.releases.iter().map(|one| release_json(&world, app, one)).collect();
+            newest_first(all, request)
+        }
+        ("GET", ["apps", app, "releases", id]) => {
+            let app = world.app(app)?;
+            let id = id.trim_start_matches('v');
+            let is_it = |one: &&Release| one.id == id || one.version.to_string() == id;
+            let found = app.releases.iter().find(is_it);
+            found.map_or_else(
+                || Reply::not_found("release"),
+                |one| Reply::ok(release_json(&world, app, one)),
+            )
+        }
+        ("POST", ["apps", app, "releases"]) => {
+            let name = world.app(app)?.name.clone();
+            roll_back(&mut world, &name, &request.json(), shared.options.dyno_start)
+        }
+        ("GET", ["apps", app, "slugs", id]) => {
+            let commit = world.app(app)?.builds.iter().find(|one| id.starts_with(&one.id));
+            let commit = commit.map(|one| one.commit.clone());
+            Reply::ok(json!({ "id": id, "commit": commit, "process_types": {} }))
+        }
+        _ => return None,
+    };
+    Some(reply)
+}
+
+/// A list by its last column, in the order and the number that `Range` asks for.
+fn newest_first(mut all: Vec<Value>, request: &Recorded) -> Reply {
+    let range = request.header("range").unwrap_or_default();
+    if range.contains("order=desc") {
+        all.reverse();
+    }
+    let most = range
+        .split("max=")
+        .nth(1)
+        .and_then(|rest| rest.split([',', ';', ' ']).next()?.parse().ok());
+    let length = all.len();
+    all.truncate(most.unwrap_or(200));
+    if all.len() == length {
+        return Reply::ok(all.into());
+    }
+    let next = vec![("Next-Range", "version ]1..".to_owned())];
+    Reply { status: 206, body: all.into(), headers: next }
+}
+
+fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Reply {
+    let id = world.new_id();
+    let target = body["release"].as_str().unwrap_or_default();
+    let Some(found) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(old) = found.releases.iter().find(|one| one.id == target) else {
+        return Reply::not_found("release");
+    };
+    let release = Release {
+        id: id.clone(),
+        version: found.next_version(),
+        status: "succeeded",
+        description: format!("Rollback to v{}", old.version),
+        slug: old.slug.clone(),
+        stream: None,
+        created_at: Timestamp::now(),
+    };
+    found.releases.push(release);
+    world.replace_dynos(app, |dyno| dyno.one_off.is_none(), start);
+    let app = world.app(app).expect("found before");
+    let release = app.releases.iter().find(|one| one.id == id).expect("just made");
+    Reply { status: 201, ..Reply::ok(release_json(world, app, release)) }
+}
+
+/// Enters a build of a commit and lets it run.
+pub fn deploy(shared: &Arc<Shared>, app: &str, commit: &str, plan: Deploy) -> String {
+    let mut world = shared.world();
+    let (id, stream) = (world.new_id(), world.new_id());
+    world.streams.insert(stream.clone(), Stream { has_begun: true, ..Stream::default() });
+    let found = world.app_mut(app).expect("an app of the stand-in");
+    found.builds.push(Build {
+        id: id.clone(),
+        status: "pending",
+        commit: commit.to_owned(),
+        release: None,
+        stream: stream.clone(),
+        created_at: Timestamp::now(),
+    });
+    let run = run(Arc::clone(shared), found.id.clone(), id.clone(), stream, plan);
+    tokio::spawn(run);
+    id
+}
+
+async fn run(shared: Arc<Shared>, app: String, id: String, stream: String, plan: Deploy) {
+    for line in &plan.build_lines {
+        say(&shared, &stream, format!("{line}\n").as_bytes());
+        tokio::time::sleep(plan.pause).await;
+    }
+    if plan.never_ends && plan.release_command.is_none() {
+        return;
+    }
+    let release = plan.build_succeeds.then(|| enter_release(&shared, &app, &id, &plan));
+    {
+        let mut world = shared.world();
+        let found = world.app_mut(&app).expect("an app of the stand-in");
+        let build = found.builds.iter_mut().find(|one| one.id == id).expect("entered");
+        build.status = if plan.build_succeeds { "succeeded" } else { "failed" };
+        build.release = release.clone();
+    }
+    end_stream(&shared, &stream);
+    if let (Some(release), Some(command)) = (release, &plan.release_command) {
+        run_release(&shared, &app, &release, command, &plan).await;
+    }
+}
+
+fn enter_release(shared: &Shared, app: &str, build: &str, plan: &Deploy) -> String {
+    let mut world = shared.world();
+    let (id, stream) = (world.new_id(), world.new_id());
+    let has_phase = plan.release_command.is_some();
+    if has_phase {
+        world.streams.insert(stream.clone(), Stream::default());
+    }
+    let found = world.app_mut(app).expect("an app of the stand-in");
+    let commit = found.builds.iter().find(|one| one.id == build).map(|one| one.commit.clone());
+    let commit = commit.unwrap_or_default();
+    found.releases.push(Release {
+        id: id.clone(),
+        version: found.next_version(),
+        status: if has_phase { "pending" } else { "succeeded" },
+        description: format!("Deploy {}", commit.get(..8).unwrap_or(&commit)),
+        slug: format!("{build}-{commit}"),
+        stream: has_phase.then_some(stream),
+        created_at: Timestamp::now(),
+    });
+    if !has_phase {
+        world.replace_dynos(app, |dyno| dyno.one_off.is_none(), shared.options.dyno_start);
+    }
+    id
+}
+
+async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: &Deploy) {
+    // For a moment the URL of the output is there and the output is not.
+    tokio::time::sleep(plan.pause).await;
+    let (folder, vars, stream) = {
+        let world = shared.world();
+        let app = world.app(app).expect("an app of the stand-in");
+        let folder = app.folder.clone().unwrap_or_else(|| shared.folder.path().to_owned());
+        let release = app.releases.iter().find(|one| one.id == id).expect("entered");
+        (folder, app.config_vars.clone(), release.stream.clone().expect("a stream"))
+    };
+    let mut process = Process::start(command, &vars, &folder, false).expect("a shell");
+    if let Some(stream) = shared.world().streams.get_mut(&stream) {
+        stream.has_begun = true;
+    }
+    while let Some(bytes) = process.output.recv().await {
+        say(shared, &stream, &bytes);
+    }
+    let status = process.wait().await;
+    if plan.never_ends {
+        return;
+    }
+    end_stream(shared, &stream);
+    tokio::time::sleep(plan.pause).await;
+    let mut world = shared.world();
+    let found = world.app_mut(app).expect("an app of the stand-in");
+    let release = found.releases.iter_mut().find(|one| one.id == id).expect("entered");
+    release.status = match (plan.release_expires, status) {
+        (true, _) => "expired",
+        (false, 0) => "succeeded",
+        (false, _) => "failed",
+    };
+    if release.status == "succeeded" {
+        world.replace_dynos(app, |dyno| dyno.one_off.is_none(), shared.options.dyno_start);
+    }
+}
+
+/// Waits for the end of a deploy, as whoever pushes does, and tells what was said.
+pub async fn wait(shared: &Shared, app: &str, id: &str) -> Deployed {
+    loop {
+        if let Some(deployed) = look(shared, app, id) {
+            return deployed;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn look(shared: &Shared, app: &str, id: &str) -> Option<Deployed> {
+    let world = shared.world();
+    let app = world.app(app).expect("an app of the stand-in");
+    let build = app.builds.iter().find(|one| one.id == id).expect("a build of the app");
+    let release = app.releases.iter().find(|one| Some(&one.id) == build.release.as_ref());
+    if build.status == "pending" || release.is_some_and(|one| one.status == "pending") {
+        return None;
+    }
+    let streams = [Some(&build.stream), release.and_then(|one| one.stream.as_ref())];
+    let said = streams.into_iter().flatten().filter_map(|stream| world.streams.get(stream));
+    let output: Vec<u8> = said.flat_map(|stream| stream.bytes.iter().copied()).collect();
+    Some(Deployed {
+        build: id.to_owned(),
+        build_status: build.status,
+        release_status: release.map_or("", |one| one.status),
+        output: String::from_utf8_lossy(&output).into_owned(),
+    })
+}
+
+fn say(shared: &Shared, stream: &str, bytes: &[u8]) {
+    if let Some(stream) = shared.world().streams.get_mut(stream) {
+        stream.bytes.extend_from_slice(bytes);
+    }
+}
+
+fn end_stream(shared: &Shared, stream: &str) {
+    if let Some(stream) = shared.world().streams.get_mut(stream) {
+        stream.has_ended = true;
+    }
+}
+
+/// The output from where `Range` says, until it ends or the stand-in cuts it.
+pub fn stream(shared: &Arc<Shared>, request: &Recorded, id: &str) -> Response<Body> {
+    let begun = shared.world().streams.get(id).map(|one| (one.has_begun, one.bytes.len()));
+    let Some((true, length)) = begun else {
+        return Response::builder().status(404).body(full("")).expect("a response");
+    };
+    let range = request.header("range").and_then(|range| range.strip_prefix("bytes="));
+    let start = range.and_then(|range| range.strip_suffix('-')?.parse().ok()).unwrap_or(0);
+    if start > 0 && start >= length && shared.world().streams[id].has_ended {
+        return Response::builder().status(416).body(full("")).expect("a response");
+    }
+    let (shared, id) = (Arc::clone(shared), id.to_owned());
+    let most = shared.world().stream_cut.unwrap_or(usize::MAX);
+    let pieces = stream::unfold((start, most), move |(next, left)| {
+        let (shared, id) = (Arc::clone(&shared), id.clone());
+        async move {
+            if left == 0 {
+                // So that what went before is under way.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                return Some((Err(std::io::ErrorKind::ConnectionReset.into()), (next, left)));
+            }
+            loop {
+                let (mut bytes, has_ended) = {
+                    let world = shared.world();
+                    let stream = world.streams.get(&id)?;
+                    (stream.bytes.get(next..).unwrap_or_default().to_vec(), stream.has_ended)
+                };
+                bytes.truncate(left);
+                if !bytes.is_empty() {
+                    let state = (next + bytes.len(), left - bytes.len());
+                    return Some((Ok(Frame::data(Bytes::from(bytes))), state));
+                }
+                if has_ended {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    });
+    let status = if start > 0 { 206 } else { 200 };
+    let builder = Response::builder().status(status).header(CONTENT_TYPE, "text/plain");
+    builder.body(StreamBody::new(pieces).boxed_unsync()).expect("a response")
+}

@@ -1,0 +1,105 @@
+//! What is done to databases: restores that run `pg_restore`, and resets that drop every schema.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::process::Command;
+
+use super::captures::{end, enter, with};
+use super::server::{Recorded, Reply};
+use super::state::{CapturePlan, Outcome, Shared};
+
+const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT nspname FROM pg_namespace
+        WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+    LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
+END $$; CREATE SCHEMA public;";
+
+pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
+    let url = shared.world().addon(id).and_then(|addon| addon.url.clone());
+    let Some(url) = url else { return Reply::not_found("database") };
+    let body = request.json();
+    let extensions = body["extensions"].as_array().into_iter().flatten();
+    let names = extensions.filter_map(|name| name.as_str());
+    let create = names.map(|name| format!(" CREATE EXTENSION \"{name}\";"));
+    let sql = EMPTY.to_owned() + &create.collect::<String>();
+    match psql(shared, &url, &sql).await {
+        Ok(()) => Reply::ok(serde_json::json!({ "message": "Reset successful." })),
+        Err(message) => Reply::error(422, "unprocessable_entity", &message),
+    }
+}
+
+/// Starts a restore into an add-on's database and gives the app and the transfer's UUID.
+pub fn start(shared: &Arc<Shared>, id: &str, request: &Recorded) -> Option<(String, String)> {
+    let mut world = shared.world();
+    let addon = world.addon(id)?;
+    let (app, to_url) = (addon.app_id.clone(), addon.url.clone()?);
+    let body = request.json();
+    let from_url = body["backup_url"].as_str().unwrap_or_default().to_owned();
+    let uuid = enter(&mut world, &app, "BACKUP", &from_url);
+    let attachment = world.attachments.iter().find(|one| one.addon_id == id);
+    let to_name = attachment.map(|one| one.name.clone()).unwrap_or_default();
+    let transfer = world.transfer_mut(&app, &uuid).expect("just entered");
+    transfer.into = Some((to_name, to_url.clone()));
+    let plan = world.restore_plan.clone();
+    // Both the internal place of a backup and a signed URL have the backup's UUID as a segment.
+    let dump = from_url.split(['/', '?']).find_map(|part| world.objects.get(part));
+    let dump = dump.map(|object| object.path.clone());
+    let job = Job { app: app.clone(), uuid: uuid.clone(), to_url, dump };
+    tokio::spawn(run(Arc::clone(shared), job, plan));
+    Some((app, uuid))
+}
+
+struct Job {
+    app: String,
+    uuid: String,
+    to_url: String,
+    dump: Option<PathBuf>,
+}
+
+async fn run(shared: Arc<Shared>, job: Job, plan: CapturePlan) {
+    tokio::time::sleep(plan.pending).await;
+    let started = with(&shared, &job.app, &job.uuid, |transfer| {
+        transfer.started_at = Some(Timestamp::now());
+        transfer.log("Starting restore");
+    });
+    if !started {
+        return;
+    }
+    let restored = match plan.dump.as_ref().or(job.dump.as_ref()) {
+        Some(dump) => pg_restore(&shared, &job.to_url, dump).await,
+        None => Err("Could not fetch the backup".to_owned()),
+    };
+    tokio::time::sleep(plan.running).await;
+    with(&shared, &job.app, &job.uuid, |transfer| {
+        if let Err(message) = &restored {
+            message.lines().for_each(|line| transfer.log(line));
+        }
+        let outcome = if restored.is_ok() { plan.outcome } else { Outcome::Failed };
+        end(transfer, outcome, Timestamp::now());
+    });
+}
+
+async fn pg_restore(shared: &Shared, url: &str, dump: &Path) -> Result<(), String> {
+    psql(shared, url, EMPTY).await?;
+    let program = shared.options.pg_dump.with_file_name("pg_restore");
+    let mut command = Command::new(program);
+    // The schema is there already, which is no error worth failing for.
+    command.args(["--no-owner", "--no-privileges", "--clean", "--if-exists", "--dbname", url]);
+    said(command.arg(dump)).await
+}
+
+async fn psql(shared: &Shared, url: &str, sql: &str) -> Result<(), String> {
+    let mut command = Command::new(shared.options.pg_dump.with_file_name("psql"));
+    said(command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, url])).await
+}
+
+async fn said(command: &mut Command) -> Result<(), String> {
+    let output = command.kill_on_drop(true).output().await;
+    let output = output.map_err(|error| format!("the program could not be run: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
