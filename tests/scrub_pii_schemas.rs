@@ -74,7 +74,7 @@ fn names_that_are_hard_to_quote() {
         "u",
     ];
     let (mut sql, mut manifest) =
-        (String::from("CREATE TABLE users_user (id int);"), String::new());
+        (String::from("CREATE TABLE users_user (id int PRIMARY KEY);"), String::new());
     for name in names {
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let key = serde_json::to_string(name).expect("a string");
