@@ -134,7 +134,7 @@ fn what_nobody_has_classified_stops_the_pull_with_the_lines_to_add() {
         &source,
         "CREATE TABLE auth_group (id serial PRIMARY KEY, name text, nickname text); \
          CREATE TABLE people_person (id serial PRIMARY KEY, full_name text, height integer); \
-         CREATE TABLE people_count (id serial PRIMARY KEY, total integer)",
+         CREATE TABLE people_count (id serial PRIMARY KEY, counted_at timestamptz)",
     );
     let archive = world.bcops.directory().join("work/new.dump");
     site::back_up(world.cluster, &source, &archive).expect("a backup");
@@ -143,13 +143,17 @@ fn what_nobody_has_classified_stops_the_pull_with_the_lines_to_add() {
         "auth_group.nickname",
         "people_person: the table is not classified",
         "[tables.people_person]",
-        "personal = [\"full_name\"]",
+        "personal = [\"full_name\", \"height\"]",
         "[tables.people_person.policy.local]",
         "delete = true",
         "scrub.manifest",
     ];
     let run = world.bcops.run(&pull).fails(9, &lines);
-    assert!(!run.stderr.contains("people_count"), "it holds no text:\n{}", run.printed());
+    assert!(
+        !run.stderr.contains("people_count"),
+        "it holds a key and a moment:\n{}",
+        run.printed()
+    );
     world.assert_untouched();
 
     // What it says is what helps.
