@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
-use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings};
+use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, DestinationBucket};
 use crate::commands::Context;
 use crate::commands::environments::{Values, is_database_url};
 use crate::commands::heroku::LoggedIn;
@@ -99,7 +99,25 @@ impl<'a> Protected<'a> {
         Err(cannot_compare(environment, CommandError::new(Kind::Configuration, text)))
     }
 
-    pub fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
+    /// A bucket that may be written to, once it is known to be none of a protected environment's.
+    /// Commands make a [`DestinationBucket`] here and nowhere else.
+    ///
+    /// # Errors
+    /// A refusal if it is one of theirs, or cannot be compared; a configuration error if its own
+    /// settings make no address.
+    #[expect(clippy::disallowed_methods, reason = "the comparison has been made")]
+    pub fn destination_bucket(
+        &self,
+        bucket: &BucketSettings,
+        destination: &Destination,
+        acl: Option<&str>,
+        jobs: usize,
+    ) -> Result<DestinationBucket, CommandError> {
+        self.check_bucket(bucket)?;
+        Ok(DestinationBucket::new(bucket, destination, acl, jobs)?)
+    }
+
+    fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
         let address = BucketAddress::new(bucket)?;
         let identity = BucketIdentity::of(&address, &bucket.credentials);
         for (environment, values) in &self.environments {

@@ -75,17 +75,16 @@ async fn open(
     let from = buckets::settings(context, source, &reading.in_force())?;
     let to = buckets::settings(context, environment, &values.in_force())?;
     not_onto_itself((source, &from), (environment, &to))?;
-    protected.check_bucket(&to)?;
+    let (acl, jobs) = (context.settings.media.acl.as_deref(), usize::from(args.transfer.jobs));
+    let bucket = protected.destination_bucket(&to, destination, acl, jobs)?;
     let renditions = match args.transfer.images {
         true => Some(Renditions::remote(context, &protected, environment, &values).await?),
         false => None,
     };
-    let jobs = usize::from(args.transfer.jobs);
     let borrowed = BucketSettings { credentials: to.credentials.clone(), ..from.clone() };
-    let acl = context.settings.media.acl.as_deref();
     Ok(Sides {
         source: SourceBucket::new(&from, jobs)?,
-        destination: DestinationBucket::new(&to, destination, acl, jobs)?,
+        destination: bucket,
         reader: SourceBucket::new(&borrowed, jobs)?,
         renditions,
     })

@@ -130,14 +130,12 @@ async fn prepare(
     let protected = Protected::look(context, &logged_in, destination).await?;
     let values = Values::of(context, &logged_in, environment).await?;
     let settings = buckets::settings(context, environment, &values.in_force())?;
-    protected.check_bucket(&settings)?;
+    let (acl, jobs) = (context.settings.media.acl.as_deref(), usize::from(args.transfer.jobs));
+    let bucket = protected.destination_bucket(&settings, destination, acl, jobs)?;
     let renditions = match args.transfer.images {
         true => Some(Renditions::remote(context, &protected, environment, &values).await?),
         false => None,
     };
-    let acl = context.settings.media.acl.as_deref();
-    let bucket =
-        DestinationBucket::new(&settings, destination, acl, usize::from(args.transfer.jobs))?;
     let uploads = uploads(context, &bucket)?;
     let place = bucket.reading().place();
     start(context, LIST_STEP, format!("Listing {} and {place}", folder.path().display()));
