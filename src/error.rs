@@ -503,6 +503,7 @@ impl From<BackupFileError> for CommandError {
             }
             BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
             BackupFileError::Archive(_)
+            | BackupFileError::Read { .. }
             | BackupFileError::Write { .. }
             | BackupFileError::Framing(_)
             | BackupFileError::WriterEnded => wrap(Kind::Unexpected, error),
