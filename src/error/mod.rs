@@ -6,6 +6,7 @@
 
 mod adapters;
 mod media;
+mod records;
 mod restore;
 mod runbook;
 mod scrub;

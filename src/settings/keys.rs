@@ -152,6 +152,21 @@ pub const KEYS: &[Key] = &[
         meaning: "an S3 server other than AWS, where an environment names none",
     },
     key(
+        "reset.image_tables",
+        ValueType::TextList,
+        "the tables of images, for the list of what is on staging only",
+    ),
+    key(
+        "reset.document_tables",
+        ValueType::TextList,
+        "the tables of documents, for the list of what is on staging only",
+    ),
+    key(
+        "reset.hosts",
+        ValueType::TextList,
+        "what production's host names become: \"FROM=TO\", \"FROM=TO:PORT\" or \"*.SUFFIX=*.SUFFIX\"",
+    ),
+    key(
         "environments.*.config_vars.bucket",
         ValueType::Text,
         "the config var that holds the bucket's name",

@@ -6,6 +6,7 @@
 
 mod destination;
 mod effective;
+mod hosts;
 pub mod keys;
 mod layers;
 mod values;
@@ -18,6 +19,7 @@ use thiserror::Error;
 
 pub use destination::Destination;
 pub use effective::Effective;
+pub use hosts::{BadMapping, HostMapping, HostName};
 pub use layers::{Layers, Origin, RawValue, Sourced};
 pub use values::parse_duration;
 
@@ -57,6 +59,7 @@ pub struct Settings {
     pub heroku_data_host: Option<Sourced<String>>,
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
+    pub reset: Reset,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -113,6 +116,16 @@ pub struct Git {
     pub url: Option<Sourced<Secret>>,
     /// A branch whose last commit is older is marked as stale.
     pub stale_after: Sourced<Duration>,
+}
+
+/// What `reset-staging` has to know of the site's database.
+#[derive(Debug, Clone)]
+pub struct Reset {
+    /// Tables that are not there are passed over.
+    pub image_tables: Vec<String>,
+    pub document_tables: Vec<String>,
+    /// What production's host names become in the Site records. No host is mapped twice.
+    pub hosts: Vec<HostMapping>,
 }
 
 /// What is on this machine.
