@@ -3,6 +3,7 @@
 //! Library modules have their own error enums. They become a [`CommandError`] here and nowhere
 //! else, so that the exit codes of the contract are decided in one place.
 
+mod in_place;
 mod runbook;
 
 use std::error::Error as StdError;
@@ -18,8 +19,8 @@ use crate::adapters::postgres::PostgresError;
 use crate::adapters::s3::S3Error;
 use crate::archive::ArchiveError;
 use crate::media::MediaError;
-use crate::restore::RestoreError;
 use crate::restore::databases::DatabaseError;
+use crate::restore::{PrepareError, RestoreError};
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
 use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, UnreadValues};
@@ -381,6 +382,18 @@ impl From<RestoreError> for CommandError {
             }
             RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Archive(error) => error.into(),
+            PrepareError::Blocks(error) => error.into(),
+            PrepareError::Plan(error) => error.into(),
+            PrepareError::Restore(error) => error.into(),
+            PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
         }
     }
 }
