@@ -2,7 +2,7 @@
 
 use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
-use crate::restore::RestoreError;
+use crate::restore::{PrepareError, RestoreError};
 use crate::restore::databases::DatabaseError;
 
 impl From<ArchiveError> for CommandError {
@@ -56,6 +56,18 @@ impl From<RestoreError> for CommandError {
             }
             RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Archive(error) => error.into(),
+            PrepareError::Blocks(error) => error.into(),
+            PrepareError::Plan(error) => error.into(),
+            PrepareError::Restore(error) => error.into(),
+            PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
         }
     }
 }
