@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::command::{Bcops, Run, Running};
 use crate::support::postgres::Cluster;
+use crate::whole_site::databases::Production;
 use crate::whole_site::{Pace, WholeSite};
 
 #[allow(unused_imports, reason = "the tests of the command will use the rest")]
@@ -30,9 +31,13 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
+        World::with(None)
+    }
+
+    fn with(production: Option<Production>) -> World {
         let runtime = Runtime::new().expect("a runtime");
         let cluster = Cluster::shared();
-        let whole = runtime.block_on(WholeSite::start(cluster, Pace::of_tests()));
+        let whole = runtime.block_on(WholeSite::start_with(cluster, Pace::of_tests(), production));
         let whole = whole.unwrap_or_else(|error| panic!("{error:#}"));
         let bcops = surroundings(&whole);
         let at_first = ProductionState::of(&whole);
@@ -42,7 +47,12 @@ impl World {
     /// Brings everything back to the beginning, faults and the program's own state included. All
     /// servers are new, so that nothing that a killed run left under way can reach them.
     pub fn reset(&mut self) {
-        *self = World::new();
+        let now = self.production();
+        let is_as_it_was =
+            now.rows == self.at_first.rows && now.sequences == self.at_first.sequences;
+        // Copying takes longer than looking.
+        let production = is_as_it_was.then(|| self.whole.databases.keep_production());
+        *self = World::with(production);
     }
 
     /// The text of the configuration file, to be varied and given to [`World::configure`].

@@ -60,12 +60,12 @@ pub struct Code {
 impl Code {
     /// Makes the repositories. `migrations` are those that production's database has applied.
     pub fn new(migrations: &[(String, String)]) -> Code {
-        // The ids of commits depend on their times: those of one process are all the same.
-        static NOW: OnceLock<i64> = OnceLock::new();
-        let now = *NOW.get_or_init(|| Timestamp::now().as_second());
+        // Made once and copied, as that is faster, and so that all commits have the same ids.
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| Template::make(migrations));
         let repositories = git_world::World::new();
-        let new_migrations = history::NewMigrations::after(migrations);
-        let tips = history::write(&repositories, migrations, &new_migrations, now);
+        template.write(&repositories.origin());
+        let (tips, new_migrations) = (template.tips.clone(), template.new_migrations.clone());
         let code = Code { repositories, tips, new_migrations };
         let project = code.folder("gitlab/buckinghamshire-council");
         fs::create_dir_all(&project).expect("a folder");
@@ -217,6 +217,47 @@ impl Code {
         match word {
             Some(word) => fs::write(path, word).expect("written"),
             None => _ = fs::remove_file(path),
+        }
+    }
+}
+
+/// An origin in memory.
+struct Template {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+    tips: BTreeMap<String, Oid>,
+    new_migrations: history::NewMigrations,
+}
+
+impl Template {
+    fn make(migrations: &[(String, String)]) -> Template {
+        let repositories = git_world::World::new();
+        let new_migrations = history::NewMigrations::after(migrations);
+        let now = Timestamp::now().as_second();
+        let tips = history::write(&repositories, migrations, &new_migrations, now);
+        let origin = repositories.origin();
+        repositories.git(&origin, &["gc", "-q"]);
+        let mut files = BTreeMap::new();
+        read_files(&origin, &origin, &mut files);
+        Template { files, tips, new_migrations }
+    }
+
+    fn write(&self, folder: &Path) {
+        for (path, content) in &self.files {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, content).expect("written");
+        }
+    }
+}
+
+fn read_files(folder: &Path, root: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_files(&path, root, files);
+        } else {
+            let name = path.strip_prefix(root).expect("below it").to_owned();
+            files.insert(name, fs::read(&path).expect("a file"));
         }
     }
 }

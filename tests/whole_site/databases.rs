@@ -5,8 +5,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, ensure};
 
@@ -67,9 +67,12 @@ impl Templates {
         let new = NewMigrations::after(&migrations);
         apply(cluster, &production, "bc_production", &new.master)?;
 
-        create(cluster, &staging, "template0", "bc_staging")?;
-        load(cluster, &staging, "bc_staging", &archive)?;
-        for migration in [&new.master, &new.second_leaf, &new.merge, &new.search_page] {
+        create(cluster, &staging, &production, "bc_staging")?;
+        // This takes databases along, wherever it is said.
+        cluster.try_psql(&staging, "REASSIGN OWNED BY bc_production TO bc_staging")?;
+        let sql = format!("ALTER DATABASE {production} OWNER TO bc_production");
+        cluster.try_psql("postgres", &sql)?;
+        for migration in [&new.second_leaf, &new.merge, &new.search_page] {
             apply(cluster, &staging, "bc_staging", migration)?;
         }
         run(cluster, &staging, "bc_staging", "staging.sql", &[])?;
@@ -167,28 +170,60 @@ fn run(
     Ok(())
 }
 
+/// A database that goes when nobody needs it any longer.
+struct Owned {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let _ = self.cluster.try_psql("postgres", &sql);
+    }
+}
+
+/// Production's database, to be used once more by another world.
+#[derive(Clone)]
+pub struct Production(Arc<Owned>);
+
 /// The databases of one world. They go with it.
 pub struct Databases {
-    cluster: &'static Cluster,
     pub production: String,
     pub staging: String,
     pub content_prep: String,
+    production_owner: Production,
+    staging_owner: Owned,
 }
 
 impl Databases {
     /// Copies of the templates. `ports` are those of staging's hosts, in the order of the Sites.
-    pub fn new(cluster: &'static Cluster, ports: &[u16]) -> Result<Databases> {
+    /// Production's may be that of a world before, if it is as it was.
+    pub fn new(
+        cluster: &'static Cluster,
+        ports: &[u16],
+        production: Option<Production>,
+    ) -> Result<Databases> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let templates = Templates::of(cluster);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let databases = Databases {
-            cluster,
-            production: format!("world_{number:04}_production"),
-            staging: format!("world_{number:04}_staging"),
-            content_prep: templates.content_prep.clone(),
+        let production = match production {
+            Some(production) => production,
+            None => {
+                let name = format!("world_{number:04}_production");
+                create(cluster, &name, &templates.production, "bc_production")?;
+                Production(Arc::new(Owned { cluster, name }))
+            }
         };
-        create(cluster, &databases.production, &templates.production, "bc_production")?;
-        create(cluster, &databases.staging, &templates.staging, "bc_staging")?;
+        let staging = format!("world_{number:04}_staging");
+        create(cluster, &staging, &templates.staging, "bc_staging")?;
+        let databases = Databases {
+            production: production.0.name.clone(),
+            staging: staging.clone(),
+            content_prep: templates.content_prep.clone(),
+            production_owner: production,
+            staging_owner: Owned { cluster, name: staging },
+        };
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
         let sql = format!(
             "UPDATE wagtailcore_site s SET hostname = '127.0.0.1', port = p.port \
@@ -208,32 +243,28 @@ impl Databases {
             "staging" => ("bc_staging", &self.staging),
             _ => ("bc_content_prep", &self.content_prep),
         };
-        let port = self.cluster.port();
+        let port = self.cluster().port();
         format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
     /// SQL on staging's database, as a superuser.
     #[track_caller]
     pub fn staging(&self, sql: &str) -> String {
-        self.cluster.psql(&self.staging, sql)
+        self.cluster().psql(&self.staging, sql)
     }
 
     /// SQL on production's database, as a superuser.
     #[track_caller]
     pub fn production(&self, sql: &str) -> String {
-        self.cluster.psql(&self.production, sql)
+        self.cluster().psql(&self.production, sql)
     }
 
     pub fn cluster(&self) -> &'static Cluster {
-        self.cluster
+        self.staging_owner.cluster
     }
-}
 
-impl Drop for Databases {
-    fn drop(&mut self) {
-        for name in [&self.production, &self.staging] {
-            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            let _ = self.cluster.try_psql("postgres", &sql);
-        }
+    /// Keeps production's database for another world.
+    pub fn keep_production(&self) -> Production {
+        self.production_owner.clone()
     }
 }

@@ -18,7 +18,7 @@ use crate::standins::s3::{S3StandIn, council};
 use crate::standins::site::SiteStandIn;
 use crate::support::postgres::Cluster;
 use code::Code;
-use databases::{Databases, Templates};
+use databases::{Databases, Production, Templates};
 
 pub const PRODUCTION: &str = "buckinghamshire-production";
 pub const STAGING: &str = "buckinghamshire-staging";
@@ -64,6 +64,15 @@ pub struct WholeSite {
 
 impl WholeSite {
     pub async fn start(cluster: &'static Cluster, pace: Pace) -> Result<WholeSite> {
+        WholeSite::start_with(cluster, pace, None).await
+    }
+
+    /// The same with production's database of a world before, which must be as it was.
+    pub async fn start_with(
+        cluster: &'static Cluster,
+        pace: Pace,
+        production: Option<Production>,
+    ) -> Result<WholeSite> {
         let templates = Templates::of(cluster);
         let code = Code::new(&templates.migrations);
         let heroku = HerokuStandIn::start(HerokuOptions {
@@ -85,7 +94,7 @@ impl WholeSite {
             site.add_host(name, heroku.watcher(STAGING)).await;
         }
         let ports: Vec<u16> = names.iter().map(|name| site.port(name)).collect();
-        let databases = Databases::new(cluster, &ports)?;
+        let databases = Databases::new(cluster, &ports, production)?;
         media::fill(&s3, &databases);
 
         let mut whole = WholeSite {
