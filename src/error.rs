@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::download::DownloadError;
+use crate::adapters::elasticsearch::ElasticsearchError;
 use crate::adapters::git::GitError;
 use crate::adapters::heroku::{HerokuError, OneOffError, StopReason};
 use crate::adapters::postgres::PostgresError;
@@ -23,6 +24,7 @@ use crate::restore::databases::DatabaseError;
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
 use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, UnreadValues};
+use crate::search::SearchError;
 use crate::settings::SettingsError;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
@@ -267,6 +269,58 @@ impl From<S3Error> for CommandError {
             _ => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<ElasticsearchError> for CommandError {
+    fn from(error: ElasticsearchError) -> Self {
+        let (kind, hint) = match &error {
+            ElasticsearchError::BadUrl { .. } => (
+                Kind::Configuration,
+                Some("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
+            ),
+            ElasticsearchError::Unencrypted { .. } => {
+                (Kind::Configuration, Some("let the URL begin with https:// instead of http://"))
+            }
+            ElasticsearchError::Unauthorized { .. } => (
+                Kind::Configuration,
+                Some("the add-on has other credentials now: heroku addons:open bonsai shows them"),
+            ),
+            ElasticsearchError::Forbidden { .. } => (
+                Kind::Configuration,
+                Some(
+                    "see in the console whether the cluster is over its plan's limits: bcops search open ENV",
+                ),
+            ),
+            ElasticsearchError::NotFound { .. } => (
+                Kind::Configuration,
+                Some(
+                    "see in the console whether the cluster is still there: bcops search open ENV",
+                ),
+            ),
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<SearchError> for CommandError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Elasticsearch(error) => error.into(),
+            SearchError::Postgres(error) => error.into(),
+            SearchError::Heroku(error) => error.into(),
+            SearchError::CommandFailed { ref said, .. } => {
+                let hints: Vec<String> =
+                    said.iter().map(|line| format!("it said: {line}")).collect();
+                hints.into_iter().fold(wrap(Kind::RemoteJob, error), CommandError::hint)
+            }
+            SearchError::Incomplete { .. } => wrap(Kind::RemoteJob, error)
+                .hint("look at what the command said above, then run it again"),
+            SearchError::NothingToCompare => wrap(Kind::Configuration, error)
+                .hint("say in bcops.toml which rows each index holds: search.indices"),
+            SearchError::Interrupted => wrap(Kind::Interrupted, error),
+        }
     }
 }
 
