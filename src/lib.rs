@@ -17,6 +17,7 @@ pub mod restore;
 pub mod runbook;
 pub mod schema;
 pub mod scrub;
+pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;

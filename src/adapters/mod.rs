@@ -2,6 +2,7 @@
 
 mod backoff;
 pub mod download;
+pub mod elasticsearch;
 pub mod git;
 pub mod heroku;
 pub mod postgres;

@@ -14,6 +14,7 @@ mod pull_data;
 mod pull_media;
 mod push_media;
 mod scrub_pii;
+mod search;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
 pub use push_media::PushMediaArgs;
 pub use scrub_pii::ScrubPiiArgs;
+pub use search::{SearchArgs, SearchOpenArgs, SearchReindexArgs, SearchStatusArgs, SearchWork};
 
 use crate::ui::ColorChoice;
 
@@ -87,6 +89,8 @@ pub enum Command {
     PushMedia(PushMediaArgs),
     /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
+    /// The search cluster of an environment: how it is, its console, its indices built anew
+    Search(SearchArgs),
     /// An environment's add-ons and their plans
     Addons(AddonsArgs),
     /// Check every credential, server and permission that the commands need
@@ -108,6 +112,7 @@ impl Command {
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
             Command::Backups(_) => "backups",
+            Command::Search(_) => "search",
             Command::Addons(_) => "addons",
             Command::Doctor(_) => "doctor",
             Command::Config(_) => "config",

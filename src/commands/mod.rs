@@ -16,6 +16,7 @@ mod manifest;
 pub mod media;
 pub mod pull_data;
 pub mod scrub_pii;
+pub mod search;
 
 use serde_json::Value;
 
@@ -49,6 +50,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
+        Command::Search(args) => search::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,
         Command::Config(args) => config::run(context, args),
         Command::Completions(args) => generated::completions(context, args),

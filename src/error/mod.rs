@@ -11,6 +11,7 @@ mod records;
 mod restore;
 mod runbook;
 mod scrub;
+mod search;
 mod settings;
 
 use std::error::Error as StdError;

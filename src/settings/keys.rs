@@ -196,6 +196,31 @@ pub const KEYS: &[Key] = &[
         ValueType::Text,
         "the config var that holds the bucket's endpoint",
     ),
+    key(
+        "environments.*.config_vars.search_url",
+        ValueType::Text,
+        "the config var that holds the search cluster's URL",
+    ),
+    key(
+        "search.index_prefix",
+        ValueType::Text,
+        "what the names of the site's search indices begin with",
+    ),
+    key(
+        "search.indices",
+        ValueType::TextList,
+        "which rows each search index holds, for example \"wagtail__blog_post = blog_post where live\"",
+    ),
+    key(
+        "search.reindex_command",
+        ValueType::Text,
+        "the command that builds the search indices anew, on a dyno",
+    ),
+    key(
+        "search.shard_limit",
+        ValueType::Text,
+        "how many shards the search plan allows, where bcops does not know it",
+    ),
 ];
 
 /// The built-in configuration, in the form of a file.

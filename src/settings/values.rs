@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Environment, Git, HostMapping, Local, Media, Reset, Settings, SettingsError,
-    Surroundings,
+    BadMapping, BucketVariables, Environment, Git, HostMapping, Local, Media, Reset, Search, Settings,
+    SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -24,6 +24,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         environments: environments(&layers)?,
         local,
         media: media(&layers, surroundings)?,
+        search: Search::build(&layers)?,
         backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
@@ -93,6 +94,8 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
             .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
         bucket_variables: bucket_variables(layers, name),
+        search_url_variable: text(layers, &["environments", name, "config_vars", "search_url"])
+            .map_or_else(|| "BONSAI_URL".to_owned(), |found| found.value),
     })
 }
 

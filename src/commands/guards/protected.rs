@@ -1,10 +1,11 @@
 //! A destination elsewhere must not be what belongs to a protected environment: not its app, its
-//! database or its bucket, by whatever name or address.
+//! database, its bucket or its search cluster, by whatever name or address.
 //!
 //! Identity is what a resource is. What cannot be compared is a refusal: it is somebody's live site.
 
 use futures_util::future::join_all;
 
+use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, DestinationBucket};
@@ -149,6 +150,34 @@ impl<'a> Protected<'a> {
                 compared = true;
             }
             self.check_known(environment, compared, "bucket")?;
+        }
+        Ok(())
+    }
+
+    /// The search cluster, of which a reindex deletes and fills indices.
+    pub fn check_cluster(&self, cluster: &ClusterAddress) -> Result<(), CommandError> {
+        for (environment, values) in &self.environments {
+            let variable = environment.search_url_variable.as_str();
+            let mut compared = false;
+            for vars in values.variants() {
+                let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty())
+                else {
+                    continue;
+                };
+                let theirs = ClusterAddress::parse(url, variable)
+                    .map_err(|error| cannot_compare(environment, error.into()))?;
+                if cluster.may_be(&theirs) {
+                    let place = cluster.place();
+                    return Err(is_protected(
+                        "search cluster",
+                        &place,
+                        environment,
+                        Some(variable),
+                    ));
+                }
+                compared = true;
+            }
+            self.check_known(environment, compared, "search cluster")?;
         }
         Ok(())
     }
