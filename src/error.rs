@@ -3,6 +3,7 @@
 //! Library modules have their own error enums. They become a [`CommandError`] here and nowhere
 //! else, so that the exit codes of the contract are decided in one place.
 
+mod caches;
 mod runbook;
 
 use std::error::Error as StdError;
