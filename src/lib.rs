@@ -7,6 +7,7 @@
 
 pub mod adapters;
 pub mod archive;
+pub mod caches;
 pub mod cli;
 pub mod commands;
 pub mod error;

@@ -16,7 +16,7 @@ use crate::adapters::postgres::{DatabaseIdentity, connect};
 use crate::cli::DoctorArgs;
 use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
-use crate::commands::{Context, Outcome, media};
+use crate::commands::{Context, Outcome, media, purge_cache};
 use crate::error::{CommandError, Kind};
 use crate::scrub::Manifest;
 use crate::settings::Environment;
@@ -288,6 +288,8 @@ async fn app(
     let protected = if environment.protected { ", protected" } else { "" };
     let mut checks = vec![Check::pass(name, format!("{app}{protected}: config vars can be read"))];
     checks.push(bucket(context, logged_in, environment, &values).await);
+    let vars = values.in_force();
+    checks.extend(purge_cache::checks(context, environment, &vars).await.into_iter().map(found));
     let variable = &environment.database_url_variable;
     if values.own.get(variable).is_none() {
         checks.push(Check::fail(
@@ -299,6 +301,20 @@ async fn app(
     }
     checks.push(backups(context, client, environment).await);
     checks
+}
+
+/// A check that another command's own module has made.
+fn found((name, finding): purge_cache::Finding) -> Check {
+    match finding {
+        None => Check::skip(&name, "there is none"),
+        Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) => {
+            let mend = error.hints.last().cloned();
+            let mend =
+                mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
+            Check::fail(&name, error.to_string(), mend)
+        }
+    }
 }
 
 async fn bucket(

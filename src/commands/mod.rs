@@ -15,6 +15,7 @@ mod journal;
 mod manifest;
 pub mod media;
 pub mod pull_data;
+pub mod purge_cache;
 pub mod scrub_pii;
 pub mod search;
 
@@ -49,6 +50,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
+        Command::PurgeCache(args) => purge_cache::run(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
         Command::Search(args) => search::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,

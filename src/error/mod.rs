@@ -5,6 +5,7 @@
 //! whose errors they are.
 
 mod adapters;
+mod caches;
 mod in_place;
 mod media;
 mod records;

@@ -2,8 +2,8 @@
 
 use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
-use crate::restore::{PrepareError, RestoreError};
 use crate::restore::databases::DatabaseError;
+use crate::restore::{PrepareError, RestoreError};
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {

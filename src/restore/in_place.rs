@@ -300,9 +300,9 @@ pub async fn verify(
     reporter: &SharedReporter,
 ) -> Result<Verified, InPlaceError> {
     let place = place(url);
-    let failed = |source| InPlaceError::NotVerified { place: place.clone(), source };
+    let failed = |source: LiveError| InPlaceError::NotVerified { place: place.clone(), source };
     let session = connect(url).await.map_err(|error| failed(error.into()))?;
-    live::begin(&session, Access::Read, limits).await.map_err(failed)?;
+    live::begin(&session, Access::Read, limits).await.map_err(|error| failed(error.into()))?;
     let looking = async {
         let (live, plan) = live::look(&session, manifest, policy).await?;
         let audit = live::audit(&session, &plan, &live, reporter).await?;

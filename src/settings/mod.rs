@@ -63,6 +63,8 @@ pub struct Settings {
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
     pub reset: Reset,
+    pub cloudflare_base_url: Option<Sourced<String>>,
+    pub cache: Cache,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -84,6 +86,27 @@ pub struct Environment {
     pub bucket_variables: BucketVariables,
     /// The config var that holds the search cluster's URL.
     pub search_url_variable: String,
+    pub cache_variables: CacheVariables,
+}
+
+/// The config vars that tell of an environment's caches: Django's, and Cloudflare before the site.
+#[derive(Debug, Clone)]
+pub struct CacheVariables {
+    pub redis_tls_url: String,
+    pub redis_url: String,
+    pub bearer_token: String,
+    /// The account-wide key, and the address that goes with it.
+    pub token: String,
+    pub email: String,
+    pub zone: String,
+}
+
+/// How Django names what it keeps in its cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub key_prefix: String,
+    /// Where there is no Redis.
+    pub table: String,
 }
 
 /// The config vars that tell of an environment's bucket.

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use crate::cli::DownloadArgs;
-use crate::commands::pull_data::backup::{Backup, OpenSource, choose_for_download};
+use crate::commands::pull_data::backup::{Backup, choose_for_download};
 use crate::commands::scrub_pii::dump;
 use crate::commands::{Context, Outcome, journal, manifest};
 use crate::error::CommandError;
+use crate::restore::OpenBackup;
 use crate::scrub::backup_file::{self, Input, Output};
 use crate::ui;
 
@@ -38,11 +39,11 @@ async fn as_it_is(
     context: &Context,
     args: &DownloadArgs,
     source: String,
-    opened: OpenSource,
+    opened: OpenBackup,
     output: Output,
 ) -> Result<Outcome, CommandError> {
     let to = args.output.display().to_string();
-    let OpenSource { bytes, length, .. } = opened;
+    let OpenBackup { bytes, length, .. } = opened;
     let result = |bytes: Option<u64>| json!({ "dry_run": args.dry_run, "from": source, "to": to, "scrubbed": false, "bytes_written": bytes });
     let warning = "WITH THE PERSONAL DATA OF REAL PEOPLE";
     if args.dry_run {
