@@ -169,3 +169,26 @@ fn doctor_writes_to_no_bucket_of_a_protected_environment() {
     });
     assert!(passes, "{}", run.printed());
 }
+
+#[test]
+fn doctor_writes_to_nothing_when_nobody_is_logged_in() {
+    let mut world = world();
+    let url = world.s3.url.clone();
+    world.bcops.unset("HEROKU_API_KEY");
+    for (name, value) in [
+        ("AWS_STORAGE_BUCKET_NAME", STAGING),
+        ("AWS_ACCESS_KEY_ID", "key-staging"),
+        ("AWS_SECRET_ACCESS_KEY", "s3-secret-key"),
+        ("AWS_ENDPOINT_URL_S3", &url),
+    ] {
+        world.bcops.set(&format!("BCOPS_STAGING_{name}"), value);
+    }
+    let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+    let failed = |words: [&str; 2]| {
+        let fits = |line: &str| line.starts_with("fail") && words.iter().all(|w| line.contains(w));
+        run.stdout.lines().any(fits)
+    };
+    assert!(failed(["Heroku token", "no Heroku token found"]), "{}", run.printed());
+    assert!(failed(["staging bucket", "could not be compared"]), "{}", run.printed());
+    assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
+}
