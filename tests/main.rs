@@ -45,6 +45,7 @@ mod pull_data_privacy;
 mod pull_data_terminal;
 mod pull_world;
 mod reset_world;
+mod reset_world_jobs;
 mod reset_world_selftest;
 mod s3_cli;
 mod scrub_equality;
