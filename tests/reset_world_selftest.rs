@@ -247,6 +247,39 @@ fn two_leaf_nodes_in_the_tree_stop_a_release() {
 }
 
 #[test]
+fn a_reset_ends_what_hangs() {
+    let mut world = World::new();
+    let begin = world.staging();
+    world.make(Trouble::CommandHangs("migrate"));
+    let code = &world.whole.code;
+    let heroku = format!("{}/{STAGING}.git", code.heroku_host());
+    // The release phase of a push that nobody waits for any longer.
+    let mut push = std::process::Command::new("git")
+        .current_dir(world.bcops.directory().join("work"))
+        .args(["push", "--quiet", "--force", &heroku, "origin/master:master"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("git runs");
+    let begun = Instant::now();
+    while world.staging().releases.last() != Some(&"pending") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no release begins");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // And a dyno that nobody is attached to.
+    let real = client(&world.whole.heroku, quick());
+    world.runtime().block_on(async {
+        let app = real.destination_app(&staging_destination()).await.expect("staging");
+        let command = OneOff::new("python manage.py migrate");
+        real.start_detached(&app, &command).await.expect("started");
+    });
+    let begun = Instant::now();
+    world.reset();
+    assert!(!push.wait().expect("its status").success());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(world.staging(), begin);
+}
+
+#[test]
 fn visitors_see_the_site_only_while_it_is_up() {
     let world = World::new();
     let port = world.whole.site.port("staging-1");
