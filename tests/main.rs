@@ -47,6 +47,7 @@ mod pull_world;
 mod reset_world;
 mod reset_world_jobs;
 mod reset_world_selftest;
+mod reset_world_visitors;
 mod s3_cli;
 mod scrub_equality;
 mod scrub_pii;
