@@ -59,9 +59,8 @@ impl From<SitesError> for CommandError {
                 wrap(Kind::Configuration, error).hint(hint)
             }
             SitesError::NoHost { .. } | SitesError::Production { .. } | SitesError::Same { .. } => {
-                wrap(Kind::Configuration, error).hint(
-                    "say what it is to be: reset.hosts = [\"FROM=TO\"] in bcops.toml",
-                )
+                wrap(Kind::Configuration, error)
+                    .hint("say what it is to be: reset.hosts = [\"FROM=TO\"] in bcops.toml")
             }
             SitesError::Changed { .. } | SitesError::NotRewritten { .. } => {
                 wrap(Kind::Unexpected, error)

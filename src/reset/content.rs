@@ -259,7 +259,9 @@ fn day(columns: &[&str]) -> String {
     if columns.is_empty() {
         return "NULL::text".to_owned();
     }
-    let columns: Vec<String> =
-        columns.iter().map(|column| format!("t.{}::timestamptz", quote_identifier(column))).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|column| format!("t.{}::timestamptz", quote_identifier(column)))
+        .collect();
     format!("to_char(coalesce({}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')", columns.join(", "))
 }

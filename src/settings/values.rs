@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Environment, Git, HostMapping, Local, Media, Reset, Settings, SettingsError,
-    Surroundings,
+    BadMapping, BucketVariables, Environment, Git, HostMapping, Local, Media, Reset, Settings,
+    SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -167,7 +167,8 @@ fn reset(layers: &Layers) -> Result<Reset, SettingsError> {
     let mut hosts: Vec<HostMapping> = Vec::new();
     for given in list(layers, &["reset", "hosts"]) {
         let bad = |reason: String| bad_value(layers, "reset.hosts", &given, reason);
-        let mapping: HostMapping = given.parse().map_err(|error: BadMapping| bad(error.to_string()))?;
+        let mapping: HostMapping =
+            given.parse().map_err(|error: BadMapping| bad(error.to_string()))?;
         if hosts.iter().any(|other| other.is_from_the_same(&mapping)) {
             return Err(bad("another entry maps the same host".to_owned()));
         }
@@ -355,7 +356,7 @@ mod tests {
     fn host_mappings_are_checked_when_they_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bcops.toml");
-        let mut with = |hosts: &str| {
+        let with = |hosts: &str| {
             std::fs::write(&path, format!("[reset]\nhosts = {hosts}\n")).unwrap();
             load(folder.path(), &HashMap::new())
         };

@@ -63,7 +63,9 @@ impl<'r> Insert<'r> {
         let is_there = |name: &str| columns.iter().any(|column| column.name == name);
         insert.left_out = row
             .columns()
-            .filter(|name| !is_there(name) && row.value(name).is_some_and(|value| !value.is_empty()))
+            .filter(|name| {
+                !is_there(name) && row.value(name).is_some_and(|value| !value.is_empty())
+            })
             .collect();
         Ok(insert)
     }

@@ -106,11 +106,11 @@ fn check_users_table(
 
 /// Everything of [`Account`], with what another site's users may lack left blank.
 fn accounts_query(found: &Tables, tables: &AccountTables) -> String {
-    let or = |column: &str, expression: &str, otherwise: &str| {
-        match found.has_column(&tables.users, column) {
-            true => expression.to_owned(),
-            false => otherwise.to_owned(),
-        }
+    let or = |column: &str, expression: &str, otherwise: &str| match found
+        .has_column(&tables.users, column)
+    {
+        true => expression.to_owned(),
+        false => otherwise.to_owned(),
     };
     let users = TableName::public(tables.users.as_str()).quoted();
     let names: Vec<&str> = ["first_name", "last_name"]

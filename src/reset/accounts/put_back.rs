@@ -85,8 +85,7 @@ struct Work<'s> {
 impl Work<'_> {
     /// Nobody else may take an id or a username in between. Reading goes on.
     async fn lock(&self) -> Result<(), PostgresError> {
-        let written =
-            [&self.names.users, &self.names.groups, &self.names.permissions, PROFILES];
+        let written = [&self.names.users, &self.names.groups, &self.names.permissions, PROFILES];
         let there = written.into_iter().filter(|table| self.tables.has(table));
         let quoted: Vec<String> = there.map(|table| TableName::public(table).quoted()).collect();
         let sql = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", quoted.join(", "));
@@ -100,9 +99,8 @@ impl Work<'_> {
     ) -> Result<Vec<(&'a StoredAccount, String)>, AccountsError> {
         let users = self.names.users.clone();
         let taken = self.taken_ids(accounts).await?;
-        let is_taken = |account: &StoredAccount| {
-            account.row.value("id").is_none_or(|id| taken.contains(id))
-        };
+        let is_taken =
+            |account: &StoredAccount| account.row.value("id").is_none_or(|id| taken.contains(id));
         let mut created = Vec::new();
         for account in accounts.iter().filter(|account| !is_taken(account)) {
             created.push((*account, self.insert_user(account, Id::AsStored).await?));

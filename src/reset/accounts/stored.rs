@@ -234,7 +234,10 @@ impl Kept<'_> {
                 username: username.to_owned(),
                 row: row.clone(),
                 groups: sorted(linked(&self.tables.groups, "group_id"), &groups),
-                permissions: sorted(linked(&self.tables.permissions, "permission_id"), &permissions),
+                permissions: sorted(
+                    linked(&self.tables.permissions, "permission_id"),
+                    &permissions,
+                ),
                 profile: self
                     .rows(PROFILES)
                     .iter()

@@ -87,10 +87,8 @@ fn decide(
         let address = Address { hostname: own.hostname.clone(), port: own.port };
         return Ok((address, Reason::AsBefore, None));
     }
-    let no_host = || SitesError::NoHost {
-        record: record.describe(),
-        environment: rules.environment.clone(),
-    };
+    let no_host =
+        || SitesError::NoHost { record: record.describe(), environment: rules.environment.clone() };
     let (host, port) = rules.first_site.as_ref().ok_or_else(no_host)?;
     if is_default {
         let address = Address { hostname: host.to_string(), port: *port };

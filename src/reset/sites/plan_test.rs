@@ -115,7 +115,8 @@ fn what_staging_had_from_production_does_not_count() {
 
 #[test]
 fn no_host_of_production_s_remains() {
-    for host in ["Jobs.buckinghamshire.gov.uk", "buckinghamshire-content-prep.production.torchbox.com"]
+    for host in
+        ["Jobs.buckinghamshire.gov.uk", "buckinghamshire-content-prep.production.torchbox.com"]
     {
         let mapping = format!("www.buckinghamshire.gov.uk={host}:8000");
         let error = planned(&[&mapping], &[]).unwrap_err();

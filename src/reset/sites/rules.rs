@@ -81,8 +81,7 @@ pub(super) fn plain(hostname: &str) -> String {
 }
 
 fn address(environment: &Environment, text: &str) -> Result<(HostName, i32), SitesError> {
-    let bad =
-        || SitesError::BadUrl { environment: environment.name.clone(), url: text.to_owned() };
+    let bad = || SitesError::BadUrl { environment: environment.name.clone(), url: text.to_owned() };
     let url = Url::parse(text).map_err(|_| bad())?;
     let host = url.host_str().and_then(|host| host.parse().ok()).ok_or_else(bad)?;
     let port = url.port_or_known_default().ok_or_else(bad)?;
