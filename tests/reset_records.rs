@@ -166,7 +166,7 @@ async fn migrations_may_have_changed_the_columns() {
         &database,
         "ALTER TABLE users_user ADD phone text NOT NULL DEFAULT 'none', ADD note text, \
            ADD shout text GENERATED ALWAYS AS (upper(username)) STORED, DROP last_name, \
-           ALTER last_login SET DEFAULT now(), ADD dropped text NOT NULL; \
+           ALTER last_login SET DEFAULT now(), ADD dropped text NOT NULL DEFAULT ''; \
          ALTER TABLE users_user DROP dropped; \
          ALTER TABLE wagtailusers_userprofile ADD density text; \
          UPDATE wagtailusers_userprofile SET density = ''; \
