@@ -3,7 +3,8 @@
 //!
 //! Owners and grants are left out, as they name roles that exist only at the backup's origin. So
 //! are the kinds that need a superuser and that a copy of a site's data has no use for: event
-//! triggers, publications, subscriptions and foreign servers.
+//! triggers, publications, subscriptions and foreign servers; and with them the functions in
+//! Heroku's own schema, which only its event triggers call and which each of its databases has.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,6 +15,9 @@ use crate::archive::{DumpId, Section, Toc, TocEntry};
 use crate::schema::{TableName, quote_identifier};
 
 use super::RestoreError;
+
+/// The schema of the functions that Heroku's event triggers call.
+pub const HEROKUS_OWN: &str = "_heroku";
 
 /// What is done with the entries of an archive. Entries are named by their index in the TOC.
 #[derive(Debug)]
@@ -215,8 +219,19 @@ impl Sorter {
             "FOREIGN DATA WRAPPER" | "SERVER" | "USER MAPPING" => Some("foreign servers"),
             "FOREIGN TABLE" => Some("foreign tables"),
             "STATISTICS DATA" => Some("planner statistics"),
+            _ if is_herokus_own(entry) => Some("Heroku's own functions"),
             _ => None,
         }
+    }
+}
+
+/// Whether the entry is Heroku's own schema or a function in it. Anything else there, which nobody
+/// has seen yet, is loaded, and stops a load that may not.
+fn is_herokus_own(entry: &TocEntry) -> bool {
+    match entry.entry_type.as_str() {
+        "SCHEMA" => entry.tag == HEROKUS_OWN,
+        "FUNCTION" => entry.namespace.as_deref() == Some(HEROKUS_OWN),
+        _ => false,
     }
 }
 

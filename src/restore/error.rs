@@ -1,6 +1,7 @@
 //! What can go wrong while loading.
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
@@ -49,6 +50,19 @@ pub enum RestoreError {
 impl From<tokio_postgres::Error> for RestoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         RestoreError::Postgres(PostgresError::Server(error))
+    }
+}
+
+impl RestoreError {
+    /// The server's error code, if it was the server that said no.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            RestoreError::Statement { source, .. }
+            | RestoreError::Copy { source, .. }
+            | RestoreError::After { source, .. }
+            | RestoreError::Postgres(source) => source.code(),
+            _ => None,
+        }
     }
 }
 

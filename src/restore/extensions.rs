@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use crate::adapters::postgres::Session;
 
+use super::pre_data::schema_exists;
 use super::{RestoreError, RestorePlan};
+use crate::schema::quote_identifier;
 
 /// Extensions that observe a server and hold none of a site's data. Where they cannot be created
 /// they are left out with a note.
@@ -63,6 +65,80 @@ pub async fn check_extensions(
         let names = missing.into_iter().map(str::to_owned).collect();
         Err(RestoreError::MissingExtensions { names })
     }
+}
+
+/// Tries which of the archive's extensions can be had in this very database, and takes everything
+/// back again.
+///
+/// What the catalog says of a role's rights is not the whole truth where a provider has rules of
+/// its own: Heroku lets roles create extensions that elsewhere only a superuser may create. An
+/// extension that is there already counts as created.
+///
+/// # Errors
+///
+/// Names every extension that cannot be had and that something in the archive depends on.
+pub async fn try_extensions(
+    session: &Session,
+    plan: &RestorePlan,
+) -> Result<ExtensionPlan, RestoreError> {
+    session.batch_execute("BEGIN").await?;
+    let tried = try_each(session, plan).await;
+    session.batch_execute("ROLLBACK").await?;
+    let left_out = tried?;
+    let needed = |name: &&String| is_needed(plan, name, &left_out);
+    let mut names: Vec<String> = left_out.iter().filter(needed).cloned().collect();
+    names.sort();
+    match names.is_empty() {
+        true => Ok(ExtensionPlan { left_out }),
+        false => Err(RestoreError::MissingExtensions { names }),
+    }
+}
+
+/// The names of those that cannot be created.
+async fn try_each(session: &Session, plan: &RestorePlan) -> Result<HashSet<String>, RestoreError> {
+    let mut refused = HashSet::new();
+    for entry in plan.extensions() {
+        let definition = plan.statement(entry);
+        let mut sql = "SAVEPOINT extension; ".to_owned();
+        if let Some(schema) = schema_of(&definition)
+            && !schema_exists(session, &schema).await?
+        {
+            sql.push_str(&format!("CREATE SCHEMA {}; ", quote_identifier(&schema)));
+        }
+        sql.push_str(&definition);
+        match session.batch_execute(&sql).await {
+            Ok(()) => session.batch_execute("RELEASE SAVEPOINT extension").await?,
+            Err(error) if error.as_db_error().is_some() => {
+                session.batch_execute("ROLLBACK TO SAVEPOINT extension").await?;
+                refused.insert(entry.tag.clone());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(refused)
+}
+
+/// Whether something that will be created depends on the extension. Where nothing does, its schema
+/// has only been decoration. A function's body does not tell what it calls.
+fn is_needed(plan: &RestorePlan, name: &str, left_out: &HashSet<String>) -> bool {
+    if DISPENSABLE.contains(&name) {
+        return false;
+    }
+    let Some(extension) = plan.extensions().find(|entry| entry.tag == name) else { return false };
+    let created = plan
+        .pre_data
+        .iter()
+        .copied()
+        .chain(plan.post_data.iter().map(|entry| entry.index))
+        .chain(plan.refreshes.iter().copied());
+    created.filter_map(|index| plan.entry(index)).any(|entry| {
+        let counts = match entry.entry_type.as_str() {
+            "COMMENT" => false,
+            "EXTENSION" => !left_out.contains(&entry.tag),
+            _ => true,
+        };
+        counts && entry.dependencies.contains(&extension.id)
+    })
 }
 
 /// The schema in `CREATE EXTENSION … WITH SCHEMA name;`, unquoted.

@@ -9,32 +9,28 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
+use crate::adapters::postgres::{PostgresError, Session};
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
 use crate::schema::TableName;
 use crate::scrub::{AuditCount, ScrubPlan, Verdict};
 
 use super::copy_pool::{CopyPool, Loaded};
-use super::extensions::ExtensionPlan;
+use super::prepared::LoadTarget;
 use super::pump::{Pump, PumpReport, RowPolicy};
 use super::session::SessionSettings;
 use super::source::BackupSource;
 use super::verify::{Inventory, verify};
-use super::{RestoreError, RestorePlan, large_objects, post_data, pre_data, pump};
+use super::{RestoreError, RestorePlan, large_objects, post_data, pre_data, pump, row_counts};
 
 /// What to load and how.
 pub struct LoadOptions {
-    /// An empty database, which this role owns.
-    pub target: DatabaseUrl,
+    pub target: LoadTarget,
     pub plan: Arc<RestorePlan>,
-    pub extensions: ExtensionPlan,
     /// `None` takes the rows as they are.
     pub scrub: Option<Arc<ScrubPlan>>,
     pub excluded: BTreeSet<TableName>,
     pub with_large_objects: bool,
-    /// Sessions that copy, and as many that build indexes.
-    pub jobs: usize,
     /// The archive's length, where it is known.
     pub total_bytes: Option<u64>,
 }
@@ -67,16 +63,18 @@ pub async fn load<R: Read + Send + 'static>(
     options: LoadOptions,
     reporter: SharedReporter,
 ) -> Result<LoadReport, RestoreError> {
-    let session = crate::adapters::postgres::connect(&options.target).await?;
-    let settings = SessionSettings::for_archive(&session, reader.toc()).await?;
+    let target = &options.target;
+    let session = crate::adapters::postgres::connect(&target.url).await?;
+    let settings =
+        SessionSettings::for_archive(&session, reader.toc(), target.lock_timeout).await?;
     session.close().await;
-    let session = settings.open(&options.target).await?;
+    let session = settings.open(&target.url).await?;
 
     reporter.emit(Event::StepStarted {
         step: "schema",
         description: format!("Creating {} tables", reader.toc().table_data().count()),
     });
-    let mut notes = pre_data::run(&session, &options.plan, &options.extensions).await?;
+    let mut notes = pre_data::run(&session, &options.plan, &target.extensions).await?;
     reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
     notes.extend(left_out(&options.plan));
 
@@ -84,6 +82,9 @@ pub async fn load<R: Read + Send + 'static>(
     let description = "Refreshing views and reading back what is there".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
     refresh(&session, &options.plan).await?;
+    if target.count_rows {
+        row_counts::compare(&session, &rows).await?;
+    }
     if let Some(scrub) = &options.scrub {
         run_after_statements(&session, scrub).await?;
     }
@@ -116,10 +117,10 @@ async fn stream<R: Read + Send + 'static>(
     let stopped_by_audit = Arc::new(AtomicBool::new(false));
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
     let (pool, mut copies) =
-        CopyPool::start(&options.target, settings, options.jobs, loaded.clone()).await?;
+        CopyPool::start(&options.target.url, settings, options.target.jobs, loaded.clone()).await?;
     let (parts, part_receiver) = mpsc::channel(large_objects::QUEUE);
     if options.with_large_objects && options.plan.toc.has_large_objects() {
-        let session = settings.open(&options.target).await?;
+        let session = settings.open(&options.target.url).await?;
         copies.spawn(large_objects::write(session, part_receiver));
     } else {
         drop(part_receiver);
@@ -149,9 +150,9 @@ async fn stream<R: Read + Send + 'static>(
     let pumped = Pumping::start(pump, reader);
     let built = post_data::run(
         options.plan.clone(),
-        &options.target,
+        &options.target.url,
         settings,
-        options.jobs,
+        options.target.jobs,
         loaded_blocks,
         reporter.clone(),
     );

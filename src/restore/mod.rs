@@ -6,16 +6,21 @@
 
 mod copy_pool;
 pub mod databases;
+mod download;
+mod empty;
 mod entries;
 mod error;
 mod extensions;
+pub mod in_place;
 mod large_objects;
 mod load;
 #[cfg(test)]
 mod plan_tests;
 mod post_data;
 mod pre_data;
+mod prepared;
 mod pump;
+mod row_counts;
 mod session;
 mod source;
 mod verify;
@@ -23,5 +28,7 @@ mod verify;
 pub use entries::RestorePlan;
 pub use error::RestoreError;
 pub use extensions::{ExtensionPlan, check_extensions};
-pub use load::{LoadOptions, LoadReport, TableReport, load};
-pub use source::{BackupSource, FileSource};
+pub use load::{LoadReport, TableReport};
+pub use prepared::{Contents, LoadTarget, PrepareError, Prepared, default_jobs};
+pub use row_counts::RowsByTable;
+pub use source::{BackupSource, OpenBackup};

@@ -44,6 +44,7 @@ impl Creator<'_> {
         match entry.entry_type.as_str() {
             "EXTENSION" => self.extension(entry, definition).await,
             "COMMENT" => self.comment(entry, definition).await,
+            "SCHEMA" => self.schema(entry, definition).await,
             "BLOB METADATA" => {
                 self.large_objects(entry, entry.definition.as_deref().unwrap_or_default()).await
             }
@@ -82,20 +83,31 @@ impl Creator<'_> {
             ));
             return Ok(());
         }
-        if let Some(schema) = schema_of(definition).filter(|schema| schema != "pg_catalog") {
-            let create = format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(&schema));
+        if let Some(schema) = schema_of(definition)
+            && !schema_exists(self.session, &schema).await?
+        {
+            let create = format!("CREATE SCHEMA {}", quote_identifier(&schema));
             self.execute(entry, &create).await?;
         }
         self.execute(entry, definition).await
     }
 
+    /// A schema may be there already: made for an extension, or by Heroku in each of its databases.
+    async fn schema(&self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
+        if schema_exists(self.session, &entry.tag).await? {
+            return Ok(());
+        }
+        self.execute(entry, definition).await
+    }
+
     /// Comments on things that the role may not own are tried and, if refused, done without.
+    /// Whoever could not create a schema does not own it either.
     async fn comment(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         let extension = entry.tag.strip_prefix("EXTENSION ");
         if extension.is_some_and(|name| self.extensions.left_out.contains(name.trim_matches('"'))) {
             return Ok(());
         }
-        if extension.is_none() && entry.tag != "SCHEMA public" {
+        if extension.is_none() && !entry.tag.starts_with("SCHEMA ") {
             return self.execute(entry, definition).await;
         }
         self.session.batch_execute("SAVEPOINT comment").await?;
@@ -130,4 +142,10 @@ impl Creator<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Asked first, because `IF NOT EXISTS` wants the right to create schemas even where there is one.
+pub async fn schema_exists(session: &Session, name: &str) -> Result<bool, RestoreError> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+    Ok(session.query_one(sql, &[&name]).await?.get(0))
 }

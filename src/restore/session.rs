@@ -3,6 +3,8 @@
 //!
 //! They are session settings on purpose: nobody is asked to change a server's configuration.
 
+use std::time::Duration;
+
 use crate::adapters::postgres::{DatabaseUrl, Session, connect, quote_literal};
 use crate::archive::Toc;
 
@@ -16,7 +18,12 @@ pub struct SessionSettings {
 
 impl SessionSettings {
     /// Asks the server which of the settings it has: a newer server has more of them.
-    pub async fn for_archive(session: &Session, toc: &Toc) -> Result<Self, RestoreError> {
+    pub async fn for_archive(
+        session: &Session,
+        toc: &Toc,
+        lock_timeout: Duration,
+    ) -> Result<Self, RestoreError> {
+        let lock_timeout = format!("{}ms", lock_timeout.as_millis().min(i32::MAX as u128));
         let encoding = toc.encoding().unwrap_or("UTF8");
         let standard_strings = !toc.entries().iter().any(|entry| {
             entry.entry_type == "STDSTRINGS"
@@ -25,7 +32,7 @@ impl SessionSettings {
         let strings = if standard_strings { "on" } else { "off" };
         let wanted: [(&str, &str); 14] = [
             ("statement_timeout", "0"),
-            ("lock_timeout", "0"),
+            ("lock_timeout", &lock_timeout),
             ("idle_in_transaction_session_timeout", "0"),
             ("transaction_timeout", "0"),
             ("client_encoding", encoding),

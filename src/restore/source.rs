@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A backup that can be read from its beginning, and perhaps a second time from the middle.
 pub trait BackupSource: Send {
@@ -10,28 +11,53 @@ pub trait BackupSource: Send {
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>>;
 }
 
-/// An archive on disk.
-pub struct FileSource {
+/// A backup's bytes from its beginning, and how to see parts of them again. Nothing of it is kept
+/// on disk.
+pub struct OpenBackup {
+    pub bytes: Box<dyn Read + Send>,
+    /// Unknown for a stream that does not tell its length.
+    pub length: Option<u64>,
+    pub again: Arc<dyn BackupSource + Sync>,
+}
+
+impl OpenBackup {
+    /// An archive on disk.
+    pub fn file(path: PathBuf) -> io::Result<OpenBackup> {
+        let source = FileSource { path };
+        let file = source.open()?;
+        let length = Some(file.metadata()?.len());
+        Ok(OpenBackup { bytes: Box::new(file), length, again: Arc::new(source) })
+    }
+
+    /// A stream that nobody can rewind, such as standard input.
+    pub fn read_once(bytes: impl Read + Send + 'static) -> OpenBackup {
+        OpenBackup { bytes: Box::new(bytes), length: None, again: Arc::new(ReadOnce) }
+    }
+}
+
+struct FileSource {
     path: PathBuf,
 }
 
 impl FileSource {
-    pub fn new(path: PathBuf) -> Self {
-        FileSource { path }
-    }
-
-    pub fn open(&self) -> io::Result<(File, u64)> {
-        let file = File::open(&self.path)?;
-        let length = file.metadata()?.len();
-        Ok((file, length))
+    fn open(&self) -> io::Result<File> {
+        File::open(&self.path)
     }
 }
 
 impl BackupSource for FileSource {
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
-        Some(self.open().and_then(|(mut file, _)| {
+        Some(self.open().and_then(|mut file| {
             file.seek(SeekFrom::Start(start))?;
             Ok(Box::new(file.take(end.saturating_sub(start))) as Box<dyn Read + Send>)
         }))
+    }
+}
+
+struct ReadOnce;
+
+impl BackupSource for ReadOnce {
+    fn read_again(&self, _start: u64, _end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
+        None
     }
 }

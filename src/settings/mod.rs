@@ -9,6 +9,7 @@ mod effective;
 mod hosts;
 pub mod keys;
 mod layers;
+mod search;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ pub use destination::Destination;
 pub use effective::Effective;
 pub use hosts::{BadMapping, HostMapping, HostName};
 pub use layers::{Layers, Origin, RawValue, Sourced};
+pub use search::{IndexRule, Rows, Search};
 pub use values::parse_duration;
 
 use crate::secret::Secret;
@@ -51,6 +53,7 @@ pub struct Settings {
     pub environments: BTreeMap<String, Environment>,
     pub local: Local,
     pub media: Media,
+    pub search: Search,
     /// A backup older than this is not used without a question.
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
@@ -60,6 +63,8 @@ pub struct Settings {
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
     pub reset: Reset,
+    pub cloudflare_base_url: Option<Sourced<String>>,
+    pub cache: Cache,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -79,6 +84,29 @@ pub struct Environment {
     /// The config var that holds the database's URL.
     pub database_url_variable: String,
     pub bucket_variables: BucketVariables,
+    /// The config var that holds the search cluster's URL.
+    pub search_url_variable: String,
+    pub cache_variables: CacheVariables,
+}
+
+/// The config vars that tell of an environment's caches: Django's, and Cloudflare before the site.
+#[derive(Debug, Clone)]
+pub struct CacheVariables {
+    pub redis_tls_url: String,
+    pub redis_url: String,
+    pub bearer_token: String,
+    /// The account-wide key, and the address that goes with it.
+    pub token: String,
+    pub email: String,
+    pub zone: String,
+}
+
+/// How Django names what it keeps in its cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub key_prefix: String,
+    /// Where there is no Redis.
+    pub table: String,
 }
 
 /// The config vars that tell of an environment's bucket.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Environment, Git, HostMapping, Local, Media, Reset, Settings,
-    SettingsError, Surroundings,
+    BadMapping, BucketVariables, Cache, CacheVariables, Environment, Git, HostMapping, Local,
+    Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -24,6 +24,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         environments: environments(&layers)?,
         local,
         media: media(&layers, surroundings)?,
+        search: Search::build(&layers)?,
         backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
@@ -32,6 +33,13 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
         git: git(&layers)?,
         reset: reset(&layers)?,
+        cloudflare_base_url: text(&layers, &["cloudflare", "base_url"]),
+        cache: Cache {
+            key_prefix: text(&layers, &["cache", "key_prefix"])
+                .map_or_else(String::new, |found| found.value),
+            table: text(&layers, &["cache", "table"])
+                .map_or_else(|| "database_cache".to_owned(), |found| found.value),
+        },
         state_directory: state_directory(&layers, surroundings),
         files: layers.files,
         given: layers.values,
@@ -93,14 +101,32 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
             .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
         bucket_variables: bucket_variables(layers, name),
+        search_url_variable: text(layers, &["environments", name, "config_vars", "search_url"])
+            .map_or_else(|| "BONSAI_URL".to_owned(), |found| found.value),
+        cache_variables: cache_variables(layers, name),
     })
 }
 
+/// The name of a config var of an environment.
+fn config_var(layers: &Layers, name: &str, last: &str, default: &str) -> String {
+    text(layers, &["environments", name, "config_vars", last])
+        .map_or_else(|| default.to_owned(), |found| found.value)
+}
+
+fn cache_variables(layers: &Layers, name: &str) -> CacheVariables {
+    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
+    CacheVariables {
+        redis_tls_url: variable("redis_tls_url", "REDIS_TLS_URL"),
+        redis_url: variable("redis_url", "REDIS_URL"),
+        bearer_token: variable("cloudflare_bearer_token", "FRONTEND_CACHE_CLOUDFLARE_BEARER_TOKEN"),
+        token: variable("cloudflare_token", "FRONTEND_CACHE_CLOUDFLARE_TOKEN"),
+        email: variable("cloudflare_email", "FRONTEND_CACHE_CLOUDFLARE_EMAIL"),
+        zone: variable("cloudflare_zone", "FRONTEND_CACHE_CLOUDFLARE_ZONEID"),
+    }
+}
+
 fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
-    let variable = |last: &'static str, default: &str| {
-        text(layers, &["environments", name, "config_vars", last])
-            .map_or_else(|| default.to_owned(), |found| found.value)
-    };
+    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
     BucketVariables {
         bucket: variable("bucket", "AWS_STORAGE_BUCKET_NAME"),
         access_key: variable("access_key", "AWS_ACCESS_KEY_ID"),

@@ -1,13 +1,10 @@
 //! Which backup to load, and its bytes.
 
-use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::adapters::download::{self, DownloadClient, DownloadOptions, MintUrl, ObjectVersion};
 use crate::adapters::heroku::{
     DatabaseAttachment, Heroku, Transfer, TransferState, backup_named, newest_completed,
 };
@@ -17,7 +14,7 @@ use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::restore::{BackupSource, FileSource};
+use crate::restore::OpenBackup;
 use crate::settings::Environment;
 use crate::ui;
 
@@ -36,14 +33,7 @@ pub struct HerokuBackup {
     pub billing_app: String,
     pub transfer: Transfer,
     pub finished_at: Option<Timestamp>,
-    heroku: Arc<Heroku>,
-}
-
-/// An opened archive's bytes, and how to see them again.
-pub struct OpenSource {
-    pub bytes: Box<dyn Read + Send>,
-    pub length: Option<u64>,
-    pub again: Arc<dyn BackupSource + Sync>,
+    heroku: Heroku,
 }
 
 /// Chooses the backup: by flag, or the newest one that is complete.
@@ -63,7 +53,7 @@ pub async fn find(
         return Err(CommandError::new(Kind::Usage, "no environment was given"));
     };
     let environment = context.settings.environment(name)?;
-    let heroku = Arc::new(logged_in.heroku);
+    let heroku = logged_in.heroku;
     let variable = &environment.database_url_variable;
     let database = heroku.resolve_database(&environment.app.value, variable).await?;
     if args.capture && args.dry_run {
@@ -86,7 +76,7 @@ pub async fn choose_for_download(
     name: Option<&str>,
 ) -> Result<HerokuBackup, CommandError> {
     let environment = context.settings.environment(environment)?;
-    let heroku = Arc::new(log_in(context).await?.heroku);
+    let heroku = log_in(context).await?.heroku;
     let (app, variable) = (&environment.app.value, &environment.database_url_variable);
     let database = heroku.resolve_database(app, variable).await?;
     let transfer = choose(name, environment, &heroku, &database).await?;
@@ -154,7 +144,7 @@ impl HerokuBackup {
         environment: &Environment,
         database: &DatabaseAttachment,
         transfer: Transfer,
-        heroku: Arc<Heroku>,
+        heroku: Heroku,
     ) -> HerokuBackup {
         HerokuBackup {
             environment: environment.name.clone(),
@@ -169,15 +159,6 @@ impl HerokuBackup {
     pub fn age(&self) -> Option<Duration> {
         let age = Timestamp::now().duration_since(self.finished_at?);
         Some(Duration::try_from(age).unwrap_or_default())
-    }
-
-    fn mint(&self) -> MintUrl {
-        let heroku = self.heroku.clone();
-        let (app, number) = (self.billing_app.clone(), self.transfer.num);
-        Arc::new(move || {
-            let (heroku, app) = (heroku.clone(), app.clone());
-            Box::pin(async move { heroku.public_url(&app, number).await })
-        })
     }
 }
 
@@ -198,78 +179,17 @@ impl Backup {
     }
 
     /// Opens the archive. Nothing of it is kept on disk.
-    pub async fn open(&self) -> Result<OpenSource, CommandError> {
+    pub async fn open(&self) -> Result<OpenBackup, CommandError> {
         match self {
-            Backup::File(path) => {
-                let source = FileSource::new(path.clone());
-                let (file, length) = source.open().map_err(|error| {
-                    CommandError::new(Kind::Usage, format!("cannot open {}", path.display()))
-                        .with_cause(error)
-                })?;
-                Ok(OpenSource {
-                    bytes: Box::new(file),
-                    length: Some(length),
-                    again: Arc::new(source),
-                })
-            }
-            Backup::StandardInput => Ok(OpenSource {
-                bytes: Box::new(io::stdin()),
-                length: None,
-                again: Arc::new(ReadOnce),
+            Backup::File(path) => OpenBackup::file(path.clone()).map_err(|error| {
+                CommandError::new(Kind::Usage, format!("cannot open {}", path.display()))
+                    .with_cause(error)
             }),
+            Backup::StandardInput => Ok(OpenBackup::read_once(std::io::stdin())),
             Backup::Heroku(backup) => {
-                let client = DownloadClient::new()?;
-                let mint = backup.mint();
-                let reader =
-                    download::start(&client, mint.clone(), DownloadOptions::default()).await?;
-                let length = reader.total_length();
-                let again = DownloadAgain {
-                    client,
-                    mint,
-                    version: reader.version().clone(),
-                    runtime: tokio::runtime::Handle::current(),
-                };
-                Ok(OpenSource {
-                    bytes: Box::new(reader),
-                    length: Some(length),
-                    again: Arc::new(again),
-                })
+                let (owner, number) = (&backup.billing_app, backup.transfer.num);
+                Ok(OpenBackup::download(&backup.heroku, owner, number).await?)
             }
         }
-    }
-}
-
-/// Standard input.
-struct ReadOnce;
-
-impl BackupSource for ReadOnce {
-    fn read_again(&self, _start: u64, _end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
-        None
-    }
-}
-
-/// A part of the same object, by another ranged request.
-struct DownloadAgain {
-    client: DownloadClient,
-    mint: MintUrl,
-    version: ObjectVersion,
-    runtime: tokio::runtime::Handle,
-}
-
-impl BackupSource for DownloadAgain {
-    /// Called from the thread that reads the archive, which is none of the runtime's.
-    fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
-        let options = DownloadOptions {
-            start,
-            end: Some(end),
-            version: Some(self.version.clone()),
-            ..DownloadOptions::default()
-        };
-        let reader =
-            self.runtime.block_on(download::start(&self.client, self.mint.clone(), options));
-        Some(match reader {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(error) => Err(io::Error::other(error)),
-        })
     }
 }

@@ -21,10 +21,10 @@ pub fn begin(
         context,
         json!({
             "event": "begun",
-            "source": prepared.source.describe(),
+            "source": prepared.backup.describe(),
             "database": databases.names().current,
             "place": databases.place(),
-            "scrubbed": prepared.scrub.is_some(),
+            "scrubbed": prepared.archive.scrub.is_some(),
             "reason": args.i_need_personal_data,
         }),
     )

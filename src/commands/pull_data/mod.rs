@@ -6,8 +6,7 @@ mod password;
 mod prepare;
 mod summary;
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::commands::{Context, Outcome, confirm, guards};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
-use crate::restore::{LoadOptions, LoadReport, load};
+use crate::restore::{self, LoadReport, LoadTarget};
 use crate::ui;
 
 use prepare::Prepared;
@@ -60,7 +59,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     context.ui.emit(Event::StepStarted { step, description });
     let prepared =
         context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
-    let summary = format!("Contents read: {} tables", prepared.reader.toc().table_data().count());
+    let summary = format!("Contents read: {} tables", prepared.tables());
     context.ui.emit(Event::StepFinished { step, summary });
     let before = summary::before(&prepared, &databases, &existing, args);
     if existing.current.is_some() && !args.yes {
@@ -146,21 +145,19 @@ async fn fill(
     password: Option<password::LocalPassword>,
 ) -> Result<Loaded, CommandError> {
     let work = async {
-        let incoming = databases.create_incoming(prepared.encoding()).await?;
-        let source = prepared.source.describe();
-        let scrubbed = prepared.scrub.is_some();
-        let options = LoadOptions {
-            target: incoming.clone(),
-            plan: prepared.plan,
-            extensions: prepared.extensions,
-            scrub: prepared.scrub.map(Arc::new),
-            excluded: prepared.excluded,
-            with_large_objects: prepared.with_large_objects,
-            jobs: args.jobs.map_or_else(default_jobs, usize::from),
-            total_bytes: prepared.total_bytes,
+        let Prepared { backup, archive, extensions } = prepared;
+        let incoming = databases.create_incoming(archive.contents.encoding()).await?;
+        let source = backup.describe();
+        let scrubbed = archive.scrub.is_some();
+        let jobs = args.jobs.map_or_else(restore::default_jobs, usize::from);
+        let target = LoadTarget {
+            url: incoming.clone(),
+            extensions,
+            jobs,
+            lock_timeout: Duration::ZERO,
+            count_rows: false,
         };
-        let again = prepared.source.reader_again();
-        let report = load(prepared.reader, again, options, context.reporter()).await?;
+        let report = archive.load(target, context.reporter()).await?;
         let superusers = match password {
             Some(password) => password.give(&incoming, &context.settings.local.users_table).await?,
             None => Vec::new(),
@@ -177,12 +174,6 @@ async fn fill(
         }
     }
     result
-}
-
-/// As many as there are cores, but at least two, as the server waits for the client at times, and
-/// at most four, beyond which a laptop's disk is the limit.
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }
 
 async fn swap(

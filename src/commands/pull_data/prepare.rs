@@ -2,57 +2,31 @@
 //! server lacks, and what the manifest says of each table.
 
 use std::collections::BTreeSet;
-use std::io::Read;
-use std::sync::Arc;
 
-use crate::archive::{ArchiveReader, Toc, read_schema};
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
-use crate::restore::{BackupSource, ExtensionPlan, RestorePlan, check_extensions};
+use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
-use crate::scrub::{LargeObjects, ScrubPlan, TableAction, check_blocks};
+use crate::scrub::{ScrubPlan, TableAction};
 
-use super::backup::{Backup, OpenSource};
+use super::backup::Backup;
 
 /// The policy of everything that lands on a developer's machine.
 const POLICY: &str = "local";
 
-/// An archive whose table of contents was read and found loadable.
+/// A backup that may be loaded into this server.
 pub struct Prepared {
-    pub source: PreparedSource,
-    pub reader: ArchiveReader<Box<dyn Read + Send>>,
-    pub plan: Arc<RestorePlan>,
-    pub extensions: ExtensionPlan,
-    /// `None` with `--no-scrub`.
-    pub scrub: Option<ScrubPlan>,
-    pub excluded: BTreeSet<TableName>,
-    pub with_large_objects: bool,
-    pub total_bytes: Option<u64>,
-}
-
-/// The backup, for messages and for a second look.
-pub struct PreparedSource {
     pub backup: Backup,
-    again: Arc<dyn BackupSource + Sync>,
-}
-
-impl PreparedSource {
-    pub fn describe(&self) -> String {
-        self.backup.describe()
-    }
-
-    pub fn reader_again(&self) -> Arc<dyn BackupSource + Sync> {
-        self.again.clone()
-    }
+    pub archive: restore::Prepared,
+    pub extensions: ExtensionPlan,
 }
 
 impl Prepared {
-    /// The encoding of the archive's text, which the new database gets.
-    pub fn encoding(&self) -> &str {
-        self.reader.toc().encoding().unwrap_or("UTF8")
+    pub fn tables(&self) -> u64 {
+        self.archive.contents.toc().table_data().count() as u64
     }
 }
 
@@ -62,51 +36,30 @@ pub async fn open(
     databases: &Databases,
     backup: Backup,
 ) -> Result<Prepared, CommandError> {
-    let OpenSource { bytes, length, again } = backup.open().await?;
-    let reader = read_contents(bytes).await.map_err(|error| error_with_name(error, &backup))?;
-    let toc = reader.toc().clone();
-    let schema = read_schema(&toc)?;
-    let excluded = excluded(args, &schema)?;
-    check_blocks(&toc, &schema)?;
-    check_users_table(context, args, &schema)?;
-    let scrub = if args.no_scrub { None } else { Some(scrub_plan(context, &toc, &schema)?) };
+    let reading = Contents::read(backup.open().await?).await;
+    let contents = reading.map_err(|error| error_with_name(error, &backup))?;
+    let excluded = excluded(args, &contents.schema)?;
+    check_users_table(context, args, &contents.schema)?;
+    let scrub = match args.no_scrub {
+        true => None,
+        false => Some(contents.scrub_plan(&manifest::load(context)?, POLICY)?),
+    };
     for note in scrub.iter().flat_map(|plan| plan.notes()) {
         if context.ui.verbose() {
             context.ui.emit(Event::Note(note.clone()));
         }
     }
-    check_exclusions(&schema, scrub.as_ref(), &excluded)?;
-    let with_large_objects =
-        scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
-    let plan = Arc::new(RestorePlan::new(&toc, with_large_objects));
-    plan.check_order()?;
-    let extensions = check_extensions(databases.session(), &plan).await?;
-    Ok(Prepared {
-        source: PreparedSource { backup, again },
-        reader,
-        plan,
-        extensions,
-        scrub,
-        excluded,
-        with_large_objects,
-        total_bytes: length,
-    })
+    check_exclusions(&contents.schema, scrub.as_ref(), &excluded)?;
+    let archive = restore::Prepared::new(contents, scrub, excluded)?;
+    let extensions = check_extensions(databases.session(), &archive.plan).await?;
+    Ok(Prepared { backup, archive, extensions })
 }
 
-/// Reading blocks, so it happens on a thread where that is allowed.
-async fn read_contents(
-    bytes: Box<dyn Read + Send>,
-) -> Result<ArchiveReader<Box<dyn Read + Send>>, CommandError> {
-    let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
-    match reading.await {
-        Ok(reader) => Ok(reader?),
-        Err(_) => Err(CommandError::new(Kind::Unexpected, "the reader of the archive ended early")),
-    }
-}
-
-fn error_with_name(error: CommandError, backup: &Backup) -> CommandError {
+fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {
+    let is_of_archive = matches!(error, PrepareError::Archive(_));
+    let error = CommandError::from(error);
     match backup {
-        Backup::File(path) => {
+        Backup::File(path) if is_of_archive => {
             let (kind, hints) = (error.kind, error.hints.clone());
             let text = format!("{} cannot be loaded", path.display());
             let named = CommandError::new(kind, text).with_cause(error);
@@ -191,10 +144,4 @@ fn check_exclusions(
         }
     }
     Ok(())
-}
-
-fn scrub_plan(context: &Context, toc: &Toc, schema: &Schema) -> Result<ScrubPlan, CommandError> {
-    let manifest = manifest::load(context)?;
-    let order: Vec<TableName> = toc.table_data().map(|entry| entry.table_name()).collect();
-    Ok(ScrubPlan::new(&manifest, POLICY, schema, &order)?)
 }

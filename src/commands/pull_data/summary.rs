@@ -24,11 +24,14 @@ pub fn before(
     args: &PullDataArgs,
 ) -> String {
     let names = databases.names();
-    let size =
-        prepared.total_bytes.map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
+    let size = prepared
+        .archive
+        .contents
+        .total_bytes
+        .map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
     let mut text = format!(
         "from  {}{size}\nto    the database {} on {}\n",
-        prepared.source.describe(),
+        prepared.backup.describe(),
         names.current,
         databases.place()
     );
@@ -53,8 +56,8 @@ pub fn before(
         ));
     }
     let counted = |count, noun| ui::plural(count, noun);
-    let tables = prepared.reader.toc().table_data().count() as u64;
-    match &prepared.scrub {
+    let tables = prepared.tables();
+    match &prepared.archive.scrub {
         Some(scrub) => {
             let with = |wanted: &[TableAction]| {
                 scrub.tables().filter(|(_, plan)| wanted.contains(&plan.action)).count() as u64
@@ -79,7 +82,7 @@ pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
     let mut lines = Vec::new();
     let mut tables = Vec::new();
     let mut names: Vec<TableName> =
-        prepared.reader.toc().table_data().map(|entry| entry.table_name()).collect();
+        prepared.archive.contents.toc().table_data().map(|entry| entry.table_name()).collect();
     names.sort();
     for name in names {
         let (class, rule) = rule_of(prepared, &name);
@@ -89,18 +92,18 @@ pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
     lines.push("dry run: nothing was changed".to_owned());
     let result = json!({
         "dry_run": true,
-        "source": source(&prepared.source.backup),
+        "source": source(&prepared.backup),
         "target": { "database": databases.names().current, "place": databases.place() },
-        "scrubbed": prepared.scrub.is_some(),
+        "scrubbed": prepared.archive.scrub.is_some(),
         "tables": tables,
     });
     Outcome::done(result, lines.join("\n"))
 }
 
 fn rule_of(prepared: &Prepared, table: &TableName) -> (String, String) {
-    let plan = prepared.scrub.as_ref().and_then(|scrub| scrub.table(table));
+    let plan = prepared.archive.scrub.as_ref().and_then(|scrub| scrub.table(table));
     let class = plan.map_or_else(|| "-".to_owned(), |plan| plan.class.to_string());
-    if prepared.excluded.contains(table) {
+    if prepared.archive.excluded.contains(table) {
         return (class, "excluded: no row is loaded".to_owned());
     }
     (class, plan.map_or_else(|| "kept as it is".to_owned(), |plan| plan.description.clone()))

@@ -1,0 +1,69 @@
+//! A backup of Heroku's as a stream: ranged HTTP from a signed URL, which resumes where it stopped.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::source::{BackupSource, OpenBackup};
+use crate::adapters::download::{
+    self, DownloadClient, DownloadError, DownloadOptions, MintUrl, ObjectVersion,
+};
+use crate::adapters::heroku::Heroku;
+
+impl OpenBackup {
+    /// The backup `number` of the app `owner`, which is the one that owns the database. Every URL
+    /// is minted when it is needed, as they expire within the time that a load can take.
+    ///
+    /// # Errors
+    ///
+    /// When the server has not answered, or not with an object of a known length.
+    pub async fn download(
+        heroku: &Heroku,
+        owner: &str,
+        number: u64,
+    ) -> Result<OpenBackup, DownloadError> {
+        let client = DownloadClient::new()?;
+        let mint = mint(heroku.clone(), owner.to_owned(), number);
+        let reader = download::start(&client, mint.clone(), DownloadOptions::default()).await?;
+        let length = reader.total_length();
+        let again = DownloadAgain {
+            client,
+            mint,
+            version: reader.version().clone(),
+            runtime: tokio::runtime::Handle::current(),
+        };
+        Ok(OpenBackup { bytes: Box::new(reader), length: Some(length), again: Arc::new(again) })
+    }
+}
+
+fn mint(heroku: Heroku, owner: String, number: u64) -> MintUrl {
+    Arc::new(move || {
+        let (heroku, owner) = (heroku.clone(), owner.clone());
+        Box::pin(async move { heroku.public_url(&owner, number).await })
+    })
+}
+
+/// A part of the same object, by another ranged request.
+struct DownloadAgain {
+    client: DownloadClient,
+    mint: MintUrl,
+    version: ObjectVersion,
+    runtime: tokio::runtime::Handle,
+}
+
+impl BackupSource for DownloadAgain {
+    /// Called from the thread that reads the archive, which is none of the runtime's.
+    fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
+        let options = DownloadOptions {
+            start,
+            end: Some(end),
+            version: Some(self.version.clone()),
+            ..DownloadOptions::default()
+        };
+        let reader =
+            self.runtime.block_on(download::start(&self.client, self.mint.clone(), options));
+        Some(match reader {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(error) => Err(io::Error::other(error)),
+        })
+    }
+}

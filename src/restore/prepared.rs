@@ -1,0 +1,153 @@
+//! Everything that can be known of a backup before anything is written: its contents, and what the
+//! manifest says of each table.
+//!
+//! Whatever loads a backup goes through here, into a new database or into one that is there, so
+//! that no way of loading can leave a check of another one out.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::load::{LoadOptions, LoadReport, load};
+use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
+use crate::adapters::postgres::DatabaseUrl;
+use crate::archive::{ArchiveError, ArchiveReader, Toc, read_schema};
+use crate::events::SharedReporter;
+use crate::schema::{Schema, TableName};
+use crate::scrub::{BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, check_blocks};
+
+/// Why a backup is not loaded. Nothing was written.
+#[derive(Debug, Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
+    /// The manifest does not fit: a table or column without a class, for example.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error("the reader of the archive ended early")]
+    ReaderEnded,
+}
+
+/// An archive whose table of contents was read, and whose blocks are rows of its own tables.
+pub struct Contents {
+    reader: ArchiveReader<Box<dyn Read + Send>>,
+    pub schema: Schema,
+    pub total_bytes: Option<u64>,
+    again: Arc<dyn BackupSource + Sync>,
+}
+
+impl Contents {
+    /// Reads the table of contents. The rows behind it wait, as long as they have to.
+    pub async fn read(backup: OpenBackup) -> Result<Contents, PrepareError> {
+        let OpenBackup { bytes, length, again } = backup;
+        // Reading blocks, so it happens on a thread where that is allowed.
+        let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
+        let reader = reading.await.map_err(|_| PrepareError::ReaderEnded)??;
+        let schema = read_schema(reader.toc())?;
+        check_blocks(reader.toc(), &schema)?;
+        Ok(Contents { reader, schema, total_bytes: length, again })
+    }
+
+    pub fn toc(&self) -> &Arc<Toc> {
+        self.reader.toc()
+    }
+
+    /// The encoding of the archive's text.
+    pub fn encoding(&self) -> &str {
+        self.toc().encoding().unwrap_or("UTF8")
+    }
+
+    /// What the manifest says of every table.
+    ///
+    /// # Errors
+    ///
+    /// Everything at once that the manifest does not class, or that contradicts the schema.
+    pub fn scrub_plan(&self, manifest: &Manifest, policy: &str) -> Result<ScrubPlan, PlanError> {
+        let order: Vec<TableName> =
+            self.toc().table_data().map(|entry| entry.table_name()).collect();
+        ScrubPlan::new(manifest, policy, &self.schema, &order)
+    }
+}
+
+/// A backup that may be loaded.
+pub struct Prepared {
+    pub contents: Contents,
+    pub plan: Arc<RestorePlan>,
+    /// `None` takes the rows as they are.
+    pub scrub: Option<Arc<ScrubPlan>>,
+    pub excluded: BTreeSet<TableName>,
+    with_large_objects: bool,
+}
+
+/// Where to load a backup, and how.
+pub struct LoadTarget {
+    /// An empty database, which this role owns.
+    pub url: DatabaseUrl,
+    pub extensions: ExtensionPlan,
+    /// Sessions that copy, and as many that build indexes.
+    pub jobs: usize,
+    /// How long to wait for another session's lock; zero waits for ever, which is right where
+    /// nobody else knows the database.
+    pub lock_timeout: Duration,
+    /// Whether each table's rows are counted once more when everything is built.
+    pub count_rows: bool,
+}
+
+impl Prepared {
+    /// A backup whose every row passes through the manifest's rules and the audit.
+    pub fn scrubbed(
+        contents: Contents,
+        manifest: &Manifest,
+        policy: &str,
+    ) -> Result<Prepared, PrepareError> {
+        let scrub = contents.scrub_plan(manifest, policy)?;
+        Ok(Prepared::new(contents, Some(scrub), BTreeSet::new())?)
+    }
+
+    /// # Errors
+    ///
+    /// An archive whose entries wait for each other.
+    pub fn new(
+        contents: Contents,
+        scrub: Option<ScrubPlan>,
+        excluded: BTreeSet<TableName>,
+    ) -> Result<Prepared, RestoreError> {
+        let with_large_objects =
+            scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
+        let plan = Arc::new(RestorePlan::new(contents.toc(), with_large_objects));
+        plan.check_order()?;
+        let scrub = scrub.map(Arc::new);
+        Ok(Prepared { contents, plan, scrub, excluded, with_large_objects })
+    }
+
+    /// Loads it. On an error the database is useless.
+    pub async fn load(
+        self,
+        target: LoadTarget,
+        reporter: SharedReporter,
+    ) -> Result<LoadReport, RestoreError> {
+        let Contents { reader, total_bytes, again, .. } = self.contents;
+        let options = LoadOptions {
+            target,
+            plan: self.plan,
+            scrub: self.scrub,
+            excluded: self.excluded,
+            with_large_objects: self.with_large_objects,
+            total_bytes,
+        };
+        load(reader, again, options, reporter).await
+    }
+}
+
+/// As many as there are cores, but at least two, as the server waits for the client at times, and
+/// at most four, beyond which a laptop's disk is the limit, and a small plan's.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
