@@ -22,7 +22,7 @@ async fn standin(plan: Plan, scale: f64) -> CloudflareStandIn {
 
 /// The library's purge, with the patience of a test.
 async fn purge_all(standin: &CloudflareStandIn, kind: Kind, items: &[String]) -> Purged {
-    let mut timing = Timing { request: Duration::from_millis(400), ..Timing::default() };
+    let mut timing = Timing { request: Duration::from_secs(2), ..Timing::default() };
     timing.backoff.first = Duration::from_millis(5);
     timing.backoff.longest = Duration::from_millis(20);
     let login = Credentials::Token(Secret::new(TOKEN));
