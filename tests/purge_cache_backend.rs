@@ -1,7 +1,8 @@
 //! `bcops purge-cache --backend`: Django's keys in a real Redis and in the cache table, and nothing
 //! else there.
 
-use crate::purge_world::{PRODUCTION, STAGING, World};
+use crate::purge_world::{PRODUCTION, STAGING, TOKEN, World};
+use crate::standins::cloudflare::{Login, Plan};
 use crate::support::postgres::Cluster;
 use crate::support::redis::RedisServer;
 
@@ -150,5 +151,25 @@ fn the_table_where_there_is_no_redis() {
     // The same database under another name is production's.
     world.heroku.set_config_var(PRODUCTION, "DATABASE_URL", &url.replace("127.0.0.1", "localhost"));
     world.purge(&["staging", "--backend"]).fails(4, &["production", "DATABASE_URL"]);
+    cluster.psql("postgres", &format!("DROP DATABASE {database}"));
+}
+
+#[test]
+fn site_records_tell_the_hosts_of_a_zone_without_a_readable_name() {
+    let world = World::with(Plan::Pro, 10.0, Login { reads_zones: false, ..Login::token(TOKEN) });
+    let cluster = Cluster::shared();
+    let database = "sites_of_staging";
+    cluster.psql("postgres", &format!("CREATE DATABASE {database}"));
+    cluster.psql(
+        database,
+        "CREATE TABLE wagtailcore_site AS SELECT 'Jobs.staging.torchbox.com' AS hostname",
+    );
+    let url = format!("{}?sslmode=disable", cluster.url(database));
+    world.heroku.set_config_var(STAGING, "DATABASE_URL", &url);
+    let jobs = "https://jobs.staging.torchbox.com/";
+    world.purge(&["staging", "--url", jobs]).exits(0);
+    let other = "https://other.staging.torchbox.com/";
+    world.purge(&["staging", "--url", other]).fails(2, &[other, "the sites of staging"]);
+    assert_eq!(world.cloudflare.purged("files"), [jobs]);
     cluster.psql("postgres", &format!("DROP DATABASE {database}"));
 }
