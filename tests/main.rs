@@ -2,6 +2,7 @@
 
 mod backup_file;
 mod backups;
+mod cloudflare_clients;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;
@@ -52,6 +53,11 @@ mod reset_world;
 mod reset_world_jobs;
 mod reset_world_selftest;
 mod reset_world_visitors;
+mod purge_cache;
+mod purge_cache_backend;
+mod purge_cache_doctor;
+mod purge_cache_limits;
+mod purge_world;
 mod s3_cli;
 mod scrub_equality;
 mod scrub_pii;
