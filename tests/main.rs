@@ -56,5 +56,7 @@ mod scrub_pii_guards;
 mod scrub_pii_residue;
 mod scrub_pii_schemas;
 mod scrub_pii_world;
+mod search;
+mod search_world;
 mod standins;
 mod support;
