@@ -7,6 +7,7 @@ mod backups;
 mod command;
 mod doctor;
 mod download;
+mod elasticsearch_clients;
 mod everyday;
 mod git_access;
 mod git_branches;

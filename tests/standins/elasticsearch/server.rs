@@ -51,7 +51,7 @@ impl Recorded {
 pub struct Reply {
     pub status: u16,
     pub body: Value,
-    headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Reply {
