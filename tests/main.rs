@@ -58,6 +58,7 @@ mod scrub_pii_residue;
 mod scrub_pii_schemas;
 mod scrub_pii_world;
 mod search;
+mod search_reindex;
 mod search_world;
 mod standins;
 mod support;

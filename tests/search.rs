@@ -1,4 +1,4 @@
-//! `bcops search`: how the cluster is, its console, and the index built anew.
+//! `bcops search`: how the cluster is, and its console.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,21 +7,9 @@ use serde_json::Value;
 
 use crate::heroku_world::{PRODUCTION, STAGING};
 use crate::pull_world::World;
-use crate::search_world::{PLAN, SearchWorld, rebuilding};
+use crate::search_world::{PLAN, SearchWorld, differences, index};
 use crate::standins::elasticsearch::{Fault, Flavour, Rule};
 use crate::standins::heroku;
-
-fn index(document: &Value, name: &str) -> Value {
-    let indices = document["result"]["indices"].as_array().expect("indices");
-    let found = indices.iter().find(|one| one["name"] == name);
-    found.unwrap_or_else(|| panic!("nothing is said of {name}: {document}")).clone()
-}
-
-fn differences(document: &Value) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    let list = document["result"]["differences"].as_array().expect("differences").iter();
-    list.map(|one| (text(&one["index"]), text(&one["kind"]))).collect()
-}
 
 #[test]
 fn the_status_tells_what_is_there_and_whom_it_serves() {
@@ -81,7 +69,7 @@ fn what_cannot_be_found_fails_the_status() {
         list.iter().map(|(index, kind)| ((*index).to_owned(), (*kind).to_owned())).collect()
     };
     assert_eq!(differences(&document), owned(&expected));
-    assert_eq!(document["warnings"].as_array().map(Vec::len), Some(3));
+    assert_eq!(document["warnings"].as_array().map(Vec::len), Some(2));
 
     world.staging.remove(pages);
     world.staging.fill(pages, 0);
@@ -272,128 +260,4 @@ fn the_console_is_opened_or_its_url_printed() {
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("was opened in the browser"), "{screen}");
     assert!(fs::read_to_string(&seen).expect("what was opened").starts_with("https://addons-sso"));
-}
-
-#[test]
-fn the_index_is_built_refreshed_and_counted() {
-    let world = SearchWorld::new();
-    world.reindex_with(&rebuilding(5, 2));
-    world.staging.remove("wagtail__wagtailcore_page");
-    let run = world.reindex(&[]).exits(0);
-    assert!(run.stdout.contains("the search index is whole"), "{}", run.stdout);
-    let run = run.says(&["default: Rebuilding index wagtail__wagtailcore_page", "anew", STAGING]);
-    assert!(run.stderr.contains("7 documents in 3 indices"), "{}", run.stderr);
-    assert_eq!(world.staging.documents("wagtail__wagtailcore_page").len(), 5);
-
-    let document = world.reindex(&["--json"]).exits(0).json();
-    let tasks = index(&document, "wagtail__utils_toptask");
-    assert_eq!((&tasks["documents"], &tasks["rows"]), (&2.into(), &2.into()));
-    assert_eq!(document["result"]["dyno"], "run.1002");
-    assert!(world.production.requests().is_empty());
-}
-
-#[test]
-fn a_command_that_ends_well_proves_nothing() {
-    let world = SearchWorld::new();
-    for (pages, tasks, lacking) in [
-        (0, 2, "wagtail__wagtailcore_page is empty, for 5 rows"),
-        (4, 2, "wagtail__wagtailcore_page is short: 4 documents for 5 rows"),
-    ] {
-        world.reindex_with(&rebuilding(pages, tasks));
-        world.reindex(&[]).fails(8, &["ended well", lacking]);
-    }
-    world.reindex_with("true");
-    world.staging.remove("wagtail__utils_toptask");
-    let document = world.reindex(&["--json"]).exits(8).json();
-    let found = differences(&document);
-    assert!(
-        found.contains(&("wagtail__utils_toptask".to_owned(), "missing".to_owned())),
-        "{found:?}"
-    );
-    // More than there is in the database hides nothing.
-    world.reindex_with(&rebuilding(6, 2));
-    world.reindex(&[]).exits(0).says(&["1 more than the database"]);
-    // A refresh that failed is no count.
-    world.staging.misbehave(Rule::always("_refresh", Fault::FailedShard));
-    world.reindex(&[]).fails(1, &["shards took no part"]);
-    world.staging.behave();
-    world.staging.misbehave(Rule::always("_refresh", Fault::ReadOnly));
-    world.reindex(&[]).fails(3, &["Cluster Read Only"]);
-}
-
-#[test]
-fn a_command_that_fails_is_quoted_without_secrets() {
-    let world = SearchWorld::new();
-    world.reindex_with("echo first; echo \"ConnectionError at $BONSAI_URL\" >&2; exit 7");
-    let run = world
-        .reindex(&[])
-        .fails(8, &["exit status 7", "it said: ConnectionError at http://[secret]@"]);
-    assert!(run.stderr.contains("first"), "{}", run.stderr);
-    world
-        .world
-        .standin
-        .misbehave(heroku::Rule::once("/dynos", heroku::Fault::Forbidden).on("POST"));
-    world.reindex(&[]).fails(3, &["may not"]);
-}
-
-#[test]
-fn ctrl_c_stops_the_dyno_and_says_what_may_be_left() {
-    let world = SearchWorld::new();
-    let folder = world.reindex_with("echo deleted; touch begun; sleep 600; touch ended");
-    let mut running =
-        world.world.bcops.start(&["search", "reindex", "staging", "--confirm", STAGING]);
-    assert!(running.wait_for("deleted"));
-    running.interrupt();
-    running.finish().fails(130, &["asked to stop", "bcops search status staging"]);
-    assert!(folder.join("begun").exists() && !folder.join("ended").exists());
-    let stops = world.world.standin.writes(STAGING);
-    assert!(stops.iter().any(|request| request.path.ends_with("/actions/stop")));
-}
-
-#[test]
-fn nothing_is_built_without_the_apps_name() {
-    let world = SearchWorld::new();
-    world.reindex_with(&rebuilding(5, 2));
-    world.search(&["reindex", "staging"]).fails(5, &[STAGING, "no terminal"]);
-    world.search(&["reindex", "staging", "--confirm", "staging"]).fails(5, &["does not match"]);
-    let run = world.search(&["reindex", "staging", "--dry-run"]).exits(0);
-    assert!(
-        run.stdout.contains("sh reindex.sh") && run.stdout.contains("dry run"),
-        "{}",
-        run.stdout
-    );
-    let document = world.search(&["reindex", "staging", "--dry-run", "--json"]).exits(0).json();
-    assert_eq!(document["result"]["documents_before"], 7);
-    assert!(world.is_untouched());
-}
-
-#[test]
-fn a_protected_environments_index_is_never_built() {
-    let mut world = SearchWorld::new();
-    world.reindex_with(&rebuilding(5, 2));
-    world.search(&["reindex", "production", "--confirm", PRODUCTION]).fails(4, &["protected"]);
-    world.search(&["reindex", "content-prep", "--dry-run"]).fails(4, &["protected"]);
-
-    // Production's cluster under staging's name, by host and by login.
-    let by_login = world.production.url().replace("127.0.0.1", "localhost");
-    let elsewhere = format!("https://production-user:bonsai-password@{}", "search.example");
-    for url in [world.production.url(), by_login, elsewhere] {
-        world.world.standin.set_config_var(STAGING, "BONSAI_URL", &url);
-        world.reindex(&[]).fails(4, &["search cluster", "production"]);
-        world.world.standin.set_config_var(STAGING, "BONSAI_URL", &world.staging.url());
-        world.world.bcops.set("BCOPS_STAGING_BONSAI_URL", &url);
-        world.reindex(&[]).fails(4, &["search cluster", "production"]);
-        world.world.bcops.unset("BCOPS_STAGING_BONSAI_URL");
-        world.world.bcops.set("BCOPS_PRODUCTION_BONSAI_URL", &world.staging.url());
-        world.reindex(&[]).fails(4, &["search cluster", "production"]);
-        world.world.bcops.unset("BCOPS_PRODUCTION_BONSAI_URL");
-    }
-    // A third one is not production's, and not the one that the dyno fills either.
-    world.world.bcops.set("BCOPS_STAGING_BONSAI_URL", "https://u:bonsai-password@other.example");
-    world.reindex(&[]).fails(3, &["other.example", "unset BCOPS_STAGING_BONSAI_URL"]);
-    world.world.bcops.unset("BCOPS_STAGING_BONSAI_URL");
-    // What cannot be compared is refused.
-    world.world.standin.set_config_var(PRODUCTION, "BONSAI_URL", "nonsense");
-    world.reindex(&[]).fails(4, &["could not be compared"]);
-    assert!(world.is_untouched());
 }

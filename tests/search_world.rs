@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::command::Run;
@@ -113,4 +114,20 @@ rebuild wagtailcore_page {pages}
 rebuild utils_toptask {tasks}
 "#
     )
+}
+
+/// What a document says of one index.
+#[track_caller]
+pub fn index(document: &Value, name: &str) -> Value {
+    let indices = document["result"]["indices"].as_array().expect("indices");
+    let found = indices.iter().find(|one| one["name"] == name);
+    found.unwrap_or_else(|| panic!("nothing is said of {name}: {document}")).clone()
+}
+
+/// The differences of a document, each with its index and kind.
+#[track_caller]
+pub fn differences(document: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let list = document["result"]["differences"].as_array().expect("differences").iter();
+    list.map(|one| (text(&one["index"]), text(&one["kind"]))).collect()
 }

@@ -40,10 +40,6 @@ output = io.StringIO()
 call_command("update_index", stdout=output)
 
 
-def slugs(results):
-    return sorted(page.slug for page in results)
-
-
 found = {
     "rows": {
         "wagtail__wagtailcore_page": Page.objects.count(),
@@ -55,11 +51,7 @@ found = {
     "bins": len(NewsPage.objects.search("bins")),
     "live_bins": NewsPage.objects.live().search("bins").count(),
     "both_words": NewsPage.objects.search("council tax", operator="and").count(),
-    "by_page": slugs(Page.objects.search("alias")),
     "all_news": len(NewsPage.objects.search("news")[:200]),
-    "beginning": [task.title for task in TopTask.objects.autocomplete("miss")]
-    if hasattr(TopTask.objects, "autocomplete")
-    else None,
 }
 from wagtail.search.backends import get_search_backend  # noqa: E402
 

@@ -5,6 +5,7 @@
 //! interval. Mappings decide what a query finds: keywords whole, text by its words, edge n-grams by
 //! the beginnings of words, and `copy_to` as it says.
 
+mod bulk;
 mod faults;
 mod index;
 mod query;
