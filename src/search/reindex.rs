@@ -188,3 +188,16 @@ async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<(), SearchError
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Silent;
+
+    /// The steps of a runbook are run wherever there is a thread.
+    #[test]
+    fn it_can_be_handed_to_another_thread() {
+        fn is_send<T: Send>(_: impl FnOnce(&'static Site<'static>) -> T) {}
+        is_send(|site| reindex(site, &Silent, std::future::pending()));
+    }
+}
