@@ -12,7 +12,7 @@ use bcops::search::{Counts, Difference, compare};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Options, Rule};
+use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Flavour, Options, Rule};
 
 struct Client {
     python: PathBuf,
@@ -23,12 +23,17 @@ struct Client {
 
 impl Client {
     fn new() -> Option<Client> {
+        Client::of(Flavour::Elasticsearch)
+    }
+
+    fn of(flavour: Flavour) -> Option<Client> {
         let Some(folder) = std::env::var_os("BCOPS_PYTHON_CLIENTS").map(PathBuf::from) else {
             eprintln!("skipped: BCOPS_PYTHON_CLIENTS is not set, so there are no clients to run");
             return None;
         };
         let runtime = Runtime::new().expect("a runtime");
-        let standin = runtime.block_on(ElasticsearchStandIn::start(Options::default()));
+        let options = Options { flavour, ..Options::default() };
+        let standin = runtime.block_on(ElasticsearchStandIn::start(options));
         let data = tempfile::tempdir().expect("a directory");
         Some(Client { python: folder.join("bin/python"), standin, data, _runtime: runtime })
     }
@@ -96,6 +101,13 @@ fn the_elasticsearch_package_finds_what_it_put_in() {
     assert!(client.standin.index_names().is_empty());
     let requests = client.standin.requests();
     assert!(requests.iter().all(|one| one.user_agent.starts_with("elasticsearch-py/7.13.4")));
+}
+
+#[test]
+fn the_elasticsearch_package_works_with_opensearch() {
+    let Some(client) = Client::of(Flavour::OpenSearch) else { return };
+    let found = client.run("elasticsearch_client.py", &[]);
+    assert_eq!((&found["version"], &found["after_changes"]), (&"2.6.0".into(), &240.into()));
 }
 
 #[test]

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
+use bcops::adapters::elasticsearch::{Cluster, ClusterAddress, ElasticsearchError, Timing};
+use bcops::secret::Secret;
 use serde_json::Value;
 
 use crate::heroku_world::{PRODUCTION, STAGING};
 use crate::pull_world::World;
 use crate::search_world::{PLAN, SearchWorld, differences, index};
-use crate::standins::elasticsearch::{Fault, Flavour, Rule};
+use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Flavour, Options, Rule};
 use crate::standins::heroku;
 
 #[test]
@@ -185,6 +188,22 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
     world.staging.misbehave(Rule::once("/_cat", Fault::ServerError("a hiccup")));
     world.staging.misbehave(Rule::once("/_cluster", Fault::TooManyRequests(Some(0))));
     world.search(&["status", "staging"]).exits(0);
+}
+
+#[tokio::test]
+async fn a_cluster_that_says_nothing_is_given_up() {
+    let standin = ElasticsearchStandIn::start(Options::default()).await;
+    standin.misbehave(Rule::always("/_cluster", Fault::Hang));
+    let url = Secret::new(standin.url());
+    let address = ClusterAddress::parse(&url, "BONSAI_URL").expect("an address");
+    let (request, try_for) = (Duration::from_millis(200), Duration::from_millis(700));
+    let timing = Timing { request, try_for, ..Timing::default() };
+    let cluster = Cluster::with_timing(address, timing).expect("a client");
+    let error = cluster.health().await.unwrap_err();
+    assert!(matches!(error, ElasticsearchError::Timeout { .. }), "{error}");
+    assert!(!error.to_string().contains("bonsai-password"), "{error}");
+    assert!(standin.requests().len() > 1, "once is not always");
+    assert_eq!(cluster.info().await.expect("an answer").version, "7.10.2");
 }
 
 #[test]

@@ -5,7 +5,7 @@ import json
 import os
 
 from elasticsearch import Elasticsearch, NotFoundError, RequestError
-from elasticsearch.helpers import BulkIndexError, bulk
+from elasticsearch.helpers import bulk
 
 es = Elasticsearch([os.environ["BONSAI_URL"]], timeout=10, max_retries=0)
 found = {}
@@ -74,10 +74,5 @@ found["health"] = es.cluster.health()["status"]
 found["unknown_query"] = failure(
     RequestError, lambda: es.search(index="books", body={"query": {"fuzzier": {}}})
 )
-if os.environ.get("EXPECT_BULK_ERRORS"):
-    try:
-        bulk(es, documents, index="books")
-    except BulkIndexError as error:
-        found["bulk_errors"] = len(error.errors)
 es.indices.delete("books")
 print(json.dumps(found))
