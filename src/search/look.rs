@@ -20,8 +20,6 @@ pub struct IndexStatus {
     pub shards: u64,
     /// `None` of a closed index, in which nothing can be counted or found.
     pub documents: Option<u64>,
-    /// The name that the site knows it by: its own, or an alias.
-    pub known_as: Option<String>,
     pub rule: Option<Rows>,
     /// Of the database, where its table is there.
     pub rows: Option<u64>,
@@ -137,7 +135,6 @@ impl Look {
                 bytes: listing.bytes,
                 shards: listing.shards(),
                 documents: *documents,
-                known_as: known.filter(|_| role == Role::InUse).map(str::to_owned),
                 rule: rule.and_then(|rule| rule.rows.clone()),
                 rows: rows_here,
                 role,

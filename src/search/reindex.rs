@@ -66,6 +66,11 @@ pub async fn reindex(
 ) -> Result<Reindexed, SearchError> {
     let mut stop = pin!(stop);
     let started = Instant::now();
+    // What could not be checked afterwards is not begun.
+    tokio::select! {
+        found = expected(site) => found.map(drop)?,
+        () = stop.as_mut() => return Err(SearchError::Interrupted),
+    }
     let command = &site.settings.reindex_command.value;
     let description = format!("Running `{command}` on {}", site.app.name());
     reporter.emit(Event::StepStarted { step: REINDEX, description });
@@ -135,9 +140,6 @@ async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), Searc
     loop {
         looks += 1;
         let (documents, rows) = count(site).await?;
-        if rows.is_empty() {
-            return Err(SearchError::NothingToCompare);
-        }
         let differences = compare(&documents, &rows);
         let (lacking, surplus): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(Difference::lacks_rows);
@@ -158,13 +160,22 @@ async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), Searc
 
 /// The rows are counted first: what is saved afterwards can only make the index larger.
 async fn count(site: &Site<'_>) -> Result<(Counts, Counts), SearchError> {
+    let (rules, rows) = expected(site).await?;
+    refresh(site, &rules).await?;
+    Ok((Look::at(site.cluster).await?.documents(), rows))
+}
+
+/// Which indices there have to be, and for how many rows.
+async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchError> {
     let rules = Look::at(site.cluster).await?.rules(site.settings);
     let session = connect(site.database).await?;
     make_read_only(&session).await?;
     let rows = count_rows(&session, &rules).await?;
     session.close().await;
-    refresh(site, &rules).await?;
-    Ok((Look::at(site.cluster).await?.documents(), rows))
+    if rows.is_empty() {
+        return Err(SearchError::NothingToCompare);
+    }
+    Ok((rules, rows))
 }
 
 /// An index that is not there is found by the comparison.
@@ -176,4 +187,17 @@ async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<(), SearchError
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Silent;
+
+    /// The steps of a runbook are run wherever there is a thread.
+    #[test]
+    fn it_can_be_handed_to_another_thread() {
+        fn is_send<T: Send>(_: impl FnOnce(&'static Site<'static>) -> T) {}
+        is_send(|site| reindex(site, &Silent, std::future::pending()));
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
 pub mod cloudflare;
+pub mod elasticsearch;
 pub mod heroku;
 pub mod s3;
 pub mod site;

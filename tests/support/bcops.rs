@@ -17,13 +17,14 @@ use tempfile::TempDir;
 use crate::support::terminal::Terminal;
 
 /// What no run may print: the stand-in's token, a database's password, a signature.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "HRKU-stand-in-token",
     "db-password",
     "X-Amz-Signature",
     "s3-secret-key",
     "cf-secret",
     "redis-password",
+    "bonsai-password",
 ];
 
 /// Longer than the slowest run on a busy machine.

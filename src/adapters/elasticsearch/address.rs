@@ -25,6 +25,8 @@ pub struct ClusterAddress {
 struct Login {
     user: Secret,
     password: Secret,
+    /// As the URL has it, for which others may quote it.
+    encoded_password: Secret,
 }
 
 impl ClusterAddress {
@@ -124,6 +126,7 @@ impl ClusterAddress {
         let secrets = [
             format!("{}:{}", login.user.expose(), login.password.expose()),
             login.password.expose().to_owned(),
+            login.encoded_password.expose().to_owned(),
         ];
         for secret in secrets.iter().filter(|secret| secret.len() > 1) {
             text = text.replace(secret.as_str(), "[secret]");
@@ -146,6 +149,7 @@ fn login(url: &Url) -> Result<Option<Login>, ()> {
     Ok(Some(Login {
         user: Secret::new(decoded(url.username())?),
         password: Secret::new(decoded(password)?),
+        encoded_password: Secret::new(password),
     }))
 }
 
@@ -183,6 +187,7 @@ mod tests {
         assert_eq!(authorization.to_str().ok(), Some("Basic dXNAZXI6cDp3"));
         assert!(authorization.is_sensitive());
         assert_eq!(address.redact("us@er:p:w or\np:w"), "[secret] or [secret]");
+        assert_eq!(address.redact("https://us%40er:p%3Aw@h"), "https://us%40er:[secret]@h");
     }
 
     #[test]

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
 use crate::adapters::heroku::{DestinationApp, Heroku};
-use crate::adapters::postgres::DatabaseUrl;
+use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::SearchReindexArgs;
 use crate::commands::environments::Values;
 use crate::commands::guards::Protected;
 use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
-use crate::search::{self, Reindexed, Role, SearchError, Site};
+use crate::search::{self, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
 use crate::ui;
 
@@ -38,28 +38,17 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         .interrupt
         .guard(async {
             let ready = prepare(context, destination).await?;
-            let before = search::status(&ready.cluster, None, &context.settings.search, None);
-            let before = before.await?;
+            let before = look(context, &ready).await?;
             Ok((ready, before))
         })
         .await?;
-    let in_use = before.indices.iter().filter(|index| index.role == Role::InUse);
-    let documents: u64 = in_use.filter_map(|index| index.documents).sum();
     let place = ready.cluster.address().place();
     let command = &context.settings.search.reindex_command.value;
-    let plan = format!(
-        "`{command}` is run on a one-off dyno of {app} ({}). It builds the search indices on {place} anew\n\
-         from the database {} on {}: until it is done searches find less than there is, or nothing.\n\
-         They hold {} now.",
-        ready.destination.name,
-        ready.database.database,
-        ready.database.place(),
-        ui::plural(documents, "document"),
-    );
+    let plan = plan(&ready, command, &before);
     if args.dry_run {
         let result = json!({
             "dry_run": true, "environment": ready.destination.name, "app": app, "host": place,
-            "command": command, "documents_before": documents,
+            "command": command, "documents_before": before.documents, "rows": before.rows,
         });
         return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
     }
@@ -76,6 +65,56 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         .await
         .map_err(|error| explained(error, &ready.destination))?;
     Ok(Outcome::done(result(&ready, &place, command, &done), text(&done)))
+}
+
+/// What the indices in use and their tables hold.
+struct Before {
+    documents: u64,
+    rows: u64,
+}
+
+async fn look(context: &Context, ready: &Ready) -> Result<Before, CommandError> {
+    let settings = &context.settings.search;
+    let session = connect(&ready.database).await;
+    let session = session.map_err(|error| of_environment(error.into(), &ready.destination))?;
+    let status = search::status(&ready.cluster, Some(&session), settings, None).await?;
+    let in_use = || status.indices.iter().filter(|index| index.role == Role::InUse);
+    // An index that is not there has rows as well.
+    let missing: u64 = status
+        .differences
+        .iter()
+        .map(|one| match one {
+            Difference::Missing { rows, .. } => *rows,
+            _ => 0,
+        })
+        .sum();
+    Ok(Before {
+        documents: in_use().filter_map(|index| index.documents).sum(),
+        rows: in_use().filter_map(|index| index.rows).sum::<u64>() + missing,
+    })
+}
+
+fn plan(ready: &Ready, command: &str, before: &Before) -> String {
+    format!(
+        "from  the database {} on {}: {}\n\
+         to    the search indices on {}, which hold {}\n\
+         `{command}` is run on a one-off dyno of {} ({}). It deletes each index and builds it anew:\n\
+         until it is done searches find less than there is, or nothing.",
+        ready.database.database,
+        ready.database.place(),
+        ui::plural(before.rows, "row"),
+        ready.cluster.address().place(),
+        ui::plural(before.documents, "document"),
+        ready.app.name(),
+        ready.destination.name,
+    )
+}
+
+/// What mends a failure depends on whose database it is.
+fn of_environment(mut error: CommandError, destination: &Destination) -> CommandError {
+    let (name, app) = (&destination.name, &destination.app.value);
+    error.hints = vec![format!("bcops doctor {name}   # looks at {app} and its config vars")];
+    error
 }
 
 /// Looks everything up, and refuses what is a protected environment's.
@@ -126,7 +165,11 @@ fn explained(error: SearchError, destination: &Destination) -> CommandError {
         _ => Vec::new(),
     };
     let is_one_offs_end = matches!(error, SearchError::Heroku(_));
+    let is_databases = matches!(error, SearchError::Postgres(_));
     let mut error = CommandError::from(error);
+    if is_databases {
+        error = of_environment(error, destination);
+    }
     if !differences.is_empty() {
         error = error.with_result(json!({ "differences": differences }));
     }

@@ -1,0 +1,145 @@
+//! Elasticsearch 7.10 or OpenSearch, in memory: as much of its REST interface as Wagtail's backend
+//! and bcops use.
+//!
+//! Documents count and are found only after a refresh, as in the real thing within its refresh
+//! interval. Mappings decide what a query finds: keywords whole, text by its words, edge n-grams by
+//! the beginnings of words, and `copy_to` as it says.
+
+mod bulk;
+mod faults;
+mod index;
+mod query;
+mod requests;
+mod search;
+mod server;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+
+pub use faults::{Fault, Rule};
+pub use server::Recorded;
+
+use faults::Faults;
+use index::Indices;
+
+/// What the stand-in says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    Elasticsearch,
+    OpenSearch,
+}
+
+pub struct Options {
+    /// Zero for any that is free.
+    pub port: u16,
+    pub flavour: Flavour,
+    pub user: String,
+    pub password: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            port: 0,
+            flavour: Flavour::Elasticsearch,
+            user: "bonsai-user".to_owned(),
+            password: "bonsai-password".to_owned(),
+        }
+    }
+}
+
+pub struct Shared {
+    pub options: Options,
+    pub faults: Faults,
+    indices: Mutex<Indices>,
+    requests: Mutex<Vec<Recorded>>,
+}
+
+impl Shared {
+    pub fn indices(&self) -> MutexGuard<'_, Indices> {
+        self.indices.lock().expect("no panic while the indices were held")
+    }
+
+    pub fn record(&self, request: Recorded) {
+        self.requests.lock().expect("no panic").push(request);
+    }
+}
+
+/// A running stand-in. It stops when it is dropped.
+pub struct ElasticsearchStandIn {
+    shared: Arc<Shared>,
+    listener: tokio::task::JoinHandle<()>,
+    /// Host and port.
+    pub place: String,
+}
+
+impl ElasticsearchStandIn {
+    pub async fn start(options: Options) -> Self {
+        let listener = server::bind(options.port).await;
+        let place = listener.local_addr().expect("an address").to_string();
+        let shared = Arc::new(Shared {
+            options,
+            faults: Faults::default(),
+            indices: Mutex::default(),
+            requests: Mutex::default(),
+        });
+        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
+        ElasticsearchStandIn { shared, listener, place }
+    }
+
+    /// What a config var like `BONSAI_URL` holds.
+    pub fn url(&self) -> String {
+        let Options { user, password, .. } = &self.shared.options;
+        format!("http://{user}:{password}@{}", self.place)
+    }
+
+    /// Makes an index of one primary and one replica with so many documents, refreshed.
+    pub fn fill(&self, index: &str, documents: u64) {
+        let mut indices = self.shared.indices();
+        indices.fill(index, documents);
+    }
+
+    pub fn close(&self, index: &str) {
+        self.shared.indices().get_mut(index).expect("an index of the stand-in").closed = true;
+    }
+
+    pub fn add_alias(&self, alias: &str, index: &str) {
+        self.shared.indices().add_alias(alias, index);
+    }
+
+    pub fn remove(&self, index: &str) {
+        self.shared.indices().remove(index);
+    }
+
+    /// The refreshed documents of an index, by id.
+    pub fn documents(&self, index: &str) -> Vec<(String, Value)> {
+        let indices = self.shared.indices();
+        let found = indices.get(index).map(|index| index.visible.clone()).unwrap_or_default();
+        found.into_iter().collect()
+    }
+
+    pub fn index_names(&self) -> Vec<String> {
+        self.shared.indices().names()
+    }
+
+    /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
+    pub fn misbehave(&self, rule: Rule) {
+        self.shared.faults.add(rule);
+    }
+
+    pub fn behave(&self) {
+        self.shared.faults.forget();
+    }
+
+    /// Every request so far, faulty ones included.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.requests.lock().expect("no panic").clone()
+    }
+}
+
+impl Drop for ElasticsearchStandIn {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
