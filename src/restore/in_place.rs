@@ -193,7 +193,7 @@ pub async fn load(
     }
     limit_locks(&control, options.lock_timeout).await.map_err(|error| before(error.into()))?;
     let extensions = try_extensions(&control, &prepared.plan).await.map_err(before)?;
-    for name in &extensions.left_out {
+    for name in extensions.missed() {
         let text = format!("the extension {name} cannot be created in {place}, and is left out");
         reporter.emit(Event::Warning(text));
     }
