@@ -7,6 +7,7 @@
 
 pub mod adapters;
 pub mod archive;
+pub mod caches;
 pub mod cli;
 pub mod commands;
 pub mod error;
@@ -17,6 +18,7 @@ pub mod restore;
 pub mod runbook;
 pub mod schema;
 pub mod scrub;
+pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;

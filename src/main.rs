@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
 use bcops::error::{CommandError, Kind};
+use bcops::scrub::backup_file::discard_unfinished;
 use bcops::settings::{Settings, Surroundings};
 use bcops::ui::{self, Document, Options, Ui};
 
@@ -93,6 +94,7 @@ async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &
         }
         if ui::is_asking() || *interrupted.borrow() {
             ui::give_cursor_back();
+            discard_unfinished();
             if ui.json() {
                 let error = CommandError::new(Kind::Interrupted, "interrupted");
                 ui::print_document(&Document::failed(command, &error), &ui.warnings());

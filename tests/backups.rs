@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::heroku_world::PRODUCTION;
-use crate::pull_world::{HOUR, Needles, World, sample};
-use crate::standins::heroku::{CapturePlan, Outcome};
+use crate::pull_world::{COMPLETED, HOUR, Needles, World, sample};
+use crate::standins::heroku::{CapturePlan, Options, Outcome, Rule, StoreFault};
 use crate::support::postgres::Cluster;
 
 #[test]
@@ -80,4 +82,102 @@ fn a_download_is_scrubbed_unless_somebody_says_why_not() {
     assert!(journal.contains("a test"));
     let names = fs::read_dir(world.bcops.directory().join("work")).expect("a folder");
     assert_eq!(names.count(), 1, "nothing half-done is left");
+}
+
+const RAW: [&str; 3] = ["--no-scrub", "--i-need-personal-data", "a test"];
+
+fn download(more: &[&str]) -> Vec<String> {
+    let words = ["backups", "download", "production", "out.dump"];
+    [&words[..], more].concat().into_iter().map(str::to_owned).collect()
+}
+
+fn files_in_work(world: &World) -> Vec<String> {
+    let found = fs::read_dir(world.bcops.directory().join("work")).expect("a folder");
+    let name = |one: std::io::Result<fs::DirEntry>| one.expect("an entry").file_name();
+    found.map(|one| name(one).into_string().expect("a name in UTF-8")).collect()
+}
+
+/// Begins a download and presses Ctrl-C that many times once a file is in the making.
+#[track_caller]
+fn assert_interrupt_leaves_nothing(world: &World, more: &[&str], times: u32) {
+    let words = download(more);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut run = world.bcops.start(&words);
+    assert!(run.wait_for("to    "));
+    let started = Instant::now();
+    while files_in_work(world).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "no file was begun");
+        sleep(Duration::from_millis(10));
+    }
+    for _ in 0..times {
+        sleep(Duration::from_millis(300));
+        run.interrupt();
+    }
+    run.finish().exits(130);
+    assert_eq!(files_in_work(world), Vec::<String>::new(), "{more:?}, pressed {times} times");
+}
+
+#[test]
+fn ctrl_c_in_the_midst_of_a_download_leaves_nothing() {
+    let world = World::empty(Options { throttle: Some(50_000), ..Options::default() });
+    world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, COMPLETED);
+    assert_interrupt_leaves_nothing(&world, &RAW, 1);
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_where_the_line_is_dead() {
+    let world = World::small();
+    let length = fs::metadata(&sample().small).expect("the backup").len();
+    world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
+    for more in [&RAW[..], &[]] {
+        for times in [1, 2] {
+            assert_interrupt_leaves_nothing(&world, more, times);
+        }
+    }
+}
+
+#[test]
+fn what_lies_at_the_names_of_unfinished_files_is_left_alone_or_removed() {
+    let world = World::small();
+    let victim = world.bcops.write("victim", "untouched");
+    let work = world.bcops.directory().join("work");
+    std::os::unix::fs::symlink(&victim, work.join("out.dump.bcops-partial")).expect("a link");
+    std::os::unix::fs::symlink(&victim, work.join("out.dump.bcops-partial-1")).expect("a link");
+    let stale = world.bcops.write("out.dump.bcops-partial-2", "of a killed run");
+    let words = download(&RAW);
+    world.bcops.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
+    assert_eq!(fs::read(&victim).expect("the file"), b"untouched");
+    assert!(!stale.exists());
+    let mode = fs::symlink_metadata(work.join("out.dump")).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_dry_run_of_a_download_writes_nothing() {
+    let world = World::small();
+    for more in [&RAW[..], &[]] {
+        let words = download(&[more, &["--dry-run"]].concat());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let run = world.bcops.run(&words).exits(0).says(&["from", "out.dump"]);
+        assert!(run.stdout.contains("dry run: nothing was written"), "{}", run.printed());
+        let document = world.bcops.run(&[&words[..], &["--json"]].concat()).exits(0).json();
+        assert_eq!(document["result"]["dry_run"], true);
+        assert!(document["result"]["bytes_written"].as_u64() > Some(0), "{document}");
+    }
+    assert_eq!(files_in_work(&world), Vec::<String>::new());
+    assert!(!world.bcops.state_directory().exists(), "no line in the journal");
+}
+
+#[test]
+fn a_download_is_checked_before_anything_is_asked_for() {
+    let world = World::small();
+    let run = |more: &[&str]| {
+        let words = download(more);
+        world.bcops.run(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    run(&["--policy", "nowhere"]).fails(2, &["no policy `nowhere`", "staging"]);
+    run(&[&RAW[..], &["--policy", "local"]].concat()).exits(2);
+    world.bcops.write("out.dump", "before");
+    run(&[]).fails(4, &["exists already", "--force"]);
+    assert!(world.standin.requests().is_empty());
 }

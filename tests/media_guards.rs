@@ -136,3 +136,59 @@ fn doctor_tries_only_what_it_may() {
     world.assert_production_untouched();
     assert!(world.objects(STAGING).is_empty());
 }
+
+#[test]
+fn doctor_writes_to_no_bucket_of_a_protected_environment() {
+    let mut world = world();
+    // These keys could write to it.
+    let set = |name, value: &str| world.heroku.set_config_var(STAGING_APP, name, value);
+    set("AWS_ACCESS_KEY_ID", "key-of-tests");
+    set("AWS_STORAGE_BUCKET_NAME", PRODUCTION);
+    let assert_refused = |world: &World, why: &str| {
+        let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+        let line = run.stdout.lines().find(|text| text.contains("staging bucket"));
+        let line = line.unwrap_or_else(|| panic!("no line: {}", run.printed()));
+        assert!(line.starts_with("fail") && line.contains(why), "{line}");
+        assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
+    };
+    assert_refused(&world, "is that of production");
+
+    // The same by this process's own variable.
+    world.heroku.set_config_var(STAGING_APP, "AWS_STORAGE_BUCKET_NAME", STAGING);
+    world.bcops.set("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME", PRODUCTION);
+    assert_refused(&world, "is that of production");
+    world.bcops.unset("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME");
+
+    // What cannot be compared is not written to either.
+    let path = "/apps/buckinghamshire-production/config-vars";
+    world.heroku.misbehave(Rule::once(path, Fault::Forbidden));
+    assert_refused(&world, "could not be compared with production");
+    let run = world.bcops.run(&["doctor", "staging"]);
+    let passes = run.stdout.lines().any(|line| {
+        line.starts_with("pass") && line.contains("staging bucket") && line.ends_with("delete")
+    });
+    assert!(passes, "{}", run.printed());
+}
+
+#[test]
+fn doctor_writes_to_nothing_when_nobody_is_logged_in() {
+    let mut world = world();
+    let url = world.s3.url.clone();
+    world.bcops.unset("HEROKU_API_KEY");
+    for (name, value) in [
+        ("AWS_STORAGE_BUCKET_NAME", STAGING),
+        ("AWS_ACCESS_KEY_ID", "key-staging"),
+        ("AWS_SECRET_ACCESS_KEY", "s3-secret-key"),
+        ("AWS_ENDPOINT_URL_S3", &url),
+    ] {
+        world.bcops.set(&format!("BCOPS_STAGING_{name}"), value);
+    }
+    let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+    let failed = |words: [&str; 2]| {
+        let fits = |line: &str| line.starts_with("fail") && words.iter().all(|w| line.contains(w));
+        run.stdout.lines().any(fits)
+    };
+    assert!(failed(["Heroku token", "no Heroku token found"]), "{}", run.printed());
+    assert!(failed(["staging bucket", "could not be compared"]), "{}", run.printed());
+    assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
+}

@@ -173,6 +173,7 @@ fn the_server_copies_large_objects_in_parts() {
     let staging = settings.environment("staging").expect("staging").as_destination();
     let staging = staging.expect("a destination");
     let source = SourceBucket::new(&bucket(&world, PRODUCTION), 8).expect("a bucket");
+    #[expect(clippy::disallowed_methods, reason = "the bucket is a stand-in's")]
     let to = DestinationBucket::new(&bucket(&world, STAGING), &staging, None, 8).expect("a bucket");
     let uploads = Uploads::open(directory.path(), &to).expect("a state").expect("nobody else");
     let second = Uploads::open(directory.path(), &to).expect("a state");

@@ -1,9 +1,10 @@
 //! The sandbox behind `make rehearse`: a council's whole site on this machine, for practising.
 //!
-//! It starts two Postgres servers (one plays Heroku's, one is "this machine's"), fills production
-//! with the sample site, starts the Heroku stand-in with finished and failed backups made by the
-//! real `pg_dump`, and then runs a command in an environment that knows only these. When the
-//! command ends, it shows what changed, ends everything and removes it.
+//! It starts two Postgres servers (one plays Heroku's, one is "this machine's") and the council's
+//! whole site: apps with databases, backups and repositories that build what is pushed, an origin
+//! with branches, buckets, websites. Then it runs a command in an operator's clone of the code and
+//! in an environment that knows only these. When the command ends, it shows what changed, ends
+//! everything and removes it.
 //!
 //! ```text
 //! cargo run --example sandbox -- [--config FILE] -- COMMAND...
@@ -11,43 +12,31 @@
 //!
 //! `SANDBOX_KEEP=1` waits for Enter before the end, so that one can look around.
 
+#[allow(dead_code, reason = "the sandbox needs the writing of repositories only")]
+mod git_world;
+mod sandbox_tour;
 #[allow(unused_imports, reason = "the sandbox needs no faults")]
 mod standins;
 mod support;
+mod whole_site;
 
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::{PathBuf, absolute};
 use std::process::{ExitCode, ExitStatus};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use standins::heroku::{HerokuStandIn, Options as HerokuOptions, Outcome};
-use standins::s3::{S3StandIn, council};
+use standins::s3::council;
 use support::postgres::{Cluster, Options as ClusterOptions};
-use support::site;
+use whole_site::{Pace, WholeSite};
 
 const LOCAL_DATABASE: &str = "bc";
-const HOUR: Duration = Duration::from_secs(3600);
-
-/// Whose tables the tour after the command counts, before and after.
-const TOUR_TABLES: [&str; 9] = [
-    "wagtailcore_page",
-    "images_customimage",
-    "users_user",
-    "wagtailcore_revision",
-    "wagtailforms_formsubmission",
-    "recruitment_jobalertsubscription",
-    "feedback_feedbackcomment",
-    "django_session",
-    "wagtailsearchpromotions_query",
-];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -85,7 +74,10 @@ impl Arguments {
         let mut config = None;
         while let Some(argument) = given.next() {
             match argument.to_str() {
-                Some("--config") => config = Some(given.next().context(usage)?),
+                // The command runs in another folder.
+                Some("--config") => {
+                    config = Some(absolute(given.next().context(usage)?)?.into_os_string());
+                }
                 Some("--") => break,
                 _ => bail!("{usage}"),
             }
@@ -114,41 +106,43 @@ impl Arguments {
 }
 
 struct Sandbox {
-    heroku_postgres: Cluster,
     local_postgres: Cluster,
-    /// Holds the home folder, the state folder and the file of the environment.
+    /// Holds the home folder, the state folder, the operator's clone and the environment's file.
     directory: tempfile::TempDir,
-    heroku: HerokuStandIn,
-    s3: S3StandIn,
+    whole: WholeSite,
+    before: sandbox_tour::Staging,
 }
 
 impl Sandbox {
     async fn start() -> Result<Sandbox> {
         eprintln!("sandbox: starting two Postgres servers (Heroku's and this machine's)");
-        let heroku_postgres = Cluster::start(&ClusterOptions::for_tests())?;
+        // Its keeper ends it when this process ends.
+        let heroku_postgres: &'static Cluster =
+            Box::leak(Box::new(Cluster::start(&ClusterOptions::for_tests())?));
         let local_postgres = Cluster::start(&ClusterOptions::for_tests())?;
-        for database in ["production", "staging", "content_prep"] {
-            heroku_postgres.try_psql("postgres", &format!("CREATE DATABASE {database}"))?;
-        }
-        eprintln!("sandbox: making up production's site, with personal data that can be told");
-        site::load(&heroku_postgres, "production")?;
         local_postgres.try_psql("postgres", &format!("CREATE DATABASE {LOCAL_DATABASE}"))?;
         local_postgres.try_psql(
             LOCAL_DATABASE,
             "CREATE TABLE note AS SELECT 'the local database from before' AS text",
         )?;
+        eprintln!("sandbox: making up the council's site, with personal data that can be told:");
+        eprintln!("  apps for production, staging and content-prep, with databases and backups,");
+        eprintln!("  a git origin with master, staging and features, Heroku's repositories,");
+        eprintln!("  S3 with a bucket for each environment, and websites");
+        let whole = WholeSite::start(heroku_postgres, Pace::of_a_rehearsal()).await?;
+        council::fill(&whole.s3);
 
         let directory = tempfile::Builder::new().prefix("bcops-sandbox-").tempdir()?;
-        for folder in ["home", "state"] {
-            fs::create_dir(directory.path().join(folder))?;
+        for folder in ["home/.config/bcops", "state", "work"] {
+            fs::create_dir_all(directory.path().join(folder))?;
         }
-        eprintln!("sandbox: backing production up with pg_dump, starting the Heroku stand-in");
-        let archive = directory.path().join("backup.dump");
-        site::back_up(&heroku_postgres, "production", &archive)?;
-        eprintln!("sandbox: starting S3 with a bucket for each environment");
-        let s3 = council::start().await;
-        let heroku = start_heroku(&heroku_postgres, &archive, &s3).await;
-        let sandbox = Sandbox { heroku_postgres, local_postgres, directory, heroku, s3 };
+        let home = directory.path().join("home");
+        fs::write(home.join(".config/bcops/config.toml"), whole.config())?;
+        let identity = "[user]\n\tname = Operator\n\temail = operator@example.test\n";
+        fs::write(home.join(".gitconfig"), identity)?;
+        whole.code.clone_into(&directory.path().join("work"));
+        let before = sandbox_tour::Staging::of(&whole);
+        let sandbox = Sandbox { local_postgres, directory, whole, before };
         sandbox.write_environment_file()?;
         Ok(sandbox)
     }
@@ -159,20 +153,20 @@ impl Sandbox {
         let programs = programs.ancestors().nth(2).context("finding the folder of bcops")?;
         let mut path = vec![programs.to_owned(), self.local_postgres.programs().to_owned()];
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-        Ok(vec![
+        let mut variables: Vec<(&'static str, OsString)> =
+            self.whole.variables().into_iter().map(|(name, value)| (name, value.into())).collect();
+        variables.extend([
             ("PATH", env::join_paths(path)?),
             ("HOME", self.directory.path().join("home").into()),
             ("BCOPS_STATE_DIR", self.directory.path().join("state").into()),
             ("BCOPS_MEDIA_FOLDER", self.directory.path().join("media").into()),
             ("BCOPS_LOCAL_DATABASE_URL", self.local_postgres.url(LOCAL_DATABASE).into()),
-            ("HEROKU_HOST", self.heroku.url.clone().into()),
-            ("HEROKU_DATA_HOST", self.heroku.url.clone().into()),
-            ("HEROKU_API_KEY", self.heroku.token().into()),
             // For a person who looks around with psql; bcops does not read these.
             ("PGHOST", "127.0.0.1".into()),
             ("PGPORT", self.local_postgres.port().to_string().into()),
             ("PGUSER", "postgres".into()),
-        ])
+        ]);
+        Ok(variables)
     }
 
     fn environment_file(&self) -> PathBuf {
@@ -200,7 +194,7 @@ impl Sandbox {
                 command.env_remove(name);
             }
         }
-        command.envs(self.environment()?);
+        command.envs(self.environment()?).current_dir(self.directory.path().join("work"));
         let mut child =
             command.spawn().with_context(|| format!("starting {}", program.to_string_lossy()))?;
         // Ctrl-C reaches the command as well, by way of the terminal: the sandbox waits for it to
@@ -220,94 +214,42 @@ impl Sandbox {
         }
     }
 
-    /// Shows what the command left on "this machine".
+    /// Shows what the command left.
     fn tour(&self) -> Result<()> {
-        eprintln!("sandbox: media now:");
-        for bucket in ["bc-production", "bc-staging"] {
-            eprintln!("  {bucket}, {} objects", self.s3.objects(bucket).len());
-        }
-        eprintln!("  on this machine, {} files", files_below(&self.directory.path().join("media")));
-        eprintln!("sandbox: the databases on this machine now:");
-        let sql = "SELECT datname || ', ' || pg_size_pretty(pg_database_size(oid)) \
-                     FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1";
-        for line in self.local_postgres.try_psql("postgres", sql)?.lines() {
-            eprintln!("  {line}");
-        }
-        let sql = "SELECT to_regclass('public.users_user') IS NOT NULL";
-        if self.local_postgres.try_psql(LOCAL_DATABASE, sql).is_ok_and(|answer| answer == "t") {
-            self.compare()?;
-        }
-        Ok(())
-    }
-
-    fn compare(&self) -> Result<()> {
-        eprintln!("\n  {:36}{:>12}{:>12}", "rows", "production", "local");
-        for table in TOUR_TABLES {
-            let sql = format!("SELECT count(*) FROM {table}");
-            let before = self.heroku_postgres.try_psql("production", &sql)?;
-            let after = self.local_postgres.try_psql(LOCAL_DATABASE, &sql)?;
-            eprintln!("  {table:36}{before:>12}{after:>12}");
-        }
-        let before = site::marked_columns(&self.heroku_postgres, "production").len();
-        let after = site::marked_columns(&self.local_postgres, LOCAL_DATABASE);
-        let label = "columns with personal data";
-        eprintln!("  {label:36}{before:>12}{:>12}", after.len());
-        for column in after {
-            eprintln!("    left: {column}");
-        }
-        let sql = "SELECT username || ' <' || email || '>' FROM users_user WHERE id = 3";
-        eprintln!(
-            "\n  a user in production: {}",
-            self.heroku_postgres.try_psql("production", sql)?
-        );
-        eprintln!("  the same one locally: {}", self.local_postgres.try_psql(LOCAL_DATABASE, sql)?);
-        Ok(())
+        let media = self.directory.path().join("media");
+        sandbox_tour::media(&self.whole, &media);
+        sandbox_tour::local(&self.whole, &self.local_postgres, LOCAL_DATABASE)?;
+        sandbox_tour::staging(&self.whole, &self.before)
     }
 
     fn keep(&self) -> Result<()> {
         eprintln!("\nsandbox: kept until you press Enter. In another terminal:");
         eprintln!("  . {}", self.environment_file().display());
         eprintln!("  bcops --help, psql {LOCAL_DATABASE}");
-        eprintln!("  production is {}", self.heroku_postgres.url("production"));
+        let (cluster, databases) = (self.whole.databases.cluster(), &self.whole.databases);
+        eprintln!("  production is {}", cluster.url(&databases.production));
+        eprintln!("  staging is {}", cluster.url(&databases.staging));
+        let work = self.directory.path().join("work");
+        eprintln!("  the operator's clone is {}", work.display());
         io::stdin().read_line(&mut String::new())?;
         Ok(())
     }
 }
 
-/// The council's apps, and backups of production as they lie about on a normal day.
-async fn start_heroku(postgres: &Cluster, archive: &Path, s3: &S3StandIn) -> HerokuStandIn {
-    let pg_dump = postgres.programs().join("pg_dump");
-    let heroku = HerokuStandIn::start(HerokuOptions { pg_dump, ..HerokuOptions::default() }).await;
-    for (app, database) in [
-        ("buckinghamshire-production", "production"),
-        ("buckinghamshire-staging", "staging"),
-        ("buckinghamshire-content-prep", "content_prep"),
-    ] {
-        heroku.add_app(app, &[("SECRET_KEY", "sandbox-secret-key")]);
-        let environment = app.trim_start_matches("buckinghamshire-");
-        for (name, value) in council::config_vars(s3, environment) {
-            heroku.set_config_var(app, name, &value);
-        }
-        heroku.add_database(app, "DATABASE", &postgres.url(database));
-    }
-    let production = "buckinghamshire-production";
-    let completed = Outcome::Completed { warnings: 0 };
-    heroku.add_backup(production, archive, 53 * HOUR, completed);
-    heroku.add_backup(production, archive, 29 * HOUR, completed);
-    heroku.add_backup(production, archive, 5 * HOUR, completed);
-    heroku.add_backup(production, archive, HOUR, Outcome::Failed);
-    heroku
-}
-
-fn files_below(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { files_below(&entry.path()) } else { 1 }).sum()
-}
-
 /// Variables by which the command could reach something real.
 fn is_foreign(name: &str) -> bool {
-    let prefixes =
-        ["PG", "HEROKU_", "BCOPS_", "AWS_", "CLOUDFLARE_", "GITLAB_", "SLACK_", "XDG_", "REDIS_"];
+    let prefixes = [
+        "PG",
+        "HEROKU_",
+        "BCOPS_",
+        "AWS_",
+        "CLOUDFLARE_",
+        "GITLAB_",
+        "SLACK_",
+        "XDG_",
+        "REDIS_",
+        "GIT_",
+    ];
     name == "DATABASE_URL" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -123,6 +123,25 @@ fn a_file_that_stays_is_told() {
 }
 
 #[test]
+fn the_reason_why_a_file_stays_holds_no_value() {
+    let world = people();
+    world.psql(
+        "UPDATE person SET note = 'of-somebody'; \
+         CREATE FUNCTION sized(text) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT length($1)'; \
+         CREATE INDEX ON person (sized(note))",
+    );
+    scrub(&world, &["--yes"]).exits(0);
+    // From now on the index cannot be built, and the server says because of which value.
+    world.psql(
+        "CREATE OR REPLACE FUNCTION sized(text) RETURNS int IMMUTABLE LANGUAGE sql \
+         AS 'SELECT $1::int'",
+    );
+    let run = scrub(&world, &["--yes", "--vacuum"]);
+    let run = run.fails(1, &["person could not be rewritten: invalid input syntax", "22P02"]);
+    assert!(!run.printed().contains("of-somebody"), "{}", run.printed());
+}
+
+#[test]
 fn materialized_views_are_audited() {
     let view = "CREATE TABLE person (id int PRIMARY KEY, phone_book text); \
          INSERT INTO person VALUES (1, 'x'); \

@@ -1,9 +1,12 @@
 //! Thin, typed clients of the services that bcops talks to. They hold no policy.
 
 mod backoff;
+pub mod cloudflare;
 pub mod download;
+pub mod elasticsearch;
 pub mod git;
 pub mod heroku;
 pub mod postgres;
+pub mod redis;
 pub mod s3;
 mod transport;

@@ -77,12 +77,16 @@ pub struct DownloadArgs {
     pub backup: Option<String>,
 
     /// The policy of the manifest
-    #[arg(long, value_name = "NAME", default_value = "local")]
+    #[arg(long, value_name = "NAME", default_value = "local", conflicts_with = "no_scrub")]
     pub policy: String,
 
     /// Replace OUT if it is there
     #[arg(long)]
     pub force: bool,
+
+    /// Show what would be written, and write nothing; a scrubbed backup is read to its end for it
+    #[arg(long)]
+    pub dry_run: bool,
 
     /// Write the backup as it is; needs --i-need-personal-data
     #[arg(long, requires = "i_need_personal_data")]

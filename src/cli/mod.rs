@@ -12,8 +12,10 @@ mod generated;
 mod media;
 mod pull_data;
 mod pull_media;
+mod purge_cache;
 mod push_media;
 mod scrub_pii;
+mod search;
 
 use std::path::PathBuf;
 
@@ -27,8 +29,10 @@ pub use generated::{CompletionsArgs, ManArgs, completions, manual};
 pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
+pub use purge_cache::{BackendPart, PurgeCacheArgs};
 pub use push_media::PushMediaArgs;
 pub use scrub_pii::ScrubPiiArgs;
+pub use search::{SearchArgs, SearchOpenArgs, SearchReindexArgs, SearchStatusArgs, SearchWork};
 
 use crate::ui::ColorChoice;
 
@@ -85,8 +89,12 @@ pub enum Command {
     PullMedia(PullMediaArgs),
     /// Copy local media, or another environment's, into an environment's bucket
     PushMedia(PushMediaArgs),
+    /// Purge an environment's pages from Cloudflare, or clear Django's cache
+    PurgeCache(PurgeCacheArgs),
     /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
+    /// The search cluster of an environment: how it is, its console, its indices built anew
+    Search(SearchArgs),
     /// An environment's add-ons and their plans
     Addons(AddonsArgs),
     /// Check every credential, server and permission that the commands need
@@ -107,7 +115,9 @@ impl Command {
             Command::ScrubPii(_) => "scrub-pii",
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
+            Command::PurgeCache(_) => "purge-cache",
             Command::Backups(_) => "backups",
+            Command::Search(_) => "search",
             Command::Addons(_) => "addons",
             Command::Doctor(_) => "doctor",
             Command::Config(_) => "config",

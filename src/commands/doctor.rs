@@ -1,21 +1,22 @@
 //! `doctor`: every credential, server and permission that the commands need.
 //!
 //! All checks run at once. Each is a line, with what mends it. Nothing is changed, except that in a
-//! bucket that may be written to one empty object outside of all media is put and deleted: whether
-//! that may be done cannot be known otherwise.
+//! bucket that may be written to, and that is no protected environment's, one empty object outside
+//! of all media is put and deleted: whether that may be done cannot be known otherwise.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{OptionFuture, join_all};
 use serde_json::json;
 
 use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
 use crate::adapters::postgres::{DatabaseIdentity, connect};
 use crate::cli::DoctorArgs;
+use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
-use crate::commands::{Context, Outcome, media};
+use crate::commands::{Context, Outcome, media, purge_cache};
 use crate::error::{CommandError, Kind};
 use crate::scrub::Manifest;
 use crate::settings::Environment;
@@ -224,39 +225,55 @@ async fn local_database(context: &Context) -> Vec<Check> {
 }
 
 async fn heroku(context: &Context, environments: &[&Environment]) -> Vec<Check> {
-    let logged_in = match log_in(context).await {
-        Ok(logged_in) => logged_in,
-        Err(error) => return vec![failure("Heroku token", error)],
-    };
-    let account = async {
-        match logged_in.heroku.account().await {
-            Ok(account) => Check::pass(
-                "Heroku account",
-                format!("{} (token from {})", account.email, logged_in.token_origin),
-            ),
-            Err(error) => failure("Heroku account", error),
-        }
-    };
+    let logged_in = log_in(context).await;
+    let account = OptionFuture::from(logged_in.as_ref().ok().map(account));
     let apps =
         join_all(environments.iter().map(|environment| app(context, &logged_in, environment)));
     let (account, apps) = tokio::join!(account, apps);
-    std::iter::once(account).chain(apps.into_iter().flatten()).collect()
+    let token = logged_in.err().map(|error| failure("Heroku token", error));
+    token.into_iter().chain(account).chain(apps.into_iter().flatten()).collect()
+}
+
+async fn account(logged_in: &LoggedIn) -> Check {
+    match logged_in.heroku.account().await {
+        Ok(account) => Check::pass(
+            "Heroku account",
+            format!("{} (token from {})", account.email, logged_in.token_origin),
+        ),
+        Err(error) => failure("Heroku account", error),
+    }
 }
 
 fn failure(name: &str, error: HerokuError) -> Check {
     let error = CommandError::from(error);
     let mend = error.hints.first().cloned().unwrap_or_else(|| "see the message".to_owned());
-    let mut detail = error.to_string();
-    if let Some(cause) = error.causes().last() {
-        detail.push_str(&format!(": {cause}"));
-    }
-    Check::fail(name, detail, mend)
+    Check::fail(name, with_cause(&error), mend)
 }
 
-async fn app(context: &Context, logged_in: &LoggedIn, environment: &Environment) -> Vec<Check> {
+fn with_cause(error: &CommandError) -> String {
+    match error.causes().last() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Without a login, what this process's variables say in the place of config vars is looked at.
+async fn app(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    environment: &Environment,
+) -> Vec<Check> {
     let name = &environment.name;
     let app = &environment.app.value;
-    let vars = match logged_in.heroku.config_vars(app).await {
+    let overrides = context.overrides(name);
+    let Ok(client) = logged_in else {
+        if overrides.is_empty() {
+            return Vec::new();
+        }
+        let values = Values { own: ConfigVars::default(), overrides };
+        return vec![bucket(context, logged_in, environment, &values).await];
+    };
+    let own = match client.heroku.config_vars(app).await {
         Ok(vars) => vars,
         Err(HerokuError::NotFound { .. }) => {
             return vec![Check::fail(
@@ -267,11 +284,14 @@ async fn app(context: &Context, logged_in: &LoggedIn, environment: &Environment)
         }
         Err(error) => return vec![failure(name, error)],
     };
+    let values = Values { own, overrides };
     let protected = if environment.protected { ", protected" } else { "" };
     let mut checks = vec![Check::pass(name, format!("{app}{protected}: config vars can be read"))];
-    checks.push(bucket(context, environment, &vars).await);
+    checks.push(bucket(context, logged_in, environment, &values).await);
+    let vars = values.in_force();
+    checks.extend(purge_cache::checks(context, environment, &vars).await.into_iter().map(found));
     let variable = &environment.database_url_variable;
-    if vars.get(variable).is_none() {
+    if values.own.get(variable).is_none() {
         checks.push(Check::fail(
             &format!("{name} database"),
             format!("{app} has no config var {variable}"),
@@ -279,18 +299,42 @@ async fn app(context: &Context, logged_in: &LoggedIn, environment: &Environment)
         ));
         return checks;
     }
-    checks.push(backups(context, logged_in, environment).await);
+    checks.push(backups(context, client, environment).await);
     checks
 }
 
-async fn bucket(context: &Context, environment: &Environment, vars: &ConfigVars) -> Check {
+/// A check that another command's own module has made.
+fn found((name, finding): purge_cache::Finding) -> Check {
+    match finding {
+        None => Check::skip(&name, "there is none"),
+        Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) => {
+            let mend = error.hints.last().cloned();
+            let mend =
+                mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
+            Check::fail(&name, error.to_string(), mend)
+        }
+    }
+}
+
+async fn bucket(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    environment: &Environment,
+    values: &Values,
+) -> Check {
     let name = format!("{} bucket", environment.name);
-    match media::check_bucket(context, environment, vars).await {
+    match media::check_bucket(context, logged_in, environment, values).await {
         None => {
             let variable = &environment.bucket_variables.bucket;
             Check::skip(&name, format!("{} has no config var {variable}", environment.app.value))
         }
         Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) if error.kind == Kind::Refused => {
+            let app = &environment.app.value;
+            let mend = format!("correct the config vars of {app} or of the environment named");
+            Check::fail(&name, with_cause(&error), mend)
+        }
         Some(Err(error)) => {
             let mend = "give the bucket's keys the right, or correct the app's config vars";
             Check::fail(&name, error.to_string(), mend)

@@ -16,3 +16,16 @@ pub fn load(context: &Context) -> Result<Manifest, CommandError> {
     })?;
     Ok(Manifest::parse(&path.value.display().to_string(), &text)?)
 }
+
+/// A policy that was asked for has to be one of the manifest's.
+///
+/// # Errors
+/// A usage error that names those that there are.
+pub fn check_policy(manifest: &Manifest, policy: &str) -> Result<(), CommandError> {
+    if manifest.policies.contains(policy) {
+        return Ok(());
+    }
+    let known: Vec<&str> = manifest.policies.iter().map(String::as_str).collect();
+    let text = format!("the manifest has no policy `{policy}`; it has: {}", known.join(", "));
+    Err(CommandError::new(Kind::Usage, text))
+}

@@ -15,7 +15,9 @@ mod journal;
 mod manifest;
 pub mod media;
 pub mod pull_data;
+pub mod purge_cache;
 pub mod scrub_pii;
+pub mod search;
 
 use serde_json::Value;
 
@@ -48,7 +50,9 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
+        Command::PurgeCache(args) => purge_cache::run(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
+        Command::Search(args) => search::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,
         Command::Config(args) => config::run(context, args),
         Command::Completions(args) => generated::completions(context, args),

@@ -1,3 +1,7 @@
 //! What `reset-staging` is made of.
 
+pub mod accounts;
+pub mod content;
 pub mod migrations;
+mod records;
+pub mod sites;

@@ -7,7 +7,7 @@ mod blocks;
 mod built_in;
 mod checks;
 mod compiled_rule;
-mod copy_text;
+pub(crate) mod copy_text;
 mod document;
 mod edit;
 mod encoded;

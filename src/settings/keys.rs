@@ -152,6 +152,21 @@ pub const KEYS: &[Key] = &[
         meaning: "an S3 server other than AWS, where an environment names none",
     },
     key(
+        "reset.image_tables",
+        ValueType::TextList,
+        "the tables of images, for the list of what is on staging only",
+    ),
+    key(
+        "reset.document_tables",
+        ValueType::TextList,
+        "the tables of documents, for the list of what is on staging only",
+    ),
+    key(
+        "reset.hosts",
+        ValueType::TextList,
+        "what production's host names become: \"FROM=TO\", \"FROM=TO:PORT\" or \"*.SUFFIX=*.SUFFIX\"",
+    ),
+    key(
         "environments.*.config_vars.bucket",
         ValueType::Text,
         "the config var that holds the bucket's name",
@@ -181,6 +196,70 @@ pub const KEYS: &[Key] = &[
         ValueType::Text,
         "the config var that holds the bucket's endpoint",
     ),
+    key(
+        "environments.*.config_vars.search_url",
+        ValueType::Text,
+        "the config var that holds the search cluster's URL",
+    ),
+    key(
+        "search.index_prefix",
+        ValueType::Text,
+        "what the names of the site's search indices begin with",
+    ),
+    key(
+        "search.indices",
+        ValueType::TextList,
+        "which rows each search index holds, for example \"wagtail__blog_post = blog_post where live\"",
+    ),
+    key(
+        "search.reindex_command",
+        ValueType::Text,
+        "the command that builds the search indices anew, on a dyno",
+    ),
+    key(
+        "search.shard_limit",
+        ValueType::Text,
+        "how many shards the search plan allows, where bcops does not know it",
+    ),
+    key(
+        "environments.*.config_vars.redis_tls_url",
+        ValueType::Text,
+        "the config var that holds the URL of Django's cache with TLS, which comes first",
+    ),
+    key(
+        "environments.*.config_vars.redis_url",
+        ValueType::Text,
+        "the config var that holds the URL of Django's cache",
+    ),
+    key(
+        "environments.*.config_vars.cloudflare_bearer_token",
+        ValueType::Text,
+        "the config var that holds Cloudflare's API token",
+    ),
+    key(
+        "environments.*.config_vars.cloudflare_token",
+        ValueType::Text,
+        "the config var that holds Cloudflare's account-wide key, which goes with an e-mail address",
+    ),
+    key(
+        "environments.*.config_vars.cloudflare_email",
+        ValueType::Text,
+        "the config var that holds the e-mail address of Cloudflare's account-wide key",
+    ),
+    key(
+        "environments.*.config_vars.cloudflare_zone",
+        ValueType::Text,
+        "the config var that holds the id of Cloudflare's zone",
+    ),
+    Key {
+        name: "cloudflare.base_url",
+        value_type: ValueType::Text,
+        variable: Some("CLOUDFLARE_BASE_URL"),
+        secret: false,
+        meaning: "Cloudflare's API, with its version",
+    },
+    key("cache.key_prefix", ValueType::Text, "KEY_PREFIX of Django's cache; none by default"),
+    key("cache.table", ValueType::Text, "the table of Django's cache where there is no Redis"),
 ];
 
 /// The built-in configuration, in the form of a file.

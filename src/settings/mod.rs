@@ -6,8 +6,10 @@
 
 mod destination;
 mod effective;
+mod hosts;
 pub mod keys;
 mod layers;
+mod search;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,9 @@ use thiserror::Error;
 
 pub use destination::Destination;
 pub use effective::Effective;
+pub use hosts::{BadMapping, HostMapping, HostName};
 pub use layers::{Layers, Origin, RawValue, Sourced};
+pub use search::{IndexRule, Rows, Search};
 pub use values::parse_duration;
 
 use crate::secret::Secret;
@@ -49,6 +53,7 @@ pub struct Settings {
     pub environments: BTreeMap<String, Environment>,
     pub local: Local,
     pub media: Media,
+    pub search: Search,
     /// A backup older than this is not used without a question.
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
@@ -57,6 +62,9 @@ pub struct Settings {
     pub heroku_data_host: Option<Sourced<String>>,
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
+    pub reset: Reset,
+    pub cloudflare_base_url: Option<Sourced<String>>,
+    pub cache: Cache,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,
@@ -76,6 +84,29 @@ pub struct Environment {
     /// The config var that holds the database's URL.
     pub database_url_variable: String,
     pub bucket_variables: BucketVariables,
+    /// The config var that holds the search cluster's URL.
+    pub search_url_variable: String,
+    pub cache_variables: CacheVariables,
+}
+
+/// The config vars that tell of an environment's caches: Django's, and Cloudflare before the site.
+#[derive(Debug, Clone)]
+pub struct CacheVariables {
+    pub redis_tls_url: String,
+    pub redis_url: String,
+    pub bearer_token: String,
+    /// The account-wide key, and the address that goes with it.
+    pub token: String,
+    pub email: String,
+    pub zone: String,
+}
+
+/// How Django names what it keeps in its cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    pub key_prefix: String,
+    /// Where there is no Redis.
+    pub table: String,
 }
 
 /// The config vars that tell of an environment's bucket.
@@ -113,6 +144,16 @@ pub struct Git {
     pub url: Option<Sourced<Secret>>,
     /// A branch whose last commit is older is marked as stale.
     pub stale_after: Sourced<Duration>,
+}
+
+/// What `reset-staging` has to know of the site's database.
+#[derive(Debug, Clone)]
+pub struct Reset {
+    /// Tables that are not there are passed over.
+    pub image_tables: Vec<String>,
+    pub document_tables: Vec<String>,
+    /// What production's host names become in the Site records. No host is mapped twice.
+    pub hosts: Vec<HostMapping>,
 }
 
 /// What is on this machine.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BucketVariables, Environment, Git, Local, Media, Settings, SettingsError, Surroundings,
+    BadMapping, BucketVariables, Cache, CacheVariables, Environment, Git, HostMapping, Local,
+    Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -23,6 +24,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         environments: environments(&layers)?,
         local,
         media: media(&layers, surroundings)?,
+        search: Search::build(&layers)?,
         backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
@@ -30,6 +32,14 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
         git: git(&layers)?,
+        reset: reset(&layers)?,
+        cloudflare_base_url: text(&layers, &["cloudflare", "base_url"]),
+        cache: Cache {
+            key_prefix: text(&layers, &["cache", "key_prefix"])
+                .map_or_else(String::new, |found| found.value),
+            table: text(&layers, &["cache", "table"])
+                .map_or_else(|| "database_cache".to_owned(), |found| found.value),
+        },
         state_directory: state_directory(&layers, surroundings),
         files: layers.files,
         given: layers.values,
@@ -49,6 +59,14 @@ fn list(layers: &Layers, name: &[&str]) -> Vec<String> {
     match layers.get(name) {
         Some(Sourced { value: RawValue::TextList(items), .. }) => items.clone(),
         _ => Vec::new(),
+    }
+}
+
+/// An empty list says as little as none.
+fn list_or(layers: &Layers, name: &[&str], built_in: &[&str]) -> Vec<String> {
+    match list(layers, name) {
+        given if !given.is_empty() => given,
+        _ => built_in.iter().map(|one| (*one).to_owned()).collect(),
     }
 }
 
@@ -83,14 +101,32 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
             .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
         bucket_variables: bucket_variables(layers, name),
+        search_url_variable: text(layers, &["environments", name, "config_vars", "search_url"])
+            .map_or_else(|| "BONSAI_URL".to_owned(), |found| found.value),
+        cache_variables: cache_variables(layers, name),
     })
 }
 
+/// The name of a config var of an environment.
+fn config_var(layers: &Layers, name: &str, last: &str, default: &str) -> String {
+    text(layers, &["environments", name, "config_vars", last])
+        .map_or_else(|| default.to_owned(), |found| found.value)
+}
+
+fn cache_variables(layers: &Layers, name: &str) -> CacheVariables {
+    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
+    CacheVariables {
+        redis_tls_url: variable("redis_tls_url", "REDIS_TLS_URL"),
+        redis_url: variable("redis_url", "REDIS_URL"),
+        bearer_token: variable("cloudflare_bearer_token", "FRONTEND_CACHE_CLOUDFLARE_BEARER_TOKEN"),
+        token: variable("cloudflare_token", "FRONTEND_CACHE_CLOUDFLARE_TOKEN"),
+        email: variable("cloudflare_email", "FRONTEND_CACHE_CLOUDFLARE_EMAIL"),
+        zone: variable("cloudflare_zone", "FRONTEND_CACHE_CLOUDFLARE_ZONEID"),
+    }
+}
+
 fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
-    let variable = |last: &'static str, default: &str| {
-        text(layers, &["environments", name, "config_vars", last])
-            .map_or_else(|| default.to_owned(), |found| found.value)
-    };
+    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
     BucketVariables {
         bucket: variable("bucket", "AWS_STORAGE_BUCKET_NAME"),
         access_key: variable("access_key", "AWS_ACCESS_KEY_ID"),
@@ -102,10 +138,7 @@ fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
 }
 
 fn media(layers: &Layers, surroundings: &Surroundings<'_>) -> Result<Media, SettingsError> {
-    let or_built_in = |name: &'static str, built_in: &[&str]| match list(layers, &["media", name]) {
-        given if !given.is_empty() => given,
-        _ => built_in.iter().map(|one| (*one).to_owned()).collect(),
-    };
+    let or_built_in = |name, built_in: &[&str]| list_or(layers, &["media", name], built_in);
     let folder = text(layers, &["media", "folder"])
         .unwrap_or(Sourced { value: "media".to_owned(), origin: Origin::BuiltIn });
     let mut prefixes = Vec::new();
@@ -117,7 +150,7 @@ fn media(layers: &Layers, surroundings: &Surroundings<'_>) -> Result<Media, Sett
         prefixes.iter().zip(prefixes.iter().skip(1)).find(|(one, two)| two.starts_with(*one));
     if let Some((_, inner)) = nested {
         let reason = "it lies inside another one".to_owned();
-        return Err(bad_media(layers, "media.prefixes", inner, reason));
+        return Err(bad_value(layers, "media.prefixes", inner, reason));
     }
     let originals = text(layers, &["media", "originals"])
         .map_or_else(|| "original_images/".to_owned(), |found| found.value);
@@ -140,12 +173,12 @@ fn media_prefix(key: &str, given: &str, layers: &Layers) -> Result<String, Setti
     let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
     if !folder.split('/').all(plain) || folder.contains('\0') {
         let reason = "write a folder of the bucket, for example \"images/\"".to_owned();
-        return Err(bad_media(layers, key, given, reason));
+        return Err(bad_value(layers, key, given, reason));
     }
     Ok(format!("{folder}/"))
 }
 
-fn bad_media(layers: &Layers, key: &str, value: &str, reason: String) -> SettingsError {
+fn bad_value(layers: &Layers, key: &str, value: &str, reason: String) -> SettingsError {
     let parts: Vec<&str> = key.split('.').collect();
     let origin = layers.get(&parts).map_or(Origin::BuiltIn, |found| found.origin.clone());
     SettingsError::BadValue {
@@ -154,6 +187,32 @@ fn bad_media(layers: &Layers, key: &str, value: &str, reason: String) -> Setting
         value: value.to_owned(),
         reason,
     }
+}
+
+fn reset(layers: &Layers) -> Result<Reset, SettingsError> {
+    let mut hosts: Vec<HostMapping> = Vec::new();
+    for given in list(layers, &["reset", "hosts"]) {
+        let bad = |reason: String| bad_value(layers, "reset.hosts", &given, reason);
+        let mapping: HostMapping =
+            given.parse().map_err(|error: BadMapping| bad(error.to_string()))?;
+        if hosts.iter().any(|other| other.is_from_the_same(&mapping)) {
+            return Err(bad("another entry maps the same host".to_owned()));
+        }
+        hosts.push(mapping);
+    }
+    Ok(Reset {
+        image_tables: list_or(
+            layers,
+            &["reset", "image_tables"],
+            &["images_customimage", "wagtailimages_image"],
+        ),
+        document_tables: list_or(
+            layers,
+            &["reset", "document_tables"],
+            &["documents_customdocument", "wagtaildocs_document"],
+        ),
+        hosts,
+    })
 }
 
 fn git(layers: &Layers) -> Result<Git, SettingsError> {
@@ -317,6 +376,24 @@ mod tests {
         assert!(settings.environments["live"].protected);
         let error = settings.environment("production").unwrap_err().to_string();
         assert_eq!(error, "unknown environment `production`; configured are: live");
+    }
+
+    #[test]
+    fn host_mappings_are_checked_when_they_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bcops.toml");
+        let mut with = |hosts: &str| {
+            std::fs::write(&path, format!("[reset]\nhosts = {hosts}\n")).unwrap();
+            load(folder.path(), &HashMap::new())
+        };
+        let settings = with("[\"www.a.example=b.example:8000\", \"*.a.example=*.b.example\"]");
+        assert_eq!(settings.unwrap().reset.hosts.len(), 2);
+        let error = with("[\"a.example\"]").unwrap_err().to_string();
+        assert!(error.contains("`reset.hosts` is `a.example`: write FROM=TO"), "{error}");
+        let error = with("[\"a.example=b.c\", \"A.example=d.e\"]").unwrap_err().to_string();
+        assert!(error.ends_with("another entry maps the same host"), "{error}");
+        let defaults = with("[]").unwrap().reset;
+        assert_eq!(defaults.image_tables, ["images_customimage", "wagtailimages_image"]);
     }
 
     #[test]

@@ -4,4 +4,5 @@
 
 pub mod heroku;
 pub mod s3;
+pub mod site;
 pub mod tls;

@@ -15,7 +15,7 @@ use super::request::{Api, Request, VERSION_3_SDK};
 use crate::secret::Secret;
 
 const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];
-const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
+pub(super) const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
 const POSTGRES: &str = "heroku-postgresql";
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -64,20 +64,23 @@ pub struct Named {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Attachment {
+pub(super) struct Attachment {
     name: String,
     #[serde(default)]
     namespace: Option<String>,
-    app: AppReference,
-    addon: AttachedAddon,
+    pub app: AppReference,
+    pub addon: AttachedAddon,
     #[serde(default)]
     config_vars: Vec<String>,
+    /// As [`Addon::web_url`].
+    #[serde(default)]
+    pub web_url: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct AttachedAddon {
+pub(super) struct AttachedAddon {
     id: String,
-    name: String,
+    pub name: String,
     app: AppReference,
     #[serde(default)]
     plan: Option<Named>,
@@ -126,7 +129,7 @@ impl Heroku {
         app: &str,
         name: &str,
     ) -> Result<DatabaseAttachment, HerokuError> {
-        let candidates = match self.resolve_attachments(app, name).await {
+        let candidates = match self.resolve_attachments(app, name, "database").await {
             Err(HerokuError::NotFound { .. }) => self.attachments_by_value(app, name).await?,
             other => keep_databases(other?),
         };
@@ -136,16 +139,18 @@ impl Heroku {
         }
     }
 
-    async fn resolve_attachments(
+    /// Every attachment that `name` can mean on the app. `kind` is what is looked for, in words.
+    pub(super) async fn resolve_attachments(
         &self,
         app: &str,
         name: &str,
+        kind: &str,
     ) -> Result<Vec<Attachment>, HerokuError> {
         let path = ["actions", "addon-attachments", "resolve"];
         let request = Request {
             accept: VERSION_3_SDK,
             headers: INCLUDE_PLAN,
-            ..Request::new(Api::Platform, &path, format!("the database {name} of {app}"))
+            ..Request::new(Api::Platform, &path, format!("the {kind} {name} of {app}"))
         };
         self.post(&request, Some(&json!({ "addon_attachment": name, "app": app }))).await
     }

@@ -1,35 +1,18 @@
 //! The consoles of add-ons, which are opened in a browser through Heroku's sign-on.
 
-use serde::Deserialize;
 use serde_json::json;
 
-use super::attachments::{Addon, AppReference};
+use super::attachments::{Addon, Attachment, EXPAND};
 use super::client::Heroku;
 use super::error::HerokuError;
 use super::request::{Api, Request, VERSION_3_SDK};
 use crate::secret::Secret;
-
-const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];
-const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
 
 /// Where an add-on's console is. It opens for whoever is signed in to Heroku in the browser.
 #[derive(Debug, Clone)]
 pub struct Console {
     pub addon_name: String,
     pub url: Secret,
-}
-
-#[derive(Deserialize)]
-struct Attachment {
-    addon: AttachedAddon,
-    app: AppReference,
-    #[serde(default)]
-    web_url: Option<Secret>,
-}
-
-#[derive(Deserialize)]
-struct AttachedAddon {
-    name: String,
 }
 
 impl Heroku {
@@ -59,14 +42,7 @@ impl Heroku {
         app: &str,
         name: &str,
     ) -> Result<Vec<Attachment>, HerokuError> {
-        let path = ["actions", "addon-attachments", "resolve"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: INCLUDE_PLAN,
-            ..Request::new(Api::Platform, &path, format!("the add-on {name} of {app}"))
-        };
-        let body = json!({ "addon_attachment": name, "app": app });
-        let mut found: Vec<Attachment> = self.post(&request, Some(&body)).await?;
+        let mut found = self.resolve_attachments(app, name, "add-on").await?;
         found.retain(|one| one.app.name == app || one.app.id == app);
         Ok(found)
     }

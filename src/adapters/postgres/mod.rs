@@ -3,7 +3,7 @@
 
 mod connect;
 mod identity;
-mod tls;
+pub(in crate::adapters) mod tls;
 mod url;
 
 pub use connect::{Session, connect, quote_literal};

@@ -57,7 +57,9 @@ pub struct UploadedPart {
 }
 
 impl DestinationBucket {
-    /// Takes the proof that the bucket belongs to an environment that may be written to.
+    /// Takes the proof that the bucket belongs to an environment that may be written to. That it is
+    /// not a protected environment's as well is for the caller to find out.
+    #[expect(clippy::disallowed_methods, reason = "the caller of this is looked at")]
     pub fn new(
         settings: &BucketSettings,
         _proof: &Destination,

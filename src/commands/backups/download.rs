@@ -1,77 +1,64 @@
 //! `backups download`: a backup as a file, scrubbed while it streams unless somebody says why not.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-
 use serde_json::json;
 
 use crate::cli::DownloadArgs;
 use crate::commands::pull_data::backup::{Backup, choose_for_download};
 use crate::commands::scrub_pii::dump;
-use crate::commands::{Context, Outcome, journal};
-use crate::error::{CommandError, Kind};
-use crate::scrub::backup_file::{Input, Output};
+use crate::commands::{Context, Outcome, journal, manifest};
+use crate::error::CommandError;
+use crate::restore::OpenBackup;
+use crate::scrub::backup_file::{self, Input, Output};
 use crate::ui;
 
 pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, CommandError> {
+    if !args.no_scrub {
+        manifest::check_policy(&manifest::load(context)?, &args.policy)?;
+    }
+    let output = Output::File { path: args.output.clone(), overwrite: args.force };
+    output.check()?;
     let finding = choose_for_download(context, &args.environment, args.backup.as_deref());
     let backup = Backup::Heroku(Box::new(context.interrupt.guard(finding).await?));
-    let (source, output) = (backup.describe(), args.output.clone());
-    context.ui.message(&format!("from  {source}\nto    {}", output.display()));
+    let source = backup.describe();
+    context.ui.message(&format!("from  {source}\nto    {}", args.output.display()));
     let opened = context.interrupt.guard(backup.open()).await?;
-    if !args.no_scrub {
-        let input = Input::Stream(opened.bytes);
-        let to = Output::File { path: output.clone(), overwrite: args.force };
-        let report = dump::rewrite(context, &args.policy, input, to).await?;
-        return Ok(dump::outcome(&source, &output, &args.policy, &report, false));
+    if args.no_scrub {
+        return as_it_is(context, args, source, opened, output).await;
     }
-    let line = json!({ "event": "begun", "source": source, "to": output.display().to_string(),
+    // A dry run does all the work but the writing.
+    let output = match args.dry_run {
+        true => Output::Stream(Box::new(std::io::sink())),
+        false => output,
+    };
+    let report = dump::rewrite(context, &args.policy, Input::Stream(opened.bytes), output).await?;
+    Ok(dump::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
+}
+
+/// With the personal data that is in it.
+async fn as_it_is(
+    context: &Context,
+    args: &DownloadArgs,
+    source: String,
+    opened: OpenBackup,
+    output: Output,
+) -> Result<Outcome, CommandError> {
+    let to = args.output.display().to_string();
+    let OpenBackup { bytes, length, .. } = opened;
+    let result = |bytes: Option<u64>| json!({ "dry_run": args.dry_run, "from": source, "to": to, "scrubbed": false, "bytes_written": bytes });
+    let warning = "WITH THE PERSONAL DATA OF REAL PEOPLE";
+    if args.dry_run {
+        let size = length.map_or_else(|| "the whole backup".to_owned(), ui::bytes);
+        let text = format!("dry run: nothing was written; it would be {size}, {warning}");
+        return Ok(Outcome::done(result(length), text));
+    }
+    let line = json!({ "event": "begun", "source": source, "to": to,
         "reason": args.i_need_personal_data });
     journal::append(context, "backups download", line)?;
-    let force = args.force;
-    let writing = async {
-        let written = tokio::task::spawn_blocking(move || write(opened.bytes, &output, force));
-        written
-            .await
-            .map_err(|_| CommandError::new(Kind::Unexpected, "the download ended early"))?
-    };
-    let bytes = context.interrupt.guard(writing).await?;
-    let to = args.output.display().to_string();
-    let text =
-        format!("{to} is written ({}), WITH THE PERSONAL DATA OF REAL PEOPLE", ui::bytes(bytes));
-    let result = json!({ "from": source, "to": to, "scrubbed": false, "bytes_written": bytes });
-    Ok(Outcome::done(result, text))
-}
-
-/// Writes under another name that nobody else may read, and renames what is complete.
-fn write(mut bytes: impl Read, output: &Path, force: bool) -> Result<u64, CommandError> {
-    if output.exists() && !force {
-        let text = format!("{} exists already; nothing was written", output.display());
-        return Err(CommandError::new(Kind::Refused, text).hint("to replace it: --force"));
-    }
-    let mut partial = output.as_os_str().to_owned();
-    partial.push(".bcops-partial");
-    let partial = PathBuf::from(partial);
-    let result = copy(&mut bytes, &partial, output);
-    if result.is_err() {
-        // What is left of it would be somebody's personal data.
-        let _ = fs::remove_file(&partial);
-    }
-    result.map_err(|error| {
-        CommandError::new(Kind::Unexpected, format!("cannot write {}", output.display()))
-            .with_cause(error)
-    })
-}
-
-fn copy(bytes: &mut impl Read, partial: &Path, output: &Path) -> io::Result<u64> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(partial)?;
-    let written = io::copy(bytes, &mut file)?;
-    file.flush()?;
-    file.sync_all()?;
-    fs::rename(partial, output)?;
-    Ok(written)
+    let input = Input::Stream(bytes);
+    let written = dump::on_a_thread(context, move |watch| {
+        Ok(backup_file::copy(input, length, output, watch)?)
+    });
+    let written = written.await?;
+    let text = format!("{to} is written ({}), {warning}", ui::bytes(written));
+    Ok(Outcome::done(result(Some(written)), text))
 }

@@ -1,13 +1,16 @@
 //! A destination elsewhere must not be what belongs to a protected environment: not its app, its
-//! database or its bucket, by whatever name or address.
+//! database, its bucket or its search cluster, by whatever name or address.
 //!
 //! Identity is what a resource is. What cannot be compared is a refusal: it is somebody's live site.
 
 use futures_util::future::join_all;
 
+use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
-use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings};
+use crate::adapters::redis::RedisUrl;
+use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, DestinationBucket};
+use crate::caches::{self, FrontEnd};
 use crate::commands::Context;
 use crate::commands::environments::{Values, is_database_url};
 use crate::commands::heroku::LoggedIn;
@@ -99,7 +102,25 @@ impl<'a> Protected<'a> {
         Err(cannot_compare(environment, CommandError::new(Kind::Configuration, text)))
     }
 
-    pub fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
+    /// A bucket that may be written to, once it is known to be none of a protected environment's.
+    /// Commands make a [`DestinationBucket`] here and nowhere else.
+    ///
+    /// # Errors
+    /// A refusal if it is one of theirs, or cannot be compared; a configuration error if its own
+    /// settings make no address.
+    #[expect(clippy::disallowed_methods, reason = "the comparison has been made")]
+    pub fn destination_bucket(
+        &self,
+        bucket: &BucketSettings,
+        destination: &Destination,
+        acl: Option<&str>,
+        jobs: usize,
+    ) -> Result<DestinationBucket, CommandError> {
+        self.check_bucket(bucket)?;
+        Ok(DestinationBucket::new(bucket, destination, acl, jobs)?)
+    }
+
+    fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
         let address = BucketAddress::new(bucket)?;
         let identity = BucketIdentity::of(&address, &bucket.credentials);
         for (environment, values) in &self.environments {
@@ -131,6 +152,100 @@ impl<'a> Protected<'a> {
                 compared = true;
             }
             self.check_known(environment, compared, "bucket")?;
+        }
+        Ok(())
+    }
+
+    /// The search cluster, of which a reindex deletes and fills indices.
+    pub fn check_cluster(&self, cluster: &ClusterAddress) -> Result<(), CommandError> {
+        for (environment, values) in &self.environments {
+            let variable = environment.search_url_variable.as_str();
+            let mut compared = false;
+            for vars in values.variants() {
+                let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty())
+                else {
+                    continue;
+                };
+                let theirs = ClusterAddress::parse(url, variable)
+                    .map_err(|error| cannot_compare(environment, error.into()))?;
+                if cluster.may_be(&theirs) {
+                    let place = cluster.place();
+                    return Err(is_protected(
+                        "search cluster",
+                        &place,
+                        environment,
+                        Some(variable),
+                    ));
+                }
+                compared = true;
+            }
+            self.check_known(environment, compared, "search cluster")?;
+        }
+        Ok(())
+    }
+
+    /// By the zone's id. A protected environment that names none counts as having this zone if one
+    /// of its sites lies in it.
+    pub fn check_zone(&self, zone: &FrontEnd) -> Result<(), CommandError> {
+        for (environment, values) in &self.environments {
+            let variable = environment.cache_variables.zone.as_str();
+            let mut compared = false;
+            for vars in values.variants() {
+                let theirs = caches::zone_variable(environment, &vars)
+                    .map_err(|error| cannot_compare(environment, error.into()))?;
+                if theirs.as_ref() == Some(&zone.id) {
+                    return Err(is_protected("zone", zone.label(), environment, Some(variable)));
+                }
+                compared |= theirs.is_some();
+            }
+            if compared {
+                continue;
+            }
+            let hosts = caches::hosts(environment);
+            if hosts.iter().any(|host| zone.covers(host) == Some(true)) {
+                return Err(is_protected("zone", zone.label(), environment, None));
+            }
+            let has_login = caches::login(environment, &values.in_force()).is_ok();
+            if has_login && zone.zone.is_err() {
+                let text = format!(
+                    "neither {variable} of {} nor the zone's name is known",
+                    environment.app.value
+                );
+                let error = CommandError::new(Kind::Configuration, text);
+                return Err(cannot_compare(environment, error));
+            }
+            self.check_known(environment, compared, "zone")?;
+        }
+        Ok(())
+    }
+
+    /// The server of Django's cache, by whatever config var a protected environment knows it.
+    pub fn check_redis(&self, redis: &RedisUrl) -> Result<(), CommandError> {
+        for (environment, values) in &self.environments {
+            let names = &environment.cache_variables;
+            let own = [&names.redis_tls_url, &names.redis_url];
+            let mut compared = false;
+            for vars in values.variants() {
+                for name in vars.names() {
+                    let is_own = own.iter().any(|own| *own == name);
+                    let value = vars.get(name).map_or("", |value| value.expose().trim());
+                    let is_redis = value.starts_with("redis://") || value.starts_with("rediss://");
+                    if value.is_empty() || !(is_own || is_redis) {
+                        continue;
+                    }
+                    let theirs = RedisUrl::parse(value).map_err(|error| {
+                        let text = format!("{name} of {} is not usable", environment.app.value);
+                        let error = CommandError::new(Kind::Configuration, text).with_cause(error);
+                        cannot_compare(environment, error)
+                    })?;
+                    if redis.may_be(&theirs) {
+                        let place = redis.place();
+                        return Err(is_protected("Redis", &place, environment, Some(name)));
+                    }
+                    compared = true;
+                }
+            }
+            self.check_known(environment, compared, "Redis")?;
         }
         Ok(())
     }

@@ -6,8 +6,6 @@ use std::time::Instant;
 use crate::adapters::s3::{BucketSettings, DestinationBucket, SourceBucket};
 use crate::cli::PushMediaArgs;
 use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::media::{
@@ -18,9 +16,9 @@ use crate::settings::{Destination, Environment};
 use crate::ui;
 
 use super::guards::not_onto_itself;
-use super::push::{after, begin, clean, end, uploads};
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
+use super::writing::{Target, after, carry_out, clean, uploads};
 use super::{LIST_STEP, TRANSFER_STEP, buckets, counts, finish, limit, prefixes, start};
 
 /// The two buckets, and what may be asked of them.
@@ -39,7 +37,6 @@ struct Prepared {
     copies: CopyIndex,
     method: CopyMethod,
     difference: BucketDifference,
-    plan: Plan,
 }
 
 pub async fn copy(
@@ -50,15 +47,11 @@ pub async fn copy(
 ) -> Result<Outcome, CommandError> {
     let started = Instant::now();
     let source = context.settings.environment(from)?;
-    let prepared = context.interrupt.guard(prepare(context, args, source, destination)).await?;
-    if args.transfer.dry_run {
-        context.ui.message(&prepared.plan.text());
-        return Ok(prepared.plan.dry_run());
-    }
-    begin(context, args, destination, &prepared.plan)?;
-    let outcome = work(context, args, prepared, started).await;
-    end(context, &outcome);
-    outcome
+    let prepare = prepare(context, args, source, destination);
+    carry_out(context, args, destination, prepare, async |prepared, plan| {
+        work(context, args, prepared, plan, started).await
+    })
+    .await
 }
 
 async fn open(
@@ -67,25 +60,17 @@ async fn open(
     source: &Environment,
     destination: &Destination,
 ) -> Result<Sides, CommandError> {
-    let environment = destination.environment();
-    let logged_in = log_in(context).await;
-    let protected = Protected::look(context, &logged_in, destination).await?;
-    let reading = Values::of(context, &logged_in, source).await?;
-    let values = Values::of(context, &logged_in, environment).await?;
+    let target = Target::look(context, args, destination).await?;
+    let reading = Values::of(context, &target.logged_in, source).await?;
     let from = buckets::settings(context, source, &reading.in_force())?;
-    let to = buckets::settings(context, environment, &values.in_force())?;
-    not_onto_itself((source, &from), (environment, &to))?;
-    protected.check_bucket(&to)?;
-    let renditions = match args.transfer.images {
-        true => Some(Renditions::remote(context, &protected, environment, &values).await?),
-        false => None,
-    };
+    let to = &target.settings;
+    not_onto_itself((source, &from), (destination.environment(), to))?;
+    let (bucket, renditions) = target.open().await?;
     let jobs = usize::from(args.transfer.jobs);
     let borrowed = BucketSettings { credentials: to.credentials.clone(), ..from.clone() };
-    let acl = context.settings.media.acl.as_deref();
     Ok(Sides {
         source: SourceBucket::new(&from, jobs)?,
-        destination: DestinationBucket::new(&to, destination, acl, jobs)?,
+        destination: bucket,
         reader: SourceBucket::new(&borrowed, jobs)?,
         renditions,
     })
@@ -96,7 +81,7 @@ async fn prepare(
     args: &PushMediaArgs,
     source: &Environment,
     destination: &Destination,
-) -> Result<Prepared, CommandError> {
+) -> Result<(Prepared, Plan), CommandError> {
     let sides = open(context, args, source, destination).await?;
     let uploads = uploads(context, &sides.destination)?;
     let prefixes = prefixes(context, &args.transfer);
@@ -159,16 +144,17 @@ async fn prepare(
         renditions: sides.renditions.as_ref().map(|found| (found.place(), found.rows())),
         how: sample.map(|_| how.to_owned()),
     };
-    Ok(Prepared { sides, uploads, copies, method, difference, plan })
+    Ok((Prepared { sides, uploads, copies, method, difference }, plan))
 }
 
 async fn work(
     context: &Context,
     args: &PushMediaArgs,
     prepared: Prepared,
+    plan: Plan,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
-    let Prepared { sides, uploads, mut copies, method, difference, plan } = prepared;
+    let Prepared { sides, uploads, mut copies, method, difference } = prepared;
     let Sides { source, destination, renditions, .. } = sides;
     clean(context, &uploads, &destination).await?;
     let count = difference.transfer.len() as u64;

@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 
-use crate::adapters::heroku::ConfigVars;
-use crate::adapters::s3::{DestinationBucket, S3Error, SourceBucket};
+use crate::adapters::heroku::HerokuError;
+use crate::adapters::s3::{BucketSettings, S3Error, SourceBucket};
 use crate::commands::Context;
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
+use crate::commands::heroku::LoggedIn;
 use crate::error::CommandError;
-use crate::settings::Environment;
+use crate::settings::{Destination, Environment};
 
 use super::buckets;
 
@@ -22,22 +25,30 @@ const EMPTY_MD5: [u8; 16] = [
 /// environment has no bucket.
 pub async fn check_bucket(
     context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
     environment: &Environment,
-    vars: &ConfigVars,
+    values: &Values,
 ) -> Option<Result<String, CommandError>> {
-    if !buckets::has_one(environment, vars) {
+    let vars = values.in_force();
+    if !buckets::has_one(environment, &vars) {
         return None;
     }
-    Some(try_bucket(context, environment, vars).await)
+    let tried = async {
+        let settings = buckets::settings(context, environment, &vars)?;
+        let bucket = SourceBucket::new(&settings, 1)?;
+        let mut verbs = try_reading(context, &bucket).await?;
+        if let Ok(destination) = environment.as_destination() {
+            verbs.extend(try_writing(context, logged_in, &destination, &settings).await?);
+        }
+        Ok(format!("{}: {}", bucket.place(), verbs.join(", ")))
+    };
+    Some(tried.await)
 }
 
-async fn try_bucket(
+async fn try_reading(
     context: &Context,
-    environment: &Environment,
-    vars: &ConfigVars,
-) -> Result<String, CommandError> {
-    let settings = buckets::settings(context, environment, vars)?;
-    let bucket = SourceBucket::new(&settings, 1)?;
+    bucket: &SourceBucket,
+) -> Result<Vec<&'static str>, CommandError> {
     let mut verbs = vec!["list"];
     let mut sample = None;
     for prefix in &context.settings.media.prefixes {
@@ -50,22 +61,25 @@ async fn try_bucket(
         bucket.get(&object.key, range, &object.etag).await?.chunk().await?;
         verbs.push("get");
     }
-    if let Ok(destination) = environment.as_destination() {
-        let acl = context.settings.media.acl.as_deref();
-        let writing = DestinationBucket::new(&settings, &destination, acl, 1)?;
-        writing.put(TRIAL, Bytes::new(), &EMPTY_MD5, Vec::new()).await?;
-        verbs.push("put");
-        if let Some(failed) = writing.delete(&[TRIAL]).await?.into_iter().next() {
-            let what = format!("delete `{TRIAL}` in the bucket {}", settings.bucket);
-            return Err(S3Error::Refused {
-                what,
-                status: 200,
-                code: "AccessDenied".to_owned(),
-                message: failed.reason,
-            }
-            .into());
-        }
-        verbs.push("delete");
+    Ok(verbs)
+}
+
+/// Writes only where `push-media` would: what the config vars name may be a protected
+/// environment's bucket all the same.
+async fn try_writing(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    destination: &Destination,
+    settings: &BucketSettings,
+) -> Result<[&'static str; 2], CommandError> {
+    let protected = Protected::look(context, logged_in, destination).await?;
+    let acl = context.settings.media.acl.as_deref();
+    let bucket = protected.destination_bucket(settings, destination, acl, 1)?;
+    bucket.put(TRIAL, Bytes::new(), &EMPTY_MD5, Vec::new()).await?;
+    if let Some(failed) = bucket.delete(&[TRIAL]).await?.into_iter().next() {
+        let what = format!("delete `{TRIAL}` in the bucket {}", settings.bucket);
+        let (code, message) = ("AccessDenied".to_owned(), failed.reason);
+        return Err(S3Error::Refused { what, status: 200, code, message }.into());
     }
-    Ok(format!("{}: {}", bucket.place(), verbs.join(", ")))
+    Ok(["put", "delete"])
 }

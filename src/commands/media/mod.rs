@@ -8,6 +8,7 @@ mod pull;
 mod push;
 mod renditions;
 mod summary;
+mod writing;
 
 pub use doctor::check_bucket;
 pub use pull::pull;

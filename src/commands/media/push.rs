@@ -4,30 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::json;
-
 use crate::adapters::s3::DestinationBucket;
 use crate::cli::PushMediaArgs;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
-use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
-use crate::events::{Event, Reporter};
 use crate::media::{
     Folder, Index, MediaError, Progression, PushDifference, Pushing, Refused, Uploads,
-    check_deletions, compare_for_push, delete_objects, list, push_files, refuse_local,
+    check_deletions, compare_for_push, list, push_files, refuse_local,
 };
 use crate::settings::Destination;
 use crate::ui;
 
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
-use super::{
-    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, buckets, copy, counts, finish, limit,
-    prefixes, start,
-};
+use super::writing::{Target, after, carry_out, clean, uploads};
+use super::{LIST_STEP, TRANSFER_STEP, blocking, copy, counts, finish, limit, prefixes, start};
 
 pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, CommandError> {
     let name = args.environment.as_deref().unwrap_or_default();
@@ -49,36 +40,6 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     }
 }
 
-/// Asks for the app's name, once the numbers are on the screen, and begins the journal.
-pub fn begin(
-    context: &Context,
-    args: &PushMediaArgs,
-    destination: &Destination,
-    plan: &Plan,
-) -> Result<(), CommandError> {
-    context.ui.question(&plan.text());
-    if !plan.changes_nothing() {
-        confirm::type_name(context, &destination.environment().app.value, &args.confirm)?;
-    }
-    journal::append(
-        context,
-        "push-media",
-        json!({ "event": "begun", "from": plan.source, "to": plan.destination }),
-    )
-}
-
-pub fn end(context: &Context, outcome: &Result<Outcome, CommandError>) {
-    let line = match outcome {
-        Ok(outcome) => {
-            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
-        }
-        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
-    };
-    if let Err(error) = journal::append(context, "push-media", line) {
-        context.ui.emit(Event::Warning(error.to_string()));
-    }
-}
-
 /// Everything that is known before anything is changed.
 struct Prepared {
     bucket: DestinationBucket,
@@ -90,7 +51,6 @@ struct Prepared {
     prefixes: Vec<String>,
     difference: PushDifference,
     renditions: Option<Renditions>,
-    plan: Plan,
 }
 
 async fn push_folder(
@@ -99,23 +59,18 @@ async fn push_folder(
     destination: &Destination,
 ) -> Result<Outcome, CommandError> {
     let started = Instant::now();
-    let prepared = context.interrupt.guard(prepare(context, args, destination)).await?;
-    if args.transfer.dry_run {
-        context.ui.message(&prepared.plan.text());
-        return Ok(prepared.plan.dry_run());
-    }
-    begin(context, args, destination, &prepared.plan)?;
-    let outcome = work(context, args, prepared, started).await;
-    end(context, &outcome);
-    outcome
+    let prepare = prepare(context, args, destination);
+    carry_out(context, args, destination, prepare, async |prepared, plan| {
+        work(context, args, prepared, plan, started).await
+    })
+    .await
 }
 
 async fn prepare(
     context: &Context,
     args: &PushMediaArgs,
     destination: &Destination,
-) -> Result<Prepared, CommandError> {
-    let environment = destination.environment();
+) -> Result<(Prepared, Plan), CommandError> {
     let prefixes = prefixes(context, &args.transfer);
     let folder = Arc::new(Folder::open(&context.settings.media.folder.value)?);
     if !folder.is_there() {
@@ -126,18 +81,7 @@ async fn prepare(
         let text = format!("another bcops works on {}", folder.path().display());
         CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
     })?;
-    let logged_in = log_in(context).await;
-    let protected = Protected::look(context, &logged_in, destination).await?;
-    let values = Values::of(context, &logged_in, environment).await?;
-    let settings = buckets::settings(context, environment, &values.in_force())?;
-    protected.check_bucket(&settings)?;
-    let renditions = match args.transfer.images {
-        true => Some(Renditions::remote(context, &protected, environment, &values).await?),
-        false => None,
-    };
-    let acl = context.settings.media.acl.as_deref();
-    let bucket =
-        DestinationBucket::new(&settings, destination, acl, usize::from(args.transfer.jobs))?;
+    let (bucket, renditions) = Target::look(context, args, destination).await?.open().await?;
     let uploads = uploads(context, &bucket)?;
     let place = bucket.reading().place();
     start(context, LIST_STEP, format!("Listing {} and {place}", folder.path().display()));
@@ -172,7 +116,7 @@ async fn prepare(
         difference.delete.clear();
     }
     let source = folder.path().display().to_string();
-    let to = format!("{}: {place}", environment.name);
+    let to = format!("{}: {place}", destination.environment().name);
     let counted = counts(
         &prefixes,
         walk.files.iter().map(|file| file.key.as_str()),
@@ -198,27 +142,20 @@ async fn prepare(
         renditions: renditions.as_ref().map(|found| (found.place(), found.rows())),
         how: None,
     };
-    Ok(Prepared {
-        bucket,
-        folder,
-        index,
-        uploads,
-        replaced,
-        prefixes,
-        difference,
-        renditions,
-        plan,
-    })
+    let prepared =
+        Prepared { bucket, folder, index, uploads, replaced, prefixes, difference, renditions };
+    Ok((prepared, plan))
 }
 
 async fn work(
     context: &Context,
     args: &PushMediaArgs,
     prepared: Prepared,
+    plan: Plan,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
     let Prepared { bucket, folder, mut index, uploads, prefixes, difference, .. } = prepared;
-    let (replaced, renditions, plan) = (prepared.replaced, prepared.renditions, prepared.plan);
+    let (replaced, renditions) = (prepared.replaced, prepared.renditions);
     clean(context, &uploads, &bucket).await?;
     let PushDifference { transfer, delete, unchanged, .. } = difference;
     let count = transfer.len() as u64;
@@ -242,51 +179,4 @@ async fn work(
         after(context, &bucket, &outcome, &delete, renditions.as_ref()).await?;
     let elapsed = started.elapsed();
     Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again }.finish(context)
-}
-
-/// The uploads of a bucket, to which nobody else may write from here meanwhile.
-pub fn uploads(context: &Context, bucket: &DestinationBucket) -> Result<Uploads, CommandError> {
-    Uploads::open(&context.settings.state_directory.value, bucket)?.ok_or_else(|| {
-        let text = format!("another bcops writes to {}", bucket.reading().place());
-        CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
-    })
-}
-
-/// Throws away what killed runs left in the bucket.
-pub async fn clean(
-    context: &Context,
-    uploads: &Uploads,
-    bucket: &DestinationBucket,
-) -> Result<(), CommandError> {
-    context.interrupt.guard(async { Ok(uploads.clean(bucket).await.map(drop)?) }).await
-}
-
-/// What comes when every object is there: deletions, and the rows of renditions.
-pub async fn after(
-    context: &Context,
-    bucket: &DestinationBucket,
-    outcome: &crate::media::Outcome,
-    delete: &[crate::adapters::s3::ListedObject],
-    renditions: Option<&Renditions>,
-) -> Result<(u64, Vec<crate::media::Failure>, Option<u64>), CommandError> {
-    let (mut deleted, mut undeleted, mut rows) = (0, Vec::new(), None);
-    if !outcome.failures.is_empty() {
-        return Ok((deleted, undeleted, rows));
-    }
-    if !delete.is_empty() {
-        let state = &context.settings.state_directory.value;
-        start(
-            context,
-            DELETE_STEP,
-            format!("Deleting {}", ui::plural(delete.len() as u64, "object")),
-        );
-        // Each batch is noted before it goes, so that Ctrl-C may come between two of them.
-        let work = async { Ok(delete_objects(bucket, delete, state).await?) };
-        (deleted, undeleted) = context.interrupt.guard(work).await?;
-        finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "object")));
-    }
-    if let Some(renditions) = renditions {
-        rows = Some(renditions.delete().await?);
-    }
-    Ok((deleted, undeleted, rows))
 }

@@ -12,7 +12,7 @@ use crate::commands::{Context, Outcome, findings, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::scrub::RowCounts;
-use crate::scrub::backup_file::{BackupFile, BackupFileError, Input, Output, Report, Watch};
+use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output, Report, Watch};
 use crate::ui;
 
 /// How long a thread may take to notice that it is to stop.
@@ -53,32 +53,42 @@ pub async fn rewrite(
     output: Output,
 ) -> Result<Report, CommandError> {
     let manifest = manifest::load(context)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
     let policy = policy.to_owned();
-    // Reading, rewriting and compressing are work for a thread of its own.
-    let mut working = tokio::task::spawn_blocking(move || {
+    let work = move |watch: &Watch| {
         let backup = BackupFile::open(input)?;
         let plan = backup.plan(&manifest, &policy)?;
-        Ok::<Report, CommandError>(backup.rewrite(&plan, output, &watch)?)
-    });
-    let ended = tokio::select! {
-        ended = &mut working => ended,
-        () = context.interrupt.pressed() => {
-            interrupted.store(true, Ordering::SeqCst);
-            // A read that does not return cannot be told: what it leaves has a name that the next
-            // run knows and removes.
-            let ended = tokio::time::timeout(PATIENCE, working).await;
-            ended.map_err(|_| CommandError::from(BackupFileError::Interrupted))?
-        }
+        Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
     };
-    let report = ended.map_err(|_| {
-        CommandError::new(Kind::Unexpected, "the rewriting of the backup ended early")
-    })??;
+    let report = on_a_thread(context, work).await?;
     for note in &report.notes {
         context.ui.emit(Event::Note(note.clone()));
     }
     Ok(report)
+}
+
+/// Does the work on a backup file on a thread of its own: it reads, compresses and writes. Ctrl-C
+/// ends it, and nothing of the file is left.
+pub async fn on_a_thread<T: Send + 'static>(
+    context: &Context,
+    work: impl FnOnce(&Watch) -> Result<T, CommandError> + Send + 'static,
+) -> Result<T, CommandError> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
+    let mut working = tokio::task::spawn_blocking(move || work(&watch));
+    let ended = tokio::select! {
+        ended = &mut working => ended,
+        () = context.interrupt.pressed() => {
+            interrupted.store(true, Ordering::SeqCst);
+            tokio::time::timeout(PATIENCE, working).await.map_err(|_| {
+                // A read that does not return cannot be told.
+                backup_file::discard_unfinished();
+                CommandError::from(BackupFileError::Interrupted)
+            })?
+        }
+    };
+    ended.map_err(|_| {
+        CommandError::new(Kind::Unexpected, "the work on the backup file ended early")
+    })?
 }
 
 fn open_input(path: &Path) -> Input {

@@ -51,11 +51,5 @@ fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), Command
         return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
     }
     let Some(policy) = &args.policy else { return Ok(()) };
-    let manifest = manifest::load(context)?;
-    if manifest.policies.contains(policy) {
-        return Ok(());
-    }
-    let known: Vec<&str> = manifest.policies.iter().map(String::as_str).collect();
-    let text = format!("the manifest has no policy `{policy}`; it has: {}", known.join(", "));
-    Err(CommandError::new(Kind::Usage, text))
+    manifest::check_policy(&manifest::load(context)?, policy)
 }

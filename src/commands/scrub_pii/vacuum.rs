@@ -62,11 +62,10 @@ async fn rewrite(session: &Session, table: &TableName) -> Result<Option<String>,
     let before = file(session, table).await?;
     let statement = format!("VACUUM (FULL, ANALYZE) {}", table.quoted());
     if let Err(error) = session.batch_execute(&statement).await {
-        let reason = error.as_db_error().map(|error| error.message().to_owned());
-        return match reason {
-            Some(reason) => Ok(Some(reason)),
-            None => Err(PostgresError::from(error).into()),
-        };
+        let refused = error.as_db_error().is_some();
+        let error = PostgresError::from(error);
+        // The server's own text may quote a value; the error's has them cut.
+        return if refused { Ok(Some(error.to_string())) } else { Err(error.into()) };
     }
     let unchanged = file(session, table).await? == before;
     Ok(unchanged.then(|| "the session's user is not its owner".to_owned()))

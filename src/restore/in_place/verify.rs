@@ -6,7 +6,7 @@ use crate::events::SharedReporter;
 use crate::restore::row_counts::{self, RowsByTable};
 use crate::schema::TableName;
 use crate::scrub::Manifest;
-use crate::scrub::live::{self, Access, Audit, Depth, Limits};
+use crate::scrub::live::{self, Access, Audit, Depth, Limits, LiveError};
 
 /// A database that was looked at from the outside and holds what was loaded, and nothing personal.
 #[derive(Debug)]
@@ -34,9 +34,9 @@ pub async fn verify(
     reporter: &SharedReporter,
 ) -> Result<Verified, InPlaceError> {
     let place = place(url);
-    let failed = |source| InPlaceError::NotVerified { place: place.clone(), source };
+    let failed = |source: LiveError| InPlaceError::NotVerified { place: place.clone(), source };
     let session = connect(url).await.map_err(|error| failed(error.into()))?;
-    live::begin(&session, Access::Read, limits).await.map_err(failed)?;
+    live::begin(&session, Access::Read, limits).await.map_err(|error| failed(error.into()))?;
     let looking = async {
         let (live, plan) = live::look(&session, manifest, policy).await?;
         let audit = live::audit(&session, &plan, &live, reporter).await?;

@@ -1,14 +1,17 @@
 //! The file that is written, which has its name only when it is complete.
 //!
 //! Until then it is called `NAME.bcops-partial-PID` and is locked by the process that writes it.
-//! What a killed process has left is not locked any more, and the next run removes it.
+//! What a killed process has left is not locked any more, and the next run removes it. A process
+//! that ends while a thread still writes takes its files away with [`discard_unfinished`].
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::source::Source;
 use super::{BackupFileError, Output};
@@ -33,6 +36,24 @@ struct PartialFile {
     kept: bool,
 }
 
+/// The files that this process has in the making. One that is not here any more gets no name.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes every file that this process has in the making, for a process that ends while a thread
+/// is still at it, say in a read that does not return. Whoever writes such a file cannot complete
+/// it any more.
+pub fn discard_unfinished() {
+    let mut unfinished = unfinished();
+    for path in std::mem::take(&mut *unfinished) {
+        // If it cannot be removed, the next run will try again.
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Where the bytes go.
 pub(super) enum Sink {
     File(BufWriter<File>),
@@ -48,10 +69,11 @@ impl Destination {
                 sink: Some(Sink::Stream(stream)),
             }),
             Output::File { path, overwrite } => {
-                check_name(&path, overwrite, source)?;
+                check_name(&path, overwrite, source.metadata())?;
                 let fail = |error| failed(&path.display().to_string(), WriteError::Io(error));
                 remove_stale(&path).map_err(fail)?;
                 let partial = with_suffix(&path, &format!("{PARTIAL}{}", std::process::id()));
+                let mut unfinished = unfinished();
                 let created = OpenOptions::new()
                     .write(true)
                     .create_new(true)
@@ -66,6 +88,7 @@ impl Destination {
                     }
                     Err(error) => return Err(fail(error)),
                 };
+                unfinished.insert(partial.clone());
                 Ok(Destination {
                     name: path.display().to_string(),
                     file: Some(PartialFile {
@@ -101,24 +124,35 @@ impl Destination {
         // The mode asked for at the creation could have been narrowed by the umask.
         file.set_permissions(Permissions::from_mode(0o600)).map_err(fail)?;
         file.sync_all().map_err(fail)?;
-        partial.take_name().map_err(|error| match error.kind() {
+        if !partial.take_name().map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
                 BackupFileError::Exists { path: partial.final_path.clone() }
             }
             _ => fail(error),
-        })
+        })? {
+            return Err(BackupFileError::Interrupted);
+        }
+        File::open(folder_of(&partial.final_path))
+            .and_then(|folder| folder.sync_all())
+            .map_err(fail)
     }
 }
 
 impl PartialFile {
-    fn take_name(&mut self) -> io::Result<()> {
+    /// `false` if the file was discarded meanwhile.
+    fn take_name(&mut self) -> io::Result<bool> {
+        // Nobody discards it between the look and the rename.
+        let unfinished = unfinished();
+        if !unfinished.contains(&self.path) {
+            return Ok(false);
+        }
         if self.overwrite {
             fs::rename(&self.path, &self.final_path)?;
             self.kept = true;
         } else {
             self.take_new_name()?;
         }
-        File::open(folder_of(&self.final_path))?.sync_all()
+        Ok(true)
     }
 
     /// Unlike a rename, a link never replaces a file that somebody made meanwhile. Not every file
@@ -140,7 +174,9 @@ impl PartialFile {
 
 impl Drop for PartialFile {
     fn drop(&mut self) {
-        if !self.kept {
+        let mut unfinished = unfinished();
+        // One that was discarded is gone, and its name could be somebody else's by now.
+        if unfinished.remove(&self.path) && !self.kept {
             // If it cannot be removed, the next run will try again.
             let _ = fs::remove_file(&self.path);
         }
@@ -176,10 +212,14 @@ fn failed(name: &str, source: WriteError) -> BackupFileError {
     BackupFileError::Write { name: name.to_owned(), source }
 }
 
-fn check_name(path: &Path, overwrite: bool, source: &Source) -> Result<(), BackupFileError> {
+pub(super) fn check_name(
+    path: &Path,
+    overwrite: bool,
+    source: Option<&Metadata>,
+) -> Result<(), BackupFileError> {
     let Ok(link) = fs::symlink_metadata(path) else { return Ok(()) };
     let path = path.to_owned();
-    if let (Ok(found), Some(input)) = (fs::metadata(&path), source.metadata())
+    if let (Ok(found), Some(input)) = (fs::metadata(&path), source)
         && (found.dev(), found.ino()) == (input.dev(), input.ino())
     {
         return Err(BackupFileError::SameFile { path });

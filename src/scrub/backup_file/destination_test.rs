@@ -73,6 +73,66 @@ fn what_a_killed_run_left_is_removed_and_a_living_one_is_not_disturbed() {
     run(stream(&bytes), to(&path, true), MANIFEST).unwrap();
 }
 
+/// An archive that comes in two pieces, between which somebody presses Ctrl-C or the line breaks.
+struct InTwo {
+    pieces: u8,
+    interrupted: Arc<AtomicBool>,
+    breaks: bool,
+}
+
+impl Read for InTwo {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        self.pieces += 1;
+        match (self.pieces, self.breaks) {
+            (1, _) => {
+                self.interrupted.store(!self.breaks, Ordering::SeqCst);
+                target[..5].copy_from_slice(b"PGDMP");
+                Ok(5)
+            }
+            (_, true) => Err(std::io::ErrorKind::ConnectionReset.into()),
+            (_, false) => panic!("it reads on"),
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_complete_or_not_there() {
+    let bytes = sample(14, GZIP);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    assert_eq!(copy(stream(&bytes), None, to(&path, false), &watch()).unwrap(), bytes.len() as u64);
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let refused = copy(stream(&bytes), None, to(&path, false), &watch()).unwrap_err();
+    assert!(matches!(refused, BackupFileError::Exists { .. }), "{refused}");
+    for breaks in [false, true] {
+        let watch = watch();
+        let input = InTwo { pieces: 0, interrupted: watch.interrupted.clone(), breaks };
+        let error = copy(Input::Stream(Box::new(input)), None, to(&path, true), &watch);
+        match error.unwrap_err() {
+            BackupFileError::Interrupted => assert!(!breaks),
+            BackupFileError::Read { .. } => assert!(breaks),
+            other => panic!("{other}"),
+        }
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        assert_eq!(names_in(folder.path()), ["out"]);
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_the_partial_file_is_not_followed() {
+    let bytes = sample(14, GZIP);
+    let folder = tempfile::tempdir().unwrap();
+    let (path, victim) = (folder.path().join("out"), folder.path().join("victim"));
+    fs::write(&victim, "untouched").unwrap();
+    let link = folder.path().join(format!("out.bcops-partial-{}", std::process::id()));
+    std::os::unix::fs::symlink(&victim, link).unwrap();
+    let error = copy(stream(&bytes), None, to(&path, true), &watch()).unwrap_err();
+    assert!(matches!(error, BackupFileError::InUse { .. }), "{error}");
+    assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+    assert!(!path.exists());
+}
+
 #[test]
 fn an_interrupt_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

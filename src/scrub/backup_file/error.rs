@@ -18,6 +18,12 @@ pub enum BackupFileError {
     #[error("the backup cannot be read")]
     Archive(#[from] ArchiveError),
 
+    #[error("the backup cannot be read to its end")]
+    Read {
+        #[source]
+        source: io::Error,
+    },
+
     #[error(transparent)]
     Blocks(#[from] BlocksError),
 

@@ -10,6 +10,7 @@
 //! memory, compressed, up to a limit.
 
 mod contents;
+mod copy;
 mod destination;
 #[cfg(test)]
 mod destination_test;
@@ -27,7 +28,7 @@ mod waiting;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::archive::{ArchiveReader, ArchiveWriter, read_schema};
 use crate::events::{Event, SharedReporter};
@@ -42,6 +43,8 @@ use destination::{Destination, Sink};
 use run::Run;
 use source::Source;
 
+pub use copy::copy;
+pub use destination::discard_unfinished;
 pub use error::BackupFileError;
 pub use run::STEP;
 
@@ -63,6 +66,19 @@ pub enum Output {
     /// portions, and should not hold any of them back: after a finding of the audit nothing more
     /// may go out.
     Stream(Box<dyn Write + Send>),
+}
+
+impl Output {
+    /// Whether a file of that name can be written at all, before anything is read for it.
+    ///
+    /// # Errors
+    /// The name is taken and may not be, or is no file's.
+    pub fn check(&self) -> Result<(), BackupFileError> {
+        match self {
+            Output::File { path, overwrite } => destination::check_name(path, *overwrite, None),
+            Output::Stream(_) => Ok(()),
+        }
+    }
 }
 
 /// Who looks on, and who may stop the work.
@@ -128,6 +144,9 @@ impl BackupFile {
         output: Output,
         watch: &Watch,
     ) -> Result<Report, BackupFileError> {
+        if watch.interrupted.load(Ordering::SeqCst) {
+            return Err(BackupFileError::Interrupted);
+        }
         let mut destination = Destination::create(output, &self.source)?;
         let description = "Rewriting the backup".to_owned();
         watch.reporter.emit(Event::StepStarted { step: STEP, description });

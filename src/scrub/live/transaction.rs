@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use super::LiveError;
-use crate::adapters::postgres::Session;
+use crate::adapters::postgres::{PostgresError, Session};
 
 /// How long the server may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,11 @@ pub enum Access {
 }
 
 /// Opens a transaction in which names mean what they say and nothing waits for ever.
-pub async fn begin(session: &Session, access: Access, limits: &Limits) -> Result<(), LiveError> {
+pub async fn begin(
+    session: &Session,
+    access: Access,
+    limits: &Limits,
+) -> Result<(), PostgresError> {
     let mode = match access {
         Access::Write => "READ WRITE, ISOLATION LEVEL READ COMMITTED",
         Access::Read => "READ ONLY, ISOLATION LEVEL REPEATABLE READ",

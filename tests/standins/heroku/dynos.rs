@@ -215,7 +215,8 @@ async fn end_later(shared: Arc<Shared>, app: String, name: String, life: Duratio
 pub fn start_process(shared: &Shared, app: &str, name: &str) -> Option<Process> {
     let mut world = shared.world();
     let app = world.app_mut(app)?;
-    let folder = app.folder.clone().unwrap_or_else(|| shared.folder.path().to_owned());
+    let folder = app.command_folder().cloned();
+    let folder = folder.unwrap_or_else(|| shared.folder.path().to_owned());
     let dyno = app.dynos.iter_mut().find(|dyno| dyno.name == name)?;
     let one_off = dyno.one_off.as_mut()?;
     let mut environment = one_off.environment.clone();

@@ -9,9 +9,11 @@ mod captures;
 mod data;
 mod dynos;
 mod faults;
+mod glance;
 mod logs;
 mod platform;
 mod process;
+mod pushes;
 mod releases;
 mod rendezvous;
 mod restores;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use faults::{Fault, Rule, StoreFault};
+pub use glance::Glance;
 pub use releases::{Deploy, Deployed};
 pub use rendezvous::Rendezvous;
 pub use server::Recorded;
@@ -158,6 +161,38 @@ impl HerokuStandIn {
     pub fn run_commands_in(&self, app: &str, folder: &Path) {
         let mut world = self.shared.world();
         world.app_mut(app).expect("an app of the stand-in").folder = Some(folder.to_owned());
+    }
+
+    /// What the app has for processes: kind, quantity and size of each.
+    pub fn set_formation(&self, app: &str, processes: &[(&str, i64, &str)]) {
+        self.shared.world().set_formation(app, processes);
+    }
+
+    /// Enters a commit as deployed some time ago, built from this tree.
+    pub fn add_deployed(&self, app: &str, commit: &str, tree: Option<&Path>) {
+        let tree = tree.map(Path::to_owned);
+        releases::add_finished(&mut self.shared.world(), app, commit, tree);
+    }
+
+    /// How the deploys go from now on that come of a push. The pushed tree takes the plan's place.
+    pub fn plan_deploys(&self, plan: Deploy) {
+        self.shared.world().deploy_plan = plan;
+    }
+
+    /// The hook that makes a bare repository the one of an app: it builds what is pushed.
+    pub fn push_hook(&self, app: &str, trees: &Path, python: &Path) -> String {
+        pushes::hook(&self.url, app, trees, python)
+    }
+
+    /// What an app looks like from the outside.
+    pub fn glance(&self, app: &str) -> Glance {
+        glance::of(&self.shared, app)
+    }
+
+    /// The same for whoever needs to look again and again.
+    pub fn watcher(&self, app: &str) -> impl Fn() -> Glance + Send + Sync + 'static {
+        let (shared, app) = (Arc::clone(&self.shared), app.to_owned());
+        move || glance::of(&shared, &app)
     }
 
     /// From now on nothing is written into any log.

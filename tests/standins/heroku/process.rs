@@ -1,6 +1,7 @@
 //! Commands that really run: in a folder, with the app's config vars, on a terminal or on pipes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -33,7 +34,7 @@ impl Process {
     ) -> io::Result<Process> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(line).current_dir(folder).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", search_path(folder));
         command.env("HOME", folder).envs(environment);
         let (child, keyboard, screen) = if on_terminal {
             start_on_terminal(&mut command)?
@@ -57,6 +58,14 @@ impl Process {
         std::os::unix::process::ExitStatusExt::signal(&status)
             .map_or_else(|| status.code().unwrap_or(1), |signal| 128 + signal)
     }
+}
+
+/// What a buildpack has put into the tree comes first, as in a slug.
+fn search_path(folder: &Path) -> OsString {
+    let mut path = folder.join(".heroku/python/bin").into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    path
 }
 
 /// Asks a group of processes to end, and makes it a moment later.

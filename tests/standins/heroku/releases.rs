@@ -1,5 +1,6 @@
 //! Builds and releases: what comes of a push, with a release phase that really runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Deploy {
     pub release_expires: bool,
     /// Neither the build nor the release ever ends.
     pub never_ends: bool,
+    /// The tree that is built. The release phase runs in it, and commands do once it is released.
+    pub tree: Option<PathBuf>,
 }
 
 impl Default for Deploy {
@@ -41,6 +44,7 @@ impl Default for Deploy {
             release_command: None,
             release_expires: false,
             never_ends: false,
+            tree: None,
         }
     }
 }
@@ -53,6 +57,8 @@ pub struct Deployed {
     pub build_status: &'static str,
     pub release_status: &'static str,
     pub output: String,
+    /// The part of it that the release phase said.
+    pub release_output: String,
 }
 
 pub struct Build {
@@ -88,6 +94,21 @@ impl App {
     pub fn version(&self) -> u64 {
         let good = self.releases.iter().filter(|one| one.status == "succeeded");
         good.map(|one| one.version).max().unwrap_or(1)
+    }
+
+    /// Where commands run: in the tree of the release, if that is known.
+    pub fn command_folder(&self) -> Option<&PathBuf> {
+        let version = self.version();
+        let current = self.releases.iter().find(|one| one.version == version);
+        current.and_then(|release| self.trees.get(&release.slug)).or(self.folder.as_ref())
+    }
+
+    /// The commit whose slug the dynos run, if it came of a build.
+    pub fn deployed_commit(&self) -> Option<&str> {
+        let version = self.version();
+        let release = self.releases.iter().find(|one| one.version == version)?;
+        let build = self.builds.iter().find(|one| release.slug.starts_with(&one.id))?;
+        Some(&build.commit)
     }
 
     fn next_version(&self) -> u64 {
@@ -276,12 +297,16 @@ fn enter_release(shared: &Shared, app: &str, build: &str, plan: &Deploy) -> Stri
     let found = world.app_mut(app).expect("an app of the stand-in");
     let commit = found.builds.iter().find(|one| one.id == build).map(|one| one.commit.clone());
     let commit = commit.unwrap_or_default();
+    let slug = format!("{build}-{commit}");
+    if let Some(tree) = &plan.tree {
+        found.trees.insert(slug.clone(), tree.clone());
+    }
     found.releases.push(Release {
         id: id.clone(),
         version: found.next_version(),
         status: if has_phase { "pending" } else { "succeeded" },
         description: format!("Deploy {}", commit.get(..8).unwrap_or(&commit)),
-        slug: format!("{build}-{commit}"),
+        slug,
         stream: has_phase.then_some(stream),
         created_at: Timestamp::now(),
     });
@@ -297,8 +322,9 @@ async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: 
     let (folder, vars, stream) = {
         let world = shared.world();
         let app = world.app(app).expect("an app of the stand-in");
-        let folder = app.folder.clone().unwrap_or_else(|| shared.folder.path().to_owned());
         let release = app.releases.iter().find(|one| one.id == id).expect("entered");
+        let folder = app.trees.get(&release.slug).or(app.folder.as_ref()).cloned();
+        let folder = folder.unwrap_or_else(|| shared.folder.path().to_owned());
         (folder, app.config_vars.clone(), release.stream.clone().expect("a stream"))
     };
     let mut process = Process::start(command, &vars, &folder, false).expect("a shell");
@@ -327,6 +353,37 @@ async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: 
     }
 }
 
+/// Enters a commit as built and released before anything else happened.
+pub fn add_finished(world: &mut World, app: &str, commit: &str, tree: Option<PathBuf>) {
+    let (build, release, stream) = (world.new_id(), world.new_id(), world.new_id());
+    world
+        .streams
+        .insert(stream.clone(), Stream { has_begun: true, has_ended: true, bytes: vec![] });
+    let found = world.app_mut(app).expect("an app of the stand-in");
+    let slug = format!("{build}-{commit}");
+    if let Some(tree) = tree {
+        found.trees.insert(slug.clone(), tree);
+    }
+    found.releases.push(Release {
+        id: release.clone(),
+        version: found.next_version(),
+        status: "succeeded",
+        description: format!("Deploy {}", commit.get(..8).unwrap_or(commit)),
+        slug,
+        stream: None,
+        created_at: Timestamp::now(),
+    });
+    found.builds.push(Build {
+        id: build,
+        status: "succeeded",
+        commit: commit.to_owned(),
+        release: Some(release),
+        stream,
+        created_at: Timestamp::now(),
+    });
+    world.replace_dynos(app, |dyno| dyno.one_off.is_none(), Duration::ZERO);
+}
+
 /// Waits for the end of a deploy, as whoever pushes does, and tells what was said.
 pub async fn wait(shared: &Shared, app: &str, id: &str) -> Deployed {
     loop {
@@ -345,15 +402,24 @@ fn look(shared: &Shared, app: &str, id: &str) -> Option<Deployed> {
     if build.status == "pending" || release.is_some_and(|one| one.status == "pending") {
         return None;
     }
-    let streams = [Some(&build.stream), release.and_then(|one| one.stream.as_ref())];
-    let said = streams.into_iter().flatten().filter_map(|stream| world.streams.get(stream));
-    let output: Vec<u8> = said.flat_map(|stream| stream.bytes.iter().copied()).collect();
+    let said = |stream: Option<&String>| {
+        let stream = stream.and_then(|stream| world.streams.get(stream));
+        String::from_utf8_lossy(stream.map_or(&[], |stream| &stream.bytes)).into_owned()
+    };
+    let release_output = said(release.and_then(|one| one.stream.as_ref()));
     Some(Deployed {
         build: id.to_owned(),
         build_status: build.status,
         release_status: release.map_or("", |one| one.status),
-        output: String::from_utf8_lossy(&output).into_owned(),
+        output: said(Some(&build.stream)) + &release_output,
+        release_output,
     })
+}
+
+/// Where the output of a build is read.
+pub fn stream_of(shared: &Shared, app: &str, build: &str) -> Option<String> {
+    let world = shared.world();
+    Some(world.app(app)?.builds.iter().find(|one| one.id == build)?.stream.clone())
 }
 
 fn say(shared: &Shared, stream: &str, bytes: &[u8]) {

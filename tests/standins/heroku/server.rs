@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::faults::Fault;
 use super::state::Shared;
-use super::{data, logs, platform, releases, restores, store};
+use super::{data, logs, platform, pushes, releases, restores, store};
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -160,6 +160,7 @@ async fn route(
     match request.segments()[..] {
         ["store", object] => store::answer(shared, request, object, fault),
         ["streams", id] => releases::stream(shared, request, id),
+        ["pushes", app, what] => pushes::answer(shared, request, app, what).await,
         ["logs", secret] => logs::stream(shared, secret),
         ["client", "v11", "databases", id, "reset"] if request.method == "PUT" => {
             match refused(shared, request) {

@@ -12,7 +12,7 @@ use super::Options;
 use super::dynos::Dyno;
 use super::faults::Faults;
 use super::logs;
-use super::releases::{Build, Release, Stream};
+use super::releases::{Build, Deploy, Release, Stream};
 use super::rendezvous::Rendezvous;
 use super::server::Recorded;
 use super::store::{Object, Signature, Throttle};
@@ -93,6 +93,8 @@ pub struct World {
     pub streams: HashMap<String, Stream>,
     /// After so many bytes every answer with output is cut.
     pub stream_cut: Option<usize>,
+    /// How the deploys go that a push brings about.
+    pub deploy_plan: Deploy,
     last_id: u64,
 }
 
@@ -109,6 +111,8 @@ pub struct App {
     pub logs: Vec<logs::Line>,
     /// Where its commands run.
     pub folder: Option<PathBuf>,
+    /// What was built, by the slug.
+    pub trees: HashMap<String, PathBuf>,
     /// How many one-off dynos there were.
     pub one_offs: u64,
 }
@@ -249,6 +253,7 @@ impl World {
             log_sessions: HashMap::new(),
             streams: HashMap::new(),
             stream_cut: None,
+            deploy_plan: Deploy::default(),
             objects: HashMap::new(),
             signatures: HashMap::new(),
             last_id: 0,
@@ -298,6 +303,7 @@ impl World {
             releases: Vec::new(),
             logs: Vec::new(),
             folder: None,
+            trees: HashMap::new(),
             one_offs: 0,
         });
         self.follow_formation(name, Duration::ZERO);
@@ -321,7 +327,7 @@ impl World {
             ("GET" | "HEAD", _) => None,
             // Making a URL or a log session changes nothing.
             (_, [.., "actions", "public-url"] | [.., "log-sessions"]) => None,
-            (_, ["client", "v11", "apps", app, ..] | ["apps", app, ..]) => name(app),
+            (_, ["client", "v11", "apps", app, ..] | ["apps" | "pushes", app, ..]) => name(app),
             (_, ["client", "v11", "databases", id, ..]) => name(&self.addon(id)?.app_id),
             _ => None,
         }
@@ -345,7 +351,11 @@ impl World {
     ) -> String {
         let id = self.new_id();
         let app = self.app_mut(app).expect("an app of the stand-in");
-        app.config_vars.insert(variable.to_owned(), value.to_owned());
+        // Some add-ons, the scheduler among them, come without a config var.
+        let config_vars = if variable.is_empty() { vec![] } else { vec![variable.to_owned()] };
+        if !variable.is_empty() {
+            app.config_vars.insert(variable.to_owned(), value.to_owned());
+        }
         let (app_id, app_name) = (app.id.clone(), app.name.clone());
         let service = plan.split(':').next().unwrap_or(plan);
         let addon = Addon {
@@ -353,7 +363,7 @@ impl World {
             id: id.clone(),
             plan: plan.to_owned(),
             app_id,
-            config_vars: vec![variable.to_owned()],
+            config_vars,
             url: None,
         };
         self.addons.push(addon);

@@ -12,21 +12,25 @@ const ENVIRONMENTS: [Environment; 3] = [
     ("content-prep", "sandbox-content-prep", &[("bc-content-prep", Right::Read)]),
 ];
 
-const SECRET: &str = "sandbox-s3-secret";
+const SECRET: &str = "sandbox-s3-secret-key";
 
-/// Starts S3 with a bucket for each environment.
-pub async fn start() -> S3StandIn {
+/// Starts S3 with an empty bucket for each environment, and keeps a log.
+pub async fn empty() -> S3StandIn {
     let key = |(_, access_key, rights): &(&str, &'static str, &'static [(&'static str, Right)])| {
         Key { access_key, secret_key: SECRET, rights: rights.to_vec() }
     };
-    let s3 = S3StandIn::start(Options {
+    S3StandIn::start(Options {
         port: 0,
         buckets: vec!["bc-production", "bc-staging", "bc-content-prep"],
         keys: ENVIRONMENTS.iter().map(key).collect(),
         checksum_by_default: true,
-        keep_log: false,
+        keep_log: true,
     })
-    .await;
+    .await
+}
+
+/// Puts made-up media into production's bucket, and some of them into staging's.
+pub fn fill(s3: &S3StandIn) {
     for number in 0..300_usize {
         let (folder, ending) = [
             ("original_images", "jpg"),
@@ -42,7 +46,6 @@ pub async fn start() -> S3StandIn {
             s3.put("bc-staging", &key, body);
         }
     }
-    s3
 }
 
 /// The config vars of an environment's app.

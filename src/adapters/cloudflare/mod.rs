@@ -1,0 +1,56 @@
+//! Cloudflare's API, version 4, as far as a purge needs it: tokens, zones and `purge_cache`.
+//!
+//! Every answer is an envelope, `{"success", "errors", "messages", "result"}`, and only
+//! `"success": true` is a success: status 200 says nothing by itself. Facts from Cloudflare's own
+//! documentation of its API, of purging (`/cache/how-to/purge-cache`) and of rate limits
+//! (`/fundamentals/api/reference/limits`).
+
+mod budget;
+mod client;
+mod credentials;
+mod envelope;
+mod error;
+mod purge;
+mod zones;
+
+use std::time::Duration;
+
+pub use client::{Answer, Cloudflare, DEFAULT_BASE_URL};
+pub use credentials::Credentials;
+pub use error::CloudflareError;
+pub use purge::{Kind, Selection};
+pub use zones::{Zone, ZoneId};
+
+use crate::adapters::backoff::Backoff;
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    pub connect: Duration,
+    /// From the first byte sent to the last byte of the answer.
+    pub request: Duration,
+    /// How often a request is sent in all, where another try may help.
+    pub tries: u32,
+    pub backoff: Backoff,
+    /// How long one request may be held up by the rate limit.
+    pub patience: Duration,
+    /// How long an answer that is under way is waited for when the user wants to stop.
+    pub grace: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            tries: 5,
+            backoff: Backoff {
+                first: Duration::from_millis(500),
+                longest: Duration::from_secs(10),
+            },
+            // The account's own limit blocks for five minutes once it is reached.
+            patience: Duration::from_secs(15 * 60),
+            grace: Duration::from_secs(2),
+        }
+    }
+}

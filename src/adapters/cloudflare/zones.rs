@@ -1,0 +1,124 @@
+//! Zones and tokens: what a login may see.
+
+use serde::Deserialize;
+
+use super::client::Cloudflare;
+use super::credentials::Credentials;
+use super::error::CloudflareError;
+
+/// A zone's identity: 32 hexadecimal digits. Its name is something else, and often mistaken for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ZoneId(String);
+
+impl ZoneId {
+    /// # Errors
+    /// Where the text is no zone id.
+    pub fn parse(text: &str) -> Result<ZoneId, CloudflareError> {
+        let id = text.trim().to_ascii_lowercase();
+        if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(ZoneId(id))
+        } else {
+            Err(CloudflareError::InvalidZone { given: text.trim().chars().take(80).collect() })
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ZoneId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A zone as Cloudflare describes it.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    pub id: ZoneId,
+    /// The domain, in lower case.
+    pub name: String,
+    /// `free`, `pro`, `business` or `enterprise`, where it is told.
+    pub plan: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ZoneBody {
+    id: String,
+    name: String,
+    #[serde(default)]
+    plan: Option<PlanBody>,
+}
+
+#[derive(Deserialize)]
+struct PlanBody {
+    #[serde(default)]
+    legacy_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    status: String,
+}
+
+impl TryFrom<ZoneBody> for Zone {
+    type Error = CloudflareError;
+
+    fn try_from(body: ZoneBody) -> Result<Zone, CloudflareError> {
+        let id = ZoneId::parse(&body.id)?;
+        let name = body.name.trim_end_matches('.').to_ascii_lowercase();
+        Ok(Zone { id, name, plan: body.plan.and_then(|plan| plan.legacy_id) })
+    }
+}
+
+impl Cloudflare {
+    /// Asks whether the credentials are good at all. Says nothing of what they may do.
+    ///
+    /// # Errors
+    /// `Unauthorized` where they are not. A token that belongs to an account and not to a person
+    /// is not known here either, although it works elsewhere.
+    pub async fn verify(&self) -> Result<(), CloudflareError> {
+        let what = "the login";
+        let Credentials::Token(_) = &self.credentials else {
+            return self.get::<serde_json::Value>(&["user"], &[], what).await.map(drop);
+        };
+        let token: TokenBody = self.get(&["user", "tokens", "verify"], &[], what).await?;
+        if token.status == "active" {
+            return Ok(());
+        }
+        let message = format!("the token is {}", self.credentials.redact(&token.status));
+        Err(CloudflareError::Unauthorized { what: what.to_owned(), message })
+    }
+
+    /// # Errors
+    /// `Forbidden` where the login may not read zones: it may still be allowed to purge this one.
+    pub async fn zone(&self, id: &ZoneId) -> Result<Zone, CloudflareError> {
+        let body: ZoneBody =
+            self.get(&["zones", id.as_str()], &[], &format!("the zone {id}")).await?;
+        body.try_into()
+    }
+
+    /// The zone of exactly this name, among those that the login may see.
+    pub async fn zone_named(&self, name: &str) -> Result<Option<Zone>, CloudflareError> {
+        let what = format!("the zone {name}");
+        let found: Vec<ZoneBody> = self.get(&["zones"], &[("name", name)], &what).await?;
+        let same = found.into_iter().find(|zone| zone.name.eq_ignore_ascii_case(name));
+        same.map(Zone::try_from).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_id() {
+        let id = ZoneId::parse(" 023E105F4ECEF8AD9CA31A8372D0C353\n").expect("an id");
+        assert_eq!(id.as_str(), "023e105f4ecef8ad9ca31a8372d0c353");
+        let error = ZoneId::parse("buckinghamshire.gov.uk").unwrap_err().to_string();
+        assert!(error.contains("looks like the zone's name"), "{error}");
+        assert!(ZoneId::parse("").is_err());
+        assert!(ZoneId::parse("../../accounts/0000000000000000000").is_err());
+    }
+}

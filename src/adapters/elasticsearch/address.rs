@@ -1,0 +1,221 @@
+//! Where a cluster is, and how to log in: the URL of a config var like `BONSAI_URL`.
+//!
+//! The credentials are the URL's user info. Neither they nor the URL as it was given are ever shown.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use url::{Host, Url};
+
+use super::ElasticsearchError;
+use crate::adapters::transport;
+use crate::secret::Secret;
+
+/// A cluster's URL taken apart.
+#[derive(Clone)]
+pub struct ClusterAddress {
+    /// Without user info, query and fragment; its path ends in a slash.
+    base: Url,
+    login: Option<Login>,
+}
+
+#[derive(Clone)]
+struct Login {
+    user: Secret,
+    password: Secret,
+}
+
+impl ClusterAddress {
+    /// Reads the URL. `variable` is where it came from, for errors, which never repeat it.
+    ///
+    /// # Errors
+    ///
+    /// Something that is no URL of a server, or one whose credentials would travel in the clear.
+    pub fn parse(url: &Secret, variable: &str) -> Result<ClusterAddress, ElasticsearchError> {
+        let bad = |reason: &str| ElasticsearchError::BadUrl {
+            variable: variable.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let text = url.expose().trim();
+        if text.contains(',') {
+            return Err(bad("it names several servers, and bcops needs one"));
+        }
+        let mut base = Url::parse(text).map_err(|_| bad("it cannot be read as a URL"))?;
+        if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none_or(str::is_empty) {
+            return Err(bad("it has to begin with https:// and a host"));
+        }
+        if !transport::is_private(&base) {
+            return Err(ElasticsearchError::Unencrypted { variable: variable.to_owned() });
+        }
+        let login = login(&base).map_err(|()| bad("its user info is not readable"))?;
+        // Both only fail for URLs that have no host.
+        let _ = base.set_username("");
+        let _ = base.set_password(None);
+        base.set_query(None);
+        base.set_fragment(None);
+        if let Ok(mut segments) = base.path_segments_mut() {
+            segments.pop_if_empty().push("");
+        }
+        Ok(ClusterAddress { base, login })
+    }
+
+    /// Host and port, for messages.
+    pub fn place(&self) -> String {
+        let host = self.base.host_str().unwrap_or_default();
+        match self.base.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// Whether both can be the same cluster. Errs on the side of yes: a login that opens both is a
+    /// sign of one cluster under two names, for providers make logins up for each cluster.
+    pub fn may_be(&self, other: &ClusterAddress) -> bool {
+        let same_host = self.host() == other.host()
+            || (transport::is_loopback(&self.base) && transport::is_loopback(&other.base));
+        let port = |address: &ClusterAddress| address.base.port_or_known_default();
+        let same_login = match (&self.login, &other.login) {
+            (Some(own), Some(other)) => {
+                own.user.expose() == other.user.expose()
+                    && own.password.expose() == other.password.expose()
+            }
+            _ => false,
+        };
+        (same_host && port(self) == port(other)) || same_login
+    }
+
+    fn host(&self) -> String {
+        match self.base.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.').to_ascii_lowercase(),
+            Some(address) => address.to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// The URL of something in the cluster.
+    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+        let login = self.login.as_ref()?;
+        let both = format!("{}:{}", login.user.expose(), login.password.expose());
+        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(both))).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// A text of somebody else's without the credentials, should it quote them, and without
+    /// control characters.
+    pub fn redact(&self, text: &str) -> String {
+        let mut text: String =
+            text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
+        let Some(login) = &self.login else { return text };
+        // The user's name may be an ordinary word, so that it only goes together with the password.
+        let secrets = [
+            format!("{}:{}", login.user.expose(), login.password.expose()),
+            login.password.expose().to_owned(),
+        ];
+        for secret in secrets.iter().filter(|secret| secret.len() > 1) {
+            text = text.replace(secret.as_str(), "[secret]");
+        }
+        text
+    }
+}
+
+impl fmt::Debug for ClusterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClusterAddress").field(&self.place()).finish()
+    }
+}
+
+fn login(url: &Url) -> Result<Option<Login>, ()> {
+    let password = url.password().unwrap_or_default();
+    if url.username().is_empty() && password.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Login {
+        user: Secret::new(decoded(url.username())?),
+        password: Secret::new(decoded(password)?),
+    }))
+}
+
+/// Undoes the percent-encoding of user info.
+fn decoded(text: &str) -> Result<String, ()> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next().ok_or(())?, rest.next().ok_or(())?];
+        let digits = std::str::from_utf8(&digits).map_err(|_| ())?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| ())?);
+    }
+    String::from_utf8(bytes).map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> ClusterAddress {
+        ClusterAddress::parse(&Secret::new(text), "BONSAI_URL").expect("an address")
+    }
+
+    #[test]
+    fn credentials_are_kept_and_not_shown() {
+        let address = address("https://us%40er:p%3Aw@search.example/path?x=1#y");
+        assert_eq!(format!("{address:?}"), "ClusterAddress(\"search.example\")");
+        let url = address.url(&["a/b", "_count"], &[("format", "json")]);
+        assert_eq!(url.as_str(), "https://search.example/path/a%2Fb/_count?format=json");
+        let authorization = address.authorization().expect("a header");
+        assert_eq!(authorization.to_str().ok(), Some("Basic dXNAZXI6cDp3"));
+        assert!(authorization.is_sensitive());
+        assert_eq!(address.redact("us@er:p:w or\np:w"), "[secret] or [secret]");
+    }
+
+    #[test]
+    fn what_is_no_cluster_is_refused_without_being_repeated() {
+        for text in [
+            "",
+            "nonsense hunter2",
+            "postgres://u:hunter2@h/x",
+            "http://u:hunter2@search.example",
+            "https://u:hunter%2@search.example",
+            "https://u:hunter2@a.example,https://u:hunter2@b.example",
+        ] {
+            let error = ClusterAddress::parse(&Secret::new(text), "BONSAI_URL").unwrap_err();
+            let told = format!("{error} {error:?}");
+            assert!(told.contains("BONSAI_URL") && !told.contains("hunter2"), "{told}");
+        }
+        assert_eq!(address("http://localhost:9200").place(), "localhost:9200");
+    }
+
+    #[test]
+    fn one_cluster_is_known_under_many_names() {
+        let production = address("https://u1:p1@search.example");
+        for same in [
+            "https://u2:p2@SEARCH.example:443/",
+            "https://search.example.",
+            "https://u1:p1@other.example",
+        ] {
+            assert!(production.may_be(&address(same)), "{same}");
+        }
+        for other in ["https://u2:p2@other.example", "https://u1:p2@search.example:9243"] {
+            assert!(!production.may_be(&address(other)), "{other}");
+        }
+        assert!(address("http://127.0.0.1:9200").may_be(&address("http://localhost:9200")));
+        assert!(!address("http://127.0.0.1:9200").may_be(&address("http://localhost:9201")));
+    }
+}

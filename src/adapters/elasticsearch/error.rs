@@ -1,0 +1,77 @@
+//! What can go wrong between here and a cluster. No variant holds a URL with credentials, and what
+//! a server says is stripped of them before it is kept.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum ElasticsearchError {
+    #[error("{variable} is not usable: {reason}")]
+    BadUrl { variable: String, reason: String },
+    #[error(
+        "{variable} is neither https nor on this machine, so that its password would travel in the clear"
+    )]
+    Unencrypted { variable: String },
+    #[error("the HTTP client could not be set up")]
+    ClientSetup(#[source] reqwest::Error),
+    #[error("cannot {what}: {place} does not accept the user name and password (HTTP 401)")]
+    Unauthorized { what: String, place: String },
+    /// Bonsai answers so when a cluster is disabled or, for changes, when it is read-only because
+    /// it is over its plan's limits.
+    #[error("cannot {what}: {place} refuses it (HTTP 403): {message}")]
+    Forbidden { what: String, place: String, message: String },
+    #[error("cannot {what}: {place} does not have it (HTTP 404)")]
+    NotFound { what: String, place: String },
+    #[error(
+        "cannot {what}: {place} has more requests than it takes (HTTP 429){}",
+        wait_in_words(.retry_after)
+    )]
+    TooManyRequests { what: String, place: String, retry_after: Option<Duration> },
+    #[error("cannot {what}: {place} failed (HTTP {status}): {message}")]
+    Server { what: String, place: String, status: u16, message: String },
+    #[error("cannot {what}: no answer from {place}")]
+    Network {
+        what: String,
+        place: String,
+        #[source]
+        cause: reqwest::Error,
+    },
+    #[error("cannot {what}: {place} did not answer within {seconds} s")]
+    Timeout { what: String, place: String, seconds: u64 },
+    #[error(
+        "cannot {what}: {place} sent something that is no answer of a search cluster: {reason}"
+    )]
+    BadAnswer { what: String, place: String, reason: String },
+}
+
+impl ElasticsearchError {
+    /// Whether the same request may succeed a moment later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ElasticsearchError::TooManyRequests { .. }
+            | ElasticsearchError::Network { .. }
+            | ElasticsearchError::Timeout { .. } => true,
+            ElasticsearchError::Server { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, ElasticsearchError::NotFound { .. })
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            ElasticsearchError::TooManyRequests { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+fn wait_in_words(retry_after: &Option<Duration>) -> String {
+    match retry_after {
+        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,322 @@
+//! A Redis server as Heroku gives it: `redis://` or `rediss://`, with a password, and with a
+//! certificate that no client could verify.
+//!
+//! The stream is made here, so that TLS is the same as for Heroku's Postgres; the protocol is the
+//! `redis` crate's.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, ServerErrorKind};
+use rustls::pki_types::ServerName;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use url::Url;
+
+use super::postgres::{SslMode, tls};
+use super::transport;
+use crate::secret::Secret;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Error)]
+pub enum RedisError {
+    /// The URL itself holds the password, and is not repeated.
+    #[error("the URL of Redis cannot be read: {0}")]
+    BadUrl(String),
+    #[error(
+        "Redis at {place} would get its password unencrypted over the network; it needs a rediss:// URL"
+    )]
+    Unencrypted { place: String },
+    #[error("cannot connect to Redis at {place}: {reason}")]
+    Connect { place: String, reason: String },
+    #[error("no answer from Redis at {place} within {seconds} s")]
+    Timeout { place: String, seconds: u64 },
+    #[error("Redis at {place} does not accept the login: {reason}")]
+    Login { place: String, reason: String },
+    #[error("Redis at {place} does not allow {command}: {reason}")]
+    NotAllowed { place: String, command: &'static str, reason: String },
+    #[error("Redis at {place} failed at {command}: {reason}")]
+    Command { place: String, command: &'static str, reason: String },
+}
+
+/// Where a server is and how to log in.
+#[derive(Debug, Clone)]
+pub struct RedisUrl {
+    host: String,
+    port: u16,
+    encrypted: bool,
+    user: Option<String>,
+    password: Option<Secret>,
+    database: i64,
+}
+
+impl RedisUrl {
+    /// Reads `redis://[user:password@]host[:port][/number]`, and `rediss://` for TLS. Without a
+    /// number it is database 0, which is where the site's default cache lives.
+    ///
+    /// # Errors
+    /// Where it is no such URL.
+    pub fn parse(text: &str) -> Result<RedisUrl, RedisError> {
+        let bad = |reason: &str| RedisError::BadUrl(reason.to_owned());
+        let url = Url::parse(text.trim()).map_err(|_| bad("it is no URL"))?;
+        let encrypted = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(bad("it begins neither with redis:// nor with rediss://")),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| bad("it has no host"))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let decoded = |text: &str| percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
+        let password = match url.password() {
+            Some(password) => Some(Secret::new(decoded(password)?)),
+            None => None,
+        };
+        let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
+        let database = match url.path().trim_matches('/') {
+            "" => 0,
+            number => number.parse().map_err(|_| bad("its path is not a database's number"))?,
+        };
+        let port = url.port().unwrap_or(6379);
+        Ok(RedisUrl { host, port, encrypted, user, password, database })
+    }
+
+    /// For messages: without the login.
+    pub fn place(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// Whether both can be the same server, under whatever name. Its databases are not told apart:
+    /// an eviction knows no numbers either.
+    pub fn may_be(&self, other: &RedisUrl) -> bool {
+        let same_name = self.host.eq_ignore_ascii_case(&other.host);
+        let (own, others) = (self.addresses(), other.addresses());
+        let loopback = |addresses: &BTreeSet<IpAddr>| {
+            !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback)
+        };
+        let same_host =
+            same_name || !own.is_disjoint(&others) || (loopback(&own) && loopback(&others));
+        // Heroku's passwords are long and random: who has the same one has the same server.
+        let same_password = match (&self.password, &other.password) {
+            (Some(own), Some(other)) => own.expose().len() >= 16 && own.expose() == other.expose(),
+            _ => false,
+        };
+        (same_host && self.port == other.port) || same_password
+    }
+
+    fn addresses(&self) -> BTreeSet<IpAddr> {
+        let found = (self.host.as_str(), self.port).to_socket_addrs();
+        found.into_iter().flatten().map(|address| address.ip().to_canonical()).collect()
+    }
+
+    /// Whether a password would travel in the clear.
+    fn is_exposed(&self) -> bool {
+        !self.encrypted && self.password.is_some() && !self.is_loopback()
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        Url::parse(&format!("http://{host}")).is_ok_and(|url| transport::is_loopback(&url))
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = tail.get(2..)?;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A session, logged in. Its connection ends with it.
+pub struct Redis {
+    connection: MultiplexedConnection,
+    driver: tokio::task::JoinHandle<()>,
+    place: String,
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Redis {
+    /// # Errors
+    /// Before anything is sent, where a password would travel in the clear to another machine.
+    pub async fn connect(url: &RedisUrl) -> Result<Redis, RedisError> {
+        let place = url.place();
+        if url.is_exposed() {
+            return Err(RedisError::Unencrypted { place });
+        }
+        let timeout =
+            RedisError::Timeout { place: place.clone(), seconds: CONNECT_TIMEOUT.as_secs() };
+        tokio::time::timeout(CONNECT_TIMEOUT, open(url)).await.map_err(|_| timeout)?
+    }
+
+    /// One page of the keys that match a pattern: where the next page begins, 0 at the end, and
+    /// the keys.
+    pub async fn scan(
+        &mut self,
+        cursor: u64,
+        pattern: &[u8],
+        page: u32,
+    ) -> Result<(u64, Vec<Vec<u8>>), RedisError> {
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(page);
+        self.query("SCAN", &command).await
+    }
+
+    /// Deletes keys, whose memory the server frees in its own time. Gives how many were there.
+    pub async fn unlink(&mut self, keys: &[Vec<u8>]) -> Result<u64, RedisError> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        self.query("UNLINK", redis::cmd("UNLINK").arg(keys)).await
+    }
+
+    async fn query<T: redis::FromRedisValue>(
+        &mut self,
+        name: &'static str,
+        command: &redis::Cmd,
+    ) -> Result<T, RedisError> {
+        let answer = command.query_async::<T>(&mut self.connection);
+        let place = self.place.clone();
+        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+            Err(_) => Err(RedisError::Timeout { place, seconds: ANSWER_TIMEOUT.as_secs() }),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                let reason = words(&error);
+                Err(match error.kind() {
+                    ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                        RedisError::NotAllowed { place, command: name, reason }
+                    }
+                    _ => RedisError::Command { place, command: name, reason },
+                })
+            }
+        }
+    }
+}
+
+async fn open(url: &RedisUrl) -> Result<Redis, RedisError> {
+    let failed = |reason: String| RedisError::Connect { place: url.place(), reason };
+    let stream = TcpStream::connect((url.host.as_str(), url.port))
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    if !url.encrypted {
+        return log_in(url, stream).await;
+    }
+    let config = tls::client_config(SslMode::Require, &url.host, None)
+        .map_err(|error| failed(error.to_string()))?;
+    let name = ServerName::try_from(url.host.clone()).map_err(|error| failed(error.to_string()))?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| failed(format!("TLS: {error}")))?;
+    log_in(url, stream).await
+}
+
+async fn log_in<S>(url: &RedisUrl, stream: S) -> Result<Redis, RedisError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut login = RedisConnectionInfo::default().set_db(url.database).set_skip_set_lib_name();
+    if let Some(user) = &url.user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = &url.password {
+        login = login.set_password(password.expose());
+    }
+    let place = url.place();
+    // The crate's own patience is half a second; ours is around every command.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let opened = MultiplexedConnection::new_with_config(&login, stream, config);
+    let (mut connection, driver) = opened.await.map_err(|error| refused(url, &error))?;
+    let driver = tokio::spawn(driver);
+    // A server that wants a password, and got none, says so at the first command only.
+    let pong: Result<String, _> = redis::cmd("PING").query_async(&mut connection).await;
+    let redis = Redis { connection, driver, place };
+    match pong {
+        Ok(_) => Ok(redis),
+        Err(error) => Err(refused(url, &error)),
+    }
+}
+
+fn refused(url: &RedisUrl, error: &redis::RedisError) -> RedisError {
+    let (place, reason) = (url.place(), words(error));
+    let is_login = matches!(error.kind(), ErrorKind::AuthenticationFailed)
+        || error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code));
+    match is_login {
+        true => RedisError::Login { place, reason },
+        false => RedisError::Connect { place, reason },
+    }
+}
+
+/// The server's words on one line.
+fn words(error: &redis::RedisError) -> String {
+    let text = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> RedisUrl {
+        RedisUrl::parse(text).expect("a URL")
+    }
+
+    #[test]
+    fn urls_as_heroku_gives_them() {
+        let found = url("rediss://:p%40ss@ec2-1-2-3-4.example:6380");
+        assert_eq!((found.place().as_str(), found.encrypted), ("ec2-1-2-3-4.example:6380", true));
+        assert_eq!(found.password.expect("one").expose(), "p@ss");
+        assert_eq!((found.user, found.database), (None, 0));
+        let found = url("redis://default:x@localhost/1");
+        assert_eq!((found.port, found.user.as_deref(), found.database), (6379, Some("default"), 1));
+        assert_eq!(url("redis://[::1]:7000").place(), "[::1]:7000");
+        for bad in ["", "http://h", "redis://", "redis://h/x", "rediss://:%zz@h"] {
+            let error = RedisUrl::parse(bad).expect_err(bad);
+            assert!(matches!(error, RedisError::BadUrl(_)), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_does_not_travel_in_the_clear() {
+        assert!(url("redis://:very-secret@redis.example").is_exposed());
+        for private in
+            ["redis://redis.example", "rediss://:x@redis.example", "redis://:x@[::1]:7000"]
+        {
+            assert!(!url(private).is_exposed(), "{private}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_server_are_one() {
+        let production = url("redis://127.0.0.1:7000");
+        assert!(production.may_be(&url("redis://localhost:7000/3")));
+        assert!(!production.may_be(&url("redis://localhost:7001")));
+        let one = url("rediss://:p0123456789abcdef@a.invalid:6380");
+        assert!(one.may_be(&url("rediss://:p0123456789abcdef@b.invalid:6379")));
+        assert!(!one.may_be(&url("rediss://:other0123456789ab@b.invalid:6380")));
+    }
+}

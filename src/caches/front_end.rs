@@ -1,0 +1,167 @@
+//! The front-end cache of an environment: its login and its zone, from the config vars that Wagtail's
+//! own Cloudflare backend is set up from.
+
+use crate::adapters::cloudflare::{Cloudflare, CloudflareError, Credentials, Zone, ZoneId};
+use crate::adapters::heroku::ConfigVars;
+use crate::secret::Secret;
+use crate::settings::Environment;
+
+use super::CacheError;
+
+/// Credentials, and where they are from.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub credentials: Credentials,
+    /// The config var.
+    pub origin: String,
+    /// The config var of the other kind, where both are set.
+    pub unused: Option<String>,
+}
+
+/// The zone before an environment.
+#[derive(Debug, Clone)]
+pub struct FrontEnd {
+    pub id: ZoneId,
+    /// As Cloudflare describes it, or why it did not.
+    pub zone: Result<Zone, String>,
+}
+
+impl FrontEnd {
+    /// What people know it by, and type: its name, or its id where the name cannot be read.
+    pub fn label(&self) -> &str {
+        self.zone.as_ref().map_or(self.id.as_str(), |zone| zone.name.as_str())
+    }
+
+    /// Whether a host belongs to the zone; `None` where the zone's name is not known.
+    pub fn covers(&self, host: &str) -> Option<bool> {
+        self.zone.as_ref().ok().map(|zone| is_below(host, &zone.name))
+    }
+}
+
+/// Whether a host is the domain or one of its subdomains.
+pub fn is_below(host: &str, domain: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// The login that the site itself uses: where both kinds are set, the account-wide key wins.
+///
+/// # Errors
+/// Where there is none, or a key without its address.
+pub fn login(environment: &Environment, vars: &ConfigVars) -> Result<Login, CacheError> {
+    let names = &environment.cache_variables;
+    let (bearer, key) = (set(vars, &names.bearer_token), set(vars, &names.token));
+    let Some(key) = key else {
+        let token = bearer.ok_or_else(|| CacheError::NoFrontEnd {
+            environment: environment.name.clone(),
+            app: environment.app.value.clone(),
+            bearer: names.bearer_token.clone(),
+            token: names.token.clone(),
+        })?;
+        let credentials = Credentials::Token(Secret::new(token));
+        return Ok(Login { credentials, origin: names.bearer_token.clone(), unused: None });
+    };
+    let email = set(vars, &names.email).ok_or_else(|| CacheError::NoVariable {
+        environment: environment.name.clone(),
+        app: environment.app.value.clone(),
+        variable: names.email.clone(),
+        key: "cloudflare_email",
+        why: "goes with the account-wide key of Cloudflare",
+    })?;
+    Ok(Login {
+        credentials: Credentials::Key { key: Secret::new(key), email },
+        origin: names.token.clone(),
+        unused: bearer.map(|_| names.bearer_token.clone()),
+    })
+}
+
+/// The zone that the config vars name, if they name one.
+pub fn zone_variable(
+    environment: &Environment,
+    vars: &ConfigVars,
+) -> Result<Option<ZoneId>, CacheError> {
+    let variable = &environment.cache_variables.zone;
+    let Some(given) = set(vars, variable) else { return Ok(None) };
+    ZoneId::parse(&given).map(Some).map_err(|source| CacheError::Zone {
+        app: environment.app.value.clone(),
+        variable: variable.clone(),
+        source,
+    })
+}
+
+/// The zone of the config var, else the one whose name one of the environment's sites lies below.
+///
+/// # Errors
+/// Where there is none, or the login is not accepted. That it may not read the zone of the config
+/// var is no error, as it may still purge it.
+pub async fn find_zone(
+    client: &Cloudflare,
+    environment: &Environment,
+    vars: &ConfigVars,
+) -> Result<FrontEnd, CacheError> {
+    if let Some(id) = zone_variable(environment, vars)? {
+        let mut zone = client.zone(&id).await;
+        if matches!(zone, Err(CloudflareError::Unauthorized { .. })) {
+            // It happens to good tokens now and then.
+            zone = client.zone(&id).await;
+        }
+        return match zone {
+            Ok(zone) => Ok(FrontEnd { id, zone: Ok(zone) }),
+            Err(error @ CloudflareError::Forbidden { .. }) => {
+                Ok(FrontEnd { id, zone: Err(error.to_string()) })
+            }
+            Err(error) => Err(error.into()),
+        };
+    }
+    let hosts = hosts(environment);
+    for host in &hosts {
+        for name in domains(host) {
+            if let Some(zone) = client.zone_named(name).await? {
+                return Ok(FrontEnd { id: zone.id.clone(), zone: Ok(zone) });
+            }
+        }
+    }
+    Err(CacheError::NoZone {
+        environment: environment.name.clone(),
+        hosts: if hosts.is_empty() { environment.app.value.clone() } else { hosts.join(", ") },
+        variable: environment.cache_variables.zone.clone(),
+    })
+}
+
+/// The hosts of the configured sites.
+pub fn hosts(environment: &Environment) -> Vec<String> {
+    let sites = environment.sites.iter().filter_map(|site| url::Url::parse(site).ok());
+    sites.filter_map(|url| url.host_str().map(str::to_owned)).collect()
+}
+
+/// The host and every domain above it that has a full stop in it.
+fn domains(host: &str) -> impl Iterator<Item = &str> {
+    let above = std::iter::successors(Some(host), |name| Some(name.split_once('.')?.1));
+    above.filter(|name| name.contains('.'))
+}
+
+fn set(vars: &ConfigVars, name: &str) -> Option<String> {
+    vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_covers_its_name_and_what_is_below() {
+        assert!(
+            is_below("example.org", "example.org") && is_below("WWW.example.org", "example.org")
+        );
+        for other in ["notexample.org", "example.org.evil.test", "org", ""] {
+            assert!(!is_below(other, "example.org"), "{other}");
+        }
+    }
+
+    #[test]
+    fn zones_are_looked_for_from_the_host_upwards() {
+        let found: Vec<&str> = domains("www.bucks.gov.uk").collect();
+        assert_eq!(found, ["www.bucks.gov.uk", "bucks.gov.uk", "gov.uk"]);
+        assert_eq!(domains("localhost").count(), 0);
+    }
+}

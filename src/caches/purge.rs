@@ -1,0 +1,263 @@
+//! Purging many things within the rate limit: one request after the other, each thing in exactly one
+//! request that was accepted.
+//!
+//! What is sent again? After 429 the same batch: nothing of it was taken. After a failure that can
+//! pass, the same batch and no other: a purge may be repeated, whereas a page that stays stale is
+//! the thing that was to be prevented. Such batches may have been purged twice, and are counted.
+//! What was accepted is never sent again.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::adapters::cloudflare::{Answer, Cloudflare, CloudflareError, Kind, Selection, ZoneId};
+use crate::events::{Event, Progress, SharedReporter, Unit};
+
+use super::targets::Work;
+
+pub const STEP: &str = "purge";
+
+/// A wait that is worth a word.
+const LONG: Duration = Duration::from_secs(2);
+
+/// Why a purge ended.
+#[derive(Debug)]
+pub enum Ending {
+    Done,
+    /// The user wanted it to stop.
+    Interrupted,
+    Failed(CloudflareError),
+}
+
+/// What became of a purge.
+#[derive(Debug)]
+pub struct Purged {
+    pub ending: Ending,
+    /// What Cloudflare said it took.
+    pub done: BTreeMap<Kind, u64>,
+    /// Whether it took the request for everything.
+    pub everything: bool,
+    /// What it has not said that it took.
+    pub left: BTreeMap<Kind, Vec<String>>,
+    /// Of those that are left: how many were in a request whose answer never came.
+    pub in_doubt: u64,
+    /// How many were in a request that was sent again although the first may have had its effect.
+    pub sent_again: u64,
+    /// Requests in all, those that the rate limit turned away included.
+    pub requests: u64,
+    /// How often the rate limit turned one away.
+    pub turned_away: u64,
+    /// For the rate limit.
+    pub waited: Duration,
+}
+
+/// Purges, until all is done, `stop` comes, or something fails for good.
+pub async fn purge(
+    client: &Cloudflare,
+    zone: &ZoneId,
+    work: &Work,
+    stop: impl Future<Output = ()>,
+    reporter: &SharedReporter,
+) -> Purged {
+    let purged = Purged {
+        ending: Ending::Done,
+        done: BTreeMap::new(),
+        everything: false,
+        left: BTreeMap::new(),
+        in_doubt: 0,
+        sent_again: 0,
+        requests: 0,
+        turned_away: 0,
+        waited: Duration::ZERO,
+    };
+    let total = match work {
+        Work::Everything => 1,
+        Work::Some(targets) => targets.count(),
+    };
+    let mut run =
+        Run { client, zone, stop: std::pin::pin!(stop), reporter, purged, total, not_before: None };
+    match work {
+        Work::Everything => {
+            let answer = run.batch(Selection::Everything, 1).await;
+            run.purged.everything = answer.is_ok();
+            run.end(answer);
+        }
+        Work::Some(targets) => {
+            for (kind, items) in targets.kinds() {
+                run.kind(kind, items).await;
+            }
+        }
+    }
+    // Whoever pressed Ctrl-C at the very end finds that all was done.
+    let is_whole = run.purged.everything || !run.purged.done.is_empty();
+    if matches!(run.purged.ending, Ending::Interrupted) && is_whole && run.purged.left.is_empty() {
+        run.purged.ending = Ending::Done;
+    }
+    run.purged
+}
+
+/// Why a batch was not taken.
+enum Stopped {
+    Interrupted,
+    Failed(CloudflareError),
+}
+
+struct Run<'a, S> {
+    client: &'a Cloudflare,
+    zone: &'a ZoneId,
+    stop: std::pin::Pin<&'a mut S>,
+    reporter: &'a SharedReporter,
+    purged: Purged,
+    total: u64,
+    /// When the next request may be sent, where the server said so.
+    not_before: Option<Instant>,
+}
+
+impl<S: Future<Output = ()>> Run<'_, S> {
+    /// Everything of one kind. Once something has ended the run, all of it is left.
+    async fn kind(&mut self, kind: Kind, items: &[String]) {
+        let mut done = 0;
+        for batch in items.chunks(Kind::MOST) {
+            if !matches!(self.purged.ending, Ending::Done) {
+                break;
+            }
+            let count = batch.len() as u64;
+            let answer = self.batch(Selection::Some(kind, batch), count).await;
+            if answer.is_ok() {
+                done += batch.len();
+                *self.purged.done.entry(kind).or_default() += count;
+                self.progress(kind);
+            }
+            self.end(answer);
+        }
+        let left = items.get(done..).unwrap_or_default();
+        if !left.is_empty() {
+            self.purged.left.insert(kind, left.to_vec());
+        }
+    }
+
+    fn end(&mut self, answer: Result<(), Stopped>) {
+        self.purged.ending = match answer {
+            Ok(()) => return,
+            Err(Stopped::Interrupted) => Ending::Interrupted,
+            Err(Stopped::Failed(error)) => Ending::Failed(error),
+        };
+    }
+
+    /// Sends one batch until it is taken.
+    async fn batch(&mut self, selection: Selection<'_>, count: u64) -> Result<(), Stopped> {
+        let timing = *self.client.timing();
+        let (mut failures, mut denied, mut held_up) = (0, false, Duration::ZERO);
+        // Whether an earlier try of this batch may have had its effect.
+        let mut in_doubt = false;
+        loop {
+            if let Some(moment) = self.not_before.take() {
+                let wait = moment.saturating_duration_since(Instant::now());
+                self.wait_for_limit(wait, in_doubt, count).await?;
+            }
+            let error = match self.once(selection).await {
+                Ok(Some(answer)) => {
+                    self.not_before = answer.wait.map(|wait| Instant::now() + wait);
+                    return Ok(());
+                }
+                Ok(None) => {
+                    self.purged.in_doubt = count;
+                    return Err(Stopped::Interrupted);
+                }
+                Err(error) => error,
+            };
+            in_doubt |= error.is_in_doubt();
+            let wait = match &error {
+                CloudflareError::RateLimited { retry_after, .. } => {
+                    self.purged.turned_away += 1;
+                    let wait = retry_after.unwrap_or(timing.backoff.longest);
+                    held_up += wait;
+                    if held_up > timing.patience {
+                        return Err(self.failed(error, in_doubt, count));
+                    }
+                    self.not_before = Some(Instant::now() + wait);
+                    continue;
+                }
+                // It happens to good tokens now and then.
+                CloudflareError::Unauthorized { .. } if !denied => {
+                    denied = true;
+                    timing.backoff.wait(1)
+                }
+                error if error.is_transient() && failures + 1 < timing.tries => {
+                    failures += 1;
+                    timing.backoff.wait(failures)
+                }
+                _ => return Err(self.failed(error, in_doubt, count)),
+            };
+            self.pause(wait, in_doubt, count).await?;
+            if error.is_in_doubt() {
+                self.purged.sent_again += count;
+            }
+        }
+    }
+
+    /// One request. `None` if the user did not want to wait for its answer.
+    async fn once(
+        &mut self,
+        selection: Selection<'_>,
+    ) -> Result<Option<Answer<()>>, CloudflareError> {
+        self.purged.requests += 1;
+        let mut request = std::pin::pin!(self.client.purge_once(self.zone, selection));
+        tokio::select! {
+            biased;
+            answer = &mut request => return answer.map(Some),
+            () = self.stop.as_mut() => {}
+        }
+        let grace = self.client.timing().grace;
+        let answer = tokio::time::timeout(grace, request).await;
+        // The wish to stop has been taken in: it is told once.
+        self.purged.ending = Ending::Interrupted;
+        answer.map_or(Ok(None), |answer| answer.map(Some))
+    }
+
+    fn failed(&mut self, error: CloudflareError, in_doubt: bool, count: u64) -> Stopped {
+        self.purged.in_doubt = if in_doubt { count } else { 0 };
+        Stopped::Failed(error)
+    }
+
+    async fn wait_for_limit(
+        &mut self,
+        wait: Duration,
+        in_doubt: bool,
+        count: u64,
+    ) -> Result<(), Stopped> {
+        if wait >= LONG {
+            let done: u64 = self.purged.done.values().sum();
+            self.reporter.emit(Event::Note(format!(
+                "Cloudflare's rate limit: going on in {} s ({done} of {} done)",
+                wait.as_secs_f64().ceil(),
+                self.total
+            )));
+        }
+        self.pause(wait, in_doubt, count).await?;
+        self.purged.waited += wait;
+        Ok(())
+    }
+
+    async fn pause(&mut self, wait: Duration, in_doubt: bool, count: u64) -> Result<(), Stopped> {
+        let interrupted = matches!(self.purged.ending, Ending::Interrupted);
+        if !interrupted {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => return Ok(()),
+                () = self.stop.as_mut() => {}
+            }
+        }
+        self.purged.in_doubt = if in_doubt { count } else { 0 };
+        Err(Stopped::Interrupted)
+    }
+
+    fn progress(&self, kind: Kind) {
+        let progress = Progress {
+            done: self.purged.done.values().sum(),
+            total: Some(self.total),
+            unit: Unit::Items,
+            current: kind.name().to_owned(),
+        };
+        self.reporter.emit(Event::StepProgress { step: STEP, progress });
+    }
+}

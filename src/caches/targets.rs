@@ -1,0 +1,250 @@
+//! What is to be purged, checked and put into the form that Cloudflare compares with.
+
+use std::collections::{BTreeMap, HashSet};
+
+use url::Url;
+
+use crate::adapters::cloudflare::Kind;
+
+use super::CacheError;
+
+/// Things to purge, by kind, in the order in which they were given and each once.
+#[derive(Debug, Clone, Default)]
+pub struct Targets {
+    items: BTreeMap<Kind, Vec<String>>,
+    /// How many were given more than once.
+    pub repeated: u64,
+    /// How many URLs have `http://`, which is another entry of the cache than `https://`.
+    pub unencrypted: u64,
+}
+
+/// What one purge is about.
+#[derive(Debug, Clone)]
+pub enum Work {
+    Everything,
+    Some(Targets),
+}
+
+/// The longest that Cloudflare takes as a tag.
+const LONGEST_TAG: usize = 1024;
+
+impl Targets {
+    /// # Errors
+    /// Names the first one that is not usable.
+    pub fn parse(given: &[(Kind, &[String])]) -> Result<Targets, CacheError> {
+        let mut targets = Targets::default();
+        let mut seen = HashSet::new();
+        for (kind, items) in given {
+            for item in *items {
+                let bad = |reason: &str| CacheError::BadTarget {
+                    flag: kind.flag(),
+                    given: shown(item),
+                    reason: reason.to_owned(),
+                };
+                let item = match kind {
+                    Kind::Urls => url(item),
+                    Kind::Hosts => host(item),
+                    Kind::Prefixes => prefix(item),
+                    Kind::Tags => tag(item),
+                }
+                .map_err(bad)?;
+                if !seen.insert((*kind, item.clone())) {
+                    targets.repeated += 1;
+                    continue;
+                }
+                targets.unencrypted += u64::from(item.starts_with("http://"));
+                targets.items.entry(*kind).or_default().push(item);
+            }
+        }
+        Ok(targets)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub fn kinds(&self) -> impl Iterator<Item = (Kind, &[String])> {
+        self.items.iter().map(|(kind, items)| (*kind, items.as_slice()))
+    }
+
+    pub fn count(&self) -> u64 {
+        self.items.values().map(|items| items.len() as u64).sum()
+    }
+
+    /// How many requests it takes.
+    pub fn requests(&self) -> u64 {
+        self.items.values().map(|items| items.len().div_ceil(Kind::MOST) as u64).sum()
+    }
+
+    /// The first one whose host is none of these. Tags have no host.
+    ///
+    /// # Errors
+    /// Names it, and what its host was compared with.
+    pub fn check_hosts(
+        &self,
+        is_ours: impl Fn(&str) -> bool,
+        ours: &str,
+    ) -> Result<(), CacheError> {
+        for (kind, items) in self.kinds().filter(|(kind, _)| *kind != Kind::Tags) {
+            for item in items {
+                let host = host_of(kind, item);
+                if !is_ours(&host) {
+                    let reason = format!("the host {host} does not belong to {ours}");
+                    return Err(CacheError::BadTarget {
+                        flag: kind.flag(),
+                        given: shown(item),
+                        reason,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn host_of(kind: Kind, item: &str) -> String {
+    match kind {
+        Kind::Urls => Url::parse(item)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default(),
+        _ => item.split('/').next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// For a message: short, and on one line.
+fn shown(text: &str) -> String {
+    // What stands before an `@` may be a password.
+    if text.contains('@') {
+        return "[a URL with a login]".to_owned();
+    }
+    let clean = text.chars().filter(|c| !c.is_control());
+    let mut shown: String = clean.clone().take(200).collect();
+    if clean.count() > 200 {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Absolute, the host in lower case, everything encoded as browsers do, without a fragment.
+fn url(given: &str) -> Result<String, &'static str> {
+    let mut url =
+        Url::parse(given.trim()).map_err(|_| "write it whole, for example https://host/path")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("only http and https URLs are cached");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user's name or a password");
+    }
+    if url.path().contains('*') {
+        return Err("there are no wildcards here; --prefix takes the beginning of URLs");
+    }
+    url.set_fragment(None);
+    if url.host_str().is_some_and(|host| host.ends_with('.')) {
+        return Err("its host ends in a full stop");
+    }
+    Ok(url.into())
+}
+
+fn host(given: &str) -> Result<String, &'static str> {
+    let host = given.trim();
+    let mistaken = ['/', ':', '@', '?', '#', '*', ' '];
+    if host.is_empty() || host.contains(mistaken) || host.starts_with('.') || host.ends_with('.') {
+        return Err("write a host's name alone, for example www.example.org");
+    }
+    let url = Url::parse(&format!("https://{host}/")).map_err(|_| "it is no host's name")?;
+    url.host_str().map(str::to_owned).ok_or("it is no host's name")
+}
+
+/// Host and path, without a scheme and without a query, as the API wants it.
+fn prefix(given: &str) -> Result<String, &'static str> {
+    let given = given.trim();
+    let bare =
+        given.strip_prefix("https://").or_else(|| given.strip_prefix("http://")).unwrap_or(given);
+    if bare.contains(['?', '#', '*', '@', ' ']) {
+        return Err("write host and path alone, for example www.example.org/news");
+    }
+    let url = Url::parse(&format!("https://{bare}")).map_err(|_| "it has no host")?;
+    let host = url.host_str().filter(|host| !host.ends_with('.')).ok_or("it has no host")?;
+    if url.port().is_some() {
+        return Err("a prefix has no port");
+    }
+    // A slash that nobody wrote would leave out `/newsletter` for `/news`, and none matters after a host.
+    let path = if url.path() == "/" { "" } else { url.path() };
+    Ok(format!("{host}{path}"))
+}
+
+fn tag(given: &str) -> Result<String, &'static str> {
+    let tag = given.trim();
+    if tag.is_empty() || tag.len() > LONGEST_TAG {
+        return Err("a tag has from 1 to 1,024 characters");
+    }
+    if !tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
+        return Err("a tag has no spaces, no commas, and nothing outside of ASCII");
+    }
+    Ok(tag.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: Kind, item: &str) -> Result<String, String> {
+        let items = [item.to_owned()];
+        let targets = Targets::parse(&[(kind, &items)]).map_err(|error| error.to_string())?;
+        Ok(targets.kinds().flat_map(|(_, items)| items.to_vec()).collect())
+    }
+
+    #[test]
+    fn urls_are_written_as_the_cache_knows_them() {
+        for (given, wanted) in [
+            (" https://WWW.Example.org ", "https://www.example.org/"),
+            ("https://e.org/Käse?q=a b#top", "https://e.org/K%C3%A4se?q=a%20b"),
+            ("https://e.org:443/x/../y", "https://e.org/y"),
+            ("http://e.org:8080/%7ea", "http://e.org:8080/%7ea"),
+            ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+        ] {
+            assert_eq!(parse(Kind::Urls, given).as_deref(), Ok(wanted), "{given}");
+        }
+        for bad in
+            ["", "/news/", "www.e.org/x", "ftp://e.org/", "https://e.org/*", "https://e.org./"]
+        {
+            assert!(parse(Kind::Urls, bad).is_err(), "{bad}");
+        }
+        let error = parse(Kind::Urls, "https://user:hidden@e.org/").unwrap_err();
+        assert!(!error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn hosts_prefixes_and_tags() {
+        assert_eq!(parse(Kind::Hosts, "WWW.e.org").as_deref(), Ok("www.e.org"));
+        for bad in ["", "https://e.org", "e.org/x", "*.e.org", "e.org:443", ".e.org", "e.org."] {
+            assert!(parse(Kind::Hosts, bad).is_err(), "{bad}");
+        }
+        for (given, wanted) in
+            [("https://E.org/news", "e.org/news"), ("e.org/", "e.org"), ("e.org/a/", "e.org/a/")]
+        {
+            assert_eq!(parse(Kind::Prefixes, given).as_deref(), Ok(wanted));
+        }
+        for bad in ["", "/news", "e.org/?a", "e.org/n*", "e.org:8443/x"] {
+            assert!(parse(Kind::Prefixes, bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse(Kind::Tags, "page-12").as_deref(), Ok("page-12"));
+        for bad in ["", "a b", "a,b", "é", &"x".repeat(1025)] {
+            assert!(parse(Kind::Tags, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_is_purged_once_and_only_on_our_hosts() {
+        let urls = ["https://e.org/a", "https://E.org/a#x", "http://e.org/b"].map(str::to_owned);
+        let targets = Targets::parse(&[(Kind::Urls, &urls)]).expect("targets");
+        let counts = (targets.count(), targets.repeated, targets.unencrypted, targets.requests());
+        assert_eq!(counts, (2, 1, 1, 1));
+        assert!(targets.check_hosts(|host| host == "e.org", "the zone").is_ok());
+        let error = targets.check_hosts(|host| host == "x.org", "the zone x.org").unwrap_err();
+        let wanted = "`https://e.org/a` cannot be purged by --url: \
+                      the host e.org does not belong to the zone x.org";
+        assert_eq!(error.to_string(), wanted);
+    }
+}

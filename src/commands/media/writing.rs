@@ -1,0 +1,163 @@
+//! What the two ways into a bucket share, from the folder and from another bucket: opening it, the
+//! question, the journal, and what comes after the last object.
+
+use std::future::Future;
+
+use serde_json::json;
+
+use crate::adapters::heroku::HerokuError;
+use crate::adapters::s3::{BucketSettings, DestinationBucket, ListedObject};
+use crate::cli::PushMediaArgs;
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
+use crate::commands::heroku::{LoggedIn, log_in};
+use crate::commands::{Context, Outcome, confirm, journal};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::media::{self, Uploads};
+use crate::settings::Destination;
+use crate::ui;
+
+use super::renditions::Renditions;
+use super::summary::Plan;
+use super::{DELETE_STEP, buckets, finish, start};
+
+/// The environment that is written to, looked at beside the protected ones.
+pub struct Target<'a> {
+    context: &'a Context,
+    args: &'a PushMediaArgs,
+    destination: &'a Destination,
+    pub logged_in: Result<LoggedIn, HerokuError>,
+    protected: Protected<'a>,
+    values: Values,
+    pub settings: BucketSettings,
+}
+
+impl<'a> Target<'a> {
+    pub async fn look(
+        context: &'a Context,
+        args: &'a PushMediaArgs,
+        destination: &'a Destination,
+    ) -> Result<Target<'a>, CommandError> {
+        let logged_in = log_in(context).await;
+        let protected = Protected::look(context, &logged_in, destination).await?;
+        let environment = destination.environment();
+        let values = Values::of(context, &logged_in, environment).await?;
+        let settings = buckets::settings(context, environment, &values.in_force())?;
+        Ok(Target { context, args, destination, logged_in, protected, values, settings })
+    }
+
+    /// Its bucket and, with `--images`, the rows of its renditions. Both were compared with those
+    /// of every protected environment.
+    pub async fn open(&self) -> Result<(DestinationBucket, Option<Renditions>), CommandError> {
+        let (context, transfer) = (self.context, &self.args.transfer);
+        let acl = context.settings.media.acl.as_deref();
+        let jobs = usize::from(transfer.jobs);
+        let bucket =
+            self.protected.destination_bucket(&self.settings, self.destination, acl, jobs)?;
+        if !transfer.images {
+            return Ok((bucket, None));
+        }
+        let environment = self.destination.environment();
+        let renditions =
+            Renditions::remote(context, &self.protected, environment, &self.values).await?;
+        Ok((bucket, Some(renditions)))
+    }
+}
+
+/// Prepares, shows the plan, asks, and works, with the journal around it. A dry run ends with the
+/// plan, and Ctrl-C before the question leaves everything as it was.
+pub async fn carry_out<P>(
+    context: &Context,
+    args: &PushMediaArgs,
+    destination: &Destination,
+    prepare: impl Future<Output = Result<(P, Plan), CommandError>>,
+    work: impl AsyncFnOnce(P, Plan) -> Result<Outcome, CommandError>,
+) -> Result<Outcome, CommandError> {
+    let (prepared, plan) = context.interrupt.guard(prepare).await?;
+    if args.transfer.dry_run {
+        context.ui.message(&plan.text());
+        return Ok(plan.dry_run());
+    }
+    begin(context, args, destination, &plan)?;
+    let outcome = work(prepared, plan).await;
+    end(context, &outcome);
+    outcome
+}
+
+/// Asks for the app's name, once the numbers are on the screen, and begins the journal.
+fn begin(
+    context: &Context,
+    args: &PushMediaArgs,
+    destination: &Destination,
+    plan: &Plan,
+) -> Result<(), CommandError> {
+    context.ui.question(&plan.text());
+    if !plan.changes_nothing() {
+        confirm::type_name(context, &destination.environment().app.value, &args.confirm)?;
+    }
+    journal::append(
+        context,
+        "push-media",
+        json!({ "event": "begun", "from": plan.source, "to": plan.destination }),
+    )
+}
+
+fn end(context: &Context, outcome: &Result<Outcome, CommandError>) {
+    let line = match outcome {
+        Ok(outcome) => {
+            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
+        }
+        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+    };
+    if let Err(error) = journal::append(context, "push-media", line) {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
+}
+
+/// The uploads of a bucket, to which nobody else may write from here meanwhile.
+pub fn uploads(context: &Context, bucket: &DestinationBucket) -> Result<Uploads, CommandError> {
+    Uploads::open(&context.settings.state_directory.value, bucket)?.ok_or_else(|| {
+        let text = format!("another bcops writes to {}", bucket.reading().place());
+        CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
+    })
+}
+
+/// Throws away what killed runs left in the bucket.
+pub async fn clean(
+    context: &Context,
+    uploads: &Uploads,
+    bucket: &DestinationBucket,
+) -> Result<(), CommandError> {
+    context.interrupt.guard(async { Ok(uploads.clean(bucket).await.map(drop)?) }).await
+}
+
+/// What comes when every object is there: deletions, and the rows of renditions.
+pub async fn after(
+    context: &Context,
+    bucket: &DestinationBucket,
+    outcome: &media::Outcome,
+    delete: &[ListedObject],
+    renditions: Option<&Renditions>,
+) -> Result<(u64, Vec<media::Failure>, Option<u64>), CommandError> {
+    let (mut deleted, mut undeleted, mut rows) = (0, Vec::new(), None);
+    if !outcome.failures.is_empty() {
+        return Ok((deleted, undeleted, rows));
+    }
+    if !delete.is_empty() {
+        let state = &context.settings.state_directory.value;
+        start(
+            context,
+            DELETE_STEP,
+            format!("Deleting {}", ui::plural(delete.len() as u64, "object")),
+        );
+        // Each batch is noted before it goes, so that Ctrl-C may come between two of them.
+        let work = async { Ok(media::delete_objects(bucket, delete, state).await?) };
+        (deleted, undeleted) = context.interrupt.guard(work).await?;
+        finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "object")));
+    }
+    if let Some(renditions) = renditions {
+        rows = Some(renditions.delete().await?);
+    }
+    Ok((deleted, undeleted, rows))
+}

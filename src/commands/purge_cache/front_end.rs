@@ -1,0 +1,91 @@
+//! The zone of an environment, and whether what is to be purged lies in it.
+
+use std::collections::BTreeSet;
+
+use crate::adapters::cloudflare::Cloudflare;
+use crate::adapters::postgres::{PostgresError, connect};
+use crate::caches::{self, FrontEnd, Work};
+use crate::commands::Context;
+use crate::commands::environments::Values;
+use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+use crate::settings::Environment;
+
+/// A zone, and a client that is logged in as the site is.
+pub struct Zone {
+    pub client: Cloudflare,
+    pub front_end: FrontEnd,
+}
+
+pub async fn find(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+) -> Result<Zone, CommandError> {
+    let vars = values.in_force();
+    let login = caches::login(environment, &vars)?;
+    if let Some(unused) = &login.unused {
+        let text = format!(
+            "{} of {} is set as well as {unused}: the site uses the account-wide key of {}, and so does this",
+            login.origin, environment.app.value, login.origin
+        );
+        context.ui.emit(Event::Warning(text));
+    }
+    let base = context.settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
+    let client = Cloudflare::new(base, login.credentials)?;
+    let front_end = caches::find_zone(&client, environment, &vars).await?;
+    if let Err(reason) = &front_end.zone {
+        let text = format!(
+            "the name of the zone {} cannot be read ({reason}), so its id stands for it",
+            front_end.id
+        );
+        context.ui.emit(Event::Warning(text));
+    }
+    Ok(Zone { client, front_end })
+}
+
+/// Refuses URLs, hosts and prefixes that the zone cannot have. Where its name is not known, the
+/// measure is the environment's own hosts.
+pub async fn check_hosts(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+    zone: &Zone,
+    work: &Work,
+) -> Result<(), CommandError> {
+    let Work::Some(targets) = work else { return Ok(()) };
+    if let Ok(found) = &zone.front_end.zone {
+        let ours = format!("the zone {}", found.name);
+        return Ok(targets.check_hosts(|host| caches::is_below(host, &found.name), &ours)?);
+    }
+    let mut hosts: BTreeSet<String> = caches::hosts(environment).into_iter().collect();
+    let is_among = |hosts: &BTreeSet<String>, host: &str| hosts.contains(host);
+    let ours = format!("the sites of {}", environment.name);
+    if targets.check_hosts(|host| is_among(&hosts, host), &ours).is_ok() {
+        return Ok(());
+    }
+    match site_records(context, environment, values).await {
+        Ok(records) => hosts.extend(records),
+        Err(error) => {
+            let text = format!("the Site records of {} cannot be read: {error}", environment.name);
+            context.ui.emit(Event::Warning(text));
+        }
+    }
+    targets.check_hosts(|host| is_among(&hosts, host), &ours).map_err(|error| {
+        CommandError::from(error)
+            .hint(format!("add the host to environments.{}.sites in bcops.toml", environment.name))
+            .hint("or give the token the permission Zone / Zone / Read, so that the zone's name is known")
+    })
+}
+
+/// The hosts of Wagtail's Site records.
+async fn site_records(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+) -> Result<Vec<String>, CommandError> {
+    let session = connect(&values.database(context, environment)?).await?;
+    let sql = "SELECT lower(hostname) FROM wagtailcore_site";
+    let rows = session.query(sql, &[]).await.map_err(PostgresError::from)?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}

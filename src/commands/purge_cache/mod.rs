@@ -1,0 +1,182 @@
+//! `purge-cache`: an environment's pages out of Cloudflare, and Django's own cache emptied.
+//!
+//! Django's cache goes first: were it the other way round, Cloudflare would fetch pages again that
+//! are made from what Django still remembers.
+
+mod doctor;
+mod front_end;
+mod items;
+mod report;
+
+pub use doctor::{Finding, checks};
+
+use serde_json::json;
+
+use crate::adapters::postgres::DatabaseUrl;
+use crate::caches::{self, BackendCache, Cleared, Ending, Work, clear_backend, count_backend};
+use crate::cli::{BackendPart, PurgeCacheArgs};
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, Outcome, confirm, journal};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::settings::Environment;
+use crate::ui;
+
+use front_end::Zone;
+use report::Report;
+
+const BACKEND_STEP: &str = "backend";
+
+/// Everything that is known before anything is changed.
+struct Prepared {
+    backend: Option<(BackendCache, caches::What)>,
+    zone: Option<Zone>,
+}
+
+pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, CommandError> {
+    let environment = context.settings.environment(&args.environment)?;
+    if args.backend.is_some() && environment.protected {
+        return Err(protected_backend(environment));
+    }
+    let work = items::work(args)?;
+    let preparing = prepare(context, args, environment, work.as_ref());
+    let prepared = context.interrupt.guard(preparing).await?;
+    let mut report = Report::new(environment, args.dry_run, work.as_ref(), prepared.zone.as_ref());
+    if let Some((cache, what)) = &prepared.backend {
+        let counting = async { Ok(count_backend(cache, *what).await?) };
+        report.backend(cache, *what, context.interrupt.guard(counting).await?);
+    }
+    if args.dry_run {
+        return Ok(report.outcome());
+    }
+    ask(context, args, environment, &prepared, &report)?;
+    let line = json!({ "event": "begun", "environment": environment.name, "plan": report.json() });
+    journal::append(context, "purge-cache", line)?;
+    let outcome = act(context, &prepared, work.as_ref(), report).await;
+    let line = match &outcome {
+        Ok(outcome) => json!({ "event": "done", "result": outcome.result }),
+        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+    };
+    if let Err(error) = journal::append(context, "purge-cache", line) {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
+    outcome
+}
+
+fn protected_backend(environment: &Environment) -> CommandError {
+    CommandError::new(
+        Kind::Refused,
+        format!(
+            "{} ({}) is protected: its front-end cache can be purged on request, but Django's cache is never cleared; nothing was changed",
+            environment.name, environment.app.value
+        ),
+    )
+    .hint("to purge pages from Cloudflare, leave --backend out")
+}
+
+/// Looks at everything, and refuses what belongs to a protected environment.
+async fn prepare(
+    context: &Context,
+    args: &PurgeCacheArgs,
+    environment: &Environment,
+    work: Option<&Work>,
+) -> Result<Prepared, CommandError> {
+    let logged_in = log_in(context).await;
+    let destination = environment.as_destination().ok();
+    let protected = match &destination {
+        Some(destination) => Some(Protected::look(context, &logged_in, destination).await?),
+        None => None,
+    };
+    let values = Values::of(context, &logged_in, environment).await?;
+    let mut backend = None;
+    if let (Some(part), Some(destination), Some(protected)) =
+        (args.backend, &destination, &protected)
+    {
+        let cache = BackendCache::of(destination, &values.in_force(), &context.settings.cache)?;
+        check_backend(&cache, protected)?;
+        backend = Some((cache, what(part)));
+    }
+    let zone = match work {
+        Some(work) => {
+            let zone = front_end::find(context, environment, &values).await?;
+            if let Some(protected) = &protected {
+                protected.check_zone(&zone.front_end)?;
+            }
+            front_end::check_hosts(context, environment, &values, &zone, work).await?;
+            Some(zone)
+        }
+        None => None,
+    };
+    Ok(Prepared { backend, zone })
+}
+
+fn what(part: BackendPart) -> caches::What {
+    match part {
+        BackendPart::All => caches::What::Everything,
+        BackendPart::Sites => caches::What::SiteRoots,
+    }
+}
+
+fn check_backend(cache: &BackendCache, protected: &Protected<'_>) -> Result<(), CommandError> {
+    let database: Option<&DatabaseUrl> = cache.database();
+    database.map_or(Ok(()), |database| protected.check_database(database))?;
+    cache.redis().map_or(Ok(()), |redis| protected.check_redis(redis))
+}
+
+/// Shows what will be done, and asks where it is a whole zone or a protected environment's.
+fn ask(
+    context: &Context,
+    args: &PurgeCacheArgs,
+    environment: &Environment,
+    prepared: &Prepared,
+    report: &Report,
+) -> Result<(), CommandError> {
+    let label = prepared.zone.as_ref().map(|zone| zone.front_end.label());
+    confirm::check_names(&args.confirm, &[Some(label.unwrap_or(&environment.app.value))])?;
+    match label {
+        Some(label) if args.everything || environment.protected => {
+            context.ui.question(&report.plan());
+            confirm::type_name(context, label, &args.confirm)
+        }
+        _ => {
+            context.ui.message(&report.plan());
+            Ok(())
+        }
+    }
+}
+
+async fn act(
+    context: &Context,
+    prepared: &Prepared,
+    work: Option<&Work>,
+    mut report: Report,
+) -> Result<Outcome, CommandError> {
+    if let Some((cache, what)) = &prepared.backend {
+        let description = format!("Clearing {}", cache.place());
+        context.ui.emit(Event::StepStarted { step: BACKEND_STEP, description });
+        let clearing = async { Ok(clear_backend(cache, *what).await?) };
+        let Cleared { keys } =
+            context.interrupt.guard(clearing).await.map_err(|error| {
+                error.hint("some keys may be gone: the same command does the rest")
+            })?;
+        report.cleared(keys);
+        let summary = format!("Cleared {}", ui::plural(keys, "key"));
+        context.ui.emit(Event::StepFinished { step: BACKEND_STEP, summary });
+    }
+    let (Some(zone), Some(work)) = (&prepared.zone, work) else { return Ok(report.outcome()) };
+    let description = format!("Purging {}", zone.front_end.label());
+    context.ui.emit(Event::StepStarted { step: caches::STEP, description });
+    let (client, id) = (&zone.client, &zone.front_end.id);
+    let stop = context.interrupt.pressed();
+    let purged = caches::purge(client, id, work, stop, &context.reporter()).await;
+    let whole = matches!(purged.ending, Ending::Done);
+    report.purged(purged);
+    if whole {
+        let summary = report.done_line();
+        context.ui.emit(Event::StepFinished { step: caches::STEP, summary });
+        return Ok(report.outcome());
+    }
+    Err(report.failure(context, client).await)
+}

@@ -1,0 +1,310 @@
+//! What will be purged and what was, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use crate::adapters::cloudflare::{Cloudflare, Kind};
+use crate::caches::{BackendCache, Ending, Purged, Targets, What, Work};
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind as ErrorKind};
+use crate::settings::Environment;
+use crate::ui;
+
+use super::front_end::Zone;
+
+/// How many of those that are left are written on the screen.
+const SHOWN: usize = 10;
+
+pub struct Report {
+    environment: String,
+    app: String,
+    dry_run: bool,
+    zone: Option<(String, String, Option<String>)>,
+    /// What is asked for, by kind. Empty for a whole zone.
+    asked: BTreeMap<Kind, u64>,
+    everything: bool,
+    requests: u64,
+    repeated: u64,
+    unencrypted: u64,
+    backend: Option<Backend>,
+    purged: Option<Purged>,
+}
+
+struct Backend {
+    kind: &'static str,
+    place: String,
+    what: What,
+    /// Before it was cleared.
+    found: u64,
+    cleared: Option<u64>,
+}
+
+impl Report {
+    pub fn new(
+        environment: &Environment,
+        dry_run: bool,
+        work: Option<&Work>,
+        zone: Option<&Zone>,
+    ) -> Report {
+        let targets = match work {
+            Some(Work::Some(targets)) => Some(targets),
+            _ => None,
+        };
+        let everything = matches!(work, Some(Work::Everything));
+        Report {
+            environment: environment.name.clone(),
+            app: environment.app.value.clone(),
+            dry_run,
+            zone: zone.map(|zone| {
+                let plan = zone.front_end.zone.as_ref().ok().and_then(|zone| zone.plan.clone());
+                (zone.front_end.label().to_owned(), zone.front_end.id.to_string(), plan)
+            }),
+            asked: targets.map(counts).unwrap_or_default(),
+            everything,
+            requests: targets.map_or(u64::from(everything), Targets::requests),
+            repeated: targets.map_or(0, |targets| targets.repeated),
+            unencrypted: targets.map_or(0, |targets| targets.unencrypted),
+            backend: None,
+            purged: None,
+        }
+    }
+
+    pub fn backend(&mut self, cache: &BackendCache, what: What, found: u64) {
+        let (kind, place) = (cache.kind(), cache.place());
+        self.backend = Some(Backend { kind, place, what, found, cleared: None });
+    }
+
+    pub fn cleared(&mut self, keys: u64) {
+        if let Some(backend) = &mut self.backend {
+            backend.cleared = Some(keys);
+        }
+    }
+
+    pub fn purged(&mut self, purged: Purged) {
+        self.purged = Some(purged);
+    }
+
+    /// From → to, and in numbers.
+    pub fn plan(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(backend) = &self.backend {
+            lines.push(format!(
+                "{} ({}) → {}: {} of {}",
+                self.environment,
+                self.app,
+                backend.place,
+                ui::plural(backend.found, "key"),
+                words(backend.what)
+            ));
+        }
+        if let Some((label, id, plan)) = &self.zone {
+            let plan = plan.as_ref().map(|plan| format!(", {plan} plan")).unwrap_or_default();
+            let requests = ui::plural(self.requests, "request");
+            lines.push(format!(
+                "{} ({}) → Cloudflare's zone {label} ({id}{plan}): {}, {requests}",
+                self.environment,
+                self.app,
+                self.what()
+            ));
+        }
+        if self.repeated > 0 {
+            lines.push(format!(
+                "given more than once, and purged once: {}",
+                ui::count(self.repeated)
+            ));
+        }
+        if self.unencrypted > 0 {
+            lines.push(format!(
+                "{} with http://, which leaves the same pages under https:// as they are",
+                ui::plural(self.unencrypted, "URL")
+            ));
+        }
+        lines.join("\n")
+    }
+
+    fn what(&self) -> String {
+        if self.everything { "everything".to_owned() } else { enumerate(&self.asked) }
+    }
+
+    pub fn done_line(&self) -> String {
+        let Some(purged) = &self.purged else { return String::new() };
+        let mut line =
+            format!("Purged {} in {}", self.what(), ui::plural(purged.requests, "request"));
+        if purged.sent_again > 0 {
+            line.push_str(&format!(
+                "; {} sent again, since an answer was lost",
+                ui::count(purged.sent_again)
+            ));
+        }
+        line
+    }
+
+    pub fn outcome(self) -> Outcome {
+        let text = match (self.dry_run, &self.purged) {
+            (true, _) => format!("{}\nnothing was changed", self.plan()),
+            (false, Some(_)) => self.done_line(),
+            (false, None) => {
+                let keys = self.backend.as_ref().and_then(|backend| backend.cleared).unwrap_or(0);
+                format!("Cleared {}", ui::plural(keys, "key"))
+            }
+        };
+        Outcome::done(self.json(), text)
+    }
+
+    pub fn json(&self) -> Value {
+        let zone = self.zone.as_ref().map(|(label, id, plan)| {
+            let name = (label != id).then_some(label);
+            json!({ "id": id, "name": name, "plan": plan })
+        });
+        let mut result = json!({
+            "environment": self.environment,
+            "app": self.app,
+            "dry_run": self.dry_run,
+            "zone": zone,
+            "everything": self.everything,
+            "asked": by_kind(&self.asked, |count| json!(count)),
+            "repeated": self.repeated,
+            "backend": self.backend.as_ref().map(|backend| json!({
+                "store": backend.kind,
+                "place": backend.place,
+                "part": match backend.what { What::Everything => "all", What::SiteRoots => "sites" },
+                "found": backend.found,
+                "cleared": backend.cleared,
+            })),
+        });
+        if let (Some(purged), Some(result)) = (&self.purged, result.as_object_mut()) {
+            result.extend(self.purged_json(purged));
+        }
+        result
+    }
+
+    fn purged_json(&self, purged: &Purged) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("purged".to_owned(), by_kind(&purged.done, |count| json!(count)));
+        map.insert("purged_everything".to_owned(), json!(purged.everything));
+        map.insert("left".to_owned(), by_kind(&purged.left, |items| json!(items)));
+        map.insert("in_doubt".to_owned(), json!(purged.in_doubt));
+        map.insert("sent_again".to_owned(), json!(purged.sent_again));
+        map.insert("requests".to_owned(), json!(purged.requests));
+        map.insert("turned_away".to_owned(), json!(purged.turned_away));
+        map.insert("waited_seconds".to_owned(), json!(purged.waited.as_secs()));
+        map
+    }
+
+    /// The error of a purge that did not come to its end: what is left, and what to type.
+    pub async fn failure(mut self, context: &Context, client: &Cloudflare) -> CommandError {
+        let ending =
+            self.purged.as_mut().map(|purged| std::mem::replace(&mut purged.ending, Ending::Done));
+        let result = self.json();
+        let Some(purged) = self.purged else {
+            return CommandError::new(ErrorKind::Unexpected, "the purge did not begin");
+        };
+        let done: u64 = purged.done.values().sum();
+        let left: BTreeMap<Kind, u64> =
+            purged.left.iter().map(|(kind, items)| (*kind, items.len() as u64)).collect();
+        let state = match self.everything {
+            true => "the zone was not purged".to_owned(),
+            false => format!("{} purged, {} left", ui::count(done), enumerate(&left)),
+        };
+        let mut error = match ending {
+            Some(Ending::Failed(cause)) => {
+                let denied = cause.is_denied();
+                let mut error = CommandError::from(cause);
+                if denied && client.verify().await.is_ok() {
+                    error = error.hint("the login itself is good: it lacks the permission");
+                }
+                let hints = std::mem::take(&mut error.hints);
+                let kind = if done > 0 { ErrorKind::Partial } else { error.kind };
+                let text = format!("the purge stopped: {state}");
+                let error = CommandError::new(kind, text).with_cause(error);
+                hints.into_iter().fold(error, CommandError::hint)
+            }
+            _ => CommandError::new(ErrorKind::Interrupted, format!("interrupted: {state}")),
+        };
+        if purged.in_doubt > 0 {
+            error = error.hint(format!(
+                "{} of those left may be purged already: the answer never came; purging twice does no harm",
+                ui::count(purged.in_doubt)
+            ));
+        }
+        for (kind, items) in &purged.left {
+            error = left_behind(context, &self.environment, *kind, items, error);
+        }
+        if self.everything {
+            error = error
+                .hint(format!("to try again: bcops purge-cache {} --everything", self.environment));
+        }
+        error.with_result(result)
+    }
+}
+
+/// Tells which are left, and keeps them in a file that the next run can read.
+fn left_behind(
+    context: &Context,
+    environment: &str,
+    kind: Kind,
+    items: &[String],
+    error: CommandError,
+) -> CommandError {
+    for item in items.iter().take(SHOWN) {
+        context.ui.message(&format!("left: {item}"));
+    }
+    if let Some(more) = items.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        context.ui.message(&format!("left: and {} more", ui::count(more as u64)));
+    }
+    match write_left(context, environment, kind, items) {
+        Ok(path) => error.hint(format!(
+            "to purge the rest: bcops purge-cache {environment} {} - < '{}'",
+            kind.flag(),
+            path.display()
+        )),
+        Err(cause) => {
+            error.hint(format!("those that are left could not be written to a file: {cause}"))
+        }
+    }
+}
+
+fn write_left(
+    context: &Context,
+    environment: &str,
+    kind: Kind,
+    items: &[String],
+) -> std::io::Result<PathBuf> {
+    let folder = context.settings.state_directory.value.join("purge-cache");
+    std::fs::create_dir_all(&folder)?;
+    let name: String = environment
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .collect();
+    let now = jiff::Timestamp::now().as_millisecond();
+    let path = folder.join(format!("{name}-{}-left-{now}.txt", kind.name()));
+    std::fs::write(&path, items.join("\n") + "\n")?;
+    Ok(path)
+}
+
+fn counts(targets: &Targets) -> BTreeMap<Kind, u64> {
+    targets.kinds().map(|(kind, items)| (kind, items.len() as u64)).collect()
+}
+
+fn by_kind<T>(map: &BTreeMap<Kind, T>, value: impl Fn(&T) -> Value) -> Value {
+    map.iter().map(|(kind, one)| (kind.name().to_owned(), value(one))).collect::<Map<_, _>>().into()
+}
+
+fn words(what: What) -> &'static str {
+    match what {
+        What::Everything => "Django's cache",
+        What::SiteRoots => "the root paths of Wagtail's sites",
+    }
+}
+
+/// `3 URLs, 2 prefixes`.
+fn enumerate(counts: &BTreeMap<Kind, u64>) -> String {
+    let counted = |(kind, count): (&Kind, &u64)| match (kind, count) {
+        (Kind::Prefixes, 1) => "1 prefix".to_owned(),
+        (Kind::Prefixes, count) => format!("{} prefixes", ui::count(*count)),
+        (kind, count) => ui::plural(*count, kind.noun()),
+    };
+    counts.iter().map(counted).collect::<Vec<_>>().join(", ")
+}

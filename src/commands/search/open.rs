@@ -1,0 +1,70 @@
+//! `search open`: the add-on's console, in a browser or as a URL.
+
+use std::io::IsTerminal;
+use std::process::Stdio;
+
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::adapters::heroku::HerokuError;
+use crate::cli::SearchOpenArgs;
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::secret::Secret;
+
+/// The program that opens a URL in the user's browser.
+const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+
+pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, CommandError> {
+    let environment = context.settings.environment(&args.environment)?;
+    let (app, variable) = (&environment.app.value, &environment.search_url_variable);
+    let heroku = log_in(context).await?.heroku;
+    let console = heroku.addon_console(app, variable).await.map_err(|error| match error {
+        HerokuError::NotFound { .. } => {
+            let text = format!("{app} has no add-on whose config var is {variable}");
+            CommandError::new(Kind::Configuration, text)
+                .hint(format!("bcops addons {}   # lists them", environment.name))
+                .hint(format!(
+                    "name the right one as environments.{}.config_vars.search_url in bcops.toml",
+                    environment.name
+                ))
+        }
+        other => other.into(),
+    })?;
+    let url = console.url;
+    let has_screen = std::io::stdout().is_terminal() && !context.ui.json();
+    let opened = !args.url && has_screen && open(context, &url).await;
+    let text = match opened {
+        true => format!("{} was opened in the browser", console.addon_name),
+        // The URL is what was asked for. It opens for whoever is signed in to Heroku.
+        false => url.expose().to_owned(),
+    };
+    let result = json!({
+        "environment": environment.name,
+        "app": app,
+        "addon": console.addon_name,
+        "url": url.expose(),
+        "opened": opened,
+    });
+    Ok(Outcome::done(result, text))
+}
+
+/// Whether a browser took it. If not, the reason is told and the URL printed.
+async fn open(context: &Context, url: &Secret) -> bool {
+    let started = Command::new(OPENER)
+        .arg(url.expose())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .await;
+    let why = match started {
+        Ok(status) if status.success() => return true,
+        Ok(status) => format!("{OPENER} ended with {status}"),
+        Err(error) => format!("{OPENER} cannot be started: {error}"),
+    };
+    context.ui.emit(Event::Warning(format!("no browser was opened: {why}")));
+    false
+}

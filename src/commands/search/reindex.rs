@@ -1,0 +1,171 @@
+//! `search reindex`: the indices built anew on a one-off dyno, and counted. Never a protected
+//! environment's: while Wagtail builds an index, searches find nothing.
+
+use serde_json::{Value, json};
+
+use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
+use crate::adapters::heroku::{DestinationApp, Heroku};
+use crate::adapters::postgres::DatabaseUrl;
+use crate::cli::SearchReindexArgs;
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
+use crate::commands::heroku::log_in;
+use crate::commands::{Context, Outcome, confirm};
+use crate::error::{CommandError, Kind};
+use crate::search::{self, Reindexed, Role, SearchError, Site};
+use crate::settings::Destination;
+use crate::ui;
+
+use super::{address, report};
+
+/// What the work is done with, all of it compared with what is protected.
+struct Ready {
+    destination: Destination,
+    heroku: Heroku,
+    app: DestinationApp,
+    cluster: DestinationCluster,
+    database: DatabaseUrl,
+}
+
+pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome, CommandError> {
+    let destination = Destination::try_from(context.settings.environment(&args.environment)?)?;
+    let app = destination.app.value.clone();
+    if !args.dry_run {
+        confirm::check_names(&args.confirm, &[Some(&app)])?;
+        confirm::check_can_be_asked(context, &app, &args.confirm)?;
+    }
+    let (ready, before) = context
+        .interrupt
+        .guard(async {
+            let ready = prepare(context, destination).await?;
+            let before = search::status(&ready.cluster, None, &context.settings.search, None);
+            let before = before.await?;
+            Ok((ready, before))
+        })
+        .await?;
+    let in_use = before.indices.iter().filter(|index| index.role == Role::InUse);
+    let documents: u64 = in_use.filter_map(|index| index.documents).sum();
+    let place = ready.cluster.address().place();
+    let command = &context.settings.search.reindex_command.value;
+    let plan = format!(
+        "`{command}` is run on a one-off dyno of {app} ({}). It builds the search indices on {place} anew\n\
+         from the database {} on {}: until it is done searches find less than there is, or nothing.\n\
+         They hold {} now.",
+        ready.destination.name,
+        ready.database.database,
+        ready.database.place(),
+        ui::plural(documents, "document"),
+    );
+    if args.dry_run {
+        let result = json!({
+            "dry_run": true, "environment": ready.destination.name, "app": app, "host": place,
+            "command": command, "documents_before": documents,
+        });
+        return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
+    }
+    context.ui.question(&plan);
+    confirm::type_name(context, &app, &args.confirm)?;
+    let site = Site {
+        heroku: &ready.heroku,
+        app: &ready.app,
+        cluster: &ready.cluster,
+        database: &ready.database,
+        settings: &context.settings.search,
+    };
+    let done = search::reindex(&site, &*context.ui, context.interrupt.pressed())
+        .await
+        .map_err(|error| explained(error, &ready.destination))?;
+    Ok(Outcome::done(result(&ready, &place, command, &done), text(&done)))
+}
+
+/// Looks everything up, and refuses what is a protected environment's.
+async fn prepare(context: &Context, destination: Destination) -> Result<Ready, CommandError> {
+    let logged_in = log_in(context).await;
+    let values = Values::of(context, &logged_in, &destination).await?;
+    let protected = Protected::look(context, &logged_in, &destination).await?;
+    let cluster = cluster_of_dyno(&destination, &values, &protected)?;
+    let database = values.database(context, &destination)?;
+    protected.check_database(&database)?;
+    let heroku = logged_in?.heroku;
+    let app = heroku.destination_app(&destination).await?;
+    let cluster = DestinationCluster::new(Cluster::new(cluster)?, &destination);
+    Ok(Ready { destination, heroku, app, cluster, database })
+}
+
+/// The command on the dyno knows the app's own config vars. What a variable of this process says
+/// instead must therefore be the same cluster, or another one would be looked at than was filled.
+fn cluster_of_dyno(
+    destination: &Destination,
+    values: &Values,
+    protected: &Protected<'_>,
+) -> Result<ClusterAddress, CommandError> {
+    let own = address(destination, &values.own)?;
+    protected.check_cluster(&own)?;
+    let in_force = address(destination, &values.in_force())?;
+    protected.check_cluster(&in_force)?;
+    if own.may_be(&in_force) {
+        return Ok(in_force);
+    }
+    let variable = &destination.search_url_variable;
+    let text = format!(
+        "the {variable} of this process names the cluster at {}, and that of {} the one at {}, which is the one that a dyno fills",
+        in_force.place(),
+        destination.app.value,
+        own.place()
+    );
+    let overriding =
+        format!("BCOPS_{}_{variable}", destination.name.to_uppercase().replace('-', "_"));
+    Err(CommandError::new(Kind::Configuration, text).hint(format!("unset {overriding}")))
+}
+
+fn explained(error: SearchError, destination: &Destination) -> CommandError {
+    let differences: Vec<Value> = match &error {
+        SearchError::Incomplete { differences, .. } => {
+            differences.iter().map(report::difference).collect()
+        }
+        _ => Vec::new(),
+    };
+    let is_one_offs_end = matches!(error, SearchError::Heroku(_));
+    let mut error = CommandError::from(error);
+    if !differences.is_empty() {
+        error = error.with_result(json!({ "differences": differences }));
+    }
+    if error.kind == Kind::Interrupted || (is_one_offs_end && error.kind == Kind::RemoteJob) {
+        let name = &destination.name;
+        error = error
+            .hint(format!("an index may be empty or half full: bcops search status {name}"))
+            .hint(format!("to build them whole: bcops search reindex {name}"));
+    }
+    error
+}
+
+fn result(ready: &Ready, place: &str, command: &str, done: &Reindexed) -> Value {
+    let indices = done
+        .indices
+        .iter()
+        .map(|one| json!({ "name": one.index, "documents": one.documents, "rows": one.rows }));
+    json!({
+        "dry_run": false,
+        "environment": ready.destination.name,
+        "app": ready.app.name(),
+        "host": place,
+        "command": command,
+        "dyno": done.dyno,
+        "seconds": done.took.as_secs_f64(),
+        "indices": indices.collect::<Vec<_>>(),
+        "differences": done.surplus.iter().map(report::difference).collect::<Vec<_>>(),
+    })
+}
+
+fn text(done: &Reindexed) -> String {
+    let mut lines: Vec<String> = done
+        .indices
+        .iter()
+        .map(|one| {
+            let (documents, rows) = (ui::count(one.documents), ui::count(one.rows));
+            format!("{:<48} {documents:>11} documents {rows:>11} rows", one.index)
+        })
+        .collect();
+    lines.push(format!("the search index is whole, in {}", ui::duration(done.took)));
+    lines.join("\n")
+}

@@ -1,0 +1,59 @@
+//! `search status`: what the cluster holds, and whether that is what the database holds.
+
+use crate::adapters::elasticsearch::Cluster;
+use crate::adapters::postgres::{Session, connect};
+use crate::cli::SearchStatusArgs;
+use crate::commands::environments::Values;
+use crate::commands::heroku::{LoggedIn, log_in};
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::search;
+use crate::settings::Environment;
+
+use super::{address, report};
+
+pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, CommandError> {
+    let environment = context.settings.environment(&args.environment)?;
+    let logged_in = log_in(context).await;
+    let values = Values::of(context, &logged_in, environment).await?;
+    let cluster = Cluster::new(address(environment, &values.in_force())?)?;
+    let plan = plan(environment, logged_in.ok().as_ref()).await;
+    let session = match database(context, environment, &values).await {
+        Ok(session) => Some(session),
+        Err(error) => {
+            let causes = error.causes();
+            let why: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+            let text =
+                format!("the indices are not compared with the database: {}", why.join(": "));
+            context.ui.emit(Event::Warning(text));
+            None
+        }
+    };
+    let settings = &context.settings.search;
+    let status = search::status(&cluster, session.as_ref(), settings, plan.as_deref()).await?;
+    for warning in report::warnings(&status) {
+        context.ui.emit(Event::Warning(warning));
+    }
+    let place = cluster.address().place();
+    let result = report::json(environment, &place, plan.as_deref(), &status, session.is_some());
+    let text = report::text(environment, &place, plan.as_deref(), &status);
+    let exit_code = if status.is_broken() { Kind::RemoteJob.exit_code() } else { 0 };
+    Ok(Outcome { exit_code, ..Outcome::done(result, text) })
+}
+
+async fn database(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+) -> Result<Session, CommandError> {
+    Ok(connect(&values.database(context, environment)?).await?)
+}
+
+/// The plan of the add-on behind the config var. Not to know it is no failure: a cluster need not be
+/// an add-on, and an account that may read the config vars need not see the add-ons.
+async fn plan(environment: &Environment, logged_in: Option<&LoggedIn>) -> Option<String> {
+    let addons = logged_in?.heroku.addons(&environment.app.value).await.ok()?;
+    let variable = &environment.search_url_variable;
+    addons.into_iter().find(|one| one.config_vars.contains(variable)).map(|one| one.plan.name)
+}

@@ -1,0 +1,153 @@
+//! The exit codes of the adapters' errors: other people's servers, and git.
+
+use tokio_postgres::error::SqlState;
+
+use super::{CommandError, Kind, with_hint, wrap};
+use crate::adapters::download::DownloadError;
+use crate::adapters::git::GitError;
+use crate::adapters::heroku::{HerokuError, OneOffError, StopReason};
+use crate::adapters::postgres::PostgresError;
+use crate::adapters::s3::S3Error;
+
+impl From<HerokuError> for CommandError {
+    fn from(error: HerokuError) -> Self {
+        let (kind, hint) = match &error {
+            HerokuError::NoCredentials { .. }
+            | HerokuError::InvalidToken { .. }
+            | HerokuError::Unauthorized { .. } => (
+                Kind::Configuration,
+                Some(
+                    "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`",
+                ),
+            ),
+            HerokuError::TwoFactor { .. } => (
+                Kind::Configuration,
+                Some("set HEROKU_API_KEY to the output of `heroku authorizations:create`"),
+            ),
+            HerokuError::InvalidEndpoint { .. }
+            | HerokuError::UnencryptedEndpoint { .. }
+            | HerokuError::UnreadableNetrc { .. }
+            | HerokuError::InvalidName { .. }
+            | HerokuError::Forbidden { .. }
+            | HerokuError::NotFound { .. }
+            | HerokuError::UnknownDatabase { .. }
+            | HerokuError::AmbiguousDatabase { .. }
+            | HerokuError::AnotherApp { .. }
+            | HerokuError::NoConsole { .. }
+            | HerokuError::NoBackup { .. } => {
+                (Kind::Configuration, Some("bcops doctor   # checks every app and permission"))
+            }
+            HerokuError::ForeignDatabase { .. } => (Kind::Refused, None),
+            HerokuError::OneOff(OneOffError::GivenUp {
+                reason: StopReason::Interrupted, ..
+            }) => (Kind::Interrupted, None),
+            HerokuError::TransferFailed { .. }
+            | HerokuError::TransferCanceled { .. }
+            | HerokuError::TransferUnseen { .. }
+            | HerokuError::TransferTooLong { .. }
+            | HerokuError::TransferLost { .. }
+            | HerokuError::TransferUnclear { .. }
+            | HerokuError::UnusableBackup { .. }
+            | HerokuError::ResetUnclear { .. }
+            | HerokuError::DynosUnsettled { .. }
+            | HerokuError::NotTaken { .. }
+            | HerokuError::JobFailed { .. }
+            | HerokuError::JobUnseen { .. }
+            | HerokuError::JobTooLong { .. }
+            | HerokuError::RollbackLost { .. }
+            | HerokuError::OneOff(_) => (Kind::RemoteJob, None),
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<DownloadError> for CommandError {
+    fn from(error: DownloadError) -> Self {
+        wrap(Kind::Unexpected, error)
+    }
+}
+
+impl From<PostgresError> for CommandError {
+    fn from(error: PostgresError) -> Self {
+        let (kind, hint) = match &error {
+            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => (Kind::Configuration, None),
+            PostgresError::Connect { .. }
+                if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
+            {
+                (
+                    Kind::Configuration,
+                    Some("use fewer sessions: --jobs 1; or raise the server's max_connections"),
+                )
+            }
+            PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
+                Kind::Configuration,
+                Some(
+                    "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
+                ),
+            ),
+            PostgresError::Server(_) => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<S3Error> for CommandError {
+    fn from(error: S3Error) -> Self {
+        let (kind, hint) = match &error {
+            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
+                Kind::Configuration,
+                Some(
+                    "the bucket's keys are no longer good: set new ones as config vars of the app",
+                ),
+            ),
+            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
+                (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
+            }
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::NoGit(_)
+            | GitError::TooOld { .. }
+            | GitError::NotARepository { .. }
+            | GitError::UnknownRemote { .. }
+            | GitError::InvalidName { .. }
+            | GitError::InvalidHost { .. }
+            | GitError::Authentication { .. }
+            | GitError::NoSuchRepository { .. }
+            | GitError::NoSuchBranch { .. }
+            | GitError::NoIdentity { .. }
+            | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
+            GitError::Locked(ref holder) => {
+                let hint = format!("if that run is dead: bcops runs unlock {}", holder.run);
+                wrap(Kind::Locked, error).hint(hint)
+            }
+            GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
+                wrap(Kind::Locked, error)
+            }
+            GitError::LeaseRejected { .. } => wrap(Kind::Refused, error)
+                .hint("look at what was pushed, then plan again from where it is now"),
+            GitError::ProtectedBranch { .. }
+            | GitError::HookDeclined { .. }
+            | GitError::ShallowNotAllowed { .. }
+            | GitError::Refused { .. }
+            | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
+            GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
+            GitError::Unreachable { .. }
+            | GitError::TimedOut { .. }
+            | GitError::Failed { .. }
+            | GitError::UnexpectedAnswer { .. }
+            | GitError::Endless { .. }
+            | GitError::Library { .. }
+            | GitError::NotUtf8 { .. }
+            | GitError::Lost(_)
+            | GitError::Thread(_) => wrap(Kind::Unexpected, error),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The exit codes of reading and loading a backup.
+
+use super::{CommandError, Kind, personal_data, wrap};
+use crate::archive::ArchiveError;
+use crate::restore::databases::DatabaseError;
+use crate::restore::{PrepareError, RestoreError};
+
+impl From<ArchiveError> for CommandError {
+    fn from(error: ArchiveError) -> Self {
+        wrap(Kind::Unexpected, error)
+    }
+}
+
+impl From<DatabaseError> for CommandError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Postgres(error) => error.into(),
+            DatabaseError::Locked { .. } => {
+                wrap(Kind::Locked, error).hint("wait until it is done, then try again")
+            }
+            DatabaseError::NameTooLong { .. } => {
+                wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
+            }
+            DatabaseError::NothingToUndo { .. } => wrap(Kind::Refused, error),
+            DatabaseError::NotOwner { ref name, ref role } => {
+                let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+            DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
+                .hint("stop what uses the database (runserver, psql), then try again"),
+            DatabaseError::MayNotCreate { ref role, .. } => {
+                let hint = format!("as a superuser: ALTER ROLE \"{role}\" CREATEDB");
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<RestoreError> for CommandError {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Postgres(error) => error.into(),
+            RestoreError::MissingExtensions { ref names } => {
+                let hint = format!(
+                    "install the server's packages for {}, or create them as a superuser",
+                    names.join(", ")
+                );
+                wrap(Kind::Configuration, error).hint(hint)
+            }
+            RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
+            RestoreError::CannotLookBack { .. } => {
+                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+            }
+            RestoreError::PersonalData { ref findings } => {
+                personal_data(error.to_string(), findings, &[])
+            }
+            RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
+            _ => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Archive(error) => error.into(),
+            PrepareError::Blocks(error) => error.into(),
+            PrepareError::Plan(error) => error.into(),
+            PrepareError::Restore(error) => error.into(),
+            PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
+        }
+    }
+}

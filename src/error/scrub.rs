@@ -1,0 +1,151 @@
+//! The exit codes of scrubbing, and how what remains is told.
+
+use serde_json::{Value, json};
+use tokio_postgres::error::SqlState;
+
+use super::{CommandError, Kind, with_hint, wrap};
+use crate::scrub::backup_file::BackupFileError;
+use crate::scrub::live::LiveError;
+use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, UnreadValues};
+
+fn findings_json(findings: &[AuditCount]) -> Vec<Value> {
+    let finding = |one: &AuditCount| {
+        json!({
+            "table": one.table.short(),
+            "column": one.column,
+            "kind": one.kind.to_string(),
+            "count": one.count,
+        })
+    };
+    findings.iter().map(finding).collect()
+}
+
+fn unread_json(doubts: &[UnreadValues]) -> Vec<Value> {
+    let values = |one: &UnreadValues| json!({ "table": one.table.short(), "column": one.column, "count": one.count });
+    doubts.iter().map(values).collect()
+}
+
+/// What remains, by place and kind, and never a value.
+pub fn personal_data(
+    message: String,
+    findings: &[AuditCount],
+    doubts: &[UnreadValues],
+) -> CommandError {
+    let places = findings.iter().map(|finding| {
+        let count = crate::ui::plural(finding.count, &finding.kind.to_string());
+        format!("{}.{}: {count}", finding.table.short(), finding.column)
+    });
+    let unread = doubts.iter().map(|values| {
+        let count = crate::ui::plural(values.count, "value");
+        let place = format!("{}.{}", values.table.short(), values.column);
+        format!("{place}: {count} that could not be looked into")
+    });
+    let error = CommandError::new(Kind::PersonalData, message)
+        .with_result(json!({ "findings": findings_json(findings), "unread": unread_json(doubts) }));
+    places.chain(unread).fold(error, CommandError::hint).hint(
+        "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
+    )
+}
+
+impl From<LiveError> for CommandError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Plan(error) => error.into(),
+            LiveError::Postgres(error) => error.into(),
+            LiveError::PersonalData { ref findings, ref doubts } => {
+                personal_data(error.to_string(), findings, doubts)
+            }
+            LiveError::NotApplied { .. } => wrap(Kind::PersonalData, error)
+                .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
+            LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
+                .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
+            LiveError::TooSlow { .. } => {
+                wrap(Kind::Unexpected, error).hint("give it more time: --statement-timeout 1h")
+            }
+            LiveError::SchemaChanged => {
+                wrap(Kind::Unexpected, error).hint("try again when the migration is through")
+            }
+            LiveError::Commit { .. } => wrap(Kind::Unexpected, error)
+                .hint("scrub-pii --check tells; scrubbing twice does no harm"),
+            LiveError::Statement { ref source, .. }
+            | LiveError::After { ref source, .. }
+            | LiveError::ForeignKey { ref source, .. } => {
+                let code = source.code().cloned();
+                reached_limit(wrap(Kind::Unexpected, error), code.as_ref())
+            }
+            LiveError::Scrub(_) => wrap(Kind::PersonalData, error),
+            // What it did is committed, and nobody has audited it.
+            LiveError::TransactionEnded => wrap(Kind::PersonalData, error).hint(
+                "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
+            ),
+        }
+    }
+}
+
+/// A time limit of the server that was reached can be set higher.
+fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
+    match code {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
+            CommandError { kind: Kind::Locked, ..error }
+                .hint("another session holds a lock: give it more time with --lock-timeout 5m")
+        }
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            error.hint("if it was too slow, give it more time: --statement-timeout 1h")
+        }
+        _ => error,
+    }
+}
+
+impl From<BlocksError> for CommandError {
+    fn from(error: BlocksError) -> Self {
+        match error {
+            BlocksError::Archive(error) => error.into(),
+            BlocksError::Refused { mend, .. } => with_hint(wrap(Kind::Refused, error), mend),
+        }
+    }
+}
+
+impl From<BackupFileError> for CommandError {
+    fn from(error: BackupFileError) -> Self {
+        match error {
+            BackupFileError::PersonalData { ref findings } => {
+                personal_data(error.to_string(), findings, &[])
+            }
+            BackupFileError::Scrub(_) => wrap(Kind::PersonalData, error),
+            BackupFileError::Open { .. } => wrap(Kind::Configuration, error),
+            BackupFileError::Blocks(error) => error.into(),
+            BackupFileError::Exists { .. } => {
+                wrap(Kind::Refused, error).hint("to replace it: --force")
+            }
+            BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
+                wrap(Kind::Refused, error)
+            }
+            BackupFileError::InUse { .. } => wrap(Kind::Locked, error),
+            BackupFileError::CannotLookBack { .. } => {
+                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+            }
+            BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
+            BackupFileError::Archive(_)
+            | BackupFileError::Read { .. }
+            | BackupFileError::Write { .. }
+            | BackupFileError::Framing(_)
+            | BackupFileError::WriterEnded => wrap(Kind::Unexpected, error),
+        }
+    }
+}
+
+impl From<ManifestError> for CommandError {
+    fn from(error: ManifestError) -> Self {
+        wrap(Kind::Configuration, error)
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        wrap(Kind::PersonalData, error)
+            .hint(
+                "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
+            )
+            .hint("to have them drafted from a look at the rows: bcops scrub-pii --manifest suggest")
+    }
+}

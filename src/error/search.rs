@@ -1,0 +1,57 @@
+//! The exit codes of the search cluster's errors.
+
+use super::{CommandError, Kind, with_hint, wrap};
+use crate::adapters::elasticsearch::ElasticsearchError;
+use crate::search::SearchError;
+
+impl From<ElasticsearchError> for CommandError {
+    fn from(error: ElasticsearchError) -> Self {
+        let (kind, hint) = match &error {
+            ElasticsearchError::BadUrl { .. } => (
+                Kind::Configuration,
+                Some("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
+            ),
+            ElasticsearchError::Unencrypted { .. } => {
+                (Kind::Configuration, Some("let the URL begin with https:// instead of http://"))
+            }
+            ElasticsearchError::Unauthorized { .. } => (
+                Kind::Configuration,
+                Some("the add-on has other credentials now: heroku addons:open bonsai shows them"),
+            ),
+            ElasticsearchError::Forbidden { .. } => (
+                Kind::Configuration,
+                Some(
+                    "see in the console whether the cluster is over its plan's limits: bcops search open ENV",
+                ),
+            ),
+            ElasticsearchError::NotFound { .. } => (
+                Kind::Configuration,
+                Some(
+                    "see in the console whether the cluster is still there: bcops search open ENV",
+                ),
+            ),
+            _ => (Kind::Unexpected, None),
+        };
+        with_hint(wrap(kind, error), hint)
+    }
+}
+
+impl From<SearchError> for CommandError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Elasticsearch(error) => error.into(),
+            SearchError::Postgres(error) => error.into(),
+            SearchError::Heroku(error) => error.into(),
+            SearchError::CommandFailed { ref said, .. } => {
+                let hints: Vec<String> =
+                    said.iter().map(|line| format!("it said: {line}")).collect();
+                hints.into_iter().fold(wrap(Kind::RemoteJob, error), CommandError::hint)
+            }
+            SearchError::Incomplete { .. } => wrap(Kind::RemoteJob, error)
+                .hint("look at what the command said above, then run it again"),
+            SearchError::NothingToCompare => wrap(Kind::Configuration, error)
+                .hint("say in bcops.toml which rows each index holds: search.indices"),
+            SearchError::Interrupted => wrap(Kind::Interrupted, error),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Which of staging's own accounts come back.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Account;
+
+/// The value of `--recreate-users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recreate {
+    All,
+    None,
+    /// Usernames or e-mail addresses.
+    Only(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("write all, none, or e-mail addresses or usernames with commas between them")]
+pub struct BadRecreate;
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no account that exists on staging only has the username or e-mail address {}", .0.join(", "))]
+pub struct UnknownAccounts(pub Vec<String>);
+
+impl FromStr for Recreate {
+    type Err = BadRecreate;
+
+    fn from_str(text: &str) -> Result<Self, BadRecreate> {
+        match text.trim() {
+            "all" => return Ok(Recreate::All),
+            "none" => return Ok(Recreate::None),
+            _ => {}
+        }
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        // A list that was made by a script and came out empty must not mean anybody.
+        if names.iter().any(String::is_empty) {
+            return Err(BadRecreate);
+        }
+        Ok(Recreate::Only(names))
+    }
+}
+
+impl fmt::Display for Recreate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Recreate::All => f.write_str("all"),
+            Recreate::None => f.write_str("none"),
+            Recreate::Only(names) => f.write_str(&names.join(",")),
+        }
+    }
+}
+
+/// The usernames of the chosen accounts. A name is a username first; as an e-mail address, whose
+/// case says nothing, it stands for every account that has it.
+///
+/// # Errors
+/// Names that match nothing, all of them.
+pub fn choose(
+    accounts: &[Account],
+    recreate: &Recreate,
+) -> Result<BTreeSet<String>, UnknownAccounts> {
+    let names = match recreate {
+        Recreate::None => return Ok(BTreeSet::new()),
+        Recreate::All => return Ok(accounts.iter().map(|one| one.username.clone()).collect()),
+        Recreate::Only(names) => names,
+    };
+    let mut chosen = BTreeSet::new();
+    let mut unknown = Vec::new();
+    for name in names {
+        let same_email = |account: &&Account| {
+            !name.is_empty() && account.email.to_lowercase() == name.to_lowercase()
+        };
+        let found: Vec<&Account> = match accounts.iter().find(|one| one.username == *name) {
+            Some(account) => vec![account],
+            None => accounts.iter().filter(same_email).collect(),
+        };
+        if found.is_empty() {
+            unknown.push(name.clone());
+        }
+        chosen.extend(found.into_iter().map(|account| account.username.clone()));
+    }
+    if unknown.is_empty() { Ok(chosen) } else { Err(UnknownAccounts(unknown)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(username: &str, email: &str) -> Account {
+        Account {
+            username: username.to_owned(),
+            email: email.to_owned(),
+            name: String::new(),
+            is_superuser: false,
+            is_active: true,
+            last_login: None,
+            groups: Vec::new(),
+        }
+    }
+
+    fn chosen(recreate: &str) -> Result<Vec<String>, UnknownAccounts> {
+        let accounts = [
+            account("ann", "ann@example.org"),
+            account("ann@example.org", ""),
+            account("bob", "Team@Example.org"),
+            account("cleo", "team@example.org"),
+        ];
+        choose(&accounts, &recreate.parse().unwrap()).map(|names| names.into_iter().collect())
+    }
+
+    #[test]
+    fn everybody_nobody_or_some() {
+        assert_eq!(chosen("all").unwrap().len(), 4);
+        assert!(chosen("none").unwrap().is_empty());
+        assert_eq!(chosen(" bob , ann").unwrap(), ["ann", "bob"]);
+        // The username comes before the other account's address.
+        assert_eq!(chosen("ann@example.org").unwrap(), ["ann@example.org"]);
+        assert_eq!(chosen("TEAM@example.org").unwrap(), ["bob", "cleo"]);
+    }
+
+    #[test]
+    fn all_names_that_match_nothing_are_told() {
+        let error = chosen("bob,Ann,dora@example.org").unwrap_err();
+        assert_eq!(error.0, ["Ann", "dora@example.org"]);
+        assert!(error.to_string().ends_with("Ann, dora@example.org"));
+    }
+
+    #[test]
+    fn an_empty_name_is_no_name() {
+        for text in ["", " ", ",", "bob,", "bob,,ann"] {
+            assert_eq!(text.parse::<Recreate>(), Err(BadRecreate), "{text:?}");
+        }
+        // The account without an address is not meant by an empty name from elsewhere.
+        let only = Recreate::Only(vec![String::new()]);
+        assert!(choose(&[account("ann", "")], &only).is_err());
+    }
+
+    #[test]
+    fn the_choice_survives_the_journal() {
+        for text in ["all", "none", "a@b.c,d"] {
+            let recreate: Recreate = text.parse().unwrap();
+            let written = serde_json::to_string(&recreate).unwrap();
+            assert_eq!(serde_json::from_str::<Recreate>(&written).unwrap(), recreate);
+            assert_eq!(recreate.to_string(), text);
+        }
+    }
+}

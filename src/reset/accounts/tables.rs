@@ -1,0 +1,50 @@
+//! The tables that an account of Django is spread over, by the names that Django gives them.
+
+pub(super) const GROUPS: &str = "auth_group";
+pub(super) const PERMISSIONS: &str = "auth_permission";
+pub(super) const CONTENT_TYPES: &str = "django_content_type";
+/// Wagtail's settings of a user.
+pub(super) const PROFILES: &str = "wagtailusers_userprofile";
+/// The column of a profile that names its user, whatever the users' model is called.
+pub(super) const PROFILE_OWNER: &str = "user_id";
+
+/// The tables whose names follow from the users table's.
+pub(super) struct AccountTables {
+    pub users: String,
+    /// Who is in which group.
+    pub groups: String,
+    /// Permissions that were given to a user and not to a group.
+    pub permissions: String,
+}
+
+impl AccountTables {
+    pub fn of(users_table: &str) -> AccountTables {
+        AccountTables {
+            users: users_table.to_owned(),
+            groups: format!("{users_table}_groups"),
+            permissions: format!("{users_table}_user_permissions"),
+        }
+    }
+
+    pub fn names(&self) -> [&str; 7] {
+        [&self.users, &self.groups, &self.permissions, GROUPS, PERMISSIONS, CONTENT_TYPES, PROFILES]
+    }
+}
+
+/// The column of a table of links that names the user. It is called after the users' model, as
+/// `user_id` or `customuser_id`: the one that is neither the link's own id nor the other end.
+pub(super) fn owner_column<'c>(
+    columns: impl Iterator<Item = &'c str>,
+    other_end: &str,
+) -> Option<&'c str> {
+    let mut columns: Vec<&str> = columns.collect();
+    if !columns.contains(&other_end) {
+        return None;
+    }
+    columns.retain(|column| *column != "id" && *column != other_end);
+    match columns.as_slice() {
+        [owner] => Some(owner),
+        // A table of links with columns of its own.
+        several => several.iter().find(|column| **column == "user_id").copied(),
+    }
+}

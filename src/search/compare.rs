@@ -1,0 +1,142 @@
+//! Documents against rows.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::ui::{count, plural};
+
+/// A number for each index, by the name that the site knows it by.
+pub type Counts = BTreeMap<String, u64>;
+
+/// An index that does not hold what the database holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// There is no such index that is open, and there are rows for it.
+    Missing { index: String, rows: u64 },
+    /// There is nothing in it, and there are rows for it.
+    Empty { index: String, rows: u64 },
+    /// Some rows are not in it.
+    Short { index: String, documents: u64, rows: u64 },
+    /// There are more documents than rows: of rows that are gone, or of another database.
+    Surplus { index: String, documents: u64, rows: u64 },
+}
+
+impl Difference {
+    pub fn index(&self) -> &str {
+        match self {
+            Difference::Missing { index, .. }
+            | Difference::Empty { index, .. }
+            | Difference::Short { index, .. }
+            | Difference::Surplus { index, .. } => index,
+        }
+    }
+
+    /// The name in `--json`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Difference::Missing { .. } => "missing",
+            Difference::Empty { .. } => "empty",
+            Difference::Short { .. } => "short",
+            Difference::Surplus { .. } => "surplus",
+        }
+    }
+
+    /// Whether something cannot be found. What is in the index beyond the rows is a nuisance only.
+    pub fn lacks_rows(&self) -> bool {
+        !matches!(self, Difference::Surplus { .. })
+    }
+
+    /// Whether nothing can be found.
+    pub fn lacks_all(&self) -> bool {
+        matches!(self, Difference::Missing { .. } | Difference::Empty { .. })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Missing { index, rows } => {
+                write!(f, "{index} is not there or closed, for {}", plural(*rows, "row"))
+            }
+            Difference::Empty { index, rows } => {
+                write!(f, "{index} is empty, for {}", plural(*rows, "row"))
+            }
+            Difference::Short { index, documents, rows } => {
+                write!(
+                    f,
+                    "{index} is short: {} for {}",
+                    plural(*documents, "document"),
+                    plural(*rows, "row")
+                )
+            }
+            Difference::Surplus { index, documents, rows } => {
+                let more = count(documents.saturating_sub(*rows));
+                write!(
+                    f,
+                    "{index} holds {more} more than the database: {} for {}",
+                    plural(*documents, "document"),
+                    plural(*rows, "row")
+                )
+            }
+        }
+    }
+}
+
+/// Where the indices differ from the database. An index that the database says nothing about is not
+/// compared, and one without rows may be missing.
+pub fn compare(in_index: &Counts, in_database: &Counts) -> Vec<Difference> {
+    let difference = |(index, &rows): (&String, &u64)| {
+        let index = index.clone();
+        match in_index.get(&index).copied() {
+            None if rows > 0 => Some(Difference::Missing { index, rows }),
+            Some(0) if rows > 0 => Some(Difference::Empty { index, rows }),
+            Some(documents) if documents < rows => {
+                Some(Difference::Short { index, documents, rows })
+            }
+            Some(documents) if documents > rows => {
+                Some(Difference::Surplus { index, documents, rows })
+            }
+            _ => None,
+        }
+    };
+    in_database.iter().filter_map(difference).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(list: &[(&str, u64)]) -> Counts {
+        list.iter().map(|(index, number)| ((*index).to_owned(), *number)).collect()
+    }
+
+    #[test]
+    fn every_difference_has_its_name() {
+        let in_index = counts(&[
+            ("empty", 0),
+            ("equal", 7),
+            ("full", 8),
+            ("none", 0),
+            ("short", 6),
+            ("other", 1),
+        ]);
+        let in_database = counts(&[
+            ("absent", 0),
+            ("empty", 3),
+            ("equal", 7),
+            ("full", 7),
+            ("missing", 2),
+            ("none", 0),
+            ("short", 7),
+        ]);
+        let found = compare(&in_index, &in_database);
+        let names: Vec<(&str, &str)> = found.iter().map(|one| (one.index(), one.kind())).collect();
+        let expected =
+            [("empty", "empty"), ("full", "surplus"), ("missing", "missing"), ("short", "short")];
+        assert_eq!(names, expected);
+        assert_eq!(found.iter().filter(|one| one.lacks_rows()).count(), 3);
+        assert_eq!(found.iter().filter(|one| one.lacks_all()).count(), 2);
+        assert_eq!(found[3].to_string(), "short is short: 6 documents for 7 rows");
+        assert_eq!(compare(&in_index, &Counts::new()), []);
+    }
+}

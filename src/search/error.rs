@@ -1,0 +1,44 @@
+//! What can go wrong with the site's search.
+
+use thiserror::Error;
+
+use super::Difference;
+use crate::adapters::elasticsearch::ElasticsearchError;
+use crate::adapters::heroku::HerokuError;
+use crate::adapters::postgres::PostgresError;
+
+#[derive(Debug, Error)]
+pub enum SearchError {
+    #[error(transparent)]
+    Elasticsearch(#[from] ElasticsearchError),
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    #[error(transparent)]
+    Heroku(#[from] HerokuError),
+    #[error("`{command}` ended with exit status {status} on {dyno} of {app}")]
+    CommandFailed {
+        command: String,
+        status: u8,
+        dyno: String,
+        app: String,
+        /// The end of what it said, without credentials.
+        said: Vec<String>,
+    },
+    /// The command ended well, and the indices say something else.
+    #[error(
+        "`{command}` ended well, but the search index does not hold what the database holds: {}",
+        in_words(.differences)
+    )]
+    Incomplete { command: String, differences: Vec<Difference> },
+    #[error(
+        "none of the site's tables is in the database, so that the search index cannot be checked"
+    )]
+    NothingToCompare,
+    #[error("interrupted before the search index was checked")]
+    Interrupted,
+}
+
+fn in_words(differences: &[Difference]) -> String {
+    let list: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    list.join("; ")
+}

@@ -1,0 +1,99 @@
+//! What a command on a dyno says, line by line.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+use crate::adapters::elasticsearch::ClusterAddress;
+use crate::events::{Event, Reporter};
+
+const LONGEST_LINE: usize = 400;
+/// How much of the end is kept, for an error.
+const KEPT: usize = 12;
+
+/// Tells every line as it comes, without the cluster's credentials, and keeps the last ones.
+pub struct LineTeller<'a> {
+    reporter: &'a dyn Reporter,
+    address: &'a ClusterAddress,
+    line: Vec<u8>,
+    last: VecDeque<String>,
+}
+
+impl<'a> LineTeller<'a> {
+    pub fn new(reporter: &'a dyn Reporter, address: &'a ClusterAddress) -> Self {
+        LineTeller { reporter, address, line: Vec::new(), last: VecDeque::new() }
+    }
+
+    /// The last lines, the one without an end included.
+    pub fn into_last(mut self) -> Vec<String> {
+        self.end_line();
+        self.last.into()
+    }
+
+    fn end_line(&mut self) {
+        let text = String::from_utf8_lossy(&self.line);
+        let text: String =
+            self.address.redact(&text).trim_end().chars().take(LONGEST_LINE).collect();
+        self.line.clear();
+        if text.is_empty() {
+            return;
+        }
+        self.reporter.emit(Event::Note(text.clone()));
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(text);
+    }
+}
+
+impl AsyncWrite for LineTeller<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        for &byte in bytes {
+            if byte == b'\n' || byte == b'\r' {
+                self.end_line();
+            } else if self.line.len() < 4 * LONGEST_LINE {
+                self.line.push(byte);
+            }
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::events::Silent;
+    use crate::secret::Secret;
+
+    #[tokio::test]
+    async fn lines_lose_their_secrets_and_only_the_last_are_kept() {
+        let url = Secret::new("https://someone:hunter2hunter2@search.example");
+        let address = ClusterAddress::parse(&url, "BONSAI_URL").expect("an address");
+        let mut teller = LineTeller::new(&Silent, &address);
+        for number in 0..20 {
+            teller.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
+        }
+        teller.write_all(b"at https://someone:hunter2").await.expect("written");
+        teller.write_all(b"hunter2@search.example/").await.expect("written");
+        let last = teller.into_last();
+        assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 9"));
+        assert_eq!(last[KEPT - 1], "at https://[secret]@search.example/");
+    }
+}

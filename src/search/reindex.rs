@@ -1,0 +1,179 @@
+//! Building the site's indices anew, and the proof that they are whole.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::look::Look;
+use super::output::LineTeller;
+use super::rows::{count_rows, make_read_only};
+use super::{Counts, Difference, SearchError, compare};
+use crate::adapters::elasticsearch::DestinationCluster;
+use crate::adapters::heroku::{DestinationApp, Heroku, Limits, OneOff};
+use crate::adapters::postgres::{DatabaseUrl, connect};
+use crate::events::{Event, Reporter};
+use crate::settings::{IndexRule, Search};
+use crate::ui;
+
+const REINDEX: &str = "reindex";
+const CHECK: &str = "search-check";
+
+/// A command that says nothing for so long hangs: it tells of each model, and of each thousand rows.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+const TOTAL: Duration = Duration::from_secs(60 * 60);
+
+/// Rows that somebody saves while they are counted are in the index a moment later.
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
+/// A site whose indices may be built anew: none of its parts is a protected environment's.
+pub struct Site<'a> {
+    pub heroku: &'a Heroku,
+    pub app: &'a DestinationApp,
+    /// The one that the command on the dyno works with.
+    pub cluster: &'a DestinationCluster,
+    pub database: &'a DatabaseUrl,
+    pub settings: &'a Search,
+}
+
+/// What was built, as it was seen afterwards.
+#[derive(Debug, Clone)]
+pub struct Reindexed {
+    pub dyno: String,
+    pub took: Duration,
+    pub indices: Vec<Counted>,
+    /// Documents beyond the rows, which hide nothing.
+    pub surplus: Vec<Difference>,
+}
+
+/// One index and its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    pub index: String,
+    pub documents: u64,
+    pub rows: u64,
+}
+
+/// Runs the configured command on a one-off dyno to its end, passes on what it says, refreshes the
+/// indices and compares them with the database. When `stop` comes to its end the dyno is stopped.
+///
+/// # Errors
+///
+/// [`SearchError::Incomplete`] if an index lacks rows, whatever the command's exit status was.
+pub async fn reindex(
+    site: &Site<'_>,
+    reporter: &dyn Reporter,
+    stop: impl Future<Output = ()>,
+) -> Result<Reindexed, SearchError> {
+    let mut stop = pin!(stop);
+    let started = Instant::now();
+    let command = &site.settings.reindex_command.value;
+    let description = format!("Running `{command}` on {}", site.app.name());
+    reporter.emit(Event::StepStarted { step: REINDEX, description });
+    let dyno = match run(site, reporter, stop.as_mut()).await {
+        Ok(dyno) => dyno,
+        Err(error) => return Err(failed(reporter, REINDEX, error)),
+    };
+    let summary = format!("`{command}` ended well on {dyno}");
+    reporter.emit(Event::StepFinished { step: REINDEX, summary });
+
+    let description = "Comparing the search index with the database".to_owned();
+    reporter.emit(Event::StepStarted { step: CHECK, description });
+    let checked = tokio::select! {
+        checked = check(site) => checked,
+        () = stop => Err(SearchError::Interrupted),
+    };
+    let (indices, surplus) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return Err(failed(reporter, CHECK, error)),
+    };
+    for difference in &surplus {
+        reporter.emit(Event::Warning(difference.to_string()));
+    }
+    let documents = indices.iter().map(|one| one.documents).sum();
+    let number = u64::try_from(indices.len()).unwrap_or(u64::MAX);
+    let indices_in_words =
+        if number == 1 { "1 index".to_owned() } else { format!("{number} indices") };
+    let summary =
+        format!("{} in {indices_in_words}, as in the database", ui::plural(documents, "document"));
+    reporter.emit(Event::StepFinished { step: CHECK, summary });
+    Ok(Reindexed { dyno, took: started.elapsed(), indices, surplus })
+}
+
+fn failed(reporter: &dyn Reporter, step: &'static str, error: SearchError) -> SearchError {
+    reporter.emit(Event::StepFailed { step, summary: error.to_string() });
+    error
+}
+
+async fn run(
+    site: &Site<'_>,
+    reporter: &dyn Reporter,
+    stop: impl Future<Output = ()>,
+) -> Result<String, SearchError> {
+    let command = &site.settings.reindex_command.value;
+    let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
+    let limits = Limits { total: TOTAL, idle: Some(IDLE), ..Limits::default() };
+    let mut teller = LineTeller::new(reporter, site.cluster.address());
+    let both = (tokio::io::empty(), &mut teller);
+    let run = site.heroku.run_streamed(site.app, &one_off, both, &limits, stop).await;
+    let said = teller.into_last();
+    let (dyno, status) = run?;
+    if status == 0 {
+        return Ok(dyno);
+    }
+    Err(SearchError::CommandFailed {
+        command: command.clone(),
+        status,
+        dyno,
+        app: site.app.name().to_owned(),
+        said,
+    })
+}
+
+/// Looks until nothing is lacking, or several times in vain.
+async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), SearchError> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let (documents, rows) = count(site).await?;
+        if rows.is_empty() {
+            return Err(SearchError::NothingToCompare);
+        }
+        let differences = compare(&documents, &rows);
+        let (lacking, surplus): (Vec<_>, Vec<_>) =
+            differences.into_iter().partition(Difference::lacks_rows);
+        if lacking.is_empty() {
+            let counted = rows.into_iter().filter_map(|(index, rows)| {
+                let documents = documents.get(&index).copied()?;
+                Some(Counted { index, documents, rows })
+            });
+            return Ok((counted.collect(), surplus));
+        }
+        if looks >= LOOKS {
+            let command = site.settings.reindex_command.value.clone();
+            return Err(SearchError::Incomplete { command, differences: lacking });
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// The rows are counted first: what is saved afterwards can only make the index larger.
+async fn count(site: &Site<'_>) -> Result<(Counts, Counts), SearchError> {
+    let rules = Look::at(site.cluster).await?.rules(site.settings);
+    let session = connect(site.database).await?;
+    make_read_only(&session).await?;
+    let rows = count_rows(&session, &rules).await?;
+    session.close().await;
+    refresh(site, &rules).await?;
+    Ok((Look::at(site.cluster).await?.documents(), rows))
+}
+
+/// An index that is not there is found by the comparison.
+async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<(), SearchError> {
+    for rule in rules {
+        match site.cluster.refresh(&rule.index).await {
+            Err(error) if !error.is_not_found() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}

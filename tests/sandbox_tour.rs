@@ -1,0 +1,131 @@
+//! What the sandbox shows after a command: media, the databases on "this machine", and staging.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::standins::heroku::Glance;
+use crate::support::postgres::Cluster;
+use crate::support::site;
+use crate::whole_site::{STAGING, WholeSite};
+
+/// Whose rows are counted.
+const TABLES: [&str; 9] = [
+    "wagtailcore_page",
+    "images_customimage",
+    "users_user",
+    "wagtailcore_revision",
+    "wagtailforms_formsubmission",
+    "recruitment_jobalertsubscription",
+    "feedback_feedbackcomment",
+    "django_session",
+    "wagtailsearchpromotions_query",
+];
+
+pub fn media(whole: &WholeSite, folder: &Path) {
+    eprintln!("sandbox: media now:");
+    for bucket in ["bc-production", "bc-staging"] {
+        eprintln!("  {bucket}, {} objects", whole.s3.objects(bucket).len());
+    }
+    eprintln!("  on this machine, {} files", files_below(folder));
+}
+
+pub fn local(whole: &WholeSite, local: &Cluster, database: &str) -> Result<()> {
+    eprintln!("sandbox: the databases on this machine now:");
+    let sql = "SELECT datname || ', ' || pg_size_pretty(pg_database_size(oid)) \
+                 FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1";
+    for line in local.try_psql("postgres", sql)?.lines() {
+        eprintln!("  {line}");
+    }
+    let sql = "SELECT to_regclass('public.users_user') IS NOT NULL";
+    if local.try_psql(database, sql).is_ok_and(|answer| answer == "t") {
+        compare(whole, ("local", local, database))?;
+        let sql = "SELECT username || ' <' || email || '>' FROM users_user WHERE id = 3";
+        eprintln!("\n  a user in production: {}", whole.databases.production(sql));
+        eprintln!("  the same one locally: {}", local.try_psql(database, sql)?);
+    }
+    Ok(())
+}
+
+/// Rows of production beside those of another database, and which columns hold marks of people.
+fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)) -> Result<()> {
+    let production = (whole.databases.cluster(), whole.databases.production.as_str());
+    eprintln!("\n  {:36}{:>12}{label:>12}", "rows", "production");
+    for table in TABLES {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let before = production.0.try_psql(production.1, &sql)?;
+        let after = cluster.try_psql(database, &sql)?;
+        eprintln!("  {table:36}{before:>12}{after:>12}");
+    }
+    let before = site::marked_columns(production.0, production.1).len();
+    let after = site::marked_columns(cluster, database);
+    eprintln!("  {:36}{before:>12}{:>12}", "columns with personal data", after.len());
+    // Staging keeps its staff's accounts, so that what is left there need not be listed.
+    if label == "local" {
+        for column in after {
+            eprintln!("    left: {column}");
+        }
+    }
+    Ok(())
+}
+
+/// Staging as far as a reset changes it.
+#[derive(PartialEq, Eq)]
+pub struct Staging {
+    app: Glance,
+    tip: Option<String>,
+    users: String,
+}
+
+impl Staging {
+    pub fn of(whole: &WholeSite) -> Staging {
+        let sql = "SELECT string_agg(username, ', ' ORDER BY id) FROM users_user WHERE id > 90000";
+        let users = whole.databases.cluster().try_psql(&whole.databases.staging, sql);
+        Staging {
+            app: whole.heroku.glance(STAGING),
+            tip: whole.code.origin_tip("refs/heads/staging").map(|tip| tip.to_string()),
+            users: users.unwrap_or_default(),
+        }
+    }
+}
+
+/// Says nothing unless the command changed something there.
+pub fn staging(whole: &WholeSite, before: &Staging) -> Result<()> {
+    let now = Staging::of(whole);
+    if now == *before {
+        return Ok(());
+    }
+    eprintln!("sandbox: staging now:");
+    let origin = whole.code.origin();
+    let log = whole.code.git(&origin, &["log", "--oneline", "--first-parent", "-6", "staging"]);
+    for line in log.lines() {
+        eprintln!("  {line}");
+    }
+    let up: Vec<String> =
+        now.app.formation.iter().map(|(kind, count, _)| format!("{kind}={count}")).collect();
+    eprintln!(
+        "  maintenance {}, {}, {} releases, {} backups",
+        if now.app.maintenance { "on" } else { "off" },
+        up.join(" "),
+        now.app.releases.len(),
+        now.app.backups.len()
+    );
+    let cluster = whole.databases.cluster();
+    let there = "SELECT to_regclass('public.wagtailcore_site') IS NOT NULL";
+    if cluster.try_psql(&whole.databases.staging, there)? == "t" {
+        let sql =
+            "SELECT site_name || ': ' || hostname || ':' || port FROM wagtailcore_site ORDER BY id";
+        for line in whole.databases.staging(sql).lines() {
+            eprintln!("  {line}");
+        }
+        eprintln!("  accounts of staging only: {}", now.users);
+        compare(whole, ("staging", cluster, &whole.databases.staging))?;
+    }
+    Ok(())
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files_below(&entry.path()) } else { 1 }).sum()
+}
