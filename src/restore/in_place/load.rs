@@ -10,7 +10,7 @@ use crate::restore::row_counts::{self, RowsByTable};
 use crate::restore::session::SessionSettings;
 use crate::restore::verify::Inventory;
 use crate::restore::{
-    LoadReport, LoadTarget, Prepared, RestoreError, TableReport, default_jobs, empty,
+    LoadReport, LoadTarget, Prepared, RestoreError, RestorePlan, TableReport, default_jobs, empty,
 };
 use crate::scrub::{AuditCount, ScrubPlan, TableAction};
 
@@ -104,7 +104,7 @@ pub async fn load(
     let Some(scrub) = prepared.scrub.clone() else {
         return Err(InPlaceError::NotScrubbed { place });
     };
-    let (control, target) = begin(url, &prepared, options, reporter, &place).await?;
+    let (control, target) = begin(url, &prepared.plan, options, reporter, &place).await?;
     let loading = async {
         let report = prepared.load(target, reporter.clone()).await?;
         control.batch_execute(MAKE_DURABLE).await?;
@@ -120,7 +120,7 @@ pub async fn load(
 /// long as it is open, and what to load into.
 async fn begin(
     url: &DatabaseUrl,
-    prepared: &Prepared,
+    plan: &RestorePlan,
     options: &InPlaceOptions,
     reporter: &SharedReporter,
     place: &str,
@@ -128,8 +128,7 @@ async fn begin(
     let InPlaceOptions { jobs, lock_timeout } = *options;
     let beginning = async {
         let control = connect(url).await?;
-        let settings =
-            SessionSettings::for_archive(&control, prepared.contents.toc(), lock_timeout).await?;
+        let settings = SessionSettings::for_archive(&control, &plan.toc, lock_timeout).await?;
         settings.apply(&control).await?;
         let locked = lock(&control).await?;
         let found = if locked { empty::contents(&control).await? } else { Vec::new() };
@@ -143,7 +142,7 @@ async fn begin(
     if !found.is_empty() {
         return Err(InPlaceError::NotEmpty { place: place.to_owned(), found });
     }
-    let extensions = try_extensions(&control, &prepared.plan).await.map_err(not_begun)?;
+    let extensions = try_extensions(&control, plan).await.map_err(not_begun)?;
     for name in extensions.missed() {
         let text = format!("the extension {name} cannot be created in {place}, and is left out");
         reporter.emit(Event::Warning(text));
