@@ -2,11 +2,11 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::{CommandError, Kind, personal_data, wrap};
+use super::{CommandError, Kind, personal_data, with_hint, wrap};
 use crate::adapters::postgres::PostgresError;
 use crate::restore::RestoreError;
 use crate::restore::in_place::InPlaceError;
-use crate::scrub::live::{LiveError, PendingRows};
+use crate::scrub::live::PendingRows;
 
 impl From<InPlaceError> for CommandError {
     fn from(error: InPlaceError) -> Self {
@@ -24,20 +24,18 @@ impl From<InPlaceError> for CommandError {
                 let told = personal_data(error.to_string(), findings, doubts);
                 pending.iter().map(still_to_do).fold(told, CommandError::hint)
             }
-            InPlaceError::NotBegun { ref source, .. }
-            | InPlaceError::HalfLoaded { ref source, .. } => {
+            InPlaceError::NotBegun { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
-                let error = wrap(kind, error);
-                match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                }
+                with_hint(wrap(kind, error), hint.as_deref())
+            }
+            InPlaceError::HalfLoaded { ref source, .. } => {
+                let (kind, hint) = kind_of(source);
+                // To be locked out is a refusal, after which nothing would have been changed.
+                let kind = if kind == Kind::Locked { Kind::Unexpected } else { kind };
+                with_hint(wrap(kind, error), hint.as_deref())
             }
             // Whatever the reason is, nobody has shown that the database may be opened.
-            InPlaceError::NotVerified { ref source, .. } => {
-                let locked = matches!(source, LiveError::TableLocked { .. });
-                wrap(if locked { Kind::Locked } else { Kind::PersonalData }, error)
-            }
+            InPlaceError::NotVerified { .. } => wrap(Kind::PersonalData, error),
             InPlaceError::RowsDiffer { .. } => wrap(Kind::Unexpected, error),
         }
     }

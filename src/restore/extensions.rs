@@ -28,6 +28,16 @@ pub struct ExtensionPlan {
     pub left_out: HashSet<String>,
 }
 
+impl ExtensionPlan {
+    /// Those that are left out although they are of use to a site, in order.
+    pub fn missed(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.left_out.iter().map(String::as_str).collect();
+        names.retain(|name| !DISPENSABLE.contains(name));
+        names.sort_unstable();
+        names
+    }
+}
+
 /// Compares the archive's extensions with what the server offers and what this role may create.
 ///
 /// # Errors

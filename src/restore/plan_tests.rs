@@ -95,3 +95,22 @@ fn privileged_kinds_and_what_hangs_on_them_are_left_out() {
     assert_eq!(plan.left_out.get("event triggers"), Some(&1));
     assert_eq!(plan.left_out.get("grants"), Some(&1));
 }
+
+#[test]
+fn what_each_database_of_herokus_has_is_left_out_and_nothing_else() {
+    let in_schema = |namespace: &str, made: TocEntry| TocEntry {
+        namespace: Some(namespace.to_owned()),
+        ..made
+    };
+    let mut schema = made(1, "SCHEMA", Section::PreData, &[]);
+    schema.tag = "_heroku".to_owned();
+    let plan = plan(&[
+        schema,
+        in_schema("_heroku", made(2, "FUNCTION", Section::PreData, &[1])),
+        in_schema("public", made(3, "FUNCTION", Section::PreData, &[])),
+        in_schema("_heroku", table(4, "theirs")),
+    ]);
+    let ids: Vec<i32> = plan.pre_data.iter().map(|at| plan.entry(*at).unwrap().id.0).collect();
+    assert_eq!(ids, [3, 4]);
+    assert_eq!(plan.left_out.get("Heroku's own functions"), Some(&2));
+}

@@ -30,10 +30,12 @@ impl SessionSettings {
                 && entry.definition.as_deref().is_some_and(|sql| sql.contains("'off'"))
         });
         let strings = if standard_strings { "on" } else { "off" };
-        let wanted: [(&str, &str); 14] = [
+        let wanted: [(&str, &str); 15] = [
             ("statement_timeout", "0"),
             ("lock_timeout", &lock_timeout),
             ("idle_in_transaction_session_timeout", "0"),
+            // A session may be idle while the others load a large table.
+            ("idle_session_timeout", "0"),
             ("transaction_timeout", "0"),
             ("client_encoding", encoding),
             ("standard_conforming_strings", strings),
@@ -73,7 +75,12 @@ impl SessionSettings {
     /// Opens a session with these settings.
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
-        session.batch_execute(&self.statements).await?;
+        self.apply(&session).await?;
         Ok(session)
+    }
+
+    /// Gives a session these settings.
+    pub async fn apply(&self, session: &Session) -> Result<(), RestoreError> {
+        Ok(session.batch_execute(&self.statements).await?)
     }
 }

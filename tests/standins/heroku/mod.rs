@@ -47,6 +47,10 @@ pub struct Options {
     pub throttle: Option<u64>,
     /// `pg_restore` and `psql` are looked for beside it.
     pub pg_dump: PathBuf,
+    /// The URL of a superuser on the server of every database that is reset. With it a reset works
+    /// as Heroku's own does, for databases whose roles have few rights; without it as far as the
+    /// database's own role may.
+    pub administrator: Option<String>,
     /// How long a dyno takes to come up.
     pub dyno_start: Duration,
 }
@@ -60,6 +64,7 @@ impl Default for Options {
             url_lifetime: Duration::from_secs(3600),
             throttle: None,
             pg_dump: PathBuf::from("pg_dump"),
+            administrator: None,
             dyno_start: Duration::from_millis(30),
         }
     }

@@ -18,6 +18,34 @@ const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
     LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
 END $$; CREATE SCHEMA public;";
 
+/// What an administrator leaves behind: nothing of anybody's, the sessions ended, and the schemas
+/// that each of Heroku's databases has, which are not the role's. All in one transaction.
+const EMPTY_AS_ADMINISTRATOR: &str = "
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid();
+SELECT lo_unlink(oid) FROM pg_largeobject_metadata;
+DO $$ DECLARE name text; owner text; BEGIN
+    SELECT pg_get_userbyid(datdba) INTO owner FROM pg_database WHERE datname = current_database();
+    FOR name IN SELECT nspname FROM pg_namespace
+        WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+    LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
+    CREATE SCHEMA public;
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        ALTER SCHEMA public OWNER TO pg_database_owner;
+        GRANT USAGE ON SCHEMA public TO PUBLIC;
+    ELSE
+        GRANT ALL ON SCHEMA public TO PUBLIC;
+    END IF;
+    CREATE SCHEMA heroku_ext;
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA heroku_ext TO %I', owner);
+    IF EXISTS (SELECT FROM pg_available_extensions WHERE pg_available_extensions.name = 'pg_stat_statements') THEN
+        CREATE EXTENSION pg_stat_statements WITH SCHEMA heroku_ext;
+    END IF;
+    CREATE SCHEMA _heroku;
+    CREATE FUNCTION _heroku.create_ext() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
+        AS 'BEGIN END';
+END $$;";
+
 pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
     let url = shared.world().addon(id).and_then(|addon| addon.url.clone());
     let Some(url) = url else { return Reply::not_found("database") };
@@ -25,11 +53,25 @@ pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
     let extensions = body["extensions"].as_array().into_iter().flatten();
     let names = extensions.filter_map(|name| name.as_str());
     let create = names.map(|name| format!(" CREATE EXTENSION \"{name}\";"));
-    let sql = EMPTY.to_owned() + &create.collect::<String>();
-    match psql(shared, &url, &sql).await {
+    let create = create.collect::<String>();
+    let done = match &shared.options.administrator {
+        Some(administrator) => {
+            let url = with_database_of(administrator, &url);
+            psql(shared, &url, &(EMPTY_AS_ADMINISTRATOR.to_owned() + &create)).await
+        }
+        None => psql(shared, &url, &(EMPTY.to_owned() + &create)).await,
+    };
+    match done {
         Ok(_) => Reply::ok(serde_json::json!({ "message": "Reset successful." })),
         Err(message) => Reply::error(422, "unprocessable_entity", &message),
     }
+}
+
+/// The administrator's URL, for the database that the other one names.
+fn with_database_of(administrator: &str, url: &str) -> String {
+    let server = administrator.rsplit_once('/').map_or(administrator, |(server, _)| server);
+    let name = url.rsplit('/').next().and_then(|name| name.split('?').next()).unwrap_or_default();
+    format!("{server}/{name}")
 }
 
 /// Starts a restore into an add-on's database and gives the app and the transfer's UUID.

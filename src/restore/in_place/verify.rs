@@ -1,0 +1,63 @@
+//! The look from the outside at a database that was loaded in place.
+
+use super::{InPlaceError, place};
+use crate::adapters::postgres::{DatabaseUrl, connect};
+use crate::events::SharedReporter;
+use crate::restore::row_counts::{self, RowsByTable};
+use crate::schema::TableName;
+use crate::scrub::Manifest;
+use crate::scrub::live::{self, Access, Audit, Depth, Limits, LiveError};
+
+/// A database that was looked at from the outside and holds what was loaded, and nothing personal.
+#[derive(Debug)]
+pub struct Verified {
+    pub audit: Audit,
+    pub rows: RowsByTable,
+    /// Rows of extensions and of foreign tables, which no manifest reaches.
+    pub not_looked_at: Vec<TableName>,
+}
+
+/// Audits the database anew, in a session that can only read: every rule holds, nothing personal
+/// is found, and each table has the rows that were loaded (`expected`, if they are known).
+///
+/// It is what `scrub-pii --check` does, in one snapshot with the counts.
+///
+/// # Errors
+///
+/// [`InPlaceError::Remains`], [`InPlaceError::RowsDiffer`], or that it could not be shown.
+pub async fn verify(
+    url: &DatabaseUrl,
+    manifest: &Manifest,
+    policy: &str,
+    expected: Option<&RowsByTable>,
+    limits: &Limits,
+    reporter: &SharedReporter,
+) -> Result<Verified, InPlaceError> {
+    let place = place(url);
+    let failed = |source: LiveError| InPlaceError::NotVerified { place: place.clone(), source };
+    let session = connect(url).await.map_err(|error| failed(error.into()))?;
+    live::begin(&session, Access::Read, limits).await.map_err(|error| failed(error.into()))?;
+    let looking = async {
+        let (live, plan) = live::look(&session, manifest, policy).await?;
+        let audit = live::audit(&session, &plan, &live, reporter).await?;
+        let pending = live::pending(&session, &plan, &live, Depth::Values, limits).await?;
+        let rows = row_counts::count(&session).await?;
+        let not_looked_at = [live.extension_tables, live.foreign_tables].concat();
+        Ok((pending, Verified { audit, rows, not_looked_at }))
+    };
+    let (pending, verified) = match looking.await {
+        Ok(seen) => seen,
+        Err(error) => return Err(failed(live::explain(&session, error).await)),
+    };
+    session.close().await;
+    if !verified.audit.passed() || !pending.is_empty() {
+        let (findings, doubts) = (verified.audit.findings(), verified.audit.doubts());
+        return Err(InPlaceError::Remains { place, findings, doubts, pending });
+    }
+    let differences =
+        expected.map(|expected| expected.differences(&verified.rows)).unwrap_or_default();
+    match differences.is_empty() {
+        true => Ok(verified),
+        false => Err(InPlaceError::RowsDiffer { place, differences }),
+    }
+}
