@@ -16,6 +16,8 @@ mod git_merge_random;
 mod git_migrations;
 mod git_network;
 mod git_world;
+mod gitlab;
+mod gitlab_clients;
 mod heroku_adapter;
 mod heroku_cli;
 mod heroku_cli_changes;
