@@ -1,6 +1,7 @@
 # make test       everything that proves bcops, in one run
 # make rehearse   a whole site on this machine, and a command run against it:
 #                   make rehearse CMD="pull-data production --dry-run"
+#                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
 # make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
 

@@ -46,6 +46,9 @@ postgres_packages=()
 if ! has_postgres_server || { [[ "$(uname -s)" = Linux ]] && ! has_postgres_contrib; }; then
     postgres_packages=(postgresql postgresql-client postgresql-contrib)
 fi
+# Redis comes as a service with Debian's package; the tests start servers of their own.
+redis_packages=()
+has redis-server || redis_packages=(redis-server)
 if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
 # The aws CLI of the same proofs lives in a Python environment of its own.
 if [[ $heroku_cli = yes ]] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -56,7 +59,7 @@ install_packages() {
     local as_root=()
     if [[ "$(id -u)" -ne 0 ]]; then
         if ! sudo -n true 2>/dev/null; then
-            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-}'"
+            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-} ${redis_packages[*]-}'"
             return 1
         fi
         as_root=(sudo -n)
@@ -81,15 +84,23 @@ install_packages() {
         fi
         "${apt[@]}" install "${postgres_packages[@]}" >&2 </dev/null
     fi
+    if [[ ${#redis_packages[@]} -gt 0 ]]; then
+        say "installing ${redis_packages[*]-}, without a server that runs as a service"
+        "${apt[@]}" install "${redis_packages[@]}" >&2 </dev/null
+        # It was not there before, so nobody uses the service that the package has just started.
+        if has systemctl; then
+            "${as_root[@]}" systemctl disable --now redis-server >&2 2>/dev/null || true
+        fi
+    fi
 }
 
-if [[ ${#packages[@]} -eq 0 && ${#postgres_packages[@]} -eq 0 ]]; then
+if [[ $((${#packages[@]} + ${#postgres_packages[@]} + ${#redis_packages[@]})) -eq 0 ]]; then
     say "nothing to install"
 elif has apt-get; then
     install_packages
 else
-    say "missing: ${packages[*]-} ${postgres_packages[*]-}"
-    say "this script installs on Debian and Ubuntu only; with Homebrew: brew install postgresql@16"
+    say "missing: ${packages[*]-} ${postgres_packages[*]-} ${redis_packages[*]-}"
+    say "this script installs on Debian and Ubuntu only; with Homebrew: brew install postgresql@16 redis"
     exit 1
 fi
 

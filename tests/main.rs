@@ -2,6 +2,7 @@
 
 mod backup_file;
 mod backups;
+mod cloudflare_clients;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;
@@ -46,8 +47,19 @@ mod pull_data_guards;
 mod pull_data_privacy;
 mod pull_data_terminal;
 mod pull_world;
+mod purge_cache;
+mod purge_cache_backend;
+mod purge_cache_doctor;
+mod purge_cache_limits;
+mod purge_world;
+mod reset_content;
+mod reset_records;
+mod reset_records_world;
+mod reset_sites;
 mod reset_world;
+mod reset_world_jobs;
 mod reset_world_selftest;
+mod reset_world_visitors;
 mod s3_cli;
 mod scrub_equality;
 mod scrub_pii;

@@ -1,5 +1,5 @@
 //! That the world of `reset-staging` is one: pushes build, commands work on the database, hooks
-//! refuse, visitors see what there is to see, and a change of one row is noticed.
+//! refuse, and a change of one row is noticed.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bcops::adapters::heroku::{Limits, OneOff};
 
 use crate::heroku_world::{client, quick, staging_destination};
-use crate::reset_world::{Trouble, World, visit};
+use crate::reset_world::{Trouble, World};
 use crate::whole_site::{PRODUCTION, STAGING, history};
 
 /// Runs a command on a one-off dyno of staging, through the real client.
@@ -247,54 +247,34 @@ fn two_leaf_nodes_in_the_tree_stop_a_release() {
 }
 
 #[test]
-fn visitors_see_the_site_only_while_it_is_up() {
-    let world = World::new();
-    let port = world.whole.site.port("staging-1");
-    let heroku = &world.whole.heroku;
-    let status = || visit(port).expect("an answer").split(' ').nth(1).map(str::to_owned);
-    assert_eq!(status().as_deref(), Some("200"));
-    heroku.set_formation(STAGING, &[("web", 0, "Standard-1X")]);
-    let page = visit(port).expect("an answer");
-    assert!(page.contains(" 503 ") && page.contains("Application error"), "{page}");
-    heroku.set_formation(STAGING, &[("web", 1, "Standard-1X")]);
-    world.make(Trouble::HostBroken);
-    assert_eq!(status().as_deref(), Some("500"));
-    world.whole.site.mend_hosts();
-
-    let real = client(heroku, quick());
+fn a_reset_ends_what_hangs() {
+    let mut world = World::new();
+    let begin = world.staging();
+    world.make(Trouble::CommandHangs("migrate"));
+    let code = &world.whole.code;
+    let heroku = format!("{}/{STAGING}.git", code.heroku_host());
+    // The release phase of a push that nobody waits for any longer.
+    let mut push = std::process::Command::new("git")
+        .current_dir(world.bcops.directory().join("work"))
+        .args(["push", "--quiet", "--force", &heroku, "origin/master:master"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("git runs");
+    let begun = Instant::now();
+    while world.staging().releases.last() != Some(&"pending") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no release begins");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // And a dyno that nobody is attached to.
+    let real = client(&world.whole.heroku, quick());
     world.runtime().block_on(async {
         let app = real.destination_app(&staging_destination()).await.expect("staging");
-        real.set_maintenance(&app, true).await.expect("on");
+        let command = OneOff::new("python manage.py migrate");
+        real.start_detached(&app, &command).await.expect("started");
     });
-    let page = visit(port).expect("an answer");
-    assert!(page.contains(" 503 ") && page.contains("Offline for Maintenance"), "{page}");
-    assert_eq!(world.whole.site.visits().len(), 4);
-}
-
-#[test]
-fn visitors_notice_unscrubbed_rows() {
-    let world = World::new();
-    let visitors = world.send_visitors();
-    wait_for_visits(&world, 5);
-    assert!(visitors.exposed().is_empty());
-
-    let newest = "SELECT max(id) FROM wagtailforms_formsubmission";
-    let newest = world.whole.databases.production(newest);
-    let forge = format!(
-        "UPDATE wagtailforms_formsubmission SET id = {newest} \
-          WHERE id = (SELECT min(id) FROM wagtailforms_formsubmission)"
-    );
-    world.whole.databases.staging(&forge);
-    assert!(world.holds_unscrubbed_rows());
-    let visitors = world.send_visitors();
-    wait_for_visits(&world, world.whole.site.visits().len() + 5);
-    assert!(!visitors.exposed().is_empty());
-}
-
-fn wait_for_visits(world: &World, count: usize) {
     let begun = Instant::now();
-    while world.whole.site.visits().len() < count {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nobody comes");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    world.reset();
+    assert!(!push.wait().expect("its status").success());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(world.staging(), begin);
 }

@@ -273,6 +273,9 @@ fn refused(url: &RedisUrl, error: &redis::RedisError) -> RedisError {
 
 /// The server's words on one line.
 fn words(error: &redis::RedisError) -> String {
+    if matches!(error.kind(), ErrorKind::AuthenticationFailed) {
+        return "wrong user or password".to_owned();
+    }
     let text = error.detail().map_or_else(|| error.to_string(), str::to_owned);
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }

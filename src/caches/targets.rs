@@ -161,6 +161,10 @@ fn prefix(given: &str) -> Result<String, &'static str> {
     let given = given.trim();
     let bare =
         given.strip_prefix("https://").or_else(|| given.strip_prefix("http://")).unwrap_or(given);
+    // A URL's parser would take the first part of the path for the host.
+    if bare.starts_with(['/', '\\']) {
+        return Err("it has no host");
+    }
     if bare.contains(['?', '#', '*', '@', ' ']) {
         return Err("write host and path alone, for example www.example.org/news");
     }

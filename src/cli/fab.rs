@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs};
+use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs, ResetArgs};
 
 /// Adds the names of every environment to the command.
 pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::Command {
@@ -17,6 +17,12 @@ pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::C
         command = command.subcommand(subcommand);
         for images in [false, true] {
             command = add_media_names(command, environment, images);
+        }
+        // `reset-staging` is there in any case.
+        if environment != "staging" {
+            let reset = ResetArgs::augment_args(clap::Command::new(reset_name(environment)))
+                .about(format!("The same as `reset-staging`, of {environment}"));
+            command = command.subcommand(reset);
         }
     }
     command
@@ -40,6 +46,11 @@ pub fn command(
                 ));
             }
             return Ok(Some(Command::PullData(args)));
+        }
+        if environment != "staging" && name == reset_name(environment) {
+            let mut args = ResetArgs::from_arg_matches(matches)?;
+            args.environment = Some(environment.clone());
+            return Ok(Some(Command::ResetStaging(Box::new(args))));
         }
         for images in [false, true] {
             if let Some(command) = media_command(name, matches, environment, images)? {
@@ -97,6 +108,10 @@ fn media_command(
 
 fn media_name(verb: &str, environment: &str, images: bool) -> String {
     format!("{verb}-{environment}-{}", if images { "images" } else { "media" })
+}
+
+fn reset_name(environment: &str) -> String {
+    format!("reset-{environment}")
 }
 
 fn pull_data_name(environment: &str) -> String {

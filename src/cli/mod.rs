@@ -14,6 +14,8 @@ mod pull_data;
 mod pull_media;
 mod purge_cache;
 mod push_media;
+mod reset_staging;
+mod runs;
 mod scrub_pii;
 mod search;
 
@@ -31,6 +33,8 @@ pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
 pub use purge_cache::{BackendPart, PurgeCacheArgs};
 pub use push_media::PushMediaArgs;
+pub use reset_staging::ResetArgs;
+pub use runs::{ResumeArgs, RollbackArgs, RunsArgs, RunsWork, ShowArgs, UnlockArgs};
 pub use scrub_pii::ScrubPiiArgs;
 pub use search::{SearchArgs, SearchOpenArgs, SearchReindexArgs, SearchStatusArgs, SearchWork};
 
@@ -41,7 +45,7 @@ use crate::ui::ColorChoice;
 #[command(name = "bcops", version, propagate_version = false, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 configuration, 4 refused by a guard, \
-5 not confirmed, 7 locked, 8 a remote job failed, 9 personal data remains, 11 partly done, 130 interrupted."
+5 not confirmed, 6 the plan is stale, 7 locked, 8 a remote job failed, 9 personal data remains, 11 partly done, 130 interrupted."
 )]
 struct Cli {
     #[command(flatten)]
@@ -91,6 +95,10 @@ pub enum Command {
     PushMedia(PushMediaArgs),
     /// Purge an environment's pages from Cloudflare, or clear Django's cache
     PurgeCache(PurgeCacheArgs),
+    /// Bring staging back to production: code, data, media, in planned and reversible steps
+    ResetStaging(Box<ResetArgs>),
+    /// The journals of past runs: list, report, resume, roll back, unlock
+    Runs(RunsArgs),
     /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
     /// The search cluster of an environment: how it is, its console, its indices built anew
@@ -116,6 +124,8 @@ impl Command {
             Command::PullMedia(_) => "pull-media",
             Command::PushMedia(_) => "push-media",
             Command::PurgeCache(_) => "purge-cache",
+            Command::ResetStaging(_) => "reset-staging",
+            Command::Runs(_) => "runs",
             Command::Backups(_) => "backups",
             Command::Search(_) => "search",
             Command::Addons(_) => "addons",

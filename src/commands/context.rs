@@ -9,10 +9,12 @@ use tokio::sync::watch;
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
 use crate::error::{CommandError, Kind};
 use crate::events::SharedReporter;
+use crate::runbook;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::ui::Ui;
 
+#[derive(Clone)]
 pub struct Context {
     pub settings: Settings,
     pub ui: Arc<Ui>,
@@ -81,6 +83,11 @@ pub struct Interrupt(watch::Receiver<bool>);
 impl Interrupt {
     pub fn new(receiver: watch::Receiver<bool>) -> Self {
         Interrupt(receiver)
+    }
+
+    /// The wish to stop, for a run that stops between its steps.
+    pub fn of_a_run(&self) -> runbook::Interrupt {
+        runbook::Interrupt::new(self.0.clone())
     }
 
     /// Waits until Ctrl-C is pressed.

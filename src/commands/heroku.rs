@@ -4,11 +4,14 @@ use crate::adapters::heroku::{
     CredentialSources, Endpoints, Heroku, HerokuError, find_credentials,
 };
 use crate::commands::Context;
+use crate::secret::Secret;
 
 /// A client, and where its token came from.
 pub struct LoggedIn {
     pub heroku: Heroku,
     pub token_origin: String,
+    /// For git, which is given it in the environment of one process.
+    pub token: Secret,
 }
 
 pub async fn log_in(context: &Context) -> Result<LoggedIn, HerokuError> {
@@ -24,5 +27,6 @@ pub async fn log_in(context: &Context) -> Result<LoggedIn, HerokuError> {
     };
     let credentials = find_credentials(&sources).await?;
     let token_origin = credentials.origin;
-    Ok(LoggedIn { heroku: Heroku::new(endpoints, credentials.token)?, token_origin })
+    let token = credentials.token;
+    Ok(LoggedIn { heroku: Heroku::new(endpoints, token.clone())?, token_origin, token })
 }

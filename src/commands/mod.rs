@@ -17,6 +17,8 @@ mod manifest;
 pub mod media;
 pub mod pull_data;
 pub mod purge_cache;
+pub mod reset_staging;
+pub mod runs;
 pub mod scrub_pii;
 pub mod search;
 
@@ -52,6 +54,8 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::PullMedia(args) => media::pull(context, args).await,
         Command::PushMedia(args) => media::push(context, args).await,
         Command::PurgeCache(args) => purge_cache::run(context, args).await,
+        Command::ResetStaging(args) => reset_staging::run(context, args).await,
+        Command::Runs(args) => runs::run(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
         Command::Search(args) => search::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,

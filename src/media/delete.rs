@@ -122,23 +122,22 @@ pub fn check_deletions(
 /// Asks the source for each of the keys that its listing did not have. One that is there shows
 /// that the listing was not whole, and nothing is deleted.
 pub async fn confirm_gone(source: &SourceBucket, keys: &[String]) -> Result<(), MediaError> {
-    stream::iter(keys)
-        .map(|key| async move {
-            match source.head(key).await {
-                Err(error) if error.is_not_found() => Ok(()),
-                Ok(_) => Err(MediaError::BadListing {
-                    place: source.place(),
-                    reason: format!(
-                        "it did not have `{}`, which is there; nothing was deleted",
-                        key.escape_debug()
-                    ),
-                }),
-                Err(error) => Err(error.into()),
-            }
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await
+    let asked: Vec<_> = keys.iter().map(|key| is_gone(source, key)).collect();
+    stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+async fn is_gone(source: &SourceBucket, key: &str) -> Result<(), MediaError> {
+    match source.head(key).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        Ok(_) => Err(MediaError::BadListing {
+            place: source.place(),
+            reason: format!(
+                "it did not have `{}`, which is there; nothing was deleted",
+                key.escape_debug()
+            ),
+        }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Notes what is about to be deleted. Without this note it is not deleted.

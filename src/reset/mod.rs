@@ -1,7 +1,46 @@
-//! What `reset-staging` is made of.
+//! `reset-staging`: what staging is brought back to, one folder or file per stage of the runbook.
+//!
+//! The steps know Heroku, git and the database; the engine that runs them knows none of it. They
+//! work with one [`World`], which the command makes anew whenever a run is begun, resumed or rolled
+//! back, and with values that earlier steps have put on record.
+//!
+//! | stage | steps |
+//! |---|---|
+//! | preflight | agreement, content, accounts, branches, state-before, backup |
+//! | git | keep-tip, merge, migrations, push, deploy, release |
+//! | quarantine | maintenance, dynos; at the very end: open |
+//! | database | choose-backup; load, or restore and scrub; verify; migrate; recreate-users |
+//! | media | copy-media, renditions |
+//! | cleanup | sites, cache, search, front-end-cache, makemigrations |
+//! | comms | pipeline, messages |
+//!
+//! `open` belongs to the quarantine that it ends: whoever leaves the clean-up out does not want
+//! staging to stay closed.
 
 pub mod accounts;
+mod book;
+mod check;
+mod choices;
+mod cleanup;
+mod comms;
 pub mod content;
+mod database;
+mod git;
+mod jobs;
+mod lock;
+mod media;
 pub mod migrations;
+mod one_off;
+mod preflight;
+mod quarantine;
 mod records;
 pub mod sites;
+mod sites_answer;
+mod values;
+mod world;
+
+pub use book::{STAGES, book};
+pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
+pub use lock::OriginLock;
+pub use media::JOBS as MEDIA_JOBS;
+pub use world::{Branches, MediaSides, World};

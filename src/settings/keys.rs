@@ -124,6 +124,24 @@ pub const KEYS: &[Key] = &[
         secret: false,
         meaning: "Heroku's git host: a host name, or a URL, which may be file://",
     },
+    key(
+        "commands.migrate",
+        ValueType::Text,
+        "what brings a database to the deployed code's schema",
+    ),
+    key("commands.migrate_check", ValueType::Text, "what fails while a migration is not applied"),
+    key(
+        "commands.makemigrations_check",
+        ValueType::Text,
+        "what fails where models have changes without a migration",
+    ),
+    Key {
+        name: "slack.webhook_url",
+        value_type: ValueType::Text,
+        variable: Some("SLACK_WEBHOOK_URL"),
+        secret: true,
+        meaning: "where reset-staging posts its message for colleagues",
+    },
     key("environments.*.app", ValueType::Text, "the Heroku app"),
     key("environments.*.branch", ValueType::Text, "the git branch that is deployed there"),
     key(

@@ -4,6 +4,7 @@
 //! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
 //! [`Settings`] are what commands see.
 
+mod commands;
 mod destination;
 mod effective;
 mod hosts;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use commands::Commands;
 pub use destination::Destination;
 pub use effective::Effective;
 pub use hosts::{BadMapping, HostMapping, HostName};
@@ -66,6 +68,9 @@ pub struct Settings {
     pub reset: Reset,
     pub cloudflare_base_url: Option<Sourced<String>>,
     pub cache: Cache,
+    pub commands: Commands,
+    /// Where messages for colleagues are posted.
+    pub slack_webhook: Option<Sourced<Secret>>,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
     pub files: Vec<PathBuf>,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Cache, CacheVariables, Environment, Git, Gitlab, HostMapping,
-    Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
+    BadMapping, BucketVariables, Cache, CacheVariables, Commands, Environment, Git, Gitlab,
+    HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -41,6 +41,9 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
             table: text(&layers, &["cache", "table"])
                 .map_or_else(|| "database_cache".to_owned(), |found| found.value),
         },
+        commands: Commands::read(&layers),
+        slack_webhook: text(&layers, &["slack", "webhook_url"])
+            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
         state_directory: state_directory(&layers, surroundings),
         files: layers.files,
         given: layers.values,
@@ -394,7 +397,7 @@ mod tests {
     fn host_mappings_are_checked_when_they_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bcops.toml");
-        let mut with = |hosts: &str| {
+        let with = |hosts: &str| {
             std::fs::write(&path, format!("[reset]\nhosts = {hosts}\n")).unwrap();
             load(folder.path(), &HashMap::new())
         };

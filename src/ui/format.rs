@@ -30,7 +30,7 @@ pub fn count(number: u64) -> String {
 
 /// `1 row`, `2 rows`, `1,000 addresses`.
 pub fn plural(number: u64, noun: &str) -> String {
-    let s = match (number, noun.ends_with('s')) {
+    let s = match (number, noun.ends_with('s') || noun.ends_with("ch")) {
         (1, _) => "",
         (_, true) => "es",
         (_, false) => "s",

@@ -94,6 +94,11 @@ impl Prompter {
         }
     }
 
+    /// A question that is answered by a line.
+    pub fn text(&self, question: &str) -> Answer<String> {
+        self.line(&format!("{question}: "))
+    }
+
     fn line(&self, question: &str) -> Answer<String> {
         if !self.can_ask() {
             return Answer::CannotAsk;

@@ -2,6 +2,7 @@
 //! time, and can be told to misbehave. The tests and the sandbox share them.
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
+pub mod cloudflare;
 pub mod gitlab;
 pub mod heroku;
 pub mod s3;

@@ -17,8 +17,14 @@ use tempfile::TempDir;
 use crate::support::terminal::Terminal;
 
 /// What no run may print: the stand-in's token, a database's password, a signature.
-const SECRETS: [&str; 4] =
-    ["HRKU-stand-in-token", "db-password", "X-Amz-Signature", "s3-secret-key"];
+const SECRETS: [&str; 6] = [
+    "HRKU-stand-in-token",
+    "db-password",
+    "X-Amz-Signature",
+    "s3-secret-key",
+    "cf-secret",
+    "redis-password",
+];
 
 /// Longer than the slowest run on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -3,5 +3,6 @@
 #![allow(dead_code, reason = "the tests and the sandbox each use a part of it")]
 
 pub mod postgres;
+pub mod redis;
 pub mod site;
 pub mod terminal;

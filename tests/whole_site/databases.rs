@@ -28,6 +28,8 @@ pub struct Templates {
     pub content_prep: String,
     /// A backup of production, as Heroku makes them.
     pub backup: PathBuf,
+    /// One of staging, as it was left.
+    pub staging_backup: PathBuf,
     /// What production has applied of the apps whose code there is, as it was in the sample.
     pub migrations: Vec<(String, String)>,
     /// The hosts of production's Site records, in the order of their ids.
@@ -79,12 +81,22 @@ impl Templates {
 
         let backup = cluster.socket_dir().join("whole-site.dump");
         site::back_up(cluster, &production, &backup)?;
+        let staging_backup = cluster.socket_dir().join("whole-site-staging.dump");
+        site::back_up(cluster, &staging, &staging_backup)?;
         let hosts = cluster
             .try_psql(&production, "SELECT hostname FROM wagtailcore_site ORDER BY id")?
             .lines()
             .map(str::to_owned)
             .collect();
-        Ok(Templates { production, staging, content_prep, backup, migrations, hosts })
+        Ok(Templates {
+            production,
+            staging,
+            content_prep,
+            backup,
+            staging_backup,
+            migrations,
+            hosts,
+        })
     }
 }
 

@@ -145,6 +145,8 @@ impl WholeSite {
         {
             heroku.add_backup(PRODUCTION, &templates.backup, age * HOUR, outcome);
         }
+        // From a reset long ago. Which backup is meant has to be told by its age and its app.
+        heroku.add_backup(STAGING, &templates.staging_backup, 90 * 24 * HOUR, completed);
         heroku.plan_deploys(self.deploy());
     }
 

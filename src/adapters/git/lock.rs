@@ -28,6 +28,9 @@ pub struct Holder {
     /// The person, as they are known on their machine.
     pub who: String,
     pub host: String,
+    /// The process on that host; 0 where that is not known.
+    #[serde(default)]
+    pub process: u32,
     pub run: String,
     pub command: String,
     /// When it was taken.
@@ -42,11 +45,16 @@ impl Holder {
             version: VERSION,
             who: who.to_owned(),
             host: host.to_owned(),
+            process: 0,
             run: run.to_owned(),
             command: command.to_owned(),
             since: now,
             refreshed: now,
         }
+    }
+
+    pub fn with_process(self, process: u32) -> Holder {
+        Holder { process, ..self }
     }
 }
 

@@ -126,6 +126,11 @@ impl Repository {
         }
     }
 
+    /// The same repository in the namespace of another run.
+    pub fn for_run(&self, run: &str) -> Result<Repository, GitError> {
+        Ok(Repository { namespace: Namespace::of_run(run)?, ..self.clone() })
+    }
+
     /// Whether it is gone when the last copy of this is dropped, with the refs that it holds.
     pub fn is_temporary(&self) -> bool {
         self.temporary.is_some()

@@ -107,6 +107,7 @@ impl Heroku {
         since: Option<Timestamp>,
     ) -> Result<(), HerokuError> {
         let started = Instant::now();
+        let mut pace = self.timing.pace();
         loop {
             let dynos = self.dynos(app).await?;
             let found: Vec<&Dyno> = dynos.iter().filter(|dyno| !dyno.is_one_off()).collect();
@@ -122,7 +123,7 @@ impl Heroku {
                     limit: self.timing.dynos,
                 });
             }
-            tokio::time::sleep(self.timing.poll).await;
+            pace.wait().await;
         }
     }
 }

@@ -201,7 +201,7 @@ impl HerokuError {
     }
 
     /// Whether a request that changes something may have had its effect although it failed.
-    pub(super) fn leaves_doubt(&self) -> bool {
+    pub(crate) fn leaves_doubt(&self) -> bool {
         match self {
             HerokuError::Network { cause, .. } => !cause.is_connect(),
             HerokuError::UnexpectedJson { .. }

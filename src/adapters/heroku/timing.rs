@@ -14,7 +14,7 @@ pub struct Timing {
     pub tries: u32,
     pub try_for: Duration,
     pub backoff: Backoff,
-    /// Between two looks at a running transfer. Heroku's own CLI does not ask more often.
+    /// Between two looks at a job that has run for a while. Heroku's own CLI does not ask more often.
     pub poll: Duration,
     /// How many polls in a row may fail, each after all its tries.
     pub failed_polls: u32,
@@ -46,5 +46,30 @@ impl Default for Timing {
             dynos: Duration::from_secs(10 * 60),
             grace: Duration::from_secs(5),
         }
+    }
+}
+
+/// The waits between looks at a job: short ones at first, because many jobs are, and then
+/// [`Timing::poll`].
+#[derive(Debug)]
+pub struct Pace {
+    next: Duration,
+    longest: Duration,
+}
+
+/// The first wait.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+
+impl Timing {
+    pub fn pace(&self) -> Pace {
+        Pace { next: FIRST_LOOK.min(self.poll), longest: self.poll }
+    }
+}
+
+impl Pace {
+    pub async fn wait(&mut self) {
+        let wait = self.next;
+        self.next = (wait * 3 / 2).min(self.longest);
+        tokio::time::sleep(wait).await;
     }
 }

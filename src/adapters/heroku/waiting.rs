@@ -20,6 +20,7 @@ impl Heroku {
         reporter: &dyn Reporter,
     ) -> Result<Transfer, HerokuError> {
         let started = Instant::now();
+        let mut pace = self.timing.pace();
         let mut failed_polls = 0;
         loop {
             match self.transfer(app, &transfer.uuid, Verbosity::Plain).await {
@@ -48,7 +49,7 @@ impl Heroku {
                 let limit = self.timing.transfer;
                 return Err(HerokuError::TransferTooLong { name: transfer.name(), limit });
             }
-            tokio::time::sleep(self.timing.poll).await;
+            pace.wait().await;
         }
     }
 

@@ -52,6 +52,7 @@ impl Heroku {
     ) -> Result<T, HerokuError> {
         let what = &request.what;
         let started = Instant::now();
+        let mut pace = self.timing.pace();
         let mut passed = Passed { bytes: 0, to: output };
         let mut failed_polls = 0;
         let mut unread = 0;
@@ -83,7 +84,7 @@ impl Heroku {
                 let (what, limit) = (what.clone(), self.timing.job);
                 return Err(HerokuError::JobTooLong { what, limit });
             }
-            tokio::time::sleep(self.timing.poll).await;
+            pace.wait().await;
         }
     }
 

@@ -17,7 +17,7 @@ fn table(id: i32, name: &str, columns: &str) -> TocEntry {
 }
 
 fn archive(entries: &[TocEntry]) -> ArchiveBytes {
-    ArchiveBytes::start(&header(16, Compression::Gzip { level: 6 }), entries)
+    ArchiveBytes::start(&header(16, Compression::Gzip { level: Some(6) }), entries)
 }
 
 fn wanted(names: &[&str]) -> BTreeSet<String> {

@@ -81,7 +81,7 @@ fn decide(
         one.id == record.id
             && one.root_page_id == record.root_page_id
             // A record that an earlier reset has left as production's says nothing.
-            && !rules.is_production(&one.hostname)
+            && !rules.is_production(&one.hostname, one.port)
     });
     if let Some(own) = own {
         let address = Address { hostname: own.hostname.clone(), port: own.port };
@@ -108,7 +108,7 @@ fn decide(
 fn check(changes: &[Change], rules: &HostRules) -> Result<(), SitesError> {
     let mut taken: BTreeMap<(String, i32), &Change> = BTreeMap::new();
     for change in changes {
-        if rules.is_production(&change.to.hostname) {
+        if rules.is_production(&change.to.hostname, change.to.port) {
             let (record, host) = (change.describe(), change.to.hostname.clone());
             return Err(SitesError::Production { record, host });
         }

@@ -25,10 +25,12 @@ pub async fn verify(session: &Session, changes: &[Change]) -> Result<(), SitesEr
 }
 
 async fn rewrite_in(session: &Session, changes: &[Change]) -> Result<(), SitesError> {
-    let found = read_in(session).await?;
-    if found.is_empty() && changes.is_empty() {
+    if read_in(session).await?.is_empty() {
         // There may not even be the table.
-        return Ok(());
+        return match difference(&[], changes, |_, _| true) {
+            None => Ok(()),
+            Some(difference) => Err(SitesError::Changed { difference }),
+        };
     }
     let lock = format!("LOCK TABLE public.{TABLE} IN SHARE ROW EXCLUSIVE MODE");
     session.batch_execute(&lock).await.map_err(PostgresError::from)?;

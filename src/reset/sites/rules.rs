@@ -30,8 +30,8 @@ pub struct HostRules {
     mapping: Vec<HostMapping>,
     /// The environment's first URL.
     pub(super) first_site: Option<(HostName, i32)>,
-    /// In lower case. None of them may remain.
-    production_hosts: BTreeSet<String>,
+    /// In lower case, with the ports. None of them may remain.
+    production: BTreeSet<(String, i32)>,
 }
 
 impl HostRules {
@@ -45,20 +45,22 @@ impl HostRules {
         production_records: &[SiteRecord],
     ) -> Result<HostRules, SitesError> {
         let first_site = environment.sites.first().map(|url| address(environment, url));
-        let mut production_hosts = BTreeSet::new();
+        let mut production = BTreeSet::new();
         for protected in protected {
             for url in &protected.sites {
-                production_hosts.insert(address(protected, url)?.0.to_string());
+                let (host, port) = address(protected, url)?;
+                production.insert((host.to_string(), port));
             }
         }
-        production_hosts.extend(production_records.iter().map(|record| plain(&record.hostname)));
+        let place = |record: &SiteRecord| (plain(&record.hostname), record.port);
+        production.extend(production_records.iter().map(place));
         let mut mapping = mapping.to_vec();
         mapping.sort_by_key(|one| std::cmp::Reverse(one.closeness()));
         Ok(HostRules {
             environment: environment.name.clone(),
             mapping,
             first_site: first_site.transpose()?,
-            production_hosts,
+            production,
         })
     }
 
@@ -70,8 +72,14 @@ impl HostRules {
         Some(Address { hostname: hostname.to_string(), port })
     }
 
-    pub fn is_production(&self, hostname: &str) -> bool {
-        self.production_hosts.contains(&plain(hostname))
+    /// A name is production's whichever of the web's own ports it comes with. Sites that share a
+    /// name on ports of their own, as in a rehearsal on one machine, are told apart by them.
+    pub fn is_production(&self, hostname: &str, port: i32) -> bool {
+        let is_web = |port: i32| matches!(port, 80 | 443);
+        let hostname = plain(hostname);
+        self.production.iter().any(|(host, other)| {
+            *host == hostname && (*other == port || is_web(*other) || is_web(port))
+        })
     }
 }
 

@@ -134,7 +134,9 @@ pub fn end(transfer: &mut Transfer, outcome: Outcome, moment: Timestamp) {
 
 async fn pg_dump(program: &PathBuf, url: &str, target: &Path) -> Result<(), String> {
     let output = Command::new(program)
-        .args(["--format=custom", "--no-owner", "--no-privileges", "--file"])
+        // Heroku's backups name the schema of the extensions and do not make it.
+        .args(["--exclude-schema=heroku_ext", "--format=custom", "--no-owner"])
+        .args(["--no-privileges", "--file"])
         .arg(target)
         .arg(url)
         .kill_on_drop(true)

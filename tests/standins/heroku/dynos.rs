@@ -149,6 +149,7 @@ impl World {
     /// Ends every command that still runs.
     pub fn end_commands(&self) {
         self.apps.iter().flat_map(|app| &app.dynos).for_each(end);
+        self.release_phases.iter().for_each(|group| process::stop(*group));
     }
 
     /// Ends the dynos that are meant; the formation brings new ones.

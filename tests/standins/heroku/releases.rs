@@ -328,13 +328,19 @@ async fn run_release(shared: &Shared, app: &str, id: &str, command: &str, plan: 
         (folder, app.config_vars.clone(), release.stream.clone().expect("a stream"))
     };
     let mut process = Process::start(command, &vars, &folder, false).expect("a shell");
-    if let Some(stream) = shared.world().streams.get_mut(&stream) {
-        stream.has_begun = true;
+    let group = process.group;
+    {
+        let mut world = shared.world();
+        world.release_phases.push(group);
+        if let Some(stream) = world.streams.get_mut(&stream) {
+            stream.has_begun = true;
+        }
     }
     while let Some(bytes) = process.output.recv().await {
         say(shared, &stream, &bytes);
     }
     let status = process.wait().await;
+    shared.world().release_phases.retain(|one| *one != group);
     if plan.never_ends {
         return;
     }

@@ -10,9 +10,11 @@ use super::captures::{end, enter, with};
 use super::server::{Recorded, Reply};
 use super::state::{CapturePlan, Outcome, Shared};
 
+/// Extensions lie in a schema that is not the role's own: it stays, as it comes back on Heroku.
 const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
     FOR name IN SELECT nspname FROM pg_namespace
         WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+          AND pg_has_role(nspowner, 'USAGE')
     LOOP EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP;
 END $$; CREATE SCHEMA public;";
 
@@ -25,7 +27,7 @@ pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
     let create = names.map(|name| format!(" CREATE EXTENSION \"{name}\";"));
     let sql = EMPTY.to_owned() + &create.collect::<String>();
     match psql(shared, &url, &sql).await {
-        Ok(()) => Reply::ok(serde_json::json!({ "message": "Reset successful." })),
+        Ok(_) => Reply::ok(serde_json::json!({ "message": "Reset successful." })),
         Err(message) => Reply::error(422, "unprocessable_entity", &message),
     }
 }
@@ -87,19 +89,34 @@ async fn pg_restore(shared: &Shared, url: &str, dump: &Path) -> Result<(), Strin
     let mut command = Command::new(program);
     // The schema is there already, which is no error worth failing for.
     command.args(["--no-owner", "--no-privileges", "--clean", "--if-exists", "--dbname", url]);
-    said(command.arg(dump)).await
+    // A role can neither make nor drop what Heroku has made for it.
+    let list = shared.folder.path().join(format!("{}.list", Timestamp::now().as_nanosecond()));
+    tokio::fs::write(&list, contents(shared, url, dump).await?).await.map_err(|e| e.to_string())?;
+    said(command.arg("--use-list").arg(list).arg(dump)).await.map(drop)
 }
 
-async fn psql(shared: &Shared, url: &str, sql: &str) -> Result<(), String> {
+/// The entries of a backup, without extensions if the database has those that Heroku gives it.
+async fn contents(shared: &Shared, url: &str, dump: &Path) -> Result<String, String> {
+    let mut listing = Command::new(shared.options.pg_dump.with_file_name("pg_restore"));
+    let all = said(listing.arg("--list").arg(dump)).await?;
+    let sql = "SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'";
+    if psql(shared, url, sql).await?.trim() == "0" {
+        return Ok(all);
+    }
+    let needed = |line: &&str| !line.contains(" EXTENSION ");
+    Ok(all.lines().filter(needed).fold(String::new(), |text, line| text + line + "\n"))
+}
+
+async fn psql(shared: &Shared, url: &str, sql: &str) -> Result<String, String> {
     let mut command = Command::new(shared.options.pg_dump.with_file_name("psql"));
-    said(command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, url])).await
+    said(command.args(["-AtXq", "-v", "ON_ERROR_STOP=1", "-c", sql, url])).await
 }
 
-async fn said(command: &mut Command) -> Result<(), String> {
+async fn said(command: &mut Command) -> Result<String, String> {
     let output = command.kill_on_drop(true).output().await;
     let output = output.map_err(|error| format!("the program could not be run: {error}"))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }

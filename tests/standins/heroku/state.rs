@@ -95,6 +95,8 @@ pub struct World {
     pub stream_cut: Option<usize>,
     /// How the deploys go that a push brings about.
     pub deploy_plan: Deploy,
+    /// The groups of processes of release phases that run.
+    pub release_phases: Vec<i32>,
     last_id: u64,
 }
 
@@ -254,6 +256,7 @@ impl World {
             streams: HashMap::new(),
             stream_cut: None,
             deploy_plan: Deploy::default(),
+            release_phases: Vec::new(),
             objects: HashMap::new(),
             signatures: HashMap::new(),
             last_id: 0,

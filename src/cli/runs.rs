@@ -1,0 +1,75 @@
+//! `runs list|show|resume|rollback|unlock`.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Clone, Args)]
+pub struct RunsArgs {
+    #[command(subcommand)]
+    pub work: RunsWork,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RunsWork {
+    /// List the runs of this machine, the newest first
+    List,
+    /// Print the report of a run, in Markdown
+    Show(ShowArgs),
+    /// Go on with a run after a kill, a failure or a decision
+    Resume(ResumeArgs),
+    /// Put back what a run did: branch, database, dynos, maintenance
+    Rollback(RollbackArgs),
+    /// Break the lock of a run that is dead
+    Unlock(UnlockArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// The run, or the beginning of its name; the newest without it
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ResumeArgs {
+    /// The run, or the beginning of its name
+    #[arg(value_name = "RUN")]
+    pub run: String,
+
+    /// `agreed`: the client and the other developers know of it
+    #[arg(long, value_name = "WORD", value_parser = ["agreed"])]
+    pub attest: Option<String>,
+
+    /// A branch in conflict: skip leaves it out, stop pauses the run
+    #[arg(long, value_name = "WHAT", value_parser = ["skip", "stop"])]
+    pub on_conflict: Option<String>,
+
+    /// How many objects may be deleted from staging's bucket: a number or a share
+    #[arg(long, value_name = "N|N%")]
+    pub max_delete: Option<crate::media::MaxDelete>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RollbackArgs {
+    /// The run, or the beginning of its name
+    #[arg(value_name = "RUN")]
+    pub run: String,
+
+    /// Show what would be put back, and change nothing
+    #[arg(long, conflicts_with = "confirm")]
+    pub dry_run: bool,
+
+    /// Answer the question for the app's name
+    #[arg(long, value_name = "NAME")]
+    pub confirm: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct UnlockArgs {
+    /// The run that holds the lock, by its whole name
+    #[arg(value_name = "RUN")]
+    pub run: String,
+
+    /// The environment whose branch is locked, where the run is another machine's
+    #[arg(long, value_name = "ENV", default_value = "staging")]
+    pub environment: String,
+}

@@ -1,0 +1,88 @@
+//! How a run ended: its report, and what to type next.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::commands::{Context, Outcome};
+use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+use crate::reset::World;
+use crate::runbook::{EndStatus, Report, RunEnd, RunError, RunId};
+
+use super::{runs, unexpected};
+
+/// Writes the report beside the journal, and tells of it.
+pub fn ended(
+    context: &Context,
+    world: &World,
+    run: &RunId,
+    result: Result<RunEnd, RunError>,
+) -> Result<Outcome, CommandError> {
+    let runs = runs(context);
+    let report = runs
+        .journal(run)
+        .map_err(CommandError::from)
+        .and_then(|journal| Report::from_journal(&journal).map_err(CommandError::from));
+    let path = runs.path(run).join("report.md");
+    if let Ok(report) = &report
+        && let Err(error) = save(&path, &report.to_markdown())
+    {
+        context.ui.emit(Event::Warning(format!("the report was not saved: {error}")));
+    }
+    let document = match &report {
+        Ok(report) => serde_json::to_value(report).unwrap_or_default(),
+        Err(_) => serde_json::Value::Null,
+    };
+    let end = match result {
+        Ok(end) => end,
+        Err(error) => return Err(CommandError::from(error).with_result(document)),
+    };
+    let report = report?;
+    if end.status != EndStatus::Incomplete {
+        // What the run fetched is no longer needed; its backup of the tip is on the origin.
+        let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
+        if let Err(error) = forgotten {
+            context.ui.emit(Event::Warning(error.to_string()));
+        }
+    }
+    let mut text = match end.status {
+        EndStatus::Done => format!("{} is reset: run {run}", world.destination.name),
+        EndStatus::DoneWithWarnings => {
+            format!("{} is reset, with warnings: run {run}", world.destination.name)
+        }
+        EndStatus::RolledBack => {
+            format!("{} is as it was before run {run}", world.destination.name)
+        }
+        EndStatus::Incomplete => return Err(unexpected("the run is not complete")),
+    };
+    for message in ["for colleagues", "for the client"] {
+        if let Some(found) = fact(&report, message).filter(|_| end.status != EndStatus::RolledBack)
+        {
+            text.push_str(&format!("\n\n--- {message}\n{}", found.trim_end()));
+        }
+    }
+    text.push_str(&format!("\n\nreport: {}", path.display()));
+    if end.status != EndStatus::RolledBack {
+        text.push_str(&format!("\nto go back: {}", run.rollback_command()));
+    }
+    let result = json!({ "run": run.to_string(), "report_file": path, "report": document });
+    Ok(Outcome::done(result, text))
+}
+
+fn fact<'a>(report: &'a Report, name: &str) -> Option<&'a str> {
+    let facts = report.steps.iter().flat_map(|step| &step.facts);
+    facts.filter(|fact| fact.name == name).find_map(|fact| fact.value.as_str())
+}
+
+fn save(path: &Path, text: &str) -> std::io::Result<()> {
+    let fresh = path.with_extension("md.new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
+}

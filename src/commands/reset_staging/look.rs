@@ -1,0 +1,93 @@
+//! What is there before anything is decided.
+
+use std::collections::BTreeMap;
+
+use crate::adapters::git::inventory::Inventory;
+use crate::adapters::heroku::{Transfer, TransferState, backup_named, newest_completed};
+use crate::adapters::postgres::connect;
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::reset::accounts::{self, Account};
+use crate::reset::content::{self, ContentTables, StagingOnly};
+
+use super::answers::Wishes;
+use super::resolve::Resolved;
+
+const STEP: &str = "look";
+
+/// What the questions are about.
+pub struct Seen {
+    pub inventory: Inventory,
+    /// The tips of every branch of the origin, by name.
+    pub tips: BTreeMap<String, String>,
+    pub backup: Transfer,
+    /// `None` where the databases could not be compared.
+    pub content: Option<StagingOnly>,
+    pub accounts: Option<Vec<Account>>,
+}
+
+pub async fn look(
+    context: &Context,
+    resolved: &Resolved,
+    wishes: &Wishes,
+) -> Result<Seen, CommandError> {
+    let (source, destination) = (&resolved.source, &resolved.destination);
+    let description = format!("Looking at {} and {}", source.name, destination.name);
+    context.ui.emit(Event::StepStarted { step: STEP, description });
+    let backup = backup(resolved, wishes).await?;
+    let repository = &resolved.repository;
+    let branches = repository.fetch_branches(None).await?;
+    let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
+        master: &resolved.branches.master,
+        staging: &resolved.branches.staging,
+        stale_after: context.settings.git.stale_after.value,
+        now: jiff::Timestamp::now(),
+    })?;
+    let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
+    let (content, accounts) = match compare(resolved).await {
+        Ok((content, accounts)) => (Some(content), Some(accounts)),
+        Err(error) => {
+            let causes = error.causes().join(": ");
+            let text = format!("content and accounts were not compared: {error}: {causes}");
+            context.ui.emit(Event::Warning(text));
+            (None, None)
+        }
+    };
+    let summary = format!("Looked at {} and {}", source.name, destination.name);
+    context.ui.emit(Event::StepFinished { step: STEP, summary });
+    Ok(Seen { inventory, tips, backup, content, accounts })
+}
+
+async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), CommandError> {
+    let staging = connect(&resolved.destination_url).await?;
+    let production = connect(&resolved.source_url).await?;
+    let settings = &resolved.settings;
+    let users = &settings.local.users_table;
+    let tables = ContentTables::from(&settings.reset);
+    let content = content::staging_only(&staging, &production, &tables, users).await?;
+    let accounts = accounts::staging_only(&staging, &production, users).await?;
+    Ok((content, accounts))
+}
+
+/// The backup that was named, or the newest one that is complete.
+async fn backup(resolved: &Resolved, wishes: &Wishes) -> Result<Transfer, CommandError> {
+    let app = &resolved.source.app.value;
+    let transfers = resolved.heroku.transfers_of(&resolved.source_database).await?;
+    let hint = format!("bcops backups list {}", resolved.source.name);
+    let Some(name) = wishes.backup_name() else {
+        return newest_completed(&transfers).cloned().ok_or_else(|| {
+            let text = format!("{app} has no completed backup; nothing was changed");
+            CommandError::new(Kind::Refused, text)
+                .hint(format!("bcops backups capture {}", resolved.source.name))
+        });
+    };
+    let found = backup_named(&transfers, name).ok_or_else(|| {
+        CommandError::new(Kind::Usage, format!("{app} has no backup {name}")).hint(hint.clone())
+    })?;
+    if found.state() != TransferState::Completed {
+        let text = format!("backup {name} of {app} is not complete; nothing was changed");
+        return Err(CommandError::new(Kind::Refused, text).hint(hint));
+    }
+    Ok(found.clone())
+}

@@ -1,0 +1,136 @@
+//! `reset-staging`: looks, asks, plans, and hands over to the runbook engine.
+//!
+//! Nothing is changed before every question is answered, the guards have compared what is to be
+//! written with what is protected, and the app's name was typed.
+
+mod answers;
+mod end;
+mod guard;
+mod look;
+mod plan;
+mod resolve;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::cli::ResetArgs;
+use crate::commands::{Context, Outcome, confirm};
+use crate::error::{CommandError, Kind};
+use crate::reset::{self, Choices, OriginLock, World};
+use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
+
+pub use end::ended;
+pub use plan::target;
+pub use resolve::{Resolved, open_repository, resolve};
+
+pub const COMMAND: &str = "reset-staging";
+const DEFAULT_ENVIRONMENT: &str = "staging";
+
+pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, CommandError> {
+    let name = args.environment.as_deref().unwrap_or(DEFAULT_ENVIRONMENT);
+    let destination = context.settings.environment(name)?.as_destination()?;
+    let app = destination.app.value.clone();
+    let approved = args.plan.as_deref().map(Plan::read).transpose()?;
+    let looks_only = args.dry_run || args.plan_out.is_some();
+    if !looks_only {
+        confirm::check_names(&args.confirm, &[Some(&app)])?;
+    }
+    let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
+    let source = context.settings.environment(&wishes.from)?.clone();
+    if !looks_only {
+        wishes.check_can_be_asked(context, &app, &args.confirm)?;
+    }
+    let resolved = context.interrupt.guard(resolve(context, &source, &destination)).await?;
+    let seen = context.interrupt.guard(look::look(context, &resolved, &wishes)).await?;
+    let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
+    let world = Arc::new(resolved.into_world(choices));
+    let book = reset::book(&world)?;
+    plan::check_backed_up(&world)?;
+    let plan = plan::make(&world, &book, &seen);
+    if let Some(approved) = &approved {
+        plan::check_fresh(approved, &world, &book, &seen)?;
+    }
+    let redactor = Arc::new(Redactor::new());
+    register_secrets(&redactor, &world);
+    let text = plan::text(&world, &plan, &seen);
+    if let Some(path) = &args.plan_out {
+        plan.write(path, &redactor)?;
+        context.ui.message(&text);
+        world.repository.forget()?;
+        let said = format!(
+            "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
+            path.display()
+        );
+        let result = json!({ "dry_run": true, "plan": path, "digest": plan.digest() });
+        return Ok(Outcome::done(result, said));
+    }
+    if args.dry_run {
+        world.repository.forget()?;
+        let result = json!({ "dry_run": true, "plan": plan });
+        return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
+    }
+    context.ui.question(&text);
+    confirm::type_name(context, &app, &args.confirm)?;
+    let beginning = Beginning {
+        command: COMMAND.to_owned(),
+        target: plan.target.clone(),
+        plan_digest: Some(plan.digest().to_owned()),
+        flags: plan.flags.clone(),
+    };
+    let runs = runs(context);
+    let engine = Engine::begin(setup(context, &world, redactor)?, &runs, beginning)?;
+    let run = engine.id().clone();
+    context.ui.message(&format!("run {run}"));
+    let result = engine.run().await;
+    ended(context, &world, &run, result)
+}
+
+pub fn runs(context: &Context) -> Runs {
+    Runs::in_state_folder(&context.settings.state_directory.value)
+}
+
+/// What the engine works with, for a run that begins or goes on.
+pub fn setup(
+    context: &Context,
+    world: &Arc<World>,
+    redactor: Arc<Redactor>,
+) -> Result<Setup, CommandError> {
+    Ok(Setup {
+        book: reset::book(world)?,
+        lock: Arc::new(OriginLock::new(world.repository.clone(), &world.branches.staging)),
+        guard: Arc::new(guard::LookAgain::new(context.clone(), world.clone())),
+        interrupt: context.interrupt.of_a_run(),
+        reporter: context.reporter(),
+        redactor,
+        operator: Operator::of_this_process(world.operator.clone()),
+        consumers: Vec::new(),
+    })
+}
+
+/// Secrets that this process knows are kept out of everything that it writes.
+pub fn register_secrets(redactor: &Redactor, world: &World) {
+    for url in [&world.source_url, &world.destination_url] {
+        if let Some(password) = &url.password {
+            redactor.register(password);
+        }
+    }
+    if let Some(sides) = &world.media {
+        sides.secrets.iter().for_each(|secret| redactor.register(secret));
+    }
+    for secret in world.secrets.iter().chain(&world.slack) {
+        redactor.register(secret);
+    }
+}
+
+/// The world of a run that is resumed or rolled back, from the flags in its journal.
+pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
+    let destination = context.settings.environment(&choices.destination)?.as_destination()?;
+    let source = context.settings.environment(&choices.source)?.clone();
+    let resolved = context.interrupt.guard(resolve(context, &source, &destination)).await?;
+    Ok(Arc::new(resolved.into_world(choices)))
+}
+
+fn unexpected(text: impl Into<String>) -> CommandError {
+    CommandError::new(Kind::Unexpected, text)
+}

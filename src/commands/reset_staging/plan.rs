@@ -1,0 +1,199 @@
+//! The plan of a reset: what is bound to what was observed, and how it is told to a person.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+use serde_json::json;
+
+use crate::error::{CommandError, Kind};
+use crate::reset::{STAGES, World};
+use crate::runbook::plan::{Parts, PlanError};
+use crate::runbook::{Flags, Observations, Plan, Runbook, Target};
+use crate::ui;
+
+use super::COMMAND;
+use super::look::Seen;
+
+/// What the run is about to change, by identity.
+pub fn target(world: &World) -> Target {
+    let url = &world.destination_url;
+    let mut identity = std::collections::BTreeMap::from([
+        ("app".to_owned(), world.app.id().to_owned()),
+        ("database".to_owned(), world.database.attachment().addon_id.clone()),
+        ("database name".to_owned(), format!("{} on {}", url.database, url.place())),
+        ("branch".to_owned(), world.branches.staging.clone()),
+    ]);
+    if let Some(sides) = &world.media {
+        identity.insert("bucket".to_owned(), sides.destination.reading().place());
+    }
+    Target { name: world.app.name().to_owned(), identity }
+}
+
+pub fn make(world: &World, book: &Runbook, seen: &Seen) -> Plan {
+    with_flags(world, book, seen, world.choices.to_flags())
+}
+
+/// Refuses a plan unless what would be planned now is the same. That everybody agrees may be
+/// attested later than the plan was made.
+pub fn check_fresh(
+    approved: &Plan,
+    world: &World,
+    book: &Runbook,
+    seen: &Seen,
+) -> Result<(), PlanError> {
+    let mut flags = world.choices.to_flags();
+    if let Some(agreed) = approved.flags.get("agreed") {
+        flags.insert("agreed".to_owned(), agreed.clone());
+    }
+    approved.check_fresh(&with_flags(world, book, seen, flags))
+}
+
+fn with_flags(world: &World, book: &Runbook, seen: &Seen, flags: Flags) -> Plan {
+    Plan::new(Parts {
+        command: COMMAND.to_owned(),
+        target: target(world),
+        flags,
+        steps: book.planned(),
+        observations: observations(world, seen),
+    })
+}
+
+fn observations(world: &World, seen: &Seen) -> Observations {
+    let mut found = Observations::from([
+        ("the source's app".to_owned(), json!(world.source_app_id)),
+        ("the source's database".to_owned(), json!(world.source_database.addon_id)),
+        ("the source's backup".to_owned(), json!(seen.backup.uuid)),
+        ("the tip of master".to_owned(), json!(seen.inventory.master.to_string())),
+        ("the tip of staging".to_owned(), json!(seen.inventory.staging.to_string())),
+        ("the configuration".to_owned(), json!(configuration(world))),
+    ]);
+    if let Some(sides) = &world.media {
+        found.insert("the source's bucket".to_owned(), json!(sides.source.place()));
+    }
+    found
+}
+
+/// A digest of every value that was configured, so that a plan is stale when one is changed. Secrets
+/// are left out: their digest could be guessed.
+fn configuration(world: &World) -> String {
+    let mut text = String::new();
+    for one in world.settings.effective().into_iter().filter(|one| !one.secret) {
+        let _ = writeln!(text, "{}={:?}", one.name, one.value);
+    }
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Staging is backed up before it is overwritten, whatever is left out.
+pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
+    let choices = &world.choices;
+    if choices.leaves_out("preflight") && !choices.leaves_out("database") {
+        let text = "the stage database never runs without the backup that preflight takes; \
+                    nothing was changed";
+        return Err(CommandError::new(Kind::Refused, text)
+            .hint("leave both out: --skip preflight --skip database"));
+    }
+    Ok(())
+}
+
+/// From what to what, and what will be done, in numbers.
+pub fn text(world: &World, plan: &Plan, seen: &Seen) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut text, world, plan, seen);
+    text.trim_end().to_owned()
+}
+
+fn write(text: &mut String, world: &World, plan: &Plan, seen: &Seen) -> std::fmt::Result {
+    let (from, to) = (&world.source, &world.destination);
+    writeln!(text, "from  {} ({})", from.name, from.app.value)?;
+    let url = &world.source_url;
+    let finished =
+        seen.backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
+    writeln!(text, "      database  {} on {}", url.database, url.place())?;
+    writeln!(text, "      backup    {}{finished}", seen.backup.name())?;
+    if let Some(sides) = &world.media {
+        writeln!(text, "      bucket    {}", sides.source.place())?;
+    }
+    writeln!(text, "to    {} ({})", to.name, world.app.name())?;
+    let url = &world.destination_url;
+    writeln!(text, "      database  {} on {}", url.database, url.place())?;
+    if let Some(sides) = &world.media {
+        writeln!(text, "      bucket    {}", sides.destination.reading().place())?;
+    }
+    let short = |tip: &str| tip.chars().take(10).collect::<String>();
+    let branches = &world.branches;
+    writeln!(
+        text,
+        "      branch    {} at {}, to {} at {}{}",
+        branches.staging,
+        short(&world.choices.pins.staging),
+        branches.master,
+        short(&world.choices.pins.master),
+        with(&world.choices.branches)
+    )?;
+    write_losses(text, seen)?;
+    writeln!(text)?;
+    for stage in STAGES {
+        write_stage(text, plan, stage)?;
+    }
+    writeln!(text, "plan {}", plan.digest())
+}
+
+fn with(branches: &[String]) -> String {
+    if branches.is_empty() { String::new() } else { format!(" with {}", branches.join(", ")) }
+}
+
+fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
+    match &seen.content {
+        Some(content) => {
+            let count = content.items.len() as u64;
+            writeln!(
+                text,
+                "gone  {} that only staging has",
+                ui::plural(count, "page, image or document")
+            )?;
+        }
+        None => writeln!(text, "gone  content that only staging has: not known")?,
+    }
+    if let Some(accounts) = &seen.accounts {
+        writeln!(
+            text,
+            "      {} that only staging has",
+            ui::plural(accounts.len() as u64, "account")
+        )?;
+    }
+    let (branches, commits) = (&seen.inventory.branches, &seen.inventory.unaccounted);
+    writeln!(
+        text,
+        "      {} on staging and not on master; {} that no branch has",
+        ui::plural(branches.len() as u64, "branch"),
+        ui::plural(commits.len() as u64, "commit")
+    )?;
+    for one in branches {
+        let mark = match (one.landed.is_some(), one.stale) {
+            (true, _) => ", already on master",
+            (false, true) => ", stale",
+            (false, false) => "",
+        };
+        writeln!(
+            text,
+            "        {} ({}, {} old{mark})",
+            one.name,
+            one.author,
+            ui::duration(one.age)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_stage(text: &mut String, plan: &Plan, stage: &str) -> std::fmt::Result {
+    for step in plan.steps.iter().filter(|step| step.stage == stage) {
+        let left_out = if step.left_out { "  (left out)" } else { "" };
+        writeln!(text, "  {stage:<10} {:<16} {}{left_out}", step.id, step.description)?;
+        for effect in step.effects.iter().filter(|_| !step.left_out) {
+            writeln!(text, "  {:<27} → {}", "", effect.what)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Looks up both environments, and compares the destination with everything that is protected.
+
+use crate::adapters::git::{Access, GitProgram, Remote, Repository};
+use crate::adapters::heroku::{
+    ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
+};
+use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
+use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
+use crate::commands::environments::Values;
+use crate::commands::guards::Protected;
+use crate::commands::heroku::log_in;
+use crate::commands::media::buckets;
+use crate::commands::{Context, manifest};
+use crate::error::{CommandError, Kind};
+use crate::reset::{Branches, Choices, MEDIA_JOBS, MediaSides, World};
+use crate::scrub::Manifest;
+use crate::secret::Secret;
+use crate::settings::{Destination, Environment, Settings};
+
+/// Everything of a [`World`] but what is decided.
+pub struct Resolved {
+    pub settings: Settings,
+    pub source: Environment,
+    pub destination: Destination,
+    pub heroku: Heroku,
+    pub app: DestinationApp,
+    pub source_app_id: String,
+    pub database: DestinationDatabase,
+    pub source_database: DatabaseAttachment,
+    pub source_url: DatabaseUrl,
+    pub destination_url: DatabaseUrl,
+    pub destination_vars: ConfigVars,
+    pub branches: Branches,
+    pub repository: Repository,
+    pub heroku_remote: Remote,
+    pub manifest: Manifest,
+    pub media: Option<MediaSides>,
+    pub secrets: Vec<Secret>,
+    pub operator: String,
+}
+
+impl Resolved {
+    pub fn into_world(self, choices: Choices) -> World {
+        let slack = self.settings.slack_webhook.as_ref().map(|found| found.value.clone());
+        World {
+            settings: self.settings,
+            source: self.source,
+            destination: self.destination,
+            choices,
+            heroku: self.heroku,
+            app: self.app,
+            source_app_id: self.source_app_id,
+            database: self.database,
+            source_database: self.source_database,
+            source_url: self.source_url,
+            destination_url: self.destination_url,
+            destination_vars: self.destination_vars,
+            branches: self.branches,
+            repository: self.repository,
+            heroku_remote: self.heroku_remote,
+            manifest: self.manifest,
+            media: self.media,
+            slack,
+            secrets: self.secrets,
+            operator: self.operator,
+        }
+    }
+}
+
+pub async fn resolve(
+    context: &Context,
+    source: &Environment,
+    destination: &Destination,
+) -> Result<Resolved, CommandError> {
+    refuse_itself(source, destination)?;
+    let branches = branches(source, destination)?;
+    let manifest = manifest::load(context)?;
+    let logged_in = log_in(context).await;
+    let protected = Protected::look(context, &logged_in, destination).await?;
+    let reading = Values::of(context, &logged_in, source).await?;
+    let values = Values::of(context, &logged_in, destination).await?;
+    let source_url = reading.database(context, source)?;
+    let destination_url = values.database(context, destination)?;
+    protected.check_database(&destination_url)?;
+    let same = DatabaseIdentity::of(&source_url).may_be(&DatabaseIdentity::of(&destination_url));
+    refuse_if(same, "database", source, destination)?;
+    let media = media(context, &protected, (source, &reading), (destination, &values))?;
+    let logged_in = logged_in?;
+    let heroku = logged_in.heroku;
+    let app = heroku.destination_app(destination).await?;
+    let variable = &destination.database_url_variable;
+    let database = heroku.destination_database(&app, variable).await?;
+    let source_variable = &source.database_url_variable;
+    let source_database = heroku.resolve_database(&source.app.value, source_variable).await?;
+    if source_database.addon_id == database.attachment().addon_id {
+        refuse_if(true, "database", source, destination)?;
+    }
+    let source_app_id = source_database.app.id.clone();
+    let repository = open_repository(context).await?;
+    let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
+    let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
+    let secrets = vec![logged_in.token];
+    Ok(Resolved {
+        settings: context.settings.clone(),
+        source: source.clone(),
+        destination: destination.clone(),
+        heroku,
+        app,
+        source_app_id,
+        database,
+        source_database,
+        source_url,
+        destination_url,
+        destination_vars: values.in_force(),
+        branches,
+        repository,
+        heroku_remote,
+        manifest,
+        media,
+        secrets,
+        operator: operator(),
+    })
+}
+
+/// A name for whoever reads the lock.
+fn operator() -> String {
+    let names = ["GITLAB_USER_LOGIN", "USER", "LOGNAME"];
+    let found =
+        names.iter().find_map(|name| std::env::var(name).ok().filter(|one| !one.is_empty()));
+    found.unwrap_or_else(|| "somebody".to_owned())
+}
+
+fn refuse_itself(source: &Environment, destination: &Destination) -> Result<(), CommandError> {
+    let same = source.name == destination.name || source.app.value == destination.app.value;
+    refuse_if(same, "app", source, destination)
+}
+
+fn refuse_if(
+    same: bool,
+    what: &str,
+    source: &Environment,
+    destination: &Destination,
+) -> Result<(), CommandError> {
+    if !same {
+        return Ok(());
+    }
+    let text = format!(
+        "{} and {} have the same {what}; nothing was changed",
+        source.name, destination.name
+    );
+    Err(CommandError::new(Kind::Refused, text)
+        .hint("look where the config vars and bcops.toml point: bcops doctor"))
+}
+
+fn branches(source: &Environment, destination: &Destination) -> Result<Branches, CommandError> {
+    let branch = |environment: &Environment| {
+        environment.branch.clone().ok_or_else(|| {
+            let name = &environment.name;
+            CommandError::new(Kind::Configuration, format!("{name} has no branch"))
+                .hint(format!("set environments.{name}.branch in bcops.toml"))
+        })
+    };
+    let branches = Branches { master: branch(source)?, staging: branch(destination)? };
+    // What is force-pushed must be nobody else's.
+    if branches.master == branches.staging {
+        let text = format!(
+            "{} and {} are deployed from the same branch {}; nothing was changed",
+            source.name, destination.name, branches.master
+        );
+        return Err(CommandError::new(Kind::Refused, text));
+    }
+    Ok(branches)
+}
+
+fn media(
+    context: &Context,
+    protected: &Protected<'_>,
+    (source, reading): (&Environment, &Values),
+    (destination, values): (&Destination, &Values),
+) -> Result<Option<MediaSides>, CommandError> {
+    let (from, to) = (reading.in_force(), values.in_force());
+    let has = (buckets::has_one(source, &from), buckets::has_one(destination, &to));
+    if has == (false, false) {
+        return Ok(None);
+    }
+    let from = buckets::settings(context, source, &from)?;
+    let to = buckets::settings(context, destination, &to)?;
+    let identity = |side: &BucketSettings| {
+        let address = BucketAddress::new(side)?;
+        Ok::<_, CommandError>(BucketIdentity::of(&address, &side.credentials))
+    };
+    refuse_if(identity(&from)?.may_be(&identity(&to)?), "bucket", source, destination)?;
+    let acl = context.settings.media.acl.as_deref();
+    let borrowed = BucketSettings { credentials: to.credentials.clone(), ..from.clone() };
+    let mut secrets = Vec::new();
+    for side in [&from, &to] {
+        secrets.push(side.credentials.secret_key.clone());
+        secrets.extend(side.credentials.session_token.clone());
+    }
+    Ok(Some(MediaSides {
+        source: SourceBucket::new(&from, MEDIA_JOBS)?,
+        reader: SourceBucket::new(&borrowed, MEDIA_JOBS)?,
+        destination: protected.destination_bucket(&to, destination, acl, MEDIA_JOBS)?,
+        secrets,
+    }))
+}
+
+/// The clone around the working directory, in a namespace for planning.
+pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
+    let git = &context.settings.git;
+    let working_directory = std::env::current_dir().map_err(|error| {
+        CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
+    })?;
+    let run = format!("plan-{}", std::process::id());
+    let access = Access {
+        program: GitProgram::default(),
+        working_directory: &working_directory,
+        remote: &git.remote,
+        url: git.url.as_ref().map(|url| url.value.expose()),
+        scratch: &std::env::temp_dir(),
+        run: &run,
+    };
+    let repository = Repository::open(&access).await?;
+    Ok(repository)
+}

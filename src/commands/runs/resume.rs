@@ -1,0 +1,47 @@
+//! `runs resume`: goes on where a run stopped.
+
+use std::sync::Arc;
+
+use crate::adapters::git::OnConflict;
+use crate::cli::ResumeArgs;
+use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
+use crate::commands::{Context, Outcome};
+use crate::error::CommandError;
+use crate::reset::Choices;
+use crate::runbook::{Engine, Flags, Redactor};
+
+use super::Past;
+
+pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, CommandError> {
+    let runs = runs(context);
+    let past = Past::read(&runs, &args.run)?;
+    let before = past.choices()?;
+    let choices = changed(before.clone(), args);
+    let flags = difference(&before, &choices);
+    let world = world_of(context, choices).await?;
+    let redactor = Arc::new(Redactor::new());
+    register_secrets(&redactor, &world);
+    let setup = setup(context, &world, redactor)?;
+    let engine = Engine::reopen(setup, &runs, past.id.clone(), &target(&world), flags)?;
+    let result = engine.run().await;
+    ended(context, &world, &past.id, result)
+}
+
+/// The answers, with those that were given now.
+fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
+    Choices {
+        agreed: choices.agreed || args.attest.is_some(),
+        on_conflict: match args.on_conflict.as_deref() {
+            Some("skip") => OnConflict::Skip,
+            Some(_) => OnConflict::Stop,
+            None => choices.on_conflict,
+        },
+        max_delete: args.max_delete.map(|limit| limit.to_string()).or(choices.max_delete),
+        ..choices
+    }
+}
+
+fn difference(before: &Choices, now: &Choices) -> Flags {
+    let before = before.to_flags();
+    now.to_flags().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect()
+}

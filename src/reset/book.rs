@@ -1,0 +1,68 @@
+//! The runbook: which steps there are, in which order, and what stands around what.
+
+use std::sync::Arc;
+
+use crate::runbook::{BookError, Runbook};
+
+use super::check::Check;
+use super::choices::RestoreVia;
+use super::cleanup::{Cache, FrontEndCache, Makemigrations, Search, Sites};
+use super::comms::{Messages, Pipeline};
+use super::database::{ChooseBackup, Load, Migrate, RecreateUsers, Restore, Scrub, Verify};
+use super::git::{Deploy, KeepTip, Merge, Migrations, Push, Release};
+use super::media::{CopyMedia, Renditions};
+use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
+use super::quarantine::{Dynos, Maintenance, Open};
+use super::world::World;
+
+/// The stages, in the order of the runbook.
+pub const STAGES: [&str; 7] =
+    ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
+
+/// The steps of a reset. Which ones there are depends on how the backup comes to staging.
+pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
+    let w = || world.clone();
+    let via = world.choices.restore_via;
+    let filled_by = match via {
+        RestoreVia::Stream => "load",
+        RestoreVia::Heroku => "restore",
+    };
+    let mut builder = Runbook::builder()
+        .step(Agreement(w()))
+        .step(Check(ContentHere(w())))
+        .step(Check(AccountsHere(w())))
+        .step(Check(BranchesHere(w())))
+        .step(Check(Before(w())))
+        .step(Backup(w()))
+        .step(KeepTip(w()))
+        .step(Check(Merge(w())))
+        .step(Check(Migrations(w())))
+        .step(Push(w()))
+        .step(Deploy(w()))
+        .step(Release(w()))
+        .step(Maintenance(w()))
+        .step(Dynos(w()))
+        .step(Check(ChooseBackup(w())));
+    builder = match via {
+        RestoreVia::Stream => builder.step(Load(w())),
+        RestoreVia::Heroku => builder.step(Restore(w())).step(Scrub(w())),
+    };
+    builder = builder
+        .step(Check(Verify(w())))
+        .step(Migrate { world: w(), undone_with: filled_by })
+        .step(RecreateUsers { world: w(), undone_with: filled_by })
+        .step(CopyMedia(w()))
+        .step(Renditions { world: w(), undone_with: filled_by })
+        .step(Sites { world: w(), undone_with: filled_by })
+        .step(Cache(w()))
+        .step(Search(w()))
+        .step(FrontEndCache(w()))
+        .step(Check(Makemigrations(w())))
+        .step(Open(w()))
+        .step(Check(Pipeline(w())))
+        .step(Messages(w()));
+    for stage in &world.choices.skip {
+        builder = builder.leave_out(stage.clone());
+    }
+    builder.bracket("database", "quarantine").build()
+}

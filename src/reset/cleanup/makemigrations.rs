@@ -1,0 +1,126 @@
+//! `makemigrations --check` on a one-off dyno, and which of its three ways to exit 1 it took.
+
+use std::sync::Arc;
+
+use crate::adapters::heroku::Finished;
+use crate::error::{CommandError, Kind};
+use crate::reset::check::Look;
+use crate::reset::one_off::last_lines;
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult};
+
+use super::STAGE;
+
+pub struct Makemigrations(pub Arc<World>);
+
+/// Why Django's check ended with 1: its exit status alone does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Models have changed and no migration says so.
+    Missing,
+    /// An app's history has several ends.
+    Conflict,
+    /// The database bears no mark of a scrub, so that no command with system checks runs.
+    NotScrubbed,
+    Unknown,
+}
+
+impl Cause {
+    fn of(output: &str) -> Cause {
+        if output.contains("birdbath.E001") {
+            Cause::NotScrubbed
+        } else if output.contains("Conflicting migrations detected") {
+            Cause::Conflict
+        } else if output.lines().any(|line| line.starts_with("Migrations for '")) {
+            Cause::Missing
+        } else {
+            Cause::Unknown
+        }
+    }
+}
+
+impl Look for Makemigrations {
+    const ID: &'static str = "makemigrations";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        let command = &self.0.settings.commands.makemigrations_check;
+        format!("Run `{command}` on {}", self.0.app.name())
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let command = &self.0.settings.commands.makemigrations_check;
+            if command.is_empty() {
+                let reason = "no command is set for it".to_owned();
+                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            }
+            let finished = self.0.run_command(context, command).await?;
+            judge(command, &finished)
+        })
+    }
+}
+
+fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
+    let evidence =
+        Evidence::of("No migration is missing").fact("exit status", finished.exit_status);
+    if finished.exit_status == 0 {
+        return Ok(Outcome::Done(evidence));
+    }
+    let text = String::from_utf8_lossy(&finished.output);
+    let failed = |what: &str| {
+        let error = CommandError::new(Kind::RemoteJob, format!("{what} (`{command}`)"));
+        Err(last_lines(finished).into_iter().fold(error, CommandError::hint).into())
+    };
+    match Cause::of(&text) {
+        // The site works; somebody has to write the migration.
+        Cause::Missing => Ok(Outcome::Warning {
+            text: format!("models have changes without a migration: {}", apps(&text).join(", ")),
+            evidence: Evidence::of("A migration is missing").fact("apps", apps(&text).join(", ")),
+        }),
+        Cause::Conflict => failed("the deployed code has conflicting migrations"),
+        Cause::NotScrubbed => failed("the site does not take the database for scrubbed"),
+        Cause::Unknown => {
+            failed(&format!("the check of migrations ended with status {}", finished.exit_status))
+        }
+    }
+}
+
+/// The apps that Django names, as in `Migrations for 'feedback':`.
+fn apps(text: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let rest = line.strip_prefix("Migrations for '")?;
+        rest.split_once('\'').map(|(name, _)| name.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished(exit_status: u8, output: &str) -> Finished {
+        let output = output.as_bytes().to_vec();
+        Finished { dyno: "run.1".into(), exit_status, output, left_out: 0 }
+    }
+
+    #[test]
+    fn the_three_ways_to_exit_1_are_told_apart() {
+        let missing =
+            "Migrations for 'feedback':\n  bc/feedback/migrations/0007_x.py\n    - Alter field";
+        let conflict = "CommandError: Conflicting migrations detected; multiple leaf nodes in the \
+                        migration graph: (0007_a, 0007_b in feedback).\nTo fix them run";
+        let unscrubbed = "SystemCheckError: System check identified some issues:\n\nERRORS:\n?: \
+                          (birdbath.E001) Birdbath has not been run";
+        assert_eq!(Cause::of(missing), Cause::Missing);
+        assert_eq!(Cause::of(conflict), Cause::Conflict);
+        assert_eq!(Cause::of(unscrubbed), Cause::NotScrubbed);
+        assert_eq!(Cause::of("Traceback"), Cause::Unknown);
+        assert!(matches!(judge("c", &finished(1, missing)), Ok(Outcome::Warning { .. })));
+        for output in [conflict, unscrubbed, ""] {
+            assert!(judge("c", &finished(1, output)).is_err(), "{output}");
+        }
+        assert!(matches!(judge("c", &finished(0, "No changes detected")), Ok(Outcome::Done(_))));
+        assert_eq!(apps(missing), ["feedback"]);
+    }
+}

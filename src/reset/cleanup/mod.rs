@@ -1,0 +1,16 @@
+//! What makes the copy a staging site: its hosts, its caches, its search, and the proof that it
+//! answers.
+
+mod cache;
+mod front_end_cache;
+mod makemigrations;
+mod search;
+mod sites;
+
+pub use cache::Cache;
+pub use front_end_cache::FrontEndCache;
+pub use makemigrations::Makemigrations;
+pub use search::Search;
+pub use sites::Sites;
+
+pub const STAGE: &str = "cleanup";

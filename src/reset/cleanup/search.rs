@@ -1,0 +1,97 @@
+//! The search index, built anew from the new database and counted against it.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
+use crate::reset::world::World;
+use crate::runbook::{
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
+    UndoWay,
+};
+use crate::search::{Site, reindex};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct Search(pub Arc<World>);
+
+impl Search {
+    fn cluster(&self) -> StepResult<Option<DestinationCluster>> {
+        let World { destination, destination_vars, .. } = &*self.0;
+        let variable = &destination.search_url_variable;
+        let url = destination_vars.get(variable).filter(|url| !url.expose().trim().is_empty());
+        let Some(url) = url else { return Ok(None) };
+        let address = ClusterAddress::parse(url, variable)?;
+        Ok(Some(DestinationCluster::new(Cluster::new(address)?, destination)))
+    }
+}
+
+impl Step for Search {
+    fn id(&self) -> &'static str {
+        "search"
+    }
+
+    fn stage(&self) -> &'static str {
+        STAGE
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Reversible
+    }
+
+    fn describe(&self) -> String {
+        format!("Rebuild the search index of {} and count it", self.0.destination.name)
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let command = &self.0.settings.search.reindex_command.value;
+        vec![Effect::new(format!("`{command}` replaces every index of the site"))]
+    }
+
+    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
+        Box::pin(async { Ok(Probe::CannotTell) })
+    }
+
+    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let world = &*self.0;
+            let Some(cluster) = self.cluster()? else {
+                let reason = format!(
+                    "{} has no {}",
+                    world.app.name(),
+                    world.destination.search_url_variable
+                );
+                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            };
+            let site = Site {
+                heroku: &world.heroku,
+                app: &world.app,
+                cluster: &cluster,
+                database: &world.destination_url,
+                settings: &world.settings.search,
+            };
+            let reporter = context.reporter();
+            let done = reindex(&site, &*reporter, context.interrupt().wanted()).await?;
+            let mut table = Table::new("Search indices", &["index", "documents", "rows"]);
+            let mut documents = 0;
+            for one in &done.indices {
+                documents += one.documents;
+                table = table.row(vec![json!(one.index), json!(one.documents), json!(one.rows)]);
+            }
+            let summary = format!("Search index: {}", ui::plural(documents, "document"));
+            let evidence = Evidence::of(summary).fact("documents", documents).table(table);
+            Ok(Outcome::Done(evidence))
+        })
+    }
+
+    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        // The counts were read from the cluster and the database after the command had ended.
+        Box::pin(async { Ok(Evidence::new()) })
+    }
+
+    fn undo_way(&self) -> UndoWay {
+        UndoWay::Nothing
+    }
+}

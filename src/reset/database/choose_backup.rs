@@ -1,0 +1,72 @@
+//! The source's backups, and whether the chosen one is still there.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::adapters::heroku::{Transfer, TransferState};
+use crate::error::{CommandError, Kind};
+use crate::reset::check::Look;
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct ChooseBackup(pub Arc<World>);
+
+/// How many are told of.
+const LISTED: usize = 10;
+
+impl Look for ChooseBackup {
+    const ID: &'static str = "choose-backup";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        format!("Take backup {} of {}", self.0.choices.backup, self.0.source.app.value)
+    }
+
+    fn look<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let world = &*self.0;
+            let mut backups = world.heroku.transfers_of(&world.source_database).await?;
+            backups.retain(Transfer::is_backup);
+            backups.sort_by_key(|one| std::cmp::Reverse(one.num));
+            let pinned = &world.choices.pins.backup;
+            let chosen = backups.iter().find(|one| one.uuid == *pinned);
+            let usable = chosen.filter(|one| one.state() == TransferState::Completed);
+            let Some(chosen) = usable else {
+                let text = format!(
+                    "backup {} of {} is no longer there",
+                    world.choices.backup, world.source.app.value
+                );
+                return Err(CommandError::new(Kind::Refused, text)
+                    .hint(format!("bcops backups list {}", world.source.name))
+                    .into());
+            };
+            let age = age(chosen);
+            let mut table = Table::new("Backups of the source", &["backup", "state", "finished"]);
+            for one in backups.iter().take(LISTED) {
+                let finished = one.finished_at.map(|at| format!("{at:.0}"));
+                let state = format!("{:?}", one.state()).to_lowercase();
+                table = table.row(vec![json!(one.name()), json!(state), json!(finished)]);
+            }
+            let evidence = Evidence::of(format!(
+                "Backup {} of {}{}",
+                chosen.name(),
+                world.source.app.value,
+                age.as_ref().map_or_else(String::new, |age| format!(", {age} old"))
+            ))
+            .fact("backup", chosen.name())
+            .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
+            .table(table);
+            Ok(Outcome::Done(evidence))
+        })
+    }
+}
+
+fn age(backup: &Transfer) -> Option<String> {
+    let age = Timestamp::now().duration_since(backup.finished_at?);
+    Some(ui::duration(std::time::Duration::try_from(age).unwrap_or_default()))
+}

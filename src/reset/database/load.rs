@@ -1,0 +1,135 @@
+//! `--restore-via stream`: the backup streams through bcops into staging's emptied database, each
+//! row scrubbed and audited before it is sent.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::error::{CommandError, Kind};
+use crate::reset::values::{LOADED, Loaded};
+use crate::reset::world::World;
+use crate::restore::in_place::{self, InPlaceOptions};
+use crate::restore::{Contents, OpenBackup, Prepared};
+use crate::runbook::{
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
+    UndoWay,
+};
+use crate::ui;
+
+use super::{POLICY, STAGE};
+
+pub struct Load(pub Arc<World>);
+
+impl Load {
+    /// Everything that can be wrong with the backup or the manifest is found out here, before the
+    /// database is touched.
+    async fn prepare(&self) -> StepResult<Prepared> {
+        let world = &*self.0;
+        let owner = &world.source_database.billing_app.name;
+        let transfers = world.heroku.transfers(owner).await?;
+        let backup = transfers.iter().find(|one| one.uuid == world.choices.pins.backup);
+        let backup = backup.ok_or_else(|| {
+            let text = format!("backup {} of {owner} is no longer there", world.choices.backup);
+            CommandError::new(Kind::Refused, text)
+        })?;
+        let opened = OpenBackup::download(&world.heroku, owner, backup.num).await?;
+        let contents = Contents::read(opened).await?;
+        Ok(Prepared::scrubbed(contents, &world.manifest, POLICY)?)
+    }
+
+    async fn load(&self, context: &StepContext) -> StepResult<in_place::Loaded> {
+        let world = &*self.0;
+        let prepared = self.prepare().await?;
+        world.refuse_beside_others().await?;
+        world.heroku.reset_database(&world.database, &[]).await?;
+        let options = InPlaceOptions::default();
+        let reporter = context.reporter();
+        Ok(in_place::load(&world.destination_url, prepared, &options, &reporter).await?)
+    }
+}
+
+impl Step for Load {
+    fn id(&self) -> &'static str {
+        "load"
+    }
+
+    fn stage(&self) -> &'static str {
+        STAGE
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Destructive
+    }
+
+    fn describe(&self) -> String {
+        let World { choices, source, app, .. } = &*self.0;
+        format!(
+            "Load backup {} of {} into {}, scrubbed on the way",
+            choices.backup,
+            source.app.value,
+            app.name()
+        )
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let database = &self.0.database.attachment().addon_name;
+        vec![Effect::new(format!("{database} is emptied and filled anew; every row is replaced"))]
+    }
+
+    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
+        // What an attempt that was killed has left is emptied again.
+        Box::pin(async { Ok(Probe::CannotTell) })
+    }
+
+    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let loading = self.0.in_quiet(context, self.load(context));
+            let loaded = context.wait_for("nothing: the next attempt begins anew", loading).await?;
+            let mut table = Table::new("Rows by table", &["table", "rule", "rows now"]);
+            for one in &loaded.tables {
+                let name = one.report.table.to_string();
+                let rows = loaded.rows.0.get(&name).copied();
+                table = table.row(vec![json!(name), json!(one.rule), json!(rows)]);
+            }
+            for note in &loaded.notes {
+                context.note(note.clone());
+            }
+            let (tables, rows) = (loaded.tables.len() as u64, loaded.rows.total());
+            let value = Loaded { tables, rows, by_table: loaded.rows };
+            context.put(&LOADED, &value)?;
+            let summary = format!(
+                "Loaded {} into {} ({})",
+                ui::plural(rows, "row"),
+                ui::plural(tables, "table"),
+                ui::bytes(loaded.archive_bytes)
+            );
+            Ok(Outcome::Done(
+                Evidence::of(summary)
+                    .fact("tables loaded", tables)
+                    .fact("rows loaded", rows)
+                    .table(table),
+            ))
+        })
+    }
+
+    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        // The step `verify` looks at what is there with a session of its own.
+        Box::pin(async { Ok(Evidence::new()) })
+    }
+
+    fn undo_way(&self) -> UndoWay {
+        UndoWay::Own
+    }
+
+    fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(self.0.put_back(context, "load"))
+    }
+
+    fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async move { self.0.verify_put_back(context) })
+    }
+
+    fn undo_hint(&self, context: &StepContext) -> Option<String> {
+        self.0.put_back_hint(context)
+    }
+}

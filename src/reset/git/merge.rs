@@ -1,0 +1,172 @@
+//! Merges the chosen branches onto master, in memory.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::adapters::git::{
+    Assembled, Assembly, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging, Repository,
+};
+use crate::error::{CommandError, Kind};
+use crate::reset::check::Look;
+use crate::reset::values::{MERGED, MERGED_AT, Merged};
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, StepResult, Table};
+
+use super::{STAGE, commit, short};
+
+/// The name under which the merged tip is kept in the clone.
+const KEPT: &str = "staging";
+
+pub struct Merge(pub Arc<World>);
+
+impl Look for Merge {
+    const ID: &'static str = "merge";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        let World { branches, choices, .. } = &*self.0;
+        match choices.branches.as_slice() {
+            [] => format!("Take {} as it is", branches.master),
+            chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
+        }
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let assembled = assemble(&self.0, context).await?;
+            let merged = merged(&assembled);
+            let evidence = evidence(&self.0, &assembled, &merged);
+            let conflicts = conflicts(&assembled);
+            if !conflicts.is_empty() && self.0.choices.on_conflict == OnConflict::Stop {
+                for conflict in &conflicts {
+                    context.warn(conflict.clone());
+                }
+                return Err(StepError::NeedsDecision {
+                    question: format!(
+                        "{} is in conflict; leave it out?",
+                        branches_in_conflict(&assembled).join(", ")
+                    ),
+                    flag: "--on-conflict skip".to_owned(),
+                });
+            }
+            context.put(&MERGED, &merged)?;
+            if conflicts.is_empty() {
+                return Ok(Outcome::Done(evidence));
+            }
+            for conflict in &conflicts {
+                context.warn(conflict.clone());
+            }
+            let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
+            Ok(Outcome::Warning { text, evidence })
+        })
+    }
+}
+
+/// The merged tip, as an object in the repository: merged again where the repository was a temporary
+/// one that is gone. The same branches give the same commit.
+pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository, Oid)> {
+    let recorded = commit(&context.need(&MERGED)?.tip)?;
+    let repository = world.repository(context)?;
+    if repository.kept(KEPT)? == Some(recorded) {
+        return Ok((repository, recorded));
+    }
+    let assembled = assemble(world, context).await?;
+    if assembled.tip != recorded {
+        let text = "merging again gave another result, so that nothing was pushed";
+        return Err(StepError::failed(Kind::Refused, text));
+    }
+    Ok((repository, recorded))
+}
+
+async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled> {
+    let repository = world.repository(context)?;
+    let found = repository.fetch_branches(None).await?;
+    let pins = &world.choices.pins;
+    let tip_of = |name: &str| found.iter().find(|one| one.name == name).map(|one| one.commit);
+    // What was approved is what is merged: a branch that moved since is not.
+    let mut branches = Vec::new();
+    for (name, pinned) in world.choices.branches.iter().zip(&pins.branches) {
+        let pinned = commit(pinned)?;
+        if tip_of(name) != Some(pinned) {
+            return Err(moved(name, pinned, tip_of(name)));
+        }
+        branches.push(Choice { name: name.clone(), commit: pinned, on_origin: true });
+    }
+    let base = commit(&pins.master)?;
+    if tip_of(&world.branches.master) != Some(base) {
+        return Err(moved(&world.branches.master, base, tip_of(&world.branches.master)));
+    }
+    let now = Timestamp::now().as_second();
+    let at = context.put_first(&MERGED_AT, now)?;
+    let mut identity = repository.identity().await?;
+    identity.author.seconds = at;
+    identity.committer.seconds = at;
+    let into = world.branches.staging.clone();
+    let on_conflict = world.choices.on_conflict;
+    let base_name = world.branches.master.clone();
+    let assembly = Assembly { base, base_name, into, branches, on_conflict, identity };
+    let assembled = repository.assemble(&assembly).await?;
+    repository.keep(KEPT, assembled.tip)?;
+    Ok(assembled)
+}
+
+fn moved(name: &str, was: Oid, is: Option<Oid>) -> StepError {
+    let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(&is.to_string())));
+    let text =
+        format!("{name} was at {} when this was decided, and is {is}", short(&was.to_string()));
+    CommandError::new(Kind::Refused, text)
+        .hint("begin a new run, which sees the branches as they are now")
+        .into()
+}
+
+fn merged(assembled: &Assembled) -> Merged {
+    let names = |wanted: fn(&Merging) -> bool| {
+        let outcomes = assembled.outcomes.iter().filter(|one| wanted(&one.outcome));
+        outcomes.map(|one| one.choice.name.clone()).collect()
+    };
+    Merged {
+        tip: assembled.tip.to_string(),
+        merged: names(|outcome| matches!(outcome, Merging::Merged { .. })),
+        already_there: names(|outcome| matches!(outcome, Merging::AlreadyThere)),
+        left_out: names(|outcome| matches!(outcome, Merging::Conflicts(_) | Merging::NotTried)),
+    }
+}
+
+fn branches_in_conflict(assembled: &Assembled) -> Vec<String> {
+    let in_conflict = |one: &&BranchOutcome| matches!(one.outcome, Merging::Conflicts(_));
+    assembled.outcomes.iter().filter(in_conflict).map(|one| one.choice.name.clone()).collect()
+}
+
+/// One line for each file: its path and both branches.
+fn conflicts(assembled: &Assembled) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in &assembled.outcomes {
+        if let Merging::Conflicts(conflicts) = &one.outcome {
+            lines.extend(conflicts.iter().map(|conflict| conflict.to_string()));
+        }
+    }
+    lines
+}
+
+fn evidence(world: &World, assembled: &Assembled, merged: &Merged) -> Evidence {
+    let mut table = Table::new("Branches on staging", &["branch", "tip", "outcome"]);
+    for one in &assembled.outcomes {
+        let outcome = match &one.outcome {
+            Merging::Merged { commit } => format!("merged as {}", short(&commit.to_string())),
+            Merging::AlreadyThere => "on master already".to_owned(),
+            Merging::Conflicts(_) => "left out: conflict".to_owned(),
+            Merging::NotTried => "not tried".to_owned(),
+        };
+        let tip = short(&one.choice.commit.to_string());
+        table = table.row(vec![one.choice.name.clone().into(), tip.into(), outcome.into()]);
+    }
+    let what = match merged.merged.as_slice() {
+        [] => world.branches.master.clone(),
+        names => format!("{} + {}", world.branches.master, names.join(", ")),
+    };
+    let evidence = Evidence::of(format!("{} will be {what}", world.branches.staging))
+        .fact("master", world.choices.pins.master.clone())
+        .fact("tip of staging after", merged.tip.clone());
+    if assembled.outcomes.is_empty() { evidence } else { evidence.table(table) }
+}

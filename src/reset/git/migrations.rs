@@ -1,0 +1,82 @@
+//! Whether the merged tree's migrations go together, before anything is pushed.
+
+use std::sync::Arc;
+
+use crate::adapters::git::{Choice, FileContent};
+use crate::error::{CommandError, Kind};
+use crate::reset::check::Look;
+use crate::reset::migrations::{self, SourceFile};
+use crate::reset::values::MERGED;
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepFuture};
+
+use super::{STAGE, commit, merge};
+
+pub struct Migrations(pub Arc<World>);
+
+impl Look for Migrations {
+    const ID: &'static str = "migrations";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        "Check that the migrations of the merged branches go together".to_owned()
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let (repository, tip) = merge::tip(&self.0, context).await?;
+            let merged = context.need(&MERGED)?.merged;
+            let pins = &self.0.choices.pins;
+            let mut choices = Vec::new();
+            for (name, tip) in self.0.choices.branches.iter().zip(&pins.branches) {
+                let commit = commit(tip)?;
+                choices.push(Choice { name: name.clone(), commit, on_origin: true });
+            }
+            let is_in = |choice: &&Choice| merged.contains(&choice.name);
+            let origins =
+                repository.brought_by(commit(&pins.master)?, choices.iter().filter(is_in))?;
+            let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
+            let sources: Vec<SourceFile> = files
+                .into_iter()
+                .map(|file| SourceFile {
+                    path: file.path,
+                    text: match file.content {
+                        FileContent::Bytes(bytes) => Ok(bytes),
+                        FileContent::NotAFile => Err("it is a link".to_owned()),
+                        FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
+                    },
+                })
+                .collect();
+            judge(&migrations::check(&sources, &origins))
+        })
+    }
+}
+
+fn judge(report: &migrations::Report) -> crate::runbook::StepResult<Outcome> {
+    if report.is_sound() {
+        let read = report.migrations;
+        let evidence = Evidence::of(format!("Migrations go together ({read} read)"))
+            .fact("migrations read", read);
+        return Ok(Outcome::Done(evidence));
+    }
+    let text = match report.conflicts.len() {
+        0 => "the migrations of the merged tree cannot be shown to go together".to_owned(),
+        1 => "a merge migration is missing".to_owned(),
+        apps => format!("merge migrations are missing in {apps} apps"),
+    };
+    let mut error = CommandError::new(Kind::Refused, text);
+    for line in report.conflicts.iter().map(ToString::to_string) {
+        error = error.hint(line);
+    }
+    for line in report.broken.iter().map(ToString::to_string) {
+        error = error.hint(line);
+    }
+    for line in report.unreadable.iter().map(ToString::to_string) {
+        error = error.hint(line);
+    }
+    let error = match report.conflicts.is_empty() {
+        true => error,
+        false => error.hint("on one of the branches: python manage.py makemigrations --merge"),
+    };
+    Err(error.into())
+}

@@ -1,0 +1,37 @@
+//! Staging's branch and what is deployed: master with the chosen branches merged on top.
+//!
+//! The operator's checkout is never touched. Nothing is pushed before the merged tree's migrations
+//! were shown to go together, and every push has a lease on the tip that was seen.
+
+mod deploy;
+mod keep_tip;
+mod merge;
+mod migrations;
+mod push;
+mod release;
+
+pub use deploy::Deploy;
+pub use keep_tip::KeepTip;
+pub use merge::Merge;
+pub use migrations::Migrations;
+pub use push::Push;
+pub use release::Release;
+
+use crate::adapters::git::Oid;
+use crate::error::{CommandError, Kind};
+use crate::runbook::{StepError, StepResult};
+
+pub const STAGE: &str = "git";
+
+/// Reads a commit's id that was put on record.
+fn commit(text: &str) -> StepResult<Oid> {
+    Oid::from_str(text).map_err(|cause| {
+        let text = format!("{text} is not the id of a commit");
+        StepError::from(CommandError::new(Kind::Unexpected, text).with_cause(cause))
+    })
+}
+
+/// The beginning of a commit's id, as people write it.
+pub fn short(commit: &str) -> String {
+    commit.chars().take(10).collect()
+}

@@ -1,0 +1,160 @@
+//! Transfers at Heroku, asked for once whatever happens to this process.
+//!
+//! There is no idempotency key in Heroku's API. What is about to be asked for is put on record
+//! first; where no identifier follows, the list of transfers tells whether the request arrived.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, Verbosity};
+use crate::error::{CommandError, Kind};
+use crate::runbook::{Job, StepContext, StepError, StepResult};
+
+use super::world::World;
+
+/// Clocks differ: a transfer from shortly before the request may be its own.
+const SKEW: SignedDuration = SignedDuration::from_secs(120);
+
+/// A transfer of staging's database.
+#[derive(Clone, Copy)]
+pub enum Wanted<'a> {
+    Backup,
+    Restore(&'a BackupSource),
+}
+
+impl Wanted<'_> {
+    fn fits(&self, transfer: &Transfer) -> bool {
+        match self {
+            Wanted::Backup => transfer.is_backup() && !transfer.is_scheduled(),
+            Wanted::Restore(_) => transfer.is_restore(),
+        }
+    }
+
+    fn what(&self) -> &'static str {
+        match self {
+            Wanted::Backup => "a backup",
+            Wanted::Restore(_) => "a restore",
+        }
+    }
+}
+
+impl World {
+    /// Brings the job of this name to its end: asks for it, or finds the one that was asked for by
+    /// an earlier attempt, and waits. `reporting` is the step that progress is told under.
+    pub(super) async fn transfer(
+        &self,
+        context: &StepContext,
+        name: &str,
+        wanted: Wanted<'_>,
+        reporting: &'static str,
+    ) -> StepResult<Transfer> {
+        let transfer = match context.job(name) {
+            Job::Known { id } => self.known(&id).await?,
+            Job::Asked { at, .. } => match self.find_asked(at, wanted).await? {
+                Some(found) => {
+                    context.external(name, &found.uuid)?;
+                    found
+                }
+                None => self.ask(context, name, wanted).await?,
+            },
+            Job::None => self.ask(context, name, wanted).await?,
+        };
+        let owner = self.destination_backups();
+        let reporter = context.reporter();
+        let goes_on = format!("{} {} of {owner} at Heroku", wanted.what(), transfer.name());
+        let waiting = async {
+            Ok(self.heroku.wait_for_transfer(owner, &transfer, reporting, &*reporter).await?)
+        };
+        let ended = context.wait_for(&goes_on, waiting).await;
+        if let Err(StepError::Failed(_)) = &ended
+            && self.has_ended(&transfer).await
+        {
+            // The next attempt asks for a new one.
+            context.settle(name, "it failed")?;
+        }
+        ended
+    }
+
+    async fn known(&self, id: &str) -> StepResult<Transfer> {
+        Ok(self.heroku.transfer(self.destination_backups(), id, Verbosity::Plain).await?)
+    }
+
+    async fn has_ended(&self, transfer: &Transfer) -> bool {
+        let seen = self.known(&transfer.uuid).await;
+        seen.is_ok_and(|seen| seen.finished_at.is_some() || seen.canceled_at.is_some())
+    }
+
+    async fn find_asked(&self, at: Timestamp, wanted: Wanted<'_>) -> StepResult<Option<Transfer>> {
+        let since = at.checked_sub(SKEW).unwrap_or(at);
+        let database = self.database.attachment();
+        let transfers = self.heroku.transfers(&database.billing_app.name).await?;
+        let new = |one: &Transfer| one.created_at.is_some_and(|created| created >= since);
+        let mut found: Vec<Transfer> =
+            transfers.into_iter().filter(|one| wanted.fits(one) && new(one)).collect();
+        found.sort_by_key(|one| one.num);
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            _ => {
+                let names: Vec<String> = found.iter().map(Transfer::name).collect();
+                let text = format!(
+                    "it is not clear which of the transfers {} this run asked for",
+                    names.join(", ")
+                );
+                let error = CommandError::new(Kind::RemoteJob, text)
+                    .hint(format!("heroku pg:backups --app {}", self.app.name()));
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        context: &StepContext,
+        name: &str,
+        wanted: Wanted<'_>,
+    ) -> StepResult<Transfer> {
+        let database = self.database.attachment();
+        if let Wanted::Restore(_) = wanted {
+            self.refuse_beside_others().await?;
+        }
+        context.intent(name, json!({ "what": wanted.what(), "database": database.addon_name }))?;
+        let asked = match wanted {
+            Wanted::Backup => self.heroku.start_capture(database).await,
+            Wanted::Restore(source) => self.heroku.start_restore(&self.database, source, &[]).await,
+        };
+        match asked {
+            Ok(transfer) => {
+                context.external(name, &transfer.uuid)?;
+                Ok(transfer)
+            }
+            Err(error) => {
+                if !may_have_begun(&error) {
+                    context.settle(name, "it was not accepted")?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Two restores into one database at the same time make neither.
+    pub(super) async fn refuse_beside_others(&self) -> StepResult<()> {
+        let under_way = self.heroku.transfers_under_way(self.database.attachment()).await?;
+        if under_way.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = under_way.iter().map(Transfer::name).collect();
+        let text =
+            format!("{} is under way on the database of {}", names.join(", "), self.app.name());
+        let error = CommandError::new(Kind::RemoteJob, text).hint(format!(
+            "wait for its end, or: heroku pg:backups:cancel --app {}",
+            self.app.name()
+        ));
+        Err(error.into())
+    }
+}
+
+fn may_have_begun(error: &HerokuError) -> bool {
+    let unseen =
+        matches!(error, HerokuError::TransferUnclear { .. } | HerokuError::TransferLost { .. });
+    unseen || error.leaves_doubt()
+}

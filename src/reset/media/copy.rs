@@ -1,0 +1,245 @@
+//! From bucket to bucket: originals, or everything.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapters::s3::{DestinationBucket, ListedObject, SourceBucket};
+use crate::error::{CommandError, Kind};
+use crate::media::{
+    BucketDifference, COPY_PARTS, CopyIndex, Copying, DeletionLimit, Deletions, Progression,
+    Refused, Uploads, check_deletions, compare_buckets, confirm_gone, copy_objects, delete_objects,
+    list, probe, refuse_for_copy,
+};
+use crate::reset::choices::MediaChoice;
+use crate::reset::values::MEDIA_COPIED;
+use crate::reset::world::{MediaSides, World};
+use crate::runbook::{
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
+    StepResult, UndoWay,
+};
+use crate::ui;
+
+use super::STAGE;
+
+const ID: &str = "copy-media";
+/// Transfers at the same time.
+pub const JOBS: usize = 16;
+
+pub struct CopyMedia(pub Arc<World>);
+
+/// The two buckets, compared.
+struct Compared {
+    source: SourceBucket,
+    destination: DestinationBucket,
+    reader: SourceBucket,
+    difference: BucketDifference,
+    refused: Vec<Refused>,
+    objects: u64,
+}
+
+impl CopyMedia {
+    fn prefixes(&self) -> Vec<String> {
+        let media = &self.0.settings.media;
+        match self.0.choices.media {
+            MediaChoice::Originals => vec![media.originals.clone()],
+            MediaChoice::All => media.prefixes.clone(),
+            MediaChoice::None => Vec::new(),
+        }
+    }
+
+    /// Why there is nothing to copy.
+    fn nothing(&self) -> Option<&'static str> {
+        match (self.0.choices.media, &self.0.media) {
+            (MediaChoice::None, _) => Some("no media were asked for: --media none"),
+            (_, None) => Some("neither environment has a bucket"),
+            _ => None,
+        }
+    }
+
+    async fn compare(&self, sides: &MediaSides) -> StepResult<Compared> {
+        let state = &self.0.settings.state_directory.value;
+        let MediaSides { source, reader, destination, .. } = sides.clone();
+        let prefixes = self.prefixes();
+        let (mut listing, mut there) = tokio::try_join!(
+            list(&source, &prefixes, &|_| {}),
+            list(destination.reading(), &prefixes, &|_| {}),
+        )?;
+        let objects = listing.objects.len() as u64;
+        let refused = refuse_for_copy(&mut listing.objects);
+        refuse_for_copy(&mut there.objects);
+        let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
+        let copies = CopyIndex::open(state, &destination.reading().place())?;
+        let difference =
+            compare_buckets(&listing.objects, &there.objects, &left_alone, &copies, false);
+        check_deletions(
+            &numbers(&prefixes, &listing.objects, &there.objects, &difference),
+            &DeletionLimit { given: self.0.choices.max_delete() },
+            &format!("{}: {}", self.0.source.name, source.place()),
+            &format!("{}: {}", self.0.destination.name, destination.reading().place()),
+        )?;
+        Ok(Compared { source, destination, reader, difference, refused, objects })
+    }
+
+    async fn copy(&self, context: &StepContext, compared: Compared) -> StepResult<Outcome> {
+        let Compared { source, destination, reader, difference, refused, objects } = compared;
+        let state = &self.0.settings.state_directory.value;
+        let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
+        confirm_gone(&source, &doomed).await?;
+        let uploads = Uploads::open(state, &destination)?.ok_or_else(|| {
+            let text = format!("another bcops writes to {}", destination.reading().place());
+            CommandError::new(Kind::Locked, text)
+        })?;
+        uploads.clean(&destination).await?;
+        let method = probe(&source, &destination, &reader, difference.transfer.first()).await?;
+        let (count, bytes) = total(&difference.transfer);
+        let progression = Progression::new(ID, context.reporter(), count, bytes);
+        let copying =
+            Copying::new(source, destination.clone(), (method, COPY_PARTS), progression, uploads);
+        let outcome = copy_objects(&copying, difference.transfer, JOBS).await;
+        let mut copies = CopyIndex::open(state, &destination.reading().place())?;
+        copies.add(copying.take_copies())?;
+        if let Some(failure) = outcome.failures.first() {
+            let number = outcome.failures.len() as u64;
+            let text = format!("{} could not be copied", ui::plural(number, "object"));
+            let error = CommandError::new(Kind::RemoteJob, text);
+            return Err(error
+                .hint(format!("the first: {}: {}", failure.key, failure.reason))
+                .into());
+        }
+        let (deleted, undeleted) = delete_objects(&destination, &difference.delete, state).await?;
+        if let Some(failure) = undeleted.first() {
+            let number = undeleted.len() as u64;
+            let text = format!("{} could not be deleted", ui::plural(number, "object"));
+            let error = CommandError::new(Kind::RemoteJob, text);
+            return Err(error
+                .hint(format!("the first: {}: {}", failure.key, failure.reason))
+                .into());
+        }
+        context.put(&MEDIA_COPIED, &(outcome.objects, outcome.bytes))?;
+        let summary = format!(
+            "Media: {} copied ({}), {deleted} deleted, {} unchanged",
+            ui::plural(outcome.objects, "object"),
+            ui::bytes(outcome.bytes),
+            difference.unchanged
+        );
+        let evidence = Evidence::of(summary)
+            .fact("objects in the source", objects)
+            .fact("objects copied", outcome.objects)
+            .fact("bytes copied", outcome.bytes)
+            .fact("objects deleted", deleted)
+            .fact("objects unchanged", difference.unchanged);
+        Ok(match refused.first() {
+            None => Outcome::Done(evidence),
+            Some(first) => Outcome::Warning {
+                text: format!(
+                    "{} left alone because of their keys, the first: {}",
+                    ui::plural(refused.len() as u64, "object"),
+                    json!(first.key)
+                ),
+                evidence,
+            },
+        })
+    }
+}
+
+fn total(objects: &[ListedObject]) -> (u64, u64) {
+    (objects.len() as u64, objects.iter().map(|one| one.size).sum())
+}
+
+fn numbers(
+    prefixes: &[String],
+    source: &[ListedObject],
+    destination: &[ListedObject],
+    difference: &BucketDifference,
+) -> Vec<Deletions> {
+    let below = |objects: &[ListedObject], prefix: &str| {
+        objects.iter().filter(|one| one.key.starts_with(prefix)).count() as u64
+    };
+    let count = |prefix: &String| Deletions {
+        prefix: prefix.clone(),
+        source: below(source, prefix),
+        destination: below(destination, prefix),
+        delete: below(&difference.delete, prefix),
+    };
+    prefixes.iter().map(count).collect()
+}
+
+impl Step for CopyMedia {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn stage(&self) -> &'static str {
+        STAGE
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Destructive
+    }
+
+    fn describe(&self) -> String {
+        let (from, to) = (&self.0.source.name, &self.0.destination.name);
+        match self.0.choices.media {
+            MediaChoice::Originals => format!("Copy the original images of {from} to {to}"),
+            MediaChoice::All => format!("Copy the media of {from} to {to}"),
+            MediaChoice::None => "Copy no media".to_owned(),
+        }
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let effect = || {
+            let bucket = self.0.media.as_ref().map(|sides| sides.destination.reading().place());
+            let bucket = bucket.unwrap_or_default();
+            Effect::new(format!(
+                "objects of {bucket} are replaced, and deleted where the source has none"
+            ))
+        };
+        if self.nothing().is_some() { Vec::new() } else { vec![effect()] }
+    }
+
+    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
+        Box::pin(async { Ok(Probe::CannotTell) })
+    }
+
+    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            if let Some(reason) = self.nothing() {
+                let evidence = Evidence::new();
+                return Ok(Outcome::Skipped { reason: reason.to_owned(), evidence });
+            }
+            let Some(sides) = &self.0.media else { return Ok(Outcome::Done(Evidence::new())) };
+            let copying = async {
+                let compared = self.compare(sides).await?;
+                self.copy(context, compared).await
+            };
+            context.wait_for("nothing: what was copied stays copied", copying).await
+        })
+    }
+
+    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async move {
+            let Some(sides) = self.0.media.as_ref().filter(|_| self.nothing().is_none()) else {
+                return Ok(Evidence::new());
+            };
+            let compared = self.compare(sides).await?;
+            let (left, extra) =
+                (compared.difference.transfer.len(), compared.difference.delete.len());
+            if left + extra > 0 {
+                let text = format!("the buckets still differ: {left} to copy, {extra} to delete");
+                return Err(StepError::failed(Kind::RemoteJob, text));
+            }
+            Ok(Evidence::new().fact("objects that differ", 0))
+        })
+    }
+
+    fn undo_way(&self) -> UndoWay {
+        match self.nothing() {
+            Some(_) => UndoWay::Nothing,
+            None => UndoWay::Impossible(
+                "objects that were replaced or deleted are no longer there to be put back",
+            ),
+        }
+    }
+}

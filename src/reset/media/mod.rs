@@ -1,0 +1,9 @@
+//! The source's media in staging's bucket, and the rows of renditions that go with it.
+
+mod copy;
+mod renditions;
+
+pub use copy::{CopyMedia, JOBS};
+pub use renditions::Renditions;
+
+pub const STAGE: &str = "media";

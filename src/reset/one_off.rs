@@ -1,0 +1,58 @@
+//! Commands on a one-off dyno of staging, with their output passed on line by line.
+
+use std::time::Duration;
+
+use crate::adapters::heroku::{Finished, Limits, OneOff};
+use crate::error::{CommandError, Kind};
+use crate::runbook::{StepContext, StepResult};
+
+use super::world::World;
+
+/// A command that says nothing for so long hangs.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+const TOTAL: Duration = Duration::from_secs(60 * 60);
+/// How much of the output a failure quotes.
+const QUOTED_LINES: usize = 12;
+
+impl World {
+    /// Runs a command to its end, whatever its exit status.
+    pub(super) async fn run_command(
+        &self,
+        context: &StepContext,
+        command: &str,
+    ) -> StepResult<Finished> {
+        let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command) };
+        let limits = Limits { total: TOTAL, idle: Some(IDLE), ..Limits::default() };
+        let stop = context.interrupt().wanted();
+        Ok(self.heroku.run_captured(&self.app, &one_off, &limits, stop).await?)
+    }
+
+    /// Runs a command that has to end well.
+    pub(super) async fn run_well(
+        &self,
+        context: &StepContext,
+        command: &str,
+    ) -> StepResult<Finished> {
+        let finished = self.run_command(context, command).await?;
+        if finished.exit_status == 0 {
+            return Ok(finished);
+        }
+        let text = format!(
+            "`{command}` ended with exit status {} on {} of {}",
+            finished.exit_status,
+            finished.dyno,
+            self.app.name()
+        );
+        let error = CommandError::new(Kind::RemoteJob, text);
+        Err(last_lines(&finished).into_iter().fold(error, CommandError::hint).into())
+    }
+}
+
+/// The end of what a command said, for an error.
+pub(super) fn last_lines(finished: &Finished) -> Vec<String> {
+    let text = String::from_utf8_lossy(&finished.output);
+    let lines: Vec<&str> =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let from = lines.len().saturating_sub(QUOTED_LINES);
+    lines.iter().skip(from).map(|line| format!("it said: {line}")).collect()
+}

@@ -1,0 +1,74 @@
+//! A backup of staging as it is, which a rollback restores.
+
+use std::sync::Arc;
+
+use crate::adapters::heroku::{TransferState, Verbosity};
+use crate::error::{CommandError, Kind};
+use crate::reset::jobs::Wanted;
+use crate::reset::values::{BACKUP, BackupTaken};
+use crate::reset::world::World;
+use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct Backup(pub Arc<World>);
+
+impl Step for Backup {
+    fn id(&self) -> &'static str {
+        "backup"
+    }
+
+    fn stage(&self) -> &'static str {
+        STAGE
+    }
+
+    fn kind(&self) -> StepKind {
+        StepKind::Wait
+    }
+
+    fn describe(&self) -> String {
+        format!("Capture a backup of {}", self.0.app.name())
+    }
+
+    fn effects(&self) -> Vec<Effect> {
+        let name = &self.0.database.attachment().addon_name;
+        vec![Effect::new(format!("{name} has one more backup"))]
+    }
+
+    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
+        Box::pin(async { Ok(Probe::CannotTell) })
+    }
+
+    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let done = self.0.transfer(context, "capture", Wanted::Backup, "backup").await?;
+            let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
+            context.put(&BACKUP, &taken)?;
+            let size = done.processed_bytes.unwrap_or_default();
+            let summary = format!("Backup {} captured ({})", taken.name, ui::bytes(size));
+            let evidence = Evidence::of(summary)
+                .fact("staging's backup", taken.name)
+                .fact("bytes of the backup", size);
+            Ok(Outcome::Done(evidence))
+        })
+    }
+
+    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(async move {
+            let taken = context.need(&BACKUP)?;
+            let owner = self.0.destination_backups();
+            let seen = self.0.heroku.transfer(owner, &taken.uuid, Verbosity::Plain).await?;
+            if seen.state() != TransferState::Completed {
+                let text = format!("backup {} of {owner} is not complete", taken.name);
+                return Err(CommandError::new(Kind::RemoteJob, text).into());
+            }
+            Ok(Evidence::new().fact("backup state", "completed"))
+        })
+    }
+
+    fn undo_hint(&self, context: &StepContext) -> Option<String> {
+        let taken = context.get(&BACKUP).ok().flatten()?;
+        Some(format!("bcops backups info {} {}", self.0.destination.name, taken.name))
+    }
+}

@@ -1,0 +1,66 @@
+//! How staging is before anything is changed: its sites, its hosts, and production's.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::reset::check::Look;
+use crate::reset::sites;
+use crate::reset::values::{DOWN_BEFORE, SITES_BEFORE, SITES_OF_SOURCE};
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct Before(pub Arc<World>);
+
+impl Look for Before {
+    const ID: &'static str = "state-before";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        format!("Look at the sites of {}", self.0.destination.name)
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let world = &*self.0;
+            let records = async {
+                let session = world.connect_destination().await?;
+                Ok::<_, crate::runbook::StepError>(sites::read(&session).await?)
+            };
+            // A database that holds half of something has none, and is about to be replaced.
+            let records = records.await.unwrap_or_default();
+            let of_source = async {
+                let session = world.connect_source().await?;
+                Ok::<_, crate::runbook::StepError>(sites::read(&session).await?)
+            };
+            let of_source = of_source.await.unwrap_or_default();
+            context.put_first(&SITES_BEFORE, records.clone())?;
+            context.put_first(&SITES_OF_SOURCE, of_source)?;
+            let (asked, down) = world.sites_down().await?;
+            context.put(&DOWN_BEFORE, &down)?;
+            let mut table = Table::new("Site records before", &["host", "port", "name"]);
+            for record in &records {
+                let name = json!(record.site_name);
+                table = table.row(vec![json!(record.hostname), json!(record.port), name]);
+            }
+            let answering = (asked - down.len()) as u64;
+            let summary = format!("{} of {asked} answering", ui::plural(answering, "site"));
+            let mut evidence = Evidence::of(summary).fact("sites answering before", answering);
+            if !records.is_empty() {
+                evidence = evidence.table(table);
+            }
+            if down.is_empty() {
+                return Ok(Outcome::Done(evidence));
+            }
+            let problems: Vec<String> =
+                down.iter().map(|one| format!("{} {}", one.url, one.problem)).collect();
+            Ok(Outcome::Warning {
+                text: format!("before the run, {}", problems.join("; ")),
+                evidence,
+            })
+        })
+    }
+}

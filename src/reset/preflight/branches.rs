@@ -1,0 +1,130 @@
+//! Branches that are on staging and not on master, and what of staging no branch accounts for.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::adapters::git::inventory::{Inventory, Question};
+use crate::error::{CommandError, Kind};
+use crate::reset::check::Look;
+use crate::reset::git::short;
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct BranchesHere(pub Arc<World>);
+
+impl Look for BranchesHere {
+    const ID: &'static str = "branches";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        let branches = &self.0.branches;
+        format!("List branches on {} that are not on {}", branches.staging, branches.master)
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let repository = self.0.repository(context)?;
+            repository.fetch_branches(None).await?;
+            let inventory = repository.inventory(&self.0.question())?;
+            self.still_as_decided(&inventory)?;
+            let evidence = evidence(&inventory, &self.0.choices.branches);
+            let lost = inventory.unaccounted.len() as u64;
+            if lost > 0 {
+                let text = format!(
+                    "{} on {} that no branch has, and that would be lost but for the kept tip",
+                    ui::plural(lost, "commit"),
+                    self.0.branches.staging
+                );
+                return Ok(Outcome::Warning { text, evidence });
+            }
+            Ok(Outcome::Done(evidence))
+        })
+    }
+}
+
+impl BranchesHere {
+    /// The tips that the decisions were made for.
+    fn still_as_decided(&self, inventory: &Inventory) -> Result<(), StepError> {
+        let pins = &self.0.choices.pins;
+        let tips = [
+            (&self.0.branches.master, &pins.master, inventory.master.to_string()),
+            (&self.0.branches.staging, &pins.staging, inventory.staging.to_string()),
+        ];
+        let moved = tips.into_iter().find(|(_, pinned, now)| *pinned != now);
+        let Some((branch, pinned, now)) = moved else { return Ok(()) };
+        let text = format!(
+            "{branch} was at {} when this was decided, and is at {}",
+            short(pinned),
+            short(&now)
+        );
+        Err(CommandError::new(Kind::Refused, text)
+            .hint("begin a new run, which sees the branches as they are now")
+            .into())
+    }
+}
+
+impl World {
+    pub fn question(&self) -> Question<'_> {
+        Question {
+            master: &self.branches.master,
+            staging: &self.branches.staging,
+            stale_after: self.settings.git.stale_after.value,
+            now: Timestamp::now(),
+        }
+    }
+}
+
+fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
+    let columns = ["branch", "author", "age", "last commit", "mark", "chosen"];
+    let mut table = Table::new("Branches on staging and not on master", &columns);
+    for one in &inventory.branches {
+        let mark = match (&one.landed, one.stale) {
+            (Some(_), _) => "already on master",
+            (None, true) => "stale",
+            (None, false) => "",
+        };
+        table = table.row(vec![
+            json!(one.name),
+            json!(one.author),
+            json!(ui::duration(one.age)),
+            json!(format!("{} {}", short(&one.last.commit.to_string()), one.last.subject)),
+            json!(mark),
+            json!(chosen.contains(&one.name)),
+        ]);
+    }
+    let mut former =
+        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"]);
+    for one in &inventory.former {
+        former = former.row(vec![
+            json!(one.name),
+            json!(short(&one.tip.commit.to_string())),
+            json!(one.author),
+        ]);
+    }
+    let mut unaccounted =
+        Table::new("Commits on staging that no branch has", &["commit", "author", "subject"]);
+    for one in &inventory.unaccounted {
+        unaccounted = unaccounted.row(vec![
+            json!(short(&one.commit.to_string())),
+            json!(one.author),
+            json!(one.subject),
+        ]);
+    }
+    let count = inventory.branches.len() as u64;
+    let summary = format!("{} on staging and not on master", ui::plural(count, "branch"));
+    let mut evidence = Evidence::of(summary)
+        .fact("master before", inventory.master.to_string())
+        .fact("staging before", inventory.staging.to_string())
+        .fact("branches on staging only", count);
+    for table in [table, former, unaccounted] {
+        if !table.rows.is_empty() {
+            evidence = evidence.table(table);
+        }
+    }
+    evidence
+}

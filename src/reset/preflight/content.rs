@@ -1,0 +1,83 @@
+//! Content that exists on staging only, which a reset loses.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::reset::check::Look;
+use crate::reset::content::{self, ContentTables};
+use crate::reset::values::CONTENT_ONLY_HERE;
+use crate::reset::world::World;
+use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
+use crate::ui;
+
+use super::STAGE;
+
+pub struct ContentHere(pub Arc<World>);
+
+/// How many are listed in the report; all of them are in staging's backup.
+const LISTED: usize = 500;
+
+impl Look for ContentHere {
+    const ID: &'static str = "content";
+    const STAGE: &'static str = STAGE;
+
+    fn describe(&self) -> String {
+        format!("List content that only {} has", self.0.destination.name)
+    }
+
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
+        Box::pin(async move {
+            let world = &*self.0;
+            let comparing = async {
+                let staging = world.connect_destination().await?;
+                let production = world.connect_source().await?;
+                let settings = &world.settings;
+                let tables = ContentTables::from(&settings.reset);
+                let users = &settings.local.users_table;
+                Ok(content::staging_only(&staging, &production, &tables, users).await?)
+            };
+            let found = match context.wait_for("nothing", comparing).await {
+                Ok(found) => found,
+                Err(StepError::Failed(error)) => return Ok(not_known(&error.to_string())),
+                Err(other) => return Err(other),
+            };
+            let count = found.items.len() as u64;
+            context.put(&CONTENT_ONLY_HERE, &count)?;
+            let mut table = Table::new(
+                "Content on staging only",
+                &["kind", "title", "editor", "changed", "address"],
+            );
+            for item in found.items.iter().take(LISTED) {
+                table = table.row(vec![
+                    json!(item.kind),
+                    json!(item.title),
+                    json!(item.editor),
+                    json!(item.changed),
+                    json!(item.address),
+                ]);
+            }
+            let summary = match count {
+                0 => "Nothing is on staging only".to_owned(),
+                _ => format!("{} on staging only", ui::plural(count, "page, image or document")),
+            };
+            let mut evidence = Evidence::of(summary).fact("content on staging only", count);
+            if count > 0 {
+                // It names editors.
+                evidence = evidence.table(table.private());
+            }
+            for remark in &found.remarks {
+                context.note(remark.clone());
+            }
+            Ok(Outcome::Done(evidence))
+        })
+    }
+}
+
+/// It helps to answer a question that was answered already, so that it does not stop the run.
+pub(super) fn not_known(why: &str) -> Outcome {
+    Outcome::Warning {
+        text: format!("the two databases were not compared: {why}"),
+        evidence: Evidence::of("Not compared"),
+    }
+}

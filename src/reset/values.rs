@@ -1,0 +1,63 @@
+//! What one step tells later ones. The names are those of the journal and stay for ever.
+
+use serde::{Deserialize, Serialize};
+
+use crate::adapters::heroku::Formation;
+use crate::restore::RowsByTable;
+use crate::runbook::ValueKey;
+
+/// The backup of staging from before the run, by its number and its identifier.
+pub const BACKUP: ValueKey<BackupTaken> = ValueKey::new("staging_backup");
+/// When merge commits say they were made, so that merging again gives the same commits.
+pub const MERGED_AT: ValueKey<i64> = ValueKey::new("merged_at");
+pub const MERGED: ValueKey<Merged> = ValueKey::new("merged");
+/// The release that was current before the deploy.
+pub const RELEASE_BEFORE: ValueKey<ReleaseSeen> = ValueKey::new("release_before");
+pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
+pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
+pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
+pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
+pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
+pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging_only");
+/// Hosts that did not answer before the run, with why.
+pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::Down>> =
+    ValueKey::new("down_before");
+pub const SITES_BEFORE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
+    ValueKey::new("sites_before");
+/// Production's own records: whatever becomes of them, none of these hosts may remain.
+pub const SITES_OF_SOURCE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
+    ValueKey::new("sites_of_source");
+pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
+pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupTaken {
+    pub name: String,
+    pub num: u64,
+    pub uuid: String,
+}
+
+/// The tip that staging's branch gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    pub tip: String,
+    pub merged: Vec<String>,
+    pub already_there: Vec<String>,
+    /// Left out because of a conflict.
+    pub left_out: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseSeen {
+    pub id: String,
+    pub version: u64,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    pub tables: u64,
+    pub rows: u64,
+    /// As they were counted right after the load, so that the audit sees the same ones.
+    pub by_table: RowsByTable,
+}

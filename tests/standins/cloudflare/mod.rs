@@ -1,0 +1,149 @@
+//! Cloudflare's API as far as a purge goes: zones, logins with permissions, `purge_cache`, and the
+//! rate limits of every plan.
+//!
+//! The limits are token buckets, as documented under `/cache/how-to/purge-cache`: URLs by their
+//! number a second, everything else by requests. A bucket that is empty takes nothing of a request.
+//! `scale` makes time go faster for them, so that a test of a minute takes a second.
+
+mod faults;
+mod limits;
+mod server;
+
+use std::sync::{Arc, Mutex};
+
+pub use faults::{Fault, Rule};
+pub use limits::Plan;
+pub use server::Recorded;
+
+use faults::Faults;
+use limits::Limits;
+
+/// What a login may do.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub secret: String,
+    /// Of an account-wide key; a token has none.
+    pub email: Option<String>,
+    /// `active`, `disabled` or `expired`.
+    pub status: &'static str,
+    pub reads_zones: bool,
+    pub purges: bool,
+    /// The ids of the zones it is for; empty for all.
+    pub zones: Vec<String>,
+    /// It belongs to an account: it works, but not where the tokens of persons are verified.
+    pub of_account: bool,
+}
+
+impl Login {
+    pub fn token(secret: &str) -> Login {
+        Login {
+            secret: secret.to_owned(),
+            email: None,
+            status: "active",
+            reads_zones: true,
+            purges: true,
+            zones: Vec::new(),
+            of_account: false,
+        }
+    }
+
+    pub fn key(secret: &str, email: &str) -> Login {
+        Login { email: Some(email.to_owned()), ..Login::token(secret) }
+    }
+}
+
+/// A purge that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    pub method: String,
+    pub zone: String,
+    /// `files`, `hosts`, `prefixes`, `tags` or `purge_everything`.
+    pub kind: String,
+    pub items: Vec<String>,
+}
+
+struct World {
+    /// Ids and names.
+    zones: Vec<(String, String)>,
+    logins: Vec<Login>,
+    purges: Vec<Purge>,
+    requests: Vec<Recorded>,
+    limits: Limits,
+    turned_away: usize,
+}
+
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    faults: Faults,
+    plan: Plan,
+}
+
+/// A running stand-in. It stops when it is dropped.
+pub struct CloudflareStandIn {
+    shared: Arc<Shared>,
+    listener: tokio::task::JoinHandle<()>,
+    /// For `CLOUDFLARE_BASE_URL`.
+    pub url: String,
+}
+
+impl CloudflareStandIn {
+    pub async fn start(plan: Plan, scale: f64) -> CloudflareStandIn {
+        let listener = server::bind().await;
+        let url = format!("http://{}/client/v4", listener.local_addr().expect("an address"));
+        let world = World {
+            zones: Vec::new(),
+            logins: Vec::new(),
+            purges: Vec::new(),
+            requests: Vec::new(),
+            limits: Limits::new(plan, scale),
+            turned_away: 0,
+        };
+        let shared = Arc::new(Shared { world: Mutex::new(world), faults: Faults::default(), plan });
+        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
+        CloudflareStandIn { shared, listener, url }
+    }
+
+    pub fn add_zone(&self, id: &str, name: &str) {
+        self.shared.lock().zones.push((id.to_owned(), name.to_owned()));
+    }
+
+    pub fn add_login(&self, login: Login) {
+        self.shared.lock().logins.push(login);
+    }
+
+    /// Misbehave as told, until the rule is used up.
+    pub fn misbehave(&self, rule: Rule) {
+        self.shared.faults.add(rule);
+    }
+
+    /// What was purged, in the order of its coming.
+    pub fn purges(&self) -> Vec<Purge> {
+        self.shared.lock().purges.clone()
+    }
+
+    /// Everything that was purged of one kind, in the order of its coming.
+    pub fn purged(&self, kind: &str) -> Vec<String> {
+        self.purges().into_iter().filter(|one| one.kind == kind).flat_map(|one| one.items).collect()
+    }
+
+    /// How many requests the rate limit turned away.
+    pub fn turned_away(&self) -> usize {
+        self.shared.lock().turned_away
+    }
+
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.lock().requests.clone()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, World> {
+        self.world.lock().expect("no panic")
+    }
+}
+
+impl Drop for CloudflareStandIn {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}

@@ -1,0 +1,108 @@
+//! A real Redis for the tests, with a password and TLS.
+//!
+//! Like the Postgres cluster's, its keeper waits on a pipe from this process, so that nothing is
+//! left behind however this process ends.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "redis-password-0123456789";
+
+const KEEPER: &str = r#"
+redis-server "$1/redis.conf" </dev/null >"$1/log" 2>&1 &
+server=$!
+trap '' HUP INT TERM
+while read -r line; do :; done
+exec 2>/dev/null
+kill -KILL "$server" 2>/dev/null
+wait "$server"
+"#;
+
+pub struct RedisServer {
+    keeper: Child,
+    directory: TempDir,
+    port: u16,
+    tls_port: u16,
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+impl RedisServer {
+    /// With a certificate that nobody has signed, as Heroku's.
+    pub fn start() -> RedisServer {
+        let directory =
+            tempfile::Builder::new().prefix("bcops-redis-").tempdir().expect("a folder");
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        let certified = rcgen::generate_simple_self_signed(vec!["elsewhere.invalid".to_owned()])
+            .expect("a certificate");
+        std::fs::write(path("cert.pem"), certified.cert.pem()).expect("a file");
+        std::fs::write(path("key.pem"), certified.signing_key.serialize_pem()).expect("a file");
+        let (port, tls_port) = (free_port(), free_port());
+        let (cert, key, folder) = (path("cert.pem"), path("key.pem"), path(""));
+        let configuration = format!(
+            "bind 127.0.0.1\nport {port}\ntls-port {tls_port}\ntls-cert-file {cert}\n\
+             tls-key-file {key}\ntls-auth-clients no\nrequirepass {PASSWORD}\nsave \"\"\n\
+             dir {folder}\n"
+        );
+        std::fs::write(path("redis.conf"), configuration).expect("a file");
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(directory.path())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let server = RedisServer { keeper, directory, port, tls_port };
+        let started = Instant::now();
+        while server.client().get_connection().is_err() {
+            let log = || std::fs::read_to_string(server.directory.path().join("log"));
+            assert!(started.elapsed() < Duration::from_secs(30), "no Redis: {:?}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.port)
+    }
+
+    pub fn tls_url(&self) -> String {
+        format!("rediss://:{PASSWORD}@127.0.0.1:{}", self.tls_port)
+    }
+
+    fn client(&self) -> redis::Client {
+        redis::Client::open(self.url()).expect("a URL")
+    }
+
+    /// Runs a command in a database.
+    pub fn run<T: redis::FromRedisValue>(&self, database: i64, words: &[&str]) -> T {
+        let mut connection = self.client().get_connection().expect("a connection");
+        redis::cmd("SELECT").arg(database).exec(&mut connection).expect("a database");
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut connection).expect("an answer")
+    }
+
+    pub fn set(&self, database: i64, keys: &[&str]) {
+        for key in keys {
+            self.run::<()>(database, &["SET", key, "x"]);
+        }
+    }
+
+    /// Every key of a database, sorted.
+    pub fn keys(&self, database: i64) -> Vec<String> {
+        let mut keys: Vec<String> = self.run(database, &["KEYS", "*"]);
+        keys.sort();
+        keys
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
