@@ -11,6 +11,7 @@ use crate::standins::gitlab::{Fault, GitlabStandIn, Project, Rule, Token};
 
 pub const TOKEN: &str = "glpat-stand-in-token";
 pub const PROJECT: &str = "buckinghamshire-council/bc";
+const OLD_SHA: &str = "2be39b9a2a6f0ec2d9b0a9a9a5fd2b1c5de5b0a1";
 pub const SHA: &str = "7b5c3cc8be40ee161ae89a06bba6229da1032a0c";
 
 /// One project, a token that may read it, and a pipeline each for two branches.
@@ -21,12 +22,7 @@ pub async fn standin() -> GitlabStandIn {
     project.protect("master", false);
     project.protect("st*", true);
     standin.add_project(project);
-    standin.add_pipeline(
-        PROJECT,
-        "staging",
-        "failed",
-        "0ld5ha".replace(['l', 's', 'h'], "0").as_str(),
-    );
+    standin.add_pipeline(PROJECT, "staging", "failed", OLD_SHA);
     standin.add_pipeline(PROJECT, "staging", "success", SHA);
     standin.add_pipeline(PROJECT, "master", "running", SHA);
     standin
@@ -152,7 +148,7 @@ async fn what_passes_is_tried_again() {
 async fn what_does_not_pass_is_told() {
     let other = standin().await;
     let elsewhere = format!("{}/api/v4/user", other.url);
-    let long = format!(
+    let other_branch = format!(
         r#"[{{"id": 1, "status": "success", "ref": "master", "sha": "{SHA}",
         "web_url": "https://git.example/1", "created_at": "2026-03-02T09:11:12Z"}}]"#
     );
@@ -170,7 +166,7 @@ async fn what_does_not_pass_is_told() {
         (Fault::HtmlPage, 3, "no answer of GitLab's", 1),
         (Fault::Body("{}".to_owned()), 3, "no answer of GitLab's", 1),
         (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "no answer of GitLab's", 1),
-        (Fault::Body(long), 3, "its pipeline is another branch's", 1),
+        (Fault::Body(other_branch), 3, "its pipeline is another branch's", 1),
         (Fault::Endless, 3, "it is too long or never ends", 1),
         (Fault::Redirect(elsewhere), 3, "sends us elsewhere (HTTP 301)", 1),
         (Fault::Redirect("https://h.example/users/sign_in".to_owned()), 3, "elsewhere", 1),
