@@ -5,6 +5,7 @@ pub mod cloudflare;
 pub mod download;
 pub mod elasticsearch;
 pub mod git;
+pub mod gitlab;
 pub mod heroku;
 pub mod postgres;
 pub mod redis;

@@ -16,7 +16,7 @@ use crate::adapters::postgres::{DatabaseIdentity, connect};
 use crate::cli::DoctorArgs;
 use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
-use crate::commands::{Context, Outcome, media, purge_cache};
+use crate::commands::{Context, Outcome, gitlab, media, purge_cache};
 use crate::error::{CommandError, Kind};
 use crate::scrub::Manifest;
 use crate::settings::Environment;
@@ -79,10 +79,11 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
         Some(name) => vec![context.settings.environment(name)?],
         None => context.settings.environments.values().collect(),
     };
-    let groups: [Checks<'_>; 3] = [
+    let groups: [Checks<'_>; 4] = [
         Box::pin(files(context)),
         Box::pin(limited("local database", local_database(context))),
         Box::pin(limited("Heroku", heroku(context, &environments))),
+        Box::pin(limited("GitLab", async { vec![project(context).await] })),
     ];
     let work = async { Ok(join_all(groups).await.into_iter().flatten().collect::<Vec<Check>>()) };
     let checks = context.interrupt.guard(work).await?;
@@ -313,6 +314,19 @@ fn found((name, finding): purge_cache::Finding) -> Check {
             let mend =
                 mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
             Check::fail(&name, error.to_string(), mend)
+        }
+    }
+}
+
+async fn project(context: &Context) -> Check {
+    let name = "GitLab";
+    match gitlab::look(context).await {
+        None => Check::skip(name, gitlab::NO_TOKEN),
+        Some(Ok(detail)) => Check::pass(name, detail),
+        Some(Err(error)) => {
+            let mend = error.hints.first().cloned();
+            let mend = mend.unwrap_or_else(|| "see the message".to_owned());
+            Check::fail(name, with_cause(&error), mend)
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod doctor;
 mod environments;
 mod findings;
 mod generated;
+mod gitlab;
 mod guards;
 mod heroku;
 mod journal;

@@ -27,6 +27,12 @@ pub const SITES_BEFORE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
 /// Production's own records: whatever becomes of them, none of these hosts may remain.
 pub const SITES_OF_SOURCE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
     ValueKey::new("sites_of_source");
+/// What each Site record becomes. Once decided it stays: a map with a circle in it would give
+/// another answer to records that are rewritten already.
+pub const SITE_CHANGES: ValueKey<Vec<crate::reset::sites::Change>> = ValueKey::new("site_changes");
+/// The user names of the accounts that staging's backup has of those that are put back.
+pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
+    ValueKey::new("accounts_stored");
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
 

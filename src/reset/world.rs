@@ -1,6 +1,7 @@
 //! What the steps work with: two environments, looked up and compared before any of it is made.
 
 use crate::adapters::git::{Remote, Repository};
+use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
     ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
 };
@@ -38,6 +39,8 @@ pub struct World {
     pub manifest: Manifest,
     /// Absent where neither side has a bucket.
     pub media: Option<MediaSides>,
+    /// Absent without a token.
+    pub gitlab: Option<Gitlab>,
     pub slack: Option<Secret>,
     /// What must not be written anywhere, beside the passwords of databases and buckets.
     pub secrets: Vec<Secret>,

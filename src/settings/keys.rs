@@ -110,6 +110,14 @@ pub const KEYS: &[Key] = &[
         "a branch whose last commit is older is marked as stale, for example \"90d\"",
     ),
     Key {
+        name: "gitlab.url",
+        value_type: ValueType::Text,
+        variable: Some("GITLAB_URL"),
+        secret: false,
+        meaning: "the GitLab server of the site's project",
+    },
+    key("gitlab.project", ValueType::Text, "the site's project on GitLab, with its groups"),
+    Key {
         name: "heroku.git_host",
         value_type: ValueType::Text,
         variable: Some("HEROKU_GIT_HOST"),

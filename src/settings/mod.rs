@@ -64,6 +64,7 @@ pub struct Settings {
     pub heroku_data_host: Option<Sourced<String>>,
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
+    pub gitlab: Gitlab,
     pub reset: Reset,
     pub cloudflare_base_url: Option<Sourced<String>>,
     pub cache: Cache,
@@ -149,6 +150,14 @@ pub struct Git {
     pub url: Option<Sourced<Secret>>,
     /// A branch whose last commit is older is marked as stale.
     pub stale_after: Sourced<Duration>,
+}
+
+/// Where the site's project is on GitLab.
+#[derive(Debug, Clone)]
+pub struct Gitlab {
+    pub url: Sourced<String>,
+    /// Its path with its groups, or its number.
+    pub project: Sourced<String>,
 }
 
 /// What `reset-staging` has to know of the site's database.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Cache, CacheVariables, Commands, Environment, Git, HostMapping,
-    Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
+    BadMapping, BucketVariables, Cache, CacheVariables, Commands, Environment, Git, Gitlab,
+    HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -32,6 +32,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
         git: git(&layers)?,
+        gitlab: gitlab(&layers),
         reset: reset(&layers)?,
         cloudflare_base_url: text(&layers, &["cloudflare", "base_url"]),
         cache: Cache {
@@ -226,6 +227,17 @@ fn git(layers: &Layers) -> Result<Git, SettingsError> {
         url: url.map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
         stale_after: duration(layers, &["git", "stale_after"], 90 * 86_400)?,
     })
+}
+
+fn gitlab(layers: &Layers) -> Gitlab {
+    let text_or = |name: &str, built_in: &str| {
+        text(layers, &["gitlab", name])
+            .unwrap_or(Sourced { value: built_in.to_owned(), origin: Origin::BuiltIn })
+    };
+    Gitlab {
+        url: text_or("url", "https://git.torchbox.com"),
+        project: text_or("project", "buckinghamshire-council/bc"),
+    }
 }
 
 fn duration(

@@ -4,6 +4,7 @@
 
 pub mod cloudflare;
 pub mod elasticsearch;
+pub mod gitlab;
 pub mod heroku;
 pub mod s3;
 pub mod site;

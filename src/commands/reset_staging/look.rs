@@ -45,6 +45,7 @@ pub async fn look(
         now: jiff::Timestamp::now(),
     })?;
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
+    warn_of_protection(context, resolved).await;
     let (content, accounts) = match compare(resolved).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
         Err(error) => {
@@ -57,6 +58,20 @@ pub async fn look(
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
     Ok(Seen { inventory, tips, backup, content, accounts })
+}
+
+/// A branch that may not be force-pushed is better known of before anything is done.
+async fn warn_of_protection(context: &Context, resolved: &Resolved) {
+    let Some(gitlab) = &resolved.gitlab else { return };
+    let branch = &resolved.branches.staging;
+    let text = match gitlab.protected_branch(branch).await {
+        Ok(Some(protection)) if !protection.allow_force_push => {
+            format!("{branch} is protected at GitLab and may not be force-pushed")
+        }
+        Ok(_) => return,
+        Err(error) => format!("whether {branch} may be force-pushed is not known: {error}"),
+    };
+    context.ui.emit(Event::Warning(text));
 }
 
 async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), CommandError> {

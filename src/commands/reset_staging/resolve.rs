@@ -1,21 +1,24 @@
 //! Looks up both environments, and compares the destination with everything that is protected.
 
-use crate::adapters::git::{Access, GitProgram, Remote, Repository};
+use crate::adapters::git::{Access, GitProgram, Remote, Repository, is_project};
+use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
     ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
 };
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
 use crate::commands::environments::Values;
+use crate::commands::gitlab::gitlab;
 use crate::commands::guards::Protected;
 use crate::commands::heroku::log_in;
 use crate::commands::media::buckets;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
 use crate::reset::{Branches, Choices, MEDIA_JOBS, MediaSides, World};
 use crate::scrub::Manifest;
 use crate::secret::Secret;
-use crate::settings::{Destination, Environment, Settings};
+use crate::settings::{Destination, Environment, Origin, Settings};
 
 /// Everything of a [`World`] but what is decided.
 pub struct Resolved {
@@ -35,6 +38,7 @@ pub struct Resolved {
     pub heroku_remote: Remote,
     pub manifest: Manifest,
     pub media: Option<MediaSides>,
+    pub gitlab: Option<Gitlab>,
     pub secrets: Vec<Secret>,
     pub operator: String,
 }
@@ -60,6 +64,7 @@ impl Resolved {
             heroku_remote: self.heroku_remote,
             manifest: self.manifest,
             media: self.media,
+            gitlab: self.gitlab,
             slack,
             secrets: self.secrets,
             operator: self.operator,
@@ -117,6 +122,7 @@ pub async fn resolve(
         heroku_remote,
         manifest,
         media,
+        gitlab: gitlab(context).transpose()?,
         secrets,
         operator: operator(),
     })
@@ -221,5 +227,24 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
         run: &run,
     };
     let repository = Repository::open(&access).await?;
+    check_project(context, &repository).await?;
     Ok(repository)
+}
+
+/// A clone of something else must not be taken for the site's.
+async fn check_project(context: &Context, repository: &Repository) -> Result<(), CommandError> {
+    let project = &context.settings.gitlab.project;
+    let url = repository.origin_url().await?;
+    if is_project(&url, &project.value) {
+        return Ok(());
+    }
+    let text =
+        format!("the remote {} is {url}, and not {}", context.settings.git.remote, project.value);
+    // A mirror has another path; only whoever has named the project means exactly that one.
+    if project.origin == Origin::BuiltIn {
+        context.ui.emit(Event::Warning(text));
+        return Ok(());
+    }
+    Err(CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+        .hint("run it in a clone of the site, or set gitlab.project"))
 }

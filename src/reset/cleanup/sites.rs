@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::reset::database;
 use crate::reset::sites::{self, Change, HostRules};
-use crate::reset::values::{SITES_BEFORE, SITES_OF_SOURCE};
+use crate::reset::values::{SITE_CHANGES, SITES_BEFORE, SITES_OF_SOURCE};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
@@ -26,6 +26,9 @@ pub struct Sites {
 
 impl Sites {
     async fn changes(&self, context: &StepContext) -> StepResult<Vec<Change>> {
+        if let Some(decided) = context.get(&SITE_CHANGES)? {
+            return Ok(decided);
+        }
         let world = &self.world;
         let session = world.connect_destination().await?;
         let now = sites::read(&session).await?;
@@ -35,7 +38,9 @@ impl Sites {
         let protected = settings.environments.values().filter(|one| one.protected);
         let rules =
             HostRules::new(&settings.reset.hosts, &world.destination, protected, &production)?;
-        Ok(sites::plan(&now, &before, &rules)?)
+        let changes = sites::plan(&now, &before, &rules)?;
+        context.put(&SITE_CHANGES, &changes)?;
+        Ok(changes)
     }
 }
 
@@ -90,7 +95,6 @@ impl Step for Sites {
 
     fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
-            // What is as it should be needs no further change.
             let changes = self.changes(context).await?;
             let session = self.world.connect_destination().await?;
             sites::verify(&session, &changes).await?;

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::adapters::gitlab::PipelineState;
 use crate::reset::check::Look;
+use crate::reset::git::short;
+use crate::reset::values::MERGED;
 use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepFuture};
+use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture};
 
 use super::STAGE;
 
@@ -18,10 +21,48 @@ impl Look for Pipeline {
         format!("Look at the CI pipeline of {}", self.0.branches.staging)
     }
 
-    fn look<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Outcome> {
+    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let reason = "no GITLAB_TOKEN is set".to_owned();
-            Ok(Outcome::Skipped { reason, evidence: Evidence::new() })
+            let Some(gitlab) = &self.0.gitlab else {
+                let reason = "GITLAB_TOKEN is not set".to_owned();
+                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            };
+            let branch = &self.0.branches.staging;
+            let looking = async { Ok(gitlab.latest_pipeline(branch).await?) };
+            let found = match context.wait_for("the pipeline", looking).await {
+                Ok(found) => found,
+                // Staging is reset; that its pipeline cannot be seen does not change that.
+                Err(StepError::Failed(error)) => {
+                    let text = format!("the pipeline was not looked at: {error}");
+                    return Ok(Outcome::Warning { text, evidence: Evidence::new() });
+                }
+                Err(other) => return Err(other),
+            };
+            let Some(pipeline) = found else {
+                let text = format!("{branch} has no pipeline");
+                return Ok(Outcome::Warning { text, evidence: Evidence::new() });
+            };
+            let evidence = Evidence::of(format!("Pipeline of {branch}: {}", pipeline.status))
+                .fact("pipeline", pipeline.web_url.clone())
+                .fact("pipeline status", pipeline.status.clone())
+                .fact("pipeline of", pipeline.sha.clone());
+            let tip = context.get(&MERGED)?.map(|merged| merged.tip);
+            if tip.as_ref().is_some_and(|tip| *tip != pipeline.sha) {
+                let text = format!(
+                    "the last pipeline of {branch} is of {}, and not of what was pushed",
+                    short(&pipeline.sha)
+                );
+                return Ok(Outcome::Warning { text, evidence });
+            }
+            Ok(match pipeline.state() {
+                PipelineState::Failed | PipelineState::Stopped | PipelineState::Unknown => {
+                    let text = format!("the pipeline {} {}", pipeline.status, pipeline.web_url);
+                    Outcome::Warning { text, evidence }
+                }
+                PipelineState::Passed | PipelineState::UnderWay | PipelineState::Waiting => {
+                    Outcome::Done(evidence)
+                }
+            })
         })
     }
 }

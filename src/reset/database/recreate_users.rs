@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{CommandError, Kind};
 use crate::reset::accounts::{self, StoredAccount};
-use crate::reset::values::{ACCOUNTS_BACK, BACKUP};
+use crate::reset::values::{ACCOUNTS_BACK, ACCOUNTS_STORED, BACKUP};
 use crate::reset::world::World;
 use crate::restore::OpenBackup;
 use crate::runbook::{
@@ -46,9 +46,9 @@ impl RecreateUsers {
         Ok(OpenBackup::download(&self.world.heroku, owner, number).await?.bytes)
     }
 
-    async fn missing(&self) -> StepResult<Vec<String>> {
+    async fn missing(&self, context: &StepContext) -> StepResult<Vec<String>> {
         let session = self.world.connect_destination().await?;
-        let wanted: BTreeSet<String> = self.wanted().iter().cloned().collect();
+        let wanted = context.need(&ACCOUNTS_STORED)?;
         let users = &self.world.settings.local.users_table;
         Ok(accounts::not_there(&session, &wanted, users).await?)
     }
@@ -92,6 +92,16 @@ impl Step for RecreateUsers {
                 return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
             }
             let stored = self.stored(context).await?;
+            let gone = self
+                .wanted()
+                .iter()
+                .filter(|name| !stored.iter().any(|account| account.username() == name.as_str()));
+            for name in gone {
+                context.warn(format!("the account {name} is not in staging's backup"));
+            }
+            let names: BTreeSet<String> =
+                stored.iter().map(|account| account.username().to_owned()).collect();
+            context.put(&ACCOUNTS_STORED, &names)?;
             let session = self.world.connect_destination().await?;
             let users = &self.world.settings.local.users_table;
             let back = accounts::put_back(&session, &stored, users).await?;
@@ -106,9 +116,9 @@ impl Step for RecreateUsers {
         })
     }
 
-    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
-            let missing = self.missing().await?;
+            let missing = self.missing(context).await?;
             if missing.is_empty() {
                 return Ok(Evidence::new().fact("accounts missing", 0));
             }

@@ -1,0 +1,46 @@
+//! The GitLab client of a command, and what `doctor` asks of it.
+
+use crate::adapters::gitlab::{Gitlab, GitlabError};
+use crate::commands::Context;
+use crate::error::CommandError;
+use crate::secret::Secret;
+
+/// Why nothing is asked of GitLab.
+pub const NO_TOKEN: &str = "GITLAB_TOKEN is not set, so pipelines are not looked at";
+
+/// `None` without a token: no command needs one.
+pub fn gitlab(context: &Context) -> Option<Result<Gitlab, GitlabError>> {
+    let token = context.variable("GITLAB_TOKEN").map(|token| token.trim().to_owned());
+    let token = token.filter(|token| !token.is_empty())?;
+    let settings = &context.settings.gitlab;
+    Some(Gitlab::new(&settings.url.value, &settings.project.value, Secret::new(token)))
+}
+
+/// Whose the token is, and whether it shows the project and its pipelines.
+pub async fn look(context: &Context) -> Option<Result<String, CommandError>> {
+    let found = match gitlab(context)? {
+        Ok(client) => ask(&client, branch(context)).await,
+        Err(error) => Err(error),
+    };
+    Some(found.map_err(CommandError::from))
+}
+
+async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, GitlabError> {
+    let pipelines = async {
+        match branch {
+            // A project can be open to the public, and its pipelines to its members only.
+            Some(branch) => client.latest_pipeline(branch).await.map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    let (user, project, pipelines) = tokio::join!(client.user(), client.project(), pipelines);
+    let (user, project) = (user?, project?);
+    pipelines?;
+    let (path, place) = (project.path_with_namespace, client.place());
+    Ok(format!("{} may read {path} on {place} (token from GITLAB_TOKEN)", user.username))
+}
+
+/// Any branch will do to see whether pipelines are shown.
+fn branch(context: &Context) -> Option<&str> {
+    context.settings.environments.values().find_map(|environment| environment.branch.as_deref())
+}

@@ -1,0 +1,122 @@
+//! GitLab's API as far as looking goes: tokens with their scopes, projects, pipelines, branches and
+//! their protection, in pages and with GitLab's own words for what is refused.
+//!
+//! What a token may not see is answered like what is not there, as GitLab does.
+
+mod faults;
+mod projects;
+mod server;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+pub use faults::{Fault, Rule};
+pub use projects::{Pipeline, Project};
+pub use server::Recorded;
+
+use faults::Faults;
+
+/// A token and what it may do.
+#[derive(Debug, Clone)]
+pub struct Token {
+    pub secret: String,
+    pub username: String,
+    /// `api`, `read_api`, `read_user` and so on.
+    pub scopes: Vec<&'static str>,
+    pub revoked: bool,
+    /// The paths of the projects it may see; empty for all.
+    pub projects: Vec<String>,
+}
+
+impl Token {
+    pub fn new(secret: &str) -> Token {
+        Token {
+            secret: secret.to_owned(),
+            username: "operator".to_owned(),
+            scopes: vec!["read_api"],
+            revoked: false,
+            projects: Vec::new(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct World {
+    tokens: Vec<Token>,
+    projects: Vec<Project>,
+    requests: Vec<Recorded>,
+    next_pipeline: u64,
+}
+
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    faults: Faults,
+    url: String,
+}
+
+/// A running stand-in. It stops when it is dropped.
+pub struct GitlabStandIn {
+    shared: Arc<Shared>,
+    listener: tokio::task::JoinHandle<()>,
+    /// For `GITLAB_URL`.
+    pub url: String,
+}
+
+impl GitlabStandIn {
+    pub async fn start() -> GitlabStandIn {
+        let listener = server::bind().await;
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let world = World { next_pipeline: 1001, ..World::default() };
+        let world = Mutex::new(world);
+        let shared = Arc::new(Shared { world, faults: Faults::default(), url: url.clone() });
+        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
+        GitlabStandIn { shared, listener, url }
+    }
+
+    pub fn add_token(&self, token: Token) {
+        self.shared.lock().tokens.push(token);
+    }
+
+    pub fn add_project(&self, project: Project) {
+        self.shared.lock().projects.push(project);
+    }
+
+    /// Adds a pipeline, which is the newest then, and gives its number.
+    pub fn add_pipeline(&self, project: &str, branch: &str, status: &str, sha: &str) -> u64 {
+        let mut world = self.shared.lock();
+        let id = world.next_pipeline;
+        world.next_pipeline += 1;
+        let project = world.projects.iter_mut().find(|one| one.path == project);
+        let (branch, status, sha) = (branch.to_owned(), status.to_owned(), sha.to_owned());
+        project.expect("a project").pipelines.push(Pipeline { id, branch, status, sha });
+        id
+    }
+
+    /// A pipeline goes on.
+    pub fn set_status(&self, pipeline: u64, status: &str) {
+        let mut world = self.shared.lock();
+        let mut pipelines = world.projects.iter_mut().flat_map(|one| &mut one.pipelines);
+        let found = pipelines.find(|one| one.id == pipeline);
+        found.expect("a pipeline").status = status.to_owned();
+    }
+
+    /// Misbehave as told, until the rule is used up.
+    pub fn misbehave(&self, rule: Rule) {
+        self.shared.faults.add(rule);
+    }
+
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.lock().requests.clone()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("no panic")
+    }
+}
+
+impl Drop for GitlabStandIn {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
