@@ -42,5 +42,5 @@ mod world;
 pub use book::{STAGES, book};
 pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
 pub use lock::OriginLock;
-pub use media::JOBS as MEDIA_JOBS;
+pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
 pub use world::{Branches, MediaSides, World};

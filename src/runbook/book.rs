@@ -258,12 +258,20 @@ impl Runbook {
         inside.find(|inner| !self.is_put_back(inner.as_ref(), history)).map(|inner| inner.id())
     }
 
+    /// Whether something is, or may be, other than before the step, whatever a rollback does about it.
+    pub(super) fn has_changed(&self, step: &dyn Step, history: &History) -> bool {
+        match step.undo_way() {
+            UndoWay::Stays(_) => history.step(step.id()).may_have_acted,
+            _ => !self.is_put_back(step, history),
+        }
+    }
+
     /// Whether nothing of what the step did, or may have done, is left.
     pub(super) fn is_put_back(&self, step: &dyn Step, history: &History) -> bool {
         let known = history.step(step.id());
         match step.undo_way() {
             _ if !known.may_have_acted || known.is_undone() => true,
-            UndoWay::Nothing => true,
+            UndoWay::Nothing | UndoWay::Stays(_) => true,
             UndoWay::Own | UndoWay::Impossible(_) => false,
             // The other one is an earlier step, so that this comes to an end.
             UndoWay::With(other) => history.step(other).is_undone(),

@@ -312,7 +312,7 @@ impl Engine {
             let steps = self.book.steps().iter();
             steps
                 .filter(|step| step.kind().changes())
-                .any(|step| !self.book.is_put_back(step.as_ref(), history))
+                .any(|step| self.book.has_changed(step.as_ref(), history))
         })
     }
 

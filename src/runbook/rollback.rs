@@ -59,7 +59,7 @@ impl Engine {
     async fn undo(&self, step: &dyn Step) -> Result<(), RunError> {
         let reason = match step.undo_way() {
             UndoWay::Own => self.stays_around(step),
-            UndoWay::Impossible(why) => Some(why.to_owned()),
+            UndoWay::Impossible(why) | UndoWay::Stays(why) => Some(why.to_owned()),
             UndoWay::Nothing | UndoWay::With(_) => return Ok(()),
         };
         if let Some(reason) = reason {

@@ -107,6 +107,8 @@ pub enum UndoWay {
     With(&'static str),
     /// It cannot be put back by a program, for this reason.
     Impossible(&'static str),
+    /// It stays as the step left it, for this reason, and a rollback is complete without it.
+    Stays(&'static str),
 }
 
 /// Why a step did not come to its end.

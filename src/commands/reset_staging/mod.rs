@@ -53,7 +53,11 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
-    let text = plan::text(&world, &plan, &seen);
+    let media = match world.choices.leaves_out("media") {
+        false => context.interrupt.guard(reset::media_numbers(&world)).await?,
+        true => None,
+    };
+    let text = plan::text(&world, &plan, &seen, media);
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use serde_json::json;
 
 use crate::error::{CommandError, Kind};
-use crate::reset::{STAGES, World};
+use crate::reset::{MediaNumbers, World};
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Observations, Plan, Runbook, Target};
 use crate::ui;
@@ -97,21 +97,31 @@ pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
 }
 
 /// From what to what, and what will be done, in numbers.
-pub fn text(world: &World, plan: &Plan, seen: &Seen) -> String {
+pub fn text(world: &World, plan: &Plan, seen: &Seen, media: Option<MediaNumbers>) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut text, world, plan, seen);
+    let _ = write(&mut text, world, plan, seen, media);
     text.trim_end().to_owned()
 }
 
-fn write(text: &mut String, world: &World, plan: &Plan, seen: &Seen) -> std::fmt::Result {
+fn write(
+    text: &mut String,
+    world: &World,
+    plan: &Plan,
+    seen: &Seen,
+    media: Option<MediaNumbers>,
+) -> std::fmt::Result {
     let (from, to) = (&world.source, &world.destination);
     writeln!(text, "from  {} ({})", from.name, from.app.value)?;
     let url = &world.source_url;
     let finished =
         seen.backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
     writeln!(text, "      database  {} on {}", url.database, url.place())?;
-    writeln!(text, "      backup    {}{finished}", seen.backup.name())?;
+    let size = seen
+        .backup
+        .processed_bytes
+        .map_or_else(String::new, |bytes| format!(", {}", ui::bytes(bytes)));
+    writeln!(text, "      backup    {}{finished}{size}", seen.backup.name())?;
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.source.place())?;
     }
@@ -132,11 +142,19 @@ fn write(text: &mut String, world: &World, plan: &Plan, seen: &Seen) -> std::fmt
         short(&world.choices.pins.master),
         with(&world.choices.branches)
     )?;
+    if let Some(media) = media {
+        writeln!(
+            text,
+            "media {} to copy ({}), {} to delete, {} unchanged",
+            ui::plural(media.copied, "object"),
+            ui::bytes(media.bytes),
+            ui::count(media.deleted),
+            ui::count(media.unchanged)
+        )?;
+    }
     write_losses(text, seen)?;
     writeln!(text)?;
-    for stage in STAGES {
-        write_stage(text, plan, stage)?;
-    }
+    write_steps(text, plan)?;
     writeln!(text, "plan {}", plan.digest())
 }
 
@@ -148,11 +166,7 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
     match &seen.content {
         Some(content) => {
             let count = content.items.len() as u64;
-            writeln!(
-                text,
-                "gone  {} that only staging has",
-                ui::plural(count, "page, image or document")
-            )?;
+            writeln!(text, "gone  {} of content that only staging has", ui::plural(count, "item"))?;
         }
         None => writeln!(text, "gone  content that only staging has: not known")?,
     }
@@ -187,8 +201,10 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_stage(text: &mut String, plan: &Plan, stage: &str) -> std::fmt::Result {
-    for step in plan.steps.iter().filter(|step| step.stage == stage) {
+/// In the order in which they run.
+fn write_steps(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    for step in &plan.steps {
+        let stage = &step.stage;
         let left_out = if step.left_out { "  (left out)" } else { "" };
         writeln!(text, "  {stage:<10} {:<16} {}{left_out}", step.id, step.description)?;
         for effect in step.effects.iter().filter(|_| !step.left_out) {

@@ -102,6 +102,7 @@ pub async fn resolve(
     }
     let source_app_id = source_database.app.id.clone();
     let repository = open_repository(context).await?;
+    let operator = operator(&repository).await;
     let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
     let secrets = vec![logged_in.token];
@@ -124,16 +125,20 @@ pub async fn resolve(
         media,
         gitlab: gitlab(context).transpose()?,
         secrets,
-        operator: operator(),
+        operator,
     })
 }
 
 /// A name for whoever reads the lock.
-fn operator() -> String {
-    let names = ["GITLAB_USER_LOGIN", "USER", "LOGNAME"];
-    let found =
-        names.iter().find_map(|name| std::env::var(name).ok().filter(|one| !one.is_empty()));
-    found.unwrap_or_else(|| "somebody".to_owned())
+async fn operator(repository: &Repository) -> String {
+    let set = |name: &str| std::env::var(name).ok().filter(|one| !one.is_empty());
+    if let Some(login) = set("GITLAB_USER_LOGIN") {
+        return login;
+    }
+    match repository.identity().await {
+        Ok(identity) => identity.author.name,
+        Err(_) => set("USER").or_else(|| set("LOGNAME")).unwrap_or_else(|| "somebody".to_owned()),
+    }
 }
 
 fn refuse_itself(source: &Environment, destination: &Destination) -> Result<(), CommandError> {

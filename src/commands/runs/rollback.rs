@@ -51,6 +51,8 @@ fn way(step: &dyn Step) -> Option<String> {
         UndoWay::Nothing => None,
         UndoWay::Own => Some(format!("  {}: put back", step.id())),
         UndoWay::With(other) => Some(format!("  {}: goes with {other}", step.id())),
-        UndoWay::Impossible(why) => Some(format!("  {}: stays, as {why}", step.id())),
+        UndoWay::Impossible(why) | UndoWay::Stays(why) => {
+            Some(format!("  {}: stays, as {why}", step.id()))
+        }
     }
 }

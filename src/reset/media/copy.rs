@@ -29,6 +29,30 @@ pub const JOBS: usize = 16;
 
 pub struct CopyMedia(pub Arc<World>);
 
+/// What a copy would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaNumbers {
+    pub copied: u64,
+    pub bytes: u64,
+    pub deleted: u64,
+    pub unchanged: u64,
+}
+
+/// Compares the two buckets before anything is decided; `None` where no media are copied.
+///
+/// # Errors
+/// Also where more would be deleted than is allowed.
+pub async fn media_numbers(world: &Arc<World>) -> Result<Option<MediaNumbers>, CommandError> {
+    let step = CopyMedia(world.clone());
+    let Some(sides) = world.media.as_ref().filter(|_| step.nothing().is_none()) else {
+        return Ok(None);
+    };
+    let difference = step.compare(sides).await?.difference;
+    let (copied, bytes) = total(&difference.transfer);
+    let (deleted, unchanged) = (difference.delete.len() as u64, difference.unchanged);
+    Ok(Some(MediaNumbers { copied, bytes, deleted, unchanged }))
+}
+
 /// The two buckets, compared.
 struct Compared {
     source: SourceBucket,
@@ -58,7 +82,7 @@ impl CopyMedia {
         }
     }
 
-    async fn compare(&self, sides: &MediaSides) -> StepResult<Compared> {
+    async fn compare(&self, sides: &MediaSides) -> Result<Compared, CommandError> {
         let state = &self.0.settings.state_directory.value;
         let MediaSides { source, reader, destination, .. } = sides.clone();
         let prefixes = self.prefixes();
@@ -237,9 +261,9 @@ impl Step for CopyMedia {
     fn undo_way(&self) -> UndoWay {
         match self.nothing() {
             Some(_) => UndoWay::Nothing,
-            None => UndoWay::Impossible(
-                "objects that were replaced or deleted are no longer there to be put back",
-            ),
+            // What a rollback is for is staging's own code, data and quarantine. The media are
+            // copies of the source's, and pages that miss one show a gap.
+            None => UndoWay::Stays("staging's bucket keeps the source's media"),
         }
     }
 }

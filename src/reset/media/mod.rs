@@ -3,7 +3,7 @@
 mod copy;
 mod renditions;
 
-pub use copy::{CopyMedia, JOBS};
+pub use copy::{CopyMedia, JOBS, MediaNumbers, media_numbers};
 pub use renditions::Renditions;
 
 pub const STAGE: &str = "media";

@@ -66,9 +66,4 @@ impl Step for Backup {
             Ok(Evidence::new().fact("backup state", "completed"))
         })
     }
-
-    fn undo_hint(&self, context: &StepContext) -> Option<String> {
-        let taken = context.get(&BACKUP).ok().flatten()?;
-        Some(format!("bcops backups info {} {}", self.0.destination.name, taken.name))
-    }
 }

@@ -59,7 +59,7 @@ impl Look for ContentHere {
             }
             let summary = match count {
                 0 => "Nothing is on staging only".to_owned(),
-                _ => format!("{} on staging only", ui::plural(count, "page, image or document")),
+                _ => format!("{} of content on staging only", ui::plural(count, "item")),
             };
             let mut evidence = Evidence::of(summary).fact("content on staging only", count);
             if count > 0 {
