@@ -166,7 +166,8 @@ pub trait Step: Send + Sync {
 
     /// For a step that makes something true that has to stay true: the later step that ends it on
     /// purpose. Until that one is finished, the engine probes this one again whenever a run is
-    /// resumed and before every destructive step, and lets it act again where it lapsed.
+    /// resumed and before every destructive step, and lets it act again where it lapsed. The step that
+    /// ends it is put back with it ([`UndoWay::With`]): putting this one back is what opens again.
     fn stands_until(&self) -> Option<&'static str> {
         None
     }

@@ -22,6 +22,7 @@ use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
 pub use plan::target;
+use resolve::ForgetsPlanning;
 pub use resolve::{Resolved, open_repository, resolve};
 
 pub const COMMAND: &str = "reset-staging";
@@ -42,6 +43,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         wishes.check_can_be_asked(context, &app, &args.confirm)?;
     }
     let resolved = context.interrupt.guard(resolve(context, &source, &destination)).await?;
+    let _planning = ForgetsPlanning::new(&resolved.repository);
     let seen = context.interrupt.guard(look::look(context, &resolved, &wishes)).await?;
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let world = Arc::new(resolved.into_world(choices));
@@ -61,7 +63,6 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);
-        world.repository.forget()?;
         let said = format!(
             "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
             path.display()
@@ -70,7 +71,6 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         return Ok(Outcome::done(result, said));
     }
     if args.dry_run {
-        world.repository.forget()?;
         let result = json!({ "dry_run": true, "plan": plan });
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }

@@ -216,6 +216,22 @@ fn media(
     }))
 }
 
+/// Removes the refs of planning from the clone when planning is over, however it ends.
+pub struct ForgetsPlanning(Repository);
+
+impl ForgetsPlanning {
+    pub fn new(repository: &Repository) -> Self {
+        ForgetsPlanning(repository.clone())
+    }
+}
+
+impl Drop for ForgetsPlanning {
+    fn drop(&mut self) {
+        // What stays behind is out of the way below refs/bcops, and the next one removes it.
+        let _ = self.0.forget();
+    }
+}
+
 /// The clone around the working directory, in a namespace for planning.
 pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
     let git = &context.settings.git;

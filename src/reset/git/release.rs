@@ -13,7 +13,7 @@ use crate::events::{Event, SharedReporter};
 use crate::reset::values::{MERGED, RELEASE, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
-    Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult,
+    Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind, StepResult,
 };
 
 use super::{STAGE, deploy, short};
@@ -32,13 +32,28 @@ impl Release {
         let builds = heroku.newest_builds(app).await?;
         let built = builds.iter().find(|build| build.commit() == Some(tip.as_str()));
         if let Some(release) = built.and_then(|build| build.release.as_ref()) {
-            return Ok(Some(heroku.release(app, &release.id).await?));
+            let made = heroku.release(app, &release.id).await?;
+            // Somebody may have had Heroku try the release phase again, which makes a new release.
+            let newest = heroku.newest_releases(app).await?;
+            let same = newest.into_iter().find(|one| one.slug.is_some() && one.slug == made.slug);
+            return Ok(Some(same.filter(|one| one.version > made.version).unwrap_or(made)));
         }
         // What was deployed before this run is no longer among the newest builds.
         let releases = heroku.newest_releases(app).await?;
         let Some(current) = deploy::current(&releases) else { return Ok(None) };
         let commit = heroku.commit_of(app, current).await?;
         Ok((commit.as_deref() == Some(tip.as_str())).then(|| current.clone()))
+    }
+
+    fn how_to_try_again(&self, error: StepError) -> StepError {
+        match error {
+            StepError::Failed(error) if error.kind == Kind::RemoteJob => {
+                let app = self.0.app.name();
+                let hint = format!("when its cause is mended: heroku releases:retry --app {app}");
+                error.hint(hint).into()
+            }
+            other => other,
+        }
     }
 
     async fn wait_for_ours(&self, context: &StepContext) -> StepResult<HerokuRelease> {
@@ -93,7 +108,8 @@ impl Step for Release {
                 output.end();
                 Ok(watched?)
             };
-            let release = context.wait_for("the release phase at Heroku", watching).await?;
+            let watched = context.wait_for("the release phase at Heroku", watching).await;
+            let release = watched.map_err(|error| self.how_to_try_again(error))?;
             let seen = ReleaseSeen { id: release.id.clone(), version: release.version };
             context.put(&RELEASE, &seen)?;
             Ok(Outcome::Done(

@@ -223,7 +223,8 @@ impl Step for Toy {
         match self.work {
             Work::Post | Work::Skip | Work::Count | Work::Decide => UndoWay::Nothing,
             Work::Final => UndoWay::Impossible("it is final"),
-            Work::With(other) => UndoWay::With(other),
+            // Put back by itself, after a second try, it would close what is open again by then.
+            Work::With(other) | Work::End(other) => UndoWay::With(other),
             _ => UndoWay::Own,
         }
     }
