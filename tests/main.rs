@@ -59,6 +59,7 @@ mod purge_world;
 mod reset_content;
 mod reset_records;
 mod reset_records_world;
+mod reset_run;
 mod reset_sites;
 mod reset_world;
 mod reset_world_jobs;
