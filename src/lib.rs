@@ -8,6 +8,7 @@
 pub mod adapters;
 pub mod archive;
 pub mod caches;
+pub mod checks;
 pub mod cli;
 pub mod commands;
 pub mod error;

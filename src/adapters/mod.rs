@@ -10,4 +10,5 @@ pub mod heroku;
 pub mod postgres;
 pub mod redis;
 pub mod s3;
+pub mod site;
 mod transport;

@@ -5,6 +5,7 @@
 
 mod addons;
 mod backups;
+mod check;
 mod config;
 mod doctor;
 mod fab;
@@ -25,6 +26,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use addons::AddonsArgs;
 pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs};
+pub use check::CheckArgs;
 pub use config::{ConfigArgs, ConfigWork, InitArgs};
 pub use doctor::DoctorArgs;
 pub use generated::{CompletionsArgs, ManArgs, completions, manual};
@@ -103,6 +105,8 @@ pub enum Command {
     Backups(BackupsArgs),
     /// The search cluster of an environment: how it is, its console, its indices built anew
     Search(SearchArgs),
+    /// Check every site of an environment, and the last CI pipeline of its branch
+    Check(CheckArgs),
     /// An environment's add-ons and their plans
     Addons(AddonsArgs),
     /// Check every credential, server and permission that the commands need
@@ -128,6 +132,7 @@ impl Command {
             Command::Runs(_) => "runs",
             Command::Backups(_) => "backups",
             Command::Search(_) => "search",
+            Command::Check(_) => "check",
             Command::Addons(_) => "addons",
             Command::Doctor(_) => "doctor",
             Command::Config(_) => "config",

@@ -2,6 +2,7 @@
 
 pub mod addons;
 pub mod backups;
+pub mod check;
 pub mod config;
 mod confirm;
 mod context;
@@ -58,6 +59,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::Runs(args) => runs::run(context, args).await,
         Command::Backups(args) => backups::run(context, args).await,
         Command::Search(args) => search::run(context, args).await,
+        Command::Check(args) => check::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,
         Command::Config(args) => config::run(context, args),
         Command::Completions(args) => generated::completions(context, args),

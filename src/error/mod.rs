@@ -6,6 +6,7 @@
 
 mod adapters;
 mod caches;
+mod checks;
 mod gitlab;
 mod in_place;
 mod media;

@@ -116,6 +116,16 @@ pub const KEYS: &[Key] = &[
         secret: false,
         meaning: "the GitLab server of the site's project",
     },
+    key(
+        "check.dns_server",
+        ValueType::Text,
+        "the DNS server that check asks instead of the system's, for example \"1.1.1.1:53\"",
+    ),
+    key(
+        "check.connect",
+        ValueType::TextList,
+        "where check connects to instead: \"HOST:PORT=ADDRESS:PORT\"",
+    ),
     key("gitlab.project", ValueType::Text, "the site's project on GitLab, with its groups"),
     Key {
         name: "heroku.git_host",

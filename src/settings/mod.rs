@@ -4,6 +4,7 @@
 //! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
 //! [`Settings`] are what commands see.
 
+mod check;
 mod commands;
 mod destination;
 mod effective;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+pub use check::{BadConnectTo, Check, ConnectTo};
 pub use commands::Commands;
 pub use destination::Destination;
 pub use effective::Effective;
@@ -65,6 +67,7 @@ pub struct Settings {
     pub heroku_git_host: Option<Sourced<String>>,
     pub git: Git,
     pub gitlab: Gitlab,
+    pub check: Check,
     pub reset: Reset,
     pub cloudflare_base_url: Option<Sourced<String>>,
     pub cache: Cache,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Cache, CacheVariables, Commands, Environment, Git, Gitlab,
+    BadMapping, BucketVariables, Cache, CacheVariables, Check, Commands, Environment, Git, Gitlab,
     HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
@@ -33,6 +33,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
         git: git(&layers)?,
         gitlab: gitlab(&layers),
+        check: Check::build(&layers)?,
         reset: reset(&layers)?,
         cloudflare_base_url: text(&layers, &["cloudflare", "base_url"]),
         cache: Cache {

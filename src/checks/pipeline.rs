@@ -1,0 +1,90 @@
+//! The last CI pipeline of the environment's branch. It says nothing about whether a site is up, and
+//! so never makes one down.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Verdict;
+use crate::adapters::gitlab::{self, Gitlab, PipelineState};
+
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    pub branch: String,
+    pub status: String,
+    pub state: PipelineState,
+    pub sha: String,
+    pub web_url: String,
+    pub created_at: Timestamp,
+}
+
+/// What came of looking for it.
+#[derive(Debug, Clone)]
+pub enum PipelineLook {
+    Found(Pipeline),
+    /// The branch never had one.
+    NeverRan {
+        branch: String,
+    },
+    Skipped {
+        reason: String,
+    },
+    Unreadable {
+        reason: String,
+    },
+}
+
+impl PipelineLook {
+    /// Asks GitLab.
+    pub async fn at(gitlab: &Gitlab, branch: &str) -> PipelineLook {
+        match gitlab.latest_pipeline(branch).await {
+            Ok(Some(found)) => PipelineLook::Found(Pipeline::of(found)),
+            Ok(None) => PipelineLook::NeverRan { branch: branch.to_owned() },
+            Err(error) => PipelineLook::Unreadable { reason: error.to_string() },
+        }
+    }
+
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            PipelineLook::Found(pipeline) if pipeline.state == PipelineState::Passed => {
+                Verdict::Pass
+            }
+            PipelineLook::Skipped { .. } => Verdict::Skip,
+            _ => Verdict::Warn,
+        }
+    }
+
+    pub fn text(&self) -> String {
+        match self {
+            PipelineLook::Found(pipeline) => {
+                let short: String = pipeline.sha.chars().take(8).collect();
+                let Pipeline { branch, status, web_url, .. } = pipeline;
+                format!("{branch} at {short}: {status}, {web_url}")
+            }
+            PipelineLook::NeverRan { branch } => format!("no pipeline has run for {branch}"),
+            PipelineLook::Skipped { reason } => reason.clone(),
+            PipelineLook::Unreadable { reason } => reason.clone(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let found = match self {
+            PipelineLook::Found(pipeline) => json!({
+                "branch": pipeline.branch,
+                "status": pipeline.status,
+                "sha": pipeline.sha,
+                "url": pipeline.web_url,
+                "created_at": pipeline.created_at,
+            }),
+            _ => Value::Null,
+        };
+        json!({ "verdict": self.verdict().name(), "text": self.text(), "pipeline": found })
+    }
+}
+
+impl Pipeline {
+    fn of(found: gitlab::Pipeline) -> Pipeline {
+        let state = found.state();
+        let gitlab::Pipeline { status, sha, git_ref, web_url, created_at, .. } = found;
+        Pipeline { branch: git_ref, status, state, sha, web_url, created_at }
+    }
+}

@@ -1,0 +1,295 @@
+//! One site: the lines about what a look at it showed.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde_json::json;
+use url::Url;
+
+use super::content;
+use super::report::{Aspect, Line, SiteReport, Verdict};
+use crate::adapters::site::{Answer, SiteClient, Tls, TlsError, Visit};
+
+/// As browsers, roughly: more is nothing that anybody has planned.
+const MOST_REDIRECTS: usize = 10;
+/// A certificate that is not renewed by then will not be renewed by itself.
+const FEW_DAYS: i64 = 21;
+
+/// What a site has to do with others.
+pub struct Surroundings {
+    /// The environment's own hosts.
+    pub known: BTreeSet<String>,
+    pub forbidden: BTreeSet<String>,
+}
+
+/// The way of one GET through its redirects.
+struct Journey {
+    urls: Vec<Url>,
+    last: Visit,
+    /// The first look at the site's own certificate.
+    tls: Option<Result<Tls, TlsError>>,
+    end: End,
+}
+
+/// Why no further redirect was followed.
+enum End {
+    /// There is none, or nothing came at all.
+    Answered,
+    Loop,
+    TooLong,
+    /// It names no address.
+    Nowhere,
+    Forbidden(Url),
+    /// To a host of somebody else.
+    Away(Url),
+}
+
+pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) -> SiteReport {
+    let first = client.visit(url).await;
+    let mut lines = Vec::new();
+    lines.extend(dns(&first));
+    let connected = connection(&first);
+    let journey = travel(client, url, first, surroundings).await;
+    lines.extend(journey.tls.as_ref().map(tls));
+    lines.extend(connected);
+    let mut in_maintenance = false;
+    if lines.iter().all(|line| line.verdict != Verdict::Fail) || journey.last.answer.is_some() {
+        let (line, maintenance) = http(&journey);
+        lines.push(line);
+        in_maintenance = maintenance;
+        lines.extend(page(&journey, surroundings));
+    }
+    SiteReport { url: url.clone(), lines, in_maintenance }
+}
+
+async fn travel(
+    client: &SiteClient,
+    url: &Url,
+    first: Visit,
+    surroundings: &Surroundings,
+) -> Journey {
+    let mut journey = Journey {
+        urls: vec![url.clone()],
+        tls: first.tls.clone(),
+        last: first,
+        end: End::Answered,
+    };
+    loop {
+        let here = journey.urls.last().unwrap_or(url).clone();
+        let Some(Ok(answer)) = &journey.last.answer else { return journey };
+        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return journey;
+        }
+        let target = answer.location.as_ref().and_then(|location| here.join(location).ok());
+        let target = target.filter(|url| ["https", "http"].contains(&url.scheme()));
+        let Some(mut target) = target.filter(Url::has_host) else {
+            journey.end = End::Nowhere;
+            return journey;
+        };
+        target.set_fragment(None);
+        let host = target.host_str().unwrap_or_default().to_owned();
+        let end = if surroundings.forbidden.contains(&host) {
+            Some(End::Forbidden(target.clone()))
+        } else if !surroundings.known.contains(&host) {
+            Some(End::Away(target.clone()))
+        } else if journey.urls.contains(&target) {
+            Some(End::Loop)
+        } else if journey.urls.len() > MOST_REDIRECTS {
+            Some(End::TooLong)
+        } else {
+            None
+        };
+        let stops = end.is_some();
+        journey.end = end.unwrap_or(End::Answered);
+        if !matches!(journey.end, End::Forbidden(_) | End::Away(_)) {
+            journey.urls.push(target.clone());
+        }
+        if stops {
+            return journey;
+        }
+        journey.last = client.visit(&target).await;
+        if journey.tls.is_none() && target.host_str() == url.host_str() {
+            journey.tls = journey.last.tls.clone();
+        }
+    }
+}
+
+fn dns(visit: &Visit) -> Option<Line> {
+    if let Some(address) = visit.instead {
+        let text = format!("not asked: check.connect says {address}");
+        return Some(Line::new(Aspect::Dns, Verdict::Skip, text));
+    }
+    Some(match visit.dns.as_ref()? {
+        Err(error) => Line::new(Aspect::Dns, Verdict::Fail, error.to_string()),
+        Ok(found) => {
+            let addresses: Vec<String> = found.addresses.iter().map(ToString::to_string).collect();
+            let through = match found.aliases.is_empty() {
+                true => String::new(),
+                false => format!("through {} to ", found.aliases.join(", ")),
+            };
+            let text = format!("{through}{}", addresses.join(", "));
+            let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+                found.addresses.iter().copied().partition(|one| one.is_ipv4());
+            let data = json!({ "a": v4, "aaaa": v6, "cname": found.aliases });
+            Line::new(Aspect::Dns, Verdict::Pass, text).with(data)
+        }
+    })
+}
+
+fn connection(visit: &Visit) -> Option<Line> {
+    match visit.connection.as_ref()? {
+        Ok(_) => None,
+        Err(error) => Some(Line::new(Aspect::Http, Verdict::Fail, error.to_string())),
+    }
+}
+
+fn tls(found: &Result<Tls, TlsError>) -> Line {
+    let tls = match found {
+        Ok(tls) => tls,
+        Err(error) => return Line::new(Aspect::Tls, Verdict::Fail, error.to_string()),
+    };
+    let certificate = &tls.certificate;
+    let days = certificate.days_left(Timestamp::now());
+    let data = json!({
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "names": certificate.names,
+        "not_before": certificate.not_before,
+        "not_after": certificate.not_after,
+        "days_left": days,
+        "chain": certificate.chain,
+        "problems": tls.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    let until = certificate.not_after.strftime("%Y-%m-%d");
+    let facts = format!("from {}, until {until}", certificate.issuer);
+    let (verdict, text) = match tls.problems.as_slice() {
+        [] if days < FEW_DAYS => {
+            (Verdict::Warn, format!("the certificate ends soon, {days} days left: {facts}"))
+        }
+        [] => (Verdict::Pass, format!("{facts}, {days} days left")),
+        problems => {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            (Verdict::Fail, format!("{} ({facts})", problems.join("; ")))
+        }
+    };
+    Line::new(Aspect::Tls, verdict, text).with(data)
+}
+
+/// The line about the answer, and whether it is that the site is being worked on.
+fn http(journey: &Journey) -> (Line, bool) {
+    let way: Vec<&str> = journey.urls.iter().map(Url::as_str).collect();
+    let last = journey.urls.last().map(Url::as_str).unwrap_or_default();
+    let fail = |text: String| {
+        (Line::new(Aspect::Http, Verdict::Fail, text).with(json!({ "way": way })), false)
+    };
+    match &journey.end {
+        End::Answered => {}
+        End::Loop => {
+            return fail(format!("its redirects go round in a circle: {}", way.join(" → ")));
+        }
+        End::TooLong => {
+            return fail(format!("more than {MOST_REDIRECTS} redirects, the last to {last}"));
+        }
+        End::Nowhere => return fail(format!("{last} redirects to no address")),
+        End::Forbidden(target) => {
+            return fail(format!("it redirects to a protected environment: {target}"));
+        }
+        End::Away(target) => {
+            let text = format!("it redirects to {target}, which is none of this environment's");
+            return (
+                Line::new(Aspect::Http, Verdict::Warn, text).with(json!({ "way": way })),
+                false,
+            );
+        }
+    }
+    let at = if journey.urls.len() > 1 { format!("{last}: ") } else { String::new() };
+    match &journey.last.answer {
+        Some(Ok(answer)) => answered(answer, &way),
+        Some(Err(error)) => fail(format!("{at}{error}")),
+        None => fail(format!("{at}{}", why_no_answer(&journey.last))),
+    }
+}
+
+fn why_no_answer(visit: &Visit) -> String {
+    let dns = visit.dns.as_ref().and_then(|found| found.as_ref().err()).map(ToString::to_string);
+    let connection =
+        visit.connection.as_ref().and_then(|found| found.as_ref().err()).map(ToString::to_string);
+    let tls = visit.tls.as_ref().and_then(|found| found.as_ref().err()).map(ToString::to_string);
+    dns.or(connection).or(tls).unwrap_or_else(|| "there is no answer".to_owned())
+}
+
+fn answered(answer: &Answer, way: &[&str]) -> (Line, bool) {
+    let milliseconds = answer.first_byte.as_millis() as u64;
+    let data = json!({
+        "status": answer.status,
+        "way": way,
+        "first_byte_ms": milliseconds,
+        "server": answer.server,
+        "cf_cache_status": answer.cache_status,
+        "cf_mitigated": answer.mitigated,
+    });
+    let (verdict, words) = judge(answer);
+    let mut text = format!("HTTP {}", answer.status);
+    if let Some(words) = words {
+        text.push_str(&format!(", {words}"));
+    }
+    if way.len() > 1 {
+        text.push_str(&format!(", by {}", way.join(" → ")));
+    }
+    text.push_str(&format!(", {milliseconds} ms to the first byte"));
+    if let Some(status) = &answer.cache_status {
+        text.push_str(&format!(", Cloudflare: {status}"));
+    }
+    let maintenance = is_maintenance(answer);
+    (Line::new(Aspect::Http, verdict, text).with(data), maintenance)
+}
+
+fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {
+    match answer.status {
+        200..=299 => (Verdict::Pass, None),
+        _ if answer.mitigated.is_some() => {
+            (Verdict::Warn, Some("Cloudflare stands before it and did not let this look through"))
+        }
+        401 => (Verdict::Warn, Some("it asks for a password, and was not seen further")),
+        403 => (Verdict::Warn, Some("it lets nobody in who looks from here")),
+        404 if has(answer, b"no-such-app") => {
+            (Verdict::Fail, Some("Heroku has no app for this host"))
+        }
+        503 if is_maintenance(answer) => (Verdict::Fail, Some("it is in maintenance mode")),
+        503 if has(answer, b"application-error") => {
+            (Verdict::Fail, Some("the app has crashed or does not start"))
+        }
+        300..=399 => (Verdict::Warn, Some("which is no page")),
+        _ => (Verdict::Fail, None),
+    }
+}
+
+/// Heroku's own page, and most that are put in its place, say so.
+fn is_maintenance(answer: &Answer) -> bool {
+    answer.status == 503 && has(answer, b"maintenance")
+}
+
+fn has(answer: &Answer, words: &[u8]) -> bool {
+    memchr::memmem::find(&answer.body.to_ascii_lowercase(), words).is_some()
+}
+
+/// Whether the page leads to a protected environment.
+fn page(journey: &Journey, surroundings: &Surroundings) -> Option<Line> {
+    let Some(Ok(answer)) = &journey.last.answer else { return None };
+    let is_page = matches!(journey.end, End::Answered) && (200..300).contains(&answer.status);
+    if surroundings.forbidden.is_empty() || !is_page {
+        return None;
+    }
+    let found = content::urls_of(&answer.body, &surroundings.forbidden);
+    let seen = if answer.is_cut { " in what was read of it" } else { "" };
+    let data = json!({ "urls": found, "bytes": answer.body.len(), "cut": answer.is_cut });
+    if found.is_empty() {
+        let text = format!("no URL of a protected environment{seen}");
+        return Some(Line::new(Aspect::Content, Verdict::Pass, text).with(data));
+    }
+    let list: Vec<String> =
+        found.iter().map(|(host, count)| format!("{host} ({count}×)")).collect();
+    let text = format!("the page leads to a protected environment: {}", list.join(", "));
+    Some(Line::new(Aspect::Content, Verdict::Fail, text).with(data))
+}

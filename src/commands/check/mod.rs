@@ -1,0 +1,120 @@
+//! `check`: whether an environment's sites are up, and how its last pipeline went.
+
+mod records;
+mod text;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::checks::{
+    self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
+};
+use crate::cli::CheckArgs;
+use crate::commands::{Context, Outcome, gitlab};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::settings::Environment;
+
+pub async fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, CommandError> {
+    let environment = context.settings.environment(&args.environment)?;
+    context.interrupt.guard(look(context, environment, args)).await
+}
+
+async fn look(
+    context: &Context,
+    environment: &Environment,
+    args: &CheckArgs,
+) -> Result<Outcome, CommandError> {
+    let (targets, forbidden) = targets(context, environment).await;
+    for warning in &targets.warnings {
+        context.ui.emit(Event::Warning(warning.clone()));
+    }
+    if targets.urls.is_empty() {
+        let name = &environment.name;
+        let text = format!("no site of {name} is known, so that there is nothing to look at");
+        return Err(CommandError::new(Kind::Configuration, text)
+            .hint(format!("set environments.{name}.sites in bcops.toml")));
+    }
+    let settings = context.settings.check.clone();
+    let options = CheckOptions { settings, forbidden, ..CheckOptions::default() };
+    let sites = match args.wait {
+        None => check_sites(&targets.urls, &options).await?,
+        Some(minutes) => {
+            let limit = Duration::from_secs(minutes * 60);
+            wait_until_up(&targets.urls, &options, limit, &*context.ui).await?
+        }
+    };
+    let report = Report { sites, pipeline: pipeline(context, environment).await };
+    for warning in text::warnings(&report) {
+        context.ui.emit(Event::Warning(warning));
+    }
+    finish(environment, &report)
+}
+
+/// The sites to look at, and the hosts where none of them may lead.
+async fn targets(
+    context: &Context,
+    environment: &Environment,
+) -> (Targets, std::collections::BTreeSet<String>) {
+    let mut targets = Targets::of(environment);
+    let protected: Vec<&Environment> = match environment.protected {
+        true => Vec::new(),
+        false => context.settings.environments.values().filter(|one| one.protected).collect(),
+    };
+    let own = records::read(context, environment);
+    let others = futures_util::future::join_all(
+        protected.iter().map(|environment| records::read(context, environment)),
+    );
+    let (own, others) = tokio::join!(own, others);
+    match own {
+        Ok(records) => records.iter().for_each(|(host, port)| targets.add_record(host, *port)),
+        Err(why) => targets.warnings.push(format!(
+            "the Site records of {} are not read, so that only configured sites are looked at: {why}",
+            environment.name
+        )),
+    }
+    let all = context.settings.environments.values();
+    let mut forbidden = checks::protected_hosts(environment, all, &targets.urls);
+    for records in others {
+        // Without them the configured hosts are looked for all the same.
+        let mut theirs = Targets::default();
+        for (host, port) in records.unwrap_or_default() {
+            theirs.add_record(&host, port);
+        }
+        let is_own = |host: &str| targets.urls.iter().any(|url| url.host_str() == Some(host));
+        let hosts = theirs.urls.iter().filter_map(|url| url.host_str());
+        forbidden.extend(hosts.filter(|host| !is_own(host)).map(str::to_owned));
+    }
+    (targets, forbidden)
+}
+
+async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook {
+    let Some(branch) = &environment.branch else {
+        let reason = format!("environments.{}.branch is not set", environment.name);
+        return PipelineLook::Skipped { reason };
+    };
+    match gitlab::gitlab(context) {
+        None => PipelineLook::Skipped { reason: gitlab::NO_TOKEN.to_owned() },
+        Some(Err(error)) => PipelineLook::Unreadable { reason: error.to_string() },
+        Some(Ok(client)) => PipelineLook::at(&client, branch).await,
+    }
+}
+
+fn finish(environment: &Environment, report: &Report) -> Result<Outcome, CommandError> {
+    let mut result = report.json();
+    if let Value::Object(result) = &mut result {
+        result.insert("environment".to_owned(), environment.name.clone().into());
+    }
+    if !report.is_down() {
+        return Ok(Outcome::done(result, text::table(report)));
+    }
+    let exit_code = Kind::RemoteJob.exit_code();
+    let text = [text::table(report), text::down(environment, report)].join("\n");
+    Ok(Outcome { exit_code, ..Outcome::done(result, text) })
+}
+
+/// The sites that are down.
+fn down(report: &Report) -> impl Iterator<Item = &SiteReport> {
+    report.sites.iter().filter(|site| !site.is_up())
+}

@@ -1,0 +1,42 @@
+//! The hosts of an environment's Site records, read only.
+
+use std::time::Duration;
+
+use crate::adapters::postgres::connect;
+use crate::commands::Context;
+use crate::commands::environments::Values;
+use crate::commands::heroku::log_in;
+use crate::error::CommandError;
+use crate::reset::sites;
+use crate::settings::Environment;
+
+/// The sites that are configured are not to wait for a database that does not answer.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// Host names and ports, or why they cannot be had.
+pub async fn read(
+    context: &Context,
+    environment: &Environment,
+) -> Result<Vec<(String, i32)>, String> {
+    match tokio::time::timeout(TIME_LIMIT, read_all(context, environment)).await {
+        Ok(Ok(records)) => Ok(records),
+        Ok(Err(error)) => {
+            let causes = error.causes();
+            let words: Vec<String> = std::iter::once(error.to_string()).chain(causes).collect();
+            Err(words.join(": "))
+        }
+        Err(_) => Err(format!("no answer within {} s", TIME_LIMIT.as_secs())),
+    }
+}
+
+async fn read_all(
+    context: &Context,
+    environment: &Environment,
+) -> Result<Vec<(String, i32)>, CommandError> {
+    let logged_in = log_in(context).await;
+    let values = Values::of(context, &logged_in, environment).await?;
+    let session = connect(&values.database(context, environment)?).await?;
+    let records = sites::read(&session).await;
+    session.close().await;
+    Ok(records?.into_iter().map(|record| (record.hostname, record.port)).collect())
+}
