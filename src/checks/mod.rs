@@ -50,9 +50,11 @@ pub async fn check_sites(
     let known: BTreeSet<String> =
         urls.iter().filter_map(|url| url.host_str().map(str::to_owned)).collect();
     let surroundings = Arc::new(site::Surroundings { known, forbidden: options.forbidden.clone() });
-    let looks = urls.iter().map(|url| {
+    // As a list: the future of a lazy one could not move between threads.
+    let mut looks = Vec::new();
+    for url in urls {
         let (client, surroundings, url) = (client.clone(), surroundings.clone(), url.clone());
-        async move { site::check(&client, &url, &surroundings).await }
-    });
+        looks.push(async move { site::check(&client, &url, &surroundings).await });
+    }
     Ok(futures_util::stream::iter(looks).buffered(AT_ONCE).collect().await)
 }

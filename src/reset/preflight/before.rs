@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::reset::check::Look;
 use crate::reset::sites;
+use crate::reset::sites_answer::Seen;
 use crate::reset::values::{DOWN_BEFORE, SITES_BEFORE, SITES_OF_SOURCE};
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
@@ -39,7 +40,8 @@ impl Look for Before {
             let of_source = of_source.await.unwrap_or_default();
             context.put_first(&SITES_BEFORE, records.clone())?;
             context.put_first(&SITES_OF_SOURCE, of_source)?;
-            let (asked, down) = world.sites_down().await?;
+            let looking = world.look_at_sites(context);
+            let Seen { asked, down, .. } = context.wait_for("nothing", looking).await?;
             context.put(&DOWN_BEFORE, &down)?;
             let mut table = Table::new("Site records before", &["host", "port", "name"]);
             for record in &records {
@@ -56,7 +58,7 @@ impl Look for Before {
                 return Ok(Outcome::Done(evidence));
             }
             let problems: Vec<String> =
-                down.iter().map(|one| format!("{} {}", one.url, one.problem)).collect();
+                down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
             Ok(Outcome::Warning {
                 text: format!("before the run, {}", problems.join("; ")),
                 evidence,

@@ -28,12 +28,13 @@ impl Open {
         }
         world.heroku.set_maintenance(&world.app, false).await?;
         let down_before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
-        let (bad, unjudged) = world.wait_for_sites(&down_before).await?;
-        if bad.is_empty() {
+        let (seen, unjudged) = world.wait_for_sites(context, &down_before).await?;
+        if seen.down.is_empty() {
+            seen.warnings.into_iter().for_each(|warning| context.warn(warning));
             return Ok(unjudged);
         }
         let problems: Vec<String> =
-            bad.iter().map(|one| format!("{} {}", one.url, one.problem)).collect();
+            seen.down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
         let text = format!("{}; staging is back in quarantine", problems.join("; "));
         Err(CommandError::new(Kind::RemoteJob, text)
             .hint(format!("heroku logs --app {}", world.app.name()))
