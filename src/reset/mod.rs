@@ -41,6 +41,8 @@ mod world;
 
 pub use book::{STAGES, book};
 pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
+pub use cleanup::FRONT_END_CACHE;
+pub use database::POLICY as SCRUB_POLICY;
 pub use lock::OriginLock;
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
 pub use world::{Branches, MediaSides, World};

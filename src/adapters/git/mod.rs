@@ -44,7 +44,7 @@ pub use names::{Namespace, backup_reference, branch_reference, lock_reference};
 pub use process::{GitProgram, Limits};
 pub use progress::Listener;
 pub use push::{Lease, Pushed, Update};
-pub use remote::{Remote, is_project};
+pub use remote::{Remote, is_project, is_repository_of};
 pub use repository::{Access, Repository};
 pub use tree::{FileContent, TreeFile};
 pub use words::without_user_parts;

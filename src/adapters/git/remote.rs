@@ -128,15 +128,25 @@ fn git_host(host: Option<&str>) -> Result<Url, GitError> {
 /// any of the forms that git understands. This keeps a clone of something else from being taken
 /// for the site's.
 pub fn is_project(url: &str, project: &str) -> bool {
+    path_of(url)
+        .strip_suffix(project.trim_matches('/'))
+        .is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// Whether a remote's URL is that of a Heroku app, on whatever host: the path is the app's name.
+pub fn is_repository_of(url: &str, app: &str) -> bool {
+    path_of(url).rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(app))
+}
+
+/// Without slashes around it and without `.git`.
+fn path_of(url: &str) -> String {
     let path = match Url::parse(url) {
         Ok(parsed) if url.contains("://") => parsed.path().to_owned(),
         // `git@host:group/project.git`, which is not a URL.
         _ => url.split_once(':').map_or(url, |(_, path)| path).to_owned(),
     };
     let path = path.trim_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    path.strip_suffix(project.trim_matches('/'))
-        .is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    path.strip_suffix(".git").unwrap_or(path).to_owned()
 }
 
 #[cfg(test)]
@@ -182,6 +192,12 @@ mod tests {
             "/srv/mirrors/buckinghamshire-council/bc.git",
         ] {
             assert!(is_project(url, project), "{url}");
+        }
+        for url in ["https://git.heroku.com/app.git", "git@heroku.com:App.git", "/srv/app.git/"] {
+            assert!(is_repository_of(url, "app"), "{url}");
+        }
+        for url in ["https://git.heroku.com/other-app.git", "git@h:app/bc.git", ""] {
+            assert!(!is_repository_of(url, "app"), "{url}");
         }
         for url in ["git@h:other/bc.git", "https://h/xbuckinghamshire-council/bc", "", "bc"] {
             assert!(!is_project(url, project), "{url}");

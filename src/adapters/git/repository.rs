@@ -158,6 +158,21 @@ impl Repository {
         Ok(super::words::without_user_parts(output.text().trim()))
     }
 
+    /// The same, and every other URL that the clone's own settings have pushes go to.
+    pub async fn origin_urls(&self) -> Result<Vec<String>, GitError> {
+        let mut urls = vec![self.origin_url().await?];
+        for (name, value) in &self.settings {
+            let url = super::words::without_user_parts(value.expose());
+            if (name.ends_with(".url") || name.ends_with(".pushurl"))
+                && name.starts_with("remote.")
+                && !urls.contains(&url)
+            {
+                urls.push(url);
+            }
+        }
+        Ok(urls)
+    }
+
     /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
     pub fn forget(&self) -> Result<(), GitError> {
         let failed = || GitError::library(format!("removing {}*", self.namespace.prefix()));

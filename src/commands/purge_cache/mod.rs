@@ -9,6 +9,7 @@ mod items;
 mod report;
 
 pub use doctor::{Finding, checks};
+pub use front_end::find as find_front_end;
 
 use serde_json::json;
 

@@ -124,6 +124,11 @@ impl Wishes {
         self.backup.as_deref().filter(|name| *name != "newest")
     }
 
+    /// The stages that are left out.
+    pub fn skipped(&self) -> &[String] {
+        &self.skip
+    }
+
     fn runs(&self, stage: &str) -> bool {
         !self.skip.iter().any(|skipped| skipped == stage)
     }

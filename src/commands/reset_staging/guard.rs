@@ -10,8 +10,11 @@ use crate::commands::guards::Protected;
 use crate::commands::heroku::log_in;
 use crate::commands::media::buckets;
 use crate::error::{CommandError, Kind};
-use crate::reset::World;
+use crate::reset::{FRONT_END_CACHE, World};
 use crate::runbook::{Evidence, Guard, Step, StepFuture};
+
+use super::resolve::check_own_database;
+use super::services;
 
 pub struct LookAgain {
     context: Context,
@@ -23,7 +26,7 @@ impl LookAgain {
         LookAgain { context, world }
     }
 
-    async fn look(&self) -> Result<Evidence, CommandError> {
+    async fn look(&self, step: &str) -> Result<Evidence, CommandError> {
         let (context, world) = (&self.context, &self.world);
         let logged_in = log_in(context).await;
         let protected = Protected::look(context, &logged_in, &world.destination).await?;
@@ -33,6 +36,13 @@ impl LookAgain {
         let same =
             DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination_url));
         must_be_same(same, "database")?;
+        check_own_database(context, &world.destination, &values, &database)?;
+        services::check_stores(context, &protected, &world.destination, &values)?;
+        // Cloudflare is asked only where it is about to be changed: its being down keeps nobody
+        // from putting staging back.
+        if step == FRONT_END_CACHE {
+            services::check_zone(context, &protected, &world.destination, &values).await?;
+        }
         let mut evidence = Evidence::new()
             .fact("app", world.app.id())
             .fact("database", format!("{} on {}", database.database, database.place()));
@@ -58,7 +68,7 @@ fn must_be_same(same: bool, what: &str) -> Result<(), CommandError> {
 }
 
 impl Guard for LookAgain {
-    fn before<'a>(&'a self, _step: &'a dyn Step) -> StepFuture<'a, Evidence> {
-        Box::pin(async move { Ok(self.look().await?) })
+    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
+        Box::pin(async move { Ok(self.look(step.id()).await?) })
     }
 }

@@ -8,8 +8,10 @@ use crate::adapters::postgres::connect;
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::reset::SCRUB_POLICY;
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
+use crate::scrub::live::{self, Access, Limits};
 
 use super::answers::Wishes;
 use super::resolve::Resolved;
@@ -46,6 +48,9 @@ pub async fn look(
     })?;
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
     warn_of_protection(context, resolved).await;
+    if !wishes.skipped().iter().any(|stage| stage == "database") {
+        check_manifest(context, resolved).await?;
+    }
     let (content, accounts) = match compare(resolved).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
         Err(error) => {
@@ -72,6 +77,22 @@ async fn warn_of_protection(context: &Context, resolved: &Resolved) {
         Err(error) => format!("whether {branch} may be force-pushed is not known: {error}"),
     };
     context.ui.emit(Event::Warning(text));
+}
+
+/// What the manifest does not know is better found out before staging is deployed to and closed
+/// than when the backup is loaded, where it is looked at again.
+async fn check_manifest(context: &Context, resolved: &Resolved) -> Result<(), CommandError> {
+    let session = match connect(&resolved.source_url).await {
+        Ok(session) => session,
+        Err(error) => {
+            let text = format!("the manifest was not compared with the database yet: {error}");
+            context.ui.emit(Event::Warning(text));
+            return Ok(());
+        }
+    };
+    live::begin(&session, Access::Read, &Limits::default()).await?;
+    live::look(&session, &resolved.manifest, SCRUB_POLICY).await?;
+    Ok(())
 }
 
 async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), CommandError> {

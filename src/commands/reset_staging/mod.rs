@@ -7,8 +7,10 @@ mod answers;
 mod end;
 mod guard;
 mod look;
+mod origin;
 mod plan;
 mod resolve;
+mod services;
 
 use std::sync::Arc;
 
@@ -21,9 +23,10 @@ use crate::reset::{self, Choices, OriginLock, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
+use origin::ForgetsPlanning;
+pub use origin::open_repository;
 pub use plan::target;
-use resolve::ForgetsPlanning;
-pub use resolve::{Resolved, open_repository, resolve};
+pub use resolve::{Resolved, resolve};
 
 pub const COMMAND: &str = "reset-staging";
 const DEFAULT_ENVIRONMENT: &str = "staging";
@@ -42,7 +45,8 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         wishes.check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let resolved = context.interrupt.guard(resolve(context, &source, &destination)).await?;
+    let resolved =
+        context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
     let _planning = ForgetsPlanning::new(&resolved.repository);
     let seen = context.interrupt.guard(look::look(context, &resolved, &wishes)).await?;
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
@@ -131,7 +135,8 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
-    let resolved = context.interrupt.guard(resolve(context, &source, &destination)).await?;
+    let resolved =
+        context.interrupt.guard(resolve(context, &source, &destination, &choices.skip)).await?;
     Ok(Arc::new(resolved.into_world(choices)))
 }
 

@@ -1,6 +1,6 @@
 //! Looks up both environments, and compares the destination with everything that is protected.
 
-use crate::adapters::git::{Access, GitProgram, Remote, Repository, is_project};
+use crate::adapters::git::{Remote, Repository};
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
     ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
@@ -14,11 +14,13 @@ use crate::commands::heroku::log_in;
 use crate::commands::media::buckets;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
-use crate::events::{Event, Reporter};
 use crate::reset::{Branches, Choices, MEDIA_JOBS, MediaSides, World};
 use crate::scrub::Manifest;
 use crate::secret::Secret;
-use crate::settings::{Destination, Environment, Origin, Settings};
+use crate::settings::{Destination, Environment, Settings};
+
+use super::origin::{check_branch, open_repository};
+use super::services;
 
 /// Everything of a [`World`] but what is decided.
 pub struct Resolved {
@@ -72,13 +74,15 @@ impl Resolved {
     }
 }
 
+/// `skip` are the stages that are left out: what only they change need not be reached.
 pub async fn resolve(
     context: &Context,
     source: &Environment,
     destination: &Destination,
+    skip: &[String],
 ) -> Result<Resolved, CommandError> {
     refuse_itself(source, destination)?;
-    let branches = branches(source, destination)?;
+    let branches = branches(context, source, destination)?;
     let manifest = manifest::load(context)?;
     let logged_in = log_in(context).await;
     let protected = Protected::look(context, &logged_in, destination).await?;
@@ -87,9 +91,14 @@ pub async fn resolve(
     let source_url = reading.database(context, source)?;
     let destination_url = values.database(context, destination)?;
     protected.check_database(&destination_url)?;
+    check_own_database(context, destination, &values, &destination_url)?;
     let same = DatabaseIdentity::of(&source_url).may_be(&DatabaseIdentity::of(&destination_url));
     refuse_if(same, "database", source, destination)?;
     let media = media(context, &protected, (source, &reading), (destination, &values))?;
+    services::check_stores(context, &protected, destination, &values)?;
+    if !skip.iter().any(|stage| stage == "cleanup") {
+        services::check_zone(context, &protected, destination, &values).await?;
+    }
     let logged_in = logged_in?;
     let heroku = logged_in.heroku;
     let app = heroku.destination_app(destination).await?;
@@ -163,7 +172,42 @@ fn refuse_if(
         .hint("look where the config vars and bcops.toml point: bcops doctor"))
 }
 
-fn branches(source: &Environment, destination: &Destination) -> Result<Branches, CommandError> {
+/// Heroku empties, backs up and restores the app's own database. What stands in for its URL here
+/// may be another spelling of it and nothing else, or the one would be filled and the other audited.
+pub fn check_own_database(
+    context: &Context,
+    destination: &Destination,
+    values: &Values,
+    in_force: &DatabaseUrl,
+) -> Result<(), CommandError> {
+    let variable = &destination.database_url_variable;
+    let Some(own) = values.own.get(variable).filter(|url| !url.expose().is_empty()) else {
+        return Ok(());
+    };
+    let app = &destination.app.value;
+    let own = context.remote_database(own).map_err(|error| {
+        let text = format!("{variable} of {app} is not usable");
+        CommandError::new(Kind::Configuration, text).with_cause(error)
+    })?;
+    if DatabaseIdentity::of(&own).may_be(&DatabaseIdentity::of(in_force)) {
+        return Ok(());
+    }
+    let text = format!(
+        "{variable} of {app} is {} on {}, and what stands in for it is {} on {}; nothing was changed",
+        own.database,
+        own.place(),
+        in_force.database,
+        in_force.place()
+    );
+    let name = destination.name.to_uppercase().replace('-', "_");
+    Err(CommandError::new(Kind::Refused, text).hint(format!("unset BCOPS_{name}_{variable}")))
+}
+
+fn branches(
+    context: &Context,
+    source: &Environment,
+    destination: &Destination,
+) -> Result<Branches, CommandError> {
     let branch = |environment: &Environment| {
         environment.branch.clone().ok_or_else(|| {
             let name = &environment.name;
@@ -180,6 +224,7 @@ fn branches(source: &Environment, destination: &Destination) -> Result<Branches,
         );
         return Err(CommandError::new(Kind::Refused, text));
     }
+    check_branch(context, destination, &branches.staging)?;
     Ok(branches)
 }
 
@@ -214,58 +259,4 @@ fn media(
         destination: protected.destination_bucket(&to, destination, acl, MEDIA_JOBS)?,
         secrets,
     }))
-}
-
-/// Removes the refs of planning from the clone when planning is over, however it ends.
-pub struct ForgetsPlanning(Repository);
-
-impl ForgetsPlanning {
-    pub fn new(repository: &Repository) -> Self {
-        ForgetsPlanning(repository.clone())
-    }
-}
-
-impl Drop for ForgetsPlanning {
-    fn drop(&mut self) {
-        // What stays behind is out of the way below refs/bcops, and the next one removes it.
-        let _ = self.0.forget();
-    }
-}
-
-/// The clone around the working directory, in a namespace for planning.
-pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
-    let git = &context.settings.git;
-    let working_directory = std::env::current_dir().map_err(|error| {
-        CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
-    })?;
-    let run = format!("plan-{}", std::process::id());
-    let access = Access {
-        program: GitProgram::default(),
-        working_directory: &working_directory,
-        remote: &git.remote,
-        url: git.url.as_ref().map(|url| url.value.expose()),
-        scratch: &std::env::temp_dir(),
-        run: &run,
-    };
-    let repository = Repository::open(&access).await?;
-    check_project(context, &repository).await?;
-    Ok(repository)
-}
-
-/// A clone of something else must not be taken for the site's.
-async fn check_project(context: &Context, repository: &Repository) -> Result<(), CommandError> {
-    let project = &context.settings.gitlab.project;
-    let url = repository.origin_url().await?;
-    if is_project(&url, &project.value) {
-        return Ok(());
-    }
-    let text =
-        format!("the remote {} is {url}, and not {}", context.settings.git.remote, project.value);
-    // A mirror has another path; only whoever has named the project means exactly that one.
-    if project.origin == Origin::BuiltIn {
-        context.ui.emit(Event::Warning(text));
-        return Ok(());
-    }
-    Err(CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
-        .hint("run it in a clone of the site, or set gitlab.project"))
 }

@@ -13,6 +13,9 @@ use crate::runbook::{
 
 use super::STAGE;
 
+/// The step's id, by which the guard knows when Cloudflare's zone has to be compared.
+pub const ID: &str = "front-end-cache";
+
 pub struct FrontEndCache(pub Arc<World>);
 
 impl FrontEndCache {
@@ -33,7 +36,7 @@ impl FrontEndCache {
 
 impl Step for FrontEndCache {
     fn id(&self) -> &'static str {
-        "front-end-cache"
+        ID
     }
 
     fn stage(&self) -> &'static str {

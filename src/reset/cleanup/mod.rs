@@ -8,7 +8,7 @@ mod search;
 mod sites;
 
 pub use cache::Cache;
-pub use front_end_cache::FrontEndCache;
+pub use front_end_cache::{FrontEndCache, ID as FRONT_END_CACHE};
 pub use makemigrations::Makemigrations;
 pub use search::Search;
 pub use sites::Sites;

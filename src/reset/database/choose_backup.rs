@@ -9,7 +9,7 @@ use crate::adapters::heroku::{Transfer, TransferState};
 use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
 use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
+use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult, Table};
 use crate::ui;
 
 use super::STAGE;
@@ -62,6 +62,21 @@ impl Look for ChooseBackup {
             .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
             .table(table);
             Ok(Outcome::Done(evidence))
+        })
+    }
+}
+
+impl World {
+    /// The chosen backup, by its identifier, as it is now.
+    pub(super) async fn check_backup_of_plan(&self, owner: &str) -> StepResult<Transfer> {
+        let transfers = self.heroku.transfers(owner).await?;
+        let pinned = &self.choices.pins.backup;
+        let found = transfers.into_iter().find(|one| one.uuid == *pinned && one.is_backup());
+        found.filter(|one| one.state() == TransferState::Completed).ok_or_else(|| {
+            let text = format!("backup {} of {owner} is no longer there", self.choices.backup);
+            CommandError::new(Kind::Refused, text)
+                .hint(format!("bcops backups list {}", self.source.name))
+                .into()
         })
     }
 }

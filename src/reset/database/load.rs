@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::error::{CommandError, Kind};
 use crate::reset::values::{LOADED, Loaded};
 use crate::reset::world::World;
 use crate::restore::in_place::{self, InPlaceOptions};
@@ -26,12 +25,7 @@ impl Load {
     async fn prepare(&self) -> StepResult<Prepared> {
         let world = &*self.0;
         let owner = &world.source_database.billing_app.name;
-        let transfers = world.heroku.transfers(owner).await?;
-        let backup = transfers.iter().find(|one| one.uuid == world.choices.pins.backup);
-        let backup = backup.ok_or_else(|| {
-            let text = format!("backup {} of {owner} is no longer there", world.choices.backup);
-            CommandError::new(Kind::Refused, text)
-        })?;
+        let backup = world.check_backup_of_plan(owner).await?;
         let opened = OpenBackup::download(&world.heroku, owner, backup.num).await?;
         let contents = Contents::read(opened).await?;
         Ok(Prepared::scrubbed(contents, &world.manifest, POLICY)?)

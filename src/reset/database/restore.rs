@@ -48,6 +48,7 @@ impl Step for Restore {
         Box::pin(async move {
             let world = &*self.0;
             let owner = &world.source_database.billing_app.name;
+            world.check_backup_of_plan(owner).await?;
             let source = world.heroku.backup_source(owner, &world.choices.backup).await?;
             let restoring = world.transfer(context, RESTORE, Wanted::Restore(&source), "restore");
             let done = world.in_quiet(context, restoring).await?;

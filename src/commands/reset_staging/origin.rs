@@ -1,0 +1,97 @@
+//! The clone that a reset works in, and whether its origin is where the site's branches belong.
+
+use crate::adapters::git::{Access, GitProgram, Repository, is_project, is_repository_of};
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::settings::{Environment, Origin};
+
+/// Removes the refs of planning from the clone when planning is over, however it ends.
+pub struct ForgetsPlanning(Repository);
+
+impl ForgetsPlanning {
+    pub fn new(repository: &Repository) -> Self {
+        ForgetsPlanning(repository.clone())
+    }
+}
+
+impl Drop for ForgetsPlanning {
+    fn drop(&mut self) {
+        // What stays behind is out of the way below refs/bcops, and the next one removes it.
+        let _ = self.0.forget();
+    }
+}
+
+/// The clone around the working directory, in a namespace for planning.
+pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
+    let git = &context.settings.git;
+    let working_directory = std::env::current_dir().map_err(|error| {
+        CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
+    })?;
+    let run = format!("plan-{}", std::process::id());
+    let access = Access {
+        program: GitProgram::default(),
+        working_directory: &working_directory,
+        remote: &git.remote,
+        url: git.url.as_ref().map(|url| url.value.expose()),
+        scratch: &std::env::temp_dir(),
+        run: &run,
+    };
+    let repository = Repository::open(&access).await?;
+    for url in repository.origin_urls().await? {
+        check_no_app(context, &url)?;
+        check_project(context, &url)?;
+    }
+    Ok(repository)
+}
+
+/// What is pushed to the repository of an app is built and released there.
+fn check_no_app(context: &Context, url: &str) -> Result<(), CommandError> {
+    let mut environments = context.settings.environments.values();
+    let owner = environments.find(|one| is_repository_of(url, &one.app.value));
+    let Some(owner) = owner else { return Ok(()) };
+    let text = format!(
+        "the remote {} is {url}, which is Heroku's repository of {} and not the site's origin; \
+         nothing was changed",
+        context.settings.git.remote, owner.app.value
+    );
+    Err(CommandError::new(Kind::Refused, text)
+        .hint("name the remote that GitLab is as git.remote in bcops.toml"))
+}
+
+/// A clone of something else must not be taken for the site's.
+fn check_project(context: &Context, url: &str) -> Result<(), CommandError> {
+    let project = &context.settings.gitlab.project;
+    if is_project(url, &project.value) {
+        return Ok(());
+    }
+    let text =
+        format!("the remote {} is {url}, and not {}", context.settings.git.remote, project.value);
+    // A mirror has another path; only whoever has named the project means exactly that one.
+    if project.origin == Origin::BuiltIn {
+        context.ui.emit(Event::Warning(text));
+        return Ok(());
+    }
+    Err(CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+        .hint("run it in a clone of the site, or set gitlab.project"))
+}
+
+/// The branch that is force-pushed must be nobody's who is protected, whether or not that is where
+/// the data come from.
+pub fn check_branch(
+    context: &Context,
+    destination: &Environment,
+    branch: &str,
+) -> Result<(), CommandError> {
+    let mut protected = context.settings.environments.values().filter(|one| one.protected);
+    let Some(owner) = protected.find(|one| one.branch.as_deref() == Some(branch)) else {
+        return Ok(());
+    };
+    let name = &destination.name;
+    let text = format!(
+        "the branch {branch} of {name} is that of {}, which is protected; nothing was changed",
+        owner.name
+    );
+    Err(CommandError::new(Kind::Refused, text)
+        .hint(format!("set environments.{name}.branch in bcops.toml")))
+}
