@@ -56,6 +56,7 @@ mod purge_cache_backend;
 mod purge_cache_doctor;
 mod purge_cache_limits;
 mod purge_world;
+mod reset_choices;
 mod reset_content;
 mod reset_records;
 mod reset_records_world;
