@@ -131,7 +131,7 @@ fn without_the_database_configured_sites_are_looked_at() {
     world
         .check(&["staging"])
         .fails(3, &["no site of staging is known", "environments.staging.sites"]);
-    world.check(&["qa"]).fails(3, &["unknown environment `qa`"]);
+    world.check(&["qa"]).fails(2, &["unknown environment `qa`"]);
 }
 
 #[test]
