@@ -1,8 +1,8 @@
 //! The library behind the `bcops` binary.
 //!
-//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media` and `caches`, which use
-//! `runbook` and `archive`, which use `adapters`, which use `settings`, `schema`, `events` and
-//! `secret`. Nothing below `commands` prints: it emits [`events::Event`]s, and `ui` is one of
+//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media`, `caches` and `checks`,
+//! which use `runbook` and `archive`, which use `adapters`, which use `settings`, `schema`, `events`
+//! and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s, and `ui` is one of
 //! their consumers. `docs/architecture.md` has the picture.
 
 pub mod adapters;

@@ -2,6 +2,9 @@
 
 mod backup_file;
 mod backups;
+mod check;
+mod check_faults;
+mod check_world;
 mod cloudflare_clients;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]

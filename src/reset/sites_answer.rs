@@ -44,13 +44,14 @@ impl World {
     /// Looks at every site of staging once.
     pub(super) async fn look_at_sites(&self, context: &StepContext) -> StepResult<Seen> {
         let mut targets = Targets::of(&self.destination);
+        let configured = targets.urls.clone();
         // A database that holds half of something has no records to read.
         if let Ok(session) = self.connect_destination().await {
             for record in sites::read(&session).await.unwrap_or_default() {
                 targets.add_record(&record.hostname, record.port);
             }
         }
-        let forbidden = self.forbidden(context, &targets.urls)?;
+        let forbidden = self.forbidden(context, &configured)?;
         let settings = self.settings.check.clone();
         let options = CheckOptions { settings, forbidden, ..CheckOptions::default() };
         let reports = check_sites(&targets.urls, &options).await?;

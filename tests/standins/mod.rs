@@ -2,10 +2,13 @@
 //! time, and can be told to misbehave. The tests and the sandbox share them.
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
+pub mod certificates;
 pub mod cloudflare;
+pub mod dns;
 pub mod elasticsearch;
 pub mod gitlab;
 pub mod heroku;
 pub mod s3;
 pub mod site;
 pub mod tls;
+pub mod web;

@@ -62,29 +62,37 @@ async fn targets(
         true => Vec::new(),
         false => context.settings.environments.values().filter(|one| one.protected).collect(),
     };
+    // Before records are added: a record that still has production's host is none of its own.
+    let configured = targets.urls.clone();
     let own = records::read(context, environment);
     let others = futures_util::future::join_all(
         protected.iter().map(|environment| records::read(context, environment)),
     );
     let (own, others) = tokio::join!(own, others);
+    let all = context.settings.environments.values();
+    let mut forbidden = checks::protected_hosts(environment, all, &configured);
+    let is_own = |host: &str| configured.iter().any(|url| url.host_str() == Some(host));
+    for (other, records) in protected.iter().zip(others) {
+        // Without them the configured hosts are looked for all the same.
+        let mut theirs = Targets::default();
+        match records {
+            Ok(records) => {
+                records.iter().for_each(|(host, port)| theirs.add_record(host, *port));
+            }
+            Err(why) => targets.warnings.push(format!(
+                "the Site records of {} are not read, so that links to them are not found: {why}",
+                other.name
+            )),
+        }
+        let hosts = theirs.urls.iter().filter_map(|url| url.host_str());
+        forbidden.extend(hosts.filter(|host| !is_own(host)).map(str::to_owned));
+    }
     match own {
         Ok(records) => records.iter().for_each(|(host, port)| targets.add_record(host, *port)),
         Err(why) => targets.warnings.push(format!(
             "the Site records of {} are not read, so that only configured sites are looked at: {why}",
             environment.name
         )),
-    }
-    let all = context.settings.environments.values();
-    let mut forbidden = checks::protected_hosts(environment, all, &targets.urls);
-    for records in others {
-        // Without them the configured hosts are looked for all the same.
-        let mut theirs = Targets::default();
-        for (host, port) in records.unwrap_or_default() {
-            theirs.add_record(&host, port);
-        }
-        let is_own = |host: &str| targets.urls.iter().any(|url| url.host_str() == Some(host));
-        let hosts = theirs.urls.iter().filter_map(|url| url.host_str());
-        forbidden.extend(hosts.filter(|host| !is_own(host)).map(str::to_owned));
     }
     (targets, forbidden)
 }

@@ -63,7 +63,7 @@ fn hints(environment: &Environment, sites: &[&SiteReport]) -> Vec<String> {
     let answers_badly = |site: &&SiteReport| {
         !site.in_maintenance && site.problem().is_some_and(|problem| problem.starts_with("HTTP 5"))
     };
-    if sites.iter().any(|site| answers_badly(&site)) {
+    if sites.iter().any(answers_badly) {
         hints.push(format!("heroku logs --tail --app {app}   # and heroku ps --app {app}"));
     }
     if fails(Aspect::Dns) {

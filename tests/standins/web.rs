@@ -1,0 +1,178 @@
+//! Hosts over TLS and without it on loopback, each with its certificate and its planned answers.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+
+use super::certificates::{Authorities, Kind};
+
+/// An answer that is planned for a path of a host.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+    /// Nothing comes, ever.
+    pub hangs: bool,
+}
+
+impl Page {
+    pub fn new(status: u16, body: &str) -> Page {
+        let headers = vec![("content-type", "text/html; charset=utf-8".to_owned())];
+        Page { status, headers, body: body.to_owned(), hangs: false }
+    }
+
+    pub fn redirect(to: &str) -> Page {
+        Page::new(302, "").with("location", to)
+    }
+
+    pub fn with(mut self, name: &'static str, value: &str) -> Page {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    certificates: BTreeMap<String, Arc<CertifiedKey>>,
+    pages: BTreeMap<(String, String), Page>,
+    requests: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Plan>>;
+
+/// Running servers. They stop when this is dropped.
+pub struct Web {
+    plan: Shared,
+    servers: Vec<tokio::task::JoinHandle<()>>,
+    pub authorities: Authorities,
+    /// With TLS.
+    pub https: SocketAddr,
+    pub http: SocketAddr,
+}
+
+impl Web {
+    pub async fn start() -> Web {
+        let plan = Shared::default();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ByName(Arc::clone(&plan))));
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let mut servers = Vec::new();
+        let mut addresses = Vec::new();
+        for tls in [Some(acceptor), None] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            addresses.push(listener.local_addr().expect("an address"));
+            servers.push(tokio::spawn(serve(listener, tls, Arc::clone(&plan))));
+        }
+        let (https, http) = (addresses[0], addresses[1]);
+        Web { plan, servers, authorities: Authorities::new(), https, http }
+    }
+
+    /// A host whose front page is good.
+    pub fn host(&self, host: &str, kind: Kind) -> &Web {
+        let certificate = self.authorities.issue(host, kind);
+        self.plan.lock().expect("no panic").certificates.insert(host.to_owned(), certificate);
+        self.page(host, "/", Page::new(200, "<p>Welcome</p>"))
+    }
+
+    pub fn page(&self, host: &str, path: &str, page: Page) -> &Web {
+        let key = (host.to_owned(), path.to_owned());
+        self.plan.lock().expect("no panic").pages.insert(key, page);
+        self
+    }
+
+    /// The URL of a host's front page over TLS.
+    pub fn url(&self, host: &str) -> String {
+        format!("https://{host}:{}/", self.https.port())
+    }
+
+    pub fn plain_url(&self, host: &str) -> String {
+        format!("http://{host}:{}/", self.http.port())
+    }
+
+    /// Hosts and paths, in the order of their coming.
+    pub fn requests(&self) -> Vec<String> {
+        self.plan.lock().expect("no panic").requests.clone()
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.servers.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+#[derive(Debug)]
+struct ByName(Shared);
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let plan = self.0.lock().expect("no panic");
+        plan.certificates.get(hello.server_name()?).cloned()
+    }
+}
+
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, plan: Shared) {
+    // The connections end together with the task that accepts them.
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((socket, _)) = listener.accept().await {
+        let (tls, plan) = (tls.clone(), Arc::clone(&plan));
+        connections.spawn(async move {
+            match tls {
+                None => speak(socket, plan).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(socket).await {
+                        speak(stream, plan).await;
+                    }
+                }
+            }
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, plan: Shared) {
+    let service = service_fn(move |request| answer(Arc::clone(&plan), request));
+    let http = hyper::server::conn::http1::Builder::new();
+    // A client that goes away in the middle is an everyday thing here.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// An error closes the connection without an answer.
+async fn answer(plan: Shared, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
+    let path = request.uri().path().to_owned();
+    let page = {
+        let mut plan = plan.lock().expect("no panic");
+        plan.requests.push(format!("{host}{path}"));
+        plan.pages.get(&(host, path)).cloned()
+    };
+    let page = page.ok_or(io::ErrorKind::ConnectionReset)?;
+    if page.hangs {
+        std::future::pending::<()>().await;
+    }
+    let mut builder = Response::builder().status(page.status);
+    for (name, value) in page.headers {
+        builder = builder.header(name, value);
+    }
+    Ok(builder.body(Full::from(page.body)).expect("a response"))
+}
