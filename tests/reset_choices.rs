@@ -146,8 +146,6 @@ fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
     let run = the_run(&world);
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
-    // Another run would take what is half-changed for what was there before.
-    world.bcops(&arguments(&[])).fails(7, &[&run, "runs unlock"]);
     world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
     let report = world.bcops(&["runs", "show", &run]).exits(0);
     assert!(report.stdout.contains("left out"), "{}", report.printed());
@@ -160,7 +158,10 @@ fn a_missing_merge_migration_stops_it_before_anything_is_pushed() {
     let mut all = without(&["--branches"]);
     all.extend(["--branches", "feature/longer-issue"]);
     let run = world.bcops(&all);
-    run.fails(4, &["merge migration", "feedback", "feature/longer-issue", "makemigrations --merge"]);
+    run.fails(
+        4,
+        &["merge migration", "feedback", "feature/longer-issue", "makemigrations --merge"],
+    );
     let after = world.staging();
     assert_eq!((&after.branch, &after.rows), (&before.branch, &before.rows));
     assert!(!after.maintenance);

@@ -47,7 +47,8 @@ enum End {
 
 pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) -> SiteReport {
     if url.host_str().is_some_and(|host| surroundings.forbidden.contains(host)) {
-        let text = "it is a protected environment's host, and not visited: a Site record has kept it";
+        let text =
+            "it is a protected environment's host, and not visited: a Site record has kept it";
         let line = Line::new(Aspect::Http, Verdict::Fail, text).with(json!({ "way": [] }));
         return SiteReport { url: url.clone(), lines: vec![line], in_maintenance: false };
     }
