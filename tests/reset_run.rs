@@ -149,6 +149,51 @@ fn a_restoring_run_that_is_killed_goes_on_to_the_same_place() {
     kills("heroku", sample(9));
 }
 
+/// Kills at moments that nobody chose: two in an ordinary run, two hundred with `BCOPS_SOAK`. The
+/// moments come from a seed that is printed, and that `BCOPS_SEED` gives again.
+#[test]
+fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
+    let count = if std::env::var_os("BCOPS_SOAK").is_some() { 200 } else { 2 };
+    let given = std::env::var("BCOPS_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut seed: u64 = given.unwrap_or(20_261_123);
+    println!("BCOPS_SEED={seed}");
+    let wanted = calm("stream").without_history();
+    let mut world = World::new();
+    for number in 0..count {
+        let running = world.start(&arguments(&[]));
+        let began = Instant::now();
+        while lines(&world) == 0 && began.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut killed = vec![wait_and_kill(running, &mut seed)];
+        let run = the_run(&world);
+        // Every third one is killed once more while it goes on.
+        if number % 3 == 2 {
+            let running = world.start(&["runs", "resume", &run]);
+            killed.push(wait_and_kill(running, &mut seed));
+        }
+        let resumed = world.bcops(&["runs", "resume", &run]);
+        let text = resumed.printed();
+        let is_done = resumed.code == Some(0) || text.contains("is over");
+        assert!(is_done, "killed after {killed:?} ms: {text}");
+        assert_done_once(&world, "stream");
+        let state = world.staging().without_history();
+        assert_eq!(state, wanted, "killed after {killed:?} ms");
+        world.assert_production_untouched();
+        world.reset();
+    }
+}
+
+/// Kills it after up to twelve seconds, and tells after how many milliseconds.
+fn wait_and_kill(running: crate::command::Running, seed: &mut u64) -> u64 {
+    // Knuth's generator: any will do.
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    let milliseconds = (*seed >> 33) % 12_000;
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    running.kill();
+    milliseconds
+}
+
 #[test]
 fn a_site_that_answers_with_an_error_goes_back_into_quarantine() {
     let world = World::new();
