@@ -180,7 +180,7 @@ fn check_report(world: &World, way: &str) {
         "reset-staging of buckinghamshire-staging: done",
         "b003",
         how,
-        "of content on staging only",
+        "content on staging only: 4",
         history::OLD_MAP,
         history::SEARCH_PAGE,
         "runs rollback",

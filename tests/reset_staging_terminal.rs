@@ -60,7 +60,6 @@ fn whoever_answers_every_question_gets_a_new_staging() {
         "staging.tester@torchbox.example",
         "2 accounts that only staging has",
         "quarantine maintenance",
-        "already on master",
         ", stale)",
         "objects to copy",
     ] {

@@ -186,19 +186,22 @@ fn an_old_backup_has_to_be_named() {
 }
 
 #[test]
-fn the_clean_up_can_be_left_out_and_staging_is_open_all_the_same() {
+fn without_the_clean_up_staging_opens_under_its_own_names() {
     let world = World::new();
+    let sites = world.staging().sites;
     let visitors = world.send_visitors();
-    let run = world.bcops(&arguments(&["--skip", "cleanup", "--skip", "comms"]));
+    world.bcops(&arguments(&["--skip", "cleanup", "--skip", "comms"])).exits(0);
     assert!(visitors.exposed().is_empty());
     let state = world.staging();
-    match run.code {
-        Some(0) => assert!(!state.maintenance && state.formation[0].1 == 1),
-        _ => panic!("{}", run.printed()),
-    }
-    assert!(
-        world.bcops(&["runs", "show"]).exits(0).stdout.contains("left out with --skip cleanup")
+    assert!(!state.maintenance && state.is_deployed);
+    assert_eq!(state.sites, sites);
+    assert_eq!(
+        (world.outcome("sites"), world.outcome("search")),
+        ("done".into(), "left out".into())
     );
+    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
+    assert!(told.contains("left out with --skip cleanup"), "{told}");
+    world.assert_production_untouched();
 }
 
 #[test]

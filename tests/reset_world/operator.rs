@@ -37,9 +37,10 @@ impl World {
             work_tree: if is_bare {
                 String::new()
             } else {
-                git(&["status", "--porcelain", "--ignored"]) + &git(&["diff"])
+                // Looking must not refresh the index, which is compared.
+                git(&["--no-optional-locks", "status", "--porcelain", "--ignored"])
             },
-            stash: git(&["stash", "list"]),
+            stash: if is_bare { String::new() } else { git(&["stash", "list"]) },
             reflog: git(&["reflog", "--all"]),
         }
     }
