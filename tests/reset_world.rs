@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 mod faults;
+mod operator;
 mod state;
 
 use std::fs;
@@ -19,7 +20,9 @@ use crate::whole_site::{Pace, WholeSite};
 #[allow(unused_imports, reason = "the tests of the command will use the rest")]
 pub use faults::{Trouble, Visitors, visit};
 #[allow(unused_imports, reason = "the tests of the command will use the rest")]
-pub use state::{Branch, ProductionState, StagingState};
+pub use operator::CloneState;
+#[allow(unused_imports, reason = "the tests of the command will use the rest")]
+pub use state::{Branch, BranchParent, ProductionState, StagingState};
 
 pub struct World {
     pub whole: WholeSite,

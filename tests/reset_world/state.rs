@@ -2,6 +2,7 @@
 //! nobody could tell the difference; times, ports and ids are left out where they come of chance.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::pull_world::{digest, sequences};
 use crate::standins::heroku::Glance;
@@ -208,10 +209,17 @@ fn without_ports(vars: BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 fn branch(whole: &WholeSite, reference: &str, repository: &std::path::Path) -> Branch {
-    let repository = git2::Repository::open(repository).expect("a repository");
-    let tip = repository.refname_to_id(reference).expect("the branch");
-    let known: Vec<String> = whole.code.tips.values().map(ToString::to_string).collect();
-    describe(&repository, tip, &known)
+    Branch::of(repository, reference, &whole.code.tips)
+}
+
+impl Branch {
+    /// `tips` are those that were there at the beginning.
+    pub fn of(repository: &Path, reference: &str, tips: &BTreeMap<String, git2::Oid>) -> Branch {
+        let repository = git2::Repository::open(repository).expect("a repository");
+        let tip = repository.refname_to_id(reference).expect("the branch");
+        let known: Vec<String> = tips.values().map(ToString::to_string).collect();
+        describe(&repository, tip, &known)
+    }
 }
 
 fn describe(repository: &git2::Repository, commit: git2::Oid, known: &[String]) -> Branch {

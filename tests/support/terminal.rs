@@ -78,6 +78,11 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }
 
+    /// Keys without a return at their end.
+    pub fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
+    }
+
     pub fn interrupt(&self) {
         let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(killed.expect("the program kill").success());

@@ -24,6 +24,8 @@ pub struct Seen {
     /// The tips of every branch of the origin, by name.
     pub tips: BTreeMap<String, String>,
     pub backup: Transfer,
+    /// Whether the source had no newer one that is complete.
+    pub is_newest: bool,
     /// `None` where the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
@@ -37,7 +39,7 @@ pub async fn look(
     let (source, destination) = (&resolved.source, &resolved.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let backup = backup(resolved, wishes).await?;
+    let (backup, is_newest) = backup(resolved, wishes).await?;
     let repository = &resolved.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
@@ -62,7 +64,7 @@ pub async fn look(
     };
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, content, accounts })
+    Ok(Seen { inventory, tips, backup, is_newest, content, accounts })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
@@ -106,13 +108,14 @@ async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), Com
     Ok((content, accounts))
 }
 
-/// The backup that was named, or the newest one that is complete.
-async fn backup(resolved: &Resolved, wishes: &Wishes) -> Result<Transfer, CommandError> {
+/// The backup that was named, or the newest one that is complete; and whether that is the newest.
+async fn backup(resolved: &Resolved, wishes: &Wishes) -> Result<(Transfer, bool), CommandError> {
     let app = &resolved.source.app.value;
     let transfers = resolved.heroku.transfers_of(&resolved.source_database).await?;
     let hint = format!("bcops backups list {}", resolved.source.name);
+    let newest = newest_completed(&transfers);
     let Some(name) = wishes.backup_name() else {
-        return newest_completed(&transfers).cloned().ok_or_else(|| {
+        return newest.cloned().map(|newest| (newest, true)).ok_or_else(|| {
             let text = format!("{app} has no completed backup; nothing was changed");
             CommandError::new(Kind::Refused, text)
                 .hint(format!("bcops backups capture {}", resolved.source.name))
@@ -125,5 +128,6 @@ async fn backup(resolved: &Resolved, wishes: &Wishes) -> Result<Transfer, Comman
         let text = format!("backup {name} of {app} is not complete; nothing was changed");
         return Err(CommandError::new(Kind::Refused, text).hint(hint));
     }
-    Ok(found.clone())
+    let is_newest = newest.is_some_and(|newest| newest.uuid == found.uuid);
+    Ok((found.clone(), is_newest))
 }

@@ -47,8 +47,11 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let resolved =
         context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
-    let _planning = ForgetsPlanning::new(&resolved.repository);
-    let seen = context.interrupt.guard(look::look(context, &resolved, &wishes)).await?;
+    let seen = {
+        // Gone before the first question: Ctrl-C at one ends the program on the spot.
+        let _planning = ForgetsPlanning::new(&resolved.repository);
+        context.interrupt.guard(look::look(context, &resolved, &wishes)).await?
+    };
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let world = Arc::new(resolved.into_world(choices));
     let book = reset::book(&world)?;

@@ -17,7 +17,7 @@ impl ForgetsPlanning {
 
 impl Drop for ForgetsPlanning {
     fn drop(&mut self) {
-        // What stays behind is out of the way below refs/bcops, and the next one removes it.
+        // What stays behind, after a kill as well, is out of the way below refs/bcops.
         let _ = self.0.forget();
     }
 }

@@ -63,6 +63,8 @@ fn observations(world: &World, seen: &Seen) -> Observations {
         ("the source's app".to_owned(), json!(world.source_app_id)),
         ("the source's database".to_owned(), json!(world.source_database.addon_id)),
         ("the source's backup".to_owned(), json!(seen.backup.uuid)),
+        // Whoever approved the newest one did not approve of an old one.
+        ("whether that backup is the newest".to_owned(), json!(seen.is_newest)),
         ("the tip of master".to_owned(), json!(seen.inventory.master.to_string())),
         ("the tip of staging".to_owned(), json!(seen.inventory.staging.to_string())),
         ("the configuration".to_owned(), json!(configuration(world))),

@@ -49,8 +49,14 @@ impl Step for Sites {
         "sites"
     }
 
+    /// With the clean-up left out, the records go with the rows that brought production's names:
+    /// staging must not open under them.
     fn stage(&self) -> &'static str {
-        STAGE
+        let choices = &self.world.choices;
+        match choices.leaves_out(STAGE) && !choices.leaves_out(database::STAGE) {
+            true => database::STAGE,
+            false => STAGE,
+        }
     }
 
     fn kind(&self) -> StepKind {
