@@ -61,6 +61,7 @@ mod purge_cache_limits;
 mod purge_world;
 mod reset_choices;
 mod reset_content;
+mod reset_endless;
 mod reset_faults;
 mod reset_misconfigured;
 mod reset_records;
