@@ -14,6 +14,7 @@ pub mod commands;
 pub mod error;
 pub mod events;
 pub mod media;
+pub mod private_folder;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

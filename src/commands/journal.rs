@@ -1,7 +1,7 @@
 //! The journal of what was done to databases: JSON lines with counts and names, and no value of any
 //! row.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), C
 
 /// Appends in one write and waits for the disk. Nobody else may read it.
 fn write_line(folder: &Path, path: &Path, line: &Value) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
+    crate::private_folder::create(folder)?;
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

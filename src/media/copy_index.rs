@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::s3::hex;
+use crate::private_folder;
 
 use super::content::md5_of;
 use super::error::MediaError;
@@ -21,7 +22,7 @@ impl CopyIndex {
     /// `place` names the destination.
     pub fn open(state: &Path, place: &str) -> Result<CopyIndex, MediaError> {
         let directory = state.join("media");
-        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
         let path = directory.join(format!("{}.copies", hex(&md5_of(place.as_bytes()))));
         let copies = match fs::read(&path) {
             // What cannot be understood is not known, and copied again.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::adapters::s3::hex;
+use crate::private_folder;
 
 use super::content::{etag_of, md5_of, parse_md5};
 use super::error::MediaError;
@@ -48,7 +49,7 @@ impl Index {
     /// Opens the index of a folder, or an empty one. `None` if another bcops holds it.
     pub fn open(state: &Path, folder: &Path) -> Result<Option<Index>, MediaError> {
         let directory = state.join("media");
-        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
         let name = name_of(folder);
         let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.index"));

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::s3::{ListedObject, hex};
+use crate::private_folder;
 
 use super::content::md5_of;
 use super::error::MediaError;
@@ -50,7 +51,7 @@ pub struct Begun {
 impl Resumes {
     pub fn open(state: &Path, folder: &Path) -> Result<Resumes, MediaError> {
         let directory = state.join("media").join(format!("{}.ranges", name_of(folder)));
-        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
         Ok(Resumes { directory })
     }
 

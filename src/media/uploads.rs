@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use crate::adapters::s3::{DestinationBucket, Upload, hex};
+use crate::private_folder;
 
 use super::content::md5_of;
 use super::error::MediaError;
@@ -27,7 +28,7 @@ impl Uploads {
     /// `None` if another bcops writes to the bucket.
     pub fn open(state: &Path, bucket: &DestinationBucket) -> Result<Option<Uploads>, MediaError> {
         let directory = state.join("media");
-        fs::create_dir_all(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
         let name = hex(&md5_of(bucket.reading().place().as_bytes()));
         let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.uploads"));

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::engine::{Engine, RunEnd};
 use super::entry::{EndStatus, Entry};
 use super::error::RunError;
-use super::history::{History, Standing};
+use super::history::{History, Standing, UndoPhase};
 use super::perform::{Halt, full_message};
 use super::step::{Step, StepError, UndoWay};
 use crate::error::Kind;
@@ -52,8 +52,21 @@ impl Engine {
         if left.is_empty() {
             return Ok(RunEnd { run, status, warnings: self.warnings() });
         }
-        let hint = |id: &String| self.history(|history| history.step(id).undo_hint);
-        Err(RunError::NotPutBack { run, hints: left.iter().filter_map(hint).collect(), left })
+        let hints = left.iter().flat_map(|id| self.hints_for(id)).collect();
+        Err(RunError::NotPutBack { run, hints, left })
+    }
+
+    /// What to do about a step that was not put back. What stays in force on purpose gets no hint:
+    /// it would have the operator open what nobody has shown to be fit for it.
+    fn hints_for(&self, id: &str) -> Vec<String> {
+        let known = self.history(|history| history.step(id));
+        let stands =
+            self.book.steps().iter().any(|one| one.id() == id && one.stands_until().is_some());
+        match known.undo {
+            UndoPhase::Left { .. } if stands => Vec::new(),
+            UndoPhase::Failed { hints, .. } => hints.into_iter().chain(known.undo_hint).collect(),
+            _ => known.undo_hint.into_iter().collect(),
+        }
     }
 
     async fn undo(&self, step: &dyn Step) -> Result<(), RunError> {
