@@ -129,6 +129,7 @@ fn kills(way: &str, lines: impl Iterator<Item = usize>) {
         assert_done_once(&world, way);
         assert_eq!(state.without_history(), wanted, "killed after line {line}");
         world.assert_production_untouched();
+        println!("killed after line {line}, and in the same place");
         world.reset();
     }
 }
@@ -180,6 +181,7 @@ fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
         let state = world.staging().without_history();
         assert_eq!(state, wanted, "killed after {killed:?} ms");
         world.assert_production_untouched();
+        println!("{number}: killed after {killed:?} ms, and in the same place");
         world.reset();
     }
 }
