@@ -40,8 +40,9 @@ pub fn ended(
     let end = match result {
         Ok(end) => end,
         Err(error) => {
-            if matches!(error, RunError::Over { .. } | RunError::RolledBack { .. }) {
-                // It may have been killed before it came to this.
+            let is_over = matches!(error, RunError::Over { .. } | RunError::RolledBack { .. });
+            if is_over || !runs.path(run).exists() {
+                // It may have been killed before it came to this, or was refused because of a lock.
                 forget(context, world, run);
             }
             return Err(CommandError::from(error).with_result(document));

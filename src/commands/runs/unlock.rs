@@ -32,6 +32,10 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
     let lock = OriginLock::new(repository.clone(), branch);
     let holder = lock.break_of(&run).await?;
     repository.forget()?;
+    if !runs.path(&run).exists() {
+        // Reading the lock of a run of another machine has left a ref here.
+        repository.for_run(run.as_str())?.forget()?;
+    }
     let text = format!("the lock of {branch} is broken; it was held by {holder}");
     let result = json!({ "run": run.as_str(), "branch": branch, "holder": holder });
     Ok(Outcome::done(result, text))
