@@ -1,9 +1,5 @@
 //! `reset-staging` from beginning to end: both ways of restoring, what is left afterwards, the way
-//! back, and kills at transitions of the journal.
-
-use std::fs;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+//! back.
 
 use crate::command::Run;
 use crate::reset_world::{StagingState, Trouble, World};
@@ -29,17 +25,6 @@ fn reset(world: &World, more: &[&str]) -> Run {
 fn the_run(world: &World) -> String {
     let listed = world.bcops(&["runs", "list", "--json"]).exits(0).json();
     listed["result"]["runs"][0]["run"].as_str().expect("a run").to_owned()
-}
-
-fn journal(world: &World) -> Option<PathBuf> {
-    let runs = world.bcops.state_directory().join("runs");
-    let run = fs::read_dir(runs).ok()?.flatten().next()?.path();
-    Some(run.join("journal.jsonl"))
-}
-
-fn lines(world: &World) -> usize {
-    let text = journal(world).and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-    text.lines().count()
 }
 
 /// Jobs that must not be done twice.
@@ -95,105 +80,6 @@ fn what_was_done_is_put_back() {
         assert_eq!(after.maintenance, before.maintenance);
         world.assert_production_untouched();
     }
-}
-
-/// Kills the run when its journal has so many lines, and goes on until it is done.
-fn killed_after(world: &World, way: &str, line: usize) {
-    let running = world.start(&arguments(&["--restore-via", way]));
-    let began = Instant::now();
-    while lines(world) < line && began.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    running.kill();
-    let Some(_) = journal(world).filter(|_| lines(world) > 0) else { return };
-    let run = the_run(world);
-    // A run that had come to its end before the kill says that it is over.
-    let resumed = world.bcops(&["runs", "resume", &run]);
-    let text = resumed.printed();
-    assert!(
-        resumed.code == Some(0) || text.contains("is over"),
-        "killed after line {line}: {text}"
-    );
-}
-
-fn kills(way: &str, lines: impl Iterator<Item = usize>) {
-    let wanted = calm(way).without_history();
-    let mut world = World::new();
-    for line in lines {
-        killed_after(&world, way, line);
-        if journal(&world).is_none() {
-            // It was killed before it had begun, and has done nothing.
-            reset(&world, &["--restore-via", way]).exits(0);
-        }
-        let state = world.staging();
-        assert_done_once(&world, way);
-        assert_eq!(state.without_history(), wanted, "killed after line {line}");
-        world.assert_production_untouched();
-        println!("killed after line {line}, and in the same place");
-        world.reset();
-    }
-}
-
-/// Every transition with `BCOPS_SOAK`, which takes a quarter of an hour; a sample without.
-fn sample(offset: usize) -> impl Iterator<Item = usize> {
-    let step = if std::env::var_os("BCOPS_SOAK").is_some() { 1 } else { 17 };
-    (1 + offset % step..100).step_by(step)
-}
-
-#[test]
-fn a_streaming_run_that_is_killed_goes_on_to_the_same_place() {
-    kills("stream", sample(3));
-}
-
-#[test]
-fn a_restoring_run_that_is_killed_goes_on_to_the_same_place() {
-    kills("heroku", sample(9));
-}
-
-/// Kills at moments that nobody chose: two in an ordinary run, two hundred with `BCOPS_SOAK`. The
-/// moments come from a seed that is printed, and that `BCOPS_SEED` gives again.
-#[test]
-fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
-    let count = if std::env::var_os("BCOPS_SOAK").is_some() { 200 } else { 2 };
-    let given = std::env::var("BCOPS_SEED").ok().and_then(|seed| seed.parse().ok());
-    let mut seed: u64 = given.unwrap_or(20_261_123);
-    println!("BCOPS_SEED={seed}");
-    let wanted = calm("stream").without_history();
-    let mut world = World::new();
-    for number in 0..count {
-        let running = world.start(&arguments(&[]));
-        let began = Instant::now();
-        while lines(&world) == 0 && began.elapsed() < Duration::from_secs(60) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let mut killed = vec![wait_and_kill(running, &mut seed)];
-        let run = the_run(&world);
-        // Every third one is killed once more while it goes on.
-        if number % 3 == 2 {
-            let running = world.start(&["runs", "resume", &run]);
-            killed.push(wait_and_kill(running, &mut seed));
-        }
-        let resumed = world.bcops(&["runs", "resume", &run]);
-        let text = resumed.printed();
-        let is_done = resumed.code == Some(0) || text.contains("is over");
-        assert!(is_done, "killed after {killed:?} ms: {text}");
-        assert_done_once(&world, "stream");
-        let state = world.staging().without_history();
-        assert_eq!(state, wanted, "killed after {killed:?} ms");
-        world.assert_production_untouched();
-        println!("{number}: killed after {killed:?} ms, and in the same place");
-        world.reset();
-    }
-}
-
-/// Kills it after up to twelve seconds, and tells after how many milliseconds.
-fn wait_and_kill(running: crate::command::Running, seed: &mut u64) -> u64 {
-    // Knuth's generator: any will do.
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    let milliseconds = (*seed >> 33) % 12_000;
-    std::thread::sleep(Duration::from_millis(milliseconds));
-    running.kill();
-    milliseconds
 }
 
 #[test]

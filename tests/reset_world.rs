@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 mod faults;
+mod journal;
+mod left;
 mod operator;
 mod state;
 
@@ -107,6 +109,12 @@ impl World {
 
     pub fn staging(&self) -> StagingState {
         StagingState::of(&self.whole)
+    }
+
+    /// The program as a second operator has it, who shares nothing with the first but the origin and
+    /// Heroku: another home, state folder and clone.
+    pub fn another_operator(&self) -> Bcops {
+        surroundings(&self.whole)
     }
 
     /// For calls of the library and of the stand-ins that have to wait.

@@ -109,7 +109,12 @@ impl From<RunError> for CommandError {
                 wrap(Kind::Usage, error).hint(hint)
             }
             RunError::RollingBack { ref run } => {
-                let hint = format!("to see how far it is: bcops runs show {run}");
+                let show = format!("to see how far it is: bcops runs show {run}");
+                let hint = format!("to go on with that: {}", run.rollback_command());
+                wrap(Kind::Usage, error).hint(hint).hint(show)
+            }
+            RunError::RolledBack { ref run } => {
+                let hint = format!("to see what was done: bcops runs show {run}");
                 wrap(Kind::Usage, error).hint(hint)
             }
             RunError::OtherSteps { ref version, .. } => {

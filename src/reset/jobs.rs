@@ -3,10 +3,12 @@
 //! There is no idempotency key in Heroku's API. What is about to be asked for is put on record
 //! first; where no identifier follows, the list of transfers tells whether the request arrived.
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use std::time::{Duration, Instant};
 
-use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, Verbosity};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, TransferState, Verbosity};
 use crate::error::{CommandError, Kind};
 use crate::runbook::{Job, StepContext, StepError, StepResult};
 
@@ -14,6 +16,13 @@ use super::world::World;
 
 /// Clocks differ: a transfer from shortly before the request may be its own.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
+
+/// The highest number of a transfer before one is asked for.
+const NEWEST_BEFORE: &str = "newest_before";
+
+/// How long a transfer may take to end when it was cancelled.
+const CANCELLED_WITHIN: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A transfer of staging's database.
 #[derive(Clone, Copy)]
@@ -50,7 +59,7 @@ impl World {
     ) -> StepResult<Transfer> {
         let transfer = match context.job(name) {
             Job::Known { id } => self.known(&id).await?,
-            Job::Asked { at, .. } => match self.find_asked(at, wanted).await? {
+            Job::Asked { at, details } => match self.find_asked(at, &details, wanted).await? {
                 Some(found) => {
                     context.external(name, &found.uuid)?;
                     found
@@ -75,6 +84,36 @@ impl World {
         ended
     }
 
+    /// Every transfer of the app that owns staging's database: they are numbered together.
+    async fn all_transfers(&self) -> StepResult<Vec<Transfer>> {
+        let owner = &self.database.attachment().billing_app.name;
+        Ok(self.heroku.transfers(owner).await?)
+    }
+
+    /// Ends the job of this name that the step has asked for, if there is one and it has not ended:
+    /// what it would do is to be put back. Returns when it does nothing any more.
+    pub(super) async fn end_transfer(
+        &self,
+        context: &StepContext,
+        name: &str,
+        wanted: Wanted<'_>,
+    ) -> StepResult<()> {
+        let transfer = match context.job(name) {
+            Job::None => None,
+            Job::Known { id } => Some(self.known(&id).await?),
+            Job::Asked { at, details } => self.find_asked(at, &details, wanted).await?,
+        };
+        let Some(transfer) = transfer.filter(is_under_way) else { return Ok(()) };
+        context.note(format!("{} of this run is cancelled", transfer.name()));
+        let mut now = self.heroku.cancel_transfer(&self.app, &transfer).await?;
+        let began = Instant::now();
+        while is_under_way(&now) && began.elapsed() < CANCELLED_WITHIN {
+            tokio::time::sleep(LOOK_EVERY).await;
+            now = self.known(&transfer.uuid).await?;
+        }
+        Ok(())
+    }
+
     async fn known(&self, id: &str) -> StepResult<Transfer> {
         Ok(self.heroku.transfer(self.destination_backups(), id, Verbosity::Plain).await?)
     }
@@ -84,11 +123,21 @@ impl World {
         seen.is_ok_and(|seen| seen.finished_at.is_some() || seen.canceled_at.is_some())
     }
 
-    async fn find_asked(&self, at: Timestamp, wanted: Wanted<'_>) -> StepResult<Option<Transfer>> {
+    /// The transfer that was asked for at this time, if the request has arrived. One that was there
+    /// before is another one, however new: a restore of production's backup must never pass for
+    /// the one that puts staging's back.
+    async fn find_asked(
+        &self,
+        at: Timestamp,
+        details: &Value,
+        wanted: Wanted<'_>,
+    ) -> StepResult<Option<Transfer>> {
         let since = at.checked_sub(SKEW).unwrap_or(at);
-        let database = self.database.attachment();
-        let transfers = self.heroku.transfers(&database.billing_app.name).await?;
-        let new = |one: &Transfer| one.created_at.is_some_and(|created| created >= since);
+        let newest_before = details[NEWEST_BEFORE].as_u64().unwrap_or(0);
+        let new = |one: &Transfer| {
+            one.num > newest_before && one.created_at.is_some_and(|created| created >= since)
+        };
+        let transfers = self.all_transfers().await?;
         let mut found: Vec<Transfer> =
             transfers.into_iter().filter(|one| wanted.fits(one) && new(one)).collect();
         found.sort_by_key(|one| one.num);
@@ -117,7 +166,13 @@ impl World {
         if let Wanted::Restore(_) = wanted {
             self.refuse_beside_others().await?;
         }
-        context.intent(name, json!({ "what": wanted.what(), "database": database.addon_name }))?;
+        let newest = self.all_transfers().await?.iter().map(|one| one.num).max().unwrap_or(0);
+        let details = json!({
+            "what": wanted.what(),
+            "database": database.addon_name,
+            NEWEST_BEFORE: newest,
+        });
+        context.intent(name, details)?;
         let asked = match wanted {
             Wanted::Backup => self.heroku.start_capture(database).await,
             Wanted::Restore(source) => self.heroku.start_restore(&self.database, source, &[]).await,
@@ -151,6 +206,10 @@ impl World {
         ));
         Err(error.into())
     }
+}
+
+fn is_under_way(transfer: &Transfer) -> bool {
+    matches!(transfer.state(), TransferState::Pending | TransferState::Running)
 }
 
 fn may_have_begun(error: &HerokuError) -> bool {

@@ -43,6 +43,7 @@ pub use book::{STAGES, book};
 pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
 pub use cleanup::FRONT_END_CACHE;
 pub use database::POLICY as SCRUB_POLICY;
+pub use git::refuse_replaced;
 pub use lock::OriginLock;
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
 pub use world::{Branches, MediaSides, World};

@@ -14,7 +14,7 @@ use super::history::History;
 use super::interrupt::Interrupt;
 use super::journal::{FILE_NAME, Journal, Writer};
 use super::ledger::Ledger;
-use super::lock::{Holder, Keeper, Operator, RunLock};
+use super::lock::{Holder, Keeper, LockError, Operator, RunLock};
 use super::redact::Redactor;
 use super::run_id::RunId;
 use super::screen::Screen;
@@ -61,7 +61,7 @@ pub struct Engine {
     /// What the first record of this process says, unless it rolls back.
     first: Entry,
     /// The right to the run's folder, where the run has one.
-    _folder: Option<RunFolder>,
+    folder: Option<RunFolder>,
 }
 
 /// How a run ended that came to its end.
@@ -167,7 +167,7 @@ impl Engine {
             operator,
             command,
             first,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -177,6 +177,9 @@ impl Engine {
 
     /// Runs what is not done yet.
     pub async fn run(mut self) -> Result<RunEnd, RunError> {
+        if self.history(|history| history.standing == super::Standing::RolledBack) {
+            return Err(RunError::RolledBack { run: self.run.clone() });
+        }
         if self.history(History::rollback_has_begun) {
             return Err(RunError::RollingBack { run: self.run.clone() });
         }
@@ -185,11 +188,36 @@ impl Engine {
             self.give_up_lock().await?;
             return Err(RunError::Over { run: self.run.clone() });
         }
-        let keeper = self.take_lock().await?;
-        self.record(self.first.clone())?;
+        let keeper = if matches!(self.first, Entry::RunStarted(_)) {
+            // On record before the lock is there: a lock whose run nobody could go on with or put
+            // back would keep everybody out.
+            self.record(self.first.clone())?;
+            match self.take_lock().await {
+                Err(RunError::Lock(error @ LockError::Held { .. })) => {
+                    self.discard();
+                    return Err(error.into());
+                }
+                taken => taken?,
+            }
+        } else {
+            let keeper = self.take_lock().await?;
+            self.record(self.first.clone())?;
+            keeper
+        };
         let result = self.run_steps().await;
         drop(keeper);
         self.finish(result).await
+    }
+
+    /// Removes the folder of a run that was refused before its first step.
+    fn discard(&self) {
+        if let Some(folder) = &self.folder {
+            let text = match folder.discard() {
+                Ok(()) => return,
+                Err(error) => format!("{} could not be removed: {error}", folder.path.display()),
+            };
+            self.reporter.emit(Event::Warning(text));
+        }
     }
 
     async fn run_steps(&self) -> Result<RunEnd, RunError> {

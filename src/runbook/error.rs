@@ -35,8 +35,10 @@ pub enum RunError {
     NotPutBack { run: RunId, left: Vec<String>, hints: Vec<String> },
     #[error("the run {run} is over")]
     Over { run: RunId },
-    #[error("the run {run} has been rolled back, or is about to be")]
+    #[error("the run {run} is being rolled back")]
     RollingBack { run: RunId },
+    #[error("the run {run} has been rolled back")]
+    RolledBack { run: RunId },
     #[error("the run {run} was begun with other steps: {was}; this bcops has {is}")]
     OtherSteps { run: RunId, was: String, is: String, version: String },
     #[error(transparent)]

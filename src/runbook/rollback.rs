@@ -21,7 +21,7 @@ impl Engine {
         if self.history(|history| history.standing == Standing::RolledBack) {
             // It may have been killed before it gave its lock up.
             self.give_up_lock().await?;
-            return Err(RunError::RollingBack { run: self.run.clone() });
+            return Err(RunError::RolledBack { run: self.run.clone() });
         }
         let keeper = self.take_lock().await?;
         self.record(Entry::RollbackStarted {

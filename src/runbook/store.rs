@@ -45,6 +45,13 @@ pub struct RunFolder {
     _lock: FolderLock,
 }
 
+impl RunFolder {
+    /// Removes the folder of a run that has done nothing.
+    pub(super) fn discard(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+}
+
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunState {

@@ -159,8 +159,18 @@ impl Running {
 
     /// What Ctrl-C sends.
     pub fn interrupt(&self) {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        assert!(killed.expect("the program kill").success());
+        self.signal("-INT");
+    }
+
+    /// Sends a signal, as the program `kill` names it.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("the program kill").success());
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
     }
 
     /// Ends it without a chance to put anything away.

@@ -48,6 +48,13 @@ impl Repository {
         Ok(self.tips(remote, &[reference]).await?.remove(reference))
     }
 
+    /// Whether a commit is an ancestor of another one, or the same. Both have to have been fetched.
+    pub fn contains(&self, descendant: Oid, ancestor: Oid) -> Result<bool, GitError> {
+        let failed = GitError::library(format!("looking for {ancestor} in {descendant}"));
+        let is_below = || self.library()?.graph_descendant_of(descendant, ancestor).map_err(failed);
+        Ok(descendant == ancestor || is_below()?)
+    }
+
     /// Fetches every branch of the origin with its whole history, and nothing else. The clone's
     /// own `refs/remotes` stay as they are.
     pub async fn fetch_branches(

@@ -39,15 +39,18 @@ pub fn ended(
     };
     let end = match result {
         Ok(end) => end,
-        Err(error) => return Err(CommandError::from(error).with_result(document)),
+        Err(error) => {
+            let is_over = matches!(error, RunError::Over { .. } | RunError::RolledBack { .. });
+            if is_over || !runs.path(run).exists() {
+                // It may have been killed before it came to this, or was refused because of a lock.
+                forget(context, world, run);
+            }
+            return Err(CommandError::from(error).with_result(document));
+        }
     };
     let report = report?;
     if end.status != EndStatus::Incomplete {
-        // What the run fetched is no longer needed; its backup of the tip is on the origin.
-        let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
-        if let Err(error) = forgotten {
-            context.ui.emit(Event::Warning(error.to_string()));
-        }
+        forget(context, world, run);
     }
     let mut text = match end.status {
         EndStatus::Done => format!("{} is reset: run {run}", world.destination.name),
@@ -71,6 +74,14 @@ pub fn ended(
     }
     let result = json!({ "run": run.to_string(), "report_file": path, "report": document });
     Ok(Outcome::done(result, text))
+}
+
+/// Removes from the clone what the run fetched and merged; its backup of the tip is on the origin.
+fn forget(context: &Context, world: &World, run: &RunId) {
+    let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
+    if let Err(error) = forgotten {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
 }
 
 fn fact<'a>(report: &'a Report, name: &str) -> Option<&'a str> {

@@ -10,7 +10,7 @@ use crate::cli::{RunsArgs, RunsWork};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::reset::Choices;
-use crate::runbook::{History, Journal, RunId, Runs};
+use crate::runbook::{History, Journal, RunId, Runs, Standing};
 
 pub async fn run(context: &Context, args: &RunsArgs) -> Result<Outcome, CommandError> {
     match &args.work {
@@ -35,6 +35,12 @@ impl Past {
         let journal = runs.journal(&id)?;
         let history = History::of(journal.records());
         Ok(Past { id, journal, history })
+    }
+
+    /// Whether it neither came to its end nor is on its way back.
+    fn is_unfinished(&self) -> bool {
+        let is_done = matches!(self.history.standing, Standing::Done { .. });
+        !is_done && !self.history.rollback_has_begun()
     }
 
     /// What was decided for it.

@@ -7,7 +7,7 @@ use crate::cli::ResumeArgs;
 use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
-use crate::reset::Choices;
+use crate::reset::{Choices, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor};
 
 use super::Past;
@@ -19,6 +19,10 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     let choices = changed(before.clone(), args);
     let flags = difference(&before, &choices);
     let world = world_of(context, choices).await?;
+    if past.is_unfinished() {
+        let looking = refuse_replaced(&world, &past.id, &past.history);
+        context.interrupt.guard(looking).await?;
+    }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
     let setup = setup(context, &world, redactor)?;

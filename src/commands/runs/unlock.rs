@@ -17,11 +17,10 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         CommandError::new(Kind::Usage, text).hint("bcops runs list")
     })?;
     let runs = runs(context);
-    let environment = match Past::read(&runs, run.as_str()) {
-        Ok(past) => past.choices()?.destination,
-        // It may be a run of another machine.
-        Err(_) => args.environment.clone(),
-    };
+    // It may be a run of another machine, or one that was killed before it wrote what it is for.
+    let choices = Past::read(&runs, run.as_str()).and_then(|past| past.choices());
+    let environment =
+        choices.map_or_else(|_| args.environment.clone(), |choices| choices.destination);
     if matches!(runs.summary(run.clone()).state, RunState::Running) {
         return Err(StoreError::Busy { run }.into());
     }
@@ -33,6 +32,10 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
     let lock = OriginLock::new(repository.clone(), branch);
     let holder = lock.break_of(&run).await?;
     repository.forget()?;
+    if !runs.path(&run).exists() {
+        // Reading the lock of a run of another machine has left a ref here.
+        repository.for_run(run.as_str())?.forget()?;
+    }
     let text = format!("the lock of {branch} is broken; it was held by {holder}");
     let result = json!({ "run": run.as_str(), "branch": branch, "holder": holder });
     Ok(Outcome::done(result, text))

@@ -72,6 +72,10 @@ impl Step for Search {
                 database: &world.destination_url,
                 settings: &world.settings.search,
             };
+            if !world.choices.leaves_out("quarantine") {
+                // One of an attempt that was killed would fill the index beside this one.
+                world.stop_one_off_dynos(context).await?;
+            }
             let reporter = context.reporter();
             let done = reindex(&site, &*reporter, context.interrupt().wanted()).await?;
             let mut table = Table::new("Search indices", &["index", "documents", "rows"]);

@@ -18,6 +18,8 @@ impl World {
         let backup = context.need(&BACKUP)?;
         let owner = self.destination_backups();
         let source = self.heroku.backup_source(owner, &backup.name).await?;
+        // The restore of production's backup, if this run's is still going on.
+        self.end_transfer(context, super::restore::RESTORE, Wanted::Restore(&source)).await?;
         self.in_quiet(context, self.transfer(context, RESTORE, Wanted::Restore(&source), step))
             .await?;
         let summary =

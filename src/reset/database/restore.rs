@@ -10,7 +10,7 @@ use crate::runbook::{
 
 use super::STAGE;
 
-const RESTORE: &str = "restore";
+pub(super) const RESTORE: &str = "restore";
 
 pub struct Restore(pub Arc<World>);
 

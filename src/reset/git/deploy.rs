@@ -23,6 +23,8 @@ use super::{STAGE, merge, short};
 const PUSH: &str = "push to Heroku";
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Heroku ends a build or a release phase that takes longer.
+const ENDS_WITHIN: Duration = Duration::from_secs(60 * 60);
 
 pub struct Deploy(pub Arc<World>);
 
@@ -125,9 +127,11 @@ impl Step for Deploy {
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         Box::pin(async move {
             let Some(merged) = context.get(&MERGED)? else { return Ok(Probe::NotYet) };
-            // Nothing new to push means nothing is built, and then what runs is what is wanted.
+            // Nothing new to push means nothing is built, and then what runs is what is wanted, unless
+            // something else was put in its place.
             let (_, there) = self.tip_at_heroku(context).await?;
-            Ok(match there.as_deref() == Some(merged.tip.as_str()) {
+            let is_there = there.as_deref() == Some(merged.tip.as_str());
+            Ok(match is_there && self.replaced(&merged.tip).await?.is_none() {
                 true => Probe::Done(Evidence::of(format!("Heroku has {}", short(&merged.tip)))),
                 false => Probe::NotYet,
             })
@@ -152,7 +156,10 @@ impl Step for Deploy {
                 };
                 context.wait_for("the build at Heroku", watching).await?;
             } else {
-                self.push(context).await?;
+                match self.replaced(&tip).await? {
+                    None => self.push(context).await?,
+                    Some(release) => self.release_again(context, &release).await?,
+                }
             }
             Ok(Outcome::Done(Evidence::of(format!("Built {}", short(&tip)))))
         })
@@ -171,6 +178,14 @@ impl Step for Deploy {
                         .fact("branch at Heroku", reference));
                 }
                 if began.elapsed() > LISTED_WITHIN {
+                    let built = self.build(&wanted).await?;
+                    if built.is_some_and(|build| build.status == JobStatus::Succeeded) {
+                        // Whoever began the push was gone when the build ended, so that the ref was
+                        // not moved. Pushing again would build a second time what is there.
+                        return Ok(Evidence::new()
+                            .fact("commit built at Heroku", wanted)
+                            .fact("branch at Heroku", "not moved"));
+                    }
                     let name = self.0.app.name();
                     let text =
                         format!("Heroku's repository of {name} is not at {}", short(&wanted));
@@ -192,17 +207,13 @@ impl Step for Deploy {
             };
             let evidence =
                 Evidence::of(format!("{} runs v{} again", self.0.app.name(), before.version));
+            // What a killed attempt has pushed goes on by itself, and would be released after all.
+            self.let_it_end(context).await?;
             if self.runs_as_before(&before).await? {
                 return Ok(evidence);
             }
             let release = self.0.heroku.release(self.0.app.id(), &before.id).await?;
-            let back = self.0.heroku.roll_back(&self.0.app, &release).await?;
-            let mut output = tokio::io::sink();
-            let watching = async {
-                let app = self.0.app.id();
-                Ok(self.0.heroku.watch_release(app, &back.id, &mut output).await?)
-            };
-            context.wait_for("the rollback's release at Heroku", watching).await?;
+            self.release_again(context, &release).await?;
             Ok(evidence)
         })
     }
@@ -227,6 +238,75 @@ impl Step for Deploy {
 }
 
 impl Deploy {
+    /// The good release of a commit that was built, if other code has been released since, as by a
+    /// rollback: a push of what is there already builds nothing.
+    async fn replaced(&self, tip: &str) -> StepResult<Option<Release>> {
+        let app = self.0.app.id();
+        let Some(build) = self.build(tip).await? else { return Ok(None) };
+        let Some(made) = build.release else { return Ok(None) };
+        let made = self.0.heroku.release(app, &made.id).await?;
+        let releases = self.0.heroku.newest_releases(app).await?;
+        let is_replaced = made.status == JobStatus::Succeeded
+            && current(&releases)
+                .is_some_and(|now| now.version > made.version && now.slug != made.slug);
+        Ok(is_replaced.then_some(made))
+    }
+
+    /// Makes the dynos run what an earlier release ran.
+    async fn release_again(&self, context: &StepContext, release: &Release) -> StepResult<()> {
+        let new = self.0.heroku.roll_back(&self.0.app, release).await?;
+        let mut output = tokio::io::sink();
+        let watching = async {
+            let app = self.0.app.id();
+            Ok(self.0.heroku.watch_release(app, &new.id, &mut output).await?)
+        };
+        context.wait_for("the rollback's release at Heroku", watching).await?;
+        Ok(())
+    }
+
+    /// Waits until nothing that this run has begun at Heroku is under way any more: the build of the
+    /// pushed commit, its release, and the release of a rollback that was killed. How they end does
+    /// not matter.
+    async fn let_it_end(&self, context: &StepContext) -> StepResult<()> {
+        let waiting = async {
+            let app = self.0.app.id();
+            if let Some(merged) = context.get(&MERGED)? {
+                let build = self.build_of_earlier_push(context, &merged.tip).await?;
+                if let Some(build) = build {
+                    self.released(&build.id).await?;
+                }
+            }
+            let began = Instant::now();
+            loop {
+                let releases = self.0.heroku.newest_releases(app).await?;
+                let is_pending = |one: &Release| one.status == JobStatus::Pending;
+                if !releases.iter().any(is_pending) || began.elapsed() > ENDS_WITHIN {
+                    return Ok(());
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        context.wait_for("the build or release at Heroku", waiting).await
+    }
+
+    /// Waits for the end of a build, and for the release that a good one makes a moment later.
+    async fn released(&self, build: &str) -> StepResult<()> {
+        let (mut began, mut was_pending) = (Instant::now(), true);
+        loop {
+            let seen = self.0.heroku.build(self.0.app.id(), build).await?;
+            let is_pending = seen.status == JobStatus::Pending;
+            if was_pending && !is_pending {
+                (began, was_pending) = (Instant::now(), false);
+            }
+            let is_good = seen.status == JobStatus::Succeeded;
+            let limit = if is_pending { ENDS_WITHIN } else { LISTED_WITHIN };
+            if (!is_pending && (!is_good || seen.release.is_some())) || began.elapsed() > limit {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Whether the current release has the slug of the one from before.
     async fn runs_as_before(&self, before: &ReleaseSeen) -> StepResult<bool> {
         let releases = self.0.heroku.newest_releases(self.0.app.id()).await?;

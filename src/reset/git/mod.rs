@@ -9,6 +9,7 @@ mod merge;
 mod migrations;
 mod push;
 mod release;
+mod replaced;
 
 pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
@@ -16,6 +17,7 @@ pub use merge::Merge;
 pub use migrations::Migrations;
 pub use push::Push;
 pub use release::Release;
+pub use replaced::refuse_replaced;
 
 use crate::adapters::git::Oid;
 use crate::error::{CommandError, Kind};

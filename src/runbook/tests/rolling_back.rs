@@ -36,8 +36,8 @@ fn a_run_that_is_rolled_back_does_not_go_on() {
     let make = || book(&shared, &[Work::Set, Work::Warn], &[Work::Blind], &[]);
     run(&shared, make()).unwrap();
     roll_back(&shared, make()).unwrap();
-    assert!(matches!(run(&shared, make()), Err(RunError::RollingBack { .. })));
-    assert!(matches!(roll_back(&shared, make()), Err(RunError::RollingBack { .. })));
+    assert!(matches!(run(&shared, make()), Err(RunError::RolledBack { .. })));
+    assert!(matches!(roll_back(&shared, make()), Err(RunError::RolledBack { .. })));
     let report = Report::from_journal(&journal(&shared)).unwrap();
     assert_eq!(report.status, "rolled back");
     assert_eq!(report.next, [""; 0]);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::process::Command;
@@ -111,9 +112,16 @@ async fn run(shared: Arc<Shared>, job: Job, plan: CapturePlan) {
     if !started {
         return;
     }
-    let restored = match plan.dump.as_ref().or(job.dump.as_ref()) {
-        Some(dump) => pg_restore(&shared, &job.to_url, dump).await,
-        None => Err("Could not fetch the backup".to_owned()),
+    let restoring = async {
+        match plan.dump.as_ref().or(job.dump.as_ref()) {
+            Some(dump) => pg_restore(&shared, &job.to_url, dump).await,
+            None => Err("Could not fetch the backup".to_owned()),
+        }
+    };
+    let restored = tokio::select! {
+        restored = restoring => restored,
+        // What was cancelled writes no more.
+        () = canceled(&shared, &job) => return,
     };
     tokio::time::sleep(plan.running).await;
     with(&shared, &job.app, &job.uuid, |transfer| {
@@ -123,6 +131,13 @@ async fn run(shared: Arc<Shared>, job: Job, plan: CapturePlan) {
         let outcome = if restored.is_ok() { plan.outcome } else { Outcome::Failed };
         end(transfer, outcome, Timestamp::now());
     });
+}
+
+/// Waits until somebody cancels it.
+async fn canceled(shared: &Shared, job: &Job) {
+    while with(shared, &job.app, &job.uuid, |_| ()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn pg_restore(shared: &Shared, url: &str, dump: &Path) -> Result<(), String> {

@@ -1,0 +1,63 @@
+//! The journal of a run as a test sees it from the outside, and kills at its transitions.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::World;
+use crate::command::Running;
+
+/// Longer than any run takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+impl World {
+    /// The whole name of the newest run, from the folder of runs. `None` if none was begun.
+    pub fn run_on_disk(&self) -> Option<String> {
+        let runs = fs::read_dir(self.bcops.state_directory().join("runs")).ok()?;
+        runs.flatten().filter_map(|run| run.file_name().into_string().ok()).max()
+    }
+
+    pub fn run_folder(&self) -> Option<PathBuf> {
+        Some(self.bcops.state_directory().join("runs").join(self.run_on_disk()?))
+    }
+
+    /// The whole lines of the newest run's journal.
+    pub fn journal(&self) -> Vec<String> {
+        let path = self.run_folder().map(|folder| folder.join("journal.jsonl"));
+        let text = path.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until the journal has so many lines; false if the program ended before.
+    pub fn wait_for_line(&self, running: &mut Running, line: usize) -> bool {
+        self.wait_until(running, |journal| journal.len() >= line)
+    }
+
+    /// Waits until a line of the journal holds all of these.
+    pub fn wait_for_entry(&self, running: &mut Running, parts: &[&str]) -> bool {
+        self.wait_until(running, |journal| {
+            journal.iter().any(|line| parts.iter().all(|part| line.contains(part)))
+        })
+    }
+
+    fn wait_until(&self, running: &mut Running, so: impl Fn(&[String]) -> bool) -> bool {
+        let began = Instant::now();
+        while !so(&self.journal()) {
+            if !running.is_running() {
+                return so(&self.journal());
+            }
+            assert!(began.elapsed() < PATIENCE, "not in the journal: {:#?}", self.journal());
+            sleep(Duration::from_millis(2));
+        }
+        true
+    }
+
+    /// Runs the program and kills it when the journal has so many lines.
+    pub fn kill_at_line(&self, arguments: &[&str], line: usize) {
+        let mut running = self.start(arguments);
+        self.wait_for_line(&mut running, line);
+        running.kill();
+    }
+}
