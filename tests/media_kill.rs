@@ -72,7 +72,10 @@ fn rounds(
             world.bcops.run(arguments).exits(0);
             whole = whole.max(started.elapsed()).min(Duration::from_millis(600));
             assert!(found(&world) == now, "a rerun does not end in the same place");
-            assert_eq!(world.s3.unfinished_uploads(), 0);
+            // An upload is noted when the server has given it a name. A kill in between leaves one
+            // that nobody knows, which docs/media.md tells of; all others are thrown away.
+            let unknown = world.s3.unfinished_uploads();
+            assert!(unknown <= (kill as usize).div_ceil(10), "{unknown} uploads stayed");
             before = now;
             round += 1;
         }

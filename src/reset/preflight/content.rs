@@ -44,18 +44,18 @@ impl Look for ContentHere {
             };
             let count = found.items.len() as u64;
             context.put(&CONTENT_ONLY_HERE, &count)?;
-            let mut table = Table::new(
-                "Content on staging only",
-                &["kind", "title", "editor", "changed", "address"],
-            );
+            let columns = ["kind", "title", "changed", "address"];
+            let mut table = Table::new("Content on staging only", &columns);
+            // Who edited it stays in the journal; the report is passed on.
+            let mut editors = Table::new("Its editors", &["address", "editor"]).private();
             for item in found.items.iter().take(LISTED) {
                 table = table.row(vec![
                     json!(item.kind),
                     json!(item.title),
-                    json!(item.editor),
                     json!(item.changed),
                     json!(item.address),
                 ]);
+                editors = editors.row(vec![json!(item.address), json!(item.editor)]);
             }
             let summary = match count {
                 0 => "Nothing is on staging only".to_owned(),
@@ -63,8 +63,7 @@ impl Look for ContentHere {
             };
             let mut evidence = Evidence::of(summary).fact("content on staging only", count);
             if count > 0 {
-                // It names editors.
-                evidence = evidence.table(table.private());
+                evidence = evidence.table(table).table(editors);
             }
             for remark in &found.remarks {
                 context.note(remark.clone());
