@@ -42,11 +42,13 @@ fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
     let path = runs.path(&id).join("journal.jsonl");
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let second = Engine::begin(make(), &runs, beginning).unwrap();
+    let second = Engine::begin(make(), &runs, beginning.clone()).unwrap();
     let second_id = second.id().clone();
     let error = crate::error::CommandError::from(block_on(second.run()).unwrap_err());
     assert_eq!(error.kind.exit_code(), 7);
     assert!(error.to_string().contains("ada on "), "{error}");
+    // It has done nothing, so that there is nothing to tell of it.
+    assert!(!runs.path(&second_id).exists());
 
     let mut other = target();
     other.identity.insert("app id".into(), "0002".into());
@@ -59,12 +61,17 @@ fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
     block_on(engine.run()).unwrap();
     assert_eq!(runs.summary(id.clone()).state, RunState::Done { warnings: false });
     assert_eq!(runs.find(id.as_str()).unwrap(), id);
-    assert!(matches!(runs.find("r2"), Err(StoreError::Ambiguous { .. })));
+    assert_eq!(runs.find("r2").unwrap(), id);
     assert!(matches!(runs.find("x"), Err(StoreError::Unknown { .. })));
+    assert!(block_on(lock.holder()).unwrap().is_none());
+
+    let third = Engine::begin(make(), &runs, beginning).unwrap();
+    let third_id = third.id().clone();
+    block_on(third.run()).unwrap();
+    assert!(matches!(runs.find("r2"), Err(StoreError::Ambiguous { .. })));
     let listed: Vec<RunId> = runs.list().unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(listed.len(), 2);
-    assert!(listed.contains(&second_id));
-    assert!(block_on(lock.holder()).unwrap().is_none());
+    assert!(listed.contains(&third_id));
 }
 
 #[test]
