@@ -15,8 +15,7 @@ use clap::Args;
 bcops run staging -- 'echo $SITE; ls | wc -l'\n  \
 bcops run staging -- python manage.py loaddata --format json - < pages.json\n  \
 bcops run staging --json -- python manage.py check\n\n\
-The exit code is the command's own. bcops's are 3, 4, 8 and 130: without an answer on stdout or with \
---json, `error` tells the one from the other.")]
+The exit code is the command's own. Where bcops itself fails (3, 4, 8, 130), there is an `error:` line.")]
 pub struct RunArgs {
     /// The environment, which must not be protected
     #[arg(value_name = "ENV")]

@@ -57,7 +57,8 @@ impl Streams {
         matches!(self, Streams::Encoded { .. })
     }
 
-    /// Runs the command. It is stopped when `stop` comes to its end, and when the terminal goes.
+    /// Runs the command. It is stopped when `stop` comes to its end, and when its terminal goes.
+    /// Without one a hangup is nohup's affair.
     pub async fn pass(
         &self,
         target: &Target,
@@ -66,12 +67,6 @@ impl Streams {
         stop: impl Future<Output = ()>,
     ) -> Result<Ended, CommandError> {
         let limits = Limits { total: time_limit, ..Limits::default() };
-        let stop = async {
-            tokio::select! {
-                () = stop => {}
-                () = hung_up() => {}
-            }
-        };
         match self {
             Streams::Terminal(_) => {
                 let keyboard = Keyboard::new().map_err(no_streams)?;
@@ -80,6 +75,7 @@ impl Streams {
                     tokio::select! {
                         () = stop => {}
                         () = left => {}
+                        () = hung_up() => {}
                     }
                 };
                 let both = (keyboard, output()?);
