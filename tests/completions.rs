@@ -14,6 +14,10 @@ fn surroundings() -> Bcops {
     let mut bcops = Bcops::new();
     let programs = bcops.directory().join("path");
     symlink(env!("CARGO_BIN_EXE_bcops"), programs.join("bcops")).expect("a link");
+    // Once, as somebody's profile does: what is offered later has to do with where they are then.
+    let script = bcops.run(&["completions", "bash"]).exits(0).stdout;
+    let script = bcops.write("completions.bash", &script);
+    bcops.set("SCRIPT", script.to_str().expect("a path"));
     bcops.set("HEROKU_HOST", "http://127.0.0.1:1");
     bcops.set("HEROKU_API_KEY", "HRKU-stand-in-token");
     bcops
@@ -24,7 +28,7 @@ fn surroundings() -> Bcops {
 fn offered(bcops: &Bcops, words: &[&str]) -> Vec<String> {
     let script = "set -u
         PATH=$PROGRAMS:$PATH
-        source <(bcops completions bash)
+        source \"$SCRIPT\"
         [[ $(complete -p bcops) =~ -F\\ ([a-z_]+) ]] || exit 3
         COMP_WORDS=(bcops \"$@\") COMP_CWORD=$# COMP_TYPE=9 COMPREPLY=()
         \"${BASH_REMATCH[1]}\" bcops \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD-1]}\"

@@ -106,7 +106,7 @@ fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
         let terminal = world.bcops.start_on_terminal(&run);
         let before = terminal.settings();
         terminal.wait_for("began");
-        assert!(terminal.is_raw());
+        until("raw mode", || terminal.is_raw());
         terminal.signal(signal);
         let screen = assert_given_back(terminal, before, 130);
         assert!(screen.contains("asked to stop"), "{screen}");
