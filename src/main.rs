@@ -18,6 +18,11 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let settings = load_settings(&arguments, home.as_deref());
+    if let Some(shell) = std::env::var_os(cli::complete::VARIABLE) {
+        let answer = commands::complete::answer(&shell.to_string_lossy(), &arguments, &settings);
+        ui::print_completions(&answer);
+        return ExitCode::SUCCESS;
+    }
     let environments = match &settings {
         Ok(settings) => settings.environments.keys().cloned().collect(),
         // The command is parsed all the same, so that --help works with a broken file, and a fab

@@ -1,6 +1,8 @@
 //! `bcops doctor`: all well in a good world, and for everything that is broken a line with what
 //! mends it.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::command::Run;
@@ -9,7 +11,7 @@ use crate::pull_world::{COMPLETED, CONTENT_PREP, DEV, HOUR, World, sample};
 use crate::standins::heroku::{Fault, Options, Outcome, Rule};
 
 /// Every app has a fresh backup.
-fn good_world() -> World {
+pub fn good_world() -> World {
     let world = World::empty(Options::default());
     for app in [PRODUCTION, STAGING, CONTENT_PREP, DEV] {
         world.standin.add_backup(app, &sample().small, 5 * HOUR, COMPLETED);
@@ -39,7 +41,7 @@ fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
 }
 
 #[track_caller]
-fn assert_lines(run: &Run, lines: &[&str]) {
+pub fn assert_lines(run: &Run, lines: &[&str]) {
     for line in lines {
         let words: Vec<&str> = line.split(' ').collect();
         let fits = |found: &str| words.iter().all(|word| found.contains(word));
@@ -60,7 +62,10 @@ fn all_is_well_in_a_good_world() {
             "pass local database Postgres",
             "pass local role postgres may create databases",
             "pass Heroku account operator@stand-in.test HEROKU_API_KEY",
-            "pass production buckinghamshire-production protected",
+            "pass production buckinghamshire-production protected id",
+            "skip staging search there is none",
+            "skip Slack SLACK_WEBHOOK_URL",
+            "skip git no clone",
             "pass production backups b001 5 h",
             "pass staging backups",
             "pass content-prep backups",
@@ -170,7 +175,46 @@ fn files_and_folders() {
 #[test]
 fn a_server_that_never_answers_holds_nobody_up() {
     let world = good_world();
-    world.standin.misbehave(Rule::always("/apps/", Fault::Hang));
+    world.standin.misbehave(Rule::always(&format!("/apps/{DEV}"), Fault::Hang));
+    let started = Instant::now();
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["pass local database", "fail Heroku no answer within 20 s"]);
+    // One limit, and not one for each request that hangs.
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_lines(
+        &run,
+        &["pass local database", "pass staging backups", "fail dev no answer within 10 s"],
+    );
+    assert!(run.stdout.contains("1 check failed"), "{}", run.printed());
+}
+
+#[test]
+fn the_address_for_messages() {
+    let mut world = good_world();
+    world.bcops.set("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/s3-secret-key");
+    let run = world.bcops.run(&["doctor"]).exits(0);
+    assert_lines(&run, &["pass Slack hooks.slack.com"]);
+    for (url, detail) in [("hooks", "no URL"), ("http://hooks.slack.com/x", "not encrypted")] {
+        world.bcops.set("SLACK_WEBHOOK_URL", url);
+        assert_broken(&world, "Slack", detail, "SLACK_WEBHOOK_URL");
+    }
+}
+
+#[test]
+fn a_search_cluster_that_does_not_answer() {
+    let world = good_world();
+    world.standin.set_config_var(STAGING, "BONSAI_URL", "http://u:bonsai-password@127.0.0.1:1");
+    assert_broken(&world, "staging search", "127.0.0.1:1", "bcops search status staging");
+}
+
+/// The servers answer at once, so that this is what the checks cost one beside the other.
+#[test]
+fn servers_that_answer_are_no_reason_to_wait() {
+    let world = good_world();
+    let took = |_| {
+        let started = Instant::now();
+        world.bcops.run(&["doctor"]).exits(0);
+        started.elapsed()
+    };
+    let fastest = (0..5).map(took).min().expect("five of them");
+    assert!(fastest < Duration::from_millis(1500), "{fastest:?}");
 }

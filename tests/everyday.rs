@@ -57,9 +57,8 @@ fn completions_and_manuals_know_every_command() {
     let bcops = Bcops::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = bcops.run(&["completions", shell]).exits(0).stdout;
-        for name in ["scrub-pii", "pull-production-data", "push-staging-media"] {
-            assert!(script.contains(name), "{shell}: {name}");
-        }
+        // What is offered, the script asks each time: tests/completions.rs.
+        assert!(script.contains("BCOPS_COMPLETE"), "{shell}: {script}");
     }
     bcops.run(&["completions", "cmd"]).exits(2);
     let page = bcops.run(&["man"]).exits(0).stdout;

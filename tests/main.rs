@@ -9,7 +9,9 @@ mod cloudflare_clients;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;
+mod completions;
 mod doctor;
+mod doctor_git;
 mod download;
 mod elasticsearch_clients;
 mod everyday;
@@ -81,6 +83,7 @@ mod reset_world;
 mod reset_world_jobs;
 mod reset_world_selftest;
 mod reset_world_visitors;
+mod run;
 mod s3_cli;
 mod scrub_equality;
 mod scrub_pii;
@@ -96,6 +99,7 @@ mod scrub_pii_world;
 mod search;
 mod search_reindex;
 mod search_world;
+mod shell;
 mod standins;
 mod support;
 mod whole_site;

@@ -129,7 +129,7 @@ fn ctrl_c_and_the_end_of_input_at_any_question_change_nothing() {
         assert_cursor_is_shown(&screen);
 
         let mut terminal = at_question(&world, number);
-        terminal.press(END_OF_INPUT);
+        terminal.press(END_OF_INPUT.as_bytes());
         let (code, screen) = terminal.finish();
         assert_eq!(code, Some(5), "{screen}");
         assert_cursor_is_shown(&screen);

@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs, ResetArgs};
+use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs, ResetArgs, ShellArgs};
 
 /// Adds the names of every environment to the command.
 pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::Command {
@@ -18,6 +18,10 @@ pub fn add_names(mut command: clap::Command, environments: &[String]) -> clap::C
         for images in [false, true] {
             command = add_media_names(command, environment, images);
         }
+        let shell = ShellArgs::augment_args(clap::Command::new(shell_name(environment)))
+            .about(format!("The same as `shell {environment}`"))
+            .mut_arg("environment", |_| clap::Arg::new("environment").hide(true));
+        command = command.subcommand(shell);
         // `reset-staging` is there in any case.
         if environment != "staging" {
             let reset = ResetArgs::augment_args(clap::Command::new(reset_name(environment)))
@@ -40,12 +44,16 @@ pub fn command(
             let other_source = if args.undo { Some("--undo".to_owned()) } else { None }
                 .or_else(|| args.file.take().map(|_| "--file".to_owned()));
             if let Some(given) = args.environment.replace(environment.clone()).or(other_source) {
-                return Err(clap::Error::raw(
-                    clap::error::ErrorKind::UnknownArgument,
-                    format!("unexpected argument '{given}' found\n"),
-                ));
+                return Err(unexpected(&given));
             }
             return Ok(Some(Command::PullData(args)));
+        }
+        if name == shell_name(environment) {
+            let mut args = ShellArgs::from_arg_matches(matches)?;
+            return match args.environment.replace(environment.clone()) {
+                None => Ok(Some(Command::Shell(args))),
+                Some(given) => Err(unexpected(&given)),
+            };
         }
         if environment != "staging" && name == reset_name(environment) {
             let mut args = ResetArgs::from_arg_matches(matches)?;
@@ -99,15 +107,22 @@ fn media_command(
     };
     match given {
         None => Ok(Some(command)),
-        Some(given) => Err(clap::Error::raw(
-            clap::error::ErrorKind::UnknownArgument,
-            format!("unexpected argument '{given}' found\n"),
-        )),
+        Some(given) => Err(unexpected(&given)),
     }
+}
+
+/// A fab name takes no environment: it has one.
+fn unexpected(given: &str) -> clap::Error {
+    let text = format!("unexpected argument '{given}' found\n");
+    clap::Error::raw(clap::error::ErrorKind::UnknownArgument, text)
 }
 
 fn media_name(verb: &str, environment: &str, images: bool) -> String {
     format!("{verb}-{environment}-{}", if images { "images" } else { "media" })
+}
+
+fn shell_name(environment: &str) -> String {
+    format!("{environment}-shell")
 }
 
 fn reset_name(environment: &str) -> String {
@@ -129,6 +144,7 @@ mod tests {
             Command::PullData(args) => Ok(args.environment),
             Command::PullMedia(args) => Ok(args.environment),
             Command::PushMedia(args) => Ok(args.environment),
+            Command::Shell(args) => Ok(args.environment),
             _ => panic!("another command"),
         }
     }
@@ -147,6 +163,7 @@ mod tests {
             ("pull-content-prep-images", "content-prep"),
             ("push-production-media", "production"),
             ("push-content-prep-images", "content-prep"),
+            ("content-prep-shell", "content-prep"),
         ] {
             assert_eq!(environment(&["bcops", name]).unwrap().as_deref(), Some(wanted));
             assert!(environment(&["bcops", name, "staging"]).is_err());

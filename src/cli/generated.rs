@@ -3,7 +3,10 @@
 use clap::Args;
 use clap_complete::Shell;
 
-/// Print a shell's completions, with the names of the configured environments.
+/// Print a shell's completions.
+///
+/// The script asks bcops what fits whenever a line is completed: commands, flags, the configured
+/// environments, past runs. No server is asked.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops completions bash > ~/.local/share/bash-completion/completions/bcops\n  \
@@ -22,13 +25,6 @@ pub struct ManArgs {
     /// The command, instead of the program as a whole
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
-}
-
-/// The completions of the whole command.
-pub fn completions(shell: Shell, environments: &[String]) -> Vec<u8> {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut super::command(environments), "bcops", &mut text);
-    text
 }
 
 /// A manual page in roff. `None` if there is no such command.

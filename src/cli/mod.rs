@@ -6,8 +6,10 @@
 mod addons;
 mod backups;
 mod check;
+pub mod complete;
 mod config;
 mod doctor;
+mod dyno;
 mod fab;
 mod generated;
 mod media;
@@ -29,7 +31,8 @@ pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs,
 pub use check::CheckArgs;
 pub use config::{ConfigArgs, ConfigWork, InitArgs};
 pub use doctor::DoctorArgs;
-pub use generated::{CompletionsArgs, ManArgs, completions, manual};
+pub use dyno::{DynoArgs, RunArgs, ShellArgs};
+pub use generated::{CompletionsArgs, ManArgs, manual};
 pub use media::TransferArgs;
 pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
@@ -107,6 +110,10 @@ pub enum Command {
     Search(SearchArgs),
     /// Check every site of an environment, and the last CI pipeline of its branch
     Check(CheckArgs),
+    /// A shell on a one-off dyno of an environment
+    Shell(ShellArgs),
+    /// Run a command on a one-off dyno, with its exit code
+    Run(RunArgs),
     /// An environment's add-ons and their plans
     Addons(AddonsArgs),
     /// Check every credential, server and permission that the commands need
@@ -133,6 +140,8 @@ impl Command {
             Command::Backups(_) => "backups",
             Command::Search(_) => "search",
             Command::Check(_) => "check",
+            Command::Shell(_) => "shell",
+            Command::Run(_) => "run",
             Command::Addons(_) => "addons",
             Command::Doctor(_) => "doctor",
             Command::Config(_) => "config",

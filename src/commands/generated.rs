@@ -6,8 +6,11 @@ use crate::cli::{self, CompletionsArgs, ManArgs};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 
-pub fn completions(context: &Context, args: &CompletionsArgs) -> Result<Outcome, CommandError> {
-    let text = text(cli::completions(args.shell, &environments(context)));
+pub fn completions(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
+    let script = cli::complete::registration(args.shell).map_err(|error| {
+        CommandError::new(Kind::Unexpected, "the completions cannot be written").with_cause(error)
+    })?;
+    let text = text(script);
     Ok(Outcome::done(json!({ "shell": args.shell.to_string(), "script": text }), text))
 }
 

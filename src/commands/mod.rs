@@ -3,10 +3,12 @@
 pub mod addons;
 pub mod backups;
 pub mod check;
+pub mod complete;
 pub mod config;
 mod confirm;
 mod context;
 pub mod doctor;
+mod dyno;
 mod environments;
 mod findings;
 mod generated;
@@ -60,9 +62,11 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
         Command::Backups(args) => backups::run(context, args).await,
         Command::Search(args) => search::run(context, args).await,
         Command::Check(args) => check::run(context, args).await,
+        Command::Shell(args) => dyno::shell(context, args).await,
+        Command::Run(args) => dyno::run(context, args).await,
         Command::Addons(args) => addons::run(context, args).await,
         Command::Config(args) => config::run(context, args),
-        Command::Completions(args) => generated::completions(context, args),
+        Command::Completions(args) => generated::completions(args),
         Command::Man(args) => generated::manual(context, args),
         Command::Doctor(args) => doctor::run(context, args).await,
     }

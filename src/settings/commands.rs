@@ -1,4 +1,4 @@
-//! The commands that `reset-staging` runs on a one-off dyno.
+//! The commands that bcops runs on a one-off dyno.
 
 use super::layers::{Layers, RawValue, Sourced};
 
@@ -11,6 +11,8 @@ pub struct Commands {
     /// Ends with another status than 0 where the models have changes without a migration. Empty: it
     /// is not asked.
     pub makemigrations_check: String,
+    /// What `shell` starts.
+    pub shell: String,
 }
 
 impl Commands {
@@ -26,6 +28,10 @@ impl Commands {
                 "makemigrations_check",
                 "python manage.py makemigrations --check",
             ),
+            // An empty setting would start nothing.
+            shell: Some(command("shell", "bash"))
+                .filter(|line| !line.is_empty())
+                .unwrap_or_else(|| "bash".to_owned()),
         }
     }
 }

@@ -145,6 +145,7 @@ pub const KEYS: &[Key] = &[
         ValueType::Text,
         "what fails where models have changes without a migration",
     ),
+    key("commands.shell", ValueType::Text, "what shell starts on a dyno"),
     Key {
         name: "slack.webhook_url",
         value_type: ValueType::Text,

@@ -6,14 +6,17 @@
 mod bars;
 mod format;
 mod json;
+mod keyboard;
 mod lines;
 mod prompt;
+mod raw_mode;
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use format::{bytes, count, duration, plural};
 pub use json::Document;
+pub use keyboard::Keyboard;
 pub use prompt::{Answer, Prompter, give_cursor_back, is_asking};
 
 use crate::error::CommandError;
@@ -46,11 +49,34 @@ pub struct Ui {
     color: bool,
 }
 
+/// What fits the line that somebody types in a shell.
+pub fn print_completions(answer: &[u8]) {
+    // A shell that went away wants no completions.
+    let _ = std::io::stdout().write_all(answer);
+}
+
+/// What a program on this terminal had no chance to undo: the other screen, a hidden cursor, the
+/// mouse, bracketed paste, colours, keys for applications.
+pub fn tidy_screen() {
+    const TIDY: &str = "\x1b[?47l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[0m\x1b[?1l\x1b>\r\n";
+    let mut screen = std::io::stdout();
+    if screen.is_terminal() {
+        // Nobody is left to tell if it does not work.
+        let _ = screen.write_all(TIDY.as_bytes()).and_then(|()| screen.flush());
+    }
+}
+
 /// Standard output as a file of bytes, for a result that is not text. Nothing is held back in a
 /// buffer: what was written is out.
 pub fn raw_standard_output() -> std::io::Result<std::fs::File> {
     use std::os::fd::AsFd;
     Ok(std::io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard input as a file of bytes.
+pub fn raw_standard_input() -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    Ok(std::io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
 /// A consumer of progress on stderr.

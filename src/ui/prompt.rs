@@ -53,8 +53,9 @@ pub fn is_asking() -> bool {
     ASKING.load(Ordering::SeqCst)
 }
 
-/// Makes the cursor visible, turns the echo on again and ends the line that Ctrl-C began.
+/// Gives the terminal back: ends raw mode, makes the cursor visible, turns the echo on again and ends the line that Ctrl-C began.
 pub fn give_cursor_back() {
+    super::raw_mode::give_back();
     if let Some(settings) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
         // SAFETY: the settings are those that the system itself gave. A failure leaves the
         // terminal as it is, and there is nobody to tell.

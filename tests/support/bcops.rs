@@ -88,6 +88,15 @@ impl Bcops {
         command
     }
 
+    /// Another program, which finds the binary in `$BCOPS` and everything else as a run does.
+    pub fn in_its_surroundings<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.env_clear().current_dir(self.directory().join("work"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.env("BCOPS", env!("CARGO_BIN_EXE_bcops"));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.stdin(Stdio::null())
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.start(arguments).finish()
     }

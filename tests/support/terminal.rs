@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -78,14 +78,49 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }
 
-    /// Keys without a return at their end.
-    pub fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("a keyboard");
+    /// Keys without a line end, as a program in raw mode reads them.
+    pub fn press(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).expect("a keyboard");
     }
 
     pub fn interrupt(&self) {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        self.signal("-INT");
+    }
+
+    /// Sends a signal to the program, not through the keyboard.
+    pub fn signal(&self, signal: &str) {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(killed.expect("the program kill").success());
+    }
+
+    /// The terminal's settings: of local, input and output modes.
+    pub fn settings(&self) -> [u64; 3] {
+        let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
+        // SAFETY: the pointer is valid, and the value is only used where the call has filled it.
+        let settings = unsafe {
+            let read = libc::tcgetattr(self.keyboard.as_raw_fd(), settings.as_mut_ptr());
+            assert_eq!(read, 0, "{}", std::io::Error::last_os_error());
+            settings.assume_init()
+        };
+        [settings.c_lflag.into(), settings.c_iflag.into(), settings.c_oflag.into()]
+    }
+
+    /// Whether keys are shown and lines collected, as in a shell.
+    pub fn is_raw(&self) -> bool {
+        self.settings()[0] & u64::from(libc::ICANON | libc::ECHO | libc::ISIG) == 0
+    }
+
+    /// Waits for the end of the program, and leaves the terminal open to be looked at.
+    #[track_caller]
+    pub fn wait_for_end(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "the program does not end:\n{}", self.text());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The exit code, and all that was on the screen.

@@ -45,6 +45,11 @@ impl LocalClone {
     }
 }
 
+/// Whether there is a clone around a folder, in whatever state.
+pub fn is_in_clone(folder: &Path) -> bool {
+    git2::Repository::discover_path(folder, None::<&Path>).is_ok()
+}
+
 fn top_of(folder: &Path) -> PathBuf {
     let above = folder.parent().filter(|_| folder.ends_with(".git"));
     above.unwrap_or(folder).to_owned()

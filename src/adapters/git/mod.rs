@@ -32,6 +32,7 @@ mod version;
 mod words;
 
 pub use backup::BackupPlace;
+pub use clone::is_in_clone;
 pub use error::GitError;
 pub use fetch::Branch;
 pub use git2::Oid;

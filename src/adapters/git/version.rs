@@ -18,11 +18,21 @@ pub(super) struct Version(u32, u32);
 
 /// Refuses a git that is too old, and says so when there is none.
 pub(super) async fn check(program: &GitProgram, folder: &Path) -> Result<(), GitError> {
-    let (version, text) = read(program, folder).await?;
-    if version < OLDEST {
-        return Err(GitError::TooOld { version: text, oldest: OLDEST_TEXT });
+    program.version(folder).await.map(drop)
+}
+
+impl GitProgram {
+    /// The version as git tells it. `folder` is any folder to run in.
+    ///
+    /// # Errors
+    /// Where there is no git, or one that is too old for bcops.
+    pub async fn version(&self, folder: &Path) -> Result<String, GitError> {
+        let (version, text) = read(self, folder).await?;
+        match version < OLDEST {
+            true => Err(GitError::TooOld { version: text, oldest: OLDEST_TEXT }),
+            false => Ok(text),
+        }
     }
-    Ok(())
 }
 
 /// The version, and as git tells it.

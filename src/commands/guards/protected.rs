@@ -120,7 +120,8 @@ impl<'a> Protected<'a> {
         Ok(DestinationBucket::new(bucket, destination, acl, jobs)?)
     }
 
-    fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
+    /// The bucket that a command elsewhere would write to.
+    pub fn check_bucket(&self, bucket: &BucketSettings) -> Result<(), CommandError> {
         let address = BucketAddress::new(bucket)?;
         let identity = BucketIdentity::of(&address, &bucket.credentials);
         for (environment, values) in &self.environments {

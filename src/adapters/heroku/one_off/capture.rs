@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 
 /// Keeps the beginning and counts the rest.
+#[derive(Debug)]
 pub struct Capture {
     pub kept: Vec<u8>,
     pub left_out: u64,

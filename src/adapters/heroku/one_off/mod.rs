@@ -5,6 +5,7 @@
 
 mod capture;
 mod detached;
+mod encoded;
 mod error;
 mod logs;
 mod quoting;
@@ -19,7 +20,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub use capture::Capture;
 pub use detached::Detached;
+pub use encoded::{EncodedInput, with_encoded_input};
 pub use error::{DynoFate, OneOffError, StopReason};
 pub use quoting::{command_line, quoted};
 pub use run::Finished;

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -18,6 +20,8 @@ use crate::adapters::heroku::Heroku;
 
 const GREETING: &[u8] = b"rendezvous\r\n";
 const DEFAULT_PORT: u16 = 5000;
+/// After so much silence the network is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(30);
 
 pub type Connection = TlsStream<TcpStream>;
 
@@ -38,6 +42,7 @@ impl Heroku {
             let stream = TcpStream::connect((place.host.as_str(), place.port)).await?;
             // Keys that a person types are not worth waiting for more of them.
             stream.set_nodelay(true)?;
+            notice_loss(&stream)?;
             let name = ServerName::try_from(place.host.clone()).map_err(io::Error::other)?;
             let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
             stream.write_all(format!("{}\r\n", place.secret).as_bytes()).await?;
@@ -60,6 +65,12 @@ impl Heroku {
             }
         }
     }
+}
+
+/// A network that is gone says nothing. Someone who waits for a quiet command must hear of it.
+fn notice_loss(stream: &TcpStream) -> io::Result<()> {
+    let often = TcpKeepalive::new().with_time(QUIET).with_interval(Duration::from_secs(10));
+    SockRef::from(stream).set_tcp_keepalive(&often)
 }
 
 fn place(started: &Started) -> Option<Place> {

@@ -1,0 +1,54 @@
+//! What completion offers that only the configuration and the journals know.
+//!
+//! It answers while somebody types, so that no server is asked: backups are not offered, as they are
+//! Heroku's to tell.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::cli::complete::{self, RunName, Values};
+use crate::runbook::{RunSummary, Runs};
+use crate::settings::{Settings, SettingsError};
+
+/// Older runs are hardly what somebody wants to name, and each is a journal to read.
+const MOST_RUNS: usize = 20;
+
+/// The answer for the shell: nothing where nothing fits, or where the configuration is broken and it
+/// is a run that is to be named.
+pub fn answer(
+    shell: &str,
+    arguments: &[OsString],
+    settings: &Result<Settings, SettingsError>,
+) -> Vec<u8> {
+    let (environments, state) = match settings {
+        Ok(settings) => (
+            settings.environments.keys().cloned().collect(),
+            Some(settings.state_directory.value.clone()),
+        ),
+        Err(_) => (Settings::built_in_environments(), None),
+    };
+    let runs = move || runs_in(state.as_ref());
+    let values = Values { environments, runs: Arc::new(runs) };
+    // A message would land in the middle of the line that is being typed.
+    complete::answer(shell, arguments, values).unwrap_or_default()
+}
+
+/// The newest first.
+fn runs_in(state: Option<&PathBuf>) -> Vec<RunName> {
+    let Some(state) = state.map(PathBuf::as_path).filter(|state: &&Path| state.is_dir()) else {
+        return Vec::new();
+    };
+    let runs = Runs::in_state_folder(state);
+    let mut names = runs.names().unwrap_or_default();
+    names.truncate(MOST_RUNS);
+    names.into_iter().map(|id| run_name(&runs.summary(id))).collect()
+}
+
+fn run_name(one: &RunSummary) -> RunName {
+    RunName {
+        name: one.id.as_str().to_owned(),
+        about: format!("{}, {} of {}", one.state.name(), one.command, one.target),
+        can_be_resumed: one.state.can_be_resumed(),
+    }
+}

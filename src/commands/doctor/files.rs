@@ -1,0 +1,88 @@
+//! What is on this machine, and can be looked at without asking anybody.
+
+use url::Url;
+
+use super::check::Check;
+use crate::commands::Context;
+use crate::scrub::Manifest;
+
+/// Nothing here has to be waited for.
+pub fn checks(context: &Context) -> Vec<Check> {
+    let settings = &context.settings;
+    let files: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
+    let files =
+        if files.is_empty() { "built-in defaults only".to_owned() } else { files.join(", ") };
+    vec![
+        Check::pass("configuration", files),
+        manifest(context),
+        state_directory(context),
+        slack(context),
+    ]
+}
+
+fn manifest(context: &Context) -> Check {
+    let name = "scrub manifest";
+    match &context.settings.scrub_manifest {
+        None => match Manifest::built_in() {
+            Ok(_) => Check::pass(name, "built in"),
+            Err(error) => Check::fail(name, error.to_string(), "report this as a defect of bcops"),
+        },
+        Some(path) => {
+            let place = path.value.display().to_string();
+            let parsed = std::fs::read_to_string(&path.value)
+                .map_err(|error| format!("cannot read {place}: {error}"))
+                .and_then(|text| Manifest::parse(&place, &text).map_err(|error| error.to_string()));
+            match parsed {
+                Ok(_) => Check::pass(name, place),
+                Err(error) => Check::fail(name, error, format!("edit {place}")),
+            }
+        }
+    }
+}
+
+/// Looks at the nearest folder that exists: the rest is made when it is needed.
+fn state_directory(context: &Context) -> Check {
+    let folder = &context.settings.state_directory.value;
+    let existing = folder.ancestors().find(|folder| folder.exists());
+    let writable = existing.is_some_and(may_write);
+    let place = folder.display().to_string();
+    if writable {
+        Check::pass("state folder", place)
+    } else {
+        Check::fail("state folder", format!("{place} cannot be written"), "set BCOPS_STATE_DIR")
+    }
+}
+
+/// Asks the system, which knows more than the mode bits say.
+fn may_write(folder: &std::path::Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(folder.as_os_str().as_bytes()) else { return false };
+    // SAFETY: the pointer is to a string with its terminator, which lives through the call.
+    folder.is_dir() && unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) } == 0
+}
+
+/// Only its form: whoever posts to it has posted a message.
+fn slack(context: &Context) -> Check {
+    let name = "Slack";
+    let Some(found) = &context.settings.slack_webhook else {
+        return Check::skip(name, "SLACK_WEBHOOK_URL is not set: messages are printed instead");
+    };
+    let url = Url::parse(found.value.expose().trim()).ok();
+    // The path is the secret, and is not shown.
+    match url.as_ref().and_then(|url| Some((url.scheme(), url.host_str()?))) {
+        Some(("https", host)) => {
+            Check::pass(name, format!("messages go to {host} ({})", found.origin))
+        }
+        Some((_, "127.0.0.1" | "localhost")) => Check::pass(name, "messages go to this machine"),
+        Some((_, host)) => Check::fail(
+            name,
+            format!("the URL of {host} ({}) is not encrypted", found.origin),
+            "set SLACK_WEBHOOK_URL to an address that begins with https://",
+        ),
+        None => Check::fail(
+            name,
+            format!("what {} says is no URL", found.origin),
+            "set SLACK_WEBHOOK_URL to the webhook's address, or unset it",
+        ),
+    }
+}

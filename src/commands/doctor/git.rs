@@ -1,0 +1,110 @@
+//! The clone that `reset-staging` works in, its origin, and GitLab behind it.
+
+use super::check::{Check, one};
+use crate::adapters::git::{GitError, GitProgram, Repository, branch_reference, is_in_clone};
+use crate::commands::{Context, gitlab, reset_staging};
+use crate::error::CommandError;
+use crate::settings::Environment;
+
+/// Outside of a clone nothing is asked of git: only `reset-staging` needs it.
+pub async fn checks(context: &Context) -> Vec<Check> {
+    let name = "git";
+    let has_url = context.settings.git.url.is_some();
+    let here = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
+    if !here && !has_url {
+        return vec![Check::skip(name, "this is no clone of the site, which reset-staging needs")];
+    }
+    let version = match GitProgram::default().version(&std::env::temp_dir()).await {
+        Ok(version) => Check::pass(name, version),
+        Err(error @ (GitError::NoGit(_) | GitError::TooOld { .. })) => {
+            let mend = "install git 2.31 or newer; 2.38 checks merges a second time";
+            return vec![Check::fail(name, error.to_string(), mend)];
+        }
+        Err(error) => return vec![Check::from((name, error.into()))],
+    };
+    let mut found = vec![version];
+    match reset_staging::open_repository(context).await {
+        Ok(repository) => found.extend(repository_checks(context, &repository).await),
+        Err(error) => found.push(Check::from(("git origin", error))),
+    }
+    found
+}
+
+async fn repository_checks(context: &Context, repository: &Repository) -> Vec<Check> {
+    let (origin, identity) = tokio::join!(
+        one("git origin", origin(context, repository)),
+        one("git identity", identity(repository)),
+    );
+    vec![origin, identity]
+}
+
+/// Whether it answers, and has the branches that are deployed.
+async fn origin(context: &Context, repository: &Repository) -> Check {
+    let name = "git origin";
+    let remote = repository.origin();
+    let tips = match repository.tips(remote, &["refs/heads/*"]).await {
+        Ok(tips) => tips,
+        Err(error) => return Check::from((name, CommandError::from(error))),
+    };
+    let deployed = context.settings.environments.values();
+    let deployed = deployed.filter_map(|one| Some((one.name.as_str(), one.branch.as_deref()?)));
+    let missing: Vec<String> = deployed
+        .filter(|(_, branch)| !branch_reference(branch).is_ok_and(|name| tips.contains_key(&name)))
+        .map(|(environment, branch)| format!("{branch} ({environment})"))
+        .collect();
+    let url = repository.origin_url().await.unwrap_or_else(|_| remote.label().to_owned());
+    match missing.is_empty() {
+        true => Check::pass(name, format!("{url} has every branch that is deployed")),
+        // Not every site has every environment, and reset-staging says what it lacks.
+        false => Check::pass(name, format!("{url} answers, and lacks {}", missing.join(", "))),
+    }
+}
+
+async fn identity(repository: &Repository) -> Check {
+    let name = "git identity";
+    match repository.identity().await {
+        Ok(identity) => {
+            let author = identity.author;
+            Check::pass(name, format!("merges are by {} <{}>", author.name, author.email))
+        }
+        Err(GitError::NoIdentity { .. }) => Check::fail(
+            name,
+            "git does not know who you are, and merges need an author",
+            "git config --global user.name NAME && git config --global user.email ADDRESS",
+        ),
+        Err(error) => Check::from((name, error.into())),
+    }
+}
+
+/// Whose the token is, and whether the branches that are pushed to may be.
+pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+    let name = "GitLab";
+    let (project, branches) = tokio::join!(gitlab::look(context), branches(context, environments));
+    let project = match project {
+        None => return vec![Check::skip(name, gitlab::NO_TOKEN)],
+        Some(Ok(detail)) => Check::pass(name, detail),
+        // Its branches cannot be read either, for the same reason.
+        Some(Err(error)) => return vec![Check::from((name, error))],
+    };
+    std::iter::once(project).chain(branches).collect()
+}
+
+/// `reset-staging` moves a branch to another history, which a protected one may not allow.
+async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+    let Some(Ok(client)) = gitlab::gitlab(context) else { return Vec::new() };
+    let staging = environments.iter().find(|one| one.name == "staging" && !one.protected);
+    let Some(branch) = staging.and_then(|one| one.branch.as_deref()) else { return Vec::new() };
+    let name = format!("GitLab branch {branch}");
+    vec![match client.protected_branch(branch).await {
+        Ok(None) => Check::pass(&name, "may be force-pushed by who may push"),
+        Ok(Some(rule)) if rule.allow_force_push => {
+            Check::pass(&name, "is protected, and may be force-pushed")
+        }
+        Ok(Some(_)) => Check::fail(
+            &name,
+            "is protected on GitLab and may not be force-pushed, as reset-staging does",
+            "let it be force-pushed under Settings / Repository / Protected branches",
+        ),
+        Err(error) => Check::skip(&name, CommandError::from(error).to_string()),
+    }]
+}

@@ -1,0 +1,142 @@
+//! The login at Heroku, and what it shows of each environment's app.
+
+use std::time::Duration;
+
+use futures_util::future::{OptionFuture, join_all};
+
+use super::check::{Check, limited, many, one};
+use super::services;
+use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
+use crate::commands::Context;
+use crate::commands::environments::Values;
+use crate::commands::heroku::{LoggedIn, log_in};
+use crate::settings::Environment;
+use crate::ui;
+
+pub async fn checks(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+    let logged_in = log_in(context).await;
+    let account = logged_in.as_ref().ok().map(|one_in| one("Heroku account", account(one_in)));
+    let account = OptionFuture::from(account);
+    let apps =
+        join_all(environments.iter().map(|environment| app(context, &logged_in, environment)));
+    let (account, apps) = tokio::join!(account, apps);
+    let token = logged_in.err().map(|error| Check::from(("Heroku token", error.into())));
+    token.into_iter().chain(account).chain(apps.into_iter().flatten()).collect()
+}
+
+async fn account(logged_in: &LoggedIn) -> Check {
+    match logged_in.heroku.account().await {
+        Ok(account) => Check::pass(
+            "Heroku account",
+            format!("{} (token from {})", account.email, logged_in.token_origin),
+        ),
+        Err(error) => Check::from(("Heroku account", error.into())),
+    }
+}
+
+/// Without a login, what this process's variables say in the place of config vars is looked at.
+async fn app(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    environment: &Environment,
+) -> Vec<Check> {
+    let name = environment.name.as_str();
+    let overrides = context.overrides(name);
+    let Ok(client) = logged_in else {
+        if overrides.is_empty() {
+            return Vec::new();
+        }
+        let values = Values { own: ConfigVars::default(), overrides };
+        return services::checks(context, logged_in, environment, &values).await;
+    };
+    let read = limited(name, look(client, environment), Err).await;
+    let (own, app) = match read {
+        Ok(read) => read,
+        Err(check) => return vec![check],
+    };
+    let values = Values { own, overrides };
+    let (mut services, database) = tokio::join!(
+        services::checks(context, logged_in, environment, &values),
+        many(name, database(context, client, environment, &values)),
+    );
+    services.insert(0, app);
+    services.extend(database);
+    services
+}
+
+/// The app itself and its config vars.
+async fn look(client: &LoggedIn, environment: &Environment) -> Result<(ConfigVars, Check), Check> {
+    let (name, app) = (&environment.name, &environment.app.value);
+    let both = tokio::join!(client.heroku.config_vars(app), client.heroku.app(app));
+    let (vars, found) = match both {
+        (Ok(vars), Ok(found)) => (vars, found),
+        (Err(HerokuError::NotFound { .. }), _) | (_, Err(HerokuError::NotFound { .. })) => {
+            return Err(Check::fail(
+                name,
+                format!("Heroku has no app {app}, or this account cannot see it"),
+                format!("ask to be added to {app}, or set environments.{name}.app in bcops.toml"),
+            ));
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            return Err(Check::from((name.as_str(), error.into())));
+        }
+    };
+    // Heroku goes on to answer under the old name of an app that was renamed.
+    if found.name != *app && found.id != *app {
+        return Err(Check::fail(
+            name,
+            format!("the app {app} is called {} now ({})", found.name, found.id),
+            format!("set environments.{name}.app in bcops.toml to {}", found.name),
+        ));
+    }
+    let protected = if environment.protected { ", protected" } else { "" };
+    let detail = format!("{app}{protected}: config vars can be read (id {})", found.id);
+    Ok((vars, Check::pass(name, detail)))
+}
+
+async fn database(
+    context: &Context,
+    client: &LoggedIn,
+    environment: &Environment,
+    values: &Values,
+) -> Vec<Check> {
+    let (name, variable) = (&environment.name, &environment.database_url_variable);
+    if values.own.get(variable).is_some() {
+        let of = format!("{name} backups");
+        return vec![one(&of, backups(context, client, environment)).await];
+    }
+    vec![Check::fail(
+        &format!("{name} database"),
+        format!("{} has no config var {variable}", environment.app.value),
+        format!("set environments.{name}.config_vars.database_url in bcops.toml"),
+    )]
+}
+
+async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environment) -> Check {
+    let name = format!("{} backups", environment.name);
+    let heroku = &logged_in.heroku;
+    let found = async {
+        let database = heroku
+            .resolve_database(&environment.app.value, &environment.database_url_variable)
+            .await?;
+        heroku.transfers_of(&database).await
+    };
+    let transfers = match found.await {
+        Ok(transfers) => transfers,
+        Err(error) => return Check::from((name.as_str(), error.into())),
+    };
+    let capture = format!("bcops pull-data {} --capture", environment.name);
+    let Some(newest) = newest_completed(&transfers) else {
+        return Check::fail(&name, "there is no completed backup", capture);
+    };
+    let age = newest
+        .finished_at
+        .and_then(|at| Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok())
+        .unwrap_or_default();
+    let detail = format!("newest is {}, {} old", newest.name(), ui::duration(age));
+    if age > context.settings.backup_max_age.value {
+        Check::fail(&name, detail, format!("{capture}, or see whether the schedule still runs"))
+    } else {
+        Check::pass(&name, detail)
+    }
+}

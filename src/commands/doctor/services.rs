@@ -1,0 +1,94 @@
+//! What an environment's config vars lead to: its bucket, its caches, its search cluster.
+
+use super::check::{Check, many, one, with_cause};
+use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
+use crate::adapters::heroku::{ConfigVars, HerokuError};
+use crate::commands::environments::Values;
+use crate::commands::heroku::LoggedIn;
+use crate::commands::{Context, media, purge_cache};
+use crate::error::{CommandError, Kind};
+use crate::settings::Environment;
+
+pub async fn checks(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    environment: &Environment,
+    values: &Values,
+) -> Vec<Check> {
+    let vars = values.in_force();
+    let names = ["bucket", "caches", "search"].map(|what| format!("{} {what}", environment.name));
+    let [bucket_name, caches_name, search_name] = &names;
+    let (bucket, caches, search) = tokio::join!(
+        one(bucket_name, bucket(context, logged_in, environment, values)),
+        many(caches_name, caches(context, environment, &vars)),
+        one(search_name, search(search_name, environment, &vars)),
+    );
+    std::iter::once(bucket).chain(caches).chain([search]).collect()
+}
+
+async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars) -> Vec<Check> {
+    purge_cache::checks(context, environment, vars).await.into_iter().map(found).collect()
+}
+
+/// A check that another command's own module has made.
+fn found((name, finding): purge_cache::Finding) -> Check {
+    match finding {
+        None => Check::skip(&name, "there is none"),
+        Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) => {
+            let mend = error.hints.last().cloned();
+            let mend =
+                mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
+            Check::fail(&name, error.to_string(), mend)
+        }
+    }
+}
+
+async fn bucket(
+    context: &Context,
+    logged_in: &Result<LoggedIn, HerokuError>,
+    environment: &Environment,
+    values: &Values,
+) -> Check {
+    let name = format!("{} bucket", environment.name);
+    match media::check_bucket(context, logged_in, environment, values).await {
+        None => {
+            let variable = &environment.bucket_variables.bucket;
+            Check::skip(&name, format!("{} has no config var {variable}", environment.app.value))
+        }
+        Some(Ok(detail)) => Check::pass(&name, detail),
+        Some(Err(error)) if error.kind == Kind::Refused => {
+            let app = &environment.app.value;
+            let mend = format!("correct the config vars of {app} or of the environment named");
+            Check::fail(&name, with_cause(&error), mend)
+        }
+        Some(Err(error)) => {
+            let mend = "give the bucket's keys the right, or correct the app's config vars";
+            Check::fail(&name, error.to_string(), mend)
+        }
+    }
+}
+
+async fn search(name: &str, environment: &Environment, vars: &ConfigVars) -> Check {
+    let variable = &environment.search_url_variable;
+    let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty()) else {
+        return Check::skip(name, "there is none");
+    };
+    let mend = format!("bcops search status {}   # tells what it holds", environment.name);
+    let asked = async {
+        let address = ClusterAddress::parse(url, &format!("{variable} of {}", environment.name))?;
+        let cluster = Cluster::new(address)?;
+        let health = cluster.health().await?;
+        Ok::<_, CommandError>((cluster.address().place(), health))
+    };
+    match asked.await {
+        Ok((place, health)) if health.status == HealthStatus::Red => {
+            Check::fail(name, format!("{place} is red: shards of it do not work"), mend)
+        }
+        Ok((place, health)) => Check::pass(name, format!("{place} is {}", health.status.name())),
+        Err(error) => match error.hints.is_empty() {
+            true => Check::fail(name, with_cause(&error), mend),
+            false => Check::from((name, error)),
+        },
+    }
+}

@@ -1,0 +1,88 @@
+//! `run` and `shell`: a command on a one-off dyno, as if it ran here. Never a protected environment's:
+//! what a shell may do there nobody can look at beforehand.
+
+mod report;
+mod streams;
+mod target;
+
+use std::time::Duration;
+
+use crate::adapters::heroku::{OneOff, command_line, with_encoded_input};
+use crate::cli::{DynoArgs, RunArgs, ShellArgs};
+use crate::commands::{Context, Outcome};
+use crate::error::CommandError;
+
+use self::streams::Streams;
+
+/// Django's own shell, for `shell --django`.
+const DJANGO: &str = "python manage.py shell";
+
+/// What is wanted, however it was asked for.
+struct Wanted<'a> {
+    environment: &'a str,
+    /// A line for the dyno's shell.
+    line: String,
+    dyno: &'a DynoArgs,
+    streams: Streams,
+    /// How it is done without bcops.
+    elsewhere: String,
+}
+
+pub async fn run(context: &Context, args: &RunArgs) -> Result<Outcome, CommandError> {
+    let line = command_line(&args.command);
+    let wanted = Wanted {
+        environment: &args.environment,
+        elsewhere: format!("heroku run --exit-code --app APP -- {line}"),
+        line,
+        dyno: &args.dyno,
+        streams: Streams::here(context.ui.json(), args.no_tty),
+    };
+    perform(context, &wanted).await
+}
+
+pub async fn shell(context: &Context, args: &ShellArgs) -> Result<Outcome, CommandError> {
+    let line = match args.django {
+        true => DJANGO.to_owned(),
+        false => context.settings.commands.shell.clone(),
+    };
+    let wanted = Wanted {
+        environment: args.environment.as_deref().unwrap_or_default(),
+        elsewhere: format!("heroku run --app APP -- {line}"),
+        line,
+        dyno: &args.dyno,
+        streams: Streams::here(context.ui.json(), false),
+    };
+    perform(context, &wanted).await
+}
+
+async fn perform(context: &Context, wanted: &Wanted<'_>) -> Result<Outcome, CommandError> {
+    let environment = context.settings.environment(wanted.environment)?;
+    let Ok(destination) = environment.as_destination() else {
+        return Err(report::protected(environment, &wanted.elsewhere));
+    };
+    let preparing = target::prepare(context, &destination, &wanted.dyno.variables);
+    let target = context.interrupt.guard(preparing).await?;
+    if wanted.dyno.dry_run {
+        return Ok(report::dry_run(&target, wanted));
+    }
+    context.ui.message(&report::beginning(&target, wanted));
+    let stop = context.interrupt.pressed();
+    let (one_off, limit) = (one_off(wanted), wanted.dyno.time_limit);
+    let ended = wanted.streams.pass(&target, &one_off, limit, stop).await?;
+    Ok(report::done(&target, wanted, ended))
+}
+
+fn one_off(wanted: &Wanted<'_>) -> OneOff {
+    let line = match wanted.streams.encodes() {
+        true => with_encoded_input(&wanted.line),
+        false => wanted.line.clone(),
+    };
+    OneOff {
+        terminal: wanted.streams.window(),
+        environment: wanted.dyno.variables.iter().cloned().collect(),
+        size: wanted.dyno.size.clone(),
+        // Heroku ends what bcops could not, a moment after bcops would have.
+        time_to_live: wanted.dyno.time_limit + Duration::from_secs(10),
+        ..OneOff::new(line)
+    }
+}
