@@ -21,6 +21,10 @@ fn they_are_listed_and_looked_at() {
     assert_eq!(transfers.len(), 2);
     assert!(transfers[0]["number"].as_u64() > transfers[1]["number"].as_u64(), "newest first");
     let good = transfers[1]["name"].as_str().expect("a name").to_owned();
+    // Completion offers it from now on, and not the one that failed.
+    let known = fs::read(world.bcops.state_directory().join("backups/production.json"));
+    let known: serde_json::Value = serde_json::from_slice(&known.expect("a file")).expect("JSON");
+    assert_eq!((known[0]["name"].as_str(), &known[1]), (Some(&*good), &serde_json::Value::Null));
     let seen = world.bcops.run(&["backups", "info", "production", &good, "--json"]).exits(0).json();
     assert_eq!(
         (&seen["result"]["name"], &seen["result"]["state"]),

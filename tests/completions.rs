@@ -107,3 +107,27 @@ fn configured_environments_are_offered() {
     assert!(offered(&bcops, &["runs", "resume", ""]).is_empty());
     assert!(!bcops.state_directory().exists(), "completion writes nothing");
 }
+
+/// They are those that a command saw: completion asks no server.
+#[test]
+fn backups_that_were_seen_are_offered() {
+    let bcops = surroundings();
+    assert!(offered(&bcops, &["backups", "info", "production", ""]).is_empty());
+    let folder = bcops.state_directory().join("backups");
+    fs::create_dir_all(&folder).expect("a folder");
+    let of = |environment: &str, names: &[&str]| {
+        let seen: Vec<Value> = names
+            .iter()
+            .map(|name| json!({ "name": name, "finished_at": "2024-03-01T09:00:00Z" }))
+            .collect();
+        fs::write(folder.join(format!("{environment}.json")), json!(seen).to_string())
+            .expect("a file");
+    };
+    of("production", &["b102", "b101"]);
+    of("staging", &["b007"]);
+    assert_eq!(offered(&bcops, &["backups", "info", "production", ""]), ["b102", "b101"]);
+    assert_eq!(offered(&bcops, &["pull-staging-data", "--backup", ""]), ["b007"]);
+    assert_eq!(offered(&bcops, &["reset-staging", "--backup", ""]), ["b102", "b101", "b007"]);
+    fs::write(folder.join("production.json"), "?").expect("a file");
+    assert!(offered(&bcops, &["backups", "info", "production", ""]).is_empty());
+}

@@ -26,9 +26,19 @@ pub struct RunName {
     pub can_be_resumed: bool,
 }
 
+/// A backup that can be named.
+#[derive(Debug, Clone)]
+pub struct BackupName {
+    pub name: String,
+    /// Whose it is, and of when.
+    pub about: String,
+}
+
 /// What the arguments' values can be.
 pub struct Values {
     pub environments: Vec<String>,
+    /// Of this environment, or of all.
+    pub backups: Arc<dyn Fn(Option<&str>) -> Vec<BackupName> + Send + Sync>,
     /// Only asked where a run is to be named: journals have to be read for it.
     pub runs: Arc<dyn Fn() -> Vec<RunName> + Send + Sync>,
 }
@@ -58,7 +68,7 @@ pub fn answer(shell: &str, arguments: &[OsString], values: Values) -> io::Result
     let words: Vec<OsString> =
         arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     let command = super::command(&values.environments);
-    let mut command = with_values(command, &Arc::new(values));
+    let mut command = with_values(command, &Arc::new(values), &words);
     let mut answer = Vec::new();
     let folder = std::env::current_dir().ok();
     completer.write_complete(&mut command, words, folder.as_deref(), &mut answer)?;
@@ -78,14 +88,23 @@ fn completer(shell: &str) -> io::Result<Box<dyn EnvCompleter>> {
     })
 }
 
-fn with_values(command: clap::Command, values: &Arc<Values>) -> clap::Command {
+fn with_values(command: clap::Command, values: &Arc<Values>, words: &[OsString]) -> clap::Command {
     let resumes = command.get_name() == "resume";
     command
-        .mut_args(|argument| with_candidates(argument, values, resumes))
-        .mut_subcommands(|inner| with_values(inner, values))
+        .mut_args(|argument| with_candidates(argument, values, resumes, words))
+        .mut_subcommands(|inner| with_values(inner, values, words))
 }
 
-fn with_candidates(argument: Arg, values: &Arc<Values>, resumes: bool) -> Arg {
+/// The environment that the line speaks of, be it in a fab name.
+fn named_in(words: &[OsString], environments: &[String]) -> Option<String> {
+    let names = |environment: &&String| {
+        let fab = format!("pull-{environment}-data");
+        words.iter().any(|word| *word == ***environment || *word == *fab)
+    };
+    environments.iter().find(names).cloned()
+}
+
+fn with_candidates(argument: Arg, values: &Arc<Values>, resumes: bool, words: &[OsString]) -> Arg {
     let name = argument.get_value_names().and_then(|names| names.first()).map(|name| &**name);
     let values = Arc::clone(values);
     match name {
@@ -99,6 +118,15 @@ fn with_candidates(argument: Arg, values: &Arc<Values>, resumes: bool) -> Arg {
                 .map(|run| CompletionCandidate::new(run.name).help(Some(run.about.into())))
                 .collect()
         })),
+        Some("BACKUP") => {
+            let environment = named_in(words, &values.environments);
+            argument.add(ArgValueCandidates::new(move || {
+                let found = (values.backups)(environment.as_deref()).into_iter();
+                found
+                    .map(|one| CompletionCandidate::new(one.name).help(Some(one.about.into())))
+                    .collect()
+            }))
+        }
         _ => argument,
     }
 }
@@ -118,11 +146,15 @@ mod tests {
         };
         let values = Values {
             environments: vec!["content-prep".to_owned(), "qa".to_owned()],
+            backups: Arc::new(|environment| {
+                let name = format!("of-{}", environment.unwrap_or("all"));
+                vec![BackupName { name, about: String::new() }]
+            }),
             runs: Arc::new(runs),
         };
-        let mut command = super::super::command(&values.environments);
-        command = with_values(command, &Arc::new(values));
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+        let mut command = super::super::command(&values.environments);
+        command = with_values(command, &Arc::new(values), &words);
         let index = words.len() - 1;
         let found = clap_complete::engine::complete(&mut command, words, index, None);
         let found = found.expect("an answer").into_iter();
@@ -144,6 +176,10 @@ mod tests {
         assert_eq!(values(&["bcops", "push-media", "qa", "--from", ""]), environments);
         assert_eq!(values(&["bcops", "runs", "resume", ""]), ["20240301-1"]);
         assert_eq!(values(&["bcops", "runs", "show", ""]).len(), 2);
+        assert_eq!(values(&["bcops", "pull-data", "qa", "--backup", ""]), ["of-qa"]);
+        assert_eq!(values(&["bcops", "pull-qa-data", "--backup", ""]), ["of-qa"]);
+        assert_eq!(values(&["bcops", "backups", "info", "content-prep", ""]), ["of-content-prep"]);
+        assert_eq!(values(&["bcops", "reset-staging", "--backup", ""]), ["of-all"]);
         assert_eq!(values(&["bcops", "pull-qa-d"]), ["pull-qa-data"]);
         assert_eq!(values(&["bcops", "qa-s"]), ["qa-shell"]);
         assert!(values(&["bcops", "pull-qa-data", ""]).is_empty());

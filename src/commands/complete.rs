@@ -1,13 +1,14 @@
 //! What completion offers that only the configuration and the journals know.
 //!
-//! It answers while somebody types, so that no server is asked: backups are not offered, as they are
-//! Heroku's to tell.
+//! It answers while somebody types, so that no server is asked: the backups are those that a command
+//! saw last.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cli::complete::{self, RunName, Values};
+use crate::cli::complete::{self, BackupName, RunName, Values};
+use crate::commands::backups::known;
 use crate::runbook::{RunSummary, Runs};
 use crate::settings::{Settings, SettingsError};
 
@@ -21,17 +22,34 @@ pub fn answer(
     arguments: &[OsString],
     settings: &Result<Settings, SettingsError>,
 ) -> Vec<u8> {
-    let (environments, state) = match settings {
+    let (environments, state): (Vec<String>, _) = match settings {
         Ok(settings) => (
             settings.environments.keys().cloned().collect(),
             Some(settings.state_directory.value.clone()),
         ),
         Err(_) => (Settings::built_in_environments(), None),
     };
+    let (names, folder) = (environments.clone(), state.clone());
+    let backups = move |environment: Option<&str>| {
+        let asked = names.iter().filter(|name| environment.is_none_or(|one| one == *name));
+        folder
+            .iter()
+            .flat_map(|state| asked.clone().flat_map(|one| backups_of(state, one)))
+            .collect()
+    };
     let runs = move || runs_in(state.as_ref());
-    let values = Values { environments, runs: Arc::new(runs) };
+    let values = Values { environments, backups: Arc::new(backups), runs: Arc::new(runs) };
     // A message would land in the middle of the line that is being typed.
     complete::answer(shell, arguments, values).unwrap_or_default()
+}
+
+fn backups_of(state: &Path, environment: &str) -> Vec<BackupName> {
+    let about = |finished: Option<jiff::Timestamp>| match finished {
+        Some(at) => format!("{environment}, {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        None => environment.to_owned(),
+    };
+    let known = known::recall(state, environment).into_iter();
+    known.map(|one| BackupName { name: one.name, about: about(one.finished_at) }).collect()
 }
 
 /// The newest first.

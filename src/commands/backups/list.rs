@@ -9,11 +9,13 @@ use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::ui;
 
-use super::{Subject, state};
+use super::{Subject, known, state};
 
 pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandError> {
     let subject = Subject::of(context, &args.environment).await?;
     let mut transfers = subject.heroku.transfers_of(&subject.database).await?;
+    let folder = &context.settings.state_directory.value;
+    known::remember(folder, &subject.environment.name, &transfers);
     transfers.sort_by_key(|one| std::cmp::Reverse(one.num));
     let lines: Vec<String> = transfers.iter().map(line).collect();
     let text = match lines.as_slice() {

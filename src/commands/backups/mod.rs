@@ -2,6 +2,7 @@
 
 mod capture;
 mod download;
+pub mod known;
 mod list;
 mod one;
 
