@@ -214,3 +214,33 @@ fn the_run(world: &World) -> String {
     let listed: Run = world.bcops(&["runs", "list", "--json"]).exits(0);
     listed.json()["result"]["runs"][0]["run"].as_str().expect("a run").to_owned()
 }
+
+/// A kill while the operator is shown what would be done leaves refs, which the next planning takes
+/// away: those of processes that are gone, of this machine.
+#[test]
+fn the_next_planning_forgets_one_that_was_killed() {
+    let world = World::new();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';
+    let host: String = host.trim().chars().map(|one| if fits(one) { one } else { '-' }).collect();
+    let mut ended = std::process::Command::new("true").spawn().expect("a process");
+    ended.wait().expect("an end");
+    let mine = std::process::id();
+    let refs = [
+        (format!("refs/bcops/plan-{host}-{}/branches/master", ended.id()), false),
+        (format!("refs/bcops/plan-{host}-{mine}/branches/master"), true),
+        (format!("refs/bcops/plan-another-{host}-{}/branches/master", ended.id()), true),
+        (format!("refs/bcops/r20260101-000000-0000/{}", ended.id()), true),
+    ];
+    for (name, _) in &refs {
+        let mut git = std::process::Command::new("git");
+        git.current_dir(world.bcops.directory().join("work")).args(["update-ref", name, "HEAD"]);
+        assert!(git.status().expect("git").success());
+    }
+    world.bcops(&arguments(&["--dry-run"])).exits(0);
+    let left = clone_refs(&world);
+    for (name, stays) in &refs {
+        assert_eq!(left.contains(name), *stays, "{name}: {left}");
+    }
+    assert_eq!(left.lines().count(), 3, "{left}");
+}

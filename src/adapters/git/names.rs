@@ -32,6 +32,11 @@ impl Namespace {
         self.0.trim_start_matches(OURS).trim_end_matches('/')
     }
 
+    /// The run of a ref in the clone that is below some run's namespace.
+    pub fn run_of(reference: &str) -> Option<&str> {
+        reference.strip_prefix(OURS)?.split_once('/').map(|(run, _)| run)
+    }
+
     /// `refs/bcops/RUN/NAME`.
     pub fn reference(&self, name: &str) -> String {
         format!("{}{name}", self.0)
@@ -71,6 +76,8 @@ mod tests {
     fn only_sound_run_ids_make_a_namespace() {
         let space = Namespace::of_run("20260101T1200-ab.c").expect("sound");
         assert_eq!(space.branch("feature/x"), "refs/bcops/20260101T1200-ab.c/branches/feature/x");
+        assert_eq!(Namespace::run_of("refs/bcops/plan-1/branches/a/b"), Some("plan-1"));
+        assert_eq!(Namespace::run_of("refs/heads/plan-1/a"), None);
         for run in ["", "a/b", "..", "a..b", ".a", "a.lock", "a b", "lock", "backup", "é"] {
             assert!(Namespace::of_run(run).is_err(), "{run}");
         }

@@ -5,6 +5,7 @@
 //! libgit2 cannot read, is left alone: a temporary bare repository takes its place and is reached
 //! with the clone's own URL and settings.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,6 +184,18 @@ impl Repository {
             reference.and_then(|mut found| found.delete()).map_err(failed())?;
         }
         Ok(())
+    }
+
+    /// The runs, this one among them, that have refs in the clone.
+    pub fn runs_with_refs(&self) -> Result<BTreeSet<String>, GitError> {
+        let repository = self.library()?;
+        let names = repository.references_glob("refs/bcops/*");
+        let names = names.and_then(|mut all| {
+            let names =
+                all.names().map(|name| name.map(|name| Namespace::run_of(name).map(str::to_owned)));
+            names.filter_map(Result::transpose).collect()
+        });
+        names.map_err(GitError::library("reading refs/bcops/*"))
     }
 
     /// Keeps a commit under a name of this run, so that no housekeeping takes it away.

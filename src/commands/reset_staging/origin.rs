@@ -1,9 +1,12 @@
 //! The clone that a reset works in, and whether its origin is where the site's branches belong.
 
+use std::io;
+
 use crate::adapters::git::{Access, GitProgram, Repository, is_project, is_repository_of};
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::runbook::Operator;
 use crate::settings::{Environment, Origin};
 
 /// Removes the refs of planning from the clone when planning is over, however it ends.
@@ -17,9 +20,38 @@ impl ForgetsPlanning {
 
 impl Drop for ForgetsPlanning {
     fn drop(&mut self) {
-        // What stays behind, after a kill as well, is out of the way below refs/bcops.
+        // What stays behind, after a kill as well, is removed by the planning after this one.
         let _ = self.0.forget();
     }
+}
+
+/// The name that planning has instead of a run's. The host's is in it, as a clone may be shared
+/// between machines, on which the same number is another process.
+fn planning_name(host: &str, process: u32) -> String {
+    let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';
+    let host: String = host.chars().map(|one| if fits(one) { one } else { '-' }).collect();
+    format!("plan-{host}-{process}")
+}
+
+/// Removes the refs of plannings of this machine that were killed. It is tidying: where it fails,
+/// the refs are in nobody's way.
+fn forget_killed_planning(repository: &Repository, host: &str) {
+    let beginning = planning_name(host, 0);
+    let beginning = beginning.trim_end_matches('0');
+    for run in repository.runs_with_refs().unwrap_or_default() {
+        let process = run.strip_prefix(beginning).and_then(|number| number.parse().ok());
+        if process.is_some_and(is_gone) {
+            let _ = repository.for_run(&run).and_then(|its| its.forget());
+        }
+    }
+}
+
+fn is_gone(process: libc::pid_t) -> bool {
+    // A number that is not above 0 would mean a group of processes.
+    process > 0
+        // SAFETY: takes two numbers; the signal 0 only asks whether the process is there.
+        && unsafe { libc::kill(process, 0) } != 0
+        && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The clone around the working directory, in a namespace for planning.
@@ -28,7 +60,8 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
     let working_directory = std::env::current_dir().map_err(|error| {
         CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
     })?;
-    let run = format!("plan-{}", std::process::id());
+    let this = Operator::of_this_process("");
+    let run = planning_name(&this.host, this.pid);
     let access = Access {
         program: GitProgram::default(),
         working_directory: &working_directory,
@@ -38,6 +71,7 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
         run: &run,
     };
     let repository = Repository::open(&access).await?;
+    forget_killed_planning(&repository, &this.host);
     for url in repository.origin_urls().await? {
         check_no_app(context, &url)?;
         check_project(context, &url)?;
