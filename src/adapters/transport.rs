@@ -1,13 +1,57 @@
-//! The rules for HTTP that no client here may break: what may travel unencrypted, and where a
-//! redirect may lead.
+//! What the clients of HTTP APIs have in common, and the rules that none of them may break: what may
+//! travel unencrypted, where a redirect may lead, how much of an answer is read.
 
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::{ClientBuilder, Response, redirect};
 use url::{Host, Url};
 
 /// How many redirects are followed before giving up.
 pub const MAX_REDIRECTS: usize = 5;
+
+/// A client that follows no redirect and repeats nothing by itself: a token must not travel on, and
+/// whether a request may be sent twice is for its sender to know.
+pub fn client(connect: Duration, request: Duration) -> ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(connect)
+        .timeout(request)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+}
+
+/// Why an answer could not be read to its end.
+#[derive(Debug)]
+pub enum BodyError {
+    Network(reqwest::Error),
+    /// It is longer than any answer that was asked for, or never ends.
+    TooLong,
+}
+
+/// An answer read to its end, which must come before `longest` bytes.
+pub async fn whole_body(mut response: Response, longest: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Network)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > longest {
+            return Err(BodyError::TooLong);
+        }
+    }
+    Ok(body)
+}
+
+/// The URL of something below a base; each element of the path is one segment, whatever is in it.
+pub fn below(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(path);
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url
+}
 
 /// Whether what travels to this URL stays private: encrypted, or not leaving this machine.
 pub fn is_private(url: &Url) -> bool {
@@ -38,6 +82,14 @@ pub fn redirect_target(from: &Url, headers: &HeaderMap) -> Option<Url> {
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+/// The end of an error's text about such a wait.
+pub fn wait_in_words(retry_after: &Option<Duration>) -> String {
+    match retry_after {
+        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

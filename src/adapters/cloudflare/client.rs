@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, redirect};
+use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -10,7 +10,7 @@ use url::Url;
 use super::credentials::Credentials;
 use super::error::CloudflareError;
 use super::{Timing, budget, envelope};
-use crate::adapters::transport;
+use crate::adapters::transport::{self, BodyError};
 
 pub const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 
@@ -60,14 +60,8 @@ impl Cloudflare {
         if !transport::is_private(&base) {
             return Err(CloudflareError::UnencryptedEndpoint);
         }
-        let http = Client::builder()
-            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
+        let http = transport::client(timing.connect, timing.request)
             .default_headers(credentials.headers()?)
-            .connect_timeout(timing.connect)
-            .timeout(timing.request)
-            // Nothing of this API redirects, and the token must not travel on.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
             .build()
             .map_err(CloudflareError::ClientSetup)?;
         Ok(Cloudflare { http, base, credentials, timing })
@@ -135,34 +129,27 @@ impl Cloudflare {
                 false => CloudflareError::Lost { what, cause: cause.without_url() },
             }
         };
-        let mut response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(failed)?;
         let status = response.status();
         if status.as_u16() == 429 {
             let retry_after = transport::retry_after(response.headers());
             return Err(CloudflareError::RateLimited { what: what.to_owned(), retry_after });
         }
         let wait = budget::wait(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
+        let body = transport::whole_body(response, LONGEST_ANSWER).await;
+        let body = body.map_err(|error| match error {
+            BodyError::Network(cause) => failed(cause),
+            BodyError::TooLong => {
                 let (what, status) = (what.to_owned(), status.as_u16());
-                return Err(CloudflareError::NotCloudflare { what, status });
+                CloudflareError::NotCloudflare { what, status }
             }
-        }
+        })?;
         let result = envelope::open(status, &body, what, &self.credentials)?;
         Ok(Answer { result, wait })
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+        transport::below(&self.base, path, query)
     }
 }
 

@@ -98,14 +98,7 @@ impl ClusterAddress {
 
     /// The URL of something in the cluster.
     pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+        transport::below(&self.base, path, query)
     }
 
     pub(super) fn authorization(&self) -> Option<HeaderValue> {

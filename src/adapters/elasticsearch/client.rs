@@ -4,18 +4,18 @@
 //! times.
 
 use std::ops::Deref;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH};
-use reqwest::{Client, Method, Response, StatusCode, redirect};
+use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::answers::{
     AliasesAnswer, CountAnswer, ErrorAnswer, Health, IndexListing, Info, InfoAnswer, RefreshAnswer,
 };
 use super::{Alias, ClusterAddress, ElasticsearchError};
-use crate::adapters::backoff::Backoff;
-use crate::adapters::transport;
+use crate::adapters::backoff::{Backoff, Patience};
+use crate::adapters::transport::{self, BodyError};
 use crate::settings::Destination;
 
 /// The longest answer is the list of indices, which has a line for each.
@@ -74,12 +74,7 @@ impl Cluster {
         address: ClusterAddress,
         timing: Timing,
     ) -> Result<Cluster, ElasticsearchError> {
-        let http = Client::builder()
-            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timing.connect)
-            .timeout(timing.request)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
+        let http = transport::client(timing.connect, timing.request)
             .build()
             .map_err(ElasticsearchError::ClientSetup)?;
         Ok(Cluster { http, address, timing })
@@ -148,22 +143,9 @@ impl Cluster {
         query: &[(&str, &str)],
         what: &str,
     ) -> Result<T, ElasticsearchError> {
-        let started = Instant::now();
-        let mut failures = 0;
-        loop {
-            let error = match self.once(method, path, query, what).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            failures += 1;
-            let wait = self.timing.backoff.wait(failures);
-            let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
-            let too_late = started.elapsed() + wait > self.timing.try_for;
-            if !error.is_transient() || failures >= self.timing.tries || too_late {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-        }
+        let Timing { tries, try_for, backoff, .. } = self.timing;
+        let patience = Patience { tries, try_for, backoff };
+        patience.repeat(|| self.once(method, path, query, what)).await
     }
 
     async fn once<T: DeserializeOwned>(
@@ -184,27 +166,16 @@ impl Cluster {
         let response = request.send().await.map_err(|cause| self.network(what, cause))?;
         let status = response.status();
         let retry_after = transport::retry_after(response.headers());
-        let body = self.body(response, what).await?;
+        let body = transport::whole_body(response, LONGEST_ANSWER).await;
+        let body = body.map_err(|error| match error {
+            BodyError::Network(cause) => self.network(what, cause),
+            BodyError::TooLong => self.bad_answer(what, "it is too long or never ends".to_owned()),
+        })?;
         if !status.is_success() {
             return Err(self.refusal(what, status, retry_after, &body));
         }
         serde_json::from_slice(&body)
             .map_err(|cause| self.bad_answer(what, format!("{cause}; {}", kind_of(&body))))
-    }
-
-    async fn body(
-        &self,
-        mut response: Response,
-        what: &str,
-    ) -> Result<Vec<u8>, ElasticsearchError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|cause| self.network(what, cause))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
-                return Err(self.bad_answer(what, "it is too long or never ends".to_owned()));
-            }
-        }
-        Ok(body)
     }
 
     fn refusal(

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::adapters::backoff::Failure;
+use crate::adapters::transport::wait_in_words;
+
 #[derive(Debug, Error)]
 pub enum ElasticsearchError {
     #[error("{variable} is not usable: {reason}")]
@@ -45,33 +48,23 @@ pub enum ElasticsearchError {
     BadAnswer { what: String, place: String, reason: String },
 }
 
-impl ElasticsearchError {
-    /// Whether the same request may succeed a moment later.
-    pub fn is_transient(&self) -> bool {
+impl Failure for ElasticsearchError {
+    fn try_again_after(&self) -> Option<Duration> {
         match self {
-            ElasticsearchError::TooManyRequests { .. }
-            | ElasticsearchError::Network { .. }
-            | ElasticsearchError::Timeout { .. } => true,
-            ElasticsearchError::Server { status, .. } => *status >= 500,
-            _ => false,
-        }
-    }
-
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, ElasticsearchError::NotFound { .. })
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            ElasticsearchError::TooManyRequests { retry_after, .. } => *retry_after,
+            ElasticsearchError::TooManyRequests { retry_after, .. } => {
+                Some(retry_after.unwrap_or_default())
+            }
+            ElasticsearchError::Network { .. } | ElasticsearchError::Timeout { .. } => {
+                Some(Duration::ZERO)
+            }
+            ElasticsearchError::Server { status: 500.., .. } => Some(Duration::ZERO),
             _ => None,
         }
     }
 }
 
-fn wait_in_words(retry_after: &Option<Duration>) -> String {
-    match retry_after {
-        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
-        None => String::new(),
+impl ElasticsearchError {
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, ElasticsearchError::NotFound { .. })
     }
 }

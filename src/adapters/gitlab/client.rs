@@ -1,9 +1,9 @@
 //! One GET after the other, each with a time limit, repeated where that can help.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -11,7 +11,8 @@ use super::Timing;
 use super::answers::{ErrorAnswer, Pipeline, Project, User};
 use super::error::GitlabError;
 use super::protection::{ProtectedBranch, Rule};
-use crate::adapters::transport::{self, MAX_REDIRECTS};
+use crate::adapters::backoff::Patience;
+use crate::adapters::transport::{self, BodyError, MAX_REDIRECTS};
 use crate::secret::Secret;
 
 /// A page of a hundred rules is the longest answer that is asked for.
@@ -70,14 +71,8 @@ impl Gitlab {
         if !project.split('/').all(is_part) || project.contains(char::is_whitespace) {
             return Err(GitlabError::InvalidProject { given: project.to_owned() });
         }
-        let http = Client::builder()
-            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
+        let http = transport::client(timing.connect, timing.request)
             .default_headers(headers(&token)?)
-            .connect_timeout(timing.connect)
-            .timeout(timing.request)
-            // The token must not travel on: redirects are followed here, on this server only.
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
             .build()
             .map_err(GitlabError::ClientSetup)?;
         Ok(Gitlab { http, base, project: project.to_owned(), token, timing })
@@ -167,25 +162,12 @@ impl Gitlab {
         what: &str,
     ) -> Result<Answer, GitlabError> {
         let url = self.url(path, query);
-        let started = Instant::now();
-        let mut failures = 0;
-        loop {
-            let error = match self.once(&url, what).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            failures += 1;
-            let wait = self.timing.backoff.wait(failures);
-            let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
-            let too_late = started.elapsed() + wait > self.timing.try_for;
-            if !error.is_transient() || failures >= self.timing.tries || too_late {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-        }
+        let Timing { tries, try_for, backoff, .. } = self.timing;
+        Patience { tries, try_for, backoff }.repeat(|| self.once(&url, what)).await
     }
 
-    /// One request and the redirects that it meets. GitLab sends them for a project that was moved.
+    /// One request and the redirects that it meets. GitLab sends them for a project that was moved;
+    /// they are followed on this server only, as the token must not travel on.
     async fn once(&self, url: &Url, what: &str) -> Result<Answer, GitlabError> {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -208,13 +190,11 @@ impl Gitlab {
     async fn finish(&self, mut response: Response, what: &str) -> Result<Answer, GitlabError> {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|cause| self.network(what, cause))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
-                return Err(self.bad_answer(what, "it is too long or never ends".to_owned()));
-            }
-        }
+        let body = transport::whole_body(response, LONGEST_ANSWER).await;
+        let body = body.map_err(|error| match error {
+            BodyError::Network(cause) => self.network(what, cause),
+            BodyError::TooLong => self.bad_answer(what, "it is too long or never ends".to_owned()),
+        })?;
         if !status.is_success() {
             return Err(self.refusal(what, status, transport::retry_after(&headers), &body));
         }
@@ -272,14 +252,7 @@ impl Gitlab {
 
     /// A project's path is one segment: its slashes are encoded.
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v4"]).extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+        transport::below(&self.base, &[&["api", "v4"], path].concat(), query)
     }
 }
 

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::adapters::backoff::Failure;
+use crate::adapters::transport::wait_in_words;
+
 #[derive(Debug, Error)]
 pub enum GitlabError {
     #[error("gitlab.url is not usable: {reason}; give a URL with scheme and host")]
@@ -55,26 +58,18 @@ pub enum GitlabError {
 impl GitlabError {
     /// Whether the same request may succeed a moment later.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            GitlabError::RateLimited { .. }
-                | GitlabError::Server { .. }
-                | GitlabError::Network { .. }
-                | GitlabError::Timeout { .. }
-        )
-    }
-
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            GitlabError::RateLimited { retry_after, .. } => *retry_after,
-            _ => None,
-        }
+        self.try_again_after().is_some()
     }
 }
 
-fn wait_in_words(retry_after: &Option<Duration>) -> String {
-    match retry_after {
-        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
-        None => String::new(),
+impl Failure for GitlabError {
+    fn try_again_after(&self) -> Option<Duration> {
+        match self {
+            GitlabError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or_default()),
+            GitlabError::Server { .. }
+            | GitlabError::Network { .. }
+            | GitlabError::Timeout { .. } => Some(Duration::ZERO),
+            _ => None,
+        }
     }
 }

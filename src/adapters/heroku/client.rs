@@ -5,12 +5,11 @@
 //! is sent back as `Range` until an answer has none.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
 };
-use reqwest::{Client, Method, Response, StatusCode, redirect};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -20,7 +19,8 @@ use super::endpoints::Endpoints;
 use super::error::{HerokuError, redacted};
 use super::request::{Api, Request};
 use super::timing::Timing;
-use crate::adapters::transport::{self, MAX_REDIRECTS};
+use crate::adapters::backoff::Patience;
+use crate::adapters::transport::{self, BodyError, MAX_REDIRECTS};
 use crate::secret::Secret;
 
 /// No answer that bcops asks for comes near it.
@@ -79,12 +79,7 @@ impl Heroku {
         token: Secret,
         timing: Timing,
     ) -> Result<Self, HerokuError> {
-        let http = Client::builder()
-            .user_agent(concat!("bcops/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timing.connect)
-            .timeout(timing.request)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
+        let http = transport::client(timing.connect, timing.request)
             .build()
             .map_err(HerokuError::ClientSetup)?;
         Ok(Heroku { http, endpoints, token, timing, authority: None })
@@ -170,24 +165,9 @@ impl Heroku {
         range: Option<HeaderValue>,
     ) -> Result<Answer, HerokuError> {
         let url = self.url(request)?;
-        let started = Instant::now();
-        let mut failures = 0;
-        loop {
-            let error = match self.once(&Method::GET, &url, request, None, range.as_ref()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            failures += 1;
-            let wait = match error {
-                HerokuError::RateLimited { retry_after: Some(wait), .. } => wait,
-                _ => self.timing.backoff.wait(failures),
-            };
-            let too_late = started.elapsed() + wait > self.timing.try_for;
-            if !error.is_transient() || failures >= self.timing.tries || too_late {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-        }
+        let Timing { tries, try_for, backoff, .. } = self.timing;
+        let patience = Patience { tries, try_for, backoff };
+        patience.repeat(|| self.once(&Method::GET, &url, request, None, range.as_ref())).await
     }
 
     /// One request and, for a GET, the redirects that it meets. Another origin gets no token.
@@ -230,14 +210,11 @@ impl Heroku {
             Api::Platform => self.endpoints.platform(),
             Api::Data => self.endpoints.data(),
         };
-        let mut url = base.clone();
         // A URL leaves out these segments, which would make it another request.
         if let Some(name) = request.path.iter().find(|s| matches!(**s, "" | "." | "..")) {
             return Err(HerokuError::InvalidName { name: (*name).to_owned() });
         }
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(request.path);
-        }
+        let mut url = transport::below(base, request.path, &[]);
         if request.verbose {
             url.set_query(Some("verbose=true"));
         }
@@ -259,20 +236,14 @@ impl Heroku {
         Ok(headers)
     }
 
-    async fn read(
-        &self,
-        mut response: Response,
-        request: &Request<'_>,
-    ) -> Result<Answer, HerokuError> {
+    async fn read(&self, response: Response, request: &Request<'_>) -> Result<Answer, HerokuError> {
         let status = response.status();
         let headers = response.headers().clone();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|cause| network(request, cause))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ANSWER {
-                return Err(HerokuError::Endless { what: request.what.clone() });
-            }
-        }
+        let body = transport::whole_body(response, LONGEST_ANSWER).await;
+        let body = body.map_err(|error| match error {
+            BodyError::Network(cause) => network(request, cause),
+            BodyError::TooLong => HerokuError::Endless { what: request.what.clone() },
+        })?;
         if !status.is_success() {
             return Err(self.refusal(status, &headers, &body, request));
         }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::one_off::OneOffError;
 use super::transfers::Transfer;
+use crate::adapters::backoff::Failure;
 
 #[derive(Debug, Error)]
 pub enum HerokuError {
@@ -190,14 +191,22 @@ pub enum HerokuError {
     OneOff(#[from] OneOffError),
 }
 
+impl Failure for HerokuError {
+    fn try_again_after(&self) -> Option<Duration> {
+        match self {
+            HerokuError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or_default()),
+            HerokuError::Network { .. } | HerokuError::Api { status: 500.., .. } => {
+                Some(Duration::ZERO)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl HerokuError {
     /// Whether the same question may be answered a moment later.
     pub fn is_transient(&self) -> bool {
-        match self {
-            HerokuError::Network { .. } | HerokuError::RateLimited { .. } => true,
-            HerokuError::Api { status, .. } => *status >= 500,
-            _ => false,
-        }
+        self.try_again_after().is_some()
     }
 
     /// Whether a request that changes something may have had its effect although it failed.
