@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod media;
 pub mod private_folder;
+mod process_id;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

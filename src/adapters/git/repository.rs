@@ -17,7 +17,7 @@ use super::names::Namespace;
 use super::process::{Call, GitProgram, Output};
 use super::progress::Listener;
 use super::remote::{Remote, alias};
-use super::temporary::TemporaryFolder;
+use super::temporary::{self, TemporaryFolder};
 use super::version;
 use crate::secret::Secret;
 
@@ -56,6 +56,7 @@ impl Repository {
             return Err(GitError::InvalidName { what: "the name of a remote", name });
         }
         version::check(&access.program, access.scratch).await?;
+        temporary::remove_left_over(access.scratch);
         let Some(clone) = LocalClone::around(access.working_directory)? else {
             return Repository::without_clone(access, namespace).await;
         };

@@ -1,11 +1,10 @@
 //! The clone that a reset works in, and whether its origin is where the site's branches belong.
 
-use std::io;
-
 use crate::adapters::git::{Access, GitProgram, Repository, is_project, is_repository_of};
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::process_id;
 use crate::runbook::Operator;
 use crate::settings::{Environment, Origin};
 
@@ -40,18 +39,10 @@ fn forget_killed_planning(repository: &Repository, host: &str) {
     let beginning = beginning.trim_end_matches('0');
     for run in repository.runs_with_refs().unwrap_or_default() {
         let process = run.strip_prefix(beginning).and_then(|number| number.parse().ok());
-        if process.is_some_and(is_gone) {
+        if process.is_some_and(process_id::is_gone) {
             let _ = repository.for_run(&run).and_then(|its| its.forget());
         }
     }
-}
-
-fn is_gone(process: libc::pid_t) -> bool {
-    // A number that is not above 0 would mean a group of processes.
-    process > 0
-        // SAFETY: takes two numbers; the signal 0 only asks whether the process is there.
-        && unsafe { libc::kill(process, 0) } != 0
-        && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The clone around the working directory, in a namespace for planning.
