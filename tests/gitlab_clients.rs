@@ -33,7 +33,7 @@ async fn python_gitlab_and_bcops_see_the_same() {
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{messages}");
     let seen: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
-    let bcops = Gitlab::new(&standin.url, PROJECT, Secret::new(TOKEN)).expect("a client");
+    let bcops = Gitlab::new(&standin.url, PROJECT, Secret::new(TOKEN), None).expect("a client");
     let ours = bcops.latest_pipeline("staging").await.expect("an answer").expect("a pipeline");
     let user = bcops.user().await.expect("a user");
     let project = bcops.project().await.expect("a project");

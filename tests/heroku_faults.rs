@@ -183,12 +183,22 @@ async fn a_lost_capture_is_not_mistaken_for_a_colleagues() {
 #[tokio::test]
 async fn a_capture_that_was_refused_or_redirected_is_not_looked_for() {
     let elsewhere = Fault::Redirect("/client/v11/databases/x/backups".to_owned());
-    for fault in [Fault::RateLimited(1), Fault::Conflict, elsewhere] {
+    for fault in [Fault::RateLimited(3600), Fault::Conflict, elsewhere] {
         let (world, database) = capturing(CapturePlan::default()).await;
         world.standin.misbehave(Rule::once("/backups", fault.clone()).on("POST"));
         assert!(world.heroku.start_capture(&database).await.is_err(), "{fault:?}");
         assert_eq!(count(&world.standin, "POST", "/backups"), 1, "{fault:?}");
         assert_eq!(count(&world.standin, "GET", "/transfers"), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_capture_over_the_limit_is_asked_for_again() {
+    for fault in [Fault::RateLimited(0), Fault::RateLimitedForNow] {
+        let (world, database) = capturing(CapturePlan::default()).await;
+        world.standin.misbehave(Rule::times(2, "/backups", fault).on("POST"));
+        assert_eq!(world.heroku.start_capture(&database).await.expect("started").num, 1);
+        assert_eq!(count(&world.standin, "POST", "/backups"), 3);
     }
 }
 

@@ -156,7 +156,7 @@ async fn a_dyno_whose_answer_was_lost_is_stopped_and_not_repeated() {
     world.standin.misbehave(Rule::once("/dynos", Fault::CloseBefore).on("POST"));
     let error = error_of(&world, LONG).await;
     assert!(matches!(error, OneOffError::NotStarted { stopped: None, .. }), "{error:?}");
-    for fault in [Fault::RateLimited(1), Fault::Conflict] {
+    for fault in [Fault::RateLimited(3600), Fault::Conflict] {
         world.standin.misbehave(Rule::once("/dynos", fault).on("POST"));
         let error = try_run(&world, LONG, Limits::default(), pending()).await.expect_err("refused");
         assert!(!matches!(error, HerokuError::OneOff(_)), "{error:?}");

@@ -47,7 +47,7 @@ async fn a_lost_answer_is_settled_by_reading() {
     world.standin.misbehave(Rule::once("/apps/", Fault::ServerError).on("PATCH"));
     let error = world.heroku.set_maintenance(&staging, false).await.expect_err("no effect");
     assert!(matches!(error, HerokuError::NotTaken { .. }), "{error:?}");
-    world.standin.misbehave(Rule::once("/apps/", Fault::RateLimited(1)).on("PATCH"));
+    world.standin.misbehave(Rule::once("/apps/", Fault::RateLimited(3600)).on("PATCH"));
     let error = world.heroku.set_maintenance(&staging, false).await.expect_err("refused");
     assert!(matches!(error, HerokuError::RateLimited { .. }), "{error:?}");
     assert_eq!(count(&world.standin, "PATCH", "/apps/"), 3);

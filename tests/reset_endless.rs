@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::command::Run;
-use crate::reset_faults::{CHOSEN, HEROKU, as_it_was, reset, runs, wait_for_step};
+use crate::reset_fault_cases::{CHOSEN, HEROKU, as_it_was, reset, runs, wait_for_step};
 use crate::reset_world::{Trouble, World};
 use crate::standins::heroku::CapturePlan;
 use crate::whole_site::STAGING;

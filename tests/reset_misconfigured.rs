@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::purge_world::{BEARER, PRODUCTION_ZONE, STAGING_ZONE, TOKEN, ZONE};
-use crate::reset_faults::{runs, wait_for_step};
+use crate::reset_fault_cases::{runs, wait_for_step};
 use crate::reset_world::{ProductionState, World};
 use crate::standins::cloudflare::{CloudflareStandIn, Login, Plan};
 use crate::standins::heroku::{Fault, Rule};

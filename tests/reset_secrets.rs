@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::purge_world::{BEARER, STAGING_ZONE, TOKEN, ZONE};
-use crate::reset_faults::runs;
+use crate::reset_fault_cases::runs;
 use crate::reset_world::World;
 use crate::standins::cloudflare::{CloudflareStandIn, Login, Plan};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Options};

@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::purge_world::{
-    BEARER, PRODUCTION_NAME, PRODUCTION_ZONE, STAGING_NAME, STAGING_ZONE, TOKEN, ZONE,
-};
+use crate::purge_world::{PRODUCTION_ZONE, STAGING_ZONE, TOKEN, ZONE};
+use crate::reset_faults_around::behind_cloudflare;
 use crate::reset_run::arguments;
 use crate::reset_world::{Trouble, World};
-use crate::standins::cloudflare::{CloudflareStandIn, Login, Plan};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Options};
 use crate::support::redis::{PASSWORD, RedisServer};
 use crate::whole_site::{PRODUCTION, STAGING};
@@ -174,16 +172,7 @@ fn the_cache_in_redis_is_cleared_and_production_s_is_not() {
 
 #[test]
 fn the_zone_of_staging_is_purged_once_after_the_rows_are_new() {
-    let mut world = World::new();
-    let cloudflare = world.runtime().block_on(CloudflareStandIn::start(Plan::Pro, 10.0));
-    cloudflare.add_zone(PRODUCTION_ZONE, PRODUCTION_NAME);
-    cloudflare.add_zone(STAGING_ZONE, STAGING_NAME);
-    cloudflare.add_login(Login::token(TOKEN));
-    world.bcops.set("CLOUDFLARE_BASE_URL", &cloudflare.url);
-    for (app, zone) in [(PRODUCTION, PRODUCTION_ZONE), (STAGING, STAGING_ZONE)] {
-        world.whole.heroku.set_config_var(app, BEARER, TOKEN);
-        world.whole.heroku.set_config_var(app, ZONE, zone);
-    }
+    let (world, cloudflare) = behind_cloudflare();
     world.bcops(&arguments(&["--restore-via", "heroku"])).exits(0);
     let purges = cloudflare.purges();
     assert_eq!(purges.len(), 1, "{purges:?}");

@@ -40,6 +40,15 @@ impl Patience {
     /// the last failure is the answer.
     pub async fn repeat<T, E: Failure, F: Future<Output = Result<T, E>>>(
         self,
+        once: impl FnMut() -> F,
+    ) -> Result<T, E> {
+        self.repeat_if(|_| true, once).await
+    }
+
+    /// The same, where not every failure lets the request be sent again without harm.
+    pub async fn repeat_if<T, E: Failure, F: Future<Output = Result<T, E>>>(
+        self,
+        may_repeat: impl Fn(&E) -> bool,
         mut once: impl FnMut() -> F,
     ) -> Result<T, E> {
         let started = Instant::now();
@@ -50,7 +59,8 @@ impl Patience {
                 Err(error) => error,
             };
             failures += 1;
-            let Some(asked) = error.try_again_after() else { return Err(error) };
+            let asked = error.try_again_after().filter(|_| may_repeat(&error));
+            let Some(asked) = asked else { return Err(error) };
             let wait = self.backoff.wait(failures).max(asked);
             if failures >= self.tries || started.elapsed() + wait > self.try_for {
                 return Err(error);

@@ -12,8 +12,8 @@ pub const NO_TOKEN: &str = "GITLAB_TOKEN is not set, so pipelines are not looked
 pub fn gitlab(context: &Context) -> Option<Result<Gitlab, GitlabError>> {
     let token = context.variable("GITLAB_TOKEN").map(|token| token.trim().to_owned());
     let token = token.filter(|token| !token.is_empty())?;
-    let settings = &context.settings.gitlab;
-    Some(Gitlab::new(&settings.url.value, &settings.project.value, Secret::new(token)))
+    let (settings, limit) = (&context.settings.gitlab, context.settings.network_timeout);
+    Some(Gitlab::new(&settings.url.value, &settings.project.value, Secret::new(token), limit))
 }
 
 /// Whose the token is, and whether it shows the project and its pipelines.

@@ -1,7 +1,7 @@
 //! The Heroku client of a command.
 
 use crate::adapters::heroku::{
-    CredentialSources, Endpoints, Heroku, HerokuError, find_credentials,
+    CredentialSources, Endpoints, Heroku, HerokuError, Timing, find_credentials,
 };
 use crate::commands::Context;
 use crate::secret::Secret;
@@ -28,5 +28,7 @@ pub async fn log_in(context: &Context) -> Result<LoggedIn, HerokuError> {
     let credentials = find_credentials(&sources).await?;
     let token_origin = credentials.origin;
     let token = credentials.token;
-    Ok(LoggedIn { heroku: Heroku::new(endpoints, token.clone())?, token_origin, token })
+    let timing = Timing::default().limited(settings.network_timeout);
+    let heroku = Heroku::with_timing(endpoints, token.clone(), timing)?;
+    Ok(LoggedIn { heroku, token_origin, token })
 }

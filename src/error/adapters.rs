@@ -56,7 +56,19 @@ impl From<HerokuError> for CommandError {
             | HerokuError::JobTooLong { .. }
             | HerokuError::RollbackLost { .. }
             | HerokuError::OneOff(_) => (Kind::RemoteJob, None),
-            _ => (Kind::Unexpected, None),
+            HerokuError::RateLimited { .. } => (
+                Kind::Unexpected,
+                Some("wait, then try again; every user of the same token draws on the same limit"),
+            ),
+            HerokuError::Conflict { .. } => {
+                (Kind::Unexpected, Some("wait until the other change is through, then try again"))
+            }
+            _ => (
+                Kind::Unexpected,
+                Some(
+                    "see https://status.heroku.com and whether HEROKU_HOST can be reached from here, then try again",
+                ),
+            ),
         };
         with_hint(wrap(kind, error), hint)
     }
@@ -65,6 +77,7 @@ impl From<HerokuError> for CommandError {
 impl From<DownloadError> for CommandError {
     fn from(error: DownloadError) -> Self {
         wrap(Kind::Unexpected, error)
+            .hint("see whether the backup is still there, then try again: bcops backups list ENV")
     }
 }
 
@@ -104,7 +117,10 @@ impl From<S3Error> for CommandError {
             S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
                 (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
             }
-            _ => (Kind::Unexpected, None),
+            _ => (
+                Kind::Unexpected,
+                Some("see whether the bucket's server can be reached from here, then try again"),
+            ),
         };
         with_hint(wrap(kind, error), hint)
     }

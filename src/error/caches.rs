@@ -42,10 +42,15 @@ impl From<CloudflareError> for CommandError {
                     "see https://www.cloudflarestatus.com, then try again: purging twice does no harm",
                 ),
             ),
-            CloudflareError::ClientSetup(_)
-            | CloudflareError::Refused { .. }
-            | CloudflareError::NotCloudflare { .. }
-            | CloudflareError::UnexpectedResult { .. } => (Kind::Unexpected, None),
+            CloudflareError::NotCloudflare { .. } | CloudflareError::UnexpectedResult { .. } => (
+                Kind::Unexpected,
+                Some("set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL; bcops doctor"),
+            ),
+            CloudflareError::Refused { .. } => (
+                Kind::Unexpected,
+                Some("see in Cloudflare's dashboard what the zone's plan and the token allow"),
+            ),
+            CloudflareError::ClientSetup(_) => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
     }

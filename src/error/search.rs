@@ -30,7 +30,20 @@ impl From<ElasticsearchError> for CommandError {
                     "see in the console whether the cluster is still there: bcops search open ENV",
                 ),
             ),
-            _ => (Kind::Unexpected, None),
+            ElasticsearchError::TooManyRequests { .. } => (
+                Kind::Unexpected,
+                Some("wait until the site asks the cluster for less, then try again"),
+            ),
+            ElasticsearchError::ClientSetup(_) => (Kind::Unexpected, None),
+            ElasticsearchError::Server { .. }
+            | ElasticsearchError::Network { .. }
+            | ElasticsearchError::Timeout { .. }
+            | ElasticsearchError::BadAnswer { .. } => (
+                Kind::Unexpected,
+                Some(
+                    "see in the console whether the cluster is up, then try again: bcops search open ENV",
+                ),
+            ),
         };
         with_hint(wrap(kind, error), hint)
     }

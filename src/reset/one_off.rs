@@ -8,8 +8,6 @@ use crate::runbook::{StepContext, StepResult};
 
 use super::world::World;
 
-/// A command that says nothing for so long hangs.
-const IDLE: Duration = Duration::from_secs(15 * 60);
 const TOTAL: Duration = Duration::from_secs(60 * 60);
 /// How much of the output a failure quotes.
 const QUOTED_LINES: usize = 12;
@@ -22,7 +20,11 @@ impl World {
         command: &str,
     ) -> StepResult<Finished> {
         let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command) };
-        let limits = Limits { total: TOTAL, idle: Some(IDLE), ..Limits::default() };
+        let limits = Limits {
+            total: TOTAL,
+            idle: Some(self.settings.commands.silence),
+            ..Limits::default()
+        };
         let stop = context.interrupt().wanted();
         Ok(self.heroku.run_captured(&self.app, &one_off, &limits, stop).await?)
     }

@@ -147,6 +147,11 @@ pub enum Entry {
         undo_hint: Option<String>,
         seconds: f64,
     },
+    /// What the attempt asked for was refused as a whole, so that it has changed nothing. That it
+    /// failed follows. A reader who does without it takes the step for one that may have acted.
+    Untouched {
+        step: String,
+    },
     StepFailed {
         step: String,
         kind: String,

@@ -82,6 +82,8 @@ pub struct StepHistory {
     pub attempts: u32,
     /// Whether an act may have changed something.
     pub may_have_acted: bool,
+    /// The same before the latest attempt.
+    had_perhaps_acted: bool,
     pub warnings: Vec<String>,
     pub undo_hint: Option<String>,
     pub seconds: f64,
@@ -232,6 +234,7 @@ fn apply_to_step(step: &mut StepHistory, record: &Record) {
         Entry::StepStarted { attempt, .. } => {
             step.attempts = *attempt;
             step.phase = Phase::UnderWay;
+            step.had_perhaps_acted = step.may_have_acted;
             step.may_have_acted = true;
             // What was put back and is done again has to be put back again.
             step.undo = UndoPhase::NotBegun;
@@ -264,10 +267,11 @@ fn apply_to_step(step: &mut StepHistory, record: &Record) {
         }
         Entry::Skipped { reason, evidence, warnings, .. } => {
             step.warnings.extend(warnings.iter().cloned());
-            // The one attempt there was says that it did nothing.
-            step.may_have_acted &= step.attempts > 1;
+            // This attempt says that it did nothing.
+            step.may_have_acted = step.had_perhaps_acted;
             step.phase = Phase::Skipped { reason: reason.clone(), evidence: evidence.clone() };
         }
+        Entry::Untouched { .. } => step.may_have_acted = step.had_perhaps_acted,
         Entry::LeftOut { reason, .. } => step.phase = Phase::LeftOut { reason: reason.clone() },
         Entry::Intent { name, details, .. } => {
             let job = Job::Asked { details: details.clone(), at: record.at };
@@ -313,6 +317,7 @@ pub(super) fn step_of(entry: &Entry) -> Option<&str> {
         | Entry::Value { step, .. }
         | Entry::StepActed { step, .. }
         | Entry::StepFinished { step, .. }
+        | Entry::Untouched { step }
         | Entry::StepFailed { step, .. }
         | Entry::Skipped { step, .. }
         | Entry::LeftOut { step, .. }

@@ -9,7 +9,7 @@ use super::error::RunError;
 use super::evidence::Evidence;
 use super::history::Phase;
 use super::step::{Outcome, Probe, Step, StepError};
-use crate::error::Kind;
+use crate::error::{CommandError, Kind};
 
 /// A step in the hands of the engine.
 struct Attempt<'a> {
@@ -153,26 +153,32 @@ impl Engine {
             StepError::Failed(error) if error.kind == Kind::Interrupted => {
                 Err(self.interrupted(Some(attempt.step.id()), Vec::new())?)
             }
-            StepError::Failed(error) => {
-                let undo_hint = attempt.step.undo_hint(&attempt.context);
-                self.record(Entry::StepFailed {
-                    step: attempt.id(),
-                    kind: error.kind.name().to_owned(),
-                    message: full_message(&error),
-                    hints: error.hints.clone(),
-                    warnings: attempt.warnings(),
-                    undo_hint: undo_hint.clone(),
-                    seconds: attempt.seconds(),
-                })?;
-                let changed = self.has_changed();
-                Err(RunError::Step { run, step: attempt.id(), error, undo_hint, changed })
+            StepError::Untouched(error) => {
+                self.record(Entry::Untouched { step: attempt.id() })?;
+                self.failed(attempt, error)
             }
+            StepError::Failed(error) => self.failed(attempt, error),
         }
+    }
+
+    fn failed(&self, attempt: &Attempt<'_>, error: Box<CommandError>) -> Result<(), RunError> {
+        let undo_hint = attempt.step.undo_hint(&attempt.context);
+        self.record(Entry::StepFailed {
+            step: attempt.id(),
+            kind: error.kind.name().to_owned(),
+            message: full_message(&error),
+            hints: error.hints.clone(),
+            warnings: attempt.warnings(),
+            undo_hint: undo_hint.clone(),
+            seconds: attempt.seconds(),
+        })?;
+        let (run, changed) = (self.run.clone(), self.has_changed());
+        Err(RunError::Step { run, step: attempt.id(), error, undo_hint, changed })
     }
 }
 
 /// The sentence with its causes.
-pub(super) fn full_message(error: &crate::error::CommandError) -> String {
+pub(super) fn full_message(error: &CommandError) -> String {
     let causes = error.causes();
     std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }

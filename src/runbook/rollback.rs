@@ -126,7 +126,11 @@ impl Engine {
 
     fn undo_failed(&self, step: &dyn Step, error: StepError) -> Result<(), RunError> {
         let error = match error {
-            StepError::Failed(error) if error.kind != Kind::Interrupted => error,
+            StepError::Failed(error) | StepError::Untouched(error)
+                if error.kind != Kind::Interrupted =>
+            {
+                error
+            }
             StepError::NeedsDecision { question, flag } => {
                 let step = step.id().to_owned();
                 self.record(Entry::NeedsDecision {
@@ -139,7 +143,9 @@ impl Engine {
             StepError::Interrupted { goes_on } => {
                 return Err(self.interrupted(Some(step.id()), goes_on)?);
             }
-            StepError::Failed(_) => return Err(self.interrupted(Some(step.id()), Vec::new())?),
+            StepError::Failed(_) | StepError::Untouched(_) => {
+                return Err(self.interrupted(Some(step.id()), Vec::new())?);
+            }
         };
         self.record(Entry::UndoFailed {
             step: step.id().to_owned(),

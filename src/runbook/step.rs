@@ -115,6 +115,9 @@ pub enum UndoWay {
 #[derive(Debug)]
 pub enum StepError {
     Failed(Box<CommandError>),
+    /// The same, where it is certain that this attempt has changed nothing: what it asked for was
+    /// refused as a whole.
+    Untouched(Box<CommandError>),
     /// A person has to decide. The run stops here and can be resumed with the flag.
     NeedsDecision {
         question: String,
@@ -130,6 +133,10 @@ pub enum StepError {
 impl StepError {
     pub fn failed(kind: Kind, message: impl Into<String>) -> Self {
         CommandError::new(kind, message).into()
+    }
+
+    pub fn untouched(error: impl Into<CommandError>) -> Self {
+        StepError::Untouched(Box::new(error.into()))
     }
 }
 

@@ -17,8 +17,6 @@ use crate::ui;
 const REINDEX: &str = "reindex";
 const CHECK: &str = "search-check";
 
-/// A command that says nothing for so long hangs: it tells of each model, and of each thousand rows.
-const IDLE: Duration = Duration::from_secs(15 * 60);
 const TOTAL: Duration = Duration::from_secs(60 * 60);
 
 /// Rows that somebody saves while they are counted are in the index a moment later.
@@ -33,6 +31,9 @@ pub struct Site<'a> {
     pub cluster: &'a DestinationCluster,
     pub database: &'a DatabaseUrl,
     pub settings: &'a Search,
+    /// A command that says nothing for so long hangs: it tells of each model, and of each thousand
+    /// rows.
+    pub silence: Duration,
 }
 
 /// What was built, as it was seen afterwards.
@@ -116,7 +117,7 @@ async fn run(
 ) -> Result<String, SearchError> {
     let command = &site.settings.reindex_command.value;
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
-    let limits = Limits { total: TOTAL, idle: Some(IDLE), ..Limits::default() };
+    let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
     let mut teller = LineTeller::new(reporter, site.cluster.address());
     let both = (tokio::io::empty(), &mut teller);
     let run = site.heroku.run_streamed(site.app, &one_off, both, &limits, stop).await;

@@ -1,5 +1,7 @@
 //! The commands that bcops runs on a one-off dyno.
 
+use std::time::Duration;
+
 use super::layers::{Layers, RawValue, Sourced};
 
 /// Shell commands, as they are run where the app runs.
@@ -13,10 +15,13 @@ pub struct Commands {
     pub makemigrations_check: String,
     /// What `shell` starts.
     pub shell: String,
+    /// One that says nothing for so long hangs, and is stopped. A person's own commands and shells
+    /// are left alone.
+    pub silence: Duration,
 }
 
 impl Commands {
-    pub(super) fn read(layers: &Layers) -> Commands {
+    pub(super) fn read(layers: &Layers, silence: Duration) -> Commands {
         let command = |name: &'static str, default: &str| match layers.get(&["commands", name]) {
             Some(Sourced { value: RawValue::Text(text), .. }) => text.trim().to_owned(),
             _ => default.to_owned(),
@@ -32,6 +37,7 @@ impl Commands {
             shell: Some(command("shell", "bash"))
                 .filter(|line| !line.is_empty())
                 .unwrap_or_else(|| "bash".to_owned()),
+            silence,
         }
     }
 }

@@ -146,6 +146,18 @@ pub const KEYS: &[Key] = &[
         "what fails where models have changes without a migration",
     ),
     key("commands.shell", ValueType::Text, "what shell starts on a dyno"),
+    key(
+        "commands.silence",
+        ValueType::Text,
+        "how long such a command may say nothing before it is stopped, for example \"15m\"",
+    ),
+    Key {
+        name: "network.timeout",
+        value_type: ValueType::Text,
+        variable: Some("BCOPS_NETWORK_TIMEOUT"),
+        secret: false,
+        meaning: "how long one answer of Heroku, Cloudflare, GitLab or the search cluster may take, for example \"30s\"",
+    },
     Key {
         name: "slack.webhook_url",
         value_type: ValueType::Text,

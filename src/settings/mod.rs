@@ -72,6 +72,8 @@ pub struct Settings {
     pub cloudflare_base_url: Option<Sourced<String>>,
     pub cache: Cache,
     pub commands: Commands,
+    /// How long one answer of an HTTP API may take. Each client has a limit of its own without it.
+    pub network_timeout: Option<Duration>,
     /// Where messages for colleagues are posted.
     pub slack_webhook: Option<Sourced<Secret>>,
     pub state_directory: Sourced<PathBuf>,

@@ -42,7 +42,14 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
             table: text(&layers, &["cache", "table"])
                 .map_or_else(|| "database_cache".to_owned(), |found| found.value),
         },
-        commands: Commands::read(&layers),
+        commands: Commands::read(
+            &layers,
+            duration(&layers, &["commands", "silence"], 15 * 60)?.value,
+        ),
+        network_timeout: match layers.get(&["network", "timeout"]) {
+            Some(_) => Some(duration(&layers, &["network", "timeout"], 0)?.value),
+            None => None,
+        },
         slack_webhook: text(&layers, &["slack", "webhook_url"])
             .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
         state_directory: state_directory(&layers, surroundings),

@@ -44,6 +44,8 @@ pub enum Trouble {
     BranchMoved,
     /// The same, but while the program's next push to the origin is under way.
     BranchMovedDuringPush,
+    /// The same, but while the program's push to that very branch is under way.
+    BranchMovedDuringItsPush,
     /// The origin refuses to rewrite staging's branch.
     ProtectedBranch,
     /// The origin lets nobody push to staging's branch.
@@ -92,6 +94,9 @@ impl World {
             Trouble::BranchMoved => _ = code.somebody_pushes("staging"),
             Trouble::BranchMovedDuringPush => {
                 _ = code.somebody_pushes_during_the_next_push("staging");
+            }
+            Trouble::BranchMovedDuringItsPush => {
+                _ = code.somebody_pushes_during_its_next_push("staging");
             }
             Trouble::ProtectedBranch => code.protect(&["staging", "master"]),
             Trouble::ClosedBranch => code.close(&["staging", "master"]),

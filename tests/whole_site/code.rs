@@ -22,7 +22,9 @@ const RACE: &str = "race";
 /// Refuses with GitLab's own words. Git forbids moving refs while the objects of a push are in
 /// quarantine, which is what another pusher would do.
 const ORIGIN_HOOK: &str = r#"
+pushed=
 while read -r old new ref; do
+    pushed="$pushed$ref "
     branch=${ref#refs/heads/}
     if grep -qxF "$branch" closed-branches 2>/dev/null; then
         echo "GitLab: You are not allowed to push code to protected branches on this project." >&2
@@ -42,9 +44,11 @@ while read -r old new ref; do
     fi
 done
 if [ -f race ]; then
-    read -r ref commit < race
-    rm race
-    env -u GIT_QUARANTINE_PATH git update-ref "$ref" "$commit"
+    read -r ref commit during < race
+    case " $pushed" in *" $during"*)
+        rm race
+        env -u GIT_QUARANTINE_PATH git update-ref "$ref" "$commit"
+    esac
 fi
 exit 0
 "#;
@@ -181,6 +185,14 @@ impl Code {
     pub fn somebody_pushes_during_the_next_push(&self, branch: &str) -> Oid {
         let commit = self.commit_of_somebody(branch);
         let line = format!("refs/heads/{branch} {commit}\n");
+        fs::write(self.repositories.origin().join(RACE), line).expect("written");
+        commit
+    }
+
+    /// The same while the next push to the branch itself is under way, whatever is pushed before.
+    pub fn somebody_pushes_during_its_next_push(&self, branch: &str) -> Oid {
+        let commit = self.commit_of_somebody(branch);
+        let line = format!("refs/heads/{branch} {commit} refs/heads/{branch}\n");
         fs::write(self.repositories.origin().join(RACE), line).expect("written");
         commit
     }

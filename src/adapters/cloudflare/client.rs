@@ -38,8 +38,12 @@ impl Cloudflare {
     /// # Errors
     /// Where the URL is none, or would carry the token unencrypted; where the credentials cannot be
     /// written into a header.
-    pub fn new(base: Option<&str>, credentials: Credentials) -> Result<Self, CloudflareError> {
-        Cloudflare::with_timing(base, credentials, Timing::default())
+    pub fn new(
+        base: Option<&str>,
+        credentials: Credentials,
+        limit: Option<Duration>,
+    ) -> Result<Self, CloudflareError> {
+        Cloudflare::with_timing(base, credentials, Timing::default().limited(limit))
     }
 
     pub fn with_timing(
@@ -164,7 +168,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn client(base: &str) -> Result<Cloudflare, CloudflareError> {
-        Cloudflare::new(Some(base), Credentials::Token(Secret::new("t")))
+        Cloudflare::new(Some(base), Credentials::Token(Secret::new("t")), None)
     }
 
     #[test]
@@ -178,7 +182,7 @@ mod tests {
             assert!(matches!(refused, Err(CloudflareError::InvalidEndpoint { .. })), "{bad}");
         }
         let token = Credentials::Token(Secret::new("two\nlines"));
-        let refused = Cloudflare::new(None, token);
+        let refused = Cloudflare::new(None, token, None);
         assert!(matches!(refused, Err(CloudflareError::InvalidCredentials { .. })));
     }
 

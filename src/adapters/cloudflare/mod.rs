@@ -38,6 +38,14 @@ pub struct Timing {
     pub grace: Duration,
 }
 
+impl Timing {
+    /// The same with a limit of the user's own for each request, if there is one.
+    pub fn limited(self, request: Option<Duration>) -> Timing {
+        let Some(request) = request else { return self };
+        Timing { request, ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Timing {

@@ -33,6 +33,14 @@ pub struct Timing {
     pub backoff: Backoff,
 }
 
+impl Timing {
+    /// The same with a limit of the user's own for each request, if there is one.
+    pub fn limited(self, request: Option<Duration>) -> Timing {
+        let Some(request) = request else { return self };
+        Timing { request, try_for: request.saturating_mul(2), ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Timing {
@@ -66,8 +74,12 @@ impl Deref for DestinationCluster {
 }
 
 impl Cluster {
-    pub fn new(address: ClusterAddress) -> Result<Cluster, ElasticsearchError> {
-        Cluster::with_timing(address, Timing::default())
+    /// `limit` is the user's own for each request.
+    pub fn new(
+        address: ClusterAddress,
+        limit: Option<Duration>,
+    ) -> Result<Cluster, ElasticsearchError> {
+        Cluster::with_timing(address, Timing::default().limited(limit))
     }
 
     pub fn with_timing(

@@ -143,6 +143,19 @@ impl GitError {
         move |cause| GitError::Library { what, cause }
     }
 
+    /// Whether a push that failed in this way is certain to have moved nothing, because the remote
+    /// or git itself said no to it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            GitError::LeaseRejected { .. }
+                | GitError::ProtectedBranch { .. }
+                | GitError::HookDeclined { .. }
+                | GitError::ShallowNotAllowed { .. }
+                | GitError::Refused { .. }
+        )
+    }
+
     /// Whether a push that failed in this way may have had its effect all the same. The tips of
     /// the remote tell, see [`super::Repository::tips`].
     pub fn leaves_doubt(&self) -> bool {

@@ -42,8 +42,13 @@ impl Gitlab {
     /// # Errors
     /// Where the URL is none, or would carry the token unencrypted; where the project or the token
     /// cannot be one.
-    pub fn new(url: &str, project: &str, token: Secret) -> Result<Gitlab, GitlabError> {
-        Gitlab::with_timing(url, project, token, Timing::default())
+    pub fn new(
+        url: &str,
+        project: &str,
+        token: Secret,
+        limit: Option<Duration>,
+    ) -> Result<Gitlab, GitlabError> {
+        Gitlab::with_timing(url, project, token, Timing::default().limited(limit))
     }
 
     pub fn with_timing(
@@ -269,7 +274,7 @@ mod tests {
     const SERVER: &str = "https://git.example";
 
     fn client(url: &str, project: &str) -> Result<Gitlab, GitlabError> {
-        Gitlab::new(url, project, Secret::new("t"))
+        Gitlab::new(url, project, Secret::new("t"), None)
     }
 
     #[test]
@@ -283,7 +288,7 @@ mod tests {
             assert!(matches!(refused, Err(GitlabError::InvalidUrl { .. })), "{bad}");
         }
         let token = Secret::new("two\nlines");
-        let refused = Gitlab::new(SERVER, "g/p", token);
+        let refused = Gitlab::new(SERVER, "g/p", token, None);
         assert!(matches!(refused, Err(GitlabError::InvalidToken)));
     }
 
@@ -306,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_the_server_says_is_one_line_without_the_token() {
-        let client = Gitlab::new(SERVER, "g/p", Secret::new("glpat-x")).expect("a client");
+        let client = Gitlab::new(SERVER, "g/p", Secret::new("glpat-x"), None).expect("a client");
         assert_eq!(client.redacted("bad\n\u{7}token 'glpat-x'"), "bad token '[secret]'");
     }
 }

@@ -31,6 +31,14 @@ pub struct Timing {
     pub backoff: Backoff,
 }
 
+impl Timing {
+    /// The same with a limit of the user's own for each request, if there is one.
+    pub fn limited(self, request: Option<Duration>) -> Timing {
+        let Some(request) = request else { return self };
+        Timing { request, try_for: request.saturating_mul(2), ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Timing {

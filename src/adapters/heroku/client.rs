@@ -1,7 +1,8 @@
 //! The HTTP side of both APIs: headers, limits, retries, errors, pages.
 //!
-//! Only GET is ever repeated: neither API knows idempotency keys, so that a repeated POST may start
-//! a second backup. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
+//! Only GET is repeated whatever the reason: neither API knows idempotency keys, so that a repeated
+//! POST may start a second backup. A request over the limit (429) was not looked at, and is sent
+//! again whatever its method. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
 //! is sent back as `Range` until an answer has none.
 
 use std::sync::Arc;
@@ -138,7 +139,7 @@ impl Heroku {
         parse(self.get_answer(request, Some(HeaderValue::from_static(range))).await?, request)
     }
 
-    /// POST, exactly once. Without a body it has no content type, like the CLI's own.
+    /// POST, taken at most once. Without a body it has no content type, like the CLI's own.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
@@ -147,16 +148,15 @@ impl Heroku {
         self.send(Method::POST, request, body).await
     }
 
-    /// Any method that may change something, exactly once.
+    /// Any method that may change something, taken at most once.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         request: &Request<'_>,
         body: Option<&serde_json::Value>,
     ) -> Result<T, HerokuError> {
-        let url = self.url(request)?;
-        let answer = self.once(&method, &url, request, body, None).await?;
-        parse(answer, request)
+        let over_limit = |error: &HerokuError| matches!(error, HerokuError::RateLimited { .. });
+        parse(self.repeated(&method, request, body, None, over_limit).await?, request)
     }
 
     async fn get_answer(
@@ -164,10 +164,25 @@ impl Heroku {
         request: &Request<'_>,
         range: Option<HeaderValue>,
     ) -> Result<Answer, HerokuError> {
+        self.repeated(&Method::GET, request, None, range, HerokuError::is_transient).await
+    }
+
+    /// Sends a request until it is answered, as long as `may_repeat` says of the failure that this
+    /// does no harm.
+    async fn repeated(
+        &self,
+        method: &Method,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+        range: Option<HeaderValue>,
+        may_repeat: impl Fn(&HerokuError) -> bool,
+    ) -> Result<Answer, HerokuError> {
         let url = self.url(request)?;
         let Timing { tries, try_for, backoff, .. } = self.timing;
         let patience = Patience { tries, try_for, backoff };
-        patience.repeat(|| self.once(&Method::GET, &url, request, None, range.as_ref())).await
+        patience
+            .repeat_if(may_repeat, || self.once(method, &url, request, body, range.as_ref()))
+            .await
     }
 
     /// One request and, for a GET, the redirects that it meets. Another origin gets no token.

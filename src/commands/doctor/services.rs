@@ -21,7 +21,7 @@ pub async fn checks(
     let (bucket, caches, search) = tokio::join!(
         one(bucket_name, bucket(context, logged_in, environment, values)),
         many(caches_name, caches(context, environment, &vars)),
-        one(search_name, search(search_name, environment, &vars)),
+        one(search_name, search(context, search_name, environment, &vars)),
     );
     std::iter::once(bucket).chain(caches).chain([search]).collect()
 }
@@ -69,7 +69,12 @@ async fn bucket(
     }
 }
 
-async fn search(name: &str, environment: &Environment, vars: &ConfigVars) -> Check {
+async fn search(
+    context: &Context,
+    name: &str,
+    environment: &Environment,
+    vars: &ConfigVars,
+) -> Check {
     let variable = &environment.search_url_variable;
     let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty()) else {
         return Check::skip(name, "there is none");
@@ -77,7 +82,7 @@ async fn search(name: &str, environment: &Environment, vars: &ConfigVars) -> Che
     let mend = format!("bcops search status {}   # tells what it holds", environment.name);
     let asked = async {
         let address = ClusterAddress::parse(url, &format!("{variable} of {}", environment.name))?;
-        let cluster = Cluster::new(address)?;
+        let cluster = Cluster::new(address, context.settings.network_timeout)?;
         let health = cluster.health().await?;
         Ok::<_, CommandError>((cluster.address().place(), health))
     };

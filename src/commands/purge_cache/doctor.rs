@@ -47,7 +47,7 @@ async fn ask(
 ) -> Result<String, CommandError> {
     let base = context.settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
     let what = login.credentials.describe();
-    let client = Cloudflare::new(base, login.credentials)?;
+    let client = Cloudflare::new(base, login.credentials, context.settings.network_timeout)?;
     let verified = client.verify().await;
     let zone = caches::find_zone(&client, environment, vars).await;
     let (zone, verified) = match (zone, verified) {

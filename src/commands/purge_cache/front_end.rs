@@ -32,7 +32,7 @@ pub async fn find(
         context.ui.emit(Event::Warning(text));
     }
     let base = context.settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
-    let client = Cloudflare::new(base, login.credentials)?;
+    let client = Cloudflare::new(base, login.credentials, context.settings.network_timeout)?;
     let front_end = caches::find_zone(&client, environment, &vars).await?;
     if let Err(reason) = &front_end.zone {
         let text = format!(

@@ -60,6 +60,7 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         cluster: &ready.cluster,
         database: &ready.database,
         settings: &context.settings.search,
+        silence: context.settings.commands.silence,
     };
     let done = search::reindex(&site, &*context.ui, context.interrupt.pressed())
         .await
@@ -127,7 +128,8 @@ async fn prepare(context: &Context, destination: Destination) -> Result<Ready, C
     protected.check_database(&database)?;
     let heroku = logged_in?.heroku;
     let app = heroku.destination_app(&destination).await?;
-    let cluster = DestinationCluster::new(Cluster::new(cluster)?, &destination);
+    let cluster = Cluster::new(cluster, context.settings.network_timeout)?;
+    let cluster = DestinationCluster::new(cluster, &destination);
     Ok(Ready { destination, heroku, app, cluster, database })
 }
 

@@ -17,7 +17,8 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     let environment = context.settings.environment(&args.environment)?;
     let logged_in = log_in(context).await;
     let values = Values::of(context, &logged_in, environment).await?;
-    let cluster = Cluster::new(address(environment, &values.in_force())?)?;
+    let address = address(environment, &values.in_force())?;
+    let cluster = Cluster::new(address, context.settings.network_timeout)?;
     let plan = plan(environment, logged_in.ok().as_ref()).await;
     let session = match database(context, environment, &values).await {
         Ok(session) => Some(session),

@@ -28,7 +28,8 @@ impl FrontEndCache {
             Err(error) => return Err(error.into()),
         };
         let base = settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
-        let client = Cloudflare::new(base, login.credentials).map_err(CacheError::from)?;
+        let client = Cloudflare::new(base, login.credentials, settings.network_timeout)
+            .map_err(CacheError::from)?;
         let zone = caches::find_zone(&client, destination, destination_vars).await?;
         Ok(Some((client, zone)))
     }

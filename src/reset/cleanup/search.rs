@@ -24,7 +24,10 @@ impl Search {
         let url = destination_vars.get(variable).filter(|url| !url.expose().trim().is_empty());
         let Some(url) = url else { return Ok(None) };
         let address = ClusterAddress::parse(url, variable)?;
-        Ok(Some(DestinationCluster::new(Cluster::new(address)?, destination)))
+        Ok(Some(DestinationCluster::new(
+            Cluster::new(address, self.0.settings.network_timeout)?,
+            destination,
+        )))
     }
 }
 
@@ -71,6 +74,7 @@ impl Step for Search {
                 cluster: &cluster,
                 database: &world.destination_url,
                 settings: &world.settings.search,
+                silence: world.settings.commands.silence,
             };
             if !world.choices.leaves_out("quarantine") {
                 // One of an attempt that was killed would fill the index beside this one.

@@ -76,6 +76,7 @@ impl World {
             let text = format!("backup {} of {owner} is no longer there", self.choices.backup);
             CommandError::new(Kind::Refused, text)
                 .hint(format!("bcops backups list {}", self.source.name))
+                .hint("go back, and begin a new run with another one")
                 .into()
         })
     }

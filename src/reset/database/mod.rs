@@ -9,6 +9,7 @@ mod migrate;
 mod put_back;
 mod recreate_users;
 mod restore;
+mod restored;
 mod scrub;
 mod verify;
 

@@ -8,7 +8,7 @@ use crate::runbook::{
     Effect, Evidence, Job, Outcome, Probe, Step, StepContext, StepFuture, StepKind, UndoWay,
 };
 
-use super::STAGE;
+use super::{STAGE, restored};
 
 pub(super) const RESTORE: &str = "restore";
 
@@ -48,10 +48,15 @@ impl Step for Restore {
         Box::pin(async move {
             let world = &*self.0;
             let owner = &world.source_database.billing_app.name;
-            world.check_backup_of_plan(owner).await?;
+            let backup = world.check_backup_of_plan(owner).await?;
             let source = world.heroku.backup_source(owner, &world.choices.backup).await?;
             let restoring = world.transfer(context, RESTORE, Wanted::Restore(&source), "restore");
             let done = world.in_quiet(context, restoring).await?;
+            if let Some(incomplete) = restored::missing(world, owner, backup.num).await? {
+                // Going on with it would find the same: the next attempt restores anew.
+                context.settle(RESTORE, "what it restored is not whole")?;
+                return Err(incomplete.into());
+            }
             let evidence = Evidence::of(format!("{} restored by Heroku", world.choices.backup))
                 .fact("restore", done.name());
             Ok(match done.warnings() {

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::adapters::git::{Lease, Update};
+use crate::adapters::git::{GitError, Lease, Update};
 use crate::error::{CommandError, Kind};
 use crate::reset::values::MERGED;
 use crate::reset::world::World;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
+    StepResult, UndoWay,
 };
 
 use super::{STAGE, commit, merge, short};
@@ -70,6 +71,9 @@ impl Step for Push {
             };
             let pushed = repository.push(repository.origin(), &[update], None).await;
             if let Err(error) = pushed {
+                if error.is_refusal() {
+                    return Err(refused(error));
+                }
                 // Of a push whose answer was lost the remote itself knows.
                 let arrived = error.leaves_doubt()
                     && self.tip_on_origin(context).await? == Some(tip.to_string());
@@ -152,6 +156,16 @@ impl Step for Push {
         let (branch, tip) = (&self.0.branches.staging, &self.0.choices.pins.staging);
         Some(format!("git push --force-with-lease origin {tip}:refs/heads/{branch}"))
     }
+}
+
+/// Nothing was moved. What was decided for a tip that is no longer there cannot be gone on with.
+fn refused(error: GitError) -> StepError {
+    let is_old = matches!(error, GitError::LeaseRejected { .. });
+    let error = CommandError::from(error);
+    StepError::untouched(match is_old {
+        true => error.hint("begin a new run, which sees the branches as they are now"),
+        false => error,
+    })
 }
 
 impl Push {

@@ -5,6 +5,7 @@ mod brackets;
 mod files;
 mod kills;
 mod plans;
+mod refusals;
 mod rolling_back;
 mod secrets;
 mod steps;

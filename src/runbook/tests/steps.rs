@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::world::Shared;
-use crate::error::Kind;
+use crate::error::{CommandError, Kind};
 use crate::runbook::{
     Effect, Evidence, Job, Outcome, Probe, Runbook, Step, StepContext, StepError, StepFuture,
     StepKind, UndoWay, ValueKey,
@@ -122,6 +122,10 @@ impl Toy {
         let evidence = Evidence::new().fact("setting", self.id);
         if self.world.happens(|simulation| &mut simulation.fails_before, self.id) {
             return Err(self.fail());
+        }
+        if self.world.happens(|simulation| &mut simulation.refused, self.id) {
+            let text = format!("{} is refused", self.id);
+            return Err(StepError::untouched(CommandError::new(Kind::Refused, text)));
         }
         if self.world.happens(|simulation| &mut simulation.interrupts, self.id) {
             self.world.get().interrupt.as_ref().unwrap().send_replace(true);

@@ -41,6 +41,8 @@ pub struct Simulation {
     /// How often an act of a step fails before, or after, it has done its work.
     pub fails_before: BTreeMap<String, u32>,
     pub fails_after: BTreeMap<String, u32>,
+    /// How often what a step asks for is refused as a whole.
+    pub refused: BTreeMap<String, u32>,
     pub fails_undo: BTreeMap<String, u32>,
     /// Whether the user presses Ctrl-C during this step.
     pub interrupts: BTreeMap<String, u32>,

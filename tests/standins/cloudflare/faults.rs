@@ -61,6 +61,10 @@ impl Faults {
         self.0.lock().expect("no panic").push(rule);
     }
 
+    pub fn forget(&self) {
+        self.0.lock().expect("no panic").clear();
+    }
+
     /// The fault for this request, which uses up one count of its rule.
     pub fn for_request(&self, path: &str) -> Option<Fault> {
         let mut rules = self.0.lock().expect("no panic");

@@ -116,6 +116,11 @@ impl CloudflareStandIn {
         self.shared.faults.add(rule);
     }
 
+    /// Behave again, whatever was told.
+    pub fn behave(&self) {
+        self.shared.faults.forget();
+    }
+
     /// What was purged, in the order of its coming.
     pub fn purges(&self) -> Vec<Purge> {
         self.shared.lock().purges.clone()

@@ -19,6 +19,8 @@ pub enum Fault {
     InvalidParams(String),
     /// 429 `rate_limit` with this `Retry-After` in seconds.
     RateLimited(u64),
+    /// The same without saying when to come back.
+    RateLimitedForNow,
     /// 500 with an error in JSON.
     ServerError,
     /// 503 with a page in HTML.
@@ -113,6 +115,10 @@ pub struct Faults(Mutex<Vec<Rule>>);
 impl Faults {
     pub fn add(&self, rule: Rule) {
         self.0.lock().expect("no panic").push(rule);
+    }
+
+    pub fn forget(&self) {
+        self.0.lock().expect("no panic").clear();
     }
 
     /// The fault for this request, which uses up one count of its rule.

@@ -227,6 +227,20 @@ impl HerokuStandIn {
         self.shared.faults.add(rule);
     }
 
+    /// Behave again, whatever was told.
+    pub fn behave(&self) {
+        self.shared.faults.forget();
+    }
+
+    /// A backup that its owner, or Heroku's retention, deletes.
+    pub fn lose_backup(&self, app: &str, num: u64) {
+        let mut world = self.shared.world();
+        let app = world.app_mut(app).expect("an app of the stand-in");
+        let lost = app.transfers.iter().position(|one| one.num == num).expect("a backup");
+        let uuid = app.transfers.remove(lost).uuid;
+        world.objects.remove(&uuid);
+    }
+
     /// Where signed URLs point to: the HTTP port, unless told otherwise.
     pub fn sign_urls_for(&self, base: &str) {
         self.shared.world().store_base = base.to_owned();

@@ -206,6 +206,9 @@ fn misbehaved(fault: Fault) -> Response<Body> {
             headers: vec![("Retry-After", seconds.to_string())],
             ..Reply::error(429, "rate_limit", "Your account reached the API rate limit.")
         },
+        Fault::RateLimitedForNow => {
+            Reply::error(429, "rate_limit", "Your account reached the API rate limit.")
+        }
         Fault::Redirect(place) => {
             Reply { status: 307, headers: vec![("Location", place)], body: json!({}) }
         }
