@@ -13,12 +13,14 @@ const TOTAL: Duration = Duration::from_secs(60 * 60);
 const QUOTED_LINES: usize = 12;
 
 impl World {
-    /// Runs a command to its end, whatever its exit status.
+    /// Runs a command to its end, whatever its exit status. One of an attempt that was killed may
+    /// still be at it, and is stopped first.
     pub(super) async fn run_command(
         &self,
         context: &StepContext,
         command: &str,
     ) -> StepResult<Finished> {
+        self.stop_lost_dynos(context, command).await?;
         let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command) };
         let limits = Limits {
             total: TOTAL,

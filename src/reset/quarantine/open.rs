@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::adapters::heroku::Formation;
 use crate::error::{CommandError, Kind};
 use crate::reset::sites_answer::Down;
 use crate::reset::values::{DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE};
@@ -39,6 +40,13 @@ impl Open {
         Err(CommandError::new(Kind::RemoteJob, text)
             .hint(format!("heroku logs --app {}", world.app.name()))
             .into())
+    }
+
+    async fn is_open(&self, context: &StepContext, before: &Formation) -> StepResult<bool> {
+        let world = &*self.0;
+        let app = world.heroku.app(world.app.id()).await?;
+        Ok(world.heroku.formation(world.app.id()).await? == *before
+            && app.maintenance == context.get(&MAINTENANCE_BEFORE)?.unwrap_or_default())
     }
 
     /// Nothing that was said may hide that the quarantine could not be brought back.
@@ -80,8 +88,16 @@ impl Step for Open {
         vec![Effect::new(format!("{} is as open as it was before", self.0.app.name()))]
     }
 
-    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
+    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
+        Box::pin(async move {
+            // A run that was killed after it had opened is quarantined again before it goes on.
+            let is_open = match context.get(&FORMATION_BEFORE)? {
+                Some(before) => self.is_open(context, &before).await?,
+                None => false,
+            };
+            // That the sites answer is for the act to see.
+            Ok(if is_open { Probe::CannotTell } else { Probe::NotYet })
+        })
     }
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::adapters::heroku::HerokuError;
+use crate::adapters::heroku::{Dyno, HerokuError};
 use crate::reset::world::World;
 use crate::runbook::{StepContext, StepResult};
 
@@ -14,8 +14,26 @@ impl World {
         &self,
         context: &StepContext,
     ) -> StepResult<()> {
+        self.stop_those(context, Dyno::is_one_off).await
+    }
+
+    /// Stops what an attempt that was killed has left running of a command.
+    pub(in crate::reset) async fn stop_lost_dynos(
+        &self,
+        context: &StepContext,
+        command: &str,
+    ) -> StepResult<()> {
+        let is_ours = |dyno: &Dyno| dyno.is_one_off() && dyno.command.contains(command);
+        self.stop_those(context, is_ours).await
+    }
+
+    async fn stop_those(
+        &self,
+        context: &StepContext,
+        is_meant: impl Fn(&Dyno) -> bool,
+    ) -> StepResult<()> {
         let dynos = self.heroku.dynos(self.app.id()).await?;
-        for dyno in dynos.into_iter().filter(|dyno| dyno.is_one_off()) {
+        for dyno in dynos.into_iter().filter(is_meant) {
             context.warn(format!("the one-off dyno {} was stopped", dyno.name));
             match self.heroku.stop_dyno(&self.app, &dyno.name).await {
                 // It may have ended by itself.
