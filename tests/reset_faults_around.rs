@@ -73,6 +73,7 @@ pub fn behind_cloudflare() -> (World, CloudflareStandIn) {
         world.whole.heroku.set_config_var(app, BEARER, TOKEN);
         world.whole.heroku.set_config_var(app, ZONE, zone);
     }
+    world.furnished();
     (world, cloudflare)
 }
 

@@ -85,6 +85,11 @@ impl World {
         ProductionState::of(&self.whole)
     }
 
+    /// Takes production as it is now for how it was at the beginning: for what a test gives it.
+    pub fn furnished(&mut self) {
+        self.at_first = self.production();
+    }
+
     /// Checks that nothing of production is other than it was at the beginning, and that nobody
     /// even asked for a change.
     #[track_caller]

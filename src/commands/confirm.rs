@@ -13,7 +13,8 @@ pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), C
     Err(CommandError::new(
         Kind::NotConfirmed,
         format!("--confirm {given} does not match {}; nothing was changed", names.join(" or ")),
-    ))
+    )
+    .hint("look with --dry-run at what would be changed, then give its name"))
 }
 
 /// Fails before anything is done where the question could not be answered later.

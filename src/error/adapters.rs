@@ -46,16 +46,21 @@ impl From<HerokuError> for CommandError {
             | HerokuError::TransferUnseen { .. }
             | HerokuError::TransferTooLong { .. }
             | HerokuError::TransferLost { .. }
-            | HerokuError::TransferUnclear { .. }
-            | HerokuError::UnusableBackup { .. }
+            | HerokuError::TransferUnclear { .. } => (
+                Kind::RemoteJob,
+                Some("bcops backups list ENV   # shows what became of it, and whether it goes on"),
+            ),
+            HerokuError::UnusableBackup { .. }
             | HerokuError::ResetUnclear { .. }
             | HerokuError::DynosUnsettled { .. }
             | HerokuError::NotTaken { .. }
             | HerokuError::JobFailed { .. }
             | HerokuError::JobUnseen { .. }
             | HerokuError::JobTooLong { .. }
-            | HerokuError::RollbackLost { .. }
-            | HerokuError::OneOff(_) => (Kind::RemoteJob, None),
+            | HerokuError::RollbackLost { .. } => (Kind::RemoteJob, None),
+            HerokuError::OneOff(_) => {
+                (Kind::RemoteJob, Some("heroku ps --app APP   # shows whether the dyno still runs"))
+            }
             HerokuError::RateLimited { .. } => (
                 Kind::Unexpected,
                 Some("wait, then try again; every user of the same token draws on the same limit"),
@@ -76,6 +81,10 @@ impl From<HerokuError> for CommandError {
 
 impl From<DownloadError> for CommandError {
     fn from(error: DownloadError) -> Self {
+        // Without a URL nothing was downloaded: what mends that is Heroku's.
+        if let DownloadError::Mint(cause) = error {
+            return cause.into();
+        }
         wrap(Kind::Unexpected, error)
             .hint("see whether the backup is still there, then try again: bcops backups list ENV")
     }

@@ -7,7 +7,7 @@ use crate::restore::{PrepareError, RestoreError};
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
-        wrap(Kind::Unexpected, error)
+        wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
     }
 }
 

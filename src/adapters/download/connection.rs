@@ -113,12 +113,13 @@ impl Fetcher {
             return Err(error);
         }
         self.failures += 1;
-        if self.failures >= self.options.attempts_without_progress {
+        // A server that asks for a longer wait would say the same again before its time.
+        let too_long = retry_after.is_some_and(|wait| wait > self.options.longest_retry_after);
+        if too_long || self.failures >= self.options.attempts_without_progress {
             let (at, attempts) = (self.position, self.failures);
             return Err(DownloadError::NoProgress { at, attempts, cause: Box::new(error) });
         }
-        let asked = retry_after.map(|wait| wait.min(self.options.longest_retry_after));
-        let wait = asked.unwrap_or_else(|| self.options.backoff.wait(self.failures));
+        let wait = retry_after.unwrap_or_else(|| self.options.backoff.wait(self.failures));
         tokio::time::sleep(wait).await;
         Ok(())
     }

@@ -68,7 +68,7 @@ pub struct DownloadOptions {
     /// How many connections in a row may bring no byte.
     pub attempts_without_progress: u32,
     pub backoff: Backoff,
-    /// The longest wait that a server may ask for.
+    /// The longest wait that a server may ask for. If it asks for a longer one, it is given up.
     pub longest_retry_after: Duration,
 }
 

@@ -49,7 +49,9 @@ impl<'a> Protected<'a> {
             let same_app = environment.app.value == destination.app.value;
             let (id, values) = match other {
                 Ok(other) => other,
-                Err(Unread::Absent) if environment.app.origin == Origin::BuiltIn && !same_app => {
+                Err(Unread::Absent { .. })
+                    if environment.app.origin == Origin::BuiltIn && !same_app =>
+                {
                     let (name, app) = (&environment.name, &environment.app.value);
                     let text = format!("{name} was not compared: there is no app {app}");
                     context.ui.emit(Event::Warning(text));
@@ -286,7 +288,9 @@ fn bucket_by_name(
 enum Unread {
     /// Heroku says that there is no such app. Of an app that somebody has configured, a name that
     /// does not exist is a mistake that would hide the real one.
-    Absent,
+    Absent {
+        app: String,
+    },
     App(HerokuError),
     Values(CommandError),
 }
@@ -294,7 +298,11 @@ enum Unread {
 impl Unread {
     fn into_error(self) -> CommandError {
         match self {
-            Unread::Absent => CommandError::new(Kind::Configuration, "there is no such app"),
+            Unread::Absent { app } => {
+                let text = format!("there is no app {app} that this account can see");
+                CommandError::new(Kind::Configuration, text)
+                    .hint("bcops doctor   # checks every app and permission")
+            }
             Unread::App(error) => error.into(),
             Unread::Values(error) => error,
         }
@@ -308,7 +316,9 @@ async fn app_id(
     let Ok(logged_in) = logged_in else { return Ok(None) };
     match logged_in.heroku.app(&environment.app.value).await {
         Ok(app) => Ok(Some(app.id)),
-        Err(HerokuError::NotFound { .. }) => Err(Unread::Absent),
+        Err(HerokuError::NotFound { .. }) => {
+            Err(Unread::Absent { app: environment.app.value.clone() })
+        }
         Err(error) => Err(Unread::App(error)),
     }
 }

@@ -43,6 +43,7 @@ impl Look for ChooseBackup {
                 );
                 return Err(CommandError::new(Kind::Refused, text)
                     .hint(format!("bcops backups list {}", world.source.name))
+                    .hint("go back, and begin a new run with another one")
                     .into());
             };
             let age = age(chosen);

@@ -52,10 +52,11 @@ pub(super) async fn missing(
     let session = world.connect_destination().await?;
     let there = there(&session).await?;
     session.close().await;
-    let missing: Vec<String> = wanted(contents.toc())
-        .difference(&there)
-        .map(|(kind, schema, tag)| format!("{} {schema}.{tag}", kind.to_ascii_lowercase()))
-        .collect();
+    let mut missing: Vec<Name> = wanted(contents.toc()).difference(&there).cloned().collect();
+    // A table comes before what is lacking because of it.
+    missing.sort_by_key(|(kind, ..)| kind != "TABLE");
+    let name = |(kind, schema, tag): Name| format!("{} {schema}.{tag}", kind.to_ascii_lowercase());
+    let missing: Vec<String> = missing.into_iter().map(name).collect();
     if missing.is_empty() {
         return Ok(None);
     }
