@@ -1,4 +1,8 @@
 //! Slack's incoming webhooks: one POST of `{"text": …}`, answered by `ok`.
+//!
+//! In a message, `<!channel>` calls everybody and `<URL|words>` shows words for a link. A branch may
+//! have such a name, so that the three characters that Slack's reference of message texts wants
+//! escaped are.
 
 use std::time::Duration;
 
@@ -24,7 +28,7 @@ pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| SlackError::NotSent("the client could not be set up"))?;
-    let sent = client.post(webhook.expose()).json(&json!({ "text": text })).send().await;
+    let sent = client.post(webhook.expose()).json(&json!({ "text": escaped(text) })).send().await;
     let answer = sent.map_err(|error| {
         SlackError::NotSent(match (error.is_builder(), error.is_timeout(), error.is_connect()) {
             (true, _, _) => "SLACK_WEBHOOK_URL is not a URL",
@@ -36,5 +40,22 @@ pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
     match answer.status().is_success() {
         true => Ok(()),
         false => Err(SlackError::Refused(answer.status().as_u16())),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_branch_calls_nobody() {
+        assert_eq!(
+            escaped("`git fetch && x` <!channel>"),
+            "`git fetch &amp;&amp; x` &lt;!channel&gt;"
+        );
     }
 }
