@@ -15,6 +15,10 @@ mod doctor_git;
 mod download;
 mod elasticsearch_clients;
 mod everyday;
+mod file_modes;
+#[path = "../fuzz/targets/mod.rs"]
+mod fuzz_targets;
+mod fuzzing;
 mod git_access;
 mod git_branches;
 mod git_lock;
