@@ -40,6 +40,7 @@ mod heroku_one_off;
 mod heroku_one_off_faults;
 mod heroku_states;
 mod heroku_world;
+mod hostile_names;
 mod in_place;
 mod in_place_faults;
 mod in_place_world;
