@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use thiserror::Error;
+use url::Url;
 
+use crate::adapters::transport;
 use crate::secret::Secret;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,17 +25,21 @@ pub enum SlackError {
 }
 
 pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
+    let url = Url::parse(webhook.expose())
+        .map_err(|_| SlackError::NotSent("SLACK_WEBHOOK_URL is not a URL"))?;
+    if !transport::is_private(&url) {
+        return Err(SlackError::NotSent("SLACK_WEBHOOK_URL must begin with https://"));
+    }
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| SlackError::NotSent("the client could not be set up"))?;
-    let sent = client.post(webhook.expose()).json(&json!({ "text": escaped(text) })).send().await;
+    let sent = client.post(url).json(&json!({ "text": escaped(text) })).send().await;
     let answer = sent.map_err(|error| {
-        SlackError::NotSent(match (error.is_builder(), error.is_timeout(), error.is_connect()) {
-            (true, _, _) => "SLACK_WEBHOOK_URL is not a URL",
-            (_, true, _) => "no answer in time",
-            (_, _, true) => "it could not be reached",
+        SlackError::NotSent(match (error.is_timeout(), error.is_connect()) {
+            (true, _) => "no answer in time",
+            (_, true) => "it could not be reached",
             _ => "the request failed",
         })
     })?;
@@ -50,6 +56,16 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_webhook_is_neither_told_nor_sent_unencrypted() {
+        for url in ["http://hooks.example/services/planted", "planted", "ftp://h/planted"] {
+            let error = post(&Secret::new(url), "x").await.unwrap_err();
+            assert!(matches!(error, SlackError::NotSent(_)), "{error}");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("SLACK_WEBHOOK_URL") && !text.contains("planted"), "{text}");
+        }
+    }
 
     #[test]
     fn a_branch_calls_nobody() {
