@@ -40,8 +40,6 @@ assert_static() {
 dist=target/dist
 rm -rf "$dist"
 mkdir -p "$dist"
-# Paths of the machine that built it do not belong into the binary.
-export CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$PWD=bcops"$'\x1f'"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 for target in "${targets[@]}"; do
     say "building $target"
     cargo zigbuild --release --locked --bin bcops --target "$target"
