@@ -28,7 +28,7 @@ fn read(bytes: &[u8]) -> Result<(), ArchiveError> {
         turn += 1;
         out.clear();
         match block {
-            Block::Table(block) if turn % 4 == 0 => block.skip()?,
+            Block::Table(block) if turn.is_multiple_of(4) => block.skip()?,
             Block::Table(block) if turn % 4 == 1 => {
                 let (entry, position) = (block.entry(), block.payload_position());
                 let mut raw = Vec::new();

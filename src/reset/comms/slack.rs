@@ -10,7 +10,7 @@ use serde_json::json;
 use thiserror::Error;
 use url::Url;
 
-use crate::adapters::transport;
+use crate::adapters;
 use crate::secret::Secret;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,7 +27,7 @@ pub enum SlackError {
 pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
     let url = Url::parse(webhook.expose())
         .map_err(|_| SlackError::NotSent("SLACK_WEBHOOK_URL is not a URL"))?;
-    if !transport::is_private(&url) {
+    if !adapters::is_private(&url) {
         return Err(SlackError::NotSent("SLACK_WEBHOOK_URL must begin with https://"));
     }
     let client = reqwest::Client::builder()
