@@ -14,6 +14,7 @@ pub mod commands;
 pub mod error;
 pub mod events;
 pub mod media;
+pub mod plain_text;
 pub mod private_folder;
 mod process_id;
 pub mod reset;

@@ -17,6 +17,10 @@ mod elasticsearch_clients;
 mod everyday;
 mod fault_gateway;
 mod fault_table;
+mod file_modes;
+#[path = "../fuzz/targets/mod.rs"]
+mod fuzz_targets;
+mod fuzzing;
 mod git_access;
 mod git_branches;
 mod git_lock;
@@ -38,6 +42,7 @@ mod heroku_one_off;
 mod heroku_one_off_faults;
 mod heroku_states;
 mod heroku_world;
+mod hostile_names;
 mod in_place;
 mod in_place_faults;
 mod in_place_world;

@@ -12,3 +12,5 @@ pub mod redis;
 pub mod s3;
 pub mod site;
 mod transport;
+
+pub(crate) use transport::is_private;

@@ -119,6 +119,7 @@ mod tests {
             "COPY public.a (id) FROM stdin",
             "COPY public.a (id) FROM stdin; DROP TABLE a;",
             "COPY public.a (id) FROM '/etc/passwd';",
+            "COPY public.a (id) FROM PROGRAM 'id';",
             "COPY public.a (id) FROM stdin WITH (FORMAT binary);",
             "COPY public.\"a (id) FROM stdin;",
             "COPY public.\"\" (id) FROM stdin;",

@@ -34,11 +34,13 @@ pub struct BackupName {
     pub about: String,
 }
 
+/// Asked for the backups of an environment, or of all.
+pub type KnownBackups = Arc<dyn Fn(Option<&str>) -> Vec<BackupName> + Send + Sync>;
+
 /// What the arguments' values can be.
 pub struct Values {
     pub environments: Vec<String>,
-    /// Of this environment, or of all.
-    pub backups: Arc<dyn Fn(Option<&str>) -> Vec<BackupName> + Send + Sync>,
+    pub backups: KnownBackups,
     /// Only asked where a run is to be named: journals have to be read for it.
     pub runs: Arc<dyn Fn() -> Vec<RunName> + Send + Sync>,
 }

@@ -1,6 +1,6 @@
 //! The exit codes of what is wrong with the settings.
 
-use super::{CommandError, Kind, wrap};
+use super::{CommandError, Kind, with_hint, wrap};
 use crate::settings::SettingsError;
 
 impl From<SettingsError> for CommandError {
@@ -10,6 +10,8 @@ impl From<SettingsError> for CommandError {
             SettingsError::Protected { .. } => Kind::Refused,
             _ => Kind::Configuration,
         };
-        wrap(kind, error)
+        let hint = matches!(error, SettingsError::TooFar { .. })
+            .then_some("if it is meant: name the file with --config, or write it into ~/.config/bcops/config.toml");
+        with_hint(wrap(kind, error), hint)
     }
 }

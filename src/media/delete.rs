@@ -1,6 +1,6 @@
 //! Deletion, last of all and within limits: what is not understood is not deleted.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
 use crate::adapters::s3::{DestinationBucket, ListedObject, S3Error, SourceBucket};
+use crate::private_folder;
 use crate::ui;
 
 use super::engine::Failure;
@@ -145,7 +146,7 @@ fn note(state: &Path, place: &str, keys: &[(&str, u64, &str)]) -> Result<(), Med
     let path = state.join("media").join("deleted.jsonl");
     let write = || -> std::io::Result<()> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            private_folder::create(folder)?;
         }
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);

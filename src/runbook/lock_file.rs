@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::journal::sync_folder;
 use super::lock::{Holder, LockError, LockFuture, RunLock};
 use super::run_id::RunId;
+use crate::private_folder;
 
 /// A [`RunLock`] that is a file. It outlives the process, as a run that stopped half-way has to
 /// keep its lock.
@@ -52,7 +53,7 @@ impl LockFile {
 
     fn guard(&self) -> io::Result<File> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            private_folder::create(folder)?;
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::evidence::Table;
 use super::report::{Report, StepReport};
+use crate::plain_text;
 
 impl Report {
     pub fn to_markdown(&self) -> String {
@@ -76,7 +77,8 @@ fn write_details(page: &mut String, step: &StepReport) -> std::fmt::Result {
         writeln!(page, "- {}: {}", line(&fact.name), cell(&fact.value))?;
     }
     if let Some(hint) = &step.undo_hint {
-        writeln!(page, "- to put it back by hand: `{}`", hint.replace('`', "'"))?;
+        let hint = plain_text::on_one_line(hint).replace('`', "'");
+        writeln!(page, "- to put it back by hand: `{hint}`")?;
     }
     step.tables.iter().try_for_each(|table| write_table(page, table))
 }
@@ -113,13 +115,11 @@ fn cell(value: &Value) -> String {
 /// branches are anybody's words.
 fn line(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '|' | '<' | '>' | '*' | '`' | '[' | ']' | '\\' => clean.extend(['\\', character]),
-            '\n' | '\r' | '\t' => clean.push(' '),
-            other if other.is_control() => {}
-            other => clean.push(other),
+    for character in plain_text::on_one_line(text).chars() {
+        if matches!(character, '|' | '<' | '>' | '*' | '`' | '[' | ']' | '\\') {
+            clean.push('\\');
         }
+        clean.push(character);
     }
     clean
 }
@@ -135,5 +135,34 @@ fn duration(seconds: f64) -> String {
         10..60 => format!("{whole} s"),
         60..3600 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_others_are_neither_markdown_nor_escape_sequences() {
+        let branch = "x\u{202e}gnp.| <img src=x> **b** `c` [l](u)\r\n# head\x1b[2J\u{2066}";
+        let shown = line(branch);
+        assert_eq!(shown, r"xgnp.\| \<img src=x\> \*\*b\*\* \`c\` \[l\](u)  # head\[2J");
+        let hint = StepReport {
+            id: "push".to_owned(),
+            stage: "git".to_owned(),
+            kind: "change",
+            description: "Push".to_owned(),
+            outcome: "done",
+            reason: None,
+            attempts: 1,
+            seconds: 0.0,
+            warnings: Vec::new(),
+            facts: Vec::new(),
+            tables: Vec::new(),
+            undo_hint: Some("heroku `x`\n# \u{2067}y\x1b[1m".to_owned()),
+        };
+        let mut page = String::new();
+        write_details(&mut page, &hint).unwrap();
+        assert!(page.ends_with("- to put it back by hand: `heroku 'x' # y[1m`\n"), "{page:?}");
     }
 }

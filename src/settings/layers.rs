@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, ValueType};
-use super::{SettingsError, Surroundings};
+use super::{SettingsError, Surroundings, found_file};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,19 +52,24 @@ impl Layers {
     pub fn read(surroundings: &Surroundings<'_>) -> Result<Layers, SettingsError> {
         let mut layers = Layers::default();
         layers.add_variables(surroundings);
-        for path in configuration_files(surroundings) {
-            let text = std::fs::read_to_string(&path).map_err(|source| {
+        let files = configuration_files(surroundings);
+        for path in files.all() {
+            let text = std::fs::read_to_string(path).map_err(|source| {
                 SettingsError::Unreadable { path: path.display().to_string(), source }
             })?;
             layers.add_text(&text, &|line| Origin::File { path: path.clone(), line })?;
-            layers.files.push(path);
+            layers.files.push(path.clone());
         }
         let mut built_in = Layers::built_in()?;
+        let usual = Layers { values: built_in.values.clone(), files: Vec::new() };
         if let Some(Sourced { value: RawValue::Boolean(false), .. }) = layers.get(&["inherit"]) {
             built_in.values.retain(|name, _| name.first().is_none_or(|n| n != "environments"));
         }
         for (name, value) in built_in.values {
             layers.values.entry(name).or_insert(value);
+        }
+        if let Some(found) = &files.found {
+            found_file::check(&layers, found, &usual)?;
         }
         Ok(layers)
     }
@@ -125,18 +130,31 @@ fn place(origin: &Origin) -> String {
     }
 }
 
-/// `--config` or the nearest `bcops.toml` upwards, then the user's own file.
-fn configuration_files(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// The files that are read, the strongest first.
+#[derive(Default)]
+struct Files {
+    /// `--config`.
+    named: Option<PathBuf>,
+    /// The nearest `bcops.toml` upwards, where none is named.
+    found: Option<PathBuf>,
+    /// The user's own.
+    own: Option<PathBuf>,
+}
+
+impl Files {
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.named, &self.found, &self.own].into_iter().flatten()
+    }
+}
+
+fn configuration_files(surroundings: &Surroundings<'_>) -> Files {
+    let mut files = Files::default();
     match surroundings.config_file {
-        Some(path) => files.push(path.to_owned()),
-        None => files.extend(
-            surroundings
-                .working_directory
-                .ancestors()
-                .map(|folder| folder.join("bcops.toml"))
-                .find(|path| path.is_file()),
-        ),
+        Some(path) => files.named = Some(path.to_owned()),
+        None => {
+            let folders = surroundings.working_directory.ancestors();
+            files.found = folders.map(|one| one.join("bcops.toml")).find(|path| path.is_file());
+        }
     }
     let user_folder = (surroundings.variable)("XDG_CONFIG_HOME")
         .filter(|folder| Path::new(folder).is_absolute())
@@ -145,7 +163,7 @@ fn configuration_files(surroundings: &Surroundings<'_>) -> Vec<PathBuf> {
     if let Some(folder) = user_folder {
         let path = folder.join("bcops/config.toml");
         if path.is_file() {
-            files.push(path);
+            files.own = Some(path);
         }
     }
     files

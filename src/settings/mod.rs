@@ -8,6 +8,7 @@ mod check;
 mod commands;
 mod destination;
 mod effective;
+mod found_file;
 mod hosts;
 pub mod keys;
 mod layers;
@@ -43,6 +44,8 @@ pub enum SettingsError {
     WrongType { origin: String, key: String, expected: &'static str },
     #[error("{origin}: `{key}` is `{value}`: {reason}")]
     BadValue { origin: String, key: String, value: String, reason: String },
+    #[error("{origin}: `{key}` may not come from a file that was found, not named: {reason}")]
+    TooFar { origin: String, key: String, reason: &'static str },
     #[error("the environment `{environment}` has no Heroku app")]
     NoApp { environment: String },
     #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]

@@ -2,8 +2,12 @@
 //!
 //! Results go to stdout; progress, prompts and messages to stderr. The rest of the program emits
 //! events and asks questions through the traits that this module implements.
+//!
+//! Every text is cleaned here of what would act on a terminal, whoever wrote it: the one exception
+//! is a dyno's own terminal, which is handed through as it is. JSON escapes such characters itself.
 
 mod bars;
+mod clean;
 mod format;
 mod json;
 mod keyboard;
@@ -21,6 +25,7 @@ pub use prompt::{Answer, Prompter, give_cursor_back, is_asking};
 
 use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::plain_text::for_screen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ColorChoice {
@@ -133,13 +138,13 @@ impl Ui {
     /// A message for the person, on stderr.
     pub fn message(&self, text: &str) {
         if !self.options.quiet {
-            self.display.line(text);
+            self.display.line(&for_screen(text));
         }
     }
 
     /// What has to be read before a question is answered, on stderr, `--quiet` or not.
     pub fn question(&self, text: &str) {
-        self.display.line(text);
+        self.display.line(&for_screen(text));
     }
 
     /// The command's result for people, on stdout. Nothing is printed with `--json`.
@@ -147,7 +152,7 @@ impl Ui {
         self.display.clear();
         if !self.options.json && !text.is_empty() {
             // A reader that went away (`| head`) is no failure of the command.
-            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ = writeln!(std::io::stdout(), "{}", for_screen(text));
         }
     }
 
@@ -164,12 +169,14 @@ impl Ui {
     /// An error in the shape of the contract: sentence, causes, hints.
     pub fn error(&self, error: &CommandError) {
         self.display.clear();
-        let mut text = format!("{}: {error}\n", self.paint("error", |style| style.red().bold()));
+        let label = self.paint("error", |style| style.red().bold());
+        let mut text = format!("{label}: {}\n", for_screen(&error.to_string()));
         for cause in error.causes() {
-            text.push_str(&format!("  caused by: {cause}\n"));
+            text.push_str(&format!("  caused by: {}\n", for_screen(&cause)));
         }
         for hint in &error.hints {
-            text.push_str(&format!("{}: {hint}\n", self.paint("hint", |style| style.cyan())));
+            let label = self.paint("hint", |style| style.cyan());
+            text.push_str(&format!("{label}: {}\n", for_screen(hint)));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
@@ -191,7 +198,7 @@ impl Reporter for Ui {
         if let Event::Warning(text) = &event {
             self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text.clone());
         }
-        self.display.show(&event);
+        self.display.show(&clean::event(event));
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::plain_text::for_screen;
 use crate::secret::Secret;
 
 /// What became of a question.
@@ -105,7 +106,7 @@ impl Prompter {
             return Answer::CannotAsk;
         }
         let _asking = Asking::begin();
-        let _ = write!(std::io::stderr(), "{question}");
+        let _ = write!(std::io::stderr(), "{}", for_screen(question));
         let mut line = String::new();
         match std::io::stdin().read_line(&mut line) {
             Ok(0) | Err(_) => Answer::Declined,
@@ -120,7 +121,7 @@ impl Prompter {
         }
         let _asking = Asking::begin();
         let password = dialoguer::Password::new()
-            .with_prompt(question)
+            .with_prompt(for_screen(question))
             .with_confirmation("Once more", "The two differ")
             .interact();
         match password {

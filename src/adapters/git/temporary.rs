@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::GitError;
-use crate::process_id;
+use crate::{private_folder, process_id};
 
 const BEGINNING: &str = "bcops-git-";
 
@@ -24,7 +24,7 @@ impl TemporaryFolder {
     pub fn new(parent: &Path) -> Result<TemporaryFolder, GitError> {
         let failed =
             |path: &Path, cause| GitError::Temporary { path: path.display().to_string(), cause };
-        std::fs::create_dir_all(parent).map_err(|cause| failed(parent, cause))?;
+        private_folder::create(parent).map_err(|cause| failed(parent, cause))?;
         loop {
             let path = parent.join(unused_name());
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {

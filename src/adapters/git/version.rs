@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::GitError;
 use super::process::{Call, GitProgram};
+use crate::private_folder;
 
 /// Settings are taken from variables since this version, which keeps tokens off command lines.
 const OLDEST: Version = Version(2, 31);
@@ -41,7 +42,7 @@ pub(super) async fn read(
     folder: &Path,
 ) -> Result<(Version, String), GitError> {
     let what = "its version".to_owned();
-    std::fs::create_dir_all(folder)
+    private_folder::create(folder)
         .map_err(|cause| GitError::Temporary { path: folder.display().to_string(), cause })?;
     let limit = program.limits.local;
     let call = Call {

@@ -40,8 +40,8 @@ pub use endpoints::Endpoints;
 pub use error::HerokuError;
 pub use formation::{Formation, Scale};
 pub use one_off::{
-    Capture, Detached, DynoFate, EncodedInput, Finished, Limits, OneOff, OneOffError, StopReason,
-    Window, command_line, quoted, with_encoded_input,
+    Capture, Detached, DynoFate, DynoLine, DynoLogReader, EncodedInput, Finished, Limits, OneOff,
+    OneOffError, Sentinel, StopReason, Window, command_line, quoted, with_encoded_input,
 };
 pub use restore::BackupSource;
 pub use timing::Timing;

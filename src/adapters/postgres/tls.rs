@@ -1,7 +1,9 @@
 //! libpq's `sslmode` on rustls.
 //!
 //! `require` encrypts without verifying, as libpq does: Heroku's servers present certificates that
-//! chain to nothing a client could know.
+//! chain to nothing a client could know. Whoever names a root certificate wants it checked, so that
+//! `require` then verifies as well, which libpq has from before it knew `verify-ca`.
+//! `sslrootcert=system` stands for the system's roots, as since libpq 16.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,7 +42,13 @@ impl SslMode {
     }
 }
 
-/// The TLS settings for a mode; a root certificate is used by `VerifyFull` only.
+/// What libpq takes for the system's roots instead of a path.
+const SYSTEM: &str = "system";
+
+/// The TLS settings for a mode. TLS 1.2 is the oldest version in any.
+///
+/// # Errors
+/// Where the root certificate cannot be read.
 pub fn client_config(
     mode: SslMode,
     host: &str,
@@ -51,14 +59,19 @@ pub fn client_config(
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| fail(error.to_string()))?;
-    if mode != SslMode::VerifyFull {
+    let is_verified = match mode {
+        SslMode::VerifyFull => true,
+        SslMode::Require => root_certificate.is_some(),
+        SslMode::Disable | SslMode::Prefer => false,
+    };
+    if !is_verified {
         return Ok(builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(EncryptOnly(provider)))
             .with_no_client_auth());
     }
     let mut roots = RootCertStore::empty();
-    match root_certificate {
+    match root_certificate.filter(|path| *path != Path::new(SYSTEM)) {
         Some(path) => {
             let certificates = CertificateDer::pem_file_iter(path)
                 .map_err(|error| fail(format!("{}: {error}", path.display())))?;
@@ -124,5 +137,81 @@ impl ServerCertVerifier for EncryptOnly {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConnection, ServerConfig, ServerConnection};
+
+    use super::*;
+
+    const HOST: &str = "db.example";
+
+    /// A server with a certificate that chains to itself alone, and that certificate as a file.
+    fn server(folder: &Path) -> (Arc<ServerConfig>, std::path::PathBuf) {
+        let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
+        let path = folder.join("root.pem");
+        std::fs::write(&path, made.cert.pem()).unwrap();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        (Arc::new(config), path)
+    }
+
+    /// Whether the client takes the server for the one that it wants.
+    fn is_taken(
+        mode: SslMode,
+        host: &'static str,
+        root: Option<&Path>,
+        server: &Arc<ServerConfig>,
+    ) -> bool {
+        let config = client_config(mode, host, root).unwrap();
+        let name = ServerName::try_from(host).unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+        while client.is_handshaking() {
+            let (mut there, mut back) = (Vec::new(), Vec::new());
+            client.write_tls(&mut there).unwrap();
+            server.read_tls(&mut there.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            while server.wants_write() {
+                server.write_tls(&mut back).unwrap();
+            }
+            let mut back = back.as_slice();
+            while !back.is_empty() {
+                client.read_tls(&mut back).unwrap();
+                if client.process_new_packets().is_err() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    #[test]
+    fn a_root_certificate_that_is_named_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (server_config, root) = server(folder.path());
+        let other = folder.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        let (_, other_root) = server(&other);
+        let taken = |mode, root| is_taken(mode, HOST, root, &server_config);
+        // Heroku's way: encrypted, whoever answers.
+        assert!(taken(SslMode::Require, None));
+        assert!(taken(SslMode::Prefer, None));
+        for mode in [SslMode::Require, SslMode::VerifyFull] {
+            assert!(taken(mode, Some(&root)), "{mode:?}");
+            assert!(!taken(mode, Some(&other_root)), "{mode:?}");
+            assert!(!taken(mode, Some(Path::new("system"))), "{mode:?}");
+            assert!(!is_taken(mode, "else.example", Some(&root), &server_config), "{mode:?}");
+        }
+        assert!(!taken(SslMode::VerifyFull, None));
+        let missing = client_config(SslMode::Require, HOST, Some(Path::new("/no/such/file")));
+        assert!(matches!(missing, Err(PostgresError::Tls { .. })));
     }
 }

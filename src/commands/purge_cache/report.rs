@@ -1,6 +1,9 @@
 //! What will be purged and what was, for people and for programs.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -9,6 +12,7 @@ use crate::adapters::cloudflare::{Cloudflare, Kind};
 use crate::caches::{BackendCache, Ending, Purged, Targets, What, Work};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind as ErrorKind};
+use crate::private_folder;
 use crate::settings::Environment;
 use crate::ui;
 
@@ -273,14 +277,16 @@ fn write_left(
     items: &[String],
 ) -> std::io::Result<PathBuf> {
     let folder = context.settings.state_directory.value.join("purge-cache");
-    std::fs::create_dir_all(&folder)?;
+    private_folder::create(&folder)?;
     let name: String = environment
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
         .collect();
     let now = jiff::Timestamp::now().as_millisecond();
     let path = folder.join(format!("{name}-{}-left-{now}.txt", kind.name()));
-    std::fs::write(&path, items.join("\n") + "\n")?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+    file.write_all((items.join("\n") + "\n").as_bytes())?;
     Ok(path)
 }
 

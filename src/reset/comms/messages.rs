@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::error::{CommandError, Kind};
+use crate::plain_text;
 use crate::reset::choices::{MediaChoice, RestoreVia};
 use crate::reset::git::short;
 use crate::reset::values::{ACCOUNTS_BACK, BACKUP, LOADED, MEDIA_COPIED, MERGED, RELEASE};
@@ -196,8 +197,9 @@ impl Messages {
     }
 }
 
+/// Names of branches are other people's words.
 fn line(text: &mut String, line: String) {
-    text.push_str(&format!("- {line}\n"));
+    text.push_str(&format!("- {}\n", plain_text::on_one_line(&line)));
 }
 
 impl Step for Messages {

@@ -1,10 +1,16 @@
 //! Slack's incoming webhooks: one POST of `{"text": …}`, answered by `ok`.
+//!
+//! In a message, `<!channel>` calls everybody and `<URL|words>` shows words for a link. A branch may
+//! have such a name, so that the three characters that Slack's reference of message texts wants
+//! escaped are.
 
 use std::time::Duration;
 
 use serde_json::json;
 use thiserror::Error;
+use url::Url;
 
+use crate::adapters;
 use crate::secret::Secret;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,22 +25,53 @@ pub enum SlackError {
 }
 
 pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
+    let url = Url::parse(webhook.expose())
+        .map_err(|_| SlackError::NotSent("SLACK_WEBHOOK_URL is not a URL"))?;
+    if !adapters::is_private(&url) {
+        return Err(SlackError::NotSent("SLACK_WEBHOOK_URL must begin with https://"));
+    }
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|_| SlackError::NotSent("the client could not be set up"))?;
-    let sent = client.post(webhook.expose()).json(&json!({ "text": text })).send().await;
+    let sent = client.post(url).json(&json!({ "text": escaped(text) })).send().await;
     let answer = sent.map_err(|error| {
-        SlackError::NotSent(match (error.is_builder(), error.is_timeout(), error.is_connect()) {
-            (true, _, _) => "SLACK_WEBHOOK_URL is not a URL",
-            (_, true, _) => "no answer in time",
-            (_, _, true) => "it could not be reached",
+        SlackError::NotSent(match (error.is_timeout(), error.is_connect()) {
+            (true, _) => "no answer in time",
+            (_, true) => "it could not be reached",
             _ => "the request failed",
         })
     })?;
     match answer.status().is_success() {
         true => Ok(()),
         false => Err(SlackError::Refused(answer.status().as_u16())),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_webhook_is_neither_told_nor_sent_unencrypted() {
+        for url in ["http://hooks.example/services/planted", "planted", "ftp://h/planted"] {
+            let error = post(&Secret::new(url), "x").await.unwrap_err();
+            assert!(matches!(error, SlackError::NotSent(_)), "{error}");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("SLACK_WEBHOOK_URL") && !text.contains("planted"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_branch_calls_nobody() {
+        assert_eq!(
+            escaped("`git fetch && x` <!channel>"),
+            "`git fetch &amp;&amp; x` &lt;!channel&gt;"
+        );
     }
 }

@@ -24,10 +24,11 @@ pub use capture::Capture;
 pub use detached::Detached;
 pub use encoded::{EncodedInput, with_encoded_input};
 pub use error::{DynoFate, OneOffError, StopReason};
+pub use logs::{Line as DynoLine, Reader as DynoLogReader};
 pub use quoting::{command_line, quoted};
 pub use run::Finished;
+pub use sentinel::Sentinel;
 
-use self::sentinel::Sentinel;
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;

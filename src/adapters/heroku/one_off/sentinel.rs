@@ -28,7 +28,7 @@ enum Found {
 }
 
 impl Sentinel {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // The standard library seeds its hash maps randomly, which is random enough for this.
         Sentinel::with_word(&format!("{:016x}", RandomState::new().hash_one("bcops")))
     }

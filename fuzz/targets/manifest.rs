@@ -1,0 +1,31 @@
+//! Arbitrary text as a manifest, and a plan of it for a small schema. Neither may panic, and whatever
+//! is wrong has to be told in words.
+
+use bcops::schema::{Column, Schema, Table, TableName};
+use bcops::scrub::{Manifest, ScrubPlan};
+
+fn schema() -> Schema {
+    let column = |name: &str, type_name: &str| Column {
+        name: name.to_owned(),
+        type_name: type_name.to_owned(),
+        not_null: false,
+        generated: false,
+    };
+    let columns = vec![column("id", "integer"), column("email", "text"), column("data", "jsonb")];
+    let table = Table { columns, ..Table::default() };
+    Schema { tables: [(TableName::public("t"), table)].into(), has_large_objects: false }
+}
+
+pub fn run(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Manifest::parse("fuzz.toml", text) {
+        Ok(manifest) => {
+            for policy in ["local", "staging", "any"] {
+                if let Err(error) = ScrubPlan::new(&manifest, policy, &schema(), &[]) {
+                    assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}

@@ -1,0 +1,26 @@
+//! Arbitrary text as the migrations that somebody's branch brings. Nothing may panic, and in which
+//! order the files come must not matter.
+//!
+//! An input is files one after the other with a zero byte in between: a line with the path, and the
+//! text.
+
+use std::collections::BTreeMap;
+
+use bcops::reset::migrations::{Origins, SourceFile, check, is_wanted};
+
+pub fn run(bytes: &[u8]) {
+    let mut files = BTreeMap::new();
+    for part in bytes.split(|byte| *byte == 0) {
+        let end = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
+        let (path, text) = part.split_at(end);
+        let Ok(path) = std::str::from_utf8(path) else { continue };
+        if is_wanted(path) {
+            files.insert(path.to_owned(), text.to_vec());
+        }
+    }
+    let mut files: Vec<SourceFile> =
+        files.into_iter().map(|(path, text)| SourceFile { path, text: Ok(text) }).collect();
+    let one_way = format!("{:?}", check(&files, &Origins::new()));
+    files.reverse();
+    assert_eq!(one_way, format!("{:?}", check(&files, &Origins::new())));
+}

@@ -1,0 +1,35 @@
+//! Arbitrary text as a `bcops.toml` that was found in a clone. Whatever it says, an app that is
+//! protected without it stays so, and tokens go where they went before.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use bcops::settings::{Settings, Surroundings};
+
+/// A folder of this process. It is small, and the next run of the same number writes over it.
+static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = std::env::temp_dir().join(format!("bcops-fuzz-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+});
+
+pub fn run(bytes: &[u8]) {
+    std::fs::write(FOLDER.join("bcops.toml"), bytes).expect("written");
+    let loaded = Settings::load(&Surroundings {
+        variable: &|_| None,
+        working_directory: &FOLDER,
+        home: None,
+        config_file: None,
+    });
+    match loaded {
+        Ok(settings) => {
+            for environment in settings.environments.values() {
+                let is_production = environment.app.value == "buckinghamshire-production";
+                assert!(environment.protected || !is_production, "{environment:?}");
+            }
+            assert!(settings.heroku_host.is_none() && settings.heroku_data_host.is_none());
+            assert!(settings.cloudflare_base_url.is_none());
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The stand-ins against the real clients of the services that they stand in for. Other than in
+# `.ci/run`, a client that cannot be installed is a failure here, and so is a test that does not run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'contract tests: %s\n' "$*" >&2; }
+scripts/install-prerequisites.sh --heroku-cli
+
+# The Heroku CLI needs a newer Node.js than some Debian releases have: npm has that as well.
+node=$(node --version | sed 's/^v\([0-9]*\).*/\1/')
+if [[ $node -lt 20 ]]; then
+    npm install --prefix target/node --no-audit --no-fund --no-save node@22
+    PATH="$PWD/target/node/node_modules/.bin:$PATH"
+fi
+BCOPS_HEROKU_CLI=$(tests/install-heroku-cli.sh target/heroku-cli)
+BCOPS_AWS_CLI=$(tests/install-aws-cli.sh target/aws-cli)
+BCOPS_PYTHON_CLIENTS=$(tests/install-python-clients.sh target/python-clients)
+export PATH BCOPS_HEROKU_CLI BCOPS_AWS_CLI BCOPS_PYTHON_CLIENTS
+say "$("$BCOPS_HEROKU_CLI" --version | head -1), $("$BCOPS_AWS_CLI" --version)"
+
+modules=(heroku_cli s3_cli cloudflare_clients elasticsearch_clients gitlab_clients)
+log=target/contract-tests.log
+cargo test --test end_to_end -- --nocapture "${modules[@]}" 2>&1 | tee "$log"
+for module in "${modules[@]}"; do
+    grep -q "^test $module" "$log" || { say "no test of $module ran"; exit 1; }
+done
+if grep -i 'skipped: ' "$log"; then
+    say "a test was skipped although its client is there"
+    exit 1
+fi
