@@ -109,6 +109,7 @@ mod scrub_pii_world;
 mod search;
 mod search_reindex;
 mod search_world;
+mod second_site;
 mod shell;
 mod standins;
 mod support;

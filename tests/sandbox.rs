@@ -1,8 +1,9 @@
-//! The sandbox behind `make rehearse`: a council's whole site on this machine, for practising.
+//! The sandbox behind `make rehearse`: a whole site on this machine, for practising. It is the council's,
+//! or the one of a configuration file with its own apps, environments and rows.
 //!
 //! It starts two Postgres servers (one plays Heroku's, one is "this machine's") and the council's
 //! whole site: apps with databases, backups and repositories that build what is pushed, an origin
-//! with branches, buckets, websites. Then it runs a command in an operator's clone of the code and
+//! with branches, buckets, websites, and Cloudflare, Redis, search and GitLab around them. Then it runs a command in an operator's clone of the code and
 //! in an environment that knows only these. When the command ends, it shows what changed, ends
 //! everything and removes it.
 //!
@@ -25,18 +26,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use standins::s3::council;
 use support::postgres::{Cluster, Options as ClusterOptions};
-use whole_site::{Pace, WholeSite};
-
-const LOCAL_DATABASE: &str = "bc";
+use whole_site::blueprint::Blueprint;
+use whole_site::services::Services;
+use whole_site::{Pace, WholeSite, configuration, media};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -50,8 +50,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<ExitCode> {
-    let command = Arguments::parse(env::args_os().skip(1))?;
-    let sandbox = Sandbox::start().await?;
+    let mut command = Arguments::parse(env::args_os().skip(1))?;
+    let sandbox = Sandbox::start(command.config.as_deref().map(Path::new)).await?;
+    if command.config.is_some() {
+        command.config = Some(sandbox.configuration().into_os_string());
+    }
     eprintln!("\n$ {}\n", command.shown());
     let status = sandbox.run(&command).await?;
     eprintln!();
@@ -109,42 +112,70 @@ struct Sandbox {
     local_postgres: Cluster,
     /// Holds the home folder, the state folder, the operator's clone and the environment's file.
     directory: tempfile::TempDir,
+    services: Services,
     whole: WholeSite,
+    /// The name of the database on this machine.
+    local: String,
     before: sandbox_tour::Staging,
 }
 
 impl Sandbox {
-    async fn start() -> Result<Sandbox> {
+    /// The site of a configuration file, or the built-in one.
+    async fn start(config: Option<&Path>) -> Result<Sandbox> {
+        let blueprint = match config {
+            Some(path) => Blueprint::of_file(path)?,
+            None => Blueprint::built_in()?,
+        };
         eprintln!("sandbox: starting two Postgres servers (Heroku's and this machine's)");
+        let start = || Cluster::start(&ClusterOptions::for_tests());
+        let (heroku_postgres, local_postgres) =
+            tokio::join!(tokio::task::spawn_blocking(start), tokio::task::spawn_blocking(start));
         // Its keeper ends it when this process ends.
-        let heroku_postgres: &'static Cluster =
-            Box::leak(Box::new(Cluster::start(&ClusterOptions::for_tests())?));
-        let local_postgres = Cluster::start(&ClusterOptions::for_tests())?;
-        local_postgres.try_psql("postgres", &format!("CREATE DATABASE {LOCAL_DATABASE}"))?;
+        let heroku_postgres: &'static Cluster = Box::leak(Box::new(heroku_postgres??));
+        let local_postgres = local_postgres??;
+        let local = local_name(blueprint.settings.local.database_url.value.expose());
+        local_postgres.try_psql("postgres", &format!("CREATE DATABASE \"{local}\""))?;
         local_postgres.try_psql(
-            LOCAL_DATABASE,
+            &local,
             "CREATE TABLE note AS SELECT 'the local database from before' AS text",
         )?;
-        eprintln!("sandbox: making up the council's site, with personal data that can be told:");
-        eprintln!("  apps for production, staging and content-prep, with databases and backups,");
-        eprintln!("  a git origin with master, staging and features, Heroku's repositories,");
-        eprintln!("  S3 with a bucket for each environment, and websites");
-        let whole = WholeSite::start(heroku_postgres, Pace::of_a_rehearsal()).await?;
-        council::fill(&whole.s3);
+        let names: Vec<&str> = blueprint.environments().map(|one| one.name.as_str()).collect();
+        eprintln!("sandbox: making up the site, with personal data that can be told:");
+        eprintln!("  apps for {}, with databases and backups,", names.join(", "));
+        let [main, staging] = blueprint.branches();
+        eprintln!("  a git origin with {main}, {staging} and features, Heroku's repositories,");
+        eprintln!("  S3 with a bucket for each environment, websites, and around them");
+        eprintln!("  Cloudflare, search clusters, GitLab, and Redis where it is installed");
+        let pace = Pace::of_a_rehearsal();
+        let whole = WholeSite::start_site(heroku_postgres, pace, blueprint).await?;
+        whole.complete();
+        media::fill_more(&whole.s3, &whole.blueprint);
+        let services = Services::start(&whole).await;
 
         let directory = tempfile::Builder::new().prefix("bcops-sandbox-").tempdir()?;
         for folder in ["home/.config/bcops", "state", "work"] {
             fs::create_dir_all(directory.path().join(folder))?;
         }
         let home = directory.path().join("home");
-        fs::write(home.join(".config/bcops/config.toml"), whole.config())?;
+        match config {
+            Some(path) => {
+                let adapted = configuration::adapted(path, &whole)?;
+                fs::write(directory.path().join("bcops.toml"), adapted)?;
+            }
+            None => fs::write(home.join(".config/bcops/config.toml"), whole.config())?,
+        }
         let identity = "[user]\n\tname = Operator\n\temail = operator@example.test\n";
         fs::write(home.join(".gitconfig"), identity)?;
         whole.code.clone_into(&directory.path().join("work"));
         let before = sandbox_tour::Staging::of(&whole);
-        let sandbox = Sandbox { local_postgres, directory, whole, before };
+        let sandbox = Sandbox { local_postgres, directory, services, whole, local, before };
         sandbox.write_environment_file()?;
         Ok(sandbox)
+    }
+
+    /// The given configuration with the addresses of the sandbox.
+    fn configuration(&self) -> PathBuf {
+        self.directory.path().join("bcops.toml")
     }
 
     /// What the command's environment has besides the machine's own.
@@ -155,12 +186,14 @@ impl Sandbox {
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         let mut variables: Vec<(&'static str, OsString)> =
             self.whole.variables().into_iter().map(|(name, value)| (name, value.into())).collect();
+        let services = self.services.variables();
+        variables.extend(services.into_iter().map(|(name, value)| (name, value.into())));
         variables.extend([
             ("PATH", env::join_paths(path)?),
             ("HOME", self.directory.path().join("home").into()),
             ("BCOPS_STATE_DIR", self.directory.path().join("state").into()),
             ("BCOPS_MEDIA_FOLDER", self.directory.path().join("media").into()),
-            ("BCOPS_LOCAL_DATABASE_URL", self.local_postgres.url(LOCAL_DATABASE).into()),
+            ("BCOPS_LOCAL_DATABASE_URL", self.local_postgres.url(&self.local).into()),
             // For a person who looks around with psql; bcops does not read these.
             ("PGHOST", "127.0.0.1".into()),
             ("PGPORT", self.local_postgres.port().to_string().into()),
@@ -218,14 +251,15 @@ impl Sandbox {
     fn tour(&self) -> Result<()> {
         let media = self.directory.path().join("media");
         sandbox_tour::media(&self.whole, &media);
-        sandbox_tour::local(&self.whole, &self.local_postgres, LOCAL_DATABASE)?;
+        sandbox_tour::local(&self.whole, &self.local_postgres, &self.local)?;
+        sandbox_tour::services(&self.services);
         sandbox_tour::staging(&self.whole, &self.before)
     }
 
     fn keep(&self) -> Result<()> {
         eprintln!("\nsandbox: kept until you press Enter. In another terminal:");
         eprintln!("  . {}", self.environment_file().display());
-        eprintln!("  bcops --help, psql {LOCAL_DATABASE}");
+        eprintln!("  bcops --help, psql {}", self.local);
         let (cluster, databases) = (self.whole.databases.cluster(), &self.whole.databases);
         eprintln!("  production is {}", cluster.url(&databases.production));
         eprintln!("  staging is {}", cluster.url(&databases.staging));
@@ -234,6 +268,13 @@ impl Sandbox {
         io::stdin().read_line(&mut String::new())?;
         Ok(())
     }
+}
+
+/// The database that a URL names, without which there is nothing to rehearse with.
+fn local_name(url: &str) -> String {
+    let path = url.split('?').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if name.is_empty() { "site".to_owned() } else { name.replace('"', "") }
 }
 
 /// Variables by which the command could reach something real.
@@ -249,6 +290,7 @@ fn is_foreign(name: &str) -> bool {
         "XDG_",
         "REDIS_",
         "GIT_",
+        "BONSAI_",
     ];
     name == "DATABASE_URL" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -8,13 +8,16 @@ use anyhow::Result;
 use crate::standins::heroku::Glance;
 use crate::support::postgres::Cluster;
 use crate::support::site;
-use crate::whole_site::{STAGING, WholeSite};
+use crate::whole_site::WholeSite;
+use crate::whole_site::services::Services;
 
-/// Whose rows are counted.
-const TABLES: [&str; 9] = [
+/// Whose rows are counted, where they are there.
+const TABLES: [&str; 11] = [
     "wagtailcore_page",
     "images_customimage",
+    "wagtailimages_image",
     "users_user",
+    "auth_user",
     "wagtailcore_revision",
     "wagtailforms_formsubmission",
     "recruitment_jobalertsubscription",
@@ -25,8 +28,10 @@ const TABLES: [&str; 9] = [
 
 pub fn media(whole: &WholeSite, folder: &Path) {
     eprintln!("sandbox: media now:");
-    for bucket in ["bc-production", "bc-staging"] {
-        eprintln!("  {bucket}, {} objects", whole.s3.objects(bucket).len());
+    let blueprint = &whole.blueprint;
+    for environment in [&blueprint.production, &blueprint.staging] {
+        let bucket = blueprint.bucket(environment);
+        eprintln!("  {bucket}, {} objects", whole.s3.objects(&bucket).len());
     }
     eprintln!("  on this machine, {} files", files_below(folder));
 }
@@ -38,12 +43,13 @@ pub fn local(whole: &WholeSite, local: &Cluster, database: &str) -> Result<()> {
     for line in local.try_psql("postgres", sql)?.lines() {
         eprintln!("  {line}");
     }
-    let sql = "SELECT to_regclass('public.users_user') IS NOT NULL";
-    if local.try_psql(database, sql).is_ok_and(|answer| answer == "t") {
+    let users = &whole.blueprint.settings.local.users_table;
+    let sql = format!("SELECT to_regclass('public.{users}') IS NOT NULL");
+    if local.try_psql(database, &sql).is_ok_and(|answer| answer == "t") {
         compare(whole, ("local", local, database))?;
-        let sql = "SELECT username || ' <' || email || '>' FROM users_user WHERE id = 3";
-        eprintln!("\n  a user in production: {}", whole.databases.production(sql));
-        eprintln!("  the same one locally: {}", local.try_psql(database, sql)?);
+        let sql = format!("SELECT username || ' <' || email || '>' FROM {users} WHERE id = 3");
+        eprintln!("\n  a user in production: {}", whole.databases.production(&sql));
+        eprintln!("  the same one locally: {}", local.try_psql(database, &sql)?);
     }
     Ok(())
 }
@@ -52,7 +58,7 @@ pub fn local(whole: &WholeSite, local: &Cluster, database: &str) -> Result<()> {
 fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)) -> Result<()> {
     let production = (whole.databases.cluster(), whole.databases.production.as_str());
     eprintln!("\n  {:36}{:>12}{label:>12}", "rows", "production");
-    for table in TABLES {
+    for table in TABLES.iter().filter(|table| whole.databases.has_table(table)) {
         let sql = format!("SELECT count(*) FROM {table}");
         let before = production.0.try_psql(production.1, &sql)?;
         let after = cluster.try_psql(database, &sql)?;
@@ -70,6 +76,20 @@ fn compare(whole: &WholeSite, (label, cluster, database): (&str, &Cluster, &str)
     Ok(())
 }
 
+/// Says nothing unless something was purged.
+pub fn services(services: &Services) {
+    let purges = services.cloudflare.purges();
+    if !purges.is_empty() {
+        eprintln!("sandbox: Cloudflare purged:");
+    }
+    for purge in purges.iter().take(6) {
+        eprintln!("  {} {}", purge.kind, purge.items.join(" "));
+    }
+    if purges.len() > 6 {
+        eprintln!("  and {} times more", purges.len() - 6);
+    }
+}
+
 /// Staging as far as a reset changes it.
 #[derive(PartialEq, Eq)]
 pub struct Staging {
@@ -80,11 +100,14 @@ pub struct Staging {
 
 impl Staging {
     pub fn of(whole: &WholeSite) -> Staging {
-        let sql = "SELECT string_agg(username, ', ' ORDER BY id) FROM users_user WHERE id > 90000";
-        let users = whole.databases.cluster().try_psql(&whole.databases.staging, sql);
+        let users = &whole.blueprint.settings.local.users_table;
+        let sql =
+            format!("SELECT string_agg(username, ', ' ORDER BY id) FROM {users} WHERE id > 90000");
+        let users = whole.databases.cluster().try_psql(&whole.databases.staging, &sql);
+        let [_, branch] = whole.blueprint.branches();
         Staging {
-            app: whole.heroku.glance(STAGING),
-            tip: whole.code.origin_tip("refs/heads/staging").map(|tip| tip.to_string()),
+            app: whole.heroku.glance(whole.staging_app()),
+            tip: whole.code.origin_tip(&format!("refs/heads/{branch}")).map(|tip| tip.to_string()),
             users: users.unwrap_or_default(),
         }
     }
@@ -96,9 +119,10 @@ pub fn staging(whole: &WholeSite, before: &Staging) -> Result<()> {
     if now == *before {
         return Ok(());
     }
-    eprintln!("sandbox: staging now:");
+    let [_, branch] = whole.blueprint.branches();
+    eprintln!("sandbox: {} now:", whole.blueprint.staging.name);
     let origin = whole.code.origin();
-    let log = whole.code.git(&origin, &["log", "--oneline", "--first-parent", "-6", "staging"]);
+    let log = whole.code.git(&origin, &["log", "--oneline", "--first-parent", "-6", branch]);
     for line in log.lines() {
         eprintln!("  {line}");
     }

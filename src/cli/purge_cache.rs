@@ -11,9 +11,9 @@ use clap::{ArgGroup, Args, ValueEnum};
 #[command(group = ArgGroup::new("what").required(true).multiple(true)
     .args(["url", "host", "prefix", "tag", "everything", "backend"]))]
 #[command(
-    after_help = "Examples:\n  bcops purge-cache staging --url https://buckinghamshire-staging.staging.torchbox.com/news/\n  \
-bcops purge-cache production --url - < urls.txt --confirm buckinghamshire.gov.uk\n  \
-bcops purge-cache production --prefix www.buckinghamshire.gov.uk/news/\n  \
+    after_help = "Examples:\n  bcops purge-cache staging --url https://staging.example.org/news/\n  \
+bcops purge-cache production --url - < urls.txt --confirm ZONE\n  \
+bcops purge-cache production --prefix www.example.org/news/\n  \
 bcops purge-cache production --everything --dry-run\n  \
 bcops purge-cache staging --backend=sites"
 )]

@@ -12,7 +12,7 @@ use super::media::TransferArgs;
 #[command(
     after_help = "Examples:\n  bcops push-media staging\n  bcops push-media staging --from production --images\n  \
 bcops push-media staging --from production --dry-run\n  \
-bcops push-media staging --confirm buckinghamshire-staging     # from CI"
+bcops push-media staging --confirm APP     # from CI"
 )]
 pub struct PushMediaArgs {
     /// The environment whose bucket to write

@@ -48,7 +48,11 @@ const fn key(name: &'static str, value_type: ValueType, meaning: &'static str) -
 
 /// Every setting that a file may hold.
 pub const KEYS: &[Key] = &[
-    key("inherit", ValueType::Boolean, "false leaves out the built-in environments"),
+    key(
+        "inherit",
+        ValueType::Boolean,
+        "false leaves out the built-in environments and search indices",
+    ),
     key(
         "backup_max_age",
         ValueType::Text,

@@ -62,8 +62,13 @@ impl Layers {
         }
         let mut built_in = Layers::built_in()?;
         let usual = Layers { values: built_in.values.clone(), files: Vec::new() };
-        if let Some(Sourced { value: RawValue::Boolean(false), .. }) = layers.get(&["inherit"]) {
-            built_in.values.retain(|name, _| name.first().is_none_or(|n| n != "environments"));
+        if !layers.inherits() {
+            let is_of_the_site = |name: &[String]| match name {
+                [first, ..] if first == "environments" => true,
+                [first, second] => first == "search" && second == "indices",
+                _ => false,
+            };
+            built_in.values.retain(|name, _| !is_of_the_site(name));
         }
         for (name, value) in built_in.values {
             layers.values.entry(name).or_insert(value);
@@ -79,6 +84,11 @@ impl Layers {
         let mut layers = Layers::default();
         layers.add_text(keys::BUILT_IN, &|_| Origin::BuiltIn)?;
         Ok(layers)
+    }
+
+    /// Whether the built-in site is there as well.
+    pub fn inherits(&self) -> bool {
+        !matches!(self.get(&["inherit"]), Some(Sourced { value: RawValue::Boolean(false), .. }))
     }
 
     pub fn get(&self, name: &[&str]) -> Option<&Sourced<RawValue>> {

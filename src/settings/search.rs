@@ -14,20 +14,6 @@ const PREFIX: &str = "wagtail__";
 
 const REINDEX_COMMAND: &str = "python manage.py update_index";
 
-/// The indices of the council's site.
-const BUILT_IN_TABLES: [&str; 10] = [
-    "wagtailcore_page",
-    "documents_customdocument",
-    "images_customimage",
-    "family_information_school",
-    "family_information_ehcco",
-    "service_directory_servicedirectory",
-    "service_directory_taxonomy",
-    "utils_toptask",
-    "wagtaildocs_document",
-    "wagtailimages_image",
-];
-
 /// How the site's search is set up.
 #[derive(Debug, Clone)]
 pub struct Search {
@@ -82,17 +68,26 @@ impl Search {
             _ => None,
         };
         let index_prefix = text("index_prefix").map_or_else(|| PREFIX.to_owned(), |one| one.value);
-        let mut indices: Vec<IndexRule> = BUILT_IN_TABLES
-            .iter()
-            .map(|table| IndexRule::for_table(&index_prefix, table))
-            .collect();
-        if let Some(Sourced { value: RawValue::TextList(rules), origin }) =
-            layers.get(&["search", "indices"])
-        {
-            for rule in rules {
-                let rule = IndexRule::parse(rule).ok_or_else(|| bad_rule(rule, origin))?;
-                indices.retain(|known| known.index != rule.index);
-                indices.push(rule);
+        // The file's own list is added to the built-in one, if that was not left out.
+        let mut indices: Vec<IndexRule> = Vec::new();
+        let built_in = match layers.inherits() {
+            true => Layers::built_in()?,
+            false => Layers::default(),
+        };
+        for (layers, is_built_in) in [(&built_in, true), (layers, false)] {
+            if let Some(Sourced { value: RawValue::TextList(rules), origin }) =
+                layers.get(&["search", "indices"])
+                && (is_built_in || *origin != Origin::BuiltIn)
+            {
+                for rule in rules {
+                    // The built-in names begin as Wagtail's own do.
+                    let renamed = rule.strip_prefix(PREFIX).filter(|_| is_built_in);
+                    let renamed = renamed.map(|rest| format!("{index_prefix}{rest}"));
+                    let rule = renamed.as_ref().unwrap_or(rule);
+                    let rule = IndexRule::parse(rule).ok_or_else(|| bad_rule(rule, origin))?;
+                    indices.retain(|known| known.index != rule.index);
+                    indices.push(rule);
+                }
             }
         }
         let reindex_command = text("reindex_command").unwrap_or_else(|| Sourced {

@@ -18,7 +18,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
             .unwrap_or(Sourced { value: Secret::new("postgres:///bc"), origin: Origin::BuiltIn }),
         allowed_hosts: list(&layers, &["local", "allowed_hosts"]),
         users_table: text(&layers, &["local", "users_table"])
-            .map_or_else(|| "users_user".to_owned(), |found| found.value),
+            .map_or_else(|| "auth_user".to_owned(), |found| found.value),
     };
     Ok(Settings {
         environments: environments(&layers)?,
@@ -242,10 +242,7 @@ fn gitlab(layers: &Layers) -> Gitlab {
         text(layers, &["gitlab", name])
             .unwrap_or(Sourced { value: built_in.to_owned(), origin: Origin::BuiltIn })
     };
-    Gitlab {
-        url: text_or("url", "https://git.torchbox.com"),
-        project: text_or("project", "buckinghamshire-council/bc"),
-    }
+    Gitlab { url: text_or("url", "https://gitlab.com"), project: text_or("project", "") }
 }
 
 fn duration(

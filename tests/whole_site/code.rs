@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex};
 
 use bcops::adapters::git::Oid;
 use jiff::Timestamp;
 
+use super::blueprint::Blueprint;
 use super::history;
 use crate::git_world::{self, text};
 use crate::standins::heroku::HerokuStandIn;
@@ -59,22 +60,24 @@ pub struct Code {
     pub tips: BTreeMap<String, Oid>,
     /// Migrations that the deployed code has beyond the sample: app and name.
     pub new_migrations: history::NewMigrations,
+    /// The project's path on GitLab.
+    project: String,
+    main: String,
 }
 
 impl Code {
     /// Makes the repositories. `migrations` are those that production's database has applied.
-    pub fn new(migrations: &[(String, String)]) -> Code {
-        // Made once and copied, as that is faster, and so that all commits have the same ids.
-        static TEMPLATE: OnceLock<Template> = OnceLock::new();
-        let template = TEMPLATE.get_or_init(|| Template::make(migrations));
+    pub fn new(blueprint: &Blueprint, migrations: &[(String, String)]) -> Code {
+        let template = Template::of(blueprint, migrations);
         let repositories = git_world::World::new();
         template.write(&repositories.origin());
         let (tips, new_migrations) = (template.tips.clone(), template.new_migrations.clone());
-        let code = Code { repositories, tips, new_migrations };
-        let project = code.folder("gitlab/buckinghamshire-council");
-        fs::create_dir_all(&project).expect("a folder");
-        std::os::unix::fs::symlink(code.repositories.origin(), project.join("bc.git"))
-            .expect("a link");
+        let project = blueprint.settings.gitlab.project.value.clone();
+        let main = blueprint.branches()[0].to_owned();
+        let code = Code { repositories, tips, new_migrations, project, main };
+        let place = code.origin();
+        fs::create_dir_all(place.parent().expect("a folder")).expect("a folder");
+        std::os::unix::fs::symlink(code.repositories.origin(), place).expect("a link");
         code.repositories.hook(&code.repositories.origin(), "pre-receive", ORIGIN_HOOK);
         for folder in ["control", "trees", "heroku"] {
             fs::create_dir_all(code.folder(folder)).expect("a folder");
@@ -88,7 +91,7 @@ impl Code {
 
     /// The origin, under the path that the project has on GitLab.
     pub fn origin(&self) -> PathBuf {
-        self.folder("gitlab/buckinghamshire-council/bc.git")
+        self.folder(&format!("gitlab/{}.git", self.project))
     }
 
     /// For `HEROKU_GIT_HOST`.
@@ -102,8 +105,20 @@ impl Code {
     }
 
     /// What plays Python on the dynos: `psql` is the program that it reaches the database with.
-    pub fn write_python(&self, psql: &Path) -> PathBuf {
+    /// `vars` are the config vars with the URLs of the database and of the search server; `indices`
+    /// are those of the search, each with its table.
+    pub fn write_python(
+        &self,
+        psql: &Path,
+        [database, search]: [&str; 2],
+        indices: &[(String, String)],
+    ) -> PathBuf {
+        let indices: Vec<String> =
+            indices.iter().map(|(index, table)| format!("{index}:{table}")).collect();
         let script = include_str!("python.sh")
+            .replace("@INDICES@", &indices.join(" "))
+            .replace("DATABASE_URL", database)
+            .replace("BONSAI_URL", search)
             .replace("@PSQL@", &text(psql))
             .replace("@CONTROL@", &text(&self.folder("control")));
         let path = self.folder("python");
@@ -174,6 +189,13 @@ impl Code {
             .find_map(|name| repository.refname_to_id(name).ok())
     }
 
+    /// A branch of the origin that is where the main one is, unless it is there already.
+    pub fn ensure_branch(&self, branch: &str) {
+        if self.origin_tip(&format!("refs/heads/{branch}")).is_none() {
+            self.repositories.point(branch, Some(self.tips[&self.main]));
+        }
+    }
+
     /// A commit on top of a branch of the origin, which somebody else pushes now. Gives its id.
     pub fn somebody_pushes(&self, branch: &str) -> Oid {
         let commit = self.commit_of_somebody(branch);
@@ -241,12 +263,26 @@ struct Template {
 }
 
 impl Template {
-    fn make(migrations: &[(String, String)]) -> Template {
+    /// Made once for each site and copied, as that is faster, and so that all commits have the same
+    /// ids.
+    fn of(blueprint: &Blueprint, migrations: &[(String, String)]) -> Arc<Template> {
+        static MADE: Mutex<BTreeMap<String, Arc<Template>>> = Mutex::new(BTreeMap::new());
+        let mut made = MADE.lock().expect("no panic");
+        let template = made.entry(blueprint.name.clone());
+        Arc::clone(template.or_insert_with(|| Arc::new(Template::make(blueprint, migrations))))
+    }
+
+    fn make(blueprint: &Blueprint, migrations: &[(String, String)]) -> Template {
         let repositories = git_world::World::new();
-        let new_migrations = history::NewMigrations::after(migrations);
+        let [main, staging] = blueprint.branches().map(str::to_owned);
+        let (package, apps) = (blueprint.package.clone(), blueprint.apps.clone());
+        let names = history::Names { main, staging, package, apps };
+        let new_migrations = history::NewMigrations::after(migrations, &names.apps);
         let now = Timestamp::now().as_second();
-        let tips = history::write(&repositories, migrations, &new_migrations, now);
+        let tips = history::write(&repositories, migrations, &names, &new_migrations, now);
         let origin = repositories.origin();
+        let head = format!("refs/heads/{}", names.main);
+        repositories.git(&origin, &["symbolic-ref", "HEAD", &head]);
         repositories.git(&origin, &["gc", "-q"]);
         let mut files = BTreeMap::new();
         read_files(&origin, &origin, &mut files);

@@ -1,21 +1,24 @@
 //! The databases of the made-up site on one Postgres server: templates that are made once, and
 //! copies of them, each owned by a role that can do what a role of Heroku's can.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
 
-use super::history::{APPS, NewMigrations};
+use super::blueprint::{Blueprint, Sample};
+use super::history::NewMigrations;
 use crate::support::postgres::Cluster;
 use crate::support::site;
 
-/// Owners of databases: no superusers, and they create neither databases nor roles.
-const ROLES: [&str; 3] = ["bc_production", "bc_staging", "bc_content_prep"];
+/// Databases are owned by roles that are no superusers and create neither databases nor roles: what
+/// their names end with.
+const OWNERS: [&str; 3] = ["production", "staging", "content_prep"];
 
 /// Of all roles. The server on loopback does not ask for it, but no run may print it.
 const PASSWORD: &str = "db-password";
@@ -26,10 +29,14 @@ pub struct Templates {
     staging: String,
     /// One for all: it is only ever looked at.
     pub content_prep: String,
+    /// What the names of the owners begin with.
+    name: String,
     /// A backup of production, as Heroku makes them.
     pub backup: PathBuf,
     /// One of staging, as it was left.
     pub staging_backup: PathBuf,
+    /// Of an app that has nothing yet.
+    pub empty_backup: PathBuf,
     /// What production has applied of the apps whose code there is, as it was in the sample.
     pub migrations: Vec<(String, String)>,
     /// The hosts of production's Site records, in the order of their ids.
@@ -37,28 +44,39 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Those of the first server that asks.
+    /// The council's, of the first server that asks.
     #[track_caller]
     pub fn of(cluster: &Cluster) -> &'static Templates {
-        static TEMPLATES: OnceLock<Result<Templates>> = OnceLock::new();
-        let made = TEMPLATES.get_or_init(|| Templates::make(cluster));
-        made.as_ref().unwrap_or_else(|error| panic!("{error:#}"))
+        Templates::of_site(cluster, &Blueprint::council())
     }
 
-    fn make(cluster: &Cluster) -> Result<Templates> {
-        for role in ROLES {
+    /// A site's, of the first server that asks.
+    #[track_caller]
+    pub fn of_site(cluster: &Cluster, blueprint: &Blueprint) -> &'static Templates {
+        static MADE: Mutex<BTreeMap<String, &'static Templates>> = Mutex::new(BTreeMap::new());
+        let mut made = MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        made.entry(blueprint.name.clone()).or_insert_with(|| {
+            let templates = Templates::make(cluster, blueprint);
+            Box::leak(Box::new(templates.unwrap_or_else(|error| panic!("{error:#}"))))
+        })
+    }
+
+    fn make(cluster: &Cluster, blueprint: &Blueprint) -> Result<Templates> {
+        let name = blueprint.name.clone();
+        let [owner, staging_owner, other_owner] = OWNERS.map(|end| format!("{name}_{end}"));
+        for role in [&owner, &staging_owner, &other_owner] {
             let attributes = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE";
             let sql = format!("CREATE ROLE {role} {attributes} PASSWORD '{PASSWORD}'");
             cluster.try_psql("postgres", &sql)?;
         }
         let [production, staging, content_prep] =
-            ["whole_site_production", "whole_site_staging", "whole_site_content_prep"]
-                .map(str::to_owned);
-        create(cluster, &content_prep, "template0", "bc_content_prep")?;
-        create(cluster, &production, "template0", "bc_production")?;
-        let archive = sample(cluster)?;
-        load(cluster, &production, "bc_production", &archive)?;
-        let apps = APPS.map(|app| format!("'{app}'")).join(", ");
+            OWNERS.map(|end| format!("whole_site_{name}_{end}"));
+        create(cluster, &content_prep, "template0", &other_owner)?;
+        create(cluster, &production, "template0", &owner)?;
+        let archive = sample(cluster, blueprint)?;
+        load(cluster, &production, &owner, &archive)?;
+        let apps =
+            blueprint.apps.iter().map(|app| format!("'{app}'")).collect::<Vec<_>>().join(", ");
         let sql = format!(
             "SELECT app, name FROM django_migrations WHERE app IN ({apps}) \
              ORDER BY app COLLATE \"C\", name COLLATE \"C\""
@@ -66,23 +84,25 @@ impl Templates {
         let rows = cluster.try_psql(&production, &sql)?;
         let pair = |line: &str| line.split_once('|').map(|(a, b)| (a.to_owned(), b.to_owned()));
         let migrations: Vec<(String, String)> = rows.lines().filter_map(pair).collect();
-        let new = NewMigrations::after(&migrations);
-        apply(cluster, &production, "bc_production", &new.master)?;
+        let new = NewMigrations::after(&migrations, &blueprint.apps);
+        apply(cluster, &production, &owner, &new.master)?;
 
-        create(cluster, &staging, &production, "bc_staging")?;
+        create(cluster, &staging, &production, &staging_owner)?;
         // This takes databases along, wherever it is said.
-        cluster.try_psql(&staging, "REASSIGN OWNED BY bc_production TO bc_staging")?;
-        let sql = format!("ALTER DATABASE {production} OWNER TO bc_production");
+        cluster.try_psql(&staging, &format!("REASSIGN OWNED BY {owner} TO {staging_owner}"))?;
+        let sql = format!("ALTER DATABASE {production} OWNER TO {owner}");
         cluster.try_psql("postgres", &sql)?;
         for migration in [&new.second_leaf, &new.merge, &new.search_page] {
-            apply(cluster, &staging, "bc_staging", migration)?;
+            apply(cluster, &staging, &staging_owner, migration)?;
         }
-        run(cluster, &staging, "bc_staging", "staging.sql", &[])?;
+        run(cluster, &staging, &staging_owner, &blueprint.staging_script(), &[])?;
 
-        let backup = cluster.socket_dir().join("whole-site.dump");
+        let backup = cluster.socket_dir().join(format!("{name}.dump"));
         site::back_up(cluster, &production, &backup)?;
-        let staging_backup = cluster.socket_dir().join("whole-site-staging.dump");
+        let staging_backup = cluster.socket_dir().join(format!("{name}-staging.dump"));
         site::back_up(cluster, &staging, &staging_backup)?;
+        let empty_backup = cluster.socket_dir().join(format!("{name}-empty.dump"));
+        site::back_up(cluster, &content_prep, &empty_backup)?;
         let hosts = cluster
             .try_psql(&production, "SELECT hostname FROM wagtailcore_site ORDER BY id")?
             .lines()
@@ -92,11 +112,20 @@ impl Templates {
             production,
             staging,
             content_prep,
+            name,
             backup,
             staging_backup,
+            empty_backup,
             migrations,
             hosts,
         })
+    }
+}
+
+impl Templates {
+    /// The role that owns what plays this part.
+    fn owner(&self, part: &str) -> String {
+        format!("{}_{part}", self.name)
     }
 }
 
@@ -108,20 +137,28 @@ fn create(cluster: &Cluster, name: &str, template: &str, owner: &str) -> Result<
     cluster.try_psql("postgres", &sql).map(drop)
 }
 
-/// The backup that everything begins with: the real site's schema with made-up rows where the
-/// fixtures are, else the sample site.
-fn sample(cluster: &Cluster) -> Result<PathBuf> {
+/// The backup that everything begins with: for the council the real site's schema with made-up rows
+/// where the fixtures are, else what the blueprint's script makes.
+fn sample(cluster: &Cluster, blueprint: &Blueprint) -> Result<PathBuf> {
     let fixture = env::var_os("BCOPS_FIXTURES")
         .map(|folder| PathBuf::from(folder).join("bc-small.dump"))
         .filter(|dump| dump.is_file());
-    if let Some(fixture) = fixture {
-        return Ok(fixture);
+    let name = &blueprint.name;
+    let database = format!("whole_site_{name}_sample");
+    let create = format!("CREATE DATABASE {database} TEMPLATE template0");
+    match (&blueprint.sample, fixture) {
+        (Sample::Council, Some(fixture)) => return Ok(fixture),
+        (Sample::Council, None) => {
+            cluster.try_psql("postgres", &create)?;
+            site::load(cluster, &database)?;
+        }
+        (Sample::Folder(folder), _) => {
+            cluster.try_psql("postgres", &create)?;
+            cluster.run_script(&database, &folder.join("site.sql"))?;
+        }
     }
-    let database = "whole_site_sample";
-    cluster.try_psql("postgres", &format!("CREATE DATABASE {database} TEMPLATE template0"))?;
-    site::load(cluster, database)?;
-    let archive = cluster.socket_dir().join("whole-site-sample.dump");
-    site::back_up(cluster, database, &archive)?;
+    let archive = cluster.socket_dir().join(format!("{name}-sample.dump"));
+    site::back_up(cluster, &database, &archive)?;
     cluster.try_psql("postgres", &format!("DROP DATABASE {database}"))?;
     Ok(archive)
 }
@@ -159,26 +196,26 @@ fn apply(
 ) -> Result<()> {
     let table = format!("migrated_{app}_{name}");
     let variables = [("app", app.as_str()), ("name", name.as_str()), ("table", table.as_str())];
-    run(cluster, database, role, "settle.sql", &variables)
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/whole_site/settle.sql");
+    run(cluster, database, role, &script, &variables)
 }
 
 fn run(
     cluster: &Cluster,
     database: &str,
     role: &str,
-    script: &str,
+    script: &Path,
     variables: &[(&str, &str)],
 ) -> Result<()> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/whole_site").join(script);
     let mut psql = cluster.tool("psql");
     psql.env("PGUSER", role).args(["-qX", "--single-transaction", "-v", "ON_ERROR_STOP=1"]);
     for (name, value) in variables {
         psql.arg("-v").arg(format!("{name}={value}"));
     }
-    let output = psql.args(["-d", database, "-f"]).arg(path).stdout(Stdio::null()).output();
-    let output = output.with_context(|| format!("running {script}"))?;
+    let output = psql.args(["-d", database, "-f"]).arg(script).stdout(Stdio::null()).output();
+    let output = output.with_context(|| format!("running {}", script.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{script}: {said}");
+    ensure!(output.status.success(), "{}: {said}", script.display());
     Ok(())
 }
 
@@ -204,6 +241,7 @@ pub struct Databases {
     pub production: String,
     pub staging: String,
     pub content_prep: String,
+    pub templates: &'static Templates,
     production_owner: Production,
     staging_owner: Owned,
 }
@@ -213,26 +251,27 @@ impl Databases {
     /// Production's may be that of a world before, if it is as it was.
     pub fn new(
         cluster: &'static Cluster,
+        templates: &'static Templates,
         ports: &[u16],
         production: Option<Production>,
     ) -> Result<Databases> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let templates = Templates::of(cluster);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let production = match production {
             Some(production) => production,
             None => {
                 let name = format!("world_{number:04}_production");
-                create(cluster, &name, &templates.production, "bc_production")?;
+                create(cluster, &name, &templates.production, &templates.owner("production"))?;
                 Production(Arc::new(Owned { cluster, name }))
             }
         };
         let staging = format!("world_{number:04}_staging");
-        create(cluster, &staging, &templates.staging, "bc_staging")?;
+        create(cluster, &staging, &templates.staging, &templates.owner("staging"))?;
         let databases = Databases {
             production: production.0.name.clone(),
             staging: staging.clone(),
             content_prep: templates.content_prep.clone(),
+            templates,
             production_owner: production,
             staging_owner: Owned { cluster, name: staging },
         };
@@ -248,15 +287,22 @@ impl Databases {
         Ok(databases)
     }
 
-    /// What an app's `DATABASE_URL` says, with the role that owns the database.
-    pub fn url(&self, environment: &str) -> String {
-        let (role, database) = match environment {
-            "production" => ("bc_production", &self.production),
-            "staging" => ("bc_staging", &self.staging),
-            _ => ("bc_content_prep", &self.content_prep),
+    /// What an app's `DATABASE_URL` says, with the role that owns the database. Whoever plays neither
+    /// production nor staging has an empty one.
+    pub fn url(&self, part: &str) -> String {
+        let (owner, database) = match part {
+            "production" => ("production", &self.production),
+            "staging" => ("staging", &self.staging),
+            _ => ("content_prep", &self.content_prep),
         };
+        let role = self.templates.owner(owner);
         let port = self.cluster().port();
         format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
+    /// Whether production has a table.
+    pub fn has_table(&self, table: &str) -> bool {
+        self.production(&format!("SELECT to_regclass('public.{table}') IS NOT NULL")) == "t"
     }
 
     /// SQL on staging's database, as a superuser.

@@ -29,8 +29,17 @@ const MANAGE: &str = "#!/usr/bin/env python\nimport os\nimport sys\n\n\
 const PROCFILE: &str = "web: gunicorn bc.wsgi\n\
     release: python manage.py createcachetable && python manage.py migrate --noinput\n";
 
-/// The apps whose migrations are in the tree.
-pub const APPS: [&str; 4] = ["feedback", "forms", "home", "news"];
+/// What the code of a site is called.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// The branch that production is, and the one that staging is.
+    pub main: String,
+    pub staging: String,
+    /// The Python package.
+    pub package: String,
+    /// The apps whose migrations are in the tree.
+    pub apps: Vec<String>,
+}
 
 /// Migrations that are newer than the sample's database, each app and name.
 #[derive(Debug, Clone)]
@@ -43,13 +52,14 @@ pub struct NewMigrations {
     pub search_page: (String, String),
     /// On staging only, where somebody has merged the two leaves.
     pub merge: (String, String),
-    feedback_before: String,
-    news_before: String,
+    /// The last of the first app before these, and of the second.
+    first_before: String,
+    second_before: String,
 }
 
 impl NewMigrations {
-    /// Those that come after these, which are sorted.
-    pub fn after(migrations: &[(String, String)]) -> NewMigrations {
+    /// Those that come after these, which are sorted, of the first two apps.
+    pub fn after(migrations: &[(String, String)], apps: &[String]) -> NewMigrations {
         let last = |app: &str| {
             let found = migrations.iter().rev().find(|(one, _)| one == app);
             found.map(|(_, name)| name.clone()).expect("migrations of the app")
@@ -57,19 +67,21 @@ impl NewMigrations {
         let number = |name: &str| name[..4].parse::<u32>().expect("a number");
         let named =
             |app: &str, number: u32, name: &str| (app.to_owned(), format!("{number:04}_{name}"));
-        let (feedback, news) = (last("feedback"), last("news"));
-        let next = number(&feedback) + 1;
+        let (one, other) = (apps[0].as_str(), apps[1].as_str());
+        let (first, second) = (last(one), last(other));
+        let next = number(&first) + 1;
         NewMigrations {
-            master: named("feedback", next, "longer_action"),
-            second_leaf: named("feedback", next, "longer_issue"),
-            merge: named("feedback", next + 1, "merge"),
-            search_page: named("news", number(&news) + 1, "search_page"),
-            feedback_before: feedback,
-            news_before: news,
+            master: named(one, next, "longer_action"),
+            second_leaf: named(one, next, "longer_issue"),
+            merge: named(one, next + 1, "merge"),
+            search_page: named(other, number(&second) + 1, "search_page"),
+            first_before: first,
+            second_before: second,
         }
     }
 }
 
+/// Below the package.
 fn path(app: &str, name: &str) -> String {
     format!("bc/{app}/migrations/{name}.py")
 }
@@ -88,7 +100,7 @@ fn adds((app, name): &(String, String), dependencies: &[&str]) -> (String, Strin
     (path(app, name), migration(app, dependencies))
 }
 
-fn first_tree(migrations: &[(String, String)]) -> Files {
+fn first_tree(migrations: &[(String, String)], apps: &[String]) -> Files {
     let mut tree = files(&[
         ("manage.py", MANAGE),
         ("Procfile", PROCFILE),
@@ -99,7 +111,7 @@ fn first_tree(migrations: &[(String, String)]) -> Files {
         ("bc/templates/footer.html", "<footer>\n  <p>Contact us</p>\n</footer>\n"),
         ("bc/templates/map.html", "<div class=\"map\"></div>\n"),
     ]);
-    for app in APPS {
+    for app in apps {
         tree.insert(format!("bc/{app}/__init__.py"), Vec::new());
         tree.insert(format!("bc/{app}/migrations/__init__.py"), Vec::new());
         let mut before: Option<&str> = None;
@@ -114,6 +126,7 @@ fn first_tree(migrations: &[(String, String)]) -> Files {
 
 struct Writer<'a> {
     world: &'a World,
+    names: &'a Names,
     now: i64,
     trees: BTreeMap<Oid, Files>,
 }
@@ -139,7 +152,8 @@ impl Writer<'_> {
             tree.insert(path.clone(), text.clone().into_bytes());
         }
         let minute = (self.now - START) / 60 - days_ago * 24 * 60;
-        let commit = self.world.commit_saying(branch, parents, &tree, minute, message);
+        let named = in_package(&tree, &self.names.package);
+        let commit = self.world.commit_saying(branch, parents, &named, minute, message);
         self.trees.insert(commit, tree);
         commit
     }
@@ -157,6 +171,21 @@ impl Writer<'_> {
     }
 }
 
+/// The same files with the package's own name in paths and texts, which are written for `bc`.
+fn in_package(tree: &Files, package: &str) -> Files {
+    if package == "bc" {
+        return tree.clone();
+    }
+    let rename = |(path, text): (&String, &Vec<u8>)| {
+        let path =
+            path.strip_prefix("bc/").map_or(path.clone(), |rest| format!("{package}/{rest}"));
+        let text =
+            String::from_utf8_lossy(text).replace("bc.settings", &format!("{package}.settings"));
+        (path, text.replace("bc.wsgi", &format!("{package}.wsgi")).into_bytes())
+    };
+    tree.iter().map(rename).collect()
+}
+
 fn change(path: &str, text: &str) -> (String, String) {
     (path.to_owned(), text.to_owned())
 }
@@ -165,62 +194,64 @@ fn change(path: &str, text: &str) -> (String, String) {
 pub fn write(
     world: &World,
     migrations: &[(String, String)],
+    names: &Names,
     new: &NewMigrations,
     now: i64,
 ) -> BTreeMap<String, Oid> {
-    let mut writer = Writer { world, now, trees: BTreeMap::new() };
+    let (main, staging) = (names.main.as_str(), names.staging.as_str());
+    let mut writer = Writer { world, names, now, trees: BTreeMap::new() };
     let header = "bc/templates/header.html";
     let footer = change("bc/templates/footer.html", "<footer>\n  <p>Write to us</p>\n</footer>\n");
     let map = change("bc/templates/map.html", "<div class=\"map old\"></div>\n");
     let clash = change(header, "<header>\n  <h1>Council, in green</h1>\n</header>\n");
 
-    let first: Vec<(String, String)> = first_tree(migrations)
+    let first: Vec<(String, String)> = first_tree(migrations, &names.apps)
         .into_iter()
         .map(|(path, text)| (path, String::from_utf8(text).expect("text")))
         .collect();
-    let m0 = writer.commit("master", &[], 400, "Begin", &first);
+    let m0 = writer.commit(main, &[], 400, "Begin", &first);
     let events = [change("bc/templates/events.html", "<ul class=\"events\"></ul>\n")];
-    let m1 = writer.commit("master", &[m0], 300, "Publish the calendar of events", &events);
+    let m1 = writer.commit(main, &[m0], 300, "Publish the calendar of events", &events);
     let old_map =
         writer.commit(OLD_MAP, &[m1], 220, "Show the old map", std::slice::from_ref(&map));
     let hours = [change("bc/templates/hours.html", "<p>9 to 5</p>\n")];
     let already = writer.commit(ALREADY_MERGED, &[m1], 120, "Show opening hours", &hours);
     let clashing =
         writer.commit(CLASH, &[m1], 60, "Make the header green", std::slice::from_ref(&clash));
-    let m2 = writer.merge("master", m1, (ALREADY_MERGED, already), 40, &[]);
-    let before = new.feedback_before.as_str();
+    let m2 = writer.merge(main, m1, (ALREADY_MERGED, already), 40, &[]);
+    let before = new.first_before.as_str();
     let blue = change(header, "<header>\n  <h1>Council, in blue</h1>\n</header>\n");
     let changes = [blue, adds(&new.master, &[before])];
-    let m3 = writer.commit("master", &[m2], 30, "Allow longer feedback", &changes);
+    let m3 = writer.commit(main, &[m2], 30, "Allow longer feedback", &changes);
     let contact =
         writer.commit(FOOTER, &[m2], 5, "Ask people to write", std::slice::from_ref(&footer));
     let changes = [adds(&new.second_leaf, &[before])];
     let leaf = writer.commit(SECOND_LEAF, &[m2], 10, "Allow longer issues", &changes);
     let changes = [
         change("bc/templates/search.html", "<form role=\"search\"></form>\n"),
-        adds(&new.search_page, &[&new.news_before]),
+        adds(&new.search_page, &[&new.second_before]),
     ];
     let search = writer.commit(SEARCH_PAGE, &[m3], 6, "Give search a page", &changes);
     let changes = [change("bc/templates/unseen.html", "<p>Not yet</p>\n")];
     let unseen = writer.commit(NOT_ON_STAGING, &[m3], 2, "Begin something", &changes);
 
     // Where a merge changes what both sides have, somebody has settled it by hand.
-    let s1 = writer.merge("staging", m1, (OLD_MAP, old_map), 200, std::slice::from_ref(&map));
-    let s2 = writer.merge("staging", s1, (ALREADY_MERGED, already), 110, &[]);
-    let s3 = writer.merge("staging", s2, (CLASH, clashing), 55, std::slice::from_ref(&clash));
-    let s4 = writer.merge("staging", s3, (FOOTER, contact), 5, &[footer]);
-    let s5 = writer.merge("staging", s4, (SECOND_LEAF, leaf), 5, &[]);
+    let s1 = writer.merge(staging, m1, (OLD_MAP, old_map), 200, std::slice::from_ref(&map));
+    let s2 = writer.merge(staging, s1, (ALREADY_MERGED, already), 110, &[]);
+    let s3 = writer.merge(staging, s2, (CLASH, clashing), 55, std::slice::from_ref(&clash));
+    let s4 = writer.merge(staging, s3, (FOOTER, contact), 5, &[footer]);
+    let s5 = writer.merge(staging, s4, (SECOND_LEAF, leaf), 5, &[]);
     let both = change(header, "<header>\n  <h1>Council, in green and blue</h1>\n</header>\n");
-    let s6 = writer.merge("staging", s5, (SEARCH_PAGE, search), 4, &[both]);
+    let s6 = writer.merge(staging, s5, (SEARCH_PAGE, search), 4, &[both]);
     let changes = [
         adds(&new.merge, &[&new.master.1, &new.second_leaf.1]),
         change("bc/templates/colour.html", "<style>h1 { color: teal }</style>\n"),
     ];
-    let s7 = writer.commit("staging", &[s6], 3, "Try out a colour on staging", &changes);
+    let s7 = writer.commit(staging, &[s6], 3, "Try out a colour on staging", &changes);
 
     [
-        ("master", m3),
-        ("staging", s7),
+        (main, m3),
+        (staging, s7),
         (FOOTER, contact),
         (SEARCH_PAGE, search),
         (OLD_MAP, old_map),

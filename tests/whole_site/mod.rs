@@ -1,22 +1,27 @@
-//! The council's whole site on this machine: Heroku's apps with real databases, repositories and
+//! A whole site on this machine, the council's or another one's: Heroku's apps with real databases, repositories and
 //! commands, buckets, and the websites that visitors see. The tests of `reset-staging` and
 //! `make rehearse` share it. Nothing here needs or can reach anything but loopback.
 
 #![allow(dead_code, reason = "the tests and the sandbox each use a part")]
 
+pub mod blueprint;
 pub mod code;
+pub mod configuration;
 pub mod databases;
 pub mod history;
 pub mod media;
+pub mod services;
 
 use std::time::Duration;
 
 use anyhow::Result;
+use bcops::settings::Environment;
 
 use crate::standins::heroku::{Deploy, HerokuStandIn, Options as HerokuOptions, Outcome};
-use crate::standins::s3::{S3StandIn, council};
+use crate::standins::s3::S3StandIn;
 use crate::standins::site::SiteStandIn;
 use crate::support::postgres::Cluster;
+use blueprint::{Blueprint, Sample};
 use code::Code;
 use databases::{Databases, Production, Templates};
 
@@ -51,6 +56,7 @@ impl Pace {
 }
 
 pub struct WholeSite {
+    pub blueprint: Blueprint,
     pub heroku: HerokuStandIn,
     pub s3: S3StandIn,
     pub site: SiteStandIn,
@@ -67,37 +73,56 @@ impl WholeSite {
         WholeSite::start_with(cluster, pace, None).await
     }
 
+    /// Another site than the council's.
+    pub async fn start_site(
+        cluster: &'static Cluster,
+        pace: Pace,
+        blueprint: Blueprint,
+    ) -> Result<WholeSite> {
+        WholeSite::build(cluster, pace, blueprint, None).await
+    }
+
     /// The same with production's database of a world before, which must be as it was.
     pub async fn start_with(
         cluster: &'static Cluster,
         pace: Pace,
         production: Option<Production>,
     ) -> Result<WholeSite> {
-        let templates = Templates::of(cluster);
-        let code = Code::new(&templates.migrations);
+        WholeSite::build(cluster, pace, Blueprint::council(), production).await
+    }
+
+    async fn build(
+        cluster: &'static Cluster,
+        pace: Pace,
+        blueprint: Blueprint,
+        production: Option<Production>,
+    ) -> Result<WholeSite> {
+        let templates = Templates::of_site(cluster, &blueprint);
+        let code = Code::new(&blueprint, &templates.migrations);
         let heroku = HerokuStandIn::start(HerokuOptions {
             pg_dump: cluster.programs().join("pg_dump"),
             dyno_start: pace.dyno_start,
             ..HerokuOptions::default()
         })
         .await;
-        let s3 = council::empty().await;
-        for app in [PRODUCTION, STAGING, CONTENT_PREP] {
-            heroku.add_app(app, &[("SECRET_KEY", "django-secret")]);
+        let s3 = media::empty(&blueprint).await;
+        for environment in blueprint.environments() {
+            heroku.add_app(&environment.app.value, &[("SECRET_KEY", "django-secret")]);
         }
         // Each Site of staging has a port of its own; production's site is one.
         let names: Vec<String> =
             (1..=templates.hosts.len()).map(|number| format!("staging-{number}")).collect();
         let mut site = SiteStandIn::default();
-        site.add_host("production", heroku.watcher(PRODUCTION)).await;
+        site.add_host("production", heroku.watcher(&blueprint.production.app.value)).await;
         for name in &names {
-            site.add_host(name, heroku.watcher(STAGING)).await;
+            site.add_host(name, heroku.watcher(&blueprint.staging.app.value)).await;
         }
         let ports: Vec<u16> = names.iter().map(|name| site.port(name)).collect();
-        let databases = Databases::new(cluster, &ports, production)?;
-        media::fill(&s3, &databases);
+        let databases = Databases::new(cluster, templates, &ports, production)?;
+        media::fill(&s3, &blueprint, &databases);
 
         let mut whole = WholeSite {
+            blueprint,
             heroku,
             s3,
             site,
@@ -113,41 +138,80 @@ impl WholeSite {
 
     /// Gives the apps what real ones have.
     fn furnish(&mut self, templates: &Templates) {
-        let heroku = &self.heroku;
-        for (app, environment, branch) in [
-            (PRODUCTION, "production", "master"),
-            (STAGING, "staging", "staging"),
-            (CONTENT_PREP, "content-prep", "master"),
-        ] {
-            for (name, value) in council::config_vars(&self.s3, environment) {
-                heroku.set_config_var(app, name, &value);
+        let (heroku, blueprint) = (&self.heroku, &self.blueprint);
+        let [main, _] = blueprint.branches();
+        for environment in blueprint.environments() {
+            let app = environment.app.value.as_str();
+            for (name, value) in media::config_vars(&self.s3, blueprint, environment) {
+                heroku.set_config_var(app, &name, &value);
             }
             heroku.set_config_var(app, "HEROKU_APP_NAME", app);
-            if environment != "staging" {
+            let part = self.part(environment);
+            if part != "staging" || !matches!(blueprint.sample, Sample::Council) {
                 heroku.set_config_var(app, "BIRDBATH_REQUIRED", "false");
             }
-            let database = heroku.add_database(app, "DATABASE", &self.databases.url(environment));
-            match environment {
+            let variable = environment.database_url_variable.as_str();
+            let attachment = variable.strip_suffix("_URL").unwrap_or(variable);
+            let database = heroku.add_database(app, attachment, &self.databases.url(part));
+            match part {
                 "production" => self.production_database = database,
                 "staging" => self.staging_database = database,
                 _ => {}
             }
             heroku.add_addon(app, "scheduler:standard", "SCHEDULER", ("", ""));
             let psql = self.databases.cluster().programs().join("psql");
-            let python = self.code.write_python(&psql);
-            self.code.deploy_first(heroku, app, self.code.tips[branch], &python);
+            let vars = [variable, environment.search_url_variable.as_str()];
+            let python = self.code.write_python(&psql, vars, &services::indices(blueprint));
+            let branch = environment.branch.as_deref().unwrap_or(main);
+            let tip = self.code.tips.get(branch).unwrap_or(&self.code.tips[main]);
+            self.code.deploy_first(heroku, app, *tip, &python);
         }
-        heroku.set_formation(PRODUCTION, &[("web", 2, "Standard-2X")]);
-        heroku.set_formation(STAGING, &[("web", 1, "Standard-1X")]);
+        let (production, staging) = (self.production_app(), self.staging_app());
+        heroku.set_formation(production, &[("web", 2, "Standard-2X")]);
+        heroku.set_formation(staging, &[("web", 1, "Standard-1X")]);
         let completed = Outcome::Completed { warnings: 0 };
         for (age, outcome) in
             [(53, completed), (29, completed), (5, completed), (1, Outcome::Failed)]
         {
-            heroku.add_backup(PRODUCTION, &templates.backup, age * HOUR, outcome);
+            heroku.add_backup(production, &templates.backup, age * HOUR, outcome);
         }
         // From a reset long ago. Which backup is meant has to be told by its age and its app.
-        heroku.add_backup(STAGING, &templates.staging_backup, 90 * 24 * HOUR, completed);
+        heroku.add_backup(staging, &templates.staging_backup, 90 * 24 * HOUR, completed);
         heroku.plan_deploys(self.deploy());
+    }
+
+    /// What nobody misses who knows that they practise, and `doctor` would: fresh backups of the other
+    /// apps, and a branch for each environment.
+    pub fn complete(&self) {
+        let templates = self.databases.templates;
+        let completed = Outcome::Completed { warnings: 0 };
+        let staging = self.staging_app();
+        self.heroku.add_backup(staging, &templates.staging_backup, 20 * HOUR, completed);
+        for environment in &self.blueprint.others {
+            let app = &environment.app.value;
+            self.heroku.add_backup(app, &templates.empty_backup, 10 * HOUR, completed);
+            if let Some(branch) = &environment.branch {
+                self.code.ensure_branch(branch);
+            }
+        }
+    }
+
+    /// Whether an environment plays production or staging.
+    fn part(&self, environment: &Environment) -> &'static str {
+        let blueprint = &self.blueprint;
+        match environment.name.as_str() {
+            name if name == blueprint.production.name => "production",
+            name if name == blueprint.staging.name => "staging",
+            _ => "other",
+        }
+    }
+
+    pub fn production_app(&self) -> &str {
+        &self.blueprint.production.app.value
+    }
+
+    pub fn staging_app(&self) -> &str {
+        &self.blueprint.staging.app.value
     }
 
     /// A deploy as it goes when nothing is wrong.
@@ -166,7 +230,7 @@ impl WholeSite {
 
     /// Production's hosts, in the order of its Site records, each with the URL of staging's.
     pub fn hosts(&self) -> Vec<(String, String)> {
-        let hosts = &Templates::of(self.databases.cluster()).hosts;
+        let hosts = &self.databases.templates.hosts;
         let pair = |(number, host): (usize, &String)| {
             (host.clone(), self.site.url(&format!("staging-{}", number + 1)))
         };
@@ -175,14 +239,21 @@ impl WholeSite {
 
     /// The program's configuration: where the sites are.
     pub fn config(&self) -> String {
-        let staging: Vec<String> =
-            self.hosts().iter().map(|(_, url)| format!("\"{url}\"")).collect();
-        format!(
-            "[environments.production]\nsites = [\"{}\"]\n\n[environments.staging]\nsites = [{}]\n\n\
-             [environments.content-prep]\nsites = []\n",
-            self.site.url("production"),
-            staging.join(", ")
-        )
+        let section = |environment: &Environment| {
+            let sites: Vec<String> = self.sites(environment);
+            let sites: Vec<String> = sites.iter().map(|url| format!("\"{url}\"")).collect();
+            format!("[environments.{}]\nsites = [{}]\n", environment.name, sites.join(", "))
+        };
+        self.blueprint.environments().map(section).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The URLs of an environment's sites in this world.
+    pub fn sites(&self, environment: &Environment) -> Vec<String> {
+        match self.part(environment) {
+            "production" => vec![self.site.url("production")],
+            "staging" => self.hosts().into_iter().map(|(_, url)| url).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// What the program's environment has to hold, besides its own folders.

@@ -120,10 +120,8 @@ update_index() {
         echo 'default: Rebuilding index default'
         return
     fi
-    for table in wagtailcore_page documents_customdocument images_customimage \
-        family_information_school family_information_ehcco service_directory_servicedirectory \
-        service_directory_taxonomy utils_toptask wagtaildocs_document wagtailimages_image; do
-        index="wagtail__$table"
+    for pair in @INDICES@; do
+        index=${pair%%:*} table=${pair#*:}
         echo "default: Rebuilding index $index"
         curl -sS -o /dev/null -X DELETE "$BONSAI_URL/$index" || exit 1
         curl -fsS -o /dev/null -X PUT -H 'Content-Type: application/json' -d '{"settings":{}}' "$BONSAI_URL/$index" || exit 1
