@@ -290,7 +290,7 @@ fn lead_through(row: &Row, gateway: &str, heroku: &HerokuStandIn, bcops: &mut Bc
 /// The name of the check with which `doctor` looks at a service.
 fn checked(service: Service) -> &'static str {
     match service {
-        Service::Cloudflare => "front-end cache",
+        Service::Cloudflare => "cache",
         Service::Search => "search",
         Service::S3 => "bucket",
         Service::Gitlab => "GitLab",

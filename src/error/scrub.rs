@@ -125,8 +125,10 @@ impl From<BackupFileError> for CommandError {
                 wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
             }
             BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
-            BackupFileError::Archive(_)
-            | BackupFileError::Read { .. }
+            BackupFileError::Archive(_) => {
+                wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
+            }
+            BackupFileError::Read { .. }
             | BackupFileError::Write { .. }
             | BackupFileError::Framing(_)
             | BackupFileError::WriterEnded => wrap(Kind::Unexpected, error),
