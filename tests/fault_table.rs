@@ -24,8 +24,9 @@ use crate::standins::cloudflare::{CloudflareStandIn, Login, Plan};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Options};
 use crate::standins::gitlab::GitlabStandIn;
 use crate::standins::heroku::{HerokuStandIn, Options as HerokuOptions};
-use crate::standins::s3::{S3StandIn, council};
+use crate::standins::s3::S3StandIn;
 use crate::support::postgres::Cluster;
+use crate::whole_site::{blueprint::Blueprint, media};
 
 /// How many rows are under way at once. Most of them wait.
 const AT_ONCE: usize = 24;
@@ -165,12 +166,13 @@ struct Services {
 impl Services {
     fn start() -> Services {
         let runtime = Runtime::new().expect("a runtime");
+        let blueprint = Blueprint::built_in().expect("the built-in site");
         let (s3, cloudflare, search, gitlab) = runtime.block_on(async {
             let cloudflare = CloudflareStandIn::start(Plan::Pro, 10.0).await;
             let search = ElasticsearchStandIn::start(Options::default()).await;
-            (council::empty().await, cloudflare, search, gitlab::standin().await)
+            (media::empty(&blueprint).await, cloudflare, search, gitlab::standin().await)
         });
-        council::fill(&s3);
+        media::fill_more(&s3, &blueprint);
         cloudflare.add_zone(PRODUCTION_ZONE, PRODUCTION_NAME);
         cloudflare.add_zone(STAGING_ZONE, CF_NAME);
         cloudflare.add_login(Login::token(TOKEN));
@@ -195,13 +197,14 @@ impl Services {
 
     fn heroku(&self) -> HerokuStandIn {
         let heroku = self.runtime.block_on(HerokuStandIn::start(HerokuOptions::default()));
-        for environment in ["production", "staging", "content-prep", "dev"] {
-            let app = format!("buckinghamshire-{environment}");
+        let blueprint = Blueprint::built_in().expect("the built-in site");
+        for environment in blueprint.environments() {
+            let app = environment.app.value.clone();
             heroku.add_app(&app, &[("SECRET_KEY", "django-secret")]);
             let url = PRODUCTION_URL.replace("/production", &format!("/{app}"));
             heroku.add_database(&app, "DATABASE", &url);
-            for (name, value) in council::config_vars(&self.s3, environment) {
-                heroku.set_config_var(&app, name, &value);
+            for (name, value) in media::config_vars(&self.s3, &blueprint, environment) {
+                heroku.set_config_var(&app, &name, &value);
             }
         }
         heroku.add_backup(PRODUCTION, &sample().small, 5 * HOUR, COMPLETED);
