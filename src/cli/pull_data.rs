@@ -21,7 +21,7 @@ pub struct PullDataArgs {
     pub environment: Option<String>,
 
     /// Load this backup, for example b123, instead of the newest one
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["capture", "file", "undo"])]
+    #[arg(long, value_name = "BACKUP", conflicts_with_all = ["capture", "file", "undo"])]
     pub backup: Option<String>,
 
     /// Take a fresh backup first; asks for the app's name

@@ -5,10 +5,12 @@
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// What the passwords begin with. Each server has one of its own, as at Heroku.
 pub const PASSWORD: &str = "redis-password-0123456789";
 
 const KEEPER: &str = r#"
@@ -24,6 +26,7 @@ wait "$server"
 pub struct RedisServer {
     keeper: Child,
     directory: TempDir,
+    password: String,
     port: u16,
     tls_port: u16,
 }
@@ -36,6 +39,9 @@ fn free_port() -> u16 {
 impl RedisServer {
     /// With a certificate that nobody has signed, as Heroku's.
     pub fn start() -> RedisServer {
+        // Two that start at once may be given the same free port.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let directory =
             tempfile::Builder::new().prefix("bcops-redis-").tempdir().expect("a folder");
         let path = |name: &str| directory.path().join(name).display().to_string();
@@ -44,10 +50,11 @@ impl RedisServer {
         std::fs::write(path("cert.pem"), certified.cert.pem()).expect("a file");
         std::fs::write(path("key.pem"), certified.signing_key.serialize_pem()).expect("a file");
         let (port, tls_port) = (free_port(), free_port());
+        let password = format!("{PASSWORD}-{port}");
         let (cert, key, folder) = (path("cert.pem"), path("key.pem"), path(""));
         let configuration = format!(
             "bind 127.0.0.1\nport {port}\ntls-port {tls_port}\ntls-cert-file {cert}\n\
-             tls-key-file {key}\ntls-auth-clients no\nrequirepass {PASSWORD}\nsave \"\"\n\
+             tls-key-file {key}\ntls-auth-clients no\nrequirepass {password}\nsave \"\"\n\
              dir {folder}\n"
         );
         std::fs::write(path("redis.conf"), configuration).expect("a file");
@@ -57,7 +64,7 @@ impl RedisServer {
             .stdin(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let server = RedisServer { keeper, directory, port, tls_port };
+        let server = RedisServer { keeper, directory, password, port, tls_port };
         let started = Instant::now();
         while server.client().get_connection().is_err() {
             let log = || std::fs::read_to_string(server.directory.path().join("log"));
@@ -68,11 +75,11 @@ impl RedisServer {
     }
 
     pub fn url(&self) -> String {
-        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.port)
+        format!("redis://:{}@127.0.0.1:{}", self.password, self.port)
     }
 
     pub fn tls_url(&self) -> String {
-        format!("rediss://:{PASSWORD}@127.0.0.1:{}", self.tls_port)
+        format!("rediss://:{}@127.0.0.1:{}", self.password, self.tls_port)
     }
 
     fn client(&self) -> redis::Client {
