@@ -40,7 +40,7 @@ fn told(run: &Run, texts: &[&str]) -> Result<(), String> {
 
 #[test]
 fn the_first_signal_stops_at_a_safe_point() {
-    let last = calm("stream").lines;
+    let last = calm("stream").lines();
     let every = if soaks() { 1 } else { 27 };
     // At the very end there may be nothing left to stop.
     let lines: Vec<usize> = (if soaks() { 1 } else { 12 }..last - 6).step_by(every).collect();

@@ -64,7 +64,7 @@ fn sample(last: usize, every: usize, offset: usize) -> Vec<usize> {
 fn a_run_that_is_killed_at_a_transition_is_put_back() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 30), ("heroku", 13)] {
-        cases.extend(sample(calm(way).lines, 31, offset).into_iter().map(|line| (way, line)));
+        cases.extend(sample(calm(way).lines(), 31, offset).into_iter().map(|line| (way, line)));
     }
     in_worlds(&cases, |world, &(way, line)| {
         let before = as_before(world);
