@@ -203,7 +203,7 @@ fn the_address_for_messages() {
 fn a_search_cluster_that_does_not_answer() {
     let world = good_world();
     world.standin.set_config_var(STAGING, "BONSAI_URL", "http://u:bonsai-password@127.0.0.1:1");
-    assert_broken(&world, "staging search", "127.0.0.1:1", "bcops search status staging");
+    assert_broken(&world, "staging search", "127.0.0.1:1", "bcops search open");
 }
 
 /// The servers answer at once, so that this is what the checks cost one beside the other.

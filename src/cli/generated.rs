@@ -6,7 +6,7 @@ use clap_complete::Shell;
 /// Print a shell's completions.
 ///
 /// The script asks bcops what fits whenever a line is completed: commands, flags, the configured
-/// environments, past runs, the backups that were seen last. No server is asked.
+/// environments, past runs, the backups that were listed last. No server is asked.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  bcops completions bash > ~/.local/share/bash-completion/completions/bcops\n  \

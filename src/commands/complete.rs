@@ -1,7 +1,7 @@
 //! What completion offers that only the configuration and the journals know.
 //!
-//! It answers while somebody types, so that no server is asked: the backups are those that a command
-//! saw last.
+//! It answers while somebody types, so that no server is asked: the backups are those that
+//! `backups list` showed last.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,6 @@ use super::check::{Check, limited, many, one};
 use super::services;
 use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
 use crate::commands::Context;
-use crate::commands::backups::known;
 use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
 use crate::settings::Environment;
@@ -126,7 +125,6 @@ async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environm
         Ok(transfers) => transfers,
         Err(error) => return Check::from((name.as_str(), error.into())),
     };
-    known::remember(&context.settings.state_directory.value, &environment.name, &transfers);
     let capture = format!("bcops pull-data {} --capture", environment.name);
     let Some(newest) = newest_completed(&transfers) else {
         return Check::fail(&name, "there is no completed backup", capture);

@@ -9,7 +9,7 @@ use crate::adapters::heroku::{
     DatabaseAttachment, Heroku, Transfer, TransferState, backup_named, newest_completed,
 };
 use crate::cli::PullDataArgs;
-use crate::commands::backups::{capture, known};
+use crate::commands::backups::capture;
 use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, confirm};
 use crate::error::{CommandError, Kind};
@@ -62,7 +62,7 @@ pub async fn find(
     }
     let transfer = match args.capture && !args.dry_run {
         true => capture(context, environment, &heroku, &database, &args.confirm).await?,
-        false => choose(context, args.backup.as_deref(), environment, &heroku, &database).await?,
+        false => choose(args.backup.as_deref(), environment, &heroku, &database).await?,
     };
     let backup = HerokuBackup::new(environment, &database, transfer, heroku);
     check_age(context, args, &backup)?;
@@ -79,12 +79,11 @@ pub async fn choose_for_download(
     let heroku = log_in(context).await?.heroku;
     let (app, variable) = (&environment.app.value, &environment.database_url_variable);
     let database = heroku.resolve_database(app, variable).await?;
-    let transfer = choose(context, name, environment, &heroku, &database).await?;
+    let transfer = choose(name, environment, &heroku, &database).await?;
     Ok(HerokuBackup::new(environment, &database, transfer, heroku))
 }
 
 async fn choose(
-    context: &Context,
     name: Option<&str>,
     environment: &Environment,
     heroku: &Heroku,
@@ -93,7 +92,6 @@ async fn choose(
     let app = &environment.app.value;
     let Some(name) = name else {
         let transfers = heroku.transfers_of(database).await?;
-        known::remember(&context.settings.state_directory.value, &environment.name, &transfers);
         return newest_completed(&transfers).cloned().ok_or_else(|| {
             CommandError::new(
                 Kind::Refused,
