@@ -7,7 +7,7 @@ impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
         let kind = match &error {
             SettingsError::UnknownEnvironment { .. } => Kind::Usage,
-            SettingsError::Protected { .. } => Kind::Refused,
+            SettingsError::Protected { .. } | SettingsError::TooFar { .. } => Kind::Refused,
             _ => Kind::Configuration,
         };
         let hint = matches!(error, SettingsError::TooFar { .. })

@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+use url::{Host, Url};
+
 use super::SettingsError;
 use super::layers::{Layers, Origin, RawValue, Sourced};
 
@@ -19,7 +21,8 @@ pub fn check(layers: &Layers, found: &Path, built_in: &Layers) -> Result<(), Set
     for name in TOKENS_GO_TO {
         let given = layers.get(&name).filter(|given| is_from(given, found));
         let usual = built_in.get(&name).map(|usual| &usual.value);
-        if let Some(given) = given.filter(|given| Some(&given.value) != usual) {
+        let leads_away = |value: &RawValue| Some(value) != usual && !stays_on_this_machine(value);
+        if let Some(given) = given.filter(|given| leads_away(&given.value)) {
             return Err(refused(given, &name, "your tokens would be sent there"));
         }
     }
@@ -28,7 +31,8 @@ pub fn check(layers: &Layers, found: &Path, built_in: &Layers) -> Result<(), Set
         let (app, protected) = (named("app"), named("protected"));
         let is_writable = protected.is_some_and(|one| one.value == RawValue::Boolean(false));
         let (Some(app), true) = (app, is_writable) else { continue };
-        if !is_protected_app(&app.value, built_in) {
+        // Where it is still protected under some name, comparing what the resources are refuses it.
+        if !is_protected_app(&app.value, built_in) || is_protected_app(&app.value, layers) {
             continue;
         }
         for (key, given) in [("protected", protected), ("app", Some(app))] {
@@ -56,9 +60,21 @@ fn environments(layers: &Layers) -> impl Iterator<Item = &str> {
     })
 }
 
-fn is_protected_app(app: &RawValue, built_in: &Layers) -> bool {
-    environments(built_in).any(|name| {
-        let named = |key| built_in.get(&["environments", name, key]).map(|one| &one.value);
+/// What is only sent to a server of the operator's own machine is not sent away.
+fn stays_on_this_machine(value: &RawValue) -> bool {
+    let RawValue::Text(text) = value else { return false };
+    Url::parse(text).is_ok_and(|url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    })
+}
+
+/// Whether some environment of these has the app and is protected.
+fn is_protected_app(app: &RawValue, layers: &Layers) -> bool {
+    environments(layers).any(|name| {
+        let named = |key| layers.get(&["environments", name, key]).map(|one| &one.value);
         let is_it = match (named("app"), app) {
             (Some(RawValue::Text(known)), RawValue::Text(app)) => {
                 known.eq_ignore_ascii_case(app.trim())
@@ -101,6 +117,7 @@ mod tests {
         let cloudflare = "[cloudflare]\nbase_url = \"https://evil.example/client/v4\"";
         assert_only_named(cloudflare, "cloudflare.base_url");
         load("[heroku]\ngit_host = \"git.example\"", false).unwrap();
+        load("[heroku]\nhost = \"http://127.0.0.1:1234\"", false).unwrap();
     }
 
     #[test]
@@ -115,6 +132,8 @@ mod tests {
             format!("[environments.production]\napp = \"x\"\n[environments.staging]\n{app}");
         assert_only_named(&swapped, "environments.staging.app");
         load("[environments.staging]\nprotected = false", false).unwrap();
+        // Production is still protected, so that its identity refuses staging at the first look.
+        load(&format!("[environments.staging]\n{app}"), false).unwrap();
         let second = "inherit = false\n[environments.test]\napp = \"other\"\nprotected = false";
         assert!(!load(second, false).unwrap().environments["test"].protected);
     }
