@@ -51,7 +51,8 @@ fn a_shell_with_a_terminal_of_its_own() {
     terminal.type_line("test -t 0 && echo a${NOTHING}terminal $TERM $COLUMNS $LINES");
     terminal.wait_for("aterminal xterm-256color 400 40");
     // Ctrl-C ends what runs on the dyno, and neither its shell nor bcops.
-    terminal.type_line("echo be${NOTHING}gan; sleep 600");
+    // (One process that has the terminal before it speaks: a key between two would end neither.)
+    terminal.type_line("sh -c 'echo be${NOTHING}gan; exec sleep 600'");
     terminal.wait_for("began");
     terminal.press(b"\x03");
     terminal.type_line("echo af${NOTHING}ter");
