@@ -203,16 +203,7 @@ fn check_report(world: &World, way: &str) {
 /// The database that `scrub-pii` makes of a plain copy of production's, in place.
 fn scrubbed_in_place() -> Vec<String> {
     let world = World::new();
-    let databases = &world.whole.databases;
-    let (cluster, staging) = (databases.cluster(), databases.staging.as_str());
-    cluster.psql("postgres", &format!("DROP DATABASE {staging} WITH (FORCE)"));
-    let template = &databases.production;
-    let create = format!("CREATE DATABASE {staging} TEMPLATE {template} OWNER bc_staging");
-    cluster.psql("postgres", &create);
-    cluster.psql(staging, "REASSIGN OWNED BY bc_production TO bc_staging");
-    // This takes databases along, wherever it is said.
-    let owner = format!("ALTER DATABASE {template} OWNER TO bc_production");
-    cluster.psql("postgres", &owner);
+    world.whole.databases.restore_production_into_staging();
     world.bcops(&["scrub-pii", "staging", "--confirm", STAGING]).exits(0);
     world.staging().rows
 }

@@ -88,7 +88,7 @@ impl Templates {
         apply(cluster, &production, &owner, &new.master)?;
 
         create(cluster, &staging, &production, &staging_owner)?;
-        // This takes databases along, wherever it is said.
+        // This takes databases along, wherever it is said: nobody else has one of this role yet.
         cluster.try_psql(&staging, &format!("REASSIGN OWNED BY {owner} TO {staging_owner}"))?;
         let sql = format!("ALTER DATABASE {production} OWNER TO {owner}");
         cluster.try_psql("postgres", &sql)?;
@@ -298,6 +298,19 @@ impl Databases {
         let role = self.templates.owner(owner);
         let port = self.cluster().port();
         format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable")
+    }
+
+    /// Makes staging's database a plain copy of production's, of staging's role. It is restored, as
+    /// giving a copy's objects to another role would for a moment take every database of
+    /// production's role along, those of other tests too.
+    #[track_caller]
+    pub fn restore_production_into_staging(&self) {
+        let (cluster, name) = (self.cluster(), &self.staging);
+        let role = self.templates.owner("staging");
+        cluster.psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+        create(cluster, name, "template0", &role)
+            .and_then(|()| load(cluster, name, &role, &self.templates.backup))
+            .unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// Whether production has a table.
