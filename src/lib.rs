@@ -13,6 +13,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod events;
+mod loopback;
 pub mod media;
 pub mod plain_text;
 pub mod private_folder;

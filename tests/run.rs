@@ -131,6 +131,21 @@ fn production_is_refused_by_name_and_by_what_it_is() {
         .bcops
         .run(&["run", "staging", "--env", &given, "--", "true"])
         .fails(4, &["database", "protected"]);
+    // The cache and the search cluster that a command would write to as well.
+    for (variable, url, what) in [
+        ("REDIS_URL", "redis://:secret@redis.example:6379", "Redis"),
+        ("BONSAI_URL", "https://user:secret@bonsai.example", "search cluster"),
+    ] {
+        world.standin.set_config_var(PRODUCTION, variable, url);
+        let given = format!("{variable}={url}");
+        world
+            .bcops
+            .run(&["run", "staging", "--env", &given, "--", "true"])
+            .fails(4, &[what, "protected"]);
+        world.standin.set_config_var(STAGING, variable, url);
+        world.bcops.run(&run).fails(4, &[what, "protected"]);
+        world.standin.set_config_var(STAGING, variable, "");
+    }
     world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
     world.bcops.run(&run).fails(4, &["database", "protected"]);
     assert_eq!(started(&world), 0);

@@ -13,4 +13,4 @@ pub mod s3;
 pub mod site;
 mod transport;
 
-pub(crate) use transport::is_private;
+pub(crate) use transport::{client as http_client, is_private};

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response, redirect};
-use url::{Host, Url};
+use url::Url;
+
+pub use crate::loopback::is_loopback;
 
 /// How many redirects are followed before giving up.
 pub const MAX_REDIRECTS: usize = 5;
@@ -59,16 +61,6 @@ pub fn is_private(url: &Url) -> bool {
         "https" => true,
         "http" => is_loopback(url),
         _ => false,
-    }
-}
-
-/// Whether the host is this machine, by its name or address alone.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 

@@ -7,14 +7,19 @@
 
 use std::path::Path;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::SettingsError;
 use super::layers::{Layers, Origin, RawValue, Sourced};
+use crate::loopback::is_loopback;
 
 /// Servers that are sent an operator's token, and that no site has of its own.
-const TOKENS_GO_TO: [[&str; 2]; 3] =
-    [["heroku", "host"], ["heroku", "data_host"], ["cloudflare", "base_url"]];
+const TOKENS_GO_TO: [[&str; 2]; 4] = [
+    ["heroku", "host"],
+    ["heroku", "data_host"],
+    ["heroku", "git_host"],
+    ["cloudflare", "base_url"],
+];
 
 /// Refuses a found file that goes too far. `layers` are all of them together.
 pub fn check(layers: &Layers, found: &Path, built_in: &Layers) -> Result<(), SettingsError> {
@@ -60,15 +65,16 @@ fn environments(layers: &Layers) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What is only sent to a server of the operator's own machine is not sent away.
+/// What is only sent to a server of the operator's own machine, or to no server, is not sent away.
+/// A host may stand without a scheme, as Heroku's variables allow.
 fn stays_on_this_machine(value: &RawValue) -> bool {
     let RawValue::Text(text) = value else { return false };
-    Url::parse(text).is_ok_and(|url| match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
+    let text = text.trim();
+    let url = match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("https://{text}")),
+    };
+    url.is_ok_and(|url| is_loopback(&url) || (url.scheme() == "file" && !url.has_host()))
 }
 
 /// Whether some environment of these has the app and is protected.
@@ -116,7 +122,15 @@ mod tests {
         assert_only_named("[heroku]\ndata_host = \"evil.example\"", "heroku.data_host");
         let cloudflare = "[cloudflare]\nbase_url = \"https://evil.example/client/v4\"";
         assert_only_named(cloudflare, "cloudflare.base_url");
-        load("[heroku]\ngit_host = \"git.example\"", false).unwrap();
+        assert_only_named("[heroku]\ngit_host = \"git.example\"", "heroku.git_host");
+        // What comes before an @ is no host.
+        let user = "[heroku]\ngit_host = \"https://localhost@evil.example\"";
+        assert_only_named(user, "heroku.git_host");
+        let share = "[heroku]\ngit_host = \"file://evil.example/share\"";
+        assert_only_named(share, "heroku.git_host");
+        for here in ["localhost", "127.0.0.1:8080", "http://[::1]:9", "file:///srv/git"] {
+            load(&format!("[heroku]\ngit_host = \"{here}\""), false).unwrap();
+        }
         load("[heroku]\nhost = \"http://127.0.0.1:1234\"", false).unwrap();
     }
 

@@ -12,6 +12,7 @@ use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::formation::Formation;
+use super::one_off::Sentinel;
 use super::request::{Api, Request, VERSION_3_SDK};
 
 /// The types of one-off dynos, which belong to no formation.
@@ -43,6 +44,12 @@ impl Dyno {
     /// Whether the dyno was started for one command, by a person, a release or a scheduler.
     pub fn is_one_off(&self) -> bool {
         ONE_OFF.contains(&self.kind.as_str())
+    }
+
+    /// Whether bcops started it for a command, on this machine or another, and listened for its
+    /// exit status.
+    pub fn was_started_by_bcops(&self, command: &str) -> bool {
+        Sentinel::is_appended(&self.command, command)
     }
 }
 

@@ -21,8 +21,8 @@ pub struct Target {
 /// Looks everything up. `variables` are what the dyno is given besides the app's own config vars.
 ///
 /// # Errors
-/// A refusal where the app, its database or its bucket is a protected environment's, or cannot be
-/// compared.
+/// A refusal where the app, its database, bucket, Redis or search cluster is a protected
+/// environment's, or cannot be compared.
 pub async fn prepare(
     context: &Context,
     destination: &Destination,
@@ -46,6 +46,7 @@ pub async fn prepare(
     if buckets::has_one(destination, &vars) {
         protected.check_bucket(&buckets::settings(context, destination, &vars)?)?;
     }
+    protected.check_stores(destination, &vars)?;
     let heroku = logged_in?.heroku;
     let app = heroku.destination_app(destination).await?;
     Ok(Target { heroku, app, destination: destination.clone() })

@@ -2,6 +2,7 @@
 
 mod local;
 mod protected;
+mod stores;
 
 pub use local::{not_an_environments_own, not_the_servers_own, on_this_machine};
 pub use protected::Protected;

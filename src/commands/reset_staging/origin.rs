@@ -24,21 +24,21 @@ impl Drop for ForgetsPlanning {
     }
 }
 
-/// The name that planning has instead of a run's. The host's is in it, as a clone may be shared
-/// between machines, on which the same number is another process.
-fn planning_name(host: &str, process: u32) -> String {
+/// What the name that planning has instead of a run's begins with; the process's number follows.
+/// The host's name is in it, as a clone may be shared between machines, on which the same number is
+/// another process.
+fn planning_of(host: &str) -> String {
     let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';
     let host: String = host.chars().map(|one| if fits(one) { one } else { '-' }).collect();
-    format!("plan-{host}-{process}")
+    format!("plan-{host}-")
 }
 
 /// Removes the refs of plannings of this machine that were killed. It is tidying: where it fails,
 /// the refs are in nobody's way.
-fn forget_killed_planning(repository: &Repository, host: &str) {
-    let beginning = planning_name(host, 0);
-    let beginning = beginning.trim_end_matches('0');
+pub fn forget_killed_planning(repository: &Repository) {
+    let beginning = planning_of(&Operator::of_this_process("").host);
     for run in repository.runs_with_refs().unwrap_or_default() {
-        let process = run.strip_prefix(beginning).and_then(|number| number.parse().ok());
+        let process = run.strip_prefix(&beginning).and_then(|number| number.parse().ok());
         if process.is_some_and(process_id::is_gone) {
             let _ = repository.for_run(&run).and_then(|its| its.forget());
         }
@@ -52,7 +52,7 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
         CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
     })?;
     let this = Operator::of_this_process("");
-    let run = planning_name(&this.host, this.pid);
+    let run = format!("{}{}", planning_of(&this.host), this.pid);
     let access = Access {
         program: GitProgram::default(),
         working_directory: &working_directory,
@@ -62,7 +62,6 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
         run: &run,
     };
     let repository = Repository::open(&access).await?;
-    forget_killed_planning(&repository, &this.host);
     for url in repository.origin_urls().await? {
         check_no_app(context, &url)?;
         check_project(context, &url)?;

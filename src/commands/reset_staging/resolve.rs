@@ -19,7 +19,7 @@ use crate::scrub::Manifest;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
 
-use super::origin::{check_branch, open_repository};
+use super::origin::{check_branch, forget_killed_planning, open_repository};
 use super::services;
 
 /// Everything of a [`World`] but what is decided.
@@ -111,6 +111,7 @@ pub async fn resolve(
     }
     let source_app_id = source_database.app.id.clone();
     let repository = open_repository(context).await?;
+    forget_killed_planning(&repository);
     let operator = operator(&repository).await;
     let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;

@@ -1,7 +1,6 @@
 //! What a reset changes beside the app, the database and the bucket: Django's cache, the search
 //! cluster and Cloudflare's zone. None of them may be a protected environment's.
 
-use crate::adapters::elasticsearch::ClusterAddress;
 use crate::caches::{self, BackendCache, CacheError};
 use crate::commands::Context;
 use crate::commands::environments::Values;
@@ -23,14 +22,9 @@ pub fn check_stores(
         let has_cache = vars.names().next().is_some();
         if has_cache {
             let cache = BackendCache::of(destination, &vars, &context.settings.cache)?;
-            cache.redis().map_or(Ok(()), |redis| protected.check_redis(redis))?;
             cache.database().map_or(Ok(()), |database| protected.check_database(database))?;
         }
-        let variable = destination.search_url_variable.as_str();
-        let url = vars.get(variable).filter(|url| !url.expose().trim().is_empty());
-        if let Some(url) = url {
-            protected.check_cluster(&ClusterAddress::parse(url, variable)?)?;
-        }
+        protected.check_stores(destination, &vars)?;
     }
     Ok(())
 }

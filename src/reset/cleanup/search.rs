@@ -76,10 +76,9 @@ impl Step for Search {
                 settings: &world.settings.search,
                 silence: world.settings.commands.silence,
             };
-            if !world.choices.leaves_out("quarantine") {
-                // One of an attempt that was killed would fill the index beside this one.
-                world.stop_one_off_dynos(context).await?;
-            }
+            // One of an attempt that was killed would fill the index beside this one.
+            let command = &world.settings.search.reindex_command.value;
+            world.stop_lost_dynos(context, command).await?;
             let reporter = context.reporter();
             let done = reindex(&site, &*reporter, context.interrupt().wanted()).await?;
             let mut table = Table::new("Search indices", &["index", "documents", "rows"]);

@@ -30,9 +30,7 @@ pub async fn post(webhook: &Secret, text: &str) -> Result<(), SlackError> {
     if !adapters::is_private(&url) {
         return Err(SlackError::NotSent("SLACK_WEBHOOK_URL must begin with https://"));
     }
-    let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
+    let client = adapters::http_client(PATIENCE, PATIENCE)
         .build()
         .map_err(|_| SlackError::NotSent("the client could not be set up"))?;
     let sent = client.post(url).json(&json!({ "text": escaped(text) })).send().await;

@@ -43,8 +43,6 @@ impl Step for Migrate {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            // One of an attempt that was killed goes on by itself; two at a time get in each other's way.
-            self.world.stop_one_off_dynos(context).await?;
             let command = self.world.settings.commands.migrate.clone();
             let finished = self.world.run_well(context, &command).await?;
             let output = String::from_utf8_lossy(&finished.output).into_owned();

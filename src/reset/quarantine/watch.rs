@@ -23,7 +23,7 @@ impl World {
         context: &StepContext,
         command: &str,
     ) -> StepResult<()> {
-        let is_ours = |dyno: &Dyno| dyno.is_one_off() && dyno.command.contains(command);
+        let is_ours = |dyno: &Dyno| dyno.is_one_off() && dyno.was_started_by_bcops(command);
         self.stop_those(context, is_ours).await
     }
 

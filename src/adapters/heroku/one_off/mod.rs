@@ -27,6 +27,7 @@ pub use error::{DynoFate, OneOffError, StopReason};
 pub use logs::{Line as DynoLine, Reader as DynoLogReader};
 pub use quoting::{command_line, quoted};
 pub use run::Finished;
+use sentinel::LAUNCHER;
 pub use sentinel::Sentinel;
 
 use super::client::Heroku;
@@ -141,7 +142,7 @@ impl Heroku {
 /// The command line that runs a command on an app and tells its exit status.
 fn line_for(app: &DestinationApp, one_off: &OneOff, sentinel: &Sentinel) -> String {
     match app.needs_launcher() {
-        true => sentinel.appended_to(&format!("launcher {}", one_off.command)),
+        true => sentinel.appended_to(&format!("{LAUNCHER}{}", one_off.command)),
         false => sentinel.appended_to(&one_off.command),
     }
 }

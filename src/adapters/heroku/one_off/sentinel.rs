@@ -10,6 +10,11 @@ use memchr::memmem;
 
 /// U+FFFF is no character, so that hardly any output holds it.
 const MARK: &str = "\u{FFFF} heroku-command-exit-status: ";
+/// What a command line that is to tell its status begins with.
+const BEFORE: &str = "trap : INT ; ( ";
+/// What runs a command on an app of Heroku's Fir generation, whose images are built by buildpacks of
+/// the Cloud Native kind.
+pub(super) const LAUNCHER: &str = "launcher ";
 /// The longest status, and the end of the line: `255 ` and `\r\n`.
 const LONGEST_REST: usize = 6;
 
@@ -45,7 +50,15 @@ impl Sentinel {
         // the status. Where the end of the command would swallow what follows on its line (a
         // comment, the end of a here-document), the line ends there.
         let end = if command.contains(['\n', '#', '\\']) { "\n" } else { " " };
-        format!("trap : INT ; ( {command}{end}) ; echo \"{MARK}$? {}\"", self.word)
+        format!("{BEFORE}{command}{end}) ; echo \"{MARK}$? {}\"", self.word)
+    }
+
+    /// Whether a dyno's command line is one that was made of `command` by a sentinel, of this
+    /// process or of another: not what a person, a scheduler or a release phase started.
+    pub fn is_appended(line: &str, command: &str) -> bool {
+        let own = line.strip_prefix(BEFORE).map(|own| own.strip_prefix(LAUNCHER).unwrap_or(own));
+        let rest = own.and_then(|own| own.strip_prefix(command));
+        rest.is_some_and(|rest| rest.trim_start().starts_with(&format!(") ; echo \"{MARK}")))
     }
 
     /// What tells this command line from every other.
@@ -134,6 +147,26 @@ mod tests {
         let all = [b"no line end".as_slice(), &line(&sentinel, "3"), b"said later"].concat();
         assert_eq!(through(&[&all], &mut sentinel), b"no line endsaid later");
         assert_eq!(sentinel.status(), Some(3));
+    }
+
+    #[test]
+    fn its_own_command_lines_are_told_from_others() {
+        let migrate = "python manage.py migrate";
+        let sentinel = Sentinel::new();
+        let launched = format!("{LAUNCHER}{migrate}");
+        for line in [sentinel.appended_to(migrate), sentinel.appended_to(&launched)] {
+            assert!(Sentinel::is_appended(&line, migrate), "{line}");
+        }
+        let commented = "true # nothing";
+        assert!(Sentinel::is_appended(&sentinel.appended_to(commented), commented));
+        for line in [
+            migrate.to_owned(),
+            format!("{migrate} ; echo \"{MARK}$?\""),
+            sentinel.appended_to(&format!("{migrate} --plan")),
+            sentinel.appended_to("true"),
+        ] {
+            assert!(!Sentinel::is_appended(&line, migrate), "{line}");
+        }
     }
 
     #[test]
