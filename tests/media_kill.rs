@@ -1,7 +1,7 @@
 //! Killed at any moment: no file or object under its name is ever anything but whole, and a second
 //! run ends in the same place, with only what was missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,6 +49,19 @@ fn assert_whole(
     }
 }
 
+/// A rerun ends where a run that nobody kills does.
+#[track_caller]
+fn assert_same(found: &BTreeMap<String, Vec<u8>>, wanted: &BTreeMap<String, Vec<u8>>) {
+    let keys: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
+    let differ = keys.into_iter().filter(|key| found.get(*key) != wanted.get(*key));
+    let tell = |key: &String| {
+        let length = |all: &BTreeMap<String, Vec<u8>>| all.get(key).map(Vec::len);
+        format!("{key}: {:?} bytes instead of {:?}", length(found), length(wanted))
+    };
+    let differ: Vec<String> = differ.map(tell).collect();
+    assert!(differ.is_empty(), "a rerun does not end in the same place: {differ:#?}");
+}
+
 /// Kills `arguments` in each round after another while, and lets every fifth round run to its end.
 fn rounds(
     arguments: &[&str],
@@ -71,7 +84,7 @@ fn rounds(
             let started = Instant::now();
             world.bcops.run(arguments).exits(0);
             whole = whole.max(started.elapsed()).min(Duration::from_millis(600));
-            assert!(found(&world) == now, "a rerun does not end in the same place");
+            assert_same(&found(&world), &now);
             // An upload is noted when the server has given it a name. A kill in between leaves one
             // that nobody knows, which docs/media.md tells of; all others are thrown away.
             let unknown = world.s3.unfinished_uploads();
@@ -81,7 +94,7 @@ fn rounds(
         }
     }
     world.bcops.run(arguments).exits(0);
-    assert!(found(&world) == content(round), "a rerun does not end in the same place");
+    assert_same(&found(&world), &content(round));
     world.assert_production_untouched();
 }
 

@@ -9,6 +9,8 @@ mod check;
 pub mod complete;
 mod config;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod dyno;
 mod fab;
 mod generated;
@@ -62,6 +64,7 @@ struct Cli {
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct GlobalArgs {
     /// Read this file instead of searching for bcops.toml
     #[arg(long, global = true, value_name = "FILE")]

@@ -136,6 +136,7 @@ impl Folder {
     pub fn walk(&self, prefixes: &[String]) -> Result<Walk, MediaError> {
         let mut walk = Walk::default();
         let Some(root) = self.root() else { return Ok(walk) };
+        walk.leftovers = self.leftovers_of(&root)?;
         for prefix in prefixes {
             let folder = prefix.trim_end_matches('/');
             if let Some(opened) = self.open_prefix(&root, folder)? {
@@ -144,6 +145,25 @@ impl Folder {
         }
         walk.files.sort_unstable_by(|one, two| one.key.cmp(&two.key));
         Ok(walk)
+    }
+
+    /// What a killed run left in the folder itself, where nothing else is looked at.
+    fn leftovers_of(&self, root: &OwnedFd) -> Result<Vec<String>, MediaError> {
+        let fail = |error: Errno| MediaError::disk("read", &self.path)(error.into());
+        let mut leftovers = Vec::new();
+        for entry in Dir::read_from(root).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let is_file = || {
+                statat(root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+                    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                })
+            };
+            if is_temporary(name) && is_file() {
+                leftovers.push(name.to_owned());
+            }
+        }
+        Ok(leftovers)
     }
 
     /// Opens the folder of a prefix part by part. A link there is refused, and not merely left
@@ -230,8 +250,13 @@ mod tests {
         let root = directory.path();
         std::fs::create_dir_all(root.join("images/deep")).unwrap();
         std::fs::create_dir_all(root.join("other")).unwrap();
-        for name in ["images/b", "images/deep/a", "other/x", "images/.bcops-0123456789abcdef.part"]
-        {
+        for name in [
+            "images/b",
+            "images/deep/a",
+            "other/x",
+            "images/.bcops-0123456789abcdef.part",
+            ".bcops-fedcba9876543210.part",
+        ] {
             std::fs::write(root.join(name), name).unwrap();
         }
         symlink("/etc", root.join("images/link")).unwrap();
@@ -241,7 +266,8 @@ mod tests {
         let walk = folder.walk(&["images/".to_owned(), "documents/".to_owned()]).unwrap();
         let keys: Vec<&str> = walk.files.iter().map(|file| file.key.as_str()).collect();
         assert_eq!(keys, ["images/b", "images/deep/a"]);
-        assert_eq!(walk.leftovers, ["images/.bcops-0123456789abcdef.part"]);
+        let leftovers = [".bcops-fedcba9876543210.part", "images/.bcops-0123456789abcdef.part"];
+        assert_eq!(walk.leftovers, leftovers);
         assert_eq!(walk.refused.len(), 3);
         assert!(walk.refused_places().contains("images/link"));
     }

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, fstat, futimens, mkdirat, openat,
-    renameat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, fstat, futimens, mkdirat, openat,
+    renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -114,17 +114,37 @@ impl Folder {
         }
     }
 
-    /// Whether this disk takes `A` and `a` for one name.
+    /// Whether this disk takes `A` and `a` for one name. What lies in the folder tells it; only in
+    /// an empty one has it to be tried.
     pub fn ignores_case(&self) -> bool {
         let Some(root) = self.root() else { return cfg!(target_os = "macos") };
+        let known = Dir::read_from(&root).ok().and_then(|entries| {
+            let names = entries.flatten().filter_map(|entry| {
+                let name = entry.file_name().to_str().ok()?.to_owned();
+                name.contains(|one: char| one.is_ascii_lowercase()).then_some(name)
+            });
+            let inode = |name: &str| {
+                let stat = statat(&root, name, AtFlags::SYMLINK_NOFOLLOW);
+                stat.ok().map(|stat| (stat.st_dev, stat.st_ino))
+            };
+            let mut told = names.filter_map(|name| {
+                Some(inode(&name)? == inode(&name.to_ascii_uppercase()).unwrap_or_default())
+            });
+            told.next()
+        });
+        known.unwrap_or_else(|| self.tries_case(&root))
+    }
+
+    fn tries_case(&self, root: &OwnedFd) -> bool {
         let name = temporary_name();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        if openat(&root, name.as_str(), flags, Mode::from_raw_mode(0o600)).is_err() {
+        if openat(root, name.as_str(), flags, Mode::from_raw_mode(0o600)).is_err() {
             return false;
         }
-        let found = rustix::fs::statat(&root, name.to_uppercase(), AtFlags::SYMLINK_NOFOLLOW);
-        // A file that cannot be removed is known by its name and removed by the next run.
-        let _ = unlinkat(&root, name.as_str(), AtFlags::empty());
+        let found = statat(root, name.to_uppercase(), AtFlags::SYMLINK_NOFOLLOW);
+        // A file that stays, for example after a kill here, is known by its name and removed by the
+        // next run, as are those beside the media.
+        let _ = unlinkat(root, name.as_str(), AtFlags::empty());
         found.is_ok()
     }
 

@@ -112,12 +112,12 @@ impl World {
 
     fn unscrubbed(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let cluster = self.whole.databases.cluster();
-        let database = self.whole.databases.staging.clone();
         let newest = "SELECT max(id) FROM wagtailforms_formsubmission";
         let newest = self.whole.databases.production(newest);
         let sql = format!("SELECT count(*) FROM wagtailforms_formsubmission WHERE id = {newest}");
+        let question = cluster.question(&self.whole.databases.staging, &sql);
         // Without the table there are no rows, either.
-        move || cluster.try_psql(&database, &sql).is_ok_and(|count| count != "0")
+        move || question.ask().is_ok_and(|count| count != "0")
     }
 
     /// Visitors of all of staging's hosts, until they are asked what they saw.
@@ -137,7 +137,7 @@ impl World {
                     for port in &ports {
                         visit(*port);
                     }
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_millis(20));
                 }
             })
         };

@@ -4,5 +4,6 @@
 
 pub mod postgres;
 pub mod redis;
+pub mod sessions;
 pub mod site;
 pub mod terminal;

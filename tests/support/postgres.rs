@@ -21,6 +21,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use tokio_postgres::Config;
+
+use super::sessions::Question;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const PROGRAMS: [&str; 5] = ["initdb", "postgres", "psql", "pg_dump", "pg_restore"];
@@ -186,6 +189,13 @@ impl Cluster {
     #[track_caller]
     pub fn psql(&self, database: &str, sql: &str) -> String {
         self.try_psql(database, sql).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+
+    /// A question that is asked many times.
+    pub fn question(&self, database: &str, sql: &str) -> Question {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user("postgres").dbname(database);
+        Question::new(config, sql.to_owned())
     }
 
     /// Like [`Cluster::psql`], with the error returned.
@@ -369,7 +379,14 @@ fn initialise(
         ("unix_socket_directories".to_owned(), directory.display().to_string()),
     ];
     if !options.fsync {
-        lines.push(("fsync".to_owned(), "off".to_owned()));
+        // Nothing of this server outlives the tests, so that none of it has to survive a crash.
+        let hasty = [
+            ("fsync", "off"),
+            ("full_page_writes", "off"),
+            ("synchronous_commit", "off"),
+            ("max_wal_size", "4GB"),
+        ];
+        lines.extend(hasty.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
     lines.extend(options.settings.iter().cloned());
     let path = data.join("postgresql.conf");
