@@ -64,65 +64,60 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct GlobalArgs {
     /// Read this file instead of searching for bcops.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Options of every command", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Print one JSON document with the result on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub json: bool,
 
     /// Tell more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        conflicts_with = "quiet"
+    )]
     pub verbose: bool,
 
     /// Tell warnings and errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub quiet: bool,
 
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of every command",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub color: ColorChoice,
 
     /// Never ask: fail where a question would be needed
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Options of every command")]
     pub no_input: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Load an environment's latest backup into the local database, scrubbed on the way
     PullData(PullDataArgs),
-    /// Take personal data out of a database or a backup file, and prove that it is gone
     ScrubPii(ScrubPiiArgs),
-    /// Copy an environment's media into the local media folder
     PullMedia(PullMediaArgs),
-    /// Copy local media, or another environment's, into an environment's bucket
     PushMedia(PushMediaArgs),
-    /// Purge an environment's pages from Cloudflare, or clear Django's cache
     PurgeCache(PurgeCacheArgs),
-    /// Bring staging back to production: code, data, media, in planned and reversible steps
     ResetStaging(Box<ResetArgs>),
-    /// The journals of past runs: list, report, resume, roll back, unlock
     Runs(RunsArgs),
-    /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
-    /// The search cluster of an environment: how it is, its console, its indices built anew
     Search(SearchArgs),
-    /// Check every site of an environment, and the last CI pipeline of its branch
     Check(CheckArgs),
-    /// A shell on a one-off dyno of an environment
     Shell(ShellArgs),
-    /// Run a command on a one-off dyno, with its exit code
     Run(RunArgs),
-    /// An environment's add-ons and their plans
     Addons(AddonsArgs),
-    /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
-    /// The effective configuration, and where each value comes from
     Config(ConfigArgs),
-    /// Print a shell's completions
     Completions(CompletionsArgs),
-    /// Print the manual page
     Man(ManArgs),
 }
 

@@ -41,6 +41,17 @@ pub enum RawValue {
     TextList(Vec<String>),
 }
 
+/// As in a file.
+impl fmt::Display for RawValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RawValue::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            RawValue::Boolean(value) => write!(f, "{value}"),
+            RawValue::TextList(items) => write!(f, "{}", toml::Value::from(items.clone())),
+        }
+    }
+}
+
 /// Every value that was given, by dotted key.
 #[derive(Debug, Default)]
 pub struct Layers {
@@ -74,6 +85,16 @@ impl Layers {
         let mut layers = Layers::default();
         layers.add_text(keys::BUILT_IN, &|_| Origin::BuiltIn)?;
         Ok(layers)
+    }
+
+    /// A value as the list of settings declares it. `None` if it is of no type that a setting has.
+    pub(super) fn default_value(text: &str) -> Option<RawValue> {
+        let document = format!("value = {text}");
+        let table = DeTable::parse(&document).ok()?;
+        let (_, value) = table.get_ref().iter().next()?;
+        [ValueType::Text, ValueType::Boolean, ValueType::TextList]
+            .into_iter()
+            .find_map(|one| raw_value(one, value.get_ref()))
     }
 
     pub fn get(&self, name: &[&str]) -> Option<&Sourced<RawValue>> {
