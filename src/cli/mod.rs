@@ -107,7 +107,9 @@ pub enum Command {
     PullMedia(PullMediaArgs),
     PushMedia(PushMediaArgs),
     PurgeCache(PurgeCacheArgs),
+    /// Bring staging back to production: code, data, media, in planned and reversible steps
     ResetStaging(Box<ResetArgs>),
+    /// The journals of past runs: list, report, resume, roll back, unlock
     Runs(RunsArgs),
     Backups(BackupsArgs),
     Search(SearchArgs),
