@@ -3,6 +3,7 @@
 #                   make rehearse CMD="pull-data production --dry-run"
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
+# make docs       docs/commands.md and the table of docs/configuration.md, from the definitions
 # make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
 
 CMD ?= pull-production-data --yes
@@ -10,17 +11,21 @@ CONFIG ?=
 KEEP ?=
 BENCH ?=
 
-.PHONY: test rehearse bench prerequisites
+.PHONY: test rehearse docs bench prerequisites
 
 prerequisites:
 	@scripts/install-prerequisites.sh
 
+# Many tests wait for something most of the time: twice as many threads as cores are a third faster.
 test: prerequisites
-	cargo test
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} cargo test
 
 rehearse: prerequisites
 	@cargo build --quiet --bins --example sandbox
 	@SANDBOX_KEEP='$(KEEP)' target/debug/examples/sandbox $(if $(CONFIG),--config '$(CONFIG)') -- bcops $(CMD)
+
+docs:
+	cargo run --quiet --example write_reference
 
 bench: prerequisites
 	cargo build --release

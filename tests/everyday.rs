@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::command::Bcops;
 use crate::heroku_world::PRODUCTION;
 use crate::pull_world::World;
@@ -38,8 +40,7 @@ fn a_file_to_begin_with_changes_nothing_until_it_is_filled_in() {
         bcops.run(&["config", "show", "--json"]).exits(0).json()["result"],
         before["result"]
     );
-    bcops.run(&["config", "init"]).fails(4, &["exists already", "--force"]);
-    bcops.run(&["config", "init", "--force"]).exits(0);
+    bcops.run(&["config", "init"]).fails(4, &["exists already", "another file"]);
 
     // Without its comments it is a file that is read, every key of it known.
     let path = bcops.directory().join("work/bcops.toml");
@@ -50,6 +51,104 @@ fn a_file_to_begin_with_changes_nothing_until_it_is_filled_in() {
     let lines: Vec<&str> = lines.filter(|line| line.parse::<toml::Table>().is_ok()).collect();
     fs::write(&path, lines.join("\n")).expect("the file");
     bcops.run(&["config", "show"]).exits(0);
+}
+
+/// What a person types, a line for each question.
+fn answer(bcops: &Bcops, arguments: &[&str], answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut terminal = bcops.start_on_terminal(arguments);
+    for (question, answer) in answers {
+        terminal.wait_for(question);
+        terminal.type_line(answer);
+    }
+    terminal.finish()
+}
+
+#[test]
+fn another_site_is_asked_for_on_a_terminal() {
+    let bcops = Bcops::new();
+    let answers = [
+        ("data comes from", "Live"),
+        ("lower-case letters", "live"),
+        ("app of live", "library-live"),
+        ("deployed to live", ""),
+        ("URL of live", "https://www.library.example"),
+        ("is reset to it", "live"),
+        ("that is the other one", "preview"),
+        ("app of preview", ""),
+        ("deployed to preview", "preview"),
+        ("URL of preview", "https://preview.library.example"),
+        ("on GitLab", "library/website"),
+        ("GitLab server", ""),
+        ("database on this machine", "postgres://me:db-password@127.0.0.1/library"),
+        ("leave the password out", "postgres:///library"),
+        ("Django's users", ""),
+        ("media folder", ""),
+        ("bucket's name", "S3_BUCKET"),
+        ("id of its keys", ""),
+        ("secret of its keys", ""),
+    ];
+    let (code, screen) = answer(&bcops, &["config", "init"], &answers);
+    assert_eq!(code, Some(0), "{screen}");
+    let document = bcops.run(&["config", "show", "--json"]).exits(0).json();
+    let settings = document["result"]["settings"].as_array().expect("a list").clone();
+    let value = |key: &str| {
+        let found = settings.iter().find(|one| one["key"] == key);
+        found.unwrap_or_else(|| panic!("no {key}"))["value"].clone()
+    };
+    assert_eq!(value("environments.live.app"), "library-live");
+    assert_eq!(value("environments.live.branch"), "main");
+    assert_eq!(value("environments.live.protected"), true);
+    assert_eq!(value("environments.preview.app"), "work-preview");
+    assert_eq!(value("environments.preview.protected"), false);
+    assert_eq!(value("environments.preview.config_vars.bucket"), "S3_BUCKET");
+    assert_eq!(value("gitlab.project"), "library/website");
+    assert_eq!(value("gitlab.url"), "https://gitlab.com");
+    assert_eq!(value("local.users_table"), "auth_user");
+    assert_eq!(value("reset.hosts"), json!(["www.library.example=preview.library.example"]));
+    assert!(!settings.iter().any(|one| one["key"] == "environments.production.app"));
+    let text = fs::read_to_string(bcops.directory().join("work/bcops.toml")).expect("the file");
+    assert!(!text.contains("db-password"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_there_stays_and_half_answers_write_none() {
+    let bcops = Bcops::new();
+    let mut terminal = bcops.start_on_terminal(&["config", "init"]);
+    terminal.wait_for("data comes from");
+    terminal.type_line("");
+    terminal.wait_for("app of production");
+    // The end of the input, as Ctrl-D gives it.
+    terminal.press(b"\x04");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(5), "{screen}");
+    assert!(!bcops.directory().join("work/bcops.toml").exists());
+
+    let path = bcops.write("bcops.toml", "backup_max_age = \"7d\"\n");
+    let (code, screen) = bcops.start_on_terminal(&["config", "init"]).finish();
+    assert_eq!(code, Some(4), "{screen}");
+    assert_eq!(fs::read_to_string(path).expect("the file"), "backup_max_age = \"7d\"\n");
+    bcops.run(&["config", "init", "no/such/folder.toml"]).fails(3, &["cannot write"]);
+}
+
+#[test]
+fn values_that_nobody_gave_are_shown_too() {
+    let bcops = Bcops::new();
+    let shown = bcops.run(&["config", "show"]).exits(0).stdout;
+    assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
+    for (key, value) in [
+        ("cache.table", "\"database_cache\""),
+        ("heroku.host", "\"https://api.heroku.com\""),
+        ("environments.dev.config_vars.bucket", "\"AWS_STORAGE_BUCKET_NAME\""),
+        ("state_dir", "BCOPS_STATE_DIR"),
+        ("# media.acl", "not set"),
+    ] {
+        let line = shown.lines().find(|line| line.starts_with(key));
+        assert!(line.is_some_and(|line| line.contains(value)), "{key}: {shown}");
+    }
+    let document = bcops.run(&["config", "show", "--json"]).exits(0).json();
+    let settings = document["result"]["settings"].as_array().expect("a list").clone();
+    let acl = settings.iter().find(|one| one["key"] == "media.acl").expect("a setting");
+    assert!(acl["value"].is_null() && acl["origin"] == "not set", "{acl}");
 }
 
 #[test]

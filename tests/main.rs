@@ -68,6 +68,7 @@ mod purge_cache_backend;
 mod purge_cache_doctor;
 mod purge_cache_limits;
 mod purge_world;
+mod reference;
 mod reset_choices;
 mod reset_content;
 mod reset_endless;

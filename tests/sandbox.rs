@@ -133,7 +133,8 @@ impl Sandbox {
         // Its keeper ends it when this process ends.
         let heroku_postgres: &'static Cluster = Box::leak(Box::new(heroku_postgres??));
         let local_postgres = local_postgres??;
-        let local = local_name(blueprint.settings.local.database_url.value.expose());
+        let local = blueprint.settings.local.database_url.as_ref();
+        let local = local_name(local.map_or("postgres:///site", |found| found.value.expose()));
         local_postgres.try_psql("postgres", &format!("CREATE DATABASE \"{local}\""))?;
         local_postgres.try_psql(
             &local,

@@ -17,19 +17,22 @@ pub enum ConfigWork {
     Show,
     /// The files that are read, the strongest first
     Path,
-    /// Write a bcops.toml that lists every setting, to be filled in
     Init(InitArgs),
 }
 
+/// Write a bcops.toml for another site.
+///
+/// On a terminal it asks what differs from site to site. Without one, or with --no-input, it writes
+/// every setting as a comment. A file that is there is never replaced.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// The file to write
     #[arg(value_name = "FILE", default_value = "bcops.toml")]
     pub file: PathBuf,
 
-    /// Replace the file if it is there
+    /// Ask nothing, and write every setting as a comment
     #[arg(long)]
-    pub force: bool,
+    pub template: bool,
 
     /// Print what would be written, and change nothing
     #[arg(long)]

@@ -93,39 +93,24 @@ pub struct GlobalArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Load an environment's latest backup into the local database, scrubbed on the way
     PullData(PullDataArgs),
-    /// Take personal data out of a database or a backup file, and prove that it is gone
     ScrubPii(ScrubPiiArgs),
-    /// Copy an environment's media into the local media folder
     PullMedia(PullMediaArgs),
-    /// Copy local media, or another environment's, into an environment's bucket
     PushMedia(PushMediaArgs),
-    /// Purge an environment's pages from Cloudflare, or clear Django's cache
     PurgeCache(PurgeCacheArgs),
     /// Bring staging back to production: code, data, media, in planned and reversible steps
     ResetStaging(Box<ResetArgs>),
     /// The journals of past runs: list, report, resume, roll back, unlock
     Runs(RunsArgs),
-    /// Heroku Postgres backups of an environment
     Backups(BackupsArgs),
-    /// The search cluster of an environment: how it is, its console, its indices built anew
     Search(SearchArgs),
-    /// Check every site of an environment, and the last CI pipeline of its branch
     Check(CheckArgs),
-    /// A shell on a one-off dyno of an environment
     Shell(ShellArgs),
-    /// Run a command on a one-off dyno, with its exit code
     Run(RunArgs),
-    /// An environment's add-ons and their plans
     Addons(AddonsArgs),
-    /// Check every credential, server and permission that the commands need
     Doctor(DoctorArgs),
-    /// The effective configuration, and where each value comes from
     Config(ConfigArgs),
-    /// Print a shell's completions
     Completions(CompletionsArgs),
-    /// Print the manual page
     Man(ManArgs),
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
-/// Take personal data out of a database, and prove that it is gone.
+/// Take personal data out of a database or a backup file, and prove that it is gone.
 ///
 /// Without ENV it is the local database. Everything happens in one transaction, which is committed
 /// only when every rule holds and the audit finds nothing; otherwise nothing has changed and the

@@ -42,27 +42,31 @@ impl Context {
         variables.filter(|(name, _)| !name.is_empty()).collect()
     }
 
-    /// Reads the URL of a database on this machine, with libpq's defaults.
-    pub fn local_database(&self) -> Result<DatabaseUrl, PostgresError> {
+    /// The database on this machine, with libpq's defaults.
+    ///
+    /// # Errors
+    /// A configuration error where none is configured, or its URL cannot be used.
+    pub fn local_database(&self) -> Result<DatabaseUrl, CommandError> {
+        let hint = "set BCOPS_LOCAL_DATABASE_URL, or local.database_url in bcops.toml, for example to \
+                    postgres:///site";
+        let Some(configured) = &self.settings.local.database_url else {
+            let text = "no database on this machine is configured";
+            return Err(CommandError::new(Kind::Configuration, text).hint(hint));
+        };
         let defaults = Defaults {
             variable: &|name| std::env::var(name).ok(),
             home: self.home.as_deref(),
             ssl_mode: SslMode::Prefer,
         };
-        DatabaseUrl::parse(self.settings.local.database_url.value.expose(), &defaults)
+        DatabaseUrl::parse(configured.value.expose(), &defaults).map_err(|error| {
+            let text = format!("the local database's URL ({}) is not usable", configured.origin);
+            CommandError::new(Kind::Configuration, text).with_cause(error).hint(hint)
+        })
     }
 
     /// The local database, with the name of `--target` if that was given.
     pub fn local_target(&self, name: Option<&str>) -> Result<DatabaseUrl, CommandError> {
-        let url = self.local_database().map_err(|error| {
-            let origin = &self.settings.local.database_url.origin;
-            CommandError::new(
-                Kind::Configuration,
-                format!("the local database's URL ({origin}) is not usable"),
-            )
-            .with_cause(error)
-            .hint("set BCOPS_LOCAL_DATABASE_URL, for example to postgres:///bc")
-        })?;
+        let url = self.local_database()?;
         Ok(match name {
             Some(name) => url.with_database(name),
             None => url,

@@ -1,32 +1,129 @@
 //! Every value that is in force, as it was given, for people to look at.
 
 use super::Settings;
-use super::keys;
-use super::layers::{Origin, RawValue};
+use super::keys::{self, KEYS};
+use super::layers::{Layers, Origin, RawValue, Sourced};
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Effective<'a> {
+pub struct Effective {
     /// Dotted, as in a file.
     pub name: String,
-    pub value: &'a RawValue,
-    pub origin: &'a Origin,
+    pub value: RawValue,
+    pub origin: Origin,
     /// Whether the value must not be shown.
     pub secret: bool,
 }
 
 impl Settings {
-    /// In the order of their names.
-    pub fn effective(&self) -> Vec<Effective<'_>> {
+    /// What variables, files and the built-in configuration say, in the order of the names.
+    pub fn effective(&self) -> Vec<Effective> {
         self.given
             .iter()
             .map(|(name, given)| {
                 let parts: Vec<&str> = name.iter().map(String::as_str).collect();
                 // Something that the list of settings does not know is not shown either.
                 let secret = keys::find(&parts).is_none_or(|key| key.secret);
-                let (value, origin) = (&given.value, &given.origin);
+                let Sourced { value, origin } = given.clone();
                 Effective { name: name.join("."), value, origin, secret }
             })
             .collect()
+    }
+
+    /// The same, and what holds where nobody has said anything.
+    pub fn effective_with_defaults(&self) -> Vec<Effective> {
+        let mut all = self.effective();
+        for key in KEYS {
+            let names = match key.name.split_once('*') {
+                None => vec![key.name.to_owned()],
+                Some((before, after)) => {
+                    let environments = self.environments.keys();
+                    environments.map(|name| format!("{before}{name}{after}")).collect()
+                }
+            };
+            let default = key.default.and_then(Layers::default_value);
+            let default = match key.name {
+                "state_dir" => {
+                    Some(RawValue::Text(self.state_directory.value.display().to_string()))
+                }
+                _ => default,
+            };
+            let Some(value) = default else { continue };
+            for name in names {
+                if !all.iter().any(|one| one.name == name) {
+                    // What is the same for everybody is no secret.
+                    let (value, origin) = (value.clone(), Origin::BuiltIn);
+                    all.push(Effective { name, value, origin, secret: false });
+                }
+            }
+        }
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::settings::Surroundings;
+
+    fn load(folder: &Path) -> Settings {
+        Settings::load(&Surroundings {
+            variable: &|_| None,
+            working_directory: folder,
+            home: None,
+            config_file: None,
+        })
+        .unwrap()
+    }
+
+    /// All that a command sees, without where it comes from.
+    fn seen(folder: &Path) -> String {
+        let settings = load(folder);
+        let bare = Settings { given: Default::default(), files: Vec::new(), ..settings };
+        let origin = regex::Regex::new(r#"origin: (BuiltIn|File \{[^}]*\})"#).unwrap();
+        origin.replace_all(&format!("{bare:#?}"), "").into_owned()
+    }
+
+    /// Where a client supplies the address itself, the typed settings hold none.
+    fn is_supplied_by_a_client(name: &str) -> bool {
+        name.starts_with("heroku.") || name == "cloudflare.base_url"
+    }
+
+    /// Of a site that takes nothing of the built-in one's.
+    #[test]
+    fn the_declared_defaults_are_those_that_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bcops.toml");
+        std::fs::write(&path, "inherit = false\nenvironments.live.app = \"x\"\n").unwrap();
+        let before = seen(folder.path());
+        let mut file = String::new();
+        for one in load(folder.path()).effective_with_defaults() {
+            if !is_supplied_by_a_client(&one.name) {
+                file.push_str(&format!("{} = {}\n", one.name, one.value));
+            }
+        }
+        assert!(file.lines().count() > 40, "{file}");
+        std::fs::write(&path, file).unwrap();
+        assert_eq!(seen(folder.path()), before);
+    }
+
+    #[test]
+    fn every_default_is_of_its_type() {
+        for key in KEYS {
+            assert!(!key.used_by.is_empty() && !key.meaning.is_empty(), "{}", key.name);
+            if let Some(text) = key.default {
+                let value = Layers::default_value(text).expect(key.name);
+                let fits = matches!(
+                    (key.value_type, &value),
+                    (keys::ValueType::Text, RawValue::Text(_))
+                        | (keys::ValueType::Boolean, RawValue::Boolean(_))
+                        | (keys::ValueType::TextList, RawValue::TextList(_))
+                );
+                assert!(fits, "{}", key.name);
+            }
+        }
     }
 }

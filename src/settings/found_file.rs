@@ -9,8 +9,8 @@ use std::path::Path;
 
 use url::Url;
 
-use super::SettingsError;
 use super::layers::{Layers, Origin, RawValue, Sourced};
+use super::{SettingsError, keys};
 use crate::loopback::is_loopback;
 
 /// Servers that are sent an operator's token, and that no site has of its own.
@@ -25,8 +25,9 @@ const TOKENS_GO_TO: [[&str; 2]; 4] = [
 pub fn check(layers: &Layers, found: &Path, built_in: &Layers) -> Result<(), SettingsError> {
     for name in TOKENS_GO_TO {
         let given = layers.get(&name).filter(|given| is_from(given, found));
-        let usual = built_in.get(&name).map(|usual| &usual.value);
-        let leads_away = |value: &RawValue| Some(value) != usual && !stays_on_this_machine(value);
+        let usual = keys::find(&name).and_then(|key| key.default).and_then(Layers::default_value);
+        let leads_away =
+            |value: &RawValue| Some(value) != usual.as_ref() && !stays_on_this_machine(value);
         if let Some(given) = given.filter(|given| leads_away(&given.value)) {
             return Err(refused(given, &name, "your tokens would be sent there"));
         }
@@ -132,6 +133,7 @@ mod tests {
             load(&format!("[heroku]\ngit_host = \"{here}\""), false).unwrap();
         }
         load("[heroku]\nhost = \"http://127.0.0.1:1234\"", false).unwrap();
+        load("[heroku]\nhost = \"https://api.heroku.com\"", false).unwrap();
     }
 
     #[test]

@@ -41,6 +41,17 @@ pub enum RawValue {
     TextList(Vec<String>),
 }
 
+/// As in a file.
+impl fmt::Display for RawValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RawValue::Text(text) => write!(f, "{}", toml::Value::from(text.as_str())),
+            RawValue::Boolean(value) => write!(f, "{value}"),
+            RawValue::TextList(items) => write!(f, "{}", toml::Value::from(items.clone())),
+        }
+    }
+}
+
 /// Every value that was given, by dotted key.
 #[derive(Debug, Default)]
 pub struct Layers {
@@ -60,21 +71,14 @@ impl Layers {
             layers.add_text(&text, &|line| Origin::File { path: path.clone(), line })?;
             layers.files.push(path.clone());
         }
-        let mut built_in = Layers::built_in()?;
-        let usual = Layers { values: built_in.values.clone(), files: Vec::new() };
-        if !layers.inherits() {
-            let is_of_the_site = |name: &[String]| match name {
-                [first, ..] if first == "environments" => true,
-                [first, second] => first == "search" && second == "indices",
-                _ => false,
-            };
-            built_in.values.retain(|name, _| !is_of_the_site(name));
-        }
-        for (name, value) in built_in.values {
-            layers.values.entry(name).or_insert(value);
+        let built_in = Layers::built_in()?;
+        if layers.inherits() {
+            for (name, value) in &built_in.values {
+                layers.values.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
         if let Some(found) = &files.found {
-            found_file::check(&layers, found, &usual)?;
+            found_file::check(&layers, found, &built_in)?;
         }
         Ok(layers)
     }
@@ -89,6 +93,16 @@ impl Layers {
     /// Whether the built-in site is there as well.
     pub fn inherits(&self) -> bool {
         !matches!(self.get(&["inherit"]), Some(Sourced { value: RawValue::Boolean(false), .. }))
+    }
+
+    /// A value as the list of settings declares it. `None` if it is of no type that a setting has.
+    pub(super) fn default_value(text: &str) -> Option<RawValue> {
+        let document = format!("value = {text}");
+        let table = DeTable::parse(&document).ok()?;
+        let (_, value) = table.get_ref().iter().next()?;
+        [ValueType::Text, ValueType::Boolean, ValueType::TextList]
+            .into_iter()
+            .find_map(|one| raw_value(one, value.get_ref()))
     }
 
     pub fn get(&self, name: &[&str]) -> Option<&Sourced<RawValue>> {

@@ -181,7 +181,8 @@ pub struct Reset {
 /// What is on this machine.
 #[derive(Debug, Clone)]
 pub struct Local {
-    pub database_url: Sourced<Secret>,
+    /// Only the council's site has one that nobody needs to write down.
+    pub database_url: Option<Sourced<Secret>>,
     pub allowed_hosts: Vec<String>,
     /// The table of Django's users, for `--set-password`.
     pub users_table: String,

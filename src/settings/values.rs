@@ -14,8 +14,7 @@ use crate::secret::Secret;
 pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
     let local = Local {
         database_url: text(&layers, &["local", "database_url"])
-            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin })
-            .unwrap_or(Sourced { value: Secret::new("postgres:///bc"), origin: Origin::BuiltIn }),
+            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
         allowed_hosts: list(&layers, &["local", "allowed_hosts"]),
         users_table: text(&layers, &["local", "users_table"])
             .map_or_else(|| "auth_user".to_owned(), |found| found.value),
@@ -349,11 +348,17 @@ mod tests {
         let inner = folder.path().join("a/b");
         std::fs::create_dir_all(&inner).unwrap();
         let settings = load(&inner, &HashMap::new()).unwrap();
-        assert_eq!(settings.local.database_url.value.expose(), "postgres:///from_file");
-        assert_eq!(settings.local.database_url.origin, Origin::File { path, line: 3 });
+        assert_eq!(
+            settings.local.database_url.as_ref().unwrap().value.expose(),
+            "postgres:///from_file"
+        );
+        assert_eq!(settings.local.database_url.unwrap().origin, Origin::File { path, line: 3 });
         let variables = HashMap::from([("BCOPS_LOCAL_DATABASE_URL", "postgres:///from_variable")]);
         let settings = load(&inner, &variables).unwrap();
-        assert_eq!(settings.local.database_url.value.expose(), "postgres:///from_variable");
+        assert_eq!(
+            settings.local.database_url.unwrap().value.expose(),
+            "postgres:///from_variable"
+        );
         assert_eq!(settings.backup_max_age.value, Duration::from_secs(7 * 86_400));
     }
 
@@ -392,6 +397,11 @@ mod tests {
         .unwrap();
         let settings = load(folder.path(), &HashMap::new()).unwrap();
         assert_eq!(settings.environments.keys().collect::<Vec<_>>(), ["live"]);
+        // What the council's site has of its own is not taken for that of another one.
+        assert!(settings.local.database_url.is_none() && settings.search.indices.is_empty());
+        assert_eq!(settings.local.users_table, "auth_user");
+        assert_eq!(settings.gitlab.url.value, "https://gitlab.com");
+        assert_eq!(settings.gitlab.project.value, "");
         // Nobody said that it may be written to.
         assert!(settings.environments["live"].protected);
         let error = settings.environment("production").unwrap_err().to_string();

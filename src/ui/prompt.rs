@@ -101,6 +101,15 @@ impl Prompter {
         self.line(&format!("{question}: "))
     }
 
+    /// A question with an answer that Enter alone gives: for what harms nobody.
+    pub fn text_or(&self, question: &str, usual: &str) -> Answer<String> {
+        match self.line(&format!("{question} [{usual}]: ")) {
+            Answer::Given(line) if line.trim().is_empty() => Answer::Given(usual.to_owned()),
+            Answer::Given(line) => Answer::Given(line.trim().to_owned()),
+            other => other,
+        }
+    }
+
     fn line(&self, question: &str) -> Answer<String> {
         if !self.can_ask() {
             return Answer::CannotAsk;

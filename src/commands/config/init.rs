@@ -1,0 +1,98 @@
+//! `config init`: a bcops.toml for another site, from answers or to be filled in.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::site::Site;
+use crate::cli::InitArgs;
+use crate::commands::{Context, Outcome};
+use crate::error::{CommandError, Kind};
+use crate::settings::keys::{self, KEYS};
+
+pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> {
+    let name = args.file.display().to_string();
+    // Before the questions: nobody answers them for nothing.
+    if args.file.symlink_metadata().is_ok() && !args.dry_run {
+        return Err(is_there(&name));
+    }
+    let asks = !args.template && context.ui.prompter().can_ask();
+    let text = if asks { Site::ask(context, &folder_name())?.text() } else { template() };
+    if args.dry_run {
+        let result = json!({ "dry_run": true, "file": name, "text": text });
+        return Ok(Outcome::done(result, text.trim_end().to_owned()));
+    }
+    write(&args.file, &text).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => is_there(&name),
+        _ => {
+            CommandError::new(Kind::Configuration, format!("cannot write {name}")).with_cause(error)
+        }
+    })?;
+    let next = if asks {
+        "next: bcops config show, then bcops doctor"
+    } else {
+        "every setting in it is a comment until you change it"
+    };
+    Ok(Outcome::done(
+        json!({ "dry_run": false, "file": name }),
+        format!("{name} is written; {next}"),
+    ))
+}
+
+fn is_there(name: &str) -> CommandError {
+    CommandError::new(Kind::Refused, format!("{name} exists already; nothing was changed"))
+        .hint("move it away, or name another file: bcops config init FILE")
+}
+
+/// Never over another file. A half-written one goes again, as it would be read from then on.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+/// What a site in this folder is probably called.
+fn folder_name() -> String {
+    let folder = std::env::current_dir().unwrap_or_default();
+    let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase());
+    let name: String = name
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()).to_owned();
+    if name.is_empty() { "site".to_owned() } else { name }
+}
+
+/// Every setting as a comment, with its meaning and its built-in value.
+fn template() -> String {
+    let mut text = String::from(
+        "# Settings of bcops. What is commented out has the value that it shows, or none.\n\
+         # `bcops config show` tells what is in force, and why.\n",
+    );
+    let built_in = keys::built_in_values();
+    let mut tables: BTreeMap<String, String> = BTreeMap::new();
+    for key in KEYS {
+        // Another site has environments of its own: one is shown for all.
+        let full = key.name.replace('*', "staging");
+        let (table, name) = full.rsplit_once('.').unwrap_or(("", &full));
+        let default = key.default.unwrap_or(key.value_type.example());
+        let value = built_in.get(&full).map_or(default, String::as_str);
+        let variable = key.variable.map_or_else(String::new, |name| format!(" ({name})"));
+        let lines = format!("# {}{variable}\n# {name} = {value}\n", key.meaning);
+        tables.entry(table.to_owned()).or_default().push_str(&lines);
+    }
+    for (table, lines) in tables {
+        if !table.is_empty() {
+            text.push_str(&format!("\n# [{table}]\n"));
+        }
+        text.push_str(&lines);
+    }
+    text
+}

@@ -1,0 +1,127 @@
+//! The pages that are made from the program's own definitions, and the test that they are fresh.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bcops::settings::keys::{KEYS, Key, ValueType, built_in_values};
+
+const BEGINNING: &str = "<!-- made by `make docs` from src/settings/keys/list.rs: begin -->\n";
+const END: &str = "<!-- made by `make docs`: end -->\n";
+
+/// Each page that is made, or holds a part that is, with its text as it has to be.
+pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let configuration = docs.join("configuration.md");
+    let text = fs::read_to_string(&configuration).map_err(|error| error.to_string())?;
+    let (before, rest) = text.split_once(BEGINNING).ok_or("configuration.md has lost its marks")?;
+    let (_, after) = rest.split_once(END).ok_or("configuration.md has lost its last mark")?;
+    let configuration_text = format!("{before}{BEGINNING}{}{END}{after}", key_table());
+    Ok(vec![(configuration, configuration_text), (docs.join("commands.md"), commands())])
+}
+
+fn key_table() -> String {
+    let mut text = String::from(
+        "| key | type | default | variable | meaning | used by |\n|---|---|---|---|---|---|\n",
+    );
+    let built_in = built_in_values();
+    for key in KEYS {
+        let code = |one: &str| format!("`{}`", one.replace('|', "\\|"));
+        let mut default = match key.default {
+            Some("\"\"" | "[]") | None => String::new(),
+            Some(default) => code(default),
+        };
+        let councils = built_in.get(key.name).filter(|value| key.default != Some(value.as_str()));
+        if let Some(value) = councils {
+            let value = if value.starts_with('[') { "its own".to_owned() } else { code(value) };
+            let and = if default.is_empty() { "" } else { "; " };
+            let _ = write!(default, "{and}the council's: {value}");
+        }
+        let variable = key.variable.map_or_else(String::new, code);
+        let name = key.name.replace('*', "NAME");
+        let Key { value_type, meaning, used_by, .. } = key;
+        let kind = match value_type {
+            ValueType::Text => "string",
+            ValueType::Boolean => "boolean",
+            ValueType::TextList => "list",
+        };
+        let meaning = meaning.replace('|', "\\|").replace('<', "&lt;").replace('*', "\\*");
+        let _ = writeln!(
+            text,
+            "| `{name}` | {kind} | {default} | {variable} | {meaning} | {used_by} |"
+        );
+    }
+    text
+}
+
+fn commands() -> String {
+    let mut text = String::from(
+        "# Commands\n\nMade by `make docs` from the definitions of the command line. The names of the fab tasks\n\
+         (`pull-production-data`, `push-staging-images`, `staging-shell`, …) are made from the configured\n\
+         environments; `bcops --help` lists them.\n",
+    );
+    let mut whole = bcops::cli::command(&[]).term_width(100);
+    whole.build();
+    add(&mut text, &mut whole);
+    text
+}
+
+fn add(text: &mut String, command: &mut clap::Command) {
+    let name = command.get_bin_name().unwrap_or("bcops").to_owned();
+    let help = command.render_long_help().to_string();
+    let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    let _ = write!(text, "\n## {name}\n\n```\n{}\n```\n", help.join("\n"));
+    for inner in command.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+        add(text, inner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_are_fresh() {
+        for (path, wanted) in pages().expect("the pages") {
+            let found = fs::read_to_string(&path).unwrap_or_default();
+            assert!(found == wanted, "{} is stale: run `make docs`", path.display());
+        }
+    }
+
+    /// What is quoted as an error in the page of troubles is what the program says.
+    #[test]
+    fn the_errors_of_the_troubleshooting_page_are_in_the_source() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = fs::read_to_string(root.join("docs/troubleshooting.md")).expect("the page");
+        let mut source = String::new();
+        collect(&root.join("src"), &mut source);
+        let source = plain(&source);
+        let mut count = 0;
+        for heading in page.lines().filter_map(|line| line.strip_prefix("### ")) {
+            for part in heading.trim_matches('`').split('…').map(str::trim) {
+                if !part.is_empty() {
+                    count += 1;
+                    assert!(source.contains(&plain(part)), "nothing in src says `{part}`");
+                }
+            }
+        }
+        assert!(count > 15, "only {count} texts were found in the page");
+    }
+
+    /// Without the line breaks that a string in the source may have.
+    fn plain(text: &str) -> String {
+        let text = text.replace("\\\n", " ").replace("\\\"", "\"");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn collect(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                collect(&path, text);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(path).expect("a file"));
+            }
+        }
+    }
+}
