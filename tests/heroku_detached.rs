@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bcops::adapters::heroku::{DynoFate, HerokuError, Limits, OneOff, OneOffError, StopReason};
 
-use crate::heroku_world::{STAGING, World, world};
-use crate::standins::heroku::{Fault, Rule};
+use crate::heroku_world::{STAGING, World, count, world};
+use crate::standins::heroku::{Fault, Rendezvous, Rule};
 
 async fn follow(world: &World, command: &str, limits: Limits) -> (Result<u8, HerokuError>, String) {
     let staging = world.staging().await;
@@ -37,6 +37,36 @@ async fn a_log_that_cannot_be_opened_at_first_is_opened_later() {
     world.standin.misbehave(Rule::once("/logs/", Fault::CloseBefore));
     let (status, said) = follow(&world, "echo a; sleep 0.5; echo b", Limits::default()).await;
     assert_eq!((status.expect("known"), said.as_str()), (0, "a\nb\n"));
+}
+
+/// Where the rendezvous cannot be reached, a command that has no input is begun by itself.
+#[tokio::test]
+async fn a_closed_port_is_gone_around() {
+    let world = world().await;
+    world.standin.plan_rendezvous(Rendezvous::Refused);
+    let staging = world.staging().await;
+    let command = OneOff::new("echo by itself; exit 3");
+    let mut told = Vec::new();
+    let limits = Limits::default();
+    let run = world.heroku.run_captured(&staging, &command, &limits, pending(), |error| {
+        told.push(error.to_string());
+    });
+    let finished = run.await.expect("finished");
+    assert_eq!((finished.exit_status, finished.output.as_slice()), (3, &b"by itself\n"[..]));
+    assert!(told.len() == 1 && told[0].contains("cannot reach the rendezvous"), "{told:?}");
+    // Nothing ran twice: the dyno that nobody met was stopped before.
+    assert_eq!(count(&world.standin, "POST", "/dynos"), 3);
+}
+
+#[tokio::test]
+async fn a_log_that_says_nothing_any_more_is_given_up() {
+    let world = world().await;
+    let limits = Limits { idle: Some(Duration::from_millis(300)), ..Limits::default() };
+    let (status, said) = follow(&world, "echo a; sleep 600", limits).await;
+    let Err(HerokuError::OneOff(OneOffError::GivenUp { reason, .. })) = status else {
+        panic!("{status:?}")
+    };
+    assert_eq!((reason, said.as_str()), (StopReason::Silence, "a\n"));
 }
 
 #[tokio::test]

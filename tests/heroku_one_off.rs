@@ -13,7 +13,10 @@ use crate::standins::heroku::Rendezvous;
 async fn run(world: &World, command: &str) -> Finished {
     let staging = world.staging().await;
     let limits = Limits::default();
-    let run = world.heroku.run_captured(&staging, &OneOff::new(command), &limits, pending()).await;
+    let run = world
+        .heroku
+        .run_captured(&staging, &OneOff::new(command), &limits, pending(), |_| {})
+        .await;
     run.unwrap_or_else(|error| panic!("{command}: {error}"))
 }
 
@@ -79,7 +82,7 @@ async fn much_output_is_kept_up_to_the_limit() {
     let staging = world.staging().await;
     let limits = Limits { output: 1000, ..Limits::default() };
     let command = OneOff::new("head -c 3000000 /dev/zero | tr '\\0' x");
-    let run = world.heroku.run_captured(&staging, &command, &limits, pending()).await;
+    let run = world.heroku.run_captured(&staging, &command, &limits, pending(), |_| {}).await;
     let finished = run.expect("finished");
     assert_eq!((finished.output.len(), finished.left_out), (1000, 2_999_000));
 }
@@ -152,7 +155,7 @@ async fn a_run_can_be_handed_to_another_thread() {
     let heroku = world.heroku.clone();
     let run = tokio::spawn(async move {
         let limits = Limits::default();
-        heroku.run_captured(&staging, &OneOff::new("echo x"), &limits, pending()).await
+        heroku.run_captured(&staging, &OneOff::new("echo x"), &limits, pending(), |_| {}).await
     });
     assert_eq!(run.await.expect("no panic").expect("finished").exit_status, 0);
 }

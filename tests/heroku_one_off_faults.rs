@@ -4,8 +4,7 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use bcops::adapters::heroku::{
-    DynoFate, Endpoints, Finished, Heroku, HerokuError, Limits, OneOff, OneOffError, StopReason,
-    Timing,
+    DynoFate, Endpoints, Heroku, HerokuError, Limits, OneOff, OneOffError, StopReason, Timing,
 };
 use bcops::secret::Secret;
 
@@ -19,9 +18,10 @@ async fn try_run(
     command: &str,
     limits: Limits,
     stop: impl Future<Output = ()>,
-) -> Result<Finished, HerokuError> {
+) -> Result<(String, u8), HerokuError> {
     let staging = world.staging().await;
-    world.heroku.run_captured(&staging, &OneOff::new(command), &limits, stop).await
+    let ends = (tokio::io::empty(), &mut tokio::io::sink());
+    world.heroku.run_streamed(&staging, &OneOff::new(command), ends, &limits, stop).await
 }
 
 async fn error_of(world: &World, command: &str) -> OneOffError {
@@ -137,7 +137,8 @@ async fn the_time_to_live_ends_a_dyno() {
     let world = world().await;
     let staging = world.staging().await;
     let one_off = OneOff { time_to_live: Duration::from_secs(1), ..OneOff::new(LONG) };
-    let run = world.heroku.run_captured(&staging, &one_off, &Limits::default(), pending()).await;
+    let run =
+        world.heroku.run_captured(&staging, &one_off, &Limits::default(), pending(), |_| {}).await;
     let error = run.expect_err("ended");
     let HerokuError::OneOff(OneOffError::ExitUnknown { fate, .. }) = error else {
         panic!("{error:?}")

@@ -136,8 +136,8 @@ fn restores_at_heroku_that_go_wrong() {
 fn an_end_that_goes_wrong() {
     use Left::Quarantine;
     all(vec![
-        case("the rendezvous is refused", 8, Quarantine, &["the step migrate failed"], |world| {
-            world.make(Trouble::Rendezvous(Rendezvous::Refused));
+        case("the rendezvous closes", 8, Quarantine, &["the step migrate failed"], |world| {
+            world.make(Trouble::Rendezvous(Rendezvous::ClosedEarly));
         })
         .mended_by(|world| world.make(Trouble::Rendezvous(Rendezvous::Orderly))),
         case("S3 refuses", 8, Quarantine, &["the step copy-media failed"], |world| {

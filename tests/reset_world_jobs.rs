@@ -88,7 +88,8 @@ fn transfers_and_dynos_go_wrong_as_told() {
         world.make(Trouble::Rendezvous(Rendezvous::Refused));
         let check = OneOff::new("python manage.py migrate --check");
         let limits = Limits::default();
-        let run = heroku.run_captured(&staging, &check, &limits, pending()).await;
+        let ends = (tokio::io::empty(), &mut tokio::io::sink());
+        let run = heroku.run_streamed(&staging, &check, ends, &limits, pending()).await;
         run.expect_err("nobody is met");
     });
     assert_eq!(world.staging().backups, ["completed", "failed", "running"]);
@@ -104,7 +105,8 @@ fn an_index_gets_a_document_for_each_row() {
     world.runtime().block_on(async {
         let staging = heroku.destination_app(&staging_destination()).await.expect("staging");
         let command = OneOff::new("python manage.py update_index");
-        let run = heroku.run_captured(&staging, &command, &Limits::default(), pending()).await;
+        let run =
+            heroku.run_captured(&staging, &command, &Limits::default(), pending(), |_| {}).await;
         let run = run.expect("run");
         assert_eq!(run.exit_status, 0, "{}", String::from_utf8_lossy(&run.output));
     });

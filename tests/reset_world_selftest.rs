@@ -16,7 +16,8 @@ fn on_staging(world: &World, command: &str) -> (u8, String) {
     world.runtime().block_on(async {
         let app = heroku.destination_app(&staging_destination()).await.expect("staging");
         let limits = Limits::default();
-        let run = heroku.run_captured(&app, &OneOff::new(command), &limits, pending()).await;
+        let run =
+            heroku.run_captured(&app, &OneOff::new(command), &limits, pending(), |_| {}).await;
         let run = run.expect("run");
         (run.exit_status, String::from_utf8(run.output).expect("text").replace('\r', ""))
     })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::adapters::heroku::{Finished, Limits, OneOff};
+use crate::adapters::heroku::{Finished, Limits, OneOff, OneOffError, through_the_log};
 use crate::error::{CommandError, Kind};
 use crate::runbook::{StepContext, StepResult};
 
@@ -28,7 +28,8 @@ impl World {
             ..Limits::default()
         };
         let stop = context.interrupt().wanted();
-        Ok(self.heroku.run_captured(&self.app, &one_off, &limits, stop).await?)
+        let told = |error: &OneOffError| context.warn(through_the_log(error));
+        Ok(self.heroku.run_captured(&self.app, &one_off, &limits, stop, told).await?)
     }
 
     /// Runs a command that has to end well.

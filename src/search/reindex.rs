@@ -8,7 +8,9 @@ use super::output::LineTeller;
 use super::rows::{count_rows, make_read_only};
 use super::{Counts, Difference, SearchError, compare};
 use crate::adapters::elasticsearch::DestinationCluster;
-use crate::adapters::heroku::{DestinationApp, Heroku, Limits, OneOff};
+use crate::adapters::heroku::{
+    DestinationApp, Heroku, Limits, OneOff, OneOffError, through_the_log,
+};
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::events::{Event, Reporter};
 use crate::settings::{IndexRule, Search};
@@ -119,8 +121,9 @@ async fn run(
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
     let mut teller = LineTeller::new(reporter, site.cluster.address());
-    let both = (tokio::io::empty(), &mut teller);
-    let run = site.heroku.run_streamed(site.app, &one_off, both, &limits, stop).await;
+    let told = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
+    let run =
+        site.heroku.run_unattended(site.app, &one_off, &mut teller, &limits, stop, told).await;
     let said = teller.into_last();
     let (dyno, status) = run?;
     if status == 0 {

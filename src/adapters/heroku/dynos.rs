@@ -46,6 +46,11 @@ impl Dyno {
         ONE_OFF.contains(&self.kind.as_str())
     }
 
+    /// Whether its command has come to an end, while Heroku still lists it.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state.as_str(), "complete" | "crashed")
+    }
+
     /// Whether bcops started it for a command, on this machine or another, and listened for its
     /// exit status.
     pub fn was_started_by_bcops(&self, command: &str) -> bool {

@@ -41,7 +41,8 @@ pub use error::HerokuError;
 pub use formation::{Formation, Scale};
 pub use one_off::{
     Capture, Detached, DynoFate, DynoLine, DynoLogReader, EncodedInput, Finished, Limits, OneOff,
-    OneOffError, Sentinel, StopReason, Window, command_line, quoted, with_encoded_input,
+    OneOffError, Sentinel, StopReason, Window, command_line, quoted, through_the_log,
+    with_encoded_input,
 };
 pub use restore::BackupSource;
 pub use timing::Timing;

@@ -3,10 +3,11 @@
 //! Their output and their exit status come through the log, which loses lines. A command has ended
 //! when its dyno is gone. If the log has not said its exit status by then, it is not known.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 use super::logs::{Line, Reader};
 use super::sentinel::Sentinel;
@@ -30,6 +31,13 @@ struct Heard {
     exited: Option<u8>,
     /// Output that has not been passed on yet.
     pending: Vec<u8>,
+}
+
+/// Why nobody listens any longer.
+enum Unheard {
+    /// The output cannot be passed on.
+    Output(std::io::Error),
+    Silent,
 }
 
 impl Heroku {
@@ -64,9 +72,8 @@ impl Heroku {
         let dyno = || detached.dyno.clone();
         let gone = tokio::select! {
             gone = self.until_gone(app, detached) => Some(gone),
-            written = self.listen(app, detached, &mut heard, output) => {
-                let Err(cause) = written;
-                return Err(OneOffError::Output { dyno: dyno(), cause }.into());
+            unheard = self.listen(app, detached, &mut heard, output, limits.idle) => {
+                return Err(self.unheard(app, dyno(), unheard).await);
             }
             () = tokio::time::sleep(limits.total) => None,
             () = stop => {
@@ -80,9 +87,9 @@ impl Heroku {
         // The last lines may come after the dyno is gone.
         let waited = Instant::now();
         while heard.status().is_none() && waited.elapsed() < self.timing.grace {
-            let listening = self.listen(app, detached, &mut heard, output);
-            if let Ok(Err(cause)) = tokio::time::timeout(self.timing.poll * 2, listening).await {
-                return Err(OneOffError::Output { dyno: dyno(), cause }.into());
+            let listening = self.listen(app, detached, &mut heard, output, None);
+            if let Ok(unheard) = tokio::time::timeout(self.timing.poll * 2, listening).await {
+                return Err(self.unheard(app, dyno(), unheard).await);
             }
         }
         let written = heard.pass_on(output).await;
@@ -103,9 +110,7 @@ impl Heroku {
         loop {
             match self.dyno(app.id(), &detached.dyno).await {
                 Ok(None) => return Ok(()),
-                Ok(Some(found)) if matches!(found.state.as_str(), "complete" | "crashed") => {
-                    return Ok(());
-                }
+                Ok(Some(found)) if found.has_ended() => return Ok(()),
                 Ok(Some(_)) => failed_polls = 0,
                 Err(error) if error.is_final() => return Err(error),
                 Err(error) => {
@@ -120,24 +125,43 @@ impl Heroku {
         }
     }
 
-    /// Reads one log stream after the other, for ever. That there is none to read is no error.
+    /// Reads one log stream after the other, until nothing was said for longer than may be. That
+    /// there is none to read is no error.
     async fn listen(
         &self,
         app: &DestinationApp,
         detached: &Detached,
         heard: &mut Heard,
         output: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<std::convert::Infallible, std::io::Error> {
-        loop {
-            heard.pass_on(output).await?;
+        idle: Option<Duration>,
+    ) -> Unheard {
+        let left =
+            |last: Instant| idle.map_or(Duration::MAX, |idle| idle.saturating_sub(last.elapsed()));
+        let mut last = Instant::now();
+        while !left(last).is_zero() {
+            if let Err(cause) = heard.pass_on(output).await {
+                return Unheard::Output(cause);
+            }
             heard.reader.restart();
-            if let Ok(mut response) = self.open_log(app.id(), &detached.dyno).await {
-                while let Ok(Some(chunk)) = response.chunk().await {
+            let opening = timeout(left(last), self.open_log(app.id(), &detached.dyno));
+            if let Ok(Ok(mut response)) = opening.await {
+                while let Ok(Ok(Some(chunk))) = timeout(left(last), response.chunk()).await {
+                    last = Instant::now();
                     heard.take(&chunk);
-                    heard.pass_on(output).await?;
+                    if let Err(cause) = heard.pass_on(output).await {
+                        return Unheard::Output(cause);
+                    }
                 }
             }
             tokio::time::sleep(self.timing.poll).await;
+        }
+        Unheard::Silent
+    }
+
+    async fn unheard(&self, app: &DestinationApp, dyno: String, unheard: Unheard) -> HerokuError {
+        match unheard {
+            Unheard::Output(cause) => OneOffError::Output { dyno, cause }.into(),
+            Unheard::Silent => self.give_up(app, dyno, StopReason::Silence).await,
         }
     }
 }

@@ -13,6 +13,7 @@ mod rendezvous;
 mod run;
 mod sentinel;
 mod session;
+mod unattended;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use quoting::{command_line, quoted};
 pub use run::Finished;
 use sentinel::LAUNCHER;
 pub use sentinel::Sentinel;
+pub use unattended::through_the_log;
 
 use super::client::Heroku;
 use super::destination::DestinationApp;

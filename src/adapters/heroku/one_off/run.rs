@@ -28,11 +28,11 @@ impl Heroku {
         one_off: &OneOff,
         limits: &Limits,
         stop: impl Future<Output = ()>,
+        told: impl FnOnce(&OneOffError),
     ) -> Result<Finished, HerokuError> {
         let mut output = Capture::new(limits.output);
-        let (dyno, exit_status) = self
-            .run_streamed(app, one_off, (tokio::io::empty(), &mut output), limits, stop)
-            .await?;
+        let (dyno, exit_status) =
+            self.run_unattended(app, one_off, &mut output, limits, stop, told).await?;
         let Capture { kept, left_out, .. } = output;
         Ok(Finished { dyno, exit_status, output: kept, left_out })
     }
