@@ -1,15 +1,19 @@
-//! What others named is shown to the operator and does nothing else: it runs in no shell, and neither
-//! clears the screen nor turns the direction of what is read.
+//! What others named or wrote is shown to the operator and passed on, and does nothing else: it runs
+//! in no shell, calls nobody, and neither clears the screen nor turns the direction of what is read.
 
 use std::fs;
 
 use crate::reset_world::World;
-use crate::whole_site::history;
+use crate::whole_site::{STAGING, history};
 
 /// All of it is allowed in a branch's name.
 const BRANCH: &str =
     "feature/\u{202e}gnp.<!channel>`touch${IFS}pwned`$(touch${IFS}pwned);|'\"\u{2066}";
 const SHOWN: &str = "feature/gnp.<!channel>`touch${IFS}pwned`$(touch${IFS}pwned);|'\"";
+
+/// Pages that only staging has are listed with their titles.
+const TITLES: &str =
+    r"UPDATE wagtailcore_page SET title = E'\u001b[2J\u009b2Jhostile \u202etitle | # `x`'";
 
 #[track_caller]
 fn assert_harmless(place: &str, text: &str) {
@@ -22,15 +26,32 @@ fn assert_harmless(place: &str, text: &str) {
 }
 
 #[test]
-fn a_plan_only_shows_a_branch_with_a_hostile_name() {
+fn a_branch_and_a_page_with_hostile_names_are_only_shown() {
     let world = World::new();
     let origin = world.whole.code.origin();
     world.whole.code.git(&origin, &["branch", "-m", history::FOOTER, BRANCH]);
+    world.whole.databases.staging(TITLES);
 
     let chosen = ["--branches", BRANCH, "--recreate-users", "none"];
     let planned = world.bcops(&[&["reset-staging", "--dry-run"], &chosen[..]].concat()).exits(0);
     assert_harmless("the plan", &planned.printed());
     assert!(planned.printed().contains(SHOWN), "{}", planned.printed());
+
+    let agreed = ["reset-staging", "--attest", "agreed", "--confirm", STAGING];
+    let done = world.bcops(&[&agreed[..], &chosen].concat()).exits(0);
+    assert_eq!(world.outcome("merge"), "done");
+    assert_harmless("the output", &done.printed());
+    let shown = world.bcops(&["runs", "show"]).exits(0);
+    assert_harmless("runs show", &shown.printed());
+    assert!(shown.printed().contains("[2J2Jhostile title"), "{}", shown.printed());
+
+    let files = world.files_of_runs();
+    let pages: Vec<_> =
+        files.iter().filter(|(path, _)| path.extension().is_some_and(|one| one == "md")).collect();
+    assert!(pages.len() >= 2, "{pages:?}");
+    for (path, content) in pages {
+        assert_harmless(&path.display().to_string(), &String::from_utf8_lossy(content));
+    }
     let mut folders = vec![world.bcops.directory().to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {

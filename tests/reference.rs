@@ -108,6 +108,32 @@ mod tests {
         assert!(count > 15, "only {count} texts were found in the page");
     }
 
+    /// What a page names as the proof of a claim is a test.
+    #[test]
+    fn the_tests_that_pages_name_are_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut source = String::new();
+        for folder in ["src", "tests"] {
+            collect(&root.join(folder), &mut source);
+        }
+        let mut count = 0;
+        for page in ["docs/threat-model.md", "docs/media.md", "README.md"] {
+            let text = fs::read_to_string(root.join(page)).expect("the page");
+            for (_, name) in
+                text.split('`').skip(1).step_by(2).filter_map(|one| one.rsplit_once("::"))
+            {
+                let (name, mark) = match name.strip_suffix('…') {
+                    Some(beginning) => (beginning, ""),
+                    None => (name, "("),
+                };
+                let known = source.contains(&format!("fn {name}{mark}"));
+                assert!(known, "{page} names a test {name}, and there is none");
+                count += 1;
+            }
+        }
+        assert!(count > 30, "only {count} names were found");
+    }
+
     /// Without the line breaks that a string in the source may have.
     fn plain(text: &str) -> String {
         let text = text.replace("\\\n", " ").replace("\\\"", "\"");
