@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod redis;
 pub mod s3;
 pub mod site;
+mod timing;
 mod transport;
 
 pub(crate) use transport::{client as http_client, is_private};

@@ -14,44 +14,13 @@ use super::answers::{
     AliasesAnswer, CountAnswer, ErrorAnswer, Health, IndexListing, Info, InfoAnswer, RefreshAnswer,
 };
 use super::{Alias, ClusterAddress, ElasticsearchError};
-use crate::adapters::backoff::{Backoff, Patience};
+use crate::adapters::timing::Timing;
 use crate::adapters::transport::{self, BodyError};
 use crate::settings::Destination;
 
 /// The longest answer is the list of indices, which has a line for each.
 const LONGEST_ANSWER: usize = 16 << 20;
 const LONGEST_MESSAGE: usize = 300;
-
-/// How long to wait for what.
-#[derive(Debug, Clone, Copy)]
-pub struct Timing {
-    pub connect: Duration,
-    /// From the first byte sent to the last byte of the answer.
-    pub request: Duration,
-    pub tries: u32,
-    pub try_for: Duration,
-    pub backoff: Backoff,
-}
-
-impl Timing {
-    /// The same with a limit of the user's own for each request, if there is one.
-    pub fn limited(self, request: Option<Duration>) -> Timing {
-        let Some(request) = request else { return self };
-        Timing { request, try_for: request.saturating_mul(2), ..self }
-    }
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(15),
-            tries: 4,
-            try_for: Duration::from_secs(30),
-            backoff: Backoff { first: Duration::from_millis(300), longest: Duration::from_secs(5) },
-        }
-    }
-}
 
 /// A cluster to look at.
 #[derive(Debug, Clone)]
@@ -155,8 +124,7 @@ impl Cluster {
         query: &[(&str, &str)],
         what: &str,
     ) -> Result<T, ElasticsearchError> {
-        let Timing { tries, try_for, backoff, .. } = self.timing;
-        let patience = Patience { tries, try_for, backoff };
+        let patience = self.timing.patience();
         patience.repeat(|| self.once(method, path, query, what)).await
     }
 

@@ -13,7 +13,8 @@ mod answers;
 mod client;
 mod error;
 
+pub use crate::adapters::timing::Timing;
 pub use address::ClusterAddress;
 pub use answers::{Alias, Health, HealthStatus, IndexListing, Info};
-pub use client::{Cluster, DestinationCluster, Timing};
+pub use client::{Cluster, DestinationCluster};
 pub use error::ElasticsearchError;

@@ -11,7 +11,6 @@ use super::Timing;
 use super::answers::{ErrorAnswer, Pipeline, Project, User};
 use super::error::GitlabError;
 use super::protection::{ProtectedBranch, Rule};
-use crate::adapters::backoff::Patience;
 use crate::adapters::transport::{self, BodyError, MAX_REDIRECTS};
 use crate::secret::Secret;
 
@@ -167,8 +166,7 @@ impl Gitlab {
         what: &str,
     ) -> Result<Answer, GitlabError> {
         let url = self.url(path, query);
-        let Timing { tries, try_for, backoff, .. } = self.timing;
-        Patience { tries, try_for, backoff }.repeat(|| self.once(&url, what)).await
+        self.timing.patience().repeat(|| self.once(&url, what)).await
     }
 
     /// One request and the redirects that it meets. GitLab sends them for a project that was moved;
