@@ -13,6 +13,8 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod events;
+#[cfg(test)]
+mod layers;
 mod loopback;
 pub mod media;
 pub mod plain_text;
@@ -27,3 +29,4 @@ pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;
+pub mod words;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::scrub::{AuditCount, UnreadValues, Verdict};
-use crate::ui;
+use crate::words;
 
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
@@ -57,6 +57,7 @@ fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {
     for count in audit.iter().filter(|count| count.verdict == verdict) {
         *kinds.entry(count.kind.to_string()).or_default() += count.count;
     }
-    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| ui::plural(*count, kind)).collect();
+    let kinds: Vec<String> =
+        kinds.iter().map(|(kind, count)| words::plural(*count, kind)).collect();
     kinds.join(", ")
 }

@@ -42,7 +42,7 @@ impl From<InPlaceError> for CommandError {
 }
 
 fn still_to_do(rows: &PendingRows) -> String {
-    let count = crate::ui::plural(rows.total(), "row");
+    let count = crate::words::plural(rows.total(), "row");
     format!("{}: {count} do not obey the rule of the manifest", rows.table.short())
 }
 

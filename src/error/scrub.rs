@@ -32,11 +32,11 @@ pub fn personal_data(
     doubts: &[UnreadValues],
 ) -> CommandError {
     let places = findings.iter().map(|finding| {
-        let count = crate::ui::plural(finding.count, &finding.kind.to_string());
+        let count = crate::words::plural(finding.count, &finding.kind.to_string());
         format!("{}.{}: {count}", finding.table.short(), finding.column)
     });
     let unread = doubts.iter().map(|values| {
-        let count = crate::ui::plural(values.count, "value");
+        let count = crate::words::plural(values.count, "value");
         let place = format!("{}.{}", values.table.short(), values.column);
         format!("{place}: {count} that could not be looked into")
     });

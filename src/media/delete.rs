@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::adapters::s3::{DestinationBucket, ListedObject, S3Error, SourceBucket};
 use crate::private_folder;
-use crate::ui;
+use crate::words;
 
 use super::engine::Failure;
 use super::error::MediaError;
@@ -97,7 +97,7 @@ pub fn check_deletions(
     if in_source == 0 {
         return Err(MediaError::Refused(format!(
             "{source} holds no media, and {} of {destination} would be deleted; nothing was changed",
-            ui::plural(delete, "object")
+            words::plural(delete, "object")
         )));
     }
     let emptied = counts.iter().find(|one| one.source == 0 && one.delete > 0);
@@ -105,16 +105,16 @@ pub fn check_deletions(
         return Err(MediaError::Refused(format!(
             "{source} holds nothing below {}, and all {} there in {destination} would be deleted; nothing was changed",
             one.prefix,
-            ui::plural(one.delete, "object")
+            words::plural(one.delete, "object")
         )));
     }
     let allowed = limit.of(in_destination);
     if delete > allowed {
         return Err(MediaError::Refused(format!(
             "{} of the {} in {destination} would be deleted, and the limit is {}; nothing was changed",
-            ui::count(delete),
-            ui::plural(in_destination, "object"),
-            ui::count(allowed)
+            words::count(delete),
+            words::plural(in_destination, "object"),
+            words::count(allowed)
         )));
     }
     Ok(())

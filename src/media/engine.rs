@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::events::{Event, Progress, SharedReporter, Unit};
-use crate::ui;
+use crate::words;
 
 use super::error::MediaError;
 
@@ -102,7 +102,7 @@ impl Progression {
     fn tell(&self) {
         let objects = self.objects.load(Ordering::Relaxed);
         let current =
-            format!("{} of {}", ui::count(objects), ui::plural(self.total_objects, "object"));
+            format!("{} of {}", words::count(objects), words::plural(self.total_objects, "object"));
         self.reporter.emit(Event::StepProgress {
             step: self.step,
             progress: Progress {

@@ -159,7 +159,7 @@ async fn stream<R: Read + Send + 'static>(
     let rows = async {
         let report = pumped.result().await?;
         let (tables, size) = (report.tables.len(), report.archive_bytes);
-        let summary = format!("Rows of {tables} tables read ({})", crate::ui::bytes(size));
+        let summary = format!("Rows of {tables} tables read ({})", crate::words::bytes(size));
         reporter.emit(Event::StepFinished { step: pump::STEP, summary });
         Ok(report)
     };

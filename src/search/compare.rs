@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::ui::{count, plural};
+use crate::words::{count, plural};
 
 /// A number for each index, by the name that the site knows it by.
 pub type Counts = BTreeMap<String, u64>;

@@ -14,7 +14,7 @@ use crate::adapters::heroku::{
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::events::{Event, Reporter};
 use crate::settings::{IndexRule, Search};
-use crate::ui;
+use crate::words;
 
 const REINDEX: &str = "reindex";
 const CHECK: &str = "search-check";
@@ -101,8 +101,10 @@ pub async fn reindex(
     let number = u64::try_from(indices.len()).unwrap_or(u64::MAX);
     let indices_in_words =
         if number == 1 { "1 index".to_owned() } else { format!("{number} indices") };
-    let summary =
-        format!("{} in {indices_in_words}, as in the database", ui::plural(documents, "document"));
+    let summary = format!(
+        "{} in {indices_in_words}, as in the database",
+        words::plural(documents, "document")
+    );
     reporter.emit(Event::StepFinished { step: CHECK, summary });
     Ok(Reindexed { dyno, took: started.elapsed(), indices, surplus })
 }

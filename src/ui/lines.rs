@@ -6,8 +6,9 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::{Display, format};
+use super::Display;
 use crate::events::{Event, Progress, Unit};
+use crate::words;
 
 /// Shorter than the fifteen seconds that are promised, as the thread only looks now and then.
 const QUIET_FOR: Duration = Duration::from_secs(12);
@@ -40,7 +41,7 @@ fn heartbeat(state: &Weak<Mutex<State>>) {
         let Some(state) = state.upgrade() else { return };
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.last_line.elapsed() >= QUIET_FOR && !state.running.is_empty() {
-            let elapsed = format::duration(state.started.elapsed());
+            let elapsed = words::duration(state.started.elapsed());
             let steps: Vec<String> = state
                 .running
                 .iter()
@@ -64,8 +65,8 @@ impl State {
 
 pub fn describe(progress: &Progress) -> String {
     let number = |value| match progress.unit {
-        Unit::Bytes => format::bytes(value),
-        Unit::Items => format::count(value),
+        Unit::Bytes => words::bytes(value),
+        Unit::Items => words::count(value),
     };
     let mut text = match progress.total {
         Some(total) => format!("{} of {}", number(progress.done), number(total)),

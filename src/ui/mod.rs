@@ -8,7 +8,6 @@
 
 mod bars;
 mod clean;
-mod format;
 mod json;
 mod keyboard;
 mod lines;
@@ -18,7 +17,6 @@ mod raw_mode;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use format::{bytes, count, duration, plural};
 pub use json::Document;
 pub use keyboard::Keyboard;
 pub use prompt::{Answer, Prompter, give_cursor_back, is_asking};

@@ -8,7 +8,7 @@ use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 use super::Subject;
 use super::list::to_json;
@@ -33,8 +33,9 @@ pub async fn run(context: &Context, args: &CaptureArgs) -> Result<Outcome, Comma
     let mut result = to_json(&done);
     result["app"] = json!(app);
     result["dry_run"] = json!(false);
-    let size =
-        done.processed_bytes.map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
+    let size = done
+        .processed_bytes
+        .map_or_else(String::new, |bytes| format!(" ({})", words::bytes(bytes)));
     Ok(Outcome::done(result, format!("backup {} of {app} is complete{size}", done.name())))
 }
 

@@ -9,7 +9,7 @@ use crate::commands::{Context, Outcome, journal, manifest};
 use crate::error::CommandError;
 use crate::restore::OpenBackup;
 use crate::scrub::backup_file::{self, Input, Output};
-use crate::ui;
+use crate::words;
 
 pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, CommandError> {
     if !args.no_scrub {
@@ -47,7 +47,7 @@ async fn as_it_is(
     let result = |bytes: Option<u64>| json!({ "dry_run": args.dry_run, "from": source, "to": to, "scrubbed": false, "bytes_written": bytes });
     let warning = "WITH THE PERSONAL DATA OF REAL PEOPLE";
     if args.dry_run {
-        let size = length.map_or_else(|| "the whole backup".to_owned(), ui::bytes);
+        let size = length.map_or_else(|| "the whole backup".to_owned(), words::bytes);
         let text = format!("dry run: nothing was written; it would be {size}, {warning}");
         return Ok(Outcome::done(result(length), text));
     }
@@ -59,6 +59,6 @@ async fn as_it_is(
         Ok(backup_file::copy(input, length, output, watch)?)
     });
     let written = written.await?;
-    let text = format!("{to} is written ({}), {warning}", ui::bytes(written));
+    let text = format!("{to} is written ({}), {warning}", words::bytes(written));
     Ok(Outcome::done(result(Some(written)), text))
 }

@@ -7,7 +7,7 @@ use crate::adapters::heroku::Transfer;
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
-use crate::ui;
+use crate::words;
 
 use super::{Subject, known, state};
 
@@ -34,7 +34,7 @@ pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandE
 fn line(transfer: &Transfer) -> String {
     let moment = transfer.finished_at.or(transfer.started_at).or(transfer.created_at);
     let age = moment.map_or_else(String::new, |at| format!("{} ago", age(at)));
-    let size = transfer.processed_bytes.map_or_else(String::new, ui::bytes);
+    let size = transfer.processed_bytes.map_or_else(String::new, words::bytes);
     format!(
         "{:<8} {:<9} {:<24} {age:>16} {size:>10}",
         transfer.name(),
@@ -45,7 +45,7 @@ fn line(transfer: &Transfer) -> String {
 
 pub fn age(at: Timestamp) -> String {
     let age = Timestamp::now().duration_since(at);
-    ui::duration(std::time::Duration::try_from(age).unwrap_or_default())
+    words::duration(std::time::Duration::try_from(age).unwrap_or_default())
 }
 
 fn kind(transfer: &Transfer) -> &'static str {

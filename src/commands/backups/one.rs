@@ -7,7 +7,7 @@ use crate::cli::OneBackupArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::ui;
+use crate::words;
 
 use super::list::{age, to_json};
 use super::{Subject, state, unknown};
@@ -29,10 +29,10 @@ pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, Co
         }
     }
     if let Some(bytes) = seen.source_bytes {
-        text.push_str(&format!("database   {}\n", ui::bytes(bytes)));
+        text.push_str(&format!("database   {}\n", words::bytes(bytes)));
     }
     if let Some(bytes) = seen.processed_bytes {
-        text.push_str(&format!("backup     {}\n", ui::bytes(bytes)));
+        text.push_str(&format!("backup     {}\n", words::bytes(bytes)));
     }
     for line in &seen.logs {
         text.push_str(&format!("log        {}\n", line.message));

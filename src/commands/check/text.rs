@@ -2,7 +2,7 @@
 
 use crate::checks::{Aspect, Line, Report, SiteReport, Verdict};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 /// A part for each site, its lines below it, and the pipeline's at the end.
 pub fn table(report: &Report) -> String {
@@ -23,7 +23,7 @@ pub fn table(report: &Report) -> String {
 pub fn down(environment: &Environment, report: &Report) -> String {
     let sites: Vec<&SiteReport> = super::down(report).collect();
     let (count, all) = (sites.len() as u64, report.sites.len());
-    let mut lines = vec![format!("{} of {all} down", ui::plural(count, "site"))];
+    let mut lines = vec![format!("{} of {all} down", words::plural(count, "site"))];
     for site in &sites {
         let host = site.url.host_str().unwrap_or_default();
         lines.push(format!("  {host}: {}", site.problem().unwrap_or_default()));

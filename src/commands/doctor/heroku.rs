@@ -11,7 +11,7 @@ use crate::commands::Context;
 use crate::commands::environments::Values;
 use crate::commands::heroku::{LoggedIn, log_in};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 pub async fn checks(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let logged_in = log_in(context).await;
@@ -133,7 +133,7 @@ async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environm
         .finished_at
         .and_then(|at| Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok())
         .unwrap_or_default();
-    let detail = format!("newest is {}, {} old", newest.name(), ui::duration(age));
+    let detail = format!("newest is {}, {} old", newest.name(), words::duration(age));
     if age > context.settings.backup_max_age.value {
         Check::fail(&name, detail, format!("{capture}, or see whether the schedule still runs"))
     } else {

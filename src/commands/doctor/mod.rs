@@ -18,7 +18,7 @@ use crate::cli::DoctorArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 use self::check::{Check, Verdict, many};
 
@@ -46,7 +46,7 @@ fn outcome(checks: &[Check]) -> Outcome {
     let mut lines: Vec<String> = checks.iter().map(Check::line).collect();
     lines.push(match failed {
         0 => "all well".to_owned(),
-        failed => format!("{} failed", ui::plural(failed as u64, "check")),
+        failed => format!("{} failed", words::plural(failed as u64, "check")),
     });
     let result = json!({
         "checks": checks.iter().map(document).collect::<Vec<_>>(),

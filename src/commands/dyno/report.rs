@@ -41,7 +41,7 @@ pub fn dry_run(target: &Target, wanted: &Wanted<'_>) -> Outcome {
         "`{}` would run on a one-off dyno of {app} ({environment})\nsize  {}\nlimit {}\ntty   {}",
         wanted.line,
         size.unwrap_or("the app's own"),
-        crate::ui::duration(hours),
+        crate::words::duration(hours),
         if has_terminal { "yes" } else { "no" },
     );
     if !names.is_empty() {

@@ -13,7 +13,7 @@ use crate::media::{
     check_deletions, compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
 };
 use crate::settings::{Destination, Environment};
-use crate::ui;
+use crate::words;
 
 use super::guards::not_onto_itself;
 use super::renditions::Renditions;
@@ -93,8 +93,8 @@ async fn prepare(
     )?;
     let summary = format!(
         "Listed: {} and {}",
-        ui::plural(listing.objects.len() as u64, "object"),
-        ui::count(there.objects.len() as u64)
+        words::plural(listing.objects.len() as u64, "object"),
+        words::count(there.objects.len() as u64)
     );
     finish(context, LIST_STEP, summary);
     let source_size = (listing.objects.len() as u64, listing.bytes());
@@ -159,7 +159,7 @@ async fn work(
     clean(context, &uploads, &destination).await?;
     let count = difference.transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
-    start(context, TRANSFER_STEP, format!("Copying {}", ui::plural(count, "object")));
+    start(context, TRANSFER_STEP, format!("Copying {}", words::plural(count, "object")));
     let copying =
         Copying::new(source, destination.clone(), (method, COPY_PARTS), progression, uploads);
     let jobs = usize::from(args.transfer.jobs);
@@ -169,8 +169,11 @@ async fn work(
     // What was copied is remembered, also where the rest was not.
     copies.add(copying.take_copies())?;
     let outcome = copied?;
-    let summary =
-        format!("Copied {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
+    let summary = format!(
+        "Copied {} ({})",
+        words::plural(outcome.objects, "object"),
+        words::bytes(outcome.bytes)
+    );
     finish(context, TRANSFER_STEP, summary);
     let environment = args.environment.as_deref().unwrap_or_default();
     let again = again("push-media", environment, args.from.as_deref(), &args.transfer);

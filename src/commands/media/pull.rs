@@ -21,7 +21,7 @@ use crate::media::{
     refuse_for_disk,
 };
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
@@ -111,8 +111,8 @@ async fn prepare(
         .map_err(|_| CommandError::new(Kind::Unexpected, "the walk of the folder ended early"))??;
     let summary = format!(
         "Listed: {} in the bucket, {} in the folder",
-        ui::plural(listing.objects.len() as u64, "object"),
-        ui::plural(walk.files.len() as u64, "file")
+        words::plural(listing.objects.len() as u64, "object"),
+        words::plural(walk.files.len() as u64, "file")
     );
     finish(context, LIST_STEP, summary);
     compare(args, environment, Sides { bucket, folder, index, listing, walk, prefixes, renditions })
@@ -211,7 +211,7 @@ async fn work(
     }
     let count = transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
-    start(context, TRANSFER_STEP, format!("Fetching {}", ui::plural(count, "object")));
+    start(context, TRANSFER_STEP, format!("Fetching {}", words::plural(count, "object")));
     let pulling = Pulling::new(bucket, Arc::clone(&folder), progression, resumes);
     let mut fetching = Fetching { context, args, pulling, entries: unchanged };
     let (blocked, free) = split_blocked(transfer, &delete);
@@ -221,17 +221,20 @@ async fn work(
         start(
             context,
             DELETE_STEP,
-            format!("Deleting {}", ui::plural(delete.len() as u64, "file")),
+            format!("Deleting {}", words::plural(delete.len() as u64, "file")),
         );
         (deleted, undeleted) = blocking(|| delete_files(&folder, &delete, state))?;
-        finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "file")));
+        finish(context, DELETE_STEP, format!("Deleted {}", words::plural(deleted, "file")));
     }
     if outcome.failures.is_empty() && !blocked.is_empty() {
         // In addition to what is in the index by now.
         outcome = fetching.fetch(blocked, &mut index, &[]).await?;
     }
-    let summary =
-        format!("Fetched {} ({})", ui::plural(outcome.objects, "object"), ui::bytes(outcome.bytes));
+    let summary = format!(
+        "Fetched {} ({})",
+        words::plural(outcome.objects, "object"),
+        words::bytes(outcome.bytes)
+    );
     finish(context, TRANSFER_STEP, summary);
     if let (true, Some(renditions)) = (outcome.failures.is_empty(), &renditions) {
         rows = Some(renditions.delete().await?);

@@ -13,7 +13,7 @@ use crate::media::{
     check_deletions, compare_for_push, list, push_files, refuse_local,
 };
 use crate::settings::Destination;
-use crate::ui;
+use crate::words;
 
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
@@ -95,8 +95,8 @@ async fn prepare(
         .map_err(|_| CommandError::new(Kind::Unexpected, "the walk of the folder ended early"))??;
     let summary = format!(
         "Listed: {} in the folder, {} in the bucket",
-        ui::plural(walk.files.len() as u64, "file"),
-        ui::plural(listing.objects.len() as u64, "object")
+        words::plural(walk.files.len() as u64, "file"),
+        words::plural(listing.objects.len() as u64, "object")
     );
     finish(context, LIST_STEP, summary);
     let mut refused = std::mem::take(&mut walk.refused);
@@ -160,7 +160,7 @@ async fn work(
     let PushDifference { transfer, delete, unchanged, .. } = difference;
     let count = transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
-    start(context, TRANSFER_STEP, format!("Sending {}", ui::plural(count, "file")));
+    start(context, TRANSFER_STEP, format!("Sending {}", words::plural(count, "file")));
     let pushing = Pushing::new(bucket.clone(), folder, progression, uploads, replaced);
     let jobs = usize::from(args.transfer.jobs);
     let transferred =
@@ -170,8 +170,11 @@ async fn work(
     entries.extend(pushing.take_entries());
     index.save(entries, &prefixes)?;
     let outcome = transferred?;
-    let summary =
-        format!("Sent {} ({})", ui::plural(outcome.objects, "file"), ui::bytes(outcome.bytes));
+    let summary = format!(
+        "Sent {} ({})",
+        words::plural(outcome.objects, "file"),
+        words::bytes(outcome.bytes)
+    );
     finish(context, TRANSFER_STEP, summary);
     let again =
         again("push-media", args.environment.as_deref().unwrap_or_default(), None, &args.transfer);

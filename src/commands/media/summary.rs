@@ -9,7 +9,7 @@ use crate::commands::{Context, Outcome as CommandOutcome};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{Failure, Outcome, Refused};
-use crate::ui;
+use crate::words;
 
 /// How many keys of a kind are named on the screen; `--json` has all of them.
 const NAMED: usize = 20;
@@ -57,26 +57,26 @@ impl Plan {
 
     pub fn text(&self) -> String {
         let size = |(objects, bytes): (u64, u64)| {
-            format!("{}, {}", ui::plural(objects, "object"), ui::bytes(bytes))
+            format!("{}, {}", words::plural(objects, "object"), words::bytes(bytes))
         };
         let mut lines = vec![
             format!("from  {} ({})", self.source, size(self.source_size)),
             format!("to    {} ({})", self.destination, size(self.destination_size)),
             format!(
                 "      {} to transfer ({}), {} of them in place of another; {} to delete ({}); {} unchanged",
-                ui::plural(self.transfer.len() as u64, "object"),
-                ui::bytes(self.bytes()),
-                ui::count(self.replaced),
-                ui::count(self.delete.len() as u64),
-                ui::bytes(self.deleted_bytes()),
-                ui::count(self.unchanged),
+                words::plural(self.transfer.len() as u64, "object"),
+                words::bytes(self.bytes()),
+                words::count(self.replaced),
+                words::count(self.delete.len() as u64),
+                words::bytes(self.deleted_bytes()),
+                words::count(self.unchanged),
             ),
         ];
         if self.no_delete {
             lines.push("      nothing is deleted (--no-delete)".to_owned());
         }
         if let Some((place, rows)) = &self.renditions {
-            let rows = ui::plural(*rows, "row");
+            let rows = words::plural(*rows, "row");
             lines.push(format!("      {rows} of renditions to delete in {place}"));
         }
         lines.extend(self.how.as_ref().map(|how| format!("      {how}")));
@@ -110,7 +110,7 @@ impl Plan {
         let mut lines = Vec::new();
         for (word, list) in [("transfer", &self.transfer), ("delete  ", &self.delete)] {
             for (key, size) in list {
-                lines.push(format!("{word} {} ({})", key.escape_debug(), ui::bytes(*size)));
+                lines.push(format!("{word} {} ({})", key.escape_debug(), words::bytes(*size)));
             }
         }
         lines.push("dry run: nothing was changed".to_owned());
@@ -148,19 +148,19 @@ impl Done {
         let mut text = format!(
             "{}: {} ({}) transferred, {} deleted, {} unchanged, in {}",
             plan.destination,
-            ui::plural(outcome.objects, "object"),
-            ui::bytes(outcome.bytes),
-            ui::count(self.deleted),
-            ui::count(plan.unchanged),
-            ui::duration(self.elapsed),
+            words::plural(outcome.objects, "object"),
+            words::bytes(outcome.bytes),
+            words::count(self.deleted),
+            words::count(plan.unchanged),
+            words::duration(self.elapsed),
         );
         if let Some(rows) = self.rendition_rows {
-            text.push_str(&format!("\n{} of renditions deleted", ui::plural(rows, "row")));
+            text.push_str(&format!("\n{} of renditions deleted", words::plural(rows, "row")));
         }
         if outcome.unverified > 0 {
             text.push_str(&format!(
                 "\n{} could be compared by size only: neither the ETag nor a stored checksum tells of the bytes",
-                ui::plural(outcome.unverified, "object")
+                words::plural(outcome.unverified, "object")
             ));
         }
         if !outcome.failures.is_empty() && !plan.delete.is_empty() {
@@ -169,7 +169,7 @@ impl Done {
         if left_out > 0 {
             text.push_str(&format!(
                 "\n{} left out; to go on: {}",
-                ui::plural(left_out as u64, "key"),
+                words::plural(left_out as u64, "key"),
                 self.again
             ));
         }
@@ -181,8 +181,8 @@ impl Done {
         let first = self.outcome.failures.first();
         let text = format!(
             "given up after {} of {}; nothing was deleted",
-            ui::count(self.outcome.objects),
-            ui::plural(self.plan.transfer.len() as u64, "object")
+            words::count(self.outcome.objects),
+            words::plural(self.plan.transfer.len() as u64, "object")
         );
         let mut error = CommandError::new(Kind::Partial, text);
         if let Some(failure) = first {

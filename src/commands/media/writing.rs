@@ -16,7 +16,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{self, Uploads};
 use crate::settings::Destination;
-use crate::ui;
+use crate::words;
 
 use super::renditions::Renditions;
 use super::summary::Plan;
@@ -149,12 +149,12 @@ pub async fn after(
         start(
             context,
             DELETE_STEP,
-            format!("Deleting {}", ui::plural(delete.len() as u64, "object")),
+            format!("Deleting {}", words::plural(delete.len() as u64, "object")),
         );
         // Each batch is noted before it goes, so that Ctrl-C may come between two of them.
         let work = async { Ok(media::delete_objects(bucket, delete, state).await?) };
         (deleted, undeleted) = context.interrupt.guard(work).await?;
-        finish(context, DELETE_STEP, format!("Deleted {}", ui::plural(deleted, "object")));
+        finish(context, DELETE_STEP, format!("Deleted {}", words::plural(deleted, "object")));
     }
     if let Some(renditions) = renditions {
         rows = Some(renditions.delete().await?);

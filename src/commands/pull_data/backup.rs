@@ -16,7 +16,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::OpenBackup;
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 /// Where the archive comes from.
 pub enum Backup {
@@ -128,8 +128,8 @@ fn check_age(
     if args.allow_old || age.is_some_and(|age| age <= limit) {
         return Ok(());
     }
-    let age =
-        age.map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", ui::duration(age)));
+    let age = age
+        .map_or_else(|| "of unknown age".to_owned(), |age| format!("{} old", words::duration(age)));
     let text = format!("backup {} of {} is {age}", backup.transfer.name(), backup.app);
     if args.dry_run {
         context.ui.emit(Event::Warning(format!("{text}: a pull would ask, or need --allow-old")));
@@ -171,7 +171,7 @@ impl Backup {
             Backup::Heroku(backup) => {
                 let age = backup
                     .age()
-                    .map_or_else(String::new, |age| format!(", {} old", ui::duration(age)));
+                    .map_or_else(String::new, |age| format!(", {} old", words::duration(age)));
                 let name = backup.transfer.name();
                 format!("{} ({}), backup {name}{age}", backup.environment, backup.app)
             }

@@ -17,7 +17,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget};
-use crate::ui;
+use crate::words;
 
 use prepare::Prepared;
 
@@ -211,7 +211,7 @@ async fn undo(
     let databases = Databases::lock(target).await?;
     let existing = databases.existing().await?;
     let names = databases.names();
-    let size = |size: Option<u64>| size.map_or_else(|| "not there".to_owned(), ui::bytes);
+    let size = |size: Option<u64>| size.map_or_else(|| "not there".to_owned(), words::bytes);
     context.ui.message(&format!(
         "from  {} ({})\nto    {} ({})\nThe two are exchanged.",
         names.previous,

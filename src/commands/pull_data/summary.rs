@@ -10,7 +10,7 @@ use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
 use crate::scrub::TableAction;
-use crate::ui;
+use crate::words;
 
 use super::Loaded;
 use super::backup::Backup;
@@ -28,7 +28,7 @@ pub fn before(
         .archive
         .contents
         .total_bytes
-        .map_or_else(String::new, |bytes| format!(" ({})", ui::bytes(bytes)));
+        .map_or_else(String::new, |bytes| format!(" ({})", words::bytes(bytes)));
     let mut text = format!(
         "from  {}{size}\nto    the database {} on {}\n",
         prepared.backup.describe(),
@@ -38,11 +38,11 @@ pub fn before(
     match existing.current {
         Some(bytes) if args.no_keep_previous => text.push_str(&format!(
             "      which is replaced; the old one ({}) is DROPPED\n",
-            ui::bytes(bytes)
+            words::bytes(bytes)
         )),
         Some(bytes) => text.push_str(&format!(
             "      which is replaced; the old one ({}) is kept as {}\n",
-            ui::bytes(bytes),
+            words::bytes(bytes),
             names.previous
         )),
         None => text.push_str("      which does not exist yet\n"),
@@ -52,10 +52,10 @@ pub fn before(
         text.push_str(&format!(
             "      and what is {} now ({}) is DROPPED\n",
             names.previous,
-            ui::bytes(bytes)
+            words::bytes(bytes)
         ));
     }
-    let counted = |count, noun| ui::plural(count, noun);
+    let counted = |count, noun| words::plural(count, noun);
     let tables = prepared.tables();
     match &prepared.archive.scrub {
         Some(scrub) => {
@@ -65,8 +65,8 @@ pub fn before(
             text.push_str(&format!(
                 "{}: {} without rows, {} rewritten on the way",
                 counted(tables, "table"),
-                ui::count(with(&[TableAction::Delete])),
-                ui::count(with(&[TableAction::Rewrite, TableAction::Held])),
+                words::count(with(&[TableAction::Delete])),
+                words::count(with(&[TableAction::Rewrite, TableAction::Held])),
             ));
         }
         None => text.push_str(&format!(
@@ -151,7 +151,7 @@ pub fn after(
             names => format!("the password was given to: {}\n", names.join(", ")),
         });
     }
-    text.push_str(&format!("{} is ready, in {}", names.current, ui::duration(took)));
+    text.push_str(&format!("{} is ready, in {}", names.current, words::duration(took)));
     if let Some(previous) = previous {
         text.push_str(&format!(
             "\nthe database before is {previous}; to go back: bcops pull-data --undo"
@@ -192,9 +192,9 @@ fn table_lines(tables: &[TableReport]) -> String {
         text.push_str(&format!(
             "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
             table.table.short(),
-            ui::count(table.kept),
-            ui::count(table.changed),
-            ui::count(table.dropped)
+            words::count(table.kept),
+            words::count(table.changed),
+            words::count(table.dropped)
         ));
     }
     text
@@ -205,9 +205,9 @@ fn totals(tables: &[TableReport]) -> String {
     format!(
         "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
         "all rows",
-        ui::count(sum(|table| table.kept)),
-        ui::count(sum(|table| table.changed)),
-        ui::count(sum(|table| table.dropped))
+        words::count(sum(|table| table.kept)),
+        words::count(sum(|table| table.changed)),
+        words::count(sum(|table| table.dropped))
     )
 }
 

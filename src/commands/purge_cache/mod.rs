@@ -23,7 +23,7 @@ use crate::commands::{Context, Outcome, confirm, journal};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 use front_end::Zone;
 use report::Report;
@@ -163,7 +163,7 @@ async fn act(
                 error.hint("some keys may be gone: the same command does the rest")
             })?;
         report.cleared(keys);
-        let summary = format!("Cleared {}", ui::plural(keys, "key"));
+        let summary = format!("Cleared {}", words::plural(keys, "key"));
         context.ui.emit(Event::StepFinished { step: BACKEND_STEP, summary });
     }
     let (Some(zone), Some(work)) = (&prepared.zone, work) else { return Ok(report.outcome()) };

@@ -14,7 +14,7 @@ use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind as ErrorKind};
 use crate::private_folder;
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 use super::front_end::Zone;
 
@@ -99,13 +99,13 @@ impl Report {
                 self.environment,
                 self.app,
                 backend.place,
-                ui::plural(backend.found, "key"),
+                words::plural(backend.found, "key"),
                 words(backend.what)
             ));
         }
         if let Some((label, id, plan)) = &self.zone {
             let plan = plan.as_ref().map(|plan| format!(", {plan} plan")).unwrap_or_default();
-            let requests = ui::plural(self.requests, "request");
+            let requests = words::plural(self.requests, "request");
             lines.push(format!(
                 "{} ({}) → Cloudflare's zone {label} ({id}{plan}): {}, {requests}",
                 self.environment,
@@ -116,13 +116,13 @@ impl Report {
         if self.repeated > 0 {
             lines.push(format!(
                 "given more than once, and purged once: {}",
-                ui::count(self.repeated)
+                words::count(self.repeated)
             ));
         }
         if self.unencrypted > 0 {
             lines.push(format!(
                 "{} with http://, which leaves the same pages under https:// as they are",
-                ui::plural(self.unencrypted, "URL")
+                words::plural(self.unencrypted, "URL")
             ));
         }
         lines.join("\n")
@@ -135,11 +135,11 @@ impl Report {
     pub fn done_line(&self) -> String {
         let Some(purged) = &self.purged else { return String::new() };
         let mut line =
-            format!("Purged {} in {}", self.what(), ui::plural(purged.requests, "request"));
+            format!("Purged {} in {}", self.what(), words::plural(purged.requests, "request"));
         if purged.sent_again > 0 {
             line.push_str(&format!(
                 "; {} sent again, since an answer was lost",
-                ui::count(purged.sent_again)
+                words::count(purged.sent_again)
             ));
         }
         line
@@ -151,7 +151,7 @@ impl Report {
             (false, Some(_)) => self.done_line(),
             (false, None) => {
                 let keys = self.backend.as_ref().and_then(|backend| backend.cleared).unwrap_or(0);
-                format!("Cleared {}", ui::plural(keys, "key"))
+                format!("Cleared {}", words::plural(keys, "key"))
             }
         };
         Outcome::done(self.json(), text)
@@ -210,7 +210,7 @@ impl Report {
             purged.left.iter().map(|(kind, items)| (*kind, items.len() as u64)).collect();
         let state = match self.everything {
             true => "the zone was not purged".to_owned(),
-            false => format!("{} purged, {} left", ui::count(done), enumerate(&left)),
+            false => format!("{} purged, {} left", words::count(done), enumerate(&left)),
         };
         let mut error = match ending {
             Some(Ending::Failed(cause)) => {
@@ -230,7 +230,7 @@ impl Report {
         if purged.in_doubt > 0 {
             error = error.hint(format!(
                 "{} of those left may be purged already: the answer never came; purging twice does no harm",
-                ui::count(purged.in_doubt)
+                words::count(purged.in_doubt)
             ));
         }
         for (kind, items) in &purged.left {
@@ -256,7 +256,7 @@ fn left_behind(
         context.ui.message(&format!("left: {item}"));
     }
     if let Some(more) = items.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        context.ui.message(&format!("left: and {} more", ui::count(more as u64)));
+        context.ui.message(&format!("left: and {} more", words::count(more as u64)));
     }
     match write_left(context, environment, kind, items) {
         Ok(path) => error.hint(format!(
@@ -309,8 +309,8 @@ fn words(what: What) -> &'static str {
 fn enumerate(counts: &BTreeMap<Kind, u64>) -> String {
     let counted = |(kind, count): (&Kind, &u64)| match (kind, count) {
         (Kind::Prefixes, 1) => "1 prefix".to_owned(),
-        (Kind::Prefixes, count) => format!("{} prefixes", ui::count(*count)),
-        (kind, count) => ui::plural(*count, kind.noun()),
+        (Kind::Prefixes, count) => format!("{} prefixes", words::count(*count)),
+        (kind, count) => words::plural(*count, kind.noun()),
     };
     counts.iter().map(counted).collect::<Vec<_>>().join(", ")
 }

@@ -13,7 +13,8 @@ use crate::events::{Event, Reporter};
 use crate::reset::accounts::{Account, Recreate, choose};
 use crate::reset::{Choices, MediaChoice, Pins, RestoreVia, STAGES};
 use crate::runbook::Plan;
-use crate::ui::{self, Answer};
+use crate::ui::Answer;
+use crate::words;
 
 use super::look::Seen;
 
@@ -231,7 +232,7 @@ fn too_old(context: &Context, seen: &Seen) -> Option<String> {
     });
     match age {
         Some(age) if age <= context.settings.backup_max_age.value => None,
-        Some(age) => Some(format!("{} old", ui::duration(age))),
+        Some(age) => Some(format!("{} old", words::duration(age))),
         None => Some("of unknown age".to_owned()),
     }
 }
@@ -304,7 +305,7 @@ fn ask_for_branches(context: &Context, seen: &Seen) -> Result<Vec<String>, Comma
             "  {}  ({}, {} old{mark})",
             one.name,
             one.author,
-            ui::duration(one.age)
+            words::duration(one.age)
         ));
     }
     let answer = ask(context, "Merge which of them? (all, none, or names with commas)")?;

@@ -9,7 +9,7 @@ use crate::error::{CommandError, Kind};
 use crate::reset::{MediaNumbers, World};
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Observations, Plan, Runbook, Target};
-use crate::ui;
+use crate::words;
 
 use super::COMMAND;
 use super::look::Seen;
@@ -122,7 +122,7 @@ fn write(
     let size = seen
         .backup
         .processed_bytes
-        .map_or_else(String::new, |bytes| format!(", {}", ui::bytes(bytes)));
+        .map_or_else(String::new, |bytes| format!(", {}", words::bytes(bytes)));
     writeln!(text, "      backup    {}{finished}{size}", seen.backup.name())?;
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.source.place())?;
@@ -148,10 +148,10 @@ fn write(
         writeln!(
             text,
             "media {} to copy ({}), {} to delete, {} unchanged",
-            ui::plural(media.copied, "object"),
-            ui::bytes(media.bytes),
-            ui::count(media.deleted),
-            ui::count(media.unchanged)
+            words::plural(media.copied, "object"),
+            words::bytes(media.bytes),
+            words::count(media.deleted),
+            words::count(media.unchanged)
         )?;
     }
     write_losses(text, seen)?;
@@ -168,7 +168,11 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
     match &seen.content {
         Some(content) => {
             let count = content.items.len() as u64;
-            writeln!(text, "gone  {} of content that only staging has", ui::plural(count, "item"))?;
+            writeln!(
+                text,
+                "gone  {} of content that only staging has",
+                words::plural(count, "item")
+            )?;
         }
         None => writeln!(text, "gone  content that only staging has: not known")?,
     }
@@ -176,15 +180,15 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
         writeln!(
             text,
             "      {} that only staging has",
-            ui::plural(accounts.len() as u64, "account")
+            words::plural(accounts.len() as u64, "account")
         )?;
     }
     let (branches, commits) = (&seen.inventory.branches, &seen.inventory.unaccounted);
     writeln!(
         text,
         "      {} on staging and not on master; {} that no branch has",
-        ui::plural(branches.len() as u64, "branch"),
-        ui::plural(commits.len() as u64, "commit")
+        words::plural(branches.len() as u64, "branch"),
+        words::plural(commits.len() as u64, "commit")
     )?;
     for one in branches {
         let mark = match (one.landed.is_some(), one.stale) {
@@ -197,7 +201,7 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
             "        {} ({}, {} old{mark})",
             one.name,
             one.author,
-            ui::duration(one.age)
+            words::duration(one.age)
         )?;
     }
     Ok(())

@@ -49,7 +49,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     }
     let (found, doubts) = (audit.findings(), audit.doubts());
     let places = (found.len() + doubts.len() + unedited.len()) as u64;
-    let places = crate::ui::plural(places, "place");
+    let places = crate::words::plural(places, "place");
     let message = format!("personal data in {places} of {}", target.url.database);
     let error = match found.is_empty() && doubts.is_empty() {
         true => CommandError::new(Kind::PersonalData, message),

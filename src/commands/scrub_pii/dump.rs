@@ -14,6 +14,7 @@ use crate::events::{Event, Reporter};
 use crate::scrub::RowCounts;
 use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output, Report, Watch};
 use crate::ui;
+use crate::words;
 
 /// How long a thread may take to notice that it is to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -118,9 +119,9 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
     let line = |name: &str, rows: &RowCounts| {
         format!(
             "{name:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-            ui::count(rows.kept),
-            ui::count(rows.changed),
-            ui::count(rows.dropped)
+            words::count(rows.kept),
+            words::count(rows.changed),
+            words::count(rows.dropped)
         )
     };
     let mut all = RowCounts::default();
@@ -135,7 +136,7 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
     for statement in &report.after_statements {
         text.push_str(&format!("after its rows, a restore runs: {statement}\n"));
     }
-    let (written, read) = (ui::bytes(report.bytes_written), ui::bytes(report.bytes_read));
+    let (written, read) = (words::bytes(report.bytes_written), words::bytes(report.bytes_read));
     text.push_str(&match to.as_os_str() {
         _ if dry_run => format!("dry run: nothing was written; it would be {written} of {read}"),
         name if name == "-" => {

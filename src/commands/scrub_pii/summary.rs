@@ -6,7 +6,7 @@ use crate::commands::{Context, Outcome, findings};
 use crate::events::{Event, Reporter};
 use crate::scrub::ScrubPlan;
 use crate::scrub::live::{Depth, LiveReport, LiveSchema, PendingRows, TableChange};
-use crate::ui;
+use crate::words;
 
 use super::target::Target;
 
@@ -28,7 +28,7 @@ impl Seen {
         let tables = self.pending.iter().filter(|rows| rows.to_edit > 0);
         tables
             .map(|rows| {
-                let count = ui::plural(rows.to_edit, "row");
+                let count = words::plural(rows.to_edit, "row");
                 format!("{}: {count} that the rule edits ({})", rows.table.short(), self.rule(rows))
             })
             .collect()
@@ -69,7 +69,7 @@ pub fn unseen_json(live: &LiveSchema) -> Vec<Value> {
 /// The resource, and what will happen to it in numbers.
 pub fn before(target: &Target, seen: &Seen) -> String {
     let edited = match seen.depth {
-        Depth::Values => ui::plural(seen.sum(|rows| rows.to_edit), "row"),
+        Depth::Values => words::plural(seen.sum(|rows| rows.to_edit), "row"),
         // They were not counted, as nobody is asked.
         Depth::Statements => "some".to_owned(),
     };
@@ -77,9 +77,9 @@ pub fn before(target: &Target, seen: &Seen) -> String {
         "scrub  {}\nby     the policy `{}`: {} deleted, {} set, {edited} edited, in {}",
         target.describe(),
         target.policy,
-        ui::plural(seen.sum(|rows| rows.to_delete), "row"),
-        ui::plural(seen.sum(|rows| rows.to_set), "row"),
-        ui::plural(seen.pending.len() as u64, "table"),
+        words::plural(seen.sum(|rows| rows.to_delete), "row"),
+        words::plural(seen.sum(|rows| rows.to_set), "row"),
+        words::plural(seen.pending.len() as u64, "table"),
     )
 }
 
@@ -89,9 +89,9 @@ pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
         text.push_str(&format!(
             "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {}\n",
             rows.table.short(),
-            ui::count(rows.to_delete),
-            ui::count(rows.to_set),
-            ui::count(rows.to_edit),
+            words::count(rows.to_delete),
+            words::count(rows.to_set),
+            words::count(rows.to_edit),
             seen.rule(rows)
         ));
     }
@@ -117,8 +117,8 @@ pub fn pending_note(seen: &Seen) -> String {
         text.push_str(&format!(
             "  {:<42} {:>10} to delete {:>10} to set\n",
             rows.table.short(),
-            ui::count(rows.to_delete),
-            ui::count(rows.to_set)
+            words::count(rows.to_delete),
+            words::count(rows.to_set)
         ));
     }
     text
@@ -131,9 +131,9 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
         text.push_str(&format!(
             "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
             change.table.short(),
-            ui::count(change.deleted),
-            ui::count(change.set),
-            ui::count(change.edited)
+            words::count(change.deleted),
+            words::count(change.set),
+            words::count(change.edited)
         ));
     }
     let sum = |field: fn(&TableChange) -> u64| report.tables.iter().map(field).sum::<u64>();
@@ -142,19 +142,19 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
     text.push_str(&format!(
         "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
         "all rows",
-        ui::count(deleted),
-        ui::count(set),
-        ui::count(edited)
+        words::count(deleted),
+        words::count(set),
+        words::count(edited)
     ));
     if report.large_objects > 0 {
-        let objects = ui::plural(report.large_objects, "large object");
+        let objects = words::plural(report.large_objects, "large object");
         text.push_str(&format!("{objects} deleted\n"));
     }
     text.push_str(&findings::passed(&report.audit));
     text.push_str(&format!(
         "{} is scrubbed, in {}",
         target.url.database,
-        ui::duration(report.took)
+        words::duration(report.took)
     ));
     let tables = report.tables.iter().map(|change| {
         json!({

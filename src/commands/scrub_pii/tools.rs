@@ -13,7 +13,7 @@ use crate::scrub::Manifest;
 use crate::scrub::backup_file::{BackupFile, Input};
 use crate::scrub::live::{self, Access};
 use crate::scrub::tools::{self, Problem, RowSamples, Severity};
-use crate::ui;
+use crate::words;
 
 use super::{limits, target};
 
@@ -127,18 +127,18 @@ async fn validate(
     let problems = tools::validate(manifest, &subject.schema);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
-    let tables = ui::plural(subject.schema.tables.len() as u64, "table");
+    let tables = words::plural(subject.schema.tables.len() as u64, "table");
     text.push_str(&match (errors, problems.len()) {
         (0, 0) => format!("the manifest fits the {tables} of {}", subject.name),
         (0, warnings) => format!(
             "the manifest fits the {tables} of {}, with {}",
             subject.name,
-            ui::plural(warnings as u64, "warning")
+            words::plural(warnings as u64, "warning")
         ),
         (errors, _) => format!(
             "the manifest does not fit {}: {}",
             subject.name,
-            ui::plural(errors as u64, "error")
+            words::plural(errors as u64, "error")
         ),
     });
     let result = json!({

@@ -11,7 +11,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::schema::TableName;
 use crate::scrub::live::{Limits, LiveReport};
-use crate::ui;
+use crate::words;
 
 /// A table whose file is still the old one, and why.
 struct Failure {
@@ -42,7 +42,7 @@ pub async fn run(
     };
     let failures = context.interrupt.guard(work).await.map_err(after_the_scrub)?;
     let rewritten = (report.tables.len() - failures.len()) as u64;
-    let summary = format!("Rewritten: the files of {}", ui::plural(rewritten, "table"));
+    let summary = format!("Rewritten: the files of {}", words::plural(rewritten, "table"));
     context.ui.emit(Event::StepFinished { step, summary });
     if failures.is_empty() { Ok(()) } else { Err(told(context, &failures)) }
 }
@@ -99,7 +99,7 @@ fn told(context: &Context, failures: &[Failure]) -> CommandError {
         let text = format!("the files of {table} could not be rewritten: {reason}");
         context.ui.emit(Event::Warning(text));
     }
-    let tables = ui::plural(failures.len() as u64, "table");
+    let tables = words::plural(failures.len() as u64, "table");
     let text = format!("the database is scrubbed, but the files of {tables} are the old ones");
     let error = CommandError::new(Kind::Unexpected, text);
     failures.iter().fold(error, |error, failure| {

@@ -14,7 +14,7 @@ use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::search::{self, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
-use crate::ui;
+use crate::words;
 
 use super::{address, report};
 
@@ -103,9 +103,9 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
          until it is done searches find less than there is, or nothing.",
         ready.database.database,
         ready.database.place(),
-        ui::plural(before.rows, "row"),
+        words::plural(before.rows, "row"),
         ready.cluster.address().place(),
-        ui::plural(before.documents, "document"),
+        words::plural(before.documents, "document"),
         ready.app.name(),
         ready.destination.name,
     )
@@ -207,10 +207,10 @@ fn text(done: &Reindexed) -> String {
         .indices
         .iter()
         .map(|one| {
-            let (documents, rows) = (ui::count(one.documents), ui::count(one.rows));
+            let (documents, rows) = (words::count(one.documents), words::count(one.rows));
             format!("{:<48} {documents:>11} documents {rows:>11} rows", one.index)
         })
         .collect();
-    lines.push(format!("the search index is whole, in {}", ui::duration(done.took)));
+    lines.push(format!("the search index is whole, in {}", words::duration(done.took)));
     lines.join("\n")
 }

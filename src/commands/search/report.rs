@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::search::{Difference, IndexStatus, Role, Status};
 use crate::settings::Environment;
-use crate::ui;
+use crate::words;
 
 /// What somebody should look at. What is broken is told by the result itself.
 pub fn warnings(status: &Status) -> Vec<String> {
@@ -14,7 +14,7 @@ pub fn warnings(status: &Status) -> Vec<String> {
     {
         warnings.push(format!(
             "{} are more than the {} that the plan allows: the provider will stop changes",
-            ui::plural(status.shards, "shard"),
+            words::plural(status.shards, "shard"),
             limit.shards
         ));
     }
@@ -29,7 +29,7 @@ pub fn text(environment: &Environment, place: &str, plan: Option<&str>, status: 
             status.info.distribution,
             status.info.version,
             status.health.status.name(),
-            ui::plural(status.health.number_of_nodes, "node")
+            words::plural(status.health.number_of_nodes, "node")
         ),
         shards(plan, status),
     ];
@@ -59,7 +59,7 @@ fn mend(environment: &Environment) -> String {
 }
 
 fn shards(plan: Option<&str>, status: &Status) -> String {
-    let used = ui::plural(status.shards, "shard");
+    let used = words::plural(status.shards, "shard");
     let plan = plan.map_or_else(|| "the plan".to_owned(), |plan| format!("the plan {plan}"));
     match &status.shard_limit {
         Some(limit) => format!("{used} of {} that {plan} allows ({})", limit.shards, limit.source),
@@ -70,8 +70,8 @@ fn shards(plan: Option<&str>, status: &Status) -> String {
 }
 
 fn index_line(index: &IndexStatus) -> String {
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), ui::count);
-    let size = index.bytes.map_or_else(|| "-".to_owned(), ui::bytes);
+    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), words::count);
+    let size = index.bytes.map_or_else(|| "-".to_owned(), words::bytes);
     let health = index.health.map_or("-", |health| health.name());
     let mut line = format!(
         "{:<48} {:>11} {:>11} {size:>10}  {health:<7}",

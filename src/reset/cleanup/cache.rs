@@ -8,7 +8,7 @@ use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -53,7 +53,7 @@ impl Step for Cache {
             let cache = self.cache()?;
             let clearing = async { Ok(caches::clear_backend(&cache, What::Everything).await?) };
             let cleared = context.wait_for("nothing", clearing).await?;
-            let summary = format!("Cache cleared: {}", ui::plural(cleared.keys, "key"));
+            let summary = format!("Cache cleared: {}", words::plural(cleared.keys, "key"));
             let evidence = Evidence::of(summary)
                 .fact("cache", cache.place())
                 .fact("keys cleared", cleared.keys);

@@ -11,7 +11,7 @@ use crate::runbook::{
     UndoWay,
 };
 use crate::search::{Site, reindex};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -87,7 +87,7 @@ impl Step for Search {
                 documents += one.documents;
                 table = table.row(vec![json!(one.index), json!(one.documents), json!(one.rows)]);
             }
-            let summary = format!("Search index: {}", ui::plural(documents, "document"));
+            let summary = format!("Search index: {}", words::plural(documents, "document"));
             let evidence = Evidence::of(summary).fact("documents", documents).table(table);
             Ok(Outcome::Done(evidence))
         })

@@ -14,7 +14,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
     UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -93,7 +93,7 @@ impl Step for Sites {
                 ]);
             }
             let count = changes.iter().filter(|change| change.changes_anything()).count() as u64;
-            let summary = format!("{} rewritten", ui::plural(count, "Site record"));
+            let summary = format!("{} rewritten", words::plural(count, "Site record"));
             let evidence = Evidence::of(summary).fact("site records", count);
             Ok(Outcome::Done(if count > 0 { evidence.table(table) } else { evidence }))
         })

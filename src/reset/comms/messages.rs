@@ -19,7 +19,7 @@ use crate::reset::world::World;
 use crate::runbook::{
     Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
 };
-use crate::ui;
+use crate::words;
 
 use super::{STAGE, slack};
 
@@ -79,7 +79,11 @@ impl Messages {
             };
             line(
                 &mut text,
-                format!("{media}: {} copied ({})", ui::plural(objects, "object"), ui::bytes(bytes)),
+                format!(
+                    "{media}: {} copied ({})",
+                    words::plural(objects, "object"),
+                    words::bytes(bytes)
+                ),
             );
         }
         match context.get(&ACCOUNTS_BACK)? {
@@ -88,7 +92,7 @@ impl Messages {
                 &mut text,
                 format!(
                     "{} that only {} had put back",
-                    ui::plural(accounts, "account"),
+                    words::plural(accounts, "account"),
                     destination.name
                 ),
             ),
@@ -144,8 +148,8 @@ impl Messages {
         let rows = context.get(&LOADED)?.map_or_else(String::new, |loaded| {
             format!(
                 ", {} in {}",
-                ui::plural(loaded.rows, "row"),
-                ui::plural(loaded.tables, "table")
+                words::plural(loaded.rows, "row"),
+                words::plural(loaded.tables, "table")
             )
         });
         let source = &self.0.source.name;

@@ -10,7 +10,7 @@ use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult, Table};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -85,5 +85,5 @@ impl World {
 
 fn age(backup: &Transfer) -> Option<String> {
     let age = Timestamp::now().duration_since(backup.finished_at?);
-    Some(ui::duration(std::time::Duration::try_from(age).unwrap_or_default()))
+    Some(words::duration(std::time::Duration::try_from(age).unwrap_or_default()))
 }

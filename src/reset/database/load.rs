@@ -13,7 +13,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
     UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::{POLICY, STAGE};
 
@@ -93,9 +93,9 @@ impl Step for Load {
             context.put(&LOADED, &value)?;
             let summary = format!(
                 "Loaded {} into {} ({})",
-                ui::plural(rows, "row"),
-                ui::plural(tables, "table"),
-                ui::bytes(loaded.archive_bytes)
+                words::plural(rows, "row"),
+                words::plural(tables, "table"),
+                words::bytes(loaded.archive_bytes)
             );
             Ok(Outcome::Done(
                 Evidence::of(summary)

@@ -14,7 +14,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
     StepResult, UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -70,14 +70,14 @@ impl Step for RecreateUsers {
     fn describe(&self) -> String {
         match self.wanted().len() as u64 {
             0 => "Put no accounts of staging back".to_owned(),
-            count => format!("Put {} of staging back", ui::plural(count, "account")),
+            count => format!("Put {} of staging back", words::plural(count, "account")),
         }
     }
 
     fn effects(&self) -> Vec<Effect> {
         match self.wanted().len() as u64 {
             0 => Vec::new(),
-            count => vec![Effect::new(format!("{} made again", ui::plural(count, "account")))],
+            count => vec![Effect::new(format!("{} made again", words::plural(count, "account")))],
         }
     }
 
@@ -110,7 +110,7 @@ impl Step for RecreateUsers {
             }
             let count = (back.created.len() + back.already_there.len()) as u64;
             context.put(&ACCOUNTS_BACK, &count)?;
-            let evidence = Evidence::of(format!("{} put back", ui::plural(count, "account")))
+            let evidence = Evidence::of(format!("{} put back", words::plural(count, "account")))
                 .fact("accounts put back", count);
             Ok(Outcome::Done(evidence))
         })
@@ -122,7 +122,7 @@ impl Step for RecreateUsers {
             if missing.is_empty() {
                 return Ok(Evidence::new().fact("accounts missing", 0));
             }
-            let count = ui::plural(missing.len() as u64, "account");
+            let count = words::plural(missing.len() as u64, "account");
             Err(StepError::failed(Kind::RemoteJob, format!("{count} could not be put back")))
         })
     }

@@ -9,7 +9,7 @@ use crate::reset::world::World;
 use crate::restore::in_place;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture};
 use crate::scrub::live::Limits;
-use crate::ui;
+use crate::words;
 
 use super::{POLICY, STAGE};
 
@@ -41,8 +41,8 @@ impl Look for Verify {
             }
             let summary = format!(
                 "No personal data found in {} of {}",
-                ui::plural(rows, "row"),
-                ui::plural(tables, "table")
+                words::plural(rows, "row"),
+                words::plural(tables, "table")
             );
             Ok(Outcome::Done(
                 Evidence::of(summary)

@@ -19,7 +19,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
     StepResult, UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -126,7 +126,7 @@ impl CopyMedia {
         copies.add(copying.take_copies())?;
         if let Some(failure) = outcome.failures.first() {
             let number = outcome.failures.len() as u64;
-            let text = format!("{} could not be copied", ui::plural(number, "object"));
+            let text = format!("{} could not be copied", words::plural(number, "object"));
             let error = CommandError::new(Kind::RemoteJob, text);
             return Err(error
                 .hint(format!("the first: {}: {}", failure.key, failure.reason))
@@ -135,7 +135,7 @@ impl CopyMedia {
         let (deleted, undeleted) = delete_objects(&destination, &difference.delete, state).await?;
         if let Some(failure) = undeleted.first() {
             let number = undeleted.len() as u64;
-            let text = format!("{} could not be deleted", ui::plural(number, "object"));
+            let text = format!("{} could not be deleted", words::plural(number, "object"));
             let error = CommandError::new(Kind::RemoteJob, text);
             return Err(error
                 .hint(format!("the first: {}: {}", failure.key, failure.reason))
@@ -144,8 +144,8 @@ impl CopyMedia {
         context.put(&MEDIA_COPIED, &(outcome.objects, outcome.bytes))?;
         let summary = format!(
             "Media: {} copied ({}), {deleted} deleted, {} unchanged",
-            ui::plural(outcome.objects, "object"),
-            ui::bytes(outcome.bytes),
+            words::plural(outcome.objects, "object"),
+            words::bytes(outcome.bytes),
             difference.unchanged
         );
         let evidence = Evidence::of(summary)
@@ -159,7 +159,7 @@ impl CopyMedia {
             Some(first) => Outcome::Warning {
                 text: format!(
                     "{} left alone because of their keys, the first: {}",
-                    ui::plural(refused.len() as u64, "object"),
+                    words::plural(refused.len() as u64, "object"),
                     json!(first.key)
                 ),
                 evidence,

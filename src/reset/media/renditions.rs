@@ -12,7 +12,7 @@ use crate::runbook::{
     StepResult, UndoWay,
 };
 use crate::schema::quote_identifier;
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -102,7 +102,7 @@ impl Step for Renditions {
                 rows += session.execute(&sql, &[]).await.map_err(PostgresError::from)?;
             }
             session.batch_execute("COMMIT").await.map_err(PostgresError::from)?;
-            let summary = format!("Renditions: {} deleted", ui::plural(rows, "row"));
+            let summary = format!("Renditions: {} deleted", words::plural(rows, "row"));
             Ok(Outcome::Done(Evidence::of(summary).fact("rendition rows deleted", rows)))
         })
     }
@@ -112,7 +112,8 @@ impl Step for Renditions {
             match self.rows().await? {
                 0 => Ok(Evidence::new()),
                 rows => {
-                    let text = format!("{} of renditions are still there", ui::plural(rows, "row"));
+                    let text =
+                        format!("{} of renditions are still there", words::plural(rows, "row"));
                     Err(StepError::failed(crate::error::Kind::RemoteJob, text))
                 }
             }

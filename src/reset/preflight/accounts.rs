@@ -9,7 +9,7 @@ use crate::reset::check::Look;
 use crate::reset::values::ACCOUNTS_ONLY_HERE;
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 use super::content::not_known;
@@ -53,7 +53,7 @@ impl Look for AccountsHere {
                     json!(chosen.contains(&account.username)),
                 ]);
             }
-            let summary = format!("{} on staging only", ui::plural(count, "account"));
+            let summary = format!("{} on staging only", words::plural(count, "account"));
             let mut evidence = Evidence::of(summary)
                 .fact("accounts on staging only", count)
                 .fact("accounts to put back", chosen.len());

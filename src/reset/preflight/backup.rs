@@ -8,7 +8,7 @@ use crate::reset::jobs::Wanted;
 use crate::reset::values::{BACKUP, BackupTaken};
 use crate::reset::world::World;
 use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -46,7 +46,7 @@ impl Step for Backup {
             let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
             context.put(&BACKUP, &taken)?;
             let size = done.processed_bytes.unwrap_or_default();
-            let summary = format!("Backup {} captured ({})", taken.name, ui::bytes(size));
+            let summary = format!("Backup {} captured ({})", taken.name, words::bytes(size));
             let evidence = Evidence::of(summary)
                 .fact("staging's backup", taken.name)
                 .fact("bytes of the backup", size);

@@ -10,7 +10,7 @@ use crate::reset::sites_answer::Seen;
 use crate::reset::values::{DOWN_BEFORE, SITES_BEFORE, SITES_OF_SOURCE};
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -49,7 +49,7 @@ impl Look for Before {
                 table = table.row(vec![json!(record.hostname), json!(record.port), name]);
             }
             let answering = (asked - down.len()) as u64;
-            let summary = format!("{} of {asked} answering", ui::plural(answering, "site"));
+            let summary = format!("{} of {asked} answering", words::plural(answering, "site"));
             let mut evidence = Evidence::of(summary).fact("sites answering before", answering);
             if !records.is_empty() {
                 evidence = evidence.table(table);

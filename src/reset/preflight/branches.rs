@@ -11,7 +11,7 @@ use crate::reset::check::Look;
 use crate::reset::git::short;
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -37,7 +37,7 @@ impl Look for BranchesHere {
             if lost > 0 {
                 let text = format!(
                     "{} on {} that no branch has, and that would be lost but for the kept tip",
-                    ui::plural(lost, "commit"),
+                    words::plural(lost, "commit"),
                     self.0.branches.staging
                 );
                 return Ok(Outcome::Warning { text, evidence });
@@ -91,7 +91,7 @@ fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
         table = table.row(vec![
             json!(one.name),
             json!(one.author),
-            json!(ui::duration(one.age)),
+            json!(words::duration(one.age)),
             json!(format!("{} {}", short(&one.last.commit.to_string()), one.last.subject)),
             json!(mark),
             json!(chosen.contains(&one.name)),
@@ -116,7 +116,7 @@ fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
         ]);
     }
     let count = inventory.branches.len() as u64;
-    let summary = format!("{} on staging and not on master", ui::plural(count, "branch"));
+    let summary = format!("{} on staging and not on master", words::plural(count, "branch"));
     let mut evidence = Evidence::of(summary)
         .fact("master before", inventory.master.to_string())
         .fact("staging before", inventory.staging.to_string())

@@ -9,7 +9,7 @@ use crate::reset::content::{self, ContentTables};
 use crate::reset::values::CONTENT_ONLY_HERE;
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -59,7 +59,7 @@ impl Look for ContentHere {
             }
             let summary = match count {
                 0 => "Nothing is on staging only".to_owned(),
-                _ => format!("{} of content on staging only", ui::plural(count, "item")),
+                _ => format!("{} of content on staging only", words::plural(count, "item")),
             };
             let mut evidence = Evidence::of(summary).fact("content on staging only", count);
             if count > 0 {

@@ -12,7 +12,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
     StepResult, UndoWay,
 };
-use crate::ui;
+use crate::words;
 
 use super::STAGE;
 
@@ -111,7 +111,7 @@ impl Step for Open {
             let before = context.need(&FORMATION_BEFORE)?;
             let evidence = Evidence::of(format!("Open again: {before}"))
                 .fact("formation", before.to_string())
-                .fact("sites asked", ui::plural(sites, "site"));
+                .fact("sites asked", words::plural(sites, "site"));
             if unjudged.is_empty() {
                 return Ok(Outcome::Done(evidence));
             }

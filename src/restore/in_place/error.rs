@@ -49,7 +49,7 @@ fn listed(found: &[Found]) -> String {
 }
 
 fn places(count: usize) -> String {
-    crate::ui::plural(count as u64, "place")
+    crate::words::plural(count as u64, "place")
 }
 
 fn told(differences: &[RowDifference]) -> String {

@@ -1,0 +1,113 @@
+//! Holds the modules to the picture of docs/architecture.md: each uses what lies below it, and
+//! nothing else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What everything may use: words, values and events without a policy of their own.
+const GROUND: [&str; 8] = [
+    "events",
+    "loopback",
+    "plain_text",
+    "private_folder",
+    "process_id",
+    "schema",
+    "secret",
+    "words",
+];
+
+/// Each module with those that it may use beside the ground, the lowest first.
+const LAYERS: [(&str, &[&str]); 15] = [
+    ("settings", &[]),
+    ("adapters", &["settings"]),
+    ("archive", &[]),
+    ("caches", &["adapters", "settings"]),
+    ("checks", &["adapters", "settings"]),
+    ("search", &["adapters", "settings"]),
+    ("media", &["adapters"]),
+    ("scrub", &["adapters", "archive", "settings"]),
+    ("restore", &["adapters", "archive", "scrub"]),
+    // The one place that knows every module's errors.
+    (
+        "error",
+        &[
+            "adapters", "archive", "caches", "media", "reset", "restore", "runbook", "scrub",
+            "search", "settings",
+        ],
+    ),
+    ("runbook", &["error"]),
+    (
+        "reset",
+        &[
+            "adapters", "archive", "caches", "checks", "error", "media", "restore", "runbook",
+            "scrub", "search", "settings",
+        ],
+    ),
+    ("ui", &["error"]),
+    // Its flags have values of these types.
+    ("cli", &["media", "reset", "settings", "ui"]),
+    (
+        "commands",
+        &[
+            "adapters", "caches", "checks", "cli", "error", "media", "reset", "restore", "runbook",
+            "scrub", "search", "settings", "ui",
+        ],
+    ),
+];
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        match entry.path() {
+            path if path.is_dir() => files_below(&path, files),
+            path => files.push(path),
+        }
+    }
+}
+
+/// The modules of the crate that a text names.
+fn used(text: &str) -> BTreeSet<String> {
+    let names = |rest: &str| -> Vec<String> {
+        let list = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        let words =
+            list.unwrap_or(rest).split(',').take(if list.is_some() { usize::MAX } else { 1 });
+        words
+            .map(|word| {
+                word.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+            })
+            .collect()
+    };
+    text.split("crate::").skip(1).flat_map(names).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn each_module_uses_what_lies_below_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (module, below) in LAYERS {
+        let mut files = Vec::new();
+        files_below(&source.join(module), &mut files);
+        assert!(!files.is_empty(), "there is no module {module}");
+        for path in files {
+            let text = fs::read_to_string(&path).expect("a source file");
+            for name in used(&text) {
+                let is_allowed = name == module
+                    || GROUND.contains(&name.as_str())
+                    || below.contains(&name.as_str());
+                assert!(is_allowed, "{} uses {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_module_has_its_place() {
+    let library = include_str!("lib.rs");
+    let modules = library.lines().filter_map(|line| {
+        let (_, name) = line.split_once("mod ")?;
+        name.strip_suffix(';')
+    });
+    for module in modules.filter(|module| *module != "layers") {
+        let has_place = GROUND.contains(&module) || LAYERS.iter().any(|(name, _)| *name == module);
+        assert!(has_place, "{module} is in no layer");
+    }
+}
