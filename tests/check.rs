@@ -80,6 +80,10 @@ fn the_pipeline_never_makes_a_site_down() {
     world.bcops.unset("GITLAB_TOKEN");
     let run = world.check(&["staging"]).exits(0);
     assert!(run.stdout.contains("skip  pipeline   GITLAB_TOKEN is not set"), "{}", run.printed());
+    let file = std::fs::read_to_string(world.bcops.directory().join("work/bcops.toml"));
+    world.bcops.write("bcops.toml", &file.expect("the file").replace(PROJECT, ""));
+    let run = world.check(&["staging"]).exits(0);
+    assert!(run.stdout.contains("skip  pipeline   gitlab.project is not set"), "{}", run.printed());
 }
 
 /// A database with the Site records of an environment, given by a variable of the process.

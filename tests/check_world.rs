@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::command::{Bcops, Run};
-use crate::gitlab;
+use crate::gitlab::{self, PROJECT};
 use crate::standins::certificates::Kind;
 use crate::standins::dns::DnsStandIn;
 use crate::standins::gitlab::GitlabStandIn;
@@ -50,7 +50,8 @@ impl World {
             "inherit = false\n[environments.live]\napp = \"app-live\"\nprotected = true\n\
              branch = \"master\"\nsites = [\"{live}\"]\n\
              [environments.staging]\napp = \"app-staging\"\nprotected = false\n\
-             branch = \"staging\"\nsites = {sites:?}\n[check]\ndns_server = \"{dns}\"\n{more}"
+             branch = \"staging\"\nsites = {sites:?}\n\
+             [gitlab]\nproject = \"{PROJECT}\"\n[check]\ndns_server = \"{dns}\"\n{more}"
         );
         self.bcops.write("bcops.toml", &text);
     }

@@ -32,6 +32,7 @@ fn quick() -> Timing {
     Timing {
         connect: Duration::from_secs(2),
         request: Duration::from_secs(2),
+        tries: 3,
         try_for: Duration::from_secs(5),
         ..Timing::default()
     }

@@ -5,11 +5,19 @@ use crate::commands::Context;
 use crate::error::CommandError;
 use crate::secret::Secret;
 
-/// Why nothing is asked of GitLab.
-pub const NO_TOKEN: &str = "GITLAB_TOKEN is not set, so pipelines are not looked at";
+/// Why nothing is asked of GitLab, where [`gitlab`] gives nothing.
+pub fn why_not(context: &Context) -> &'static str {
+    match context.settings.gitlab.project.value.is_empty() {
+        true => "gitlab.project is not set, so pipelines are not looked at",
+        false => "GITLAB_TOKEN is not set, so pipelines are not looked at",
+    }
+}
 
-/// `None` without a token: no command needs one.
+/// `None` without a project or without a token: no command needs them.
 pub fn gitlab(context: &Context) -> Option<Result<Gitlab, GitlabError>> {
+    if context.settings.gitlab.project.value.is_empty() {
+        return None;
+    }
     let token = context.variable("GITLAB_TOKEN").map(|token| token.trim().to_owned());
     let token = token.filter(|token| !token.is_empty())?;
     let (settings, limit) = (&context.settings.gitlab, context.settings.network_timeout);

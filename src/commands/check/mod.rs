@@ -103,7 +103,7 @@ async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook 
         return PipelineLook::Skipped { reason };
     };
     match gitlab::gitlab(context) {
-        None => PipelineLook::Skipped { reason: gitlab::NO_TOKEN.to_owned() },
+        None => PipelineLook::Skipped { reason: gitlab::why_not(context).to_owned() },
         Some(Err(error)) => PipelineLook::Unreadable { reason: error.to_string() },
         Some(Ok(client)) => PipelineLook::at(&client, branch).await,
     }

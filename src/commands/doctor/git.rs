@@ -81,7 +81,7 @@ pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Ch
     let name = "GitLab";
     let (project, branches) = tokio::join!(gitlab::look(context), branches(context, environments));
     let project = match project {
-        None => return vec![Check::skip(name, gitlab::NO_TOKEN)],
+        None => return vec![Check::skip(name, gitlab::why_not(context))],
         Some(Ok(detail)) => Check::pass(name, detail),
         // Its branches cannot be read either, for the same reason.
         Some(Err(error)) => return vec![Check::from((name, error))],

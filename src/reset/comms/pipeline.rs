@@ -24,7 +24,7 @@ impl Look for Pipeline {
     fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
             let Some(gitlab) = &self.0.gitlab else {
-                let reason = "GITLAB_TOKEN is not set".to_owned();
+                let reason = "there is no GITLAB_TOKEN, or no gitlab.project".to_owned();
                 return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
             };
             let branch = &self.0.branches.staging;
