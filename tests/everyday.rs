@@ -127,6 +127,10 @@ fn a_file_that_is_there_stays_and_half_answers_write_none() {
     let (code, screen) = bcops.start_on_terminal(&["config", "init"]).finish();
     assert_eq!(code, Some(4), "{screen}");
     assert_eq!(fs::read_to_string(path).expect("the file"), "backup_max_age = \"7d\"\n");
+    // One further up is told of, as it is in force until then.
+    fs::create_dir(bcops.directory().join("work/inner")).expect("a folder");
+    let inner = bcops.run(&["config", "init", "inner/bcops.toml"]).exits(0);
+    assert!(inner.stderr.contains("work/bcops.toml is in force here"), "{}", inner.stderr);
     bcops.run(&["config", "init", "no/such/folder.toml"]).fails(3, &["cannot write"]);
 }
 

@@ -118,7 +118,11 @@ impl Prompter {
         let _ = write!(std::io::stderr(), "{}", for_screen(question));
         let mut line = String::new();
         match std::io::stdin().read_line(&mut line) {
-            Ok(0) | Err(_) => Answer::Declined,
+            Ok(0) | Err(_) => {
+                // Nobody has ended the question's line.
+                let _ = writeln!(std::io::stderr());
+                Answer::Declined
+            }
             Ok(_) => Answer::Given(line.trim_end_matches(['\r', '\n']).to_owned()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -11,13 +11,21 @@ use super::site::Site;
 use crate::cli::InitArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
 use crate::settings::keys::{self, KEYS};
+
+/// The name of a file that is looked for from the working directory upwards.
+const FOUND: &str = "bcops.toml";
 
 pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> {
     let name = args.file.display().to_string();
     // Before the questions: nobody answers them for nothing.
     if args.file.symlink_metadata().is_ok() && !args.dry_run {
         return Err(is_there(&name));
+    }
+    if let Some(outer) = outer_file(context, &args.file) {
+        let text = format!("{} is in force here; {name} will take its place", outer.display());
+        context.ui.emit(Event::Warning(text));
     }
     let asks = !args.template && context.ui.prompter().can_ask();
     let text = if asks { Site::ask(context, &folder_name())?.text() } else { template() };
@@ -31,15 +39,33 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
             CommandError::new(Kind::Configuration, format!("cannot write {name}")).with_cause(error)
         }
     })?;
-    let next = if asks {
-        "next: bcops config show, then bcops doctor"
-    } else {
-        "every setting in it is a comment until you change it"
+    let next = match (asks, is_found(&args.file)) {
+        (true, true) => "next: bcops config show, then bcops doctor".to_owned(),
+        (true, false) => {
+            format!("next: bcops --config {name} config show, then bcops --config {name} doctor")
+        }
+        (false, _) => "every setting in it is a comment until you change it".to_owned(),
     };
     Ok(Outcome::done(
         json!({ "dry_run": false, "file": name }),
         format!("{name} is written; {next}"),
     ))
+}
+
+/// Whether a file of this name is read without being named.
+fn is_found(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name == FOUND)
+}
+
+/// The file of a folder further up that is read until this one is there.
+fn outer_file<'a>(context: &'a Context, file: &Path) -> Option<&'a PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let folder = here.join(file.parent()?);
+    let is_above = |path: &&PathBuf| {
+        let above = path.parent().filter(|above| folder.starts_with(above));
+        is_found(path) && above.is_some_and(|above| above != folder)
+    };
+    context.settings.files.iter().find(is_above).filter(|_| is_found(file))
 }
 
 fn is_there(name: &str) -> CommandError {

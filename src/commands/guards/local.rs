@@ -149,5 +149,5 @@ fn refusal(target: &DatabaseUrl, environment: &Environment, variable: &str) -> C
             environment.app.value
         ),
     )
-    .hint("point BCOPS_LOCAL_DATABASE_URL at a database of your own, for example postgres:///bc")
+    .hint("point BCOPS_LOCAL_DATABASE_URL at a database of your own, for example postgres:///site")
 }
