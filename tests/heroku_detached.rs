@@ -54,7 +54,7 @@ async fn a_closed_port_is_gone_around() {
     let finished = run.await.expect("finished");
     assert_eq!((finished.exit_status, finished.output.as_slice()), (3, &b"by itself\n"[..]));
     assert!(told.len() == 1 && told[0].contains("cannot reach the rendezvous"), "{told:?}");
-    // Nothing ran twice: the dyno that nobody met was stopped before.
+    // One that is met by nobody, its end, and one by itself.
     assert_eq!(count(&world.standin, "POST", "/dynos"), 3);
 }
 

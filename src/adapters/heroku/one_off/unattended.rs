@@ -19,8 +19,10 @@ pub fn through_the_log(error: &OneOffError) -> String {
 impl Heroku {
     /// Runs a command that has no input. Gives the dyno's name and the exit status.
     ///
-    /// An attached dyno that nobody meets runs nothing: Heroku ends it (R13), and it is stopped
-    /// here. Once it is gone, `told` hears why, and the command is started by itself.
+    /// An attached dyno that nobody meets is an error to Heroku (R13), and is stopped here. Whether
+    /// it had begun its command, Heroku does not say, so that the command has to be one that may be
+    /// broken off and begun again, as a resumed run does as well. Only once that dyno is gone does
+    /// `told` hear why, and the command is started by itself: two are never at it at a time.
     ///
     /// # Errors
     /// As with [`Heroku::run_streamed`] and [`Heroku::follow_detached`]; that the rendezvous could
@@ -63,7 +65,9 @@ impl Heroku {
             match self.dyno(app.id(), dyno).await {
                 Ok(None) => return true,
                 Ok(Some(found)) if found.has_ended() => return true,
-                Ok(Some(_)) | Err(_) => tokio::time::sleep(self.timing.poll).await,
+                Ok(Some(_)) => tokio::time::sleep(self.timing.poll).await,
+                // It has been asked for as often as the timing says.
+                Err(_) => return false,
             }
         }
         false
