@@ -198,6 +198,9 @@ fn wait_ends_when_the_time_is_over() {
     world.web.page(JOBS, "/", Page::new(500, ""));
     let run = world.check(&["staging", "--wait", "1"]).exits(8);
     let run = run.says(&["1 of 2 sites are up, and the time is over", "… "]);
+    // What has not changed is told once, however long each look took.
+    let told = run.stderr.matches(&format!("note: {JOBS}: HTTP 500")).count();
+    assert_eq!(told, 1, "{}", run.printed());
     assert!(run.stdout.contains(&format!("{JOBS}: HTTP 500")), "{}", run.printed());
     world.check(&["staging", "--wait", "0"]).exits(2);
 }

@@ -50,16 +50,30 @@ pub struct Line {
     pub aspect: Aspect,
     pub verdict: Verdict,
     pub text: String,
+    /// What differs from one look to the next although the finding is the same: how long it took.
+    pub measured: String,
     pub data: Value,
 }
 
 impl Line {
     pub(super) fn new(aspect: Aspect, verdict: Verdict, text: impl Into<String>) -> Line {
-        Line { aspect, verdict, text: text.into(), data: Value::Null }
+        Line { aspect, verdict, text: text.into(), measured: String::new(), data: Value::Null }
     }
 
     pub(super) fn with(self, data: Value) -> Line {
         Line { data, ..self }
+    }
+
+    pub(super) fn measured(self, measured: String) -> Line {
+        Line { measured, ..self }
+    }
+
+    /// The finding with what was measured.
+    pub fn in_full(&self) -> String {
+        match self.measured.is_empty() {
+            true => self.text.clone(),
+            false => format!("{}, {}", self.text, self.measured),
+        }
     }
 }
 
@@ -93,7 +107,7 @@ impl SiteReport {
             "lines": self.lines.iter().map(|line| json!({
                 "aspect": line.aspect.name(),
                 "verdict": line.verdict.name(),
-                "text": line.text,
+                "text": line.in_full(),
                 "data": line.data,
             })).collect::<Vec<_>>(),
         })

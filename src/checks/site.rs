@@ -243,12 +243,12 @@ fn answered(answer: &Answer, way: &[&str]) -> (Line, bool) {
     if way.len() > 1 {
         text.push_str(&format!(", by {}", way.join(" → ")));
     }
-    text.push_str(&format!(", {milliseconds} ms to the first byte"));
+    let mut measured = format!("{milliseconds} ms to the first byte");
     if let Some(status) = &answer.cache_status {
-        text.push_str(&format!(", Cloudflare: {status}"));
+        measured.push_str(&format!(", Cloudflare: {status}"));
     }
     let maintenance = is_maintenance(answer);
-    (Line::new(Aspect::Http, verdict, text).with(data), maintenance)
+    (Line::new(Aspect::Http, verdict, text).with(data).measured(measured), maintenance)
 }
 
 fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {

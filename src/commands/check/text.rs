@@ -11,7 +11,7 @@ pub fn table(report: &Report) -> String {
         text.push_str(&format!("{}  {}\n", if site.is_up() { "up  " } else { "down" }, site.url));
         for line in &site.lines {
             let (verdict, aspect) = (line.verdict.name(), line.aspect.name());
-            text.push_str(&format!("  {verdict}  {aspect:<8} {}\n", line.text));
+            text.push_str(&format!("  {verdict}  {aspect:<8} {}\n", line.in_full()));
         }
     }
     let (verdict, pipeline) = (report.pipeline.verdict().name(), report.pipeline.text());
