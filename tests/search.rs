@@ -161,7 +161,12 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
     let world = SearchWorld::new();
     for (path, fault, code, texts) in [
         ("/", Fault::Unauthorized, 3, &["401", "credentials"][..]),
-        ("/_cluster", Fault::ReadOnly, 3, &["403", "Cluster Read Only", "bcops search open"]),
+        (
+            "/_cluster",
+            Fault::ReadOnly,
+            3,
+            &["403", "Cluster Read Only", "bcops search open staging"],
+        ),
         ("/_cat", Fault::TooManyRequests(None), 1, &["429"]),
         ("/_cat", Fault::TooManyRequests(Some(600)), 1, &["429", "600 s"]),
         (

@@ -29,6 +29,17 @@ pub enum BackupsWork {
     Download(DownloadArgs),
 }
 
+impl BackupsWork {
+    pub fn environment(&self) -> &str {
+        match self {
+            BackupsWork::List(args) => &args.environment,
+            BackupsWork::Capture(args) => &args.environment,
+            BackupsWork::Info(args) | BackupsWork::Url(args) => &args.environment,
+            BackupsWork::Download(args) => &args.environment,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
     /// The environment

@@ -137,6 +137,30 @@ impl Command {
             Command::Man(_) => "man",
         }
     }
+
+    /// The environment that it is about, where it is about one alone: a reset and its runs are
+    /// about two.
+    pub fn environment(&self) -> Option<&str> {
+        match self {
+            Command::PullData(args) => args.environment.as_deref(),
+            Command::ScrubPii(args) => args.environment.as_deref(),
+            Command::PullMedia(args) => args.environment.as_deref(),
+            Command::PushMedia(args) => args.environment.as_deref(),
+            Command::PurgeCache(args) => Some(&args.environment),
+            Command::Backups(args) => Some(args.work.environment()),
+            Command::Search(args) => Some(args.work.environment()),
+            Command::Check(args) => Some(&args.environment),
+            Command::Shell(args) => args.environment.as_deref(),
+            Command::Run(args) => Some(&args.environment),
+            Command::Addons(args) => Some(&args.environment),
+            Command::ResetStaging(_)
+            | Command::Runs(_)
+            | Command::Doctor(_)
+            | Command::Config(_)
+            | Command::Completions(_)
+            | Command::Man(_) => None,
+        }
+    }
 }
 
 /// What the user asked for.

@@ -23,6 +23,16 @@ pub enum SearchWork {
     Reindex(SearchReindexArgs),
 }
 
+impl SearchWork {
+    pub fn environment(&self) -> &str {
+        match self {
+            SearchWork::Status(args) => &args.environment,
+            SearchWork::Open(args) => &args.environment,
+            SearchWork::Reindex(args) => &args.environment,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 pub struct SearchStatusArgs {
     /// The environment

@@ -50,7 +50,18 @@ impl Outcome {
 }
 
 /// Runs the command.
+///
+/// An adapter's error does not know which environment it came from: the commands that it names to
+/// mend things get the environment here.
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
+    let named = command.environment().and_then(|name| context.settings.environments.get(name));
+    run_command(context, command).await.map_err(|error| match named {
+        Some(environment) => error.about(&environment.name, &environment.app.value),
+        None => error,
+    })
+}
+
+async fn run_command(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
     match command {
         Command::PullData(args) => pull_data::run(context, args).await,
         Command::ScrubPii(args) => scrub_pii::run(context, args).await,

@@ -129,6 +129,19 @@ impl CommandError {
         self
     }
 
+    /// Names the environment and its app in hints that have the words `ENV` and `APP` for them.
+    pub fn about(mut self, environment: &str, app: &str) -> Self {
+        for hint in &mut self.hints {
+            let words = hint.split(' ').map(|word| match word {
+                "ENV" => environment,
+                "APP" => app,
+                word => word,
+            });
+            *hint = words.collect::<Vec<_>>().join(" ");
+        }
+        self
+    }
+
     /// The messages of the causes, outermost first, without those that repeat their parent.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
@@ -173,6 +186,20 @@ fn with_hint(error: CommandError, hint: Option<&str>) -> CommandError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hints_name_the_environment() {
+        let error = CommandError::new(Kind::RemoteJob, "it failed")
+            .hint("bcops backups list ENV   # shows what became of it")
+            .hint("heroku ps --app APP   # the ENVIRONMENT and the APPS stay");
+        assert_eq!(
+            error.about("staging", "app-staging").hints,
+            [
+                "bcops backups list staging   # shows what became of it",
+                "heroku ps --app app-staging   # the ENVIRONMENT and the APPS stay",
+            ]
+        );
+    }
 
     #[test]
     fn causes_do_not_repeat_their_parent() {
