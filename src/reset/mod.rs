@@ -46,4 +46,4 @@ pub use database::POLICY as SCRUB_POLICY;
 pub use git::refuse_replaced;
 pub use lock::OriginLock;
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
-pub use world::{Branches, MediaSides, World};
+pub use world::{Branches, MediaSides, Surroundings, World};

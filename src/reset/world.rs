@@ -1,5 +1,7 @@
 //! What the steps work with: two environments, looked up and compared before any of it is made.
 
+use std::ops::Deref;
+
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
@@ -14,13 +16,27 @@ use crate::settings::{Destination, Environment, Settings};
 
 use super::choices::Choices;
 
-/// One reset's surroundings. Everything in it was resolved from the configuration and from Heroku,
-/// and the command's guard has compared it with what is protected.
+/// One reset: what it works with, and what the person decided when they saw that.
 pub struct World {
+    pub surroundings: Surroundings,
+    pub choices: Choices,
+}
+
+/// The steps speak of `world.app`: where a field lies is not what they are about.
+impl Deref for World {
+    type Target = Surroundings;
+
+    fn deref(&self) -> &Surroundings {
+        &self.surroundings
+    }
+}
+
+/// What is there before anything is decided. Everything in it was resolved from the configuration
+/// and from Heroku, and the command's guard has compared it with what is protected.
+pub struct Surroundings {
     pub settings: Settings,
     pub source: Environment,
     pub destination: Destination,
-    pub choices: Choices,
     pub heroku: Heroku,
     pub app: DestinationApp,
     pub source_app_id: String,
@@ -66,7 +82,7 @@ pub struct MediaSides {
     pub secrets: Vec<Secret>,
 }
 
-impl World {
+impl Surroundings {
     /// The repository, in the namespace of the run.
     pub fn repository(&self, context: &StepContext) -> StepResult<Repository> {
         Ok(self.repository.for_run(context.run().as_str())?)

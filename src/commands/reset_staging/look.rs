@@ -8,13 +8,12 @@ use crate::adapters::postgres::connect;
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::reset::SCRUB_POLICY;
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
+use crate::reset::{SCRUB_POLICY, Surroundings};
 use crate::scrub::live::{self, Access, Limits};
 
 use super::answers::Wishes;
-use super::resolve::Resolved;
 
 const STEP: &str = "look";
 
@@ -33,27 +32,27 @@ pub struct Seen {
 
 pub async fn look(
     context: &Context,
-    resolved: &Resolved,
+    surroundings: &Surroundings,
     wishes: &Wishes,
 ) -> Result<Seen, CommandError> {
-    let (source, destination) = (&resolved.source, &resolved.destination);
+    let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, is_newest) = backup(resolved, wishes).await?;
-    let repository = &resolved.repository;
+    let (backup, is_newest) = backup(surroundings, wishes).await?;
+    let repository = &surroundings.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
-        master: &resolved.branches.master,
-        staging: &resolved.branches.staging,
+        master: &surroundings.branches.master,
+        staging: &surroundings.branches.staging,
         stale_after: context.settings.git.stale_after.value,
         now: jiff::Timestamp::now(),
     })?;
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
-    warn_of_protection(context, resolved).await;
+    warn_of_protection(context, surroundings).await;
     if !wishes.skipped().iter().any(|stage| stage == "database") {
-        check_manifest(context, resolved).await?;
+        check_manifest(context, surroundings).await?;
     }
-    let (content, accounts) = match compare(resolved).await {
+    let (content, accounts) = match compare(surroundings).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
         Err(error) => {
             let causes = error.causes().join(": ");
@@ -68,9 +67,9 @@ pub async fn look(
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
-async fn warn_of_protection(context: &Context, resolved: &Resolved) {
-    let Some(gitlab) = &resolved.gitlab else { return };
-    let branch = &resolved.branches.staging;
+async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
+    let Some(gitlab) = &surroundings.gitlab else { return };
+    let branch = &surroundings.branches.staging;
     let text = match gitlab.protected_branch(branch).await {
         Ok(Some(protection)) if !protection.allow_force_push => {
             format!("{branch} is protected at GitLab and may not be force-pushed")
@@ -83,8 +82,11 @@ async fn warn_of_protection(context: &Context, resolved: &Resolved) {
 
 /// What the manifest does not know is better found out before staging is deployed to and closed
 /// than when the backup is loaded, where it is looked at again.
-async fn check_manifest(context: &Context, resolved: &Resolved) -> Result<(), CommandError> {
-    let session = match connect(&resolved.source_url).await {
+async fn check_manifest(
+    context: &Context,
+    surroundings: &Surroundings,
+) -> Result<(), CommandError> {
+    let session = match connect(&surroundings.source_url).await {
         Ok(session) => session,
         Err(error) => {
             let text = format!("the manifest was not compared with the database yet: {error}");
@@ -93,14 +95,14 @@ async fn check_manifest(context: &Context, resolved: &Resolved) -> Result<(), Co
         }
     };
     live::begin(&session, Access::Read, &Limits::default()).await?;
-    live::look(&session, &resolved.manifest, SCRUB_POLICY).await?;
+    live::look(&session, &surroundings.manifest, SCRUB_POLICY).await?;
     Ok(())
 }
 
-async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), CommandError> {
-    let staging = connect(&resolved.destination_url).await?;
-    let production = connect(&resolved.source_url).await?;
-    let settings = &resolved.settings;
+async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Account>), CommandError> {
+    let staging = surroundings.connect_destination().await?;
+    let production = surroundings.connect_source().await?;
+    let settings = &surroundings.settings;
     let users = &settings.local.users_table;
     let tables = ContentTables::from(&settings.reset);
     let content = content::staging_only(&staging, &production, &tables, users).await?;
@@ -109,16 +111,19 @@ async fn compare(resolved: &Resolved) -> Result<(StagingOnly, Vec<Account>), Com
 }
 
 /// The backup that was named, or the newest one that is complete; and whether that is the newest.
-async fn backup(resolved: &Resolved, wishes: &Wishes) -> Result<(Transfer, bool), CommandError> {
-    let app = &resolved.source.app.value;
-    let transfers = resolved.heroku.transfers_of(&resolved.source_database).await?;
-    let hint = format!("bcops backups list {}", resolved.source.name);
+async fn backup(
+    surroundings: &Surroundings,
+    wishes: &Wishes,
+) -> Result<(Transfer, bool), CommandError> {
+    let app = &surroundings.source.app.value;
+    let transfers = surroundings.heroku.transfers_of(&surroundings.source_database).await?;
+    let hint = format!("bcops backups list {}", surroundings.source.name);
     let newest = newest_completed(&transfers);
     let Some(name) = wishes.backup_name() else {
         return newest.cloned().map(|newest| (newest, true)).ok_or_else(|| {
             let text = format!("{app} has no completed backup; nothing was changed");
             CommandError::new(Kind::Refused, text)
-                .hint(format!("bcops backups capture {}", resolved.source.name))
+                .hint(format!("bcops backups capture {}", surroundings.source.name))
         });
     };
     let found = backup_named(&transfers, name).ok_or_else(|| {

@@ -26,7 +26,7 @@ pub use end::ended;
 use origin::ForgetsPlanning;
 pub use origin::open_repository;
 pub use plan::target;
-pub use resolve::{Resolved, resolve};
+use resolve::resolve;
 
 pub const COMMAND: &str = "reset-staging";
 const DEFAULT_ENVIRONMENT: &str = "staging";
@@ -45,15 +45,15 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         wishes.check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let resolved =
+    let surroundings =
         context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
-        let _planning = ForgetsPlanning::new(&resolved.repository);
-        context.interrupt.guard(look::look(context, &resolved, &wishes)).await?
+        let _planning = ForgetsPlanning::new(&surroundings.repository);
+        context.interrupt.guard(look::look(context, &surroundings, &wishes)).await?
     };
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
-    let world = Arc::new(resolved.into_world(choices));
+    let world = Arc::new(World { surroundings, choices });
     let book = reset::book(&world)?;
     plan::check_backed_up(&world)?;
     let plan = plan::make(&world, &book, &seen);
@@ -138,9 +138,9 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
-    let resolved =
+    let surroundings =
         context.interrupt.guard(resolve(context, &source, &destination, &choices.skip)).await?;
-    Ok(Arc::new(resolved.into_world(choices)))
+    Ok(Arc::new(World { surroundings, choices }))
 }
 
 fn unexpected(text: impl Into<String>) -> CommandError {

@@ -1,10 +1,6 @@
 //! Looks up both environments, and compares the destination with everything that is protected.
 
 use crate::adapters::git::{Remote, Repository};
-use crate::adapters::gitlab::Gitlab;
-use crate::adapters::heroku::{
-    ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
-};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
 use crate::commands::environments::Values;
@@ -14,65 +10,11 @@ use crate::commands::heroku::log_in;
 use crate::commands::media::buckets;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
-use crate::reset::{Branches, Choices, MEDIA_JOBS, MediaSides, World};
-use crate::scrub::Manifest;
-use crate::secret::Secret;
-use crate::settings::{Destination, Environment, Settings};
+use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
+use crate::settings::{Destination, Environment};
 
 use super::origin::{check_branch, forget_killed_planning, open_repository};
 use super::services;
-
-/// Everything of a [`World`] but what is decided.
-pub struct Resolved {
-    pub settings: Settings,
-    pub source: Environment,
-    pub destination: Destination,
-    pub heroku: Heroku,
-    pub app: DestinationApp,
-    pub source_app_id: String,
-    pub database: DestinationDatabase,
-    pub source_database: DatabaseAttachment,
-    pub source_url: DatabaseUrl,
-    pub destination_url: DatabaseUrl,
-    pub destination_vars: ConfigVars,
-    pub branches: Branches,
-    pub repository: Repository,
-    pub heroku_remote: Remote,
-    pub manifest: Manifest,
-    pub media: Option<MediaSides>,
-    pub gitlab: Option<Gitlab>,
-    pub secrets: Vec<Secret>,
-    pub operator: String,
-}
-
-impl Resolved {
-    pub fn into_world(self, choices: Choices) -> World {
-        let slack = self.settings.slack_webhook.as_ref().map(|found| found.value.clone());
-        World {
-            settings: self.settings,
-            source: self.source,
-            destination: self.destination,
-            choices,
-            heroku: self.heroku,
-            app: self.app,
-            source_app_id: self.source_app_id,
-            database: self.database,
-            source_database: self.source_database,
-            source_url: self.source_url,
-            destination_url: self.destination_url,
-            destination_vars: self.destination_vars,
-            branches: self.branches,
-            repository: self.repository,
-            heroku_remote: self.heroku_remote,
-            manifest: self.manifest,
-            media: self.media,
-            gitlab: self.gitlab,
-            slack,
-            secrets: self.secrets,
-            operator: self.operator,
-        }
-    }
-}
 
 /// `skip` are the stages that are left out: what only they change need not be reached.
 pub async fn resolve(
@@ -80,7 +22,7 @@ pub async fn resolve(
     source: &Environment,
     destination: &Destination,
     skip: &[String],
-) -> Result<Resolved, CommandError> {
+) -> Result<Surroundings, CommandError> {
     refuse_itself(source, destination)?;
     let branches = branches(context, source, destination)?;
     let manifest = manifest::load(context)?;
@@ -116,7 +58,7 @@ pub async fn resolve(
     let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
     let secrets = vec![logged_in.token];
-    Ok(Resolved {
+    Ok(Surroundings {
         settings: context.settings.clone(),
         source: source.clone(),
         destination: destination.clone(),
@@ -134,6 +76,7 @@ pub async fn resolve(
         manifest,
         media,
         gitlab: gitlab(context).transpose()?,
+        slack: context.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
         secrets,
         operator,
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::caches::{self, BackendCache, What};
 use crate::error::{CommandError, Kind};
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
 };
@@ -16,7 +16,7 @@ pub struct Cache(pub Arc<World>);
 
 impl Cache {
     fn cache(&self) -> StepResult<BackendCache> {
-        let World { destination, destination_vars, settings, .. } = &*self.0;
+        let Surroundings { destination, destination_vars, settings, .. } = &self.0.surroundings;
         Ok(BackendCache::of(destination, destination_vars, &settings.cache)?)
     }
 }

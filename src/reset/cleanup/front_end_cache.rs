@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::adapters::cloudflare::Cloudflare;
 use crate::caches::{self, CacheError, Ending, FrontEnd, Work};
 use crate::error::CommandError;
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
     StepResult, UndoWay,
@@ -21,7 +21,7 @@ pub struct FrontEndCache(pub Arc<World>);
 impl FrontEndCache {
     /// `None` where staging has none.
     async fn find(&self) -> StepResult<Option<(Cloudflare, FrontEnd)>> {
-        let World { destination, destination_vars, settings, .. } = &*self.0;
+        let Surroundings { destination, destination_vars, settings, .. } = &self.0.surroundings;
         let login = match caches::login(destination, destination_vars) {
             Ok(login) => login,
             Err(CacheError::NoFrontEnd { .. }) => return Ok(None),

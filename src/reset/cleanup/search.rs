@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
     UndoWay,
@@ -19,7 +19,7 @@ pub struct Search(pub Arc<World>);
 
 impl Search {
     fn cluster(&self) -> StepResult<Option<DestinationCluster>> {
-        let World { destination, destination_vars, .. } = &*self.0;
+        let Surroundings { destination, destination_vars, .. } = &self.0.surroundings;
         let variable = &destination.search_url_variable;
         let url = destination_vars.get(variable).filter(|url| !url.expose().trim().is_empty());
         let Some(url) = url else { return Ok(None) };

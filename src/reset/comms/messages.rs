@@ -15,7 +15,7 @@ use crate::plain_text;
 use crate::reset::choices::{MediaChoice, RestoreVia};
 use crate::reset::git::short;
 use crate::reset::values::{ACCOUNTS_BACK, BACKUP, LOADED, MEDIA_COPIED, MERGED, RELEASE};
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
 };
@@ -46,7 +46,8 @@ impl Messages {
     }
 
     fn colleagues(&self, context: &StepContext) -> StepResult<String> {
-        let World { source, destination, branches, choices, app, .. } = &*self.0;
+        let World { surroundings, choices } = &*self.0;
+        let Surroundings { source, destination, branches, app, .. } = surroundings;
         let mut text = format!("*{} was reset from {}.*\n", destination.name, source.name);
         if let Some(merged) = context.get(&MERGED)? {
             let what = match merged.merged.as_slice() {
@@ -114,7 +115,7 @@ impl Messages {
     }
 
     fn client(&self, context: &StepContext) -> StepResult<String> {
-        let World { source, destination, .. } = &*self.0;
+        let Surroundings { source, destination, .. } = &self.0.surroundings;
         let site = destination.sites.first().map_or("the staging site", String::as_str);
         let mut text = format!(
             "Hello,\n\nthe staging site has been brought up to date: {site} now shows the content of the live site.\n"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::reset::values::{LOADED, Loaded};
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::restore::in_place::{self, InPlaceOptions};
 use crate::restore::{Contents, OpenBackup, Prepared};
 use crate::runbook::{
@@ -56,7 +56,8 @@ impl Step for Load {
     }
 
     fn describe(&self) -> String {
-        let World { choices, source, app, .. } = &*self.0;
+        let World { surroundings, choices } = &*self.0;
+        let Surroundings { source, app, .. } = surroundings;
         format!(
             "Load backup {} of {} into {}, scrubbed on the way",
             choices.backup,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::reset::jobs::Wanted;
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Job, Outcome, Probe, Step, StepContext, StepFuture, StepKind, UndoWay,
 };
@@ -28,7 +28,8 @@ impl Step for Restore {
     }
 
     fn describe(&self) -> String {
-        let World { choices, source, app, .. } = &*self.0;
+        let World { surroundings, choices } = &*self.0;
+        let Surroundings { source, app, .. } = surroundings;
         format!("Restore backup {} of {} into {}", choices.backup, source.app.value, app.name())
     }
 

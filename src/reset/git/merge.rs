@@ -10,7 +10,7 @@ use crate::adapters::git::{
 use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
 use crate::reset::values::{MERGED, MERGED_AT, Merged};
-use crate::reset::world::World;
+use crate::reset::world::{Surroundings, World};
 use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, StepResult, Table};
 
 use super::{STAGE, commit, short};
@@ -25,7 +25,8 @@ impl Look for Merge {
     const STAGE: &'static str = STAGE;
 
     fn describe(&self) -> String {
-        let World { branches, choices, .. } = &*self.0;
+        let World { surroundings, choices } = &*self.0;
+        let Surroundings { branches, .. } = surroundings;
         match choices.branches.as_slice() {
             [] => format!("Take {} as it is", branches.master),
             chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
