@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::heroku_world::PRODUCTION;
-use crate::pull_world::{COMPLETED, HOUR, Needles, World, sample};
+use crate::heroku::world::PRODUCTION;
+use crate::pull_data::world::{COMPLETED, HOUR, Needles, World, sample};
 use crate::standins::heroku::{CapturePlan, Options, Outcome, Rule, StoreFault};
 use crate::support::postgres::Cluster;
 

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::command::Bcops;
-use crate::heroku_world::PRODUCTION;
-use crate::pull_world::World;
+use crate::heroku::world::PRODUCTION;
+use crate::pull_data::world::World;
 
 #[test]
 fn the_configuration_is_shown_with_its_origins_and_without_secrets() {

@@ -1,6 +1,6 @@
 //! Whatever bcops writes on this machine is its user's alone, in a run that ends as in one that is
 //! killed. Media are the exception: the site's own server has to read them, so that they get what
-//! the umask leaves (`media_keys.rs`).
+//! the umask leaves (`media/keys.rs`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,15 +10,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::command::{Bcops, Run};
-use crate::heroku_world::PRODUCTION;
-use crate::pull_world::{self, COMPLETED, HOUR, sample};
-use crate::reset_run;
-use crate::reset_world;
+use crate::heroku::world::PRODUCTION;
+use crate::pull_data::world::{COMPLETED, HOUR, sample};
 use crate::standins::cloudflare::{Fault, Login, Plan, Rule};
 use crate::standins::heroku::Options;
 use crate::standins::s3;
 use crate::whole_site::STAGING;
-use crate::{media_world, purge_world};
+use crate::{media, pull_data, purge_cache, reset_staging};
 
 const PURGE: &str = "/purge_cache";
 
@@ -81,7 +79,7 @@ fn assert_mode(path: &Path) {
 
 #[test]
 fn pulls_downloads_and_scrubs() {
-    let world = pull_world::World::small();
+    let world = pull_data::world::World::small();
     let watched = Watched::new(&world.bcops, &[]);
     let run = |arguments: &[&str]| -> Run { world.bcops.run(arguments) };
     run(&["backups", "list", "production"]).exits(0);
@@ -98,7 +96,8 @@ fn pulls_downloads_and_scrubs() {
 
 #[test]
 fn a_download_that_is_killed() {
-    let world = pull_world::World::empty(Options { throttle: Some(50_000), ..Options::default() });
+    let world =
+        pull_data::world::World::empty(Options { throttle: Some(50_000), ..Options::default() });
     world.standin.add_backup(PRODUCTION, &sample().archive, HOUR, COMPLETED);
     let watched = Watched::new(&world.bcops, &[]);
     let raw = ["--no-scrub", "--i-need-personal-data", "a test"];
@@ -116,8 +115,8 @@ fn a_download_that_is_killed() {
 
 #[test]
 fn media_and_what_is_noted_of_them() {
-    let world = media_world::World::new();
-    world.fill(media_world::PRODUCTION, 60);
+    let world = media::world::World::new();
+    world.fill(media::world::PRODUCTION, 60);
     let watched = Watched::new(&world.bcops, &["work/media"]);
     world.pull(&["--yes"]).exits(0);
     world.push(&[]).exits(0);
@@ -125,7 +124,7 @@ fn media_and_what_is_noted_of_them() {
     world.push(&["--max-delete", "100%"]).exits(0);
     world.copy(&[]).exits(0);
     // Parts of a large file are on record while it is on its way.
-    world.s3.put(media_world::PRODUCTION, "documents/large.bin", media_world::large(17 << 20));
+    world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(17 << 20));
     world.s3.misbehave(s3::Rule::always("GetObject", s3::Fault::Hang).on("large.bin").after(1));
     let run = world.bcops.start(&["pull-media", "production", "--yes"]);
     sleep(Duration::from_secs(3));
@@ -135,8 +134,12 @@ fn media_and_what_is_noted_of_them() {
 
 #[test]
 fn what_a_purge_leaves() {
-    let world = purge_world::World::with(Plan::Enterprise, 10.0, Login::token(purge_world::TOKEN));
-    let urls = purge_world::urls(250);
+    let world = purge_cache::world::World::with(
+        Plan::Enterprise,
+        10.0,
+        Login::token(purge_cache::world::TOKEN),
+    );
+    let urls = purge_cache::world::urls(250);
     world.cloudflare.misbehave(Rule::times(1, PURGE, Fault::NotASuccess).after(2));
     let watched = Watched::new(&world.bcops, &["work/input.txt"]);
     world.purge_reading(&["staging", "--url", "-"], &urls).exits(11);
@@ -145,12 +148,12 @@ fn what_a_purge_leaves() {
 
 #[test]
 fn plans_runs_and_ways_back() {
-    let world = reset_world::World::new();
+    let world = reset_staging::world::World::new();
     // Git gives the objects that it writes into the clone the modes of a clone.
     let watched = Watched::new(&world.bcops, &["work/.git"]);
     let plan = ["--recreate-users", "none", "--plan-out", "plan.json"];
     world.bcops(&[&["reset-staging", "--branches", "none"], &plan[..]].concat()).exits(0);
-    world.bcops(&reset_run::arguments(&[])).exits(0);
+    world.bcops(&reset_staging::run::arguments(&[])).exits(0);
     let run = world.newest_run();
     world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
     let files = ["work/plan.json", "/journal.jsonl", "/report.md", "/messages.md"];

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::reset_world::World;
+use crate::reset_staging::world::World;
 use crate::whole_site::{STAGING, history};
 
 /// All of it is allowed in a branch's name.

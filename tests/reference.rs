@@ -108,7 +108,7 @@ mod tests {
         assert!(count > 15, "only {count} texts were found in the page");
     }
 
-    /// What a page names as the proof of a claim is a test.
+    /// What a page names as the proof of a claim is a test, or a module of them.
     #[test]
     fn the_tests_that_pages_name_are_there() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -126,7 +126,8 @@ mod tests {
                     Some(beginning) => (beginning, ""),
                     None => (name, "("),
                 };
-                let known = source.contains(&format!("fn {name}{mark}"));
+                let known = source.contains(&format!("fn {name}{mark}"))
+                    || source.contains(&format!("mod {name};"));
                 assert!(known, "{page} names a test {name}, and there is none");
                 count += 1;
             }

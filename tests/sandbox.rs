@@ -14,7 +14,6 @@
 //! `SANDBOX_KEEP=1` waits for Enter before the end, so that one can look around.
 
 #[allow(dead_code, reason = "the sandbox needs the writing of repositories only")]
-mod git_world;
 mod sandbox_tour;
 #[allow(unused_imports, reason = "the sandbox needs no faults")]
 mod standins;

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::blueprint::Blueprint;
 use super::history;
-use crate::git_world::{self, text};
 use crate::standins::heroku::HerokuStandIn;
+use crate::support::git::{self, text};
 
 /// What the origin's `pre-receive` reads: branches that may not be rewritten, branches that nobody
 /// may push to, and a ref that somebody else moves while a push is under way.
@@ -55,7 +55,7 @@ exit 0
 "#;
 
 pub struct Code {
-    repositories: git_world::World,
+    repositories: git::World,
     /// The tips of the branches of the origin at the beginning, by name.
     pub tips: BTreeMap<String, Oid>,
     /// Migrations that the deployed code has beyond the sample: app and name.
@@ -69,7 +69,7 @@ impl Code {
     /// Makes the repositories. `migrations` are those that production's database has applied.
     pub fn new(blueprint: &Blueprint, migrations: &[(String, String)]) -> Code {
         let template = Template::of(blueprint, migrations);
-        let repositories = git_world::World::new();
+        let repositories = git::World::new();
         template.write(&repositories.origin());
         let (tips, new_migrations) = (template.tips.clone(), template.new_migrations.clone());
         let project = blueprint.settings.gitlab.project.value.clone();
@@ -273,7 +273,7 @@ impl Template {
     }
 
     fn make(blueprint: &Blueprint, migrations: &[(String, String)]) -> Template {
-        let repositories = git_world::World::new();
+        let repositories = git::World::new();
         let [main, staging] = blueprint.branches().map(str::to_owned);
         let (package, apps) = (blueprint.package.clone(), blueprint.apps.clone());
         let names = history::Names { main, staging, package, apps };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bcops::adapters::git::Oid;
 
-use crate::git_world::{Files, START, World, files};
+use crate::support::git::{Files, START, World, files};
 
 /// Merged to staging and not to master, and without any problem.
 pub const FOOTER: &str = "feature/footer";

@@ -265,7 +265,7 @@ impl WholeSite {
             ("HEROKU_DATA_HOST", self.heroku.url.clone()),
             ("HEROKU_API_KEY", self.heroku.token().to_owned()),
             ("HEROKU_GIT_HOST", self.code.heroku_host()),
-            ("SSL_CERT_FILE", crate::git_world::text(&authority)),
+            ("SSL_CERT_FILE", crate::support::git::text(&authority)),
         ]
     }
 }

@@ -1,5 +1,5 @@
 //! S3 in memory, on the `s3s` crate: several buckets, several pairs of keys with rights, a log of
-//! every request, and faults on demand. `tests/s3_cli.rs` proves it with the aws CLI.
+//! every request, and faults on demand. `tests/clients/s3.rs` proves it with the aws CLI.
 
 #![allow(unused_imports, reason = "the tests and the sandbox each use a part")]
 

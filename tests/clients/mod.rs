@@ -1,0 +1,8 @@
+//! The stand-ins, proved by the real clients of the services that they stand in for.
+
+mod cloudflare;
+mod elasticsearch;
+mod gitlab;
+pub mod heroku;
+mod heroku_changes;
+mod s3;

@@ -1,0 +1,92 @@
+//! What `bcops doctor` says of git, the clone around it, its origin, and the branch on GitLab.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use tokio::runtime::Runtime;
+
+use crate::doctor::{assert_lines, good_world};
+use crate::gitlab::{TOKEN, standin};
+use crate::pull_data::world::World;
+use crate::standins::gitlab::Project;
+use crate::support::git::{self, files, text};
+
+/// A world in whose working directory there is a clone, and its git.
+fn in_a_clone() -> (World, git::World) {
+    let (world, git) = (good_world(), git::World::new());
+    let tip = git.commit("master", &[], &files(&[("manage.py", "print")]), 1);
+    for branch in ["staging", "dev"] {
+        git.point(branch, Some(tip));
+    }
+    git.git(&work(&world), &["clone", "-q", &text(&git.origin()), "."]);
+    (world, git)
+}
+
+fn work(world: &World) -> PathBuf {
+    world.bcops.directory().join("work")
+}
+
+fn install_git(world: &World) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let program = std::env::split_paths(&path).map(|folder| folder.join("git"));
+    let program = program.into_iter().find(|program| program.is_file()).expect("git");
+    symlink(program, world.bcops.directory().join("path/git")).expect("a link");
+}
+
+fn introduce(world: &World) {
+    let config = "[user]\nname = Ada\nemail = ada@x.test\n";
+    fs::write(world.bcops.directory().join("home/.gitconfig"), config).expect("a file");
+}
+
+#[test]
+fn a_clone_that_a_reset_can_work_in() {
+    let (world, git) = in_a_clone();
+    let run = world.bcops.run(&["doctor"]).exits(3);
+    assert_lines(&run, &["fail git", "to mend: install git"]);
+    install_git(&world);
+    let run = world.bcops.run(&["doctor"]).exits(3);
+    let mend = "to mend: git config --global user.name";
+    assert_lines(&run, &["pass git version", "fail git identity", mend]);
+    introduce(&world);
+    let run = world.bcops.run(&["doctor"]).exits(0);
+    assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
+
+    git.point("dev", None);
+    let run = world.bcops.run(&["doctor"]).exits(0);
+    assert_lines(&run, &["pass git origin lacks dev (dev)"]);
+    // The clone is looked at and left as it is.
+    let references = git.git(&work(&world), &["for-each-ref", "refs/bcops"]);
+    assert_eq!(references.trim(), "");
+}
+
+#[test]
+fn an_origin_that_is_not_the_sites() {
+    let (world, git) = in_a_clone();
+    install_git(&world);
+    introduce(&world);
+    world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/site\"\n");
+    let run = world.bcops.run(&["doctor"]).exits(3);
+    assert_lines(&run, &["fail git origin not council/site", "to mend: gitlab.project"]);
+    world.bcops.write("bcops.toml", "");
+    fs::rename(git.origin(), git.path("elsewhere")).expect("a move");
+    let run = world.bcops.run(&["doctor"]).exits(3);
+    assert_lines(&run, &["fail git origin", "pass git identity"]);
+}
+
+#[test]
+fn the_branch_that_is_force_pushed() {
+    let runtime = Runtime::new().expect("a runtime");
+    let gitlab = runtime.block_on(standin());
+    let mut world = good_world();
+    world.bcops.set("GITLAB_URL", &gitlab.url);
+    world.bcops.set("GITLAB_TOKEN", TOKEN);
+    let run = world.bcops.run(&["doctor"]).exits(0);
+    assert_lines(&run, &["pass GitLab branch staging may be force-pushed"]);
+    let mut strict = Project::new(43, "council/strict", &["master", "staging"]);
+    strict.protect("st*", false);
+    gitlab.add_project(strict);
+    world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/strict\"\n");
+    let run = world.bcops.run(&["doctor"]).exits(3);
+    assert_lines(&run, &["fail GitLab branch staging may not", "to mend: Protected branches"]);
+}

@@ -1,0 +1,11 @@
+//! The Heroku adapter, against the stand-in that the real CLI has proved.
+
+pub mod adapter;
+mod databases;
+mod deploys;
+mod detached;
+mod faults;
+mod one_off;
+mod one_off_faults;
+mod states;
+pub mod world;

@@ -1,0 +1,11 @@
+//! `pull-media` and `push-media`, against a real bucket server.
+
+mod copy;
+mod faults;
+mod guards;
+mod keys;
+mod kill;
+mod large;
+mod pull;
+mod push;
+pub mod world;

@@ -1,0 +1,246 @@
+//! What `reset-staging` is told by flags, by a plan and at a terminal, and what it refuses before it
+//! has done anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::command::Run;
+use crate::reset_staging::run::arguments;
+use crate::reset_staging::world::{Trouble, World};
+use crate::whole_site::STAGING;
+
+/// Everything that a run that was refused must not have touched.
+fn assert_untouched(world: &World, before: &crate::reset_staging::world::StagingState) {
+    assert_eq!(&world.staging(), before);
+    world.assert_production_untouched();
+    let writes = world.whole.heroku.writes(STAGING);
+    assert!(writes.is_empty(), "{writes:?}");
+    let runs = world.bcops.state_directory().join("runs");
+    assert!(!runs.exists(), "a run was begun");
+    assert_eq!(clone_refs(world), "", "refs stayed in the clone");
+}
+
+fn clone_refs(world: &World) -> String {
+    let clone = world.bcops.directory().join("work");
+    let mut git = std::process::Command::new("git");
+    let output = git.current_dir(clone).args(["for-each-ref", "refs/bcops"]).output();
+    String::from_utf8(output.expect("git").stdout).expect("text")
+}
+
+/// The clone of the operator: HEAD, branches, remote branches, index and work tree.
+fn clone(world: &World) -> String {
+    let clone = world.bcops.directory().join("work");
+    let ask = |arguments: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        let output = git.current_dir(&clone).args(arguments).output().expect("git");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    [
+        ask(&["rev-parse", "--symbolic-full-name", "HEAD"]),
+        ask(&["for-each-ref", "refs/heads", "refs/remotes", "refs/tags"]),
+        ask(&["status", "--porcelain", "--ignored"]),
+        ask(&["config", "--local", "--list"]),
+        ask(&["stash", "list"]),
+    ]
+    .concat()
+}
+
+fn without(flags: &[&str]) -> Vec<&'static str> {
+    let all = arguments(&[]);
+    let mut left = Vec::new();
+    let mut words = all.into_iter();
+    while let Some(word) = words.next() {
+        if flags.contains(&word) {
+            words.next();
+        } else {
+            left.push(word);
+        }
+    }
+    left
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let world = World::new();
+    let (before, checkout) = (world.staging(), clone(&world));
+    let run = world.bcops(&["reset-staging", "--dry-run"]).exits(0);
+    for text in ["feature/old-map", "stale", "accounts that only staging has", "choose-backup"] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.printed());
+    }
+    let document = world.bcops(&["reset-staging", "--dry-run", "--json"]).exits(0).json();
+    assert_eq!(document["result"]["dry_run"], true);
+    assert!(document["result"]["plan"]["steps"].as_array().is_some_and(|steps| steps.len() > 20));
+    assert_untouched(&world, &before);
+    assert_eq!(clone(&world), checkout);
+}
+
+#[test]
+fn nobody_is_asked_where_there_is_no_terminal() {
+    let world = World::new();
+    let before = world.staging();
+    let named = ["--attest agreed", "--confirm buckinghamshire-staging"];
+    world.bcops(&["reset-staging"]).fails(5, &named);
+    let named = ["--branches all|none|NAMES", "--recreate-users all|none|EMAILS"];
+    world.bcops(&without(&["--branches", "--recreate-users"])).fails(5, &named);
+    let wrong = ["reset-staging", "--attest", "agreed", "--confirm", "buckinghamshire-production"];
+    world.bcops(&wrong).fails(5, &["does not match"]);
+    world.bcops(&["reset-content-prep", "--dry-run"]).fails(4, &["is protected"]);
+    world.bcops(&arguments(&["--skip", "quarantine"])).fails(4, &["database"]);
+    world.bcops(&arguments(&["--skip", "preflight"])).fails(4, &["backup"]);
+    world.bcops(&arguments(&["--skip", "nothing"])).fails(2, &["there is no stage nothing"]);
+    world.bcops(&arguments(&["--backup", "b004"])).fails(4, &["b004", "not complete"]);
+    world.bcops(&arguments(&["--backup", "b999"])).fails(2, &["no backup b999"]);
+    let mut unknown = without(&["--branches"]);
+    unknown.extend(["--branches", "feature/none"]);
+    world.bcops(&unknown).fails(2, &["no branch feature/none"]);
+    assert_untouched(&world, &before);
+}
+
+#[test]
+fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
+    let world = World::new();
+    let before = world.staging();
+    let plan = world.bcops.directory().join("plan.json");
+    let plan = plan.to_str().expect("a path");
+    let out = ["--branches", "feature/footer", "--recreate-users", "none", "--plan-out", plan];
+    let make = || world.bcops(&[&["reset-staging"], out.as_slice()].concat()).exits(0);
+    make();
+    assert_eq!(fs::metadata(plan).expect("a plan").permissions().mode() & 0o777, 0o600);
+    let run: &[&str] =
+        &["reset-staging", "--plan", plan, "--attest", "agreed", "--confirm", STAGING];
+    // Somebody has changed it.
+    let text = fs::read_to_string(plan).expect("a plan");
+    fs::write(plan, text.replace("feature/footer", "feature/search-page")).expect("written");
+    world.bcops(run).fails(3, &["was changed after it was written"]);
+    // The configuration has changed.
+    make();
+    let configuration = world.config();
+    world.configure(&format!("backup_max_age = \"50h\"\n{configuration}"));
+    world.bcops(run).fails(6, &["stale", "the configuration"]);
+    world.configure(&configuration);
+    assert_untouched(&world, &before);
+    // Somebody has pushed.
+    world.make(Trouble::BranchMoved);
+    let moved = world.staging();
+    world.bcops(run).fails(6, &["the tip of staging"]);
+    assert_untouched(&world, &moved);
+    make();
+    let document: Value = world.bcops(&[run, &["--json"]].concat()).exits(0).json();
+    assert_eq!(document["status"], "ok");
+    assert!(document["result"]["report"]["plan_digest"].is_string());
+    assert!(world.staging().is_deployed);
+}
+
+#[test]
+fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
+    let world = World::new();
+    let mut all = without(&["--branches"]);
+    all.extend(["--branches", "feature/footer,feature/clashing-header,feature/search-page"]);
+    let before = world.staging();
+    let stopped = world.bcops(&all);
+    let stopped = stopped.fails(11, &["feature/clashing-header", "--on-conflict skip"]);
+    assert!(stopped.stderr.contains("runs resume"), "{}", stopped.printed());
+    assert_eq!(world.staging().branch, before.branch);
+    let run = the_run(&world);
+    let listed = world.bcops(&["runs", "list"]).exits(0);
+    assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
+    world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
+    let report = world.bcops(&["runs", "show", &run]).exits(0);
+    assert!(report.stdout.contains("left out"), "{}", report.printed());
+}
+
+#[test]
+fn a_missing_merge_migration_stops_it_before_anything_is_pushed() {
+    let world = World::new();
+    let before = world.staging();
+    let mut all = without(&["--branches"]);
+    all.extend(["--branches", "feature/longer-issue"]);
+    let run = world.bcops(&all);
+    run.fails(
+        4,
+        &["merge migration", "feedback", "feature/longer-issue", "makemigrations --merge"],
+    );
+    let after = world.staging();
+    assert_eq!((&after.branch, &after.rows), (&before.branch, &before.rows));
+    assert!(!after.maintenance);
+    // It has changed nothing, and keeps nobody out.
+    world.bcops(&arguments(&["--dry-run"])[..1]).fails(5, &["--attest"]);
+    world.bcops(&arguments(&[])).exits(0);
+}
+
+#[test]
+fn stages_are_left_out_and_the_clone_is_left_alone() {
+    let world = World::new();
+    let (before, checkout) = (world.staging(), clone(&world));
+    world.bcops(&arguments(&["--skip", "git", "--skip", "media", "--media", "none"])).exits(0);
+    let after = world.staging();
+    assert_eq!(after.branch, before.branch);
+    assert_eq!(after.objects, before.objects);
+    assert_ne!(after.rows, before.rows);
+    assert!(!after.maintenance);
+    assert_eq!(clone(&world), checkout);
+    assert_eq!(clone_refs(&world), "");
+    let report = world.bcops(&["runs", "show"]).exits(0);
+    assert!(report.stdout.contains("left out with --skip git"), "{}", report.printed());
+}
+
+#[test]
+fn one_operator_at_a_time() {
+    let world = World::new();
+    let running = world.start(&arguments(&[]));
+    let runs = world.bcops.state_directory().join("runs");
+    let began = std::time::Instant::now();
+    while !runs.is_dir() && began.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let run = the_run(&world);
+    world.bcops(&arguments(&[])).fails(7, &["Op Erator", &run]);
+    world.bcops(&["runs", "resume", &run]).fails(7, &[&run]);
+    world.bcops(&["runs", "unlock", &run]).fails(7, &[&run]);
+    world.bcops(&["runs", "unlock", &run[..12]]).fails(2, &["whole name"]);
+    running.kill();
+    world.bcops(&arguments(&[])).fails(7, &[&run, "runs unlock"]);
+    world.bcops(&["runs", "unlock", "r20260101-000000-0000"]).fails(7, &[&run]);
+    world.bcops(&["runs", "unlock", &run]).exits(0).printed();
+    world.bcops(&["runs", "unlock", &run]).fails(2, &[&run]);
+    // The run that was killed can still be brought to its end.
+    world.bcops(&["runs", "resume", &run]).exits(0);
+}
+
+fn the_run(world: &World) -> String {
+    let listed: Run = world.bcops(&["runs", "list", "--json"]).exits(0);
+    listed.json()["result"]["runs"][0]["run"].as_str().expect("a run").to_owned()
+}
+
+/// A kill while the operator is shown what would be done leaves refs, which the next planning takes
+/// away: those of processes that are gone, of this machine.
+#[test]
+fn the_next_planning_forgets_one_that_was_killed() {
+    let world = World::new();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let fits = |one: char| one.is_ascii_alphanumeric() || one == '-';
+    let host: String = host.trim().chars().map(|one| if fits(one) { one } else { '-' }).collect();
+    let mut ended = std::process::Command::new("true").spawn().expect("a process");
+    ended.wait().expect("an end");
+    let mine = std::process::id();
+    let refs = [
+        (format!("refs/bcops/plan-{host}-{}/branches/master", ended.id()), false),
+        (format!("refs/bcops/plan-{host}-{mine}/branches/master"), true),
+        (format!("refs/bcops/plan-another-{host}-{}/branches/master", ended.id()), true),
+        (format!("refs/bcops/r20260101-000000-0000/{}", ended.id()), true),
+    ];
+    for (name, _) in &refs {
+        let mut git = std::process::Command::new("git");
+        git.current_dir(world.bcops.directory().join("work")).args(["update-ref", name, "HEAD"]);
+        assert!(git.status().expect("git").success());
+    }
+    world.bcops(&[&without(&["--confirm"])[..], &["--dry-run"]].concat()).exits(0);
+    let left = clone_refs(&world);
+    for (name, stays) in &refs {
+        assert_eq!(left.contains(name), *stays, "{name}: {left}");
+    }
+    assert_eq!(left.lines().count(), 3, "{left}");
+}

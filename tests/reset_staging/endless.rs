@@ -1,0 +1,118 @@
+//! What never ends, and what fails late: `reset-staging` is given up or closes staging again, goes
+//! on or back afterwards, and shows nobody a row that was not verified.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::command::Run;
+use crate::reset_staging::fault_cases::{CHOSEN, HEROKU, as_it_was, reset, runs, wait_for_step};
+use crate::reset_staging::world::{Trouble, World};
+use crate::standins::heroku::CapturePlan;
+use crate::whole_site::STAGING;
+
+/// Presses Ctrl-C a while after a step has begun, of which the end never comes.
+fn interrupted_in(world: &World, step: &str, flags: &[&str]) -> Run {
+    let first =
+        ["reset-staging", "--attest", "agreed", "--recreate-users", "all", "--confirm", STAGING];
+    let running = world.start(&[&first, flags].concat());
+    wait_for_step(world, step);
+    std::thread::sleep(Duration::from_secs(2));
+    running.interrupt();
+    running.finish()
+}
+
+#[test]
+fn what_never_ends_is_given_up() {
+    let mut world = World::new();
+    let before = world.staging().without_history();
+    world.make(Trouble::CaptureNeverEnds);
+    let run = interrupted_in(&world, "backup", CHOSEN);
+    run.fails(130, &["this goes on by itself", "a backup b", "bcops runs resume"]);
+    let mut now = world.staging().without_history();
+    now.other_references.clear();
+    assert_eq!(now, before);
+
+    for (trouble, step, flags) in [
+        (Trouble::RestoreNeverEnds, "restore", HEROKU),
+        (Trouble::CommandHangs("makemigrations"), "makemigrations", CHOSEN),
+    ] {
+        world.reset();
+        let was = as_it_was(world.staging(), &world);
+        let visitors = world.send_visitors();
+        let ends_at_heroku = matches!(trouble, Trouble::RestoreNeverEnds);
+        world.make(trouble);
+        let run = interrupted_in(&world, step, flags).fails(130, &["bcops runs rollback"]);
+        assert!(world.staging().maintenance, "{}", run.printed());
+        let run = &runs(&world)[0];
+        if ends_at_heroku {
+            // Two restores beside each other make neither: the run's own is cancelled first.
+            world.whole.heroku.plan_restores(CapturePlan::default());
+        }
+        let back = world.bcops(&["runs", "rollback", run, "--confirm", STAGING]).exits(0);
+        assert_eq!(back.stderr.contains("of this run is cancelled"), ends_at_heroku);
+        assert_eq!(as_it_was(world.staging(), &world), was);
+        assert!(visitors.exposed().is_empty());
+        world.assert_production_untouched();
+    }
+}
+
+#[test]
+fn a_site_that_answers_500_goes_back_into_quarantine() {
+    let world = World::new();
+    let was = as_it_was(world.staging(), &world);
+    let visitors = world.send_visitors();
+    let first =
+        ["reset-staging", "--attest", "agreed", "--recreate-users", "all", "--confirm", STAGING];
+    let running = world.start(&[&first, CHOSEN].concat());
+    wait_for_step(&world, "maintenance");
+    world.make(Trouble::HostBroken);
+    let run = running.finish().fails(8, &["back in quarantine", "heroku logs --app"]);
+    let now = world.staging();
+    assert!(now.maintenance && now.formation.iter().all(|one| one.1 == 0), "{}", run.printed());
+    let id = &runs(&world)[0];
+    world.whole.site.mend_hosts();
+    world.bcops(&["runs", "resume", id]).exits(0);
+    assert!(!world.staging().maintenance);
+    world.bcops(&["runs", "rollback", id, "--confirm", STAGING]).exits(0);
+    assert_eq!(as_it_was(world.staging(), &world), was);
+    assert!(visitors.exposed().is_empty());
+    world.assert_production_untouched();
+}
+
+/// A manifest that takes form submissions for something without people in it.
+fn careless_manifest() -> String {
+    let manifest = include_str!("../../src/scrub/default.toml");
+    let (before, rest) =
+        manifest.split_once("[tables.wagtailforms_formsubmission]").expect("the table");
+    let (_, after) = rest.split_once("\n\n").expect("the next table");
+    format!(
+        "{before}[tables.wagtailforms_formsubmission]\nclass = \"operational\"\n\
+         operational = [\"form_data\"]\n\n{after}"
+    )
+}
+
+#[test]
+fn personal_data_that_remains_keeps_staging_closed() {
+    let mut world = World::new();
+    for flags in [CHOSEN, HEROKU] {
+        let was = as_it_was(world.staging(), &world);
+        let path = world.bcops.directory().join("manifest.toml");
+        fs::write(&path, careless_manifest()).expect("written");
+        world.bcops.set("BCOPS_SCRUB_MANIFEST", path.to_str().expect("a path"));
+        let visitors = world.send_visitors();
+        let run = reset(&world, flags)
+            .fails(9, &["personal data", "wagtailforms_formsubmission", "bcops runs rollback"]);
+        let now = world.staging();
+        assert!(now.maintenance, "{}", run.printed());
+        assert!(now.formation.iter().all(|one| one.1 == 0), "{:?}", now.formation);
+        let id = &runs(&world)[0];
+        // Going on does not help, and opens nothing.
+        world.bcops(&["runs", "resume", id]).fails(9, &["personal data"]);
+        assert!(world.staging().maintenance);
+        world.bcops(&["runs", "rollback", id, "--confirm", STAGING]).exits(0);
+        assert_eq!(as_it_was(world.staging(), &world), was);
+        assert!(visitors.exposed().is_empty(), "an unverified database was reachable");
+        world.assert_production_untouched();
+        world.reset();
+    }
+}

@@ -1,0 +1,122 @@
+//! Faults of what staging has around it, in the middle of a reset: the search index, Redis,
+//! Cloudflare.
+
+use std::cell::RefCell;
+
+use crate::purge_cache::world::{
+    BEARER, PRODUCTION_NAME, PRODUCTION_ZONE, STAGING_NAME, STAGING_ZONE, TOKEN, ZONE,
+};
+use crate::reset_staging::fault_cases::{Left, case, check_in};
+use crate::reset_staging::world::{Trouble, World};
+use crate::standins::cloudflare::{self, CloudflareStandIn, Login, Plan};
+use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Options, Rule};
+use crate::support::redis::RedisServer;
+use crate::whole_site::{PRODUCTION, STAGING};
+
+/// A world whose staging has a search cluster.
+fn searching() -> (World, ElasticsearchStandIn) {
+    let world = World::new();
+    let cluster = world.runtime().block_on(ElasticsearchStandIn::start(Options::default()));
+    world.whole.set_search(STAGING, &cluster.url());
+    (world, cluster)
+}
+
+#[test]
+fn an_index_that_is_not_built_keeps_staging_closed() {
+    let (world, _cluster) = searching();
+    let says = &["the step search failed", "update_index", "runs rollback"];
+    let fails = case("update_index fails", 8, Left::Quarantine, says, |world| {
+        world.make(Trouble::CommandFails("update_index"));
+    });
+    check_in(&world, fails.mended_by(|world| world.whole.code.control("update_index", None)));
+}
+
+#[test]
+fn an_index_that_is_empty_keeps_staging_closed() {
+    let (world, _cluster) = searching();
+    let says = &["the step search failed", "is empty, for", "runs rollback"];
+    let empty = case("update_index fills nothing", 8, Left::Quarantine, says, |world| {
+        world.make(Trouble::EmptyIndex);
+    });
+    check_in(&world, empty.mended_by(|world| world.whole.code.control("update_index", None)));
+}
+
+#[test]
+fn an_index_that_is_short_keeps_staging_closed() {
+    let (world, cluster) = searching();
+    let says = &["the step search failed", "is short:", "runs rollback"];
+    let short = case("a document is lost", 8, Left::Quarantine, says, |_| {
+        cluster.misbehave(Rule::always("_bulk", Fault::LostDocument));
+    });
+    check_in(&world, short.mended_by(|_| cluster.behave()));
+}
+
+#[test]
+fn a_search_cluster_that_is_over_its_plan_keeps_staging_closed() {
+    let (world, cluster) = searching();
+    let says = &["the step search failed", "bcops search open", "runs rollback"];
+    let full = case("the cluster refuses", 3, Left::Quarantine, says, |_| {
+        cluster.misbehave(Rule::always("", Fault::ReadOnly));
+    });
+    check_in(&world, full.during("maintenance").mended_by(|_| cluster.behave()));
+}
+
+/// A world whose two apps have zones at Cloudflare.
+pub fn behind_cloudflare() -> (World, CloudflareStandIn) {
+    let mut world = World::new();
+    let cloudflare = world.runtime().block_on(CloudflareStandIn::start(Plan::Pro, 10.0));
+    cloudflare.add_zone(PRODUCTION_ZONE, PRODUCTION_NAME);
+    cloudflare.add_zone(STAGING_ZONE, STAGING_NAME);
+    cloudflare.add_login(Login::token(TOKEN));
+    world.bcops.set("CLOUDFLARE_BASE_URL", &cloudflare.url);
+    for (app, zone) in [(PRODUCTION, PRODUCTION_ZONE), (STAGING, STAGING_ZONE)] {
+        world.whole.heroku.set_config_var(app, BEARER, TOKEN);
+        world.whole.heroku.set_config_var(app, ZONE, zone);
+    }
+    world.furnished();
+    (world, cloudflare)
+}
+
+#[test]
+fn a_purge_that_is_forbidden_keeps_staging_closed() {
+    let (world, cloudflare) = behind_cloudflare();
+    let says = &["the step front-end-cache failed", "Cache Purge", "runs rollback"];
+    let forbidden = case("the token may not purge", 3, Left::Quarantine, says, |_| {
+        let rule = cloudflare::Rule::always("purge_cache", cloudflare::Fault::Forbidden);
+        cloudflare.misbehave(rule);
+    });
+    check_in(&world, forbidden.mended_by(|_| cloudflare.behave()));
+    let purged: Vec<String> = cloudflare.purges().into_iter().map(|one| one.zone).collect();
+    assert_eq!(purged, [STAGING_ZONE]);
+}
+
+#[test]
+fn a_purge_without_success_keeps_staging_closed() {
+    let (world, cloudflare) = behind_cloudflare();
+    let says = &["the step front-end-cache failed", "runs rollback"];
+    let unsuccessful = case("200 with success: false", 1, Left::Quarantine, says, |_| {
+        let rule = cloudflare::Rule::always("purge_cache", cloudflare::Fault::NotASuccess);
+        cloudflare.misbehave(rule);
+    });
+    check_in(&world, unsuccessful.mended_by(|_| cloudflare.behave()));
+}
+
+#[test]
+fn a_redis_that_goes_down_keeps_staging_closed() {
+    let world = World::new();
+    let server = RefCell::new(Some(RedisServer::start()));
+    let tell = |world: &World| {
+        let url = server.borrow().as_ref().map(RedisServer::url).expect("a server");
+        world.whole.heroku.set_config_var(STAGING, "REDIS_URL", &url);
+    };
+    tell(&world);
+    let says = &["the step cache failed", "cannot connect to Redis", "runs rollback"];
+    let down = case("Redis is gone", 3, Left::Quarantine, says, |_| {
+        server.take();
+    });
+    let down = down.during("maintenance").mended_by(|world| {
+        server.replace(Some(RedisServer::start()));
+        tell(world);
+    });
+    check_in(&world, down);
+}

@@ -1,0 +1,308 @@
+//! SIGKILL at the transitions of the journal and at moments that nobody chose, then `runs resume`:
+//! always the same staging, with no job at Heroku done twice.
+//!
+//! An ordinary run takes a sample. With `BCOPS_SOAK` it is every transition of both ways, and two
+//! hundred moments.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use crate::reset_staging::run::arguments;
+use crate::reset_staging::world::{StagingState, World};
+use crate::whole_site::STAGING;
+
+/// How many worlds are worked in side by side.
+const WORLDS: usize = 2;
+
+/// What an uninterrupted run leaves, and how it came there.
+pub struct Calm {
+    pub state: StagingState,
+    pub journal: Vec<String>,
+    pub milliseconds: u64,
+}
+
+impl Calm {
+    pub fn lines(&self) -> usize {
+        self.journal.len()
+    }
+
+    /// The number of the line that holds all of these words, counted from one.
+    fn line_of(&self, words: &[&str]) -> usize {
+        let holds = |line: &String| words.iter().all(|word| line.contains(word));
+        1 + self.journal.iter().position(holds).expect("the line")
+    }
+}
+
+/// By each way once for all tests.
+pub fn calm(way: &'static str) -> &'static Calm {
+    static STREAM: OnceLock<Calm> = OnceLock::new();
+    static HEROKU: OnceLock<Calm> = OnceLock::new();
+    let kept = if way == "stream" { &STREAM } else { &HEROKU };
+    kept.get_or_init(|| {
+        let world = World::new();
+        let before = world.staging();
+        let began = std::time::Instant::now();
+        world.bcops(&reset_by(way)).exits(0);
+        let milliseconds = began.elapsed().as_millis() as u64;
+        let state = seen(&world);
+        // Everything is done exactly once.
+        assert!(state.is_deployed);
+        assert_eq!(state.backups.len(), before.backups.len() + 1);
+        assert_eq!(state.builds.len(), before.builds.len() + 1);
+        assert_eq!(state.releases.len(), before.releases.len() + 1);
+        assert_eq!(state.restores.len(), usize::from(way == "heroku"));
+        assert_eq!(world.litter(), Vec::<String>::new());
+        Calm { state, journal: world.journal(), milliseconds }
+    })
+}
+
+pub fn reset_by(way: &'static str) -> Vec<&'static str> {
+    arguments(&["--restore-via", way])
+}
+
+/// Staging without what may differ: the refs on the origin bear the run's name, and the ref in
+/// Heroku's repository is not moved when the client of a push is gone, whatever is deployed.
+pub fn seen(world: &World) -> StagingState {
+    let mut state = world.staging();
+    let tip = world.whole.code.origin_tip("refs/heads/staging").map(|tip| tip.to_string());
+    state.is_deployed = deployed(world) == tip;
+    state.app_branch = state.branch.clone();
+    for line in &mut state.other_references {
+        if let Some(at) = line.find("refs/bcops/backup/") {
+            line.replace_range(at + "refs/bcops/backup/".len().., "RUN");
+        }
+    }
+    state
+}
+
+/// Goes on with the run of this world until it is done.
+fn go_on(world: &World, way: &'static str) -> Result<(), String> {
+    let run = match world.run_on_disk() {
+        Some(run) if !world.journal().is_empty() => run,
+        // It was killed before it had begun, and whoever sees that begins anew.
+        _ => return done(world.bcops(&reset_by(way))),
+    };
+    done(world.bcops(&["runs", "resume", &run]))
+}
+
+fn done(run: crate::command::Run) -> Result<(), String> {
+    // A run that had come to its end before the kill says that it is over.
+    let text = run.printed();
+    match run.code == Some(0) || text.contains("is over") {
+        true => Ok(()),
+        false => Err(text),
+    }
+}
+
+/// Checks that nobody could tell that the run was ever killed.
+fn check(world: &World, way: &'static str) -> Result<(), String> {
+    go_on(world, way)?;
+    let (now, wanted) = (seen(world), &calm(way).state);
+    if now != *wanted {
+        return Err(format!("not the same: {}", differences(&now, wanted)));
+    }
+    let litter = world.litter();
+    if !litter.is_empty() {
+        return Err(format!("left behind: {litter:#?}"));
+    }
+    match world.production_untouched() {
+        true => Ok(()),
+        false => Err("production was touched".to_owned()),
+    }
+}
+
+/// The lines of two states that are not in the other one.
+pub fn differences(now: &StagingState, wanted: &StagingState) -> String {
+    let (now, wanted) = (format!("{now:#?}"), format!("{wanted:#?}"));
+    let only = |these: &str, those: &str, mark: &str| -> Vec<String> {
+        let mut left: Vec<&str> = those.lines().collect();
+        let mut only = Vec::new();
+        for line in these.lines() {
+            match left.iter().position(|other| *other == line) {
+                Some(found) => _ = left.swap_remove(found),
+                None => only.push(format!("{mark} {}", line.trim())),
+            }
+        }
+        only
+    };
+    let mut lines = only(&now, &wanted, "now:");
+    lines.extend(only(&wanted, &now, "wanted:"));
+    lines.truncate(60);
+    lines.join("\n")
+}
+
+/// Tries each case in a world of its own, several at a time, and tells of all that went wrong.
+pub fn in_worlds<T: Sync + std::fmt::Debug>(
+    cases: &[T],
+    try_one: impl Fn(&World, &T) -> Result<(), String> + Sync,
+) {
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        let mut world = World::new();
+        loop {
+            let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+            match try_one(&world, case) {
+                Ok(()) => eprintln!("{case:?}: well"),
+                Err(text) => {
+                    let journal = world.journal().join("\n");
+                    eprintln!("{case:?}: {text}\n{journal}\n");
+                    failures.lock().expect("no panic").push(format!("{case:?}: {text}"));
+                }
+            }
+            world.reset();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORLDS.min(cases.len()) {
+            scope.spawn(work);
+        }
+    });
+    let failures = failures.into_inner().expect("no panic");
+    let (bad, all) = (failures.len(), cases.len());
+    eprintln!("{all} cases, {bad} failed");
+    assert!(failures.is_empty(), "{bad} of {all} failed:\n{}", failures.join("\n\n"));
+}
+
+pub fn soaks() -> bool {
+    std::env::var_os("BCOPS_SOAK").is_some()
+}
+
+fn at_transitions(way: &'static str, every: usize, offset: usize) {
+    let last = calm(way).lines();
+    let lines: Vec<(&str, usize)> = match soaks() {
+        true => (1..=last).map(|line| (way, line)).collect(),
+        false => (1 + offset..=last).step_by(every).map(|line| (way, line)).collect(),
+    };
+    in_worlds(&lines, |world, &(_, line)| {
+        world.kill_at_line(&reset_by(way), line);
+        check(world, way)
+    });
+}
+
+#[test]
+fn a_streaming_run_that_is_killed_at_a_transition_goes_on_to_the_same_place() {
+    at_transitions("stream", 19, 4);
+}
+
+#[test]
+fn a_restoring_run_that_is_killed_at_a_transition_goes_on_to_the_same_place() {
+    at_transitions("heroku", 19, 14);
+}
+
+/// Found by the soak of every line: the quarantine comes back before a resumed run goes on, and what
+/// was opened has to be opened again; a dyno of the run that was killed must not stay.
+#[test]
+fn a_run_that_is_killed_while_it_opens_opens_again() {
+    let entries: &[(&str, &str)] =
+        &[("\"step_started\"", "\"makemigrations\""), ("\"step_acted\"", "\"open\"")];
+    in_worlds(entries, |world, &(event, step)| {
+        let line = calm("stream").line_of(&[event, step]);
+        world.kill_at_line(&reset_by("stream"), line);
+        check(world, "stream")
+    });
+}
+
+/// Kills the run, and then each resumption of it a few lines further on.
+#[test]
+fn a_run_that_is_killed_again_and_again_comes_to_the_same_place() {
+    let strides: &[(&str, usize)] = if soaks() {
+        &[("stream", 2), ("heroku", 2), ("stream", 3), ("heroku", 5)]
+    } else {
+        &[("heroku", 11)]
+    };
+    in_worlds(strides, |world, &(way, stride)| {
+        let way = if way == "stream" { "stream" } else { "heroku" };
+        let last = calm(way).lines();
+        world.kill_at_line(&reset_by(way), stride);
+        let mut kills = 1;
+        while let Some(run) = world.run_on_disk() {
+            let seen = world.journal().len();
+            if seen + stride >= last || kills > 60 {
+                break;
+            }
+            // One more line than before is the news of the resumption.
+            world.kill_at_line(&["runs", "resume", &run], seen + 1 + stride);
+            kills += 1;
+        }
+        check(world, way)
+    });
+}
+
+/// The moments come from a seed that is printed, and that `BCOPS_SEED` gives again.
+#[test]
+fn a_run_that_is_killed_at_any_moment_goes_on_to_the_same_place() {
+    let count = if soaks() { 200 } else { 6 };
+    let seed = std::env::var("BCOPS_SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut chance = Chance(seed.unwrap_or(20_261_123));
+    eprintln!("BCOPS_SEED={}", chance.0);
+    let moments: Vec<(usize, u64, Option<u64>)> = (0..count)
+        .map(|number| {
+            let way = if number % 2 == 0 { "stream" } else { "heroku" };
+            let length = calm(way).milliseconds;
+            // Every third one is killed once more while it goes on.
+            let again = (number % 3 == 2).then(|| chance.below(length));
+            (number, chance.below(length), again)
+        })
+        .collect();
+    in_worlds(&moments, |world, &(number, after, again)| {
+        let way = if number % 2 == 0 { "stream" } else { "heroku" };
+        kill_after(world, &reset_by(way), after);
+        if let (Some(after), Some(run)) = (again, world.run_on_disk()) {
+            kill_after(world, &["runs", "resume", &run], after);
+        }
+        check(world, way)
+    });
+}
+
+fn kill_after(world: &World, arguments: &[&str], milliseconds: u64) {
+    let running = world.start(arguments);
+    std::thread::sleep(Duration::from_millis(milliseconds));
+    running.kill();
+}
+
+/// Knuth's generator: any will do.
+pub struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end.max(1)
+    }
+}
+
+/// Jobs at Heroku that take a while, so that the kill falls into the middle of each of them.
+#[test]
+fn what_goes_on_at_heroku_while_nobody_waits_is_found_again() {
+    let cases: &[(&str, &[&str])] = &[
+        ("a backup", &["\"external\"", "\"backup\""]),
+        ("a build", &["\"intent\"", "\"deploy\""]),
+        ("a restore", &["\"external\"", "\"restore\""]),
+        ("a dyno", &["\"step_started\"", "\"migrate\""]),
+    ];
+    in_worlds(cases, |world, &(_, entry)| {
+        slow_down(world);
+        let mut running = world.start(&reset_by("heroku"));
+        world.wait_for_entry(&mut running, entry);
+        std::thread::sleep(Duration::from_millis(400));
+        running.kill();
+        check(world, "heroku")
+    });
+}
+
+/// Every job at Heroku takes two seconds or so.
+pub fn slow_down(world: &World) {
+    use crate::standins::heroku::{CapturePlan, Deploy};
+    let heroku = &world.whole.heroku;
+    let slow = CapturePlan { running: Duration::from_secs(2), ..CapturePlan::default() };
+    heroku.plan_captures(slow.clone());
+    heroku.plan_restores(slow);
+    let deploy = world.whole.deploy();
+    heroku.plan_deploys(Deploy { pause: Duration::from_millis(900), ..deploy });
+}
+
+/// The name is needed where a test looks at staging's app.
+pub fn deployed(world: &World) -> Option<String> {
+    world.whole.heroku.glance(STAGING).deployed_commit
+}

@@ -1,0 +1,133 @@
+//! Two operators: the lock on the origin keeps the second one out, on this machine and on another,
+//! until the run is over or its lock is broken by name. And what is left on the operator's machine.
+
+use serde_json::Value;
+
+use crate::command::Bcops;
+use crate::reset_staging::kills::{calm, reset_by, seen};
+use crate::reset_staging::world::World;
+use crate::standins::heroku::{CapturePlan, Fault, Rule};
+use crate::whole_site::STAGING;
+
+/// A run that was killed when its lock was taken and staging was changed.
+fn killed(world: &World) -> String {
+    let mut running = world.start(&reset_by("stream"));
+    world.wait_for_entry(&mut running, &["\"step_finished\"", "\"push\""]);
+    running.kill();
+    world.run_on_disk().expect("a run")
+}
+
+fn runs_of(operator: &Bcops) -> Vec<Value> {
+    let listed = operator.run(&["runs", "list", "--json"]).exits(0).json();
+    listed["result"]["runs"].as_array().expect("runs").clone()
+}
+
+/// Who, where, which run, and what to do if it is dead.
+fn refuses(operator: &Bcops, run: &str) {
+    let unlock = format!("bcops runs unlock {run}");
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let refused = operator.run(&reset_by("stream"));
+    refused.fails(7, &["Op Erator", host.trim(), run, &unlock]);
+}
+
+#[test]
+fn a_second_operator_on_another_machine_is_kept_out() {
+    let world = World::new();
+    let slow = CapturePlan { running: std::time::Duration::from_secs(6), ..CapturePlan::default() };
+    world.whole.heroku.plan_captures(slow);
+    let mut running = world.start(&reset_by("stream"));
+    world.wait_for_entry(&mut running, &["\"external\"", "\"backup\""]);
+    let run = world.run_on_disk().expect("a run");
+    let other = world.another_operator();
+    refuses(&other, &run);
+    // What was refused is no run.
+    assert_eq!(runs_of(&other), Vec::<Value>::new());
+    // A run of another machine is unknown here, and can only be unlocked.
+    other.run(&["runs", "resume", &run]).fails(2, &["there is no run"]);
+    other.run(&["runs", "rollback", &run, "--confirm", STAGING]).fails(2, &["there is no run"]);
+    other.run(&["runs", "unlock", &run[..run.len() - 1]]).fails(2, &["whole name"]);
+    let ended = running.finish().exits(0);
+    assert_eq!(seen(&world), calm("stream").state, "{}", ended.printed());
+    assert_eq!(world.litter(), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_stopped_keeps_its_lock_until_it_is_over() {
+    let world = World::new();
+    let before = world.staging();
+    let run = killed(&world);
+    let other = world.another_operator();
+    refuses(&world.bcops, &run);
+    refuses(&other, &run);
+    assert_eq!(runs_of(&world.bcops).len(), 1, "what was refused is no run");
+    // Neither another name nor the beginning of the right one breaks it.
+    for wrong in ["r20260101-000000-0000", &run[..run.len() - 1], "staging"] {
+        let refused = other.run(&["runs", "unlock", wrong]);
+        assert!(matches!(refused.code, Some(2 | 7)), "{}", refused.printed());
+    }
+    refuses(&other, &run);
+    world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
+    assert_eq!(world.staging().branch, before.branch);
+    assert_eq!(world.litter(), Vec::<String>::new());
+    other.run(&reset_by("stream")).exits(0);
+}
+
+#[test]
+fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
+    let world = World::new();
+    let run = killed(&world);
+    let other = world.another_operator();
+    let broken = other.run(&["runs", "unlock", &run]).exits(0);
+    assert!(broken.stdout.contains("Op Erator"), "{}", broken.printed());
+    other.run(&["runs", "unlock", &run]).fails(2, &[&run]);
+    other.run(&reset_by("stream")).exits(0);
+    let reset = world.staging();
+    // What the first one had seen is not so any more, and nothing of it is done.
+    let resumed = world.bcops(&["runs", "resume", &run]);
+    assert!(!matches!(resumed.code, Some(0 | 130)), "{}", resumed.printed());
+    let now = world.staging();
+    assert_eq!((&now.branch, &now.rows, &now.sites), (&reset.branch, &reset.rows, &reset.sites));
+    assert_eq!((now.maintenance, &now.formation), (reset.maintenance, &reset.formation));
+    world.assert_production_untouched();
+}
+
+/// Between the lock and the first line of the journal there must be nothing that nobody can undo.
+#[test]
+fn a_run_that_was_killed_while_it_took_the_lock_can_be_resumed_or_unlocked() {
+    for resumes in [true, false] {
+        let world = World::new();
+        let mut running = world.start(&reset_by("stream"));
+        world.wait_for_line(&mut running, 1);
+        running.kill();
+        let run = world.run_on_disk().expect("a run");
+        if resumes {
+            world.bcops(&["runs", "resume", &run]).exits(0);
+        } else {
+            // The lock may or may not have been taken.
+            let unlocked = world.bcops(&["runs", "unlock", &run]);
+            assert!(matches!(unlocked.code, Some(0 | 2)), "{}", unlocked.printed());
+            world.bcops(&reset_by("stream")).exits(0);
+        }
+        assert_eq!(seen(&world), calm("stream").state);
+    }
+}
+
+/// A run that has lost its lock stops at the next safe point.
+#[test]
+fn a_live_run_of_this_machine_is_not_unlocked() {
+    let world = World::new();
+    world.whole.heroku.misbehave(Rule::once("/formation", Fault::Hang).on("PATCH"));
+    let mut running = world.start(&reset_by("stream"));
+    world.wait_for_entry(&mut running, &["\"step_started\"", "\"dynos\""]);
+    let run = world.run_on_disk().expect("a run");
+    for command in ["unlock", "resume"] {
+        world.bcops(&["runs", command, &run]).fails(7, &[&run, "another process"]);
+    }
+    world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).fails(7, &[&run]);
+    assert_eq!(runs_of(&world.bcops)[0]["state"], "running");
+    running.kill();
+    assert_eq!(runs_of(&world.bcops)[0]["state"], "stopped");
+    world.bcops(&["runs", "unlock", &run]).exits(0);
+    world.bcops(&["runs", "resume", &run]).exits(0);
+    assert_eq!(world.litter(), Vec::<String>::new());
+}

@@ -1,0 +1,170 @@
+//! `reset-staging` with a person at a terminal, who answers all of its questions, or does not.
+
+use crate::reset_staging::world::{StagingState, World};
+use crate::support::terminal::Terminal;
+use crate::whole_site::{STAGING, history};
+
+const SHOW_CURSOR: &str = "\u{1b}[?25h";
+const HIDE_CURSOR: &str = "\u{1b}[?25l";
+
+/// The end of input, as Ctrl-D types it on an empty line.
+const END_OF_INPUT: &str = "\u{4}";
+
+const QUESTIONS: [&str; 4] = [
+    "Merge which of them? (all, none, or names with commas)",
+    "Put back which of them? (all, none, or e-mail addresses)",
+    "Do the client and the other developers know, and agree?",
+    "Type buckinghamshire-staging to go on: ",
+];
+const ANSWERS: [&str; 4] = ["feature/footer, feature/search-page", "all", "yes", STAGING];
+
+/// A terminal must not be left without its cursor.
+#[track_caller]
+fn assert_cursor_is_shown(screen: &str) {
+    assert!(screen.rfind(SHOW_CURSOR) >= screen.rfind(HIDE_CURSOR), "{screen:?}");
+}
+
+/// Answers so many questions as wanted, and waits for the next one.
+fn at_question(world: &World, number: usize) -> Terminal {
+    let mut terminal = world.bcops.start_on_terminal(&["reset-staging"]);
+    for (question, answer) in QUESTIONS.iter().zip(ANSWERS).take(number) {
+        terminal.wait_for(question);
+        terminal.type_line(answer);
+    }
+    terminal.wait_for(QUESTIONS[number]);
+    terminal
+}
+
+#[track_caller]
+fn assert_untouched(world: &World, before: &StagingState) {
+    assert_eq!(&world.staging(), before);
+    let writes = world.whole.heroku.writes(STAGING);
+    assert!(writes.is_empty(), "{writes:?}");
+    assert!(!world.bcops.state_directory().join("runs").exists(), "a run was begun");
+    world.assert_production_untouched();
+}
+
+#[test]
+fn whoever_answers_every_question_gets_a_new_staging() {
+    let world = World::new();
+    let clone = world.clone_state();
+    let mut terminal = at_question(&world, 3);
+    let screen = terminal.text();
+    for told in [
+        "from  production (buckinghamshire-production)",
+        "to    staging (buckinghamshire-staging)",
+        "backup    b003",
+        "bucket    bc-production",
+        "A page of staging only",
+        "Draft of a leaflet",
+        "staging.tester@torchbox.example",
+        "2 accounts that only staging has",
+        "quarantine maintenance",
+        ", stale)",
+        "objects to copy",
+    ] {
+        assert!(screen.contains(told), "`{told}` is not told before the question:\n{screen}");
+    }
+    // No question is asked after the first effect, and no effect comes before the last answer.
+    assert!(world.whole.heroku.writes(STAGING).is_empty());
+    terminal.type_line(ANSWERS[3]);
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert_cursor_is_shown(&screen);
+    for told in ["staging is reset", "--- for colleagues", "--- for the client", "to go back:"] {
+        assert!(screen.contains(told), "`{told}` is not told:\n{screen}");
+    }
+    let state = world.staging();
+    assert!(state.is_deployed && !state.maintenance);
+    assert!(state.branch.message.contains(history::SEARCH_PAGE), "{:?}", state.branch);
+    assert!(state.users.iter().any(|user| user.starts_with("trainee|")));
+    assert_eq!(world.clone_state(), clone);
+    world.assert_production_untouched();
+}
+
+#[test]
+fn a_name_that_is_not_exactly_staging_s_changes_nothing() {
+    let world = World::new();
+    let before = world.staging();
+    let padded = format!("{STAGING} ");
+    for wrong in ["buckinghamshire-production", "y", "", "BUCKINGHAMSHIRE-STAGING", &padded] {
+        let mut terminal = at_question(&world, 3);
+        terminal.type_line(wrong);
+        let (code, screen) = terminal.finish();
+        assert_eq!(code, Some(5), "{wrong:?}: {screen}");
+        assert!(screen.contains("not confirmed; nothing was changed"), "{screen}");
+        assert_cursor_is_shown(&screen);
+    }
+    assert_untouched(&world, &before);
+}
+
+#[test]
+fn a_no_and_an_unknown_branch_change_nothing() {
+    let world = World::new();
+    let before = world.staging();
+    for (number, answer, code, told) in [
+        (0, "feature/none", 2, "there is no branch feature/none"),
+        (1, "nobody@council.example", 2, "nobody@council.example"),
+        (2, "no", 5, "declined; nothing was changed"),
+        (2, "", 5, "declined; nothing was changed"),
+    ] {
+        let mut terminal = at_question(&world, number);
+        terminal.type_line(answer);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{answer:?}: {screen}");
+        assert!(screen.contains(told), "{screen}");
+    }
+    assert_untouched(&world, &before);
+}
+
+#[test]
+fn ctrl_c_and_the_end_of_input_at_any_question_change_nothing() {
+    let world = World::new();
+    let (before, clone) = (world.staging(), world.clone_state());
+    for number in 0..QUESTIONS.len() {
+        let terminal = at_question(&world, number);
+        terminal.interrupt();
+        let (code, screen) = terminal.finish();
+        assert_eq!(code, Some(130), "{screen}");
+        assert_cursor_is_shown(&screen);
+
+        let mut terminal = at_question(&world, number);
+        terminal.press(END_OF_INPUT.as_bytes());
+        let (code, screen) = terminal.finish();
+        assert_eq!(code, Some(5), "{screen}");
+        assert_cursor_is_shown(&screen);
+    }
+    assert_untouched(&world, &before);
+    assert_eq!(world.clone_state(), clone);
+}
+
+#[test]
+fn flags_answer_their_questions_and_the_rest_is_asked() {
+    let world = World::new();
+    let flags = ["reset-staging", "--attest", "agreed", "--branches", "none"];
+    let mut terminal = world.bcops.start_on_terminal(&flags);
+    terminal.wait_for(QUESTIONS[1]);
+    terminal.type_line("none");
+    terminal.wait_for(QUESTIONS[3]);
+    let screen = terminal.text();
+    assert!(!screen.contains(QUESTIONS[0]) && !screen.contains(QUESTIONS[2]), "{screen}");
+    terminal.type_line(STAGING);
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    let master = world.whole.code.origin_tip("refs/heads/master");
+    assert_eq!(world.whole.code.origin_tip("refs/heads/staging"), master);
+}
+
+#[test]
+fn an_old_backup_is_asked_about() {
+    let world = World::new();
+    world.configure(&format!("backup_max_age = \"2h\"\n{}", world.config()));
+    let before = world.staging();
+    let mut terminal = world.bcops.start_on_terminal(&["reset-staging", "--branches", "none"]);
+    terminal.wait_for("backup b003 of production is 5 h");
+    terminal.wait_for(" old. Use it? [yes/no]: ");
+    terminal.type_line("no");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(5), "{screen}");
+    assert_untouched(&world, &before);
+}
