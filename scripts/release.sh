@@ -37,6 +37,21 @@ assert_static() {
     fi
 }
 
+# usage: assert_version FILE MACHINE. One of another machine is run where qemu-user is installed.
+assert_version() {
+    local runner=()
+    if [[ $2 != "$(uname -m)" ]]; then
+        runner=("$(command -v "qemu-$2" || command -v "qemu-$2-static" || true)")
+        if [[ -z ${runner[0]} ]]; then
+            say "$1 is for another machine and there is no qemu-$2, so that it is not run here"
+            return
+        fi
+    fi
+    local answer
+    answer=$("${runner[@]}" "$1" --version)
+    [[ $answer = "bcops $version" ]] || { say "$1 says that it is $answer"; exit 1; }
+}
+
 dist=target/dist
 rm -rf "$dist"
 mkdir -p "$dist"
@@ -46,17 +61,12 @@ for target in "${targets[@]}"; do
     name="bcops-$version-${target%-unknown-linux-musl}-linux"
     install -m 0755 "${CARGO_TARGET_DIR:-target}/$target/release/bcops" "$dist/$name"
     assert_static "$dist/$name"
-    if [[ $target = "$(uname -m)"-* ]]; then
-        [[ $("$dist/$name" --version) = "bcops $version" ]] || { say "$name is another version"; exit 1; }
-    else
-        say "$name is for another machine, so that it is not run here"
-    fi
+    assert_version "$dist/$name" "${target%%-*}"
+    say "listing what is in it"
+    cargo cyclonedx --format json --spec-version 1.5 --target "$target" --override-filename bcops-sbom
+    # Where it was built is nobody's business.
+    sed "s|file://$PWD||g" bcops-sbom.json > "$dist/$name.cdx.json"
+    rm bcops-sbom.json
 done
-
-say "listing what is in it"
-cargo cyclonedx --format json --spec-version 1.5 --target all --override-filename bcops-sbom
-# Where it was built is nobody's business.
-sed "s|file://$PWD||g" bcops-sbom.json > "$dist/bcops-$version.cdx.json"
-rm bcops-sbom.json
 (cd "$dist" && sha256sum -- * > SHA256SUMS && sha256sum --check --quiet SHA256SUMS)
 ls -l "$dist" >&2
