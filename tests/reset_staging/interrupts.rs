@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::command::Run;
-use crate::reset_staging::kills::{calm, differences, in_worlds, reset_by, seen, slow_down, soaks};
+use crate::reset_staging::calm::{calm, differences, reset_by, seen};
+use crate::reset_staging::kills::{in_worlds, slow_down, soaks};
 use crate::reset_staging::world::World;
 use crate::standins::heroku::{Fault, Rule};
 

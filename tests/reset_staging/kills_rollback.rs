@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use crate::reset_staging::kills::{
-    calm, deployed, differences, in_worlds, reset_by, slow_down, soaks,
-};
+use crate::reset_staging::calm::{calm, deployed, differences, reset_by};
+use crate::reset_staging::kills::{in_worlds, slow_down, soaks};
 use crate::reset_staging::world::{StagingState, World};
 use crate::whole_site::STAGING;
 
@@ -66,7 +65,7 @@ fn sample(last: usize, every: usize, offset: usize) -> Vec<usize> {
 fn a_run_that_is_killed_at_a_transition_is_put_back() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 30), ("heroku", 13)] {
-        cases.extend(sample(calm(way).lines(), 31, offset).into_iter().map(|line| (way, line)));
+        cases.extend(sample(calm(way).lines(), 47, offset).into_iter().map(|line| (way, line)));
     }
     in_worlds(&cases, |world, &(way, line)| {
         let before = as_before(world);
@@ -87,7 +86,7 @@ const LINES_OF_A_ROLLBACK: usize = 40;
 fn a_rollback_that_is_killed_is_begun_again() {
     let mut cases = Vec::new();
     for (way, offset) in [("stream", 17), ("heroku", 6)] {
-        let lines = sample(LINES_OF_A_ROLLBACK, 19, offset);
+        let lines = sample(LINES_OF_A_ROLLBACK, 40, offset);
         cases.extend(lines.into_iter().map(|line| (way, line)));
     }
     in_worlds(&cases, |world, &(way, line)| {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::command::Bcops;
-use crate::reset_staging::kills::{calm, reset_by, seen};
+use crate::reset_staging::calm::{calm, reset_by, seen};
 use crate::reset_staging::world::World;
 use crate::standins::heroku::{CapturePlan, Fault, Rule};
 use crate::whole_site::STAGING;

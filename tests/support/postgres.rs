@@ -383,6 +383,7 @@ fn initialise(
         let hasty = [
             ("fsync", "off"),
             ("full_page_writes", "off"),
+            ("jit", "off"),
             ("synchronous_commit", "off"),
             ("max_wal_size", "4GB"),
         ];
