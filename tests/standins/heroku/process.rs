@@ -105,9 +105,11 @@ fn start_on_terminal(command: &mut Command) -> io::Result<(Child, File, File)> {
     let (controller, terminal) =
         unsafe { (OwnedFd::from_raw_fd(controller), OwnedFd::from_raw_fd(terminal)) };
     // SAFETY: the calls are allowed between fork and exec. Without a session of its own the command
-    // would not get Ctrl-C from this terminal.
+    // would not get Ctrl-C from this terminal, and it would take no notice of it if whoever started
+    // the tests ignores it, as a shell makes what it starts with `&`.
     unsafe {
         command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
             libc::setsid();
             libc::ioctl(0, libc::TIOCSCTTY, 0);
             Ok(())
