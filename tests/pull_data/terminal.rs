@@ -103,9 +103,9 @@ fn a_password_is_asked_for_twice_and_not_shown() {
     let pull = ["pull-data", "production", "--set-password"];
     let mut terminal = world.bcops.start_on_terminal(&pull);
     terminal.wait_for("A password for the superusers");
-    terminal.type_line("let-me-in-please");
+    terminal.type_hidden_line("let-me-in-please");
     terminal.wait_for("Once more");
-    terminal.type_line("let-me-in-please");
+    terminal.type_hidden_line("let-me-in-please");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("let-me-in"), "{screen}");

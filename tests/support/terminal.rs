@@ -78,6 +78,18 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }
 
+    /// Types what the program hides. What is typed before it hides it is thrown away, as of every
+    /// program that asks for a password.
+    #[track_caller]
+    pub fn type_hidden_line(&mut self, line: &str) {
+        let started = Instant::now();
+        while self.settings()[0] & u64::from(libc::ECHO) != 0 {
+            assert!(started.elapsed() < PATIENCE, "what is typed is still shown:\n{}", self.text());
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.type_line(line);
+    }
+
     /// Keys without a line end, as a program in raw mode reads them.
     pub fn press(&mut self, keys: &[u8]) {
         self.keyboard.write_all(keys).expect("a keyboard");
