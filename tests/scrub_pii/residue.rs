@@ -3,7 +3,7 @@
 
 use crate::pull_data::world::World;
 use crate::scrub_pii::world::{
-    PEOPLE_MANIFEST, local_site, local_with, people, scrub, set_manifest,
+    Holder, PEOPLE_MANIFEST, local_site, local_with, people, scrub, set_manifest,
 };
 use crate::support::site;
 
@@ -119,6 +119,41 @@ fn a_file_that_stays_is_told() {
     let run = scrub(&world, &["--yes", "--vacuum", "--json"]);
     let run = run.fails(1, &["the files of 1 table are the old ones", "VACUUM FULL"]);
     assert_eq!(run.json()["result"]["deleted"], 0, "the scrub itself is told in full");
+    world.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// The bytes of the table's file, once everything is written.
+fn file_of(world: &World, table: &str) -> Vec<u8> {
+    world.psql("CHECKPOINT");
+    let path = world.psql(&format!("SELECT pg_relation_filepath('{table}')"));
+    std::fs::read(world.cluster.data_dir().join(path)).expect("the table's file")
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// The server keeps what a transaction may still see when it rewrites a file, and says nothing.
+#[test]
+fn rows_that_somebody_may_still_see_are_waited_for() {
+    let mut world = people();
+    // Who is no superuser sees whom to wait for as well.
+    let role = as_owner(&mut world);
+    let elsewhere = people();
+    let written = "UPDATE person SET note = 'y'";
+    let reads = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT 1";
+    for (whose, sql) in [(&elsewhere, written), (&world, reads)] {
+        let holder = Holder::hold(whose, sql);
+        world.psql("UPDATE person SET name = 'Ann Canary ' || id");
+        let run = scrub(&world, &["--yes", "--vacuum", "--statement-timeout", "1s"]);
+        let told = ["the database is scrubbed", "may still see the rows of before", &whose.target];
+        run.fails(1, &told).says(&["pg_terminate_backend", "run the same again"]);
+        assert!(!world.psql("SELECT string_agg(name, ' ') FROM person").contains("Canary"));
+        assert!(holds(&file_of(&world, "person"), "Ann Canary"), "there is nothing to wait for");
+        holder.commit();
+        scrub(&world, &["--yes", "--vacuum"]).exits(0);
+        assert!(!holds(&file_of(&world, "person"), "Ann Canary"));
+    }
     world.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 

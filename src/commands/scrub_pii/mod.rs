@@ -3,6 +3,7 @@
 mod check;
 pub(in crate::commands) mod dump;
 mod live;
+mod old_snapshots;
 mod summary;
 mod target;
 mod tools;

@@ -3,7 +3,8 @@
 //! Old versions of rows stay in them otherwise, out of every query's reach, until the server uses
 //! their room again. It is done after the commit, table by table, and takes in the tables that an
 //! earlier scrub has changed. The server only warns where it does not obey, so that each file is
-//! looked at afterwards.
+//! looked at afterwards; and it says nothing of rows that it keeps for somebody who may still see
+//! them, so that these are waited for.
 
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::commands::Context;
@@ -12,6 +13,8 @@ use crate::events::{Event, Reporter};
 use crate::schema::TableName;
 use crate::scrub::live::{Limits, LiveReport};
 use crate::words;
+
+use super::old_snapshots::{Holder, wait_until_gone};
 
 /// A table whose file is still the old one, and why.
 struct Failure {
@@ -30,8 +33,14 @@ pub async fn run(
     let step = "vacuum";
     let description = "Rewriting the files of the scrubbed tables".to_owned();
     context.ui.emit(Event::StepStarted { step, description });
+    let reporter = context.reporter();
     let work = async {
         set_limits(session, limits).await?;
+        if !report.tables.is_empty()
+            && let Some(holder) = wait_until_gone(session, limits.statement, &*reporter).await?
+        {
+            return Err(still_seen(&holder));
+        }
         let mut failures = Vec::new();
         for change in &report.tables {
             if let Some(reason) = rewrite(session, &change.table).await? {
@@ -78,6 +87,16 @@ async fn file(session: &Session, table: &TableName) -> Result<Option<u32>, Comma
     Ok(row.get(0))
 }
 
+fn still_seen(holder: &Holder) -> CommandError {
+    let text = format!("{} may still see the rows of before", holder.description);
+    let error = CommandError::new(Kind::Unexpected, text);
+    let error = match &holder.end {
+        Some(end) => error.hint(format!("{end};   -- in psql, or wait for its end")),
+        None => error,
+    };
+    error.hint("then run the same again: what an earlier scrub has changed is rewritten, too")
+}
+
 /// An error that ends the rewriting says what holds nevertheless.
 fn after_the_scrub(error: CommandError) -> CommandError {
     match error.kind {
@@ -85,11 +104,13 @@ fn after_the_scrub(error: CommandError) -> CommandError {
             Kind::Interrupted,
             "interrupted; the database is scrubbed, but not every table's file is rewritten",
         ),
-        kind => CommandError::new(
-            kind,
-            "the database is scrubbed, but the files of its tables could not be rewritten",
-        )
-        .with_cause(error),
+        kind => {
+            let text =
+                "the database is scrubbed, but the files of its tables could not be rewritten";
+            let hints = error.hints.clone();
+            let outer = CommandError::new(kind, text).with_cause(error);
+            hints.into_iter().fold(outer, CommandError::hint)
+        }
     }
 }
 
