@@ -18,7 +18,7 @@ const GROUND: [&str; 8] = [
 ];
 
 /// Each module with those that it may use beside the ground, the lowest first.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("settings", &[]),
     ("adapters", &["settings"]),
     ("archive", &[]),
@@ -37,11 +37,23 @@ const LAYERS: [(&str, &[&str]); 15] = [
         ],
     ),
     ("runbook", &["error"]),
+    // The one door to an environment.
+    ("deployment", &["adapters", "caches", "error", "settings"]),
     (
         "reset",
         &[
-            "adapters", "archive", "caches", "checks", "error", "media", "restore", "runbook",
-            "scrub", "search", "settings",
+            "adapters",
+            "archive",
+            "caches",
+            "checks",
+            "deployment",
+            "error",
+            "media",
+            "restore",
+            "runbook",
+            "scrub",
+            "search",
+            "settings",
         ],
     ),
     ("ui", &["error"]),
@@ -50,8 +62,20 @@ const LAYERS: [(&str, &[&str]); 15] = [
     (
         "commands",
         &[
-            "adapters", "caches", "checks", "cli", "error", "media", "reset", "restore", "runbook",
-            "scrub", "search", "settings", "ui",
+            "adapters",
+            "caches",
+            "checks",
+            "cli",
+            "deployment",
+            "error",
+            "media",
+            "reset",
+            "restore",
+            "runbook",
+            "scrub",
+            "search",
+            "settings",
+            "ui",
         ],
     ),
 ];

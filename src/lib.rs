@@ -11,6 +11,7 @@ pub mod caches;
 pub mod checks;
 pub mod cli;
 pub mod commands;
+pub mod deployment;
 pub mod error;
 pub mod events;
 #[cfg(test)]

@@ -80,12 +80,14 @@ impl RedisUrl {
             None => None,
         };
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
-        let database = match url.path().trim_matches('/') {
-            "" => 0,
-            number => number.parse().map_err(|_| bad("its path is not a database's number"))?,
-        };
+        let database = database_of(&url)?;
         let port = url.port().unwrap_or(6379);
         Ok(RedisUrl { host, port, encrypted, user, password, database })
+    }
+
+    /// The number of the database in its server.
+    pub fn database(&self) -> i64 {
+        self.database
     }
 
     /// For messages: without the login.
@@ -99,7 +101,8 @@ impl RedisUrl {
     /// Whether both can be the same server, under whatever name. Its databases are not told apart:
     /// an eviction knows no numbers either.
     pub fn may_be(&self, other: &RedisUrl) -> bool {
-        let same_name = self.host.eq_ignore_ascii_case(&other.host);
+        let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
+        let same_name = plain(&self.host) == plain(&other.host);
         let (own, others) = (self.addresses(), other.addresses());
         let loopback = |addresses: &BTreeSet<IpAddr>| {
             !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback)
@@ -116,7 +119,7 @@ impl RedisUrl {
 
     fn addresses(&self) -> BTreeSet<IpAddr> {
         let found = (self.host.as_str(), self.port).to_socket_addrs();
-        found.into_iter().flatten().map(|address| address.ip().to_canonical()).collect()
+        found.into_iter().flatten().map(|address| transport::reached(address.ip())).collect()
     }
 
     /// Whether a password would travel in the clear.
@@ -130,6 +133,58 @@ impl RedisUrl {
         Url::parse(&format!("http://{host}")).is_ok_and(|url| transport::is_loopback(&url))
     }
 }
+
+/// The database's number: that of the query comes before that of the path, as in redis-py. Another
+/// parameter may be meant for a client that takes it for something else, so that it has to be known.
+fn database_of(url: &Url) -> Result<i64, RedisError> {
+    let bad = |reason: String| RedisError::BadUrl(reason);
+    let mut asked = None;
+    for (name, value) in url.query_pairs() {
+        match name.as_ref() {
+            "db" => {
+                let number = value.parse::<u16>().map_err(|_| {
+                    bad("its parameter `db` is not the number of a database".to_owned())
+                })?;
+                if asked.is_some_and(|other| other != i64::from(number)) {
+                    return Err(bad("its parameter `db` is given twice".to_owned()));
+                }
+                asked = Some(i64::from(number));
+            }
+            name if HARMLESS.contains(&name) => {}
+            name => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                return Err(bad(format!("bcops does not support its parameter `{name}`")));
+            }
+        }
+    }
+    let of_path = match url.path().trim_matches('/') {
+        "" => None,
+        number => Some(
+            number
+                .parse::<u16>()
+                .map(i64::from)
+                .map_err(|_| bad("its path is not a database's number".to_owned()))?,
+        ),
+    };
+    Ok(asked.or(of_path).unwrap_or(0))
+}
+
+/// Parameters of redis-py and django-redis that do not change which database is reached.
+const HARMLESS: &[&str] = &[
+    "decode_responses",
+    "encoding",
+    "health_check_interval",
+    "max_connections",
+    "protocol",
+    "retry_on_timeout",
+    "socket_connect_timeout",
+    "socket_keepalive",
+    "socket_timeout",
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+    "timeout",
+];
 
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -192,6 +247,23 @@ impl Redis {
             return Ok(0);
         }
         self.query("UNLINK", redis::cmd("UNLINK").arg(keys)).await
+    }
+
+    /// What the server calls itself since it was started, whatever name it is reached by.
+    ///
+    /// # Errors
+    /// Where the login may not ask, or the server does not say.
+    pub async fn run_id(&mut self) -> Result<String, RedisError> {
+        let said: String = self.query("INFO", redis::cmd("INFO").arg("server")).await?;
+        let id = said.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim);
+        match id.filter(|id| !id.is_empty()) {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(RedisError::Command {
+                place: self.place.clone(),
+                command: "INFO",
+                reason: "the server does not give its run_id".to_owned(),
+            }),
+        }
     }
 
     async fn query<T: redis::FromRedisValue>(
@@ -297,7 +369,19 @@ mod tests {
         let found = url("redis://default:x@localhost/1");
         assert_eq!((found.port, found.user.as_deref(), found.database), (6379, Some("default"), 1));
         assert_eq!(url("redis://[::1]:7000").place(), "[::1]:7000");
-        for bad in ["", "http://h", "redis://", "redis://h/x", "rediss://:%zz@h"] {
+        assert_eq!(url("redis://h/1?db=2").database(), 2);
+        assert_eq!(url("rediss://h/1?ssl_cert_reqs=none").database(), 1);
+        for bad in [
+            "",
+            "http://h",
+            "redis://",
+            "redis://h/x",
+            "rediss://:%zz@h",
+            "redis://h?db=x",
+            "redis://h?db=1&db=2",
+            "redis://h/-1",
+            "redis://h?host=other",
+        ] {
             let error = RedisUrl::parse(bad).expect_err(bad);
             assert!(matches!(error, RedisError::BadUrl(_)), "{bad}: {error}");
         }
@@ -316,7 +400,10 @@ mod tests {
     #[test]
     fn spellings_of_one_server_are_one() {
         let production = url("redis://127.0.0.1:7000");
-        assert!(production.may_be(&url("redis://localhost:7000/3")));
+        for same in ["redis://localhost:7000/3", "redis://0.0.0.0:7000", "redis://[::]:7000"] {
+            assert!(production.may_be(&url(same)), "{same}");
+        }
+        assert!(url("redis://a.invalid:1").may_be(&url("redis://A.invalid.:1")));
         assert!(!production.may_be(&url("redis://localhost:7001")));
         let one = url("rediss://:p0123456789abcdef@a.invalid:6380");
         assert!(one.may_be(&url("rediss://:p0123456789abcdef@b.invalid:6379")));

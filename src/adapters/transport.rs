@@ -1,6 +1,7 @@
 //! What the clients of HTTP APIs have in common, and the rules that none of them may break: what may
 //! travel unencrypted, where a redirect may lead, how much of an answer is read.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
@@ -68,6 +69,15 @@ pub fn is_private(url: &Url) -> bool {
 pub fn redirect_target(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let location = headers.get(LOCATION)?.to_str().ok()?;
     from.join(location).ok().filter(is_private)
+}
+
+/// What a connection to the address reaches: to connect to "any address" is to connect to loopback.
+pub fn reached(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
 }
 
 /// The wait that a server asks for, where it does so in seconds.

@@ -3,13 +3,12 @@
 use serde_json::json;
 
 use crate::cli::AddonsArgs;
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 
 pub async fn run(context: &Context, args: &AddonsArgs) -> Result<Outcome, CommandError> {
     let app = &context.settings.environment(&args.environment)?.app.value;
-    let asking = async { Ok(log_in(context).await?.heroku.addons(app).await?) };
+    let asking = async { Ok(context.deployments().log_in().await?.heroku.addons(app).await?) };
     let mut addons = context.interrupt.guard(asking).await?;
     addons.sort_by(|one, other| one.name.cmp(&other.name));
     let lines: Vec<String> = addons

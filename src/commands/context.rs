@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
+use crate::adapters::postgres::{DatabaseUrl, Defaults, SslMode};
+use crate::deployment::Deployments;
 use crate::error::{CommandError, Kind};
 use crate::events::SharedReporter;
 use crate::runbook;
-use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::ui::Ui;
 
@@ -31,15 +31,9 @@ impl Context {
         std::env::var(name).ok()
     }
 
-    /// Values that stand in for an environment's config vars: `BCOPS_STAGING_NAME` for `NAME`.
-    pub fn overrides(&self, environment: &str) -> Vec<(String, Secret)> {
-        let name = environment.to_uppercase().replace('-', "_");
-        let prefix = format!("BCOPS_{name}_");
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-            Some((name.strip_prefix(&prefix)?.to_owned(), Secret::new(value)))
-        });
-        variables.filter(|(name, _)| !name.is_empty()).collect()
+    /// The environments, as this process reaches them.
+    pub fn deployments(&self) -> Deployments<'_> {
+        Deployments { settings: &self.settings, reporter: &*self.ui, home: self.home.as_deref() }
     }
 
     /// The database on this machine, with libpq's defaults.
@@ -71,12 +65,6 @@ impl Context {
             Some(name) => url.with_database(name),
             None => url,
         })
-    }
-
-    /// Reads a URL from a config var. The variables of this machine say nothing about it.
-    pub fn remote_database(&self, url: &Secret) -> Result<DatabaseUrl, PostgresError> {
-        let defaults = Defaults { variable: &|_| None, home: None, ssl_mode: SslMode::Require };
-        DatabaseUrl::parse(url.expose(), &defaults)
     }
 }
 

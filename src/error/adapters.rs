@@ -108,7 +108,7 @@ impl From<PostgresError> for CommandError {
                     "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
                 ),
             ),
-            PostgresError::Server(_) => (Kind::Unexpected, None),
+            PostgresError::Proof(_) | PostgresError::Server(_) => (Kind::Unexpected, None),
         };
         with_hint(wrap(kind, error), hint)
     }

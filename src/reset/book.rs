@@ -19,6 +19,11 @@ use super::world::World;
 pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
+/// Whether a step may leave the database with another identity in its server.
+pub fn replaces_database(step: &str) -> bool {
+    matches!(step, "load" | "restore")
+}
+
 /// The steps of a reset. Which ones there are depends on how the backup comes to staging.
 pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
     let w = || world.clone();

@@ -39,7 +39,7 @@ mod sites_answer;
 mod values;
 mod world;
 
-pub use book::{STAGES, book};
+pub use book::{STAGES, book, replaces_database};
 pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
 pub use cleanup::FRONT_END_CACHE;
 pub use database::POLICY as SCRUB_POLICY;

@@ -9,6 +9,7 @@ use crate::adapters::heroku::{
 };
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 use crate::adapters::s3::{DestinationBucket, SourceBucket};
+use crate::deployment::Fingerprint;
 use crate::runbook::{StepContext, StepResult};
 use crate::scrub::Manifest;
 use crate::secret::Secret;
@@ -60,6 +61,12 @@ pub struct Surroundings {
     pub slack: Option<Secret>,
     /// What must not be written anywhere, beside the passwords of databases and buckets.
     pub secrets: Vec<Secret>,
+    /// Names of protected environments with their repositories at Heroku.
+    pub protected_repositories: Vec<(String, String)>,
+    /// What staging was when it was compared with everything that is protected.
+    pub fingerprint: Fingerprint,
+    /// The zone before its sites, where that was compared.
+    pub zone: Option<String>,
     /// Who runs this, for the messages.
     pub operator: String,
 }

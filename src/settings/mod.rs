@@ -101,6 +101,26 @@ pub struct Environment {
     /// The config var that holds the search cluster's URL.
     pub search_url_variable: String,
     pub cache_variables: CacheVariables,
+    pub known: Known,
+    /// Config vars that may name what belongs to a protected environment.
+    pub accept: Vec<String>,
+}
+
+/// What belongs to an environment, as trusted configuration says: for those who cannot ask Heroku.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Names and ids.
+    pub apps: Vec<String>,
+    /// `HOST[:PORT]/NAME`
+    pub databases: Vec<String>,
+    /// `NAME[@ENDPOINT]`
+    pub buckets: Vec<String>,
+    /// `HOST:PORT`
+    pub redis: Vec<String>,
+    /// `HOST[:PORT]`
+    pub search: Vec<String>,
+    /// Ids of zones.
+    pub zones: Vec<String>,
 }
 
 /// The config vars that tell of an environment's caches: Django's, and Cloudflare before the site.

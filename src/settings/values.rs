@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
     BadMapping, BucketVariables, Cache, CacheVariables, Check, Commands, Environment, Git, Gitlab,
-    HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
+    HostMapping, Known, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
 };
 use crate::secret::Secret;
 
@@ -115,7 +115,21 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         search_url_variable: text(layers, &["environments", name, "config_vars", "search_url"])
             .map_or_else(|| "BONSAI_URL".to_owned(), |found| found.value),
         cache_variables: cache_variables(layers, name),
+        known: known(layers, name),
+        accept: list(layers, &key("accept")),
     })
+}
+
+fn known(layers: &Layers, name: &str) -> Known {
+    let names = |last: &str| list(layers, &["environments", name, "known", last]);
+    Known {
+        apps: names("apps"),
+        databases: names("databases"),
+        buckets: names("buckets"),
+        redis: names("redis"),
+        search: names("search"),
+        zones: names("zones"),
+    }
 }
 
 /// The name of a config var of an environment.

@@ -39,6 +39,9 @@ pub struct Zone {
     pub id: ZoneId,
     /// The domain, in lower case.
     pub name: String,
+    /// Whether Cloudflare serves the domain. Anybody can add a zone of any name: until its domain
+    /// points there the zone is pending, and its name proves nothing.
+    pub is_active: bool,
     /// `free`, `pro`, `business` or `enterprise`, where it is told.
     pub plan: Option<String>,
 }
@@ -47,6 +50,8 @@ pub struct Zone {
 struct ZoneBody {
     id: String,
     name: String,
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     plan: Option<PlanBody>,
 }
@@ -68,7 +73,8 @@ impl TryFrom<ZoneBody> for Zone {
     fn try_from(body: ZoneBody) -> Result<Zone, CloudflareError> {
         let id = ZoneId::parse(&body.id)?;
         let name = body.name.trim_end_matches('.').to_ascii_lowercase();
-        Ok(Zone { id, name, plan: body.plan.and_then(|plan| plan.legacy_id) })
+        let is_active = body.status.as_deref() == Some("active");
+        Ok(Zone { id, name, is_active, plan: body.plan.and_then(|plan| plan.legacy_id) })
     }
 }
 

@@ -88,6 +88,18 @@ impl ClusterAddress {
         (same_host && port(self) == port(other)) || same_login
     }
 
+    /// Whether both log in as the same user with the same password.
+    pub fn has_login_of(&self, other: &ClusterAddress) -> bool {
+        match (&self.login, &other.login) {
+            (None, None) => true,
+            (Some(own), Some(other)) => {
+                own.user.expose() == other.user.expose()
+                    && own.password.expose() == other.password.expose()
+            }
+            _ => false,
+        }
+    }
+
     fn host(&self) -> String {
         match self.base.host() {
             Some(Host::Domain(name)) => name.trim_end_matches('.').to_ascii_lowercase(),

@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     pub cluster_name: String,
+    /// The same under every name of the cluster. A cluster that is about to form has none yet.
+    pub cluster_uuid: Option<String>,
     pub version: String,
     /// `elasticsearch`, or what the server calls itself: `opensearch`.
     pub distribution: String,
@@ -20,6 +22,8 @@ pub struct Info {
 pub(super) struct InfoAnswer {
     #[serde(default)]
     cluster_name: String,
+    #[serde(default)]
+    cluster_uuid: Option<String>,
     version: VersionAnswer,
 }
 
@@ -36,6 +40,7 @@ impl From<InfoAnswer> for Info {
         let distribution = answer.version.distribution;
         Info {
             cluster_name: answer.cluster_name,
+            cluster_uuid: answer.cluster_uuid.filter(|id| !id.is_empty() && id != "_na_"),
             version: answer.version.number,
             distribution: distribution.unwrap_or_else(|| "elasticsearch".to_owned()),
         }
@@ -91,6 +96,13 @@ pub struct IndexListing {
     pub replicas: Option<u64>,
     #[serde(rename = "store.size", default, deserialize_with = "number")]
     pub bytes: Option<u64>,
+}
+
+/// A line of `GET /_cat/indices` with what identifies an index.
+#[derive(Debug, Deserialize)]
+pub(super) struct IndexUuid {
+    #[serde(default)]
+    pub uuid: Option<String>,
 }
 
 impl IndexListing {

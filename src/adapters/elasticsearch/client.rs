@@ -3,6 +3,7 @@
 //! What reads is repeated where that can help. So is a refresh, which may be done any number of
 //! times.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::answers::{
-    AliasesAnswer, CountAnswer, ErrorAnswer, Health, IndexListing, Info, InfoAnswer, RefreshAnswer,
+    AliasesAnswer, CountAnswer, ErrorAnswer, Health, IndexListing, IndexUuid, Info, InfoAnswer,
+    RefreshAnswer,
 };
 use super::{Alias, ClusterAddress, ElasticsearchError};
 use crate::adapters::timing::Timing;
@@ -79,6 +81,18 @@ impl Cluster {
         let columns = "index,health,status,pri,rep,docs.count,store.size";
         let query = [("format", "json"), ("bytes", "b"), ("h", columns)];
         self.get(&["_cat", "indices"], &query, "list the search indices").await
+    }
+
+    /// The UUID of every index that the login may list.
+    pub async fn index_uuids(&self) -> Result<BTreeSet<String>, ElasticsearchError> {
+        let query = [("format", "json"), ("h", "uuid")];
+        let found: Vec<IndexUuid> =
+            self.get(&["_cat", "indices"], &query, "list the search indices").await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|one| one.uuid)
+            .filter(|id| !id.is_empty() && id != "_na_")
+            .collect())
     }
 
     pub async fn aliases(&self) -> Result<Vec<Alias>, ElasticsearchError> {

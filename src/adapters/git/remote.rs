@@ -135,7 +135,52 @@ pub fn is_project(url: &str, project: &str) -> bool {
 
 /// Whether a remote's URL is that of a Heroku app, on whatever host: the path is the app's name.
 pub fn is_repository_of(url: &str, app: &str) -> bool {
-    path_of(url).rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(app))
+    let path = decoded(&path_of(url));
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let has_dots = path.split('/').any(|part| matches!(part, "." | ".."));
+    !has_dots && path.rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case(app))
+}
+
+/// Whether two URLs name one repository on one host, whatever the scheme, user, port and spelling.
+pub fn is_same_repository(one: &str, other: &str) -> bool {
+    let place = |url: &str| (host_of(url), decoded(&path_of(url)).to_ascii_lowercase());
+    place(one) == place(other)
+}
+
+fn host_of(url: &str) -> String {
+    let host = match Url::parse(url) {
+        Ok(parsed) if url.contains("://") => parsed.host_str().unwrap_or_default().to_owned(),
+        _ => url
+            .split_once(':')
+            .map_or("", |(host, _)| host.rsplit_once('@').map_or(host, |(_, host)| host))
+            .to_owned(),
+    };
+    // Heroku's SSH host has another name than the one for HTTPS.
+    match host.trim_end_matches('.').to_ascii_lowercase() {
+        host if host == "heroku.com" => "git.heroku.com".to_owned(),
+        host => host,
+    }
+}
+
+/// Undoes percent-encoding, which a server does before it looks for the repository.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Without slashes around it and without `.git`.
@@ -196,7 +241,21 @@ mod tests {
         for url in ["https://git.heroku.com/app.git", "git@heroku.com:App.git", "/srv/app.git/"] {
             assert!(is_repository_of(url, "app"), "{url}");
         }
-        for url in ["https://git.heroku.com/other-app.git", "git@h:app/bc.git", ""] {
+        assert!(is_repository_of("https://git.heroku.com/%61pp.git", "app"));
+        for (one, other) in [
+            ("https://git.heroku.com/app.git", "git@heroku.com:app.git"),
+            ("https://u:p@GIT.heroku.com:443/App", "https://git.heroku.com/%61pp.git/"),
+        ] {
+            assert!(is_same_repository(one, other), "{one}");
+        }
+        assert!(!is_same_repository("https://h/app.git", "https://h/app-2.git"));
+        for url in [
+            "https://git.heroku.com/other-app.git",
+            "git@h:app/bc.git",
+            "",
+            "https://h/app.git/../other",
+            "file:///srv/x/..%2Fapp",
+        ] {
             assert!(!is_repository_of(url, "app"), "{url}");
         }
         for url in ["git@h:other/bc.git", "https://h/xbuckinghamshire-council/bc", "", "bc"] {

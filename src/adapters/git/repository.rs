@@ -45,6 +45,8 @@ pub struct Repository {
     scratch: PathBuf,
     namespace: Namespace,
     origin: Remote,
+    /// The name of the origin in the clone.
+    remote_name: String,
 }
 
 impl Repository {
@@ -125,6 +127,7 @@ impl Repository {
             scratch: access.scratch.to_owned(),
             namespace,
             origin: Remote::named(access.remote),
+            remote_name: access.remote.to_owned(),
         }
     }
 
@@ -160,19 +163,29 @@ impl Repository {
         Ok(super::words::without_user_parts(output.text().trim()))
     }
 
-    /// The same, and every other URL that the clone's own settings have pushes go to.
+    /// The same, every other URL that the clone's own settings have pushes go to, and what git makes
+    /// of these.
     pub async fn origin_urls(&self) -> Result<Vec<String>, GitError> {
         let mut urls = vec![self.origin_url().await?];
-        for (name, value) in &self.settings {
-            let url = super::words::without_user_parts(value.expose());
-            if (name.ends_with(".url") || name.ends_with(".pushurl"))
-                && name.starts_with("remote.")
-                && !urls.contains(&url)
-            {
+        let of_remote = self.settings.iter().filter(|(name, _)| {
+            (name.ends_with(".url") || name.ends_with(".pushurl")) && name.starts_with("remote.")
+        });
+        let given = of_remote.map(|(_, value)| super::words::without_user_parts(value.expose()));
+        for url in given.chain(self.push_urls(&self.origin).await?) {
+            if !urls.contains(&url) {
                 urls.push(url);
             }
         }
         Ok(urls)
+    }
+
+    /// What the origin is called in the clone.
+    pub(super) fn remote_name(&self) -> &str {
+        &self.remote_name
+    }
+
+    pub(super) fn settings(&self) -> &[(String, Secret)] {
+        &self.settings
     }
 
     /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
@@ -247,8 +260,30 @@ impl Repository {
         what: &str,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Result<Output, GitError> {
+        let output = self.program.run(self.local_call(what, arguments)).await?;
+        if output.success() {
+            Ok(output)
+        } else {
+            Err(GitError::Failed { what: what.to_owned(), said: output.said })
+        }
+    }
+
+    /// Asks for settings that need not be there, whatever exit code git has for that.
+    pub(super) async fn ask_settings<'a>(
+        &self,
+        what: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Output, GitError> {
+        self.program.run(self.local_call(what, arguments)).await
+    }
+
+    fn local_call<'c, 'a>(
+        &'c self,
+        what: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Call<'c> {
         let limit = self.program.limits.local;
-        let call = Call {
+        Call {
             what: what.to_owned(),
             folder: &self.clone.top,
             arguments: arguments.into_iter().map(OsString::from).collect(),
@@ -257,12 +292,6 @@ impl Repository {
             limit,
             silence: limit,
             listener: None,
-        };
-        let output = self.program.run(call).await?;
-        if output.success() {
-            Ok(output)
-        } else {
-            Err(GitError::Failed { what: what.to_owned(), said: output.said })
         }
     }
 

@@ -40,6 +40,20 @@ pub struct DatabaseAttachment {
     pub config_vars: Vec<String>,
 }
 
+/// An add-on of any kind under one of its names on an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddonAttachment {
+    /// The app that the add-on is attached to.
+    pub app: AppReference,
+    pub addon_id: String,
+    pub addon_name: String,
+    /// The app that owns the add-on.
+    pub owner: AppReference,
+    /// The names of the config vars that it sets. Heroku does not let anybody set them otherwise.
+    pub config_vars: Vec<String>,
+    pub is_postgres: bool,
+}
+
 /// An add-on that an app owns.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Addon {
@@ -98,6 +112,26 @@ impl Attachment {
     }
 }
 
+impl From<Attachment> for AddonAttachment {
+    fn from(attachment: Attachment) -> Self {
+        AddonAttachment {
+            is_postgres: attachment.is_postgres(),
+            app: attachment.app,
+            addon_id: attachment.addon.id,
+            addon_name: attachment.addon.name,
+            owner: attachment.addon.app,
+            config_vars: attachment.config_vars,
+        }
+    }
+}
+
+/// What the data API says of a database, as far as it is looked at.
+#[derive(Debug, Deserialize)]
+struct DatabaseInfo {
+    #[serde(default)]
+    resource_url: Option<Secret>,
+}
+
 impl From<Attachment> for DatabaseAttachment {
     fn from(attachment: Attachment) -> Self {
         DatabaseAttachment {
@@ -121,6 +155,43 @@ impl Heroku {
             ..Request::new(Api::Platform, &path, format!("the add-ons of {app}"))
         };
         self.get_list(&request).await
+    }
+
+    /// Everything that is attached to an app, whoever owns it.
+    pub async fn attachments_of_app(&self, app: &str) -> Result<Vec<AddonAttachment>, HerokuError> {
+        let path = ["apps", app, "addon-attachments"];
+        self.attachments_at(&path, format!("the attachments of {app}")).await
+    }
+
+    /// Every app that an add-on is attached to, as far as the account may see them.
+    pub async fn attachments_of_addon(
+        &self,
+        addon: &str,
+    ) -> Result<Vec<AddonAttachment>, HerokuError> {
+        let path = ["addons", addon, "addon-attachments"];
+        self.attachments_at(&path, "the attachments of an add-on".to_owned()).await
+    }
+
+    async fn attachments_at(
+        &self,
+        path: &[&str],
+        what: String,
+    ) -> Result<Vec<AddonAttachment>, HerokuError> {
+        let request = Request {
+            accept: VERSION_3_SDK,
+            headers: INCLUDE_PLAN,
+            ..Request::new(Api::Platform, path, what)
+        };
+        let found: Vec<Attachment> = self.get_list(&request).await?;
+        Ok(found.into_iter().map(AddonAttachment::from).collect())
+    }
+
+    /// The URL that Heroku's data API gives for a database. `None` where it gives none.
+    pub async fn resource_url(&self, addon_id: &str) -> Result<Option<Secret>, HerokuError> {
+        let path = ["client", "v11", "databases", addon_id];
+        let request = Request::new(Api::Data, &path, "the database's own URL");
+        let info: DatabaseInfo = self.get(&request).await?;
+        Ok(info.resource_url.filter(|url| !url.expose().trim().is_empty()))
     }
 
     /// Which database `name` means on `app`: `DATABASE_URL`, an attachment or an add-on.

@@ -53,6 +53,9 @@ pub struct App {
     pub maintenance: bool,
     #[serde(default)]
     pub web_url: Option<String>,
+    /// Its repository at Heroku.
+    #[serde(default)]
+    pub git_url: Option<String>,
     #[serde(default)]
     pub stack: Option<Named>,
 }

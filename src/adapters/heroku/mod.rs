@@ -28,7 +28,7 @@ mod transfers;
 mod waiting;
 mod watching;
 
-pub use attachments::{Addon, AppReference, DatabaseAttachment};
+pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
 pub use client::{Account, App, Heroku};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;

@@ -8,6 +8,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use super::DatabaseUrl;
 use super::url::Host;
+use crate::adapters::transport::reached;
 
 /// What a database is, as far as a client can tell without logging in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl DatabaseIdentity {
             Host::Name(name) => {
                 identity.names.insert(name.trim_end_matches('.').to_ascii_lowercase());
                 if let Ok(found) = (name.as_str(), url.port).to_socket_addrs() {
-                    identity.addresses.extend(found.map(|address| address.ip().to_canonical()));
+                    identity.addresses.extend(found.map(|address| reached(address.ip())));
                 }
                 identity.loopback = !identity.addresses.is_empty()
                     && identity.addresses.iter().all(IpAddr::is_loopback);
@@ -91,6 +92,9 @@ mod tests {
             "postgres://x@[::1]/bc",
             "postgres:///bc?host=/var/run/postgresql",
             "postgres://127.0.0.2:5432/bc",
+            "postgres://0.0.0.0:5432/bc",
+            "postgres://[::]:5432/bc",
+            "postgres://[::ffff:127.0.0.1]/bc",
         ] {
             assert!(production.may_be(&identity(other)), "{other}");
         }

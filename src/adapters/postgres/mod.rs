@@ -3,11 +3,13 @@
 
 mod connect;
 mod identity;
+mod proof;
 pub(in crate::adapters) mod tls;
 mod url;
 
 pub use connect::{Session, connect, quote_literal};
 pub use identity::DatabaseIdentity;
+pub use proof::{DatabaseFingerprint, HeldLock, LockKey, Sighting};
 pub use tls::SslMode;
 pub use url::{DatabaseUrl, Defaults};
 
@@ -24,6 +26,8 @@ pub enum PostgresError {
     Connect { place: String, source: Box<PostgresError> },
     #[error("no answer from {place} within {seconds} s")]
     Timeout { place: String, seconds: u64 },
+    #[error("cannot find out which database this is: {0}")]
+    Proof(String),
     /// Its message holds all that the driver's error has to say, so that it has no further source.
     #[error("{}", describe(.0))]
     Server(tokio_postgres::Error),

@@ -81,8 +81,9 @@ impl DatabaseUrl {
             .take("sslrootcert")
             .or_else(|| defaults.non_empty("PGSSLROOTCERT"))
             .map(PathBuf::from);
-        let password = parts
-            .take("password")
+        let password = parts.take("password");
+        parts.check_all_understood()?;
+        let password = password
             .or_else(|| defaults.non_empty("PGPASSWORD"))
             .or_else(|| password_file(defaults, &host, port, &database, &user))
             .map(Secret::new);
@@ -103,6 +104,28 @@ impl DatabaseUrl {
 fn bad(reason: &str) -> PostgresError {
     PostgresError::BadUrl(reason.to_owned())
 }
+
+/// Parameters that do not change which database is reached, and as whom: of libpq, and of Django's
+/// database settings, which may stand in the same URL.
+const HARMLESS: &[&str] = &[
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "conn_health_checks",
+    "conn_max_age",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcompression",
+    "sslsni",
+    "tcp_user_timeout",
+];
 
 /// The first socket folder of the usual ones that has this port's socket, else localhost.
 fn default_host(port: u16) -> Host {
@@ -155,6 +178,18 @@ impl Parts {
 
     fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
+    }
+
+    /// A parameter that is dropped may lead libpq elsewhere than bcops: `hostaddr`, `service`,
+    /// `options`. So each has to be known to be harmless.
+    fn check_all_understood(&self) -> Result<(), PostgresError> {
+        match self.0.keys().find(|name| !HARMLESS.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+                Err(bad(&format!("bcops does not support its parameter `{name}`")))
+            }
+        }
     }
 }
 
@@ -270,6 +305,14 @@ mod tests {
     }
 
     #[test]
+    fn parameters_that_change_nothing_are_accepted() {
+        let url = parse("postgres://h/d?connect_timeout=5&application_name=x&conn_max_age=600");
+        assert_eq!(url.unwrap().host, Host::Name("h".to_owned()));
+        let error = parse("postgres://h/d?hostaddr=192.0.2.7").unwrap_err().to_string();
+        assert!(error.contains("`hostaddr`"), "{error}");
+    }
+
+    #[test]
     fn nonsense_is_refused_without_repeating_it() {
         for text in [
             "mysql://secret@x/y",
@@ -280,6 +323,11 @@ mod tests {
             "postgres://[::1/x",
             "postgres://a,b/x",
             "postgres://h/d?x",
+            "postgres://h/d?hostaddr=192.0.2.7",
+            "postgres://h/d?service=production",
+            "postgres://h/d?options=-crole%3Dx",
+            "postgres://h/d?HOST=other",
+            "postgres://h/d?%68ostaddr=192.0.2.7",
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(!error.contains("secret@"), "{error}");

@@ -79,6 +79,11 @@ impl BucketAddress {
         format!("{} on {}", self.bucket, self.host())
     }
 
+    /// Whether AWS itself serves it, where names of buckets are unique.
+    pub fn is_at_aws(&self) -> bool {
+        self.endpoint.as_ref().is_none_or(is_aws)
+    }
+
     /// Whether both are served by one server, so that it can copy from one to the other.
     pub fn same_server(&self, other: &BucketAddress) -> bool {
         match (&self.endpoint, &other.endpoint) {
@@ -145,6 +150,14 @@ fn host_and_port(url: &Url) -> String {
     }
 }
 
+/// Whether the name is that of an access point, behind which lies a bucket of another name. From
+/// the user guide of S3: aliases of access points end in `-s3alias`, those of Object Lambda in
+/// `--ol-s3`, and an ARN is taken for a name as well.
+pub fn is_access_point(bucket: &str) -> bool {
+    let bucket = bucket.to_ascii_lowercase();
+    bucket.ends_with("-s3alias") || bucket.ends_with("--ol-s3") || bucket.starts_with("arn:")
+}
+
 /// What a bucket is, as far as a client can tell without asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketIdentity {
@@ -203,21 +216,29 @@ impl BucketIdentity {
     }
 }
 
-fn server(url: &Url, bucket: &str) -> Server {
-    let name = url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
-    if name == "amazonaws.com"
+fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn is_aws(url: &Url) -> bool {
+    let name = host_of(url);
+    name == "amazonaws.com"
         || name.ends_with(".amazonaws.com")
         || name.ends_with(".amazonaws.com.cn")
-    {
+}
+
+fn server(url: &Url, bucket: &str) -> Server {
+    if is_aws(url) {
         return Server::Aws;
     }
+    let name = host_of(url);
     let port = url.port_or_known_default();
     let addresses: BTreeSet<IpAddr> = match url.host() {
-        Some(Host::Ipv4(address)) => BTreeSet::from([IpAddr::V4(address)]),
-        Some(Host::Ipv6(address)) => BTreeSet::from([IpAddr::V6(address).to_canonical()]),
+        Some(Host::Ipv4(address)) => BTreeSet::from([transport::reached(IpAddr::V4(address))]),
+        Some(Host::Ipv6(address)) => BTreeSet::from([transport::reached(IpAddr::V6(address))]),
         Some(Host::Domain(domain)) => (domain, port.unwrap_or(443))
             .to_socket_addrs()
-            .map(|found| found.map(|address| address.ip().to_canonical()).collect())
+            .map(|found| found.map(|address| transport::reached(address.ip())).collect())
             .unwrap_or_default(),
         None => BTreeSet::new(),
     };

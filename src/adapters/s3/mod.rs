@@ -28,7 +28,7 @@ mod signing;
 mod source;
 mod xml;
 
-pub use address::{BucketAddress, BucketIdentity, BucketSettings};
+pub use address::{BucketAddress, BucketIdentity, BucketSettings, is_access_point};
 pub use deletion::Undeleted;
 pub use destination::{CopySource, DestinationBucket, Headers, Upload, UploadedPart};
 pub use error::S3Error;

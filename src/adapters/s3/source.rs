@@ -78,6 +78,16 @@ impl SourceBucket {
         self.client.describe(verb, Some(key))
     }
 
+    /// Whether the server answers for an access point: the bucket behind has another name.
+    ///
+    /// # Errors
+    /// Where the keys may not look at the bucket, or it is not there.
+    pub async fn answers_as_access_point(&self) -> Result<bool, S3Error> {
+        let answer = self.client.ask(&Call::new(Method::HEAD, "look at", None)).await?;
+        let header = answer.response.headers().get("x-amz-access-point-alias");
+        Ok(header.is_some_and(|value| value != "false"))
+    }
+
     pub async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page, S3Error> {
         self.client.list_page(prefix, token).await
     }

@@ -8,7 +8,6 @@ mod one;
 
 use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer, TransferState};
 use crate::cli::{BackupsArgs, BackupsWork};
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
@@ -35,7 +34,7 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     async fn of(context: &'a Context, name: &str) -> Result<Subject<'a>, CommandError> {
         let environment = context.settings.environment(name)?;
-        let heroku = log_in(context).await?.heroku;
+        let heroku = context.deployments().log_in().await?.heroku;
         let (app, variable) = (&environment.app.value, &environment.database_url_variable);
         let database = heroku.resolve_database(app, variable).await?;
         Ok(Subject { environment, heroku, database })

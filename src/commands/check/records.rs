@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::heroku::log_in;
 use crate::error::CommandError;
 use crate::reset::sites;
 use crate::settings::Environment;
@@ -33,9 +31,8 @@ async fn read_all(
     context: &Context,
     environment: &Environment,
 ) -> Result<Vec<(String, i32)>, CommandError> {
-    let logged_in = log_in(context).await;
-    let values = Values::of(context, &logged_in, environment).await?;
-    let session = connect(&values.database(context, environment)?).await?;
+    let reading = context.deployments().reading(environment).await?;
+    let session = connect(&reading.values.database(environment)?).await?;
     let records = sites::read(&session).await;
     session.close().await;
     Ok(records?.into_iter().map(|record| (record.hostname, record.port)).collect())

@@ -8,13 +8,12 @@ use super::check::{Check, limited, many, one};
 use super::services;
 use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::heroku::{LoggedIn, log_in};
+use crate::deployment::{LogIn, LoggedIn, Values};
 use crate::settings::Environment;
 use crate::words;
 
 pub async fn checks(context: &Context, environments: &[&Environment]) -> Vec<Check> {
-    let logged_in = log_in(context).await;
+    let logged_in = context.deployments().log_in().await;
     let account = logged_in.as_ref().ok().map(|one_in| one("Heroku account", account(one_in)));
     let account = OptionFuture::from(account);
     let apps =
@@ -35,19 +34,15 @@ async fn account(logged_in: &LoggedIn) -> Check {
 }
 
 /// Without a login, what this process's variables say in the place of config vars is looked at.
-async fn app(
-    context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
-    environment: &Environment,
-) -> Vec<Check> {
+async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) -> Vec<Check> {
     let name = environment.name.as_str();
-    let overrides = context.overrides(name);
+    let overrides = Values::overriding(environment).overrides;
     let Ok(client) = logged_in else {
         if overrides.is_empty() {
             return Vec::new();
         }
         let values = Values { own: ConfigVars::default(), overrides };
-        return services::checks(context, logged_in, environment, &values).await;
+        return services::checks(context, environment, &values).await;
     };
     let read = limited(name, look(client, environment), Err).await;
     let (own, app) = match read {
@@ -56,7 +51,7 @@ async fn app(
     };
     let values = Values { own, overrides };
     let (mut services, database) = tokio::join!(
-        services::checks(context, logged_in, environment, &values),
+        services::checks(context, environment, &values),
         many(name, database(context, client, environment, &values)),
     );
     services.insert(0, app);

@@ -2,24 +2,18 @@
 
 use super::check::{Check, many, one, with_cause};
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
-use crate::adapters::heroku::{ConfigVars, HerokuError};
-use crate::commands::environments::Values;
-use crate::commands::heroku::LoggedIn;
+use crate::adapters::heroku::ConfigVars;
 use crate::commands::{Context, media, purge_cache};
+use crate::deployment::Values;
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
 
-pub async fn checks(
-    context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
-    environment: &Environment,
-    values: &Values,
-) -> Vec<Check> {
+pub async fn checks(context: &Context, environment: &Environment, values: &Values) -> Vec<Check> {
     let vars = values.in_force();
     let names = ["bucket", "caches", "search"].map(|what| format!("{} {what}", environment.name));
     let [bucket_name, caches_name, search_name] = &names;
     let (bucket, caches, search) = tokio::join!(
-        one(bucket_name, bucket(context, logged_in, environment, values)),
+        one(bucket_name, bucket(context, environment, values)),
         many(caches_name, caches(context, environment, &vars)),
         one(search_name, search(context, search_name, environment, &vars)),
     );
@@ -44,14 +38,9 @@ fn found((name, finding): purge_cache::Finding) -> Check {
     }
 }
 
-async fn bucket(
-    context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
-    environment: &Environment,
-    values: &Values,
-) -> Check {
+async fn bucket(context: &Context, environment: &Environment, values: &Values) -> Check {
     let name = format!("{} bucket", environment.name);
-    match media::check_bucket(context, logged_in, environment, values).await {
+    match media::check_bucket(context, environment, values).await {
         None => {
             let variable = &environment.bucket_variables.bucket;
             Check::skip(&name, format!("{} has no config var {variable}", environment.app.value))

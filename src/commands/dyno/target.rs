@@ -3,12 +3,7 @@
 
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
-use crate::commands::media::buckets;
 use crate::error::CommandError;
-use crate::secret::Secret;
 use crate::settings::Destination;
 
 /// Where the command will run.
@@ -28,26 +23,11 @@ pub async fn prepare(
     destination: &Destination,
     variables: &[(String, String)],
 ) -> Result<Target, CommandError> {
-    let logged_in = Ok(log_in(context).await?);
-    // What this process's variables say instead of config vars, a dyno does not know.
-    let given = variables.iter().map(|(name, value)| (name.clone(), Secret::new(value.as_str())));
-    let (own, protected) = futures_util::future::join(
-        Values::of(context, &logged_in, destination),
-        Protected::look(context, &logged_in, destination),
-    )
-    .await;
-    // That it is a protected environment's app is the news, whatever else is wrong.
-    let protected = protected?;
-    let values = Values { own: own?.own, overrides: given.collect() };
-    if values.get(&destination.database_url_variable).is_some() {
-        protected.check_database(&values.database(context, destination)?)?;
-    }
-    let vars = values.in_force();
-    if buckets::has_one(destination, &vars) {
-        protected.check_bucket(&buckets::settings(context, destination, &vars)?)?;
-    }
-    protected.check_stores(destination, &vars)?;
-    let heroku = logged_in?.heroku;
-    let app = heroku.destination_app(destination).await?;
-    Ok(Target { heroku, app, destination: destination.clone() })
+    let deployments = context.deployments();
+    deployments.log_in().await?;
+    let writing = deployments.writing_of_a_dyno(destination, variables).await?;
+    writing.all_of_a_dyno()?;
+    let app = writing.app().await?;
+    let (logged_in, _) = writing.heroku()?;
+    Ok(Target { heroku: logged_in.heroku, app, destination: destination.clone() })
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::adapters::s3::{BucketSettings, DestinationBucket, SourceBucket};
 use crate::cli::PushMediaArgs;
-use crate::commands::environments::Values;
 use crate::commands::{Context, Outcome};
+use crate::deployment::{Values, bucket_settings};
 use crate::error::CommandError;
 use crate::media::{
     BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Progression, Uploads,
@@ -19,7 +19,7 @@ use super::guards::not_onto_itself;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::writing::{Target, after, carry_out, clean, uploads};
-use super::{LIST_STEP, TRANSFER_STEP, buckets, counts, finish, limit, prefixes, start};
+use super::{LIST_STEP, TRANSFER_STEP, counts, finish, limit, prefixes, start};
 
 /// The two buckets, and what may be asked of them.
 struct Sides {
@@ -61,8 +61,8 @@ async fn open(
     destination: &Destination,
 ) -> Result<Sides, CommandError> {
     let target = Target::look(context, args, destination).await?;
-    let reading = Values::of(context, &target.logged_in, source).await?;
-    let from = buckets::settings(context, source, &reading.in_force())?;
+    let reading = Values::of(target.writing.logged_in(), source).await?;
+    let from = bucket_settings(&context.settings, source, &reading.in_force())?;
     let to = &target.settings;
     not_onto_itself((source, &from), (destination.environment(), to))?;
     let (bucket, renditions) = target.open().await?;

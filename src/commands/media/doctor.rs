@@ -2,16 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::adapters::heroku::HerokuError;
 use crate::adapters::s3::{BucketSettings, S3Error, SourceBucket};
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::LoggedIn;
+use crate::deployment::{Values, bucket_settings, has_bucket};
 use crate::error::CommandError;
 use crate::settings::{Destination, Environment};
-
-use super::buckets;
 
 /// A key outside of all media, with which writing is tried.
 const TRIAL: &str = "bcops-doctor-trial";
@@ -25,20 +20,19 @@ const EMPTY_MD5: [u8; 16] = [
 /// environment has no bucket.
 pub async fn check_bucket(
     context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
     environment: &Environment,
     values: &Values,
 ) -> Option<Result<String, CommandError>> {
     let vars = values.in_force();
-    if !buckets::has_one(environment, &vars) {
+    if !has_bucket(environment, &vars) {
         return None;
     }
     let tried = async {
-        let settings = buckets::settings(context, environment, &vars)?;
+        let settings = bucket_settings(&context.settings, environment, &vars)?;
         let bucket = SourceBucket::new(&settings, 1)?;
         let mut verbs = try_reading(context, &bucket).await?;
         if let Ok(destination) = environment.as_destination() {
-            verbs.extend(try_writing(context, logged_in, &destination, &settings).await?);
+            verbs.extend(try_writing(context, &destination, &settings).await?);
         }
         Ok(format!("{}: {}", bucket.place(), verbs.join(", ")))
     };
@@ -68,13 +62,11 @@ async fn try_reading(
 /// environment's bucket all the same.
 async fn try_writing(
     context: &Context,
-    logged_in: &Result<LoggedIn, HerokuError>,
     destination: &Destination,
     settings: &BucketSettings,
 ) -> Result<[&'static str; 2], CommandError> {
-    let protected = Protected::look(context, logged_in, destination).await?;
-    let acl = context.settings.media.acl.as_deref();
-    let bucket = protected.destination_bucket(settings, destination, acl, 1)?;
+    let writing = context.deployments().writing(destination).await?;
+    let bucket = writing.bucket(context.settings.media.acl.as_deref(), 1)?;
     bucket.put(TRIAL, Bytes::new(), &EMPTY_MD5, Vec::new()).await?;
     if let Some(failed) = bucket.delete(&[TRIAL]).await?.into_iter().next() {
         let what = format!("delete `{TRIAL}` in the bucket {}", settings.bucket);

@@ -1,6 +1,5 @@
 //! `pull-media` and `push-media`.
 
-pub(in crate::commands) mod buckets;
 mod copy;
 mod doctor;
 mod guards;

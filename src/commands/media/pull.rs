@@ -6,13 +6,11 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::adapters::heroku::HerokuError;
 use crate::adapters::s3::{ListedObject, SourceBucket};
 use crate::cli::PullMediaArgs;
-use crate::commands::environments::Values;
-use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
+use crate::deployment::bucket_settings;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{
@@ -26,8 +24,7 @@ use crate::words;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
-    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, buckets, counts, finish, limit, prefixes,
-    start,
+    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, counts, finish, limit, prefixes, start,
 };
 
 /// Everything that is known before anything is changed.
@@ -93,8 +90,7 @@ async fn prepare(
         )
         .hint("wait until it is done, then try again")
     })?;
-    let logged_in = log_in(context).await;
-    let (settings, renditions) = surroundings(context, args, environment, &logged_in).await?;
+    let (settings, renditions) = surroundings(context, args, environment).await?;
     let bucket = SourceBucket::new(&settings, usize::from(args.transfer.jobs))?;
     start(
         context,
@@ -133,10 +129,9 @@ async fn surroundings(
     context: &Context,
     args: &PullMediaArgs,
     environment: &Environment,
-    logged_in: &Result<LoggedIn, HerokuError>,
 ) -> Result<(crate::adapters::s3::BucketSettings, Option<Renditions>), CommandError> {
-    let values = Values::of(context, logged_in, environment).await?;
-    let settings = buckets::settings(context, environment, &values.in_force())?;
+    let reading = context.deployments().reading(environment).await?;
+    let settings = bucket_settings(&context.settings, environment, &reading.values.in_force())?;
     let renditions = match args.transfer.images {
         true => Some(Renditions::local(context, environment).await?),
         false => None,

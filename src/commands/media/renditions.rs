@@ -3,8 +3,7 @@
 
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, connect};
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::guards::{self, Protected};
+use crate::deployment::{Writing, local};
 use crate::error::CommandError;
 use crate::settings::Environment;
 
@@ -23,21 +22,18 @@ impl Renditions {
         source: &Environment,
     ) -> Result<Renditions, CommandError> {
         let url = context.local_database()?;
-        guards::on_this_machine(context, &url)?;
-        guards::not_an_environments_own(context, Some(&source.name), &url).await?;
+        let deployments = context.deployments();
+        local::on_this_machine(deployments, &url)?;
+        local::not_an_environments_own(deployments, Some(&source.name), &url).await?;
         Renditions::look(context, url).await
     }
 
     /// The database of the environment that is pushed to: no protected environment's.
     pub async fn remote(
         context: &Context,
-        protected: &Protected<'_>,
-        environment: &Environment,
-        values: &Values,
+        writing: &Writing<'_>,
     ) -> Result<Renditions, CommandError> {
-        let url = values.database(context, environment)?;
-        protected.check_database(&url)?;
-        Renditions::look(context, url).await
+        Renditions::look(context, writing.database()?).await
     }
 
     async fn look(context: &Context, url: DatabaseUrl) -> Result<Renditions, CommandError> {

@@ -5,13 +5,10 @@ use std::future::Future;
 
 use serde_json::json;
 
-use crate::adapters::heroku::HerokuError;
 use crate::adapters::s3::{BucketSettings, DestinationBucket, ListedObject};
 use crate::cli::PushMediaArgs;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, Outcome, confirm, journal};
+use crate::deployment::Writing;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{self, Uploads};
@@ -20,16 +17,13 @@ use crate::words;
 
 use super::renditions::Renditions;
 use super::summary::Plan;
-use super::{DELETE_STEP, buckets, finish, start};
+use super::{DELETE_STEP, finish, start};
 
 /// The environment that is written to, looked at beside the protected ones.
 pub struct Target<'a> {
     context: &'a Context,
     args: &'a PushMediaArgs,
-    destination: &'a Destination,
-    pub logged_in: Result<LoggedIn, HerokuError>,
-    protected: Protected<'a>,
-    values: Values,
+    pub writing: Writing<'a>,
     pub settings: BucketSettings,
 }
 
@@ -37,14 +31,11 @@ impl<'a> Target<'a> {
     pub async fn look(
         context: &'a Context,
         args: &'a PushMediaArgs,
-        destination: &'a Destination,
+        destination: &Destination,
     ) -> Result<Target<'a>, CommandError> {
-        let logged_in = log_in(context).await;
-        let protected = Protected::look(context, &logged_in, destination).await?;
-        let environment = destination.environment();
-        let values = Values::of(context, &logged_in, environment).await?;
-        let settings = buckets::settings(context, environment, &values.in_force())?;
-        Ok(Target { context, args, destination, logged_in, protected, values, settings })
+        let writing = context.deployments().writing(destination).await?;
+        let settings = writing.bucket_settings()?;
+        Ok(Target { context, args, writing, settings })
     }
 
     /// Its bucket and, with `--images`, the rows of its renditions. Both were compared with those
@@ -53,15 +44,11 @@ impl<'a> Target<'a> {
         let (context, transfer) = (self.context, &self.args.transfer);
         let acl = context.settings.media.acl.as_deref();
         let jobs = usize::from(transfer.jobs);
-        let bucket =
-            self.protected.destination_bucket(&self.settings, self.destination, acl, jobs)?;
+        let bucket = self.writing.bucket(acl, jobs)?;
         if !transfer.images {
             return Ok((bucket, None));
         }
-        let environment = self.destination.environment();
-        let renditions =
-            Renditions::remote(context, &self.protected, environment, &self.values).await?;
-        Ok((bucket, Some(renditions)))
+        Ok((bucket, Some(Renditions::remote(context, &self.writing).await?)))
     }
 }
 

@@ -10,8 +10,8 @@ use crate::adapters::heroku::{
 };
 use crate::cli::PullDataArgs;
 use crate::commands::backups::capture;
-use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, confirm};
+use crate::deployment::LoggedIn;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::OpenBackup;
@@ -76,7 +76,7 @@ pub async fn choose_for_download(
     name: Option<&str>,
 ) -> Result<HerokuBackup, CommandError> {
     let environment = context.settings.environment(environment)?;
-    let heroku = log_in(context).await?.heroku;
+    let heroku = context.deployments().log_in().await?.heroku;
     let (app, variable) = (&environment.app.value, &environment.database_url_variable);
     let database = heroku.resolve_database(app, variable).await?;
     let transfer = choose(name, environment, &heroku, &database).await?;

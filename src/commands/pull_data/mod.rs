@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, Outcome, confirm, guards};
+use crate::commands::{Context, Outcome, confirm};
+use crate::deployment::local;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
@@ -26,8 +27,8 @@ const SWAP_STEP: &str = "swap";
 pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, CommandError> {
     let started = Instant::now();
     let target = context.local_target(args.target.as_deref())?;
-    guards::on_this_machine(context, &target)?;
-    guards::not_the_servers_own(&target)?;
+    local::on_this_machine(context.deployments(), &target)?;
+    local::not_the_servers_own(&target)?;
     if args.undo {
         return undo(context, args, &target).await;
     }
@@ -39,15 +40,18 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let description = "Looking at the target and at the environments".to_owned();
     context.ui.emit(Event::StepStarted { step, description });
     let looking = async {
-        let heroku =
-            guards::not_an_environments_own(context, args.environment.as_deref(), &target).await?;
+        let heroku = local::not_an_environments_own(
+            context.deployments(),
+            args.environment.as_deref(),
+            &target,
+        )
+        .await?;
         let databases = Databases::lock(&target).await?;
         databases.check_may_replace().await?;
         let existing = databases.existing().await?;
         Ok((heroku, databases, existing))
     };
     let (heroku, databases, existing) = context.interrupt.guard(looking).await?;
-    // Not that it is nobody else's: what could not be compared has been told as a warning.
     let summary = format!("The target can be replaced: {} on {}", target.database, target.place());
     context.ui.emit(Event::StepFinished { step, summary });
     if !args.dry_run {
@@ -207,7 +211,7 @@ async fn undo(
     args: &PullDataArgs,
     target: &DatabaseUrl,
 ) -> Result<Outcome, CommandError> {
-    guards::not_an_environments_own(context, None, target).await?;
+    local::not_an_environments_own(context.deployments(), None, target).await?;
     let databases = Databases::lock(target).await?;
     let existing = databases.existing().await?;
     let names = databases.names();

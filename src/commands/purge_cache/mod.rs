@@ -4,28 +4,22 @@
 //! are made from what Django still remembers.
 
 mod doctor;
-mod front_end;
 mod items;
 mod report;
 
 pub use doctor::{Finding, checks};
-pub use front_end::find as find_front_end;
 
 use serde_json::json;
 
-use crate::adapters::postgres::DatabaseUrl;
 use crate::caches::{self, BackendCache, Cleared, Ending, Work, clear_backend, count_backend};
 use crate::cli::{BackendPart, PurgeCacheArgs};
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome, confirm, journal};
+use crate::deployment::{Reading, Zone, check_hosts, find_front_end};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::settings::Environment;
 use crate::words;
 
-use front_end::Zone;
 use report::Report;
 
 const BACKEND_STEP: &str = "backend";
@@ -84,28 +78,23 @@ async fn prepare(
     environment: &Environment,
     work: Option<&Work>,
 ) -> Result<Prepared, CommandError> {
-    let logged_in = log_in(context).await;
-    let destination = environment.as_destination().ok();
-    let protected = match &destination {
-        Some(destination) => Some(Protected::look(context, &logged_in, destination).await?),
+    let deployments = context.deployments();
+    let Ok(destination) = environment.as_destination() else {
+        let Some(work) = work else { return Ok(Prepared { backend: None, zone: None }) };
+        let Reading { values, .. } = deployments.reading(environment).await?;
+        let zone = find_front_end(deployments, environment, &values).await?;
+        check_hosts(deployments, environment, &values, &zone, work).await?;
+        return Ok(Prepared { backend: None, zone: Some(zone) });
+    };
+    let writing = deployments.writing(&destination).await?;
+    let backend = match args.backend {
+        Some(part) => Some((writing.cache()?, what(part))),
         None => None,
     };
-    let values = Values::of(context, &logged_in, environment).await?;
-    let mut backend = None;
-    if let (Some(part), Some(destination), Some(protected)) =
-        (args.backend, &destination, &protected)
-    {
-        let cache = BackendCache::of(destination, &values.in_force(), &context.settings.cache)?;
-        check_backend(&cache, protected)?;
-        backend = Some((cache, what(part)));
-    }
     let zone = match work {
         Some(work) => {
-            let zone = front_end::find(context, environment, &values).await?;
-            if let Some(protected) = &protected {
-                protected.check_zone(&zone.front_end)?;
-            }
-            front_end::check_hosts(context, environment, &values, &zone, work).await?;
+            let zone = writing.front_end().await?;
+            check_hosts(deployments, environment, &writing.values, &zone, work).await?;
             Some(zone)
         }
         None => None,
@@ -118,12 +107,6 @@ fn what(part: BackendPart) -> caches::What {
         BackendPart::All => caches::What::Everything,
         BackendPart::Sites => caches::What::SiteRoots,
     }
-}
-
-fn check_backend(cache: &BackendCache, protected: &Protected<'_>) -> Result<(), CommandError> {
-    let database: Option<&DatabaseUrl> = cache.database();
-    database.map_or(Ok(()), |database| protected.check_database(database))?;
-    cache.redis().map_or(Ok(()), |redis| protected.check_redis(redis))
 }
 
 /// Shows what will be done, and asks where it is a whole zone or a protected environment's.

@@ -16,7 +16,7 @@ use crate::private_folder;
 use crate::settings::Environment;
 use crate::words;
 
-use super::front_end::Zone;
+use crate::deployment::Zone;
 
 /// How many of those that are left are written on the screen.
 const SHOWN: usize = 10;

@@ -1,61 +1,109 @@
 //! Looks once more, right before something is changed, that it is staging and nothing that is
 //! protected: config vars may have been changed since the run began.
+//!
+//! Staging alone is asked what it is. Only where that differs from what was proved is everything
+//! compared again, so that a production that does not answer never stops a run.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::adapters::postgres::DatabaseIdentity;
 use crate::commands::Context;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
-use crate::commands::media::buckets;
+use crate::deployment::{Fingerprint, find_front_end};
 use crate::error::{CommandError, Kind};
-use crate::reset::{FRONT_END_CACHE, World};
+use crate::reset::{FRONT_END_CACHE, World, replaces_database};
 use crate::runbook::{Evidence, Guard, Step, StepFuture};
 
-use super::resolve::check_own_database;
-use super::services;
+use super::origin::check_heroku_remote;
 
 pub struct LookAgain {
     context: Context,
     world: Arc<World>,
+    proved: Mutex<Proved>,
+}
+
+/// What was proved last.
+#[derive(Clone)]
+struct Proved {
+    fingerprint: Fingerprint,
+    /// The zone before the sites, where one was compared.
+    zone: Option<String>,
+    /// The step before gave the database a new identity.
+    was_replaced: bool,
 }
 
 impl LookAgain {
     pub fn new(context: Context, world: Arc<World>) -> Self {
-        LookAgain { context, world }
+        let proved = Proved {
+            fingerprint: world.fingerprint.clone(),
+            zone: world.zone.clone(),
+            was_replaced: false,
+        };
+        LookAgain { context, world, proved: Mutex::new(proved) }
     }
 
     async fn look(&self, step: &str) -> Result<Evidence, CommandError> {
-        let (context, world) = (&self.context, &self.world);
-        let logged_in = log_in(context).await;
-        let protected = Protected::look(context, &logged_in, &world.destination).await?;
-        let values = Values::of(context, &logged_in, &world.destination).await?;
-        let database = values.database(context, &world.destination)?;
-        protected.check_database(&database)?;
+        let deployments = self.context.deployments();
+        let destination = &self.world.destination;
+        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let world = &self.world;
+        let protected = &world.protected_repositories;
+        check_heroku_remote(&world.repository, &world.heroku_remote, world.app.name(), protected)
+            .await?;
+        let now = deployments.fingerprint(destination).await?;
+        let same_zone = step != FRONT_END_CACHE || self.has_zone(&proved).await?;
+        let is_unchanged = match proved.was_replaced {
+            true => proved.fingerprint.is_unchanged_but_for_database(&now, destination),
+            false => proved.fingerprint.is_unchanged(&now),
+        };
+        if !is_unchanged || !same_zone {
+            proved.zone = self.compare_everything(step).await?.or(proved.zone);
+        }
+        proved.fingerprint.update(now);
+        proved.was_replaced = replaces_database(step);
+        let database = proved.fingerprint.database(destination).map(str::to_owned);
+        *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = proved;
+        let url = &self.world.destination_url;
+        let mut evidence = Evidence::new()
+            .fact("app", self.world.app.id())
+            .fact("database", format!("{} on {}", url.database, url.place()));
+        if let Some(identity) = database {
+            evidence = evidence.fact("database identity", identity);
+        }
+        if let Some(sides) = &self.world.media {
+            evidence = evidence.fact("bucket", sides.destination.reading().place());
+        }
+        Ok(evidence)
+    }
+
+    /// Cloudflare is asked only where it is about to be changed: its being down keeps nobody from
+    /// putting staging back.
+    async fn has_zone(&self, proved: &Proved) -> Result<bool, CommandError> {
+        let reading = self.context.deployments().reading(&self.world.destination).await?;
+        let zone = find_front_end(self.context.deployments(), reading.environment, &reading.values);
+        Ok(proved.zone.as_deref() == Some(zone.await?.front_end.id.as_str()))
+    }
+
+    /// Gives the zone, where it was compared.
+    async fn compare_everything(&self, step: &str) -> Result<Option<String>, CommandError> {
+        let world = &self.world;
+        let writing = self.context.deployments().writing(&world.destination).await?;
+        let database = writing.database_of_heroku().await?;
         let same =
             DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination_url));
         must_be_same(same, "database")?;
-        check_own_database(context, &world.destination, &values, &database)?;
-        services::check_stores(context, &protected, &world.destination, &values)?;
-        // Cloudflare is asked only where it is about to be changed: its being down keeps nobody
-        // from putting staging back.
-        if step == FRONT_END_CACHE {
-            services::check_zone(context, &protected, &world.destination, &values).await?;
-        }
-        let mut evidence = Evidence::new()
-            .fact("app", world.app.id())
-            .fact("database", format!("{} on {}", database.database, database.place()));
+        writing.cache()?;
+        writing.all_of_a_dyno()?;
         if let Some(sides) = &world.media {
-            let bucket = buckets::settings(context, &world.destination, &values.in_force())?;
-            let again = protected.destination_bucket(&bucket, &world.destination, None, 1)?;
+            let again = writing.bucket(None, 1)?;
             let place = again.reading().place();
             must_be_same(place == sides.destination.reading().place(), "bucket")?;
-            evidence = evidence.fact("bucket", place);
         }
-        let app = logged_in?.heroku.destination_app(&world.destination).await?;
+        let app = writing.app().await?;
         must_be_same(app.id() == world.app.id(), "app")?;
-        Ok(evidence)
+        match step == FRONT_END_CACHE {
+            true => Ok(Some(writing.front_end().await?.front_end.id.as_str().to_owned())),
+            false => Ok(None),
+        }
     }
 }
 

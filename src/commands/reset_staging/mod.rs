@@ -10,7 +10,6 @@ mod look;
 mod origin;
 mod plan;
 mod resolve;
-mod services;
 
 use std::sync::Arc;
 

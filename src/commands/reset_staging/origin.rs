@@ -1,6 +1,8 @@
 //! The clone that a reset works in, and whether its origin is where the site's branches belong.
 
-use crate::adapters::git::{Access, GitProgram, Repository, is_project, is_repository_of};
+use crate::adapters::git::{
+    Access, GitProgram, Remote, Repository, is_project, is_repository_of, is_same_repository,
+};
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
@@ -100,22 +102,68 @@ fn check_project(context: &Context, url: &str) -> Result<(), CommandError> {
         .hint("run it in a clone of the site, or set gitlab.project"))
 }
 
-/// The branch that is force-pushed must be nobody's who is protected, whether or not that is where
-/// the data come from.
+/// The branch that is force-pushed must be no other environment's, protected or not, whether or not
+/// that is where the data come from.
 pub fn check_branch(
     context: &Context,
     destination: &Environment,
     branch: &str,
 ) -> Result<(), CommandError> {
-    let mut protected = context.settings.environments.values().filter(|one| one.protected);
-    let Some(owner) = protected.find(|one| one.branch.as_deref() == Some(branch)) else {
+    let mut others =
+        context.settings.environments.values().filter(|one| one.name != destination.name);
+    let Some(owner) = others.find(|one| one.branch.as_deref() == Some(branch)) else {
         return Ok(());
     };
     let name = &destination.name;
+    let protected = if owner.protected { ", which is protected" } else { "" };
     let text = format!(
-        "the branch {branch} of {name} is that of {}, which is protected; nothing was changed",
+        "the branch {branch} of {name} is that of {}{protected}; nothing was changed",
         owner.name
     );
     Err(CommandError::new(Kind::Refused, text)
         .hint(format!("set environments.{name}.branch in bcops.toml")))
+}
+
+/// The branch that is force-pushed must not be the one that the origin's `HEAD` points at.
+pub async fn check_not_default_branch(
+    repository: &Repository,
+    destination: &Environment,
+    branch: &str,
+) -> Result<(), CommandError> {
+    let default = repository.default_branch(repository.origin()).await?;
+    if default.as_deref() != Some(branch) {
+        return Ok(());
+    }
+    let name = &destination.name;
+    let text = format!(
+        "the branch {branch} of {name} is the default branch of the origin; nothing was changed"
+    );
+    Err(CommandError::new(Kind::Refused, text)
+        .hint(format!("set environments.{name}.branch in bcops.toml"))
+        .hint("or choose another default branch in the project's settings on GitLab"))
+}
+
+/// Git may rewrite the URL of Heroku's repository (`insteadOf`, `pushInsteadOf`). Wherever that
+/// leads, it has to be the repository of this app.
+pub async fn check_heroku_remote(
+    repository: &Repository,
+    remote: &Remote,
+    app: &str,
+    git_urls: &[(String, String)],
+) -> Result<(), CommandError> {
+    for url in repository.push_urls(remote).await? {
+        let protected = git_urls.iter().find(|(_, theirs)| is_same_repository(theirs, &url));
+        let owner = match protected {
+            None if is_repository_of(&url, app) => continue,
+            None => "not that of the app".to_owned(),
+            Some((name, _)) => format!("the repository of {name}, which is protected"),
+        };
+        let text = format!(
+            "git pushes to {url} in place of {}, which is {owner} ({app}); nothing was changed",
+            remote.label()
+        );
+        return Err(CommandError::new(Kind::Refused, text)
+            .hint("git config --show-origin --get-regexp '^url[.]'   # shows what rewrites it"));
+    }
+    Ok(())
 }

@@ -1,20 +1,19 @@
 //! Looks up both environments, and compares the destination with everything that is protected.
 
 use crate::adapters::git::{Remote, Repository};
-use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
+use crate::adapters::postgres::DatabaseIdentity;
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
-use crate::commands::environments::Values;
 use crate::commands::gitlab::gitlab;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
-use crate::commands::media::buckets;
 use crate::commands::{Context, manifest};
+use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
 use crate::error::{CommandError, Kind};
 use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
 use crate::settings::{Destination, Environment};
 
-use super::origin::{check_branch, forget_killed_planning, open_repository};
-use super::services;
+use super::origin::{
+    check_branch, check_heroku_remote, check_not_default_branch, forget_killed_planning,
+    open_repository,
+};
 
 /// `skip` are the stages that are left out: what only they change need not be reached.
 pub async fn resolve(
@@ -26,24 +25,24 @@ pub async fn resolve(
     refuse_itself(source, destination)?;
     let branches = branches(context, source, destination)?;
     let manifest = manifest::load(context)?;
-    let logged_in = log_in(context).await;
-    let protected = Protected::look(context, &logged_in, destination).await?;
-    let reading = Values::of(context, &logged_in, source).await?;
-    let values = Values::of(context, &logged_in, destination).await?;
-    let source_url = reading.database(context, source)?;
-    let destination_url = values.database(context, destination)?;
-    protected.check_database(&destination_url)?;
-    check_own_database(context, destination, &values, &destination_url)?;
+    let writing = context.deployments().writing(destination).await?;
+    let reading = Values::of(writing.logged_in(), source).await?;
+    let source_url = reading.database(source)?;
+    let destination_url = writing.database_of_heroku().await?;
     let same = DatabaseIdentity::of(&source_url).may_be(&DatabaseIdentity::of(&destination_url));
     refuse_if(same, "database", source, destination)?;
-    let media = media(context, &protected, (source, &reading), (destination, &values))?;
-    services::check_stores(context, &protected, destination, &values)?;
-    if !skip.iter().any(|stage| stage == "cleanup") {
-        services::check_zone(context, &protected, destination, &values).await?;
-    }
-    let logged_in = logged_in?;
+    let media = media(context, &writing, (source, &reading))?;
+    writing.cache()?;
+    writing.all_of_a_dyno()?;
+    let zone = match !skip.iter().any(|stage| stage == "cleanup") && writing.has_front_end()? {
+        true => Some(writing.front_end().await?.front_end.id.as_str().to_owned()),
+        false => None,
+    };
+    let app = writing.app().await?;
+    let fingerprint = writing.fingerprint().await?;
+    let protected_repositories = writing.protected_repositories();
+    let (logged_in, values) = writing.heroku()?;
     let heroku = logged_in.heroku;
-    let app = heroku.destination_app(destination).await?;
     let variable = &destination.database_url_variable;
     let database = heroku.destination_database(&app, variable).await?;
     let source_variable = &source.database_url_variable;
@@ -57,6 +56,8 @@ pub async fn resolve(
     let operator = operator(&repository).await;
     let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
+    check_heroku_remote(&repository, &heroku_remote, app.name(), &protected_repositories).await?;
+    check_not_default_branch(&repository, destination, &branches.staging).await?;
     let secrets = vec![logged_in.token];
     Ok(Surroundings {
         settings: context.settings.clone(),
@@ -78,6 +79,9 @@ pub async fn resolve(
         gitlab: gitlab(context).transpose()?,
         slack: context.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
         secrets,
+        protected_repositories,
+        fingerprint,
+        zone,
         operator,
     })
 }
@@ -116,37 +120,6 @@ fn refuse_if(
         .hint("look where the config vars and bcops.toml point: bcops doctor"))
 }
 
-/// Heroku empties, backs up and restores the app's own database. What stands in for its URL here
-/// may be another spelling of it and nothing else, or the one would be filled and the other audited.
-pub fn check_own_database(
-    context: &Context,
-    destination: &Destination,
-    values: &Values,
-    in_force: &DatabaseUrl,
-) -> Result<(), CommandError> {
-    let variable = &destination.database_url_variable;
-    let Some(own) = values.own.get(variable).filter(|url| !url.expose().is_empty()) else {
-        return Ok(());
-    };
-    let app = &destination.app.value;
-    let own = context.remote_database(own).map_err(|error| {
-        let text = format!("{variable} of {app} is not usable");
-        CommandError::new(Kind::Configuration, text).with_cause(error)
-    })?;
-    if DatabaseIdentity::of(&own).may_be(&DatabaseIdentity::of(in_force)) {
-        return Ok(());
-    }
-    let text = format!(
-        "{variable} of {app} is {} on {}, and what stands in for it is {} on {}; nothing was changed",
-        own.database,
-        own.place(),
-        in_force.database,
-        in_force.place()
-    );
-    let name = destination.name.to_uppercase().replace('-', "_");
-    Err(CommandError::new(Kind::Refused, text).hint(format!("unset BCOPS_{name}_{variable}")))
-}
-
 fn branches(
     context: &Context,
     source: &Environment,
@@ -174,17 +147,16 @@ fn branches(
 
 fn media(
     context: &Context,
-    protected: &Protected<'_>,
+    writing: &Writing<'_>,
     (source, reading): (&Environment, &Values),
-    (destination, values): (&Destination, &Values),
 ) -> Result<Option<MediaSides>, CommandError> {
-    let (from, to) = (reading.in_force(), values.in_force());
-    let has = (buckets::has_one(source, &from), buckets::has_one(destination, &to));
-    if has == (false, false) {
+    let from = reading.in_force();
+    if !has_bucket(source, &from) && !writing.has_bucket() {
         return Ok(None);
     }
-    let from = buckets::settings(context, source, &from)?;
-    let to = buckets::settings(context, destination, &to)?;
+    let destination = &writing.destination;
+    let from = bucket_settings(&context.settings, source, &from)?;
+    let to = writing.bucket_settings()?;
     let identity = |side: &BucketSettings| {
         let address = BucketAddress::new(side)?;
         Ok::<_, CommandError>(BucketIdentity::of(&address, &side.credentials))
@@ -200,7 +172,7 @@ fn media(
     Ok(Some(MediaSides {
         source: SourceBucket::new(&from, MEDIA_JOBS)?,
         reader: SourceBucket::new(&borrowed, MEDIA_JOBS)?,
-        destination: protected.destination_bucket(&to, destination, acl, MEDIA_JOBS)?,
+        destination: writing.bucket(acl, MEDIA_JOBS)?,
         secrets,
     }))
 }

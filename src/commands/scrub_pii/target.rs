@@ -2,9 +2,8 @@
 
 use crate::adapters::postgres::{DatabaseUrl, Session, connect};
 use crate::cli::ScrubPiiArgs;
-use crate::commands::environments::Values;
-use crate::commands::heroku::log_in;
-use crate::commands::{Context, guards};
+use crate::commands::Context;
+use crate::deployment::local;
 use crate::error::CommandError;
 use crate::settings::Destination;
 
@@ -65,8 +64,8 @@ pub async fn readable_environment(
         return Ok(Target { url, environment: None, policy: policy(args, "local") });
     };
     let environment = context.settings.environment(name)?;
-    let values = Values::of(context, &log_in(context).await, environment).await?;
-    let url = values.database(context, environment)?;
+    let reading = context.deployments().reading(environment).await?;
+    let url = reading.values.database(environment)?;
     let names = (environment.name.clone(), environment.app.value.clone());
     Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
 }
@@ -75,16 +74,13 @@ pub async fn readable_environment(
 pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, CommandError> {
     let Some(name) = &args.environment else {
         let target = readable(context, args).await?;
-        guards::on_this_machine(context, &target.url)?;
-        guards::not_the_servers_own(&target.url)?;
-        guards::not_an_environments_own(context, None, &target.url).await?;
+        local::on_this_machine(context.deployments(), &target.url)?;
+        local::not_the_servers_own(&target.url)?;
+        local::not_an_environments_own(context.deployments(), None, &target.url).await?;
         return Ok(target);
     };
     let destination = Destination::try_from(context.settings.environment(name)?)?;
-    let logged_in = log_in(context).await;
-    let values = Values::of(context, &logged_in, &destination).await?;
-    let url = values.database(context, &destination)?;
-    guards::Protected::look(context, &logged_in, &destination).await?.check_database(&url)?;
+    let url = context.deployments().writing(&destination).await?.database()?;
     let names = (destination.name.clone(), destination.app.value.clone());
     Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
 }

@@ -8,7 +8,6 @@ use tokio::process::Command;
 
 use crate::adapters::heroku::HerokuError;
 use crate::cli::SearchOpenArgs;
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
@@ -20,7 +19,7 @@ const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
     let (app, variable) = (&environment.app.value, &environment.search_url_variable);
-    let heroku = log_in(context).await?.heroku;
+    let heroku = context.deployments().log_in().await?.heroku;
     let console = heroku.addon_console(app, variable).await.map_err(|error| match error {
         HerokuError::NotFound { .. } => {
             let text = format!("{app} has no add-on whose config var is {variable}");

@@ -3,20 +3,17 @@
 
 use serde_json::{Value, json};
 
-use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
+use crate::adapters::elasticsearch::DestinationCluster;
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::SearchReindexArgs;
-use crate::commands::environments::Values;
-use crate::commands::guards::Protected;
-use crate::commands::heroku::log_in;
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::search::{self, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
 use crate::words;
 
-use super::{address, report};
+use super::report;
 
 /// What the work is done with, all of it compared with what is protected.
 struct Ready {
@@ -118,45 +115,16 @@ fn of_environment(mut error: CommandError, destination: &Destination) -> Command
     error
 }
 
-/// Looks everything up, and refuses what is a protected environment's.
+/// Looks everything up, and refuses what is a protected environment's: what the command on the dyno
+/// reads as well as what is looked at here.
 async fn prepare(context: &Context, destination: Destination) -> Result<Ready, CommandError> {
-    let logged_in = log_in(context).await;
-    let values = Values::of(context, &logged_in, &destination).await?;
-    let protected = Protected::look(context, &logged_in, &destination).await?;
-    let cluster = cluster_of_dyno(&destination, &values, &protected)?;
-    let database = values.database(context, &destination)?;
-    protected.check_database(&database)?;
-    let heroku = logged_in?.heroku;
-    let app = heroku.destination_app(&destination).await?;
-    let cluster = Cluster::new(cluster, context.settings.network_timeout)?;
-    let cluster = DestinationCluster::new(cluster, &destination);
-    Ok(Ready { destination, heroku, app, cluster, database })
-}
-
-/// The command on the dyno knows the app's own config vars. What a variable of this process says
-/// instead must therefore be the same cluster, or another one would be looked at than was filled.
-fn cluster_of_dyno(
-    destination: &Destination,
-    values: &Values,
-    protected: &Protected<'_>,
-) -> Result<ClusterAddress, CommandError> {
-    let own = address(destination, &values.own)?;
-    protected.check_cluster(&own)?;
-    let in_force = address(destination, &values.in_force())?;
-    protected.check_cluster(&in_force)?;
-    if own.may_be(&in_force) {
-        return Ok(in_force);
-    }
-    let variable = &destination.search_url_variable;
-    let text = format!(
-        "the {variable} of this process names the cluster at {}, and that of {} the one at {}, which is the one that a dyno fills",
-        in_force.place(),
-        destination.app.value,
-        own.place()
-    );
-    let overriding =
-        format!("BCOPS_{}_{variable}", destination.name.to_uppercase().replace('-', "_"));
-    Err(CommandError::new(Kind::Configuration, text).hint(format!("unset {overriding}")))
+    let writing = context.deployments().writing(&destination).await?;
+    let cluster = writing.cluster()?;
+    let database = writing.database()?;
+    writing.all_of_a_dyno()?;
+    let app = writing.app().await?;
+    let (logged_in, _) = writing.heroku()?;
+    Ok(Ready { destination, heroku: logged_in.heroku, app, cluster, database })
 }
 
 fn explained(error: SearchError, destination: &Destination) -> CommandError {

@@ -3,24 +3,22 @@
 use crate::adapters::elasticsearch::Cluster;
 use crate::adapters::postgres::{Session, connect};
 use crate::cli::SearchStatusArgs;
-use crate::commands::environments::Values;
-use crate::commands::heroku::{LoggedIn, log_in};
 use crate::commands::{Context, Outcome};
+use crate::deployment::{LoggedIn, Reading, cluster_address};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::search;
 use crate::settings::Environment;
 
-use super::{address, report};
+use super::report;
 
 pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
-    let logged_in = log_in(context).await;
-    let values = Values::of(context, &logged_in, environment).await?;
-    let address = address(environment, &values.in_force())?;
+    let reading = context.deployments().reading(environment).await?;
+    let address = cluster_address(environment, &reading.values.in_force())?;
     let cluster = Cluster::new(address, context.settings.network_timeout)?;
-    let plan = plan(environment, logged_in.ok().as_ref()).await;
-    let session = match database(context, environment, &values).await {
+    let plan = plan(environment, reading.logged_in.as_ref().ok()).await;
+    let session = match database(&reading).await {
         Ok(session) => Some(session),
         Err(error) => {
             let causes = error.causes();
@@ -43,12 +41,8 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     Ok(Outcome { exit_code, ..Outcome::done(result, text) })
 }
 
-async fn database(
-    context: &Context,
-    environment: &Environment,
-    values: &Values,
-) -> Result<Session, CommandError> {
-    Ok(connect(&values.database(context, environment)?).await?)
+async fn database(reading: &Reading<'_>) -> Result<Session, CommandError> {
+    Ok(connect(&reading.values.database(reading.environment)?).await?)
 }
 
 /// The plan of the add-on behind the config var. Not to know it is no failure: a cluster need not be

@@ -114,6 +114,55 @@ pub const KEYS: &[Key] = &[
     )
     .default(r#""FRONTEND_CACHE_CLOUDFLARE_ZONEID""#)
     .used_by("purge-cache, reset-staging"),
+    key(
+        "environments.*.known.apps",
+        TextList,
+        "names and ids of its Heroku app, for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("everything that writes to another environment"),
+    key(
+        "environments.*.known.databases",
+        TextList,
+        "its databases as \"HOST/NAME\" or \"HOST:PORT/NAME\", for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("everything that writes to another environment"),
+    key(
+        "environments.*.known.buckets",
+        TextList,
+        "its buckets as \"NAME\" or \"NAME@ENDPOINT\", for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("everything that writes to another environment"),
+    key(
+        "environments.*.known.redis",
+        TextList,
+        "its Redis servers as \"HOST:PORT\", for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("everything that writes to another environment"),
+    key(
+        "environments.*.known.search",
+        TextList,
+        "its search clusters as \"HOST\" or \"HOST:PORT\", for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("everything that writes to another environment"),
+    key(
+        "environments.*.known.zones",
+        TextList,
+        "the ids of its Cloudflare zones, for colleagues who cannot see the app",
+    )
+    .default("[]")
+    .used_by("purge-cache, reset-staging"),
+    key(
+        "environments.*.accept",
+        TextList,
+        "config vars that may name a resource of a protected environment, because nothing reads them",
+    )
+    .default("[]")
+    .used_by("everything that writes to an environment"),
     key("cache.key_prefix", Text, "KEY_PREFIX of Django's cache; none by default")
         .default(r#""""#)
         .used_by("purge-cache, reset-staging"),

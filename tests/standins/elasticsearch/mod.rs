@@ -13,6 +13,7 @@ mod requests;
 mod search;
 mod server;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
@@ -36,6 +37,14 @@ pub struct Options {
     pub flavour: Flavour,
     pub user: String,
     pub password: String,
+    /// What the cluster calls itself, under every name that it is reached by.
+    pub cluster_uuid: String,
+}
+
+/// A new identity for every cluster.
+fn new_cluster_uuid() -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("stand-in-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Default for Options {
@@ -45,6 +54,7 @@ impl Default for Options {
             flavour: Flavour::Elasticsearch,
             user: "bonsai-user".to_owned(),
             password: "bonsai-password".to_owned(),
+            cluster_uuid: new_cluster_uuid(),
         }
     }
 }

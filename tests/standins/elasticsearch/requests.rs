@@ -11,12 +11,14 @@ pub fn answer(shared: &Shared, request: &Recorded, fault: Option<&Fault>) -> Rep
     let mut indices = shared.indices();
     let segments = request.segments();
     match (request.method.as_str(), &segments[..]) {
-        ("GET" | "HEAD", []) => Reply::ok(root(shared.options.flavour)),
+        ("GET" | "HEAD", []) => {
+            Reply::ok(root(shared.options.flavour, &shared.options.cluster_uuid))
+        }
         ("GET", ["_cluster", "health"]) => Reply::ok(health(&indices)),
         ("GET", ["_cluster", "settings"]) => {
             Reply::ok(json!({ "persistent": {}, "transient": {} }))
         }
-        ("GET", ["_cat", "indices"]) => listing(&indices, request),
+        ("GET", ["_cat", "indices"]) => listing(&indices, request, &shared.options.cluster_uuid),
         ("GET", ["_alias"]) => Reply::ok(indices.aliases_json(None)),
         ("GET" | "HEAD", ["_alias", name]) => match indices.is_alias(name) {
             true => Reply::ok(indices.aliases_json(Some(name))),
@@ -117,7 +119,7 @@ fn no_handler(request: &Recorded) -> Reply {
     Reply { status: 400, ..Reply::ok(json!({ "error": reason, "status": 400 })) }
 }
 
-fn root(flavour: Flavour) -> Value {
+fn root(flavour: Flavour, cluster_uuid: &str) -> Value {
     let version = match flavour {
         Flavour::Elasticsearch => json!({
             "number": "7.10.2", "build_flavor": "oss", "build_type": "tar",
@@ -133,7 +135,7 @@ fn root(flavour: Flavour) -> Value {
         Flavour::OpenSearch => "The OpenSearch Project: https://opensearch.org/",
     };
     json!({
-        "name": "stand-in", "cluster_name": "stand-in-cluster", "cluster_uuid": "_na_",
+        "name": "stand-in", "cluster_name": "stand-in-cluster", "cluster_uuid": cluster_uuid,
         "version": version, "tagline": tagline,
     })
 }
@@ -150,7 +152,7 @@ fn health(indices: &Indices) -> Value {
     })
 }
 
-fn listing(indices: &Indices, request: &Recorded) -> Reply {
+fn listing(indices: &Indices, request: &Recorded, cluster_uuid: &str) -> Reply {
     if request.parameter("format") != Some("json") {
         return Reply::error(400, "illegal_argument_exception", "the stand-in lists in JSON only");
     }
@@ -166,6 +168,7 @@ fn listing(indices: &Indices, request: &Recorded) -> Reply {
         let open = |value: String| if index.closed { Value::Null } else { json!(value) };
         let value = |column: &str| match column {
             "index" => json!(name),
+            "uuid" => json!(format!("{cluster_uuid}-{name}")),
             "health" => json!(if index.replicas() > 0 { "yellow" } else { "green" }),
             "status" => json!(if index.closed { "close" } else { "open" }),
             "pri" => json!(index.primaries().to_string()),

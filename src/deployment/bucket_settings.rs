@@ -1,15 +1,14 @@
-//! An environment's bucket, from its config vars.
+//! Reads an environment's bucket from its config vars.
 
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::s3::{BucketSettings, Credentials};
-use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::secret::Secret;
-use crate::settings::Environment;
+use crate::settings::{Environment, Settings};
 
 /// The bucket, or which config var is missing.
 pub fn settings(
-    context: &Context,
+    configuration: &Settings,
     environment: &Environment,
     vars: &ConfigVars,
 ) -> Result<BucketSettings, CommandError> {
@@ -23,13 +22,13 @@ pub fn settings(
         },
         region: set(vars, &names.region),
         endpoint: set(vars, &names.endpoint).or_else(|| {
-            context.settings.media.endpoint.as_ref().map(|endpoint| endpoint.value.clone())
+            configuration.media.endpoint.as_ref().map(|endpoint| endpoint.value.clone())
         }),
     })
 }
 
 /// Whether the environment has a bucket at all.
-pub fn has_one(environment: &Environment, vars: &ConfigVars) -> bool {
+pub fn has_bucket(environment: &Environment, vars: &ConfigVars) -> bool {
     set(vars, &environment.bucket_variables.bucket).is_some()
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::{Deployments, Values};
 use crate::adapters::cloudflare::Cloudflare;
 use crate::adapters::postgres::{PostgresError, connect};
 use crate::caches::{self, FrontEnd, Work};
-use crate::commands::Context;
-use crate::commands::environments::Values;
 use crate::error::CommandError;
-use crate::events::{Event, Reporter};
+use crate::events::Event;
 use crate::settings::Environment;
 
 /// A zone, and a client that is logged in as the site is.
@@ -18,7 +17,7 @@ pub struct Zone {
 }
 
 pub async fn find(
-    context: &Context,
+    deployments: Deployments<'_>,
     environment: &Environment,
     values: &Values,
 ) -> Result<Zone, CommandError> {
@@ -29,17 +28,17 @@ pub async fn find(
             "{} of {} is set as well as {unused}: the site uses the account-wide key of {}, and so does this",
             login.origin, environment.app.value, login.origin
         );
-        context.ui.emit(Event::Warning(text));
+        deployments.reporter.emit(Event::Warning(text));
     }
-    let base = context.settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
-    let client = Cloudflare::new(base, login.credentials, context.settings.network_timeout)?;
+    let base = deployments.settings.cloudflare_base_url.as_ref().map(|found| found.value.as_str());
+    let client = Cloudflare::new(base, login.credentials, deployments.settings.network_timeout)?;
     let front_end = caches::find_zone(&client, environment, &vars).await?;
     if let Err(reason) = &front_end.zone {
         let text = format!(
             "the name of the zone {} cannot be read ({reason}), so its id stands for it",
             front_end.id
         );
-        context.ui.emit(Event::Warning(text));
+        deployments.reporter.emit(Event::Warning(text));
     }
     Ok(Zone { client, front_end })
 }
@@ -47,7 +46,7 @@ pub async fn find(
 /// Refuses URLs, hosts and prefixes that the zone cannot have. Where its name is not known, the
 /// measure is the environment's own hosts.
 pub async fn check_hosts(
-    context: &Context,
+    deployments: Deployments<'_>,
     environment: &Environment,
     values: &Values,
     zone: &Zone,
@@ -64,11 +63,11 @@ pub async fn check_hosts(
     if targets.check_hosts(|host| is_among(&hosts, host), &ours).is_ok() {
         return Ok(());
     }
-    match site_records(context, environment, values).await {
+    match site_records(environment, values).await {
         Ok(records) => hosts.extend(records),
         Err(error) => {
             let text = format!("the Site records of {} cannot be read: {error}", environment.name);
-            context.ui.emit(Event::Warning(text));
+            deployments.reporter.emit(Event::Warning(text));
         }
     }
     targets.check_hosts(|host| is_among(&hosts, host), &ours).map_err(|error| {
@@ -80,11 +79,10 @@ pub async fn check_hosts(
 
 /// The hosts of Wagtail's Site records.
 async fn site_records(
-    context: &Context,
     environment: &Environment,
     values: &Values,
 ) -> Result<Vec<String>, CommandError> {
-    let session = connect(&values.database(context, environment)?).await?;
+    let session = connect(&values.database(environment)?).await?;
     let sql = "SELECT lower(hostname) FROM wagtailcore_site";
     let rows = session.query(sql, &[]).await.map_err(PostgresError::from)?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -1,31 +1,38 @@
-//! What an environment's config vars say, with what this process's variables say instead.
+//! Reads an environment's config vars, with what this process's variables say instead.
 //!
 //! `BCOPS_STAGING_DATABASE_URL` stands in for the config var `DATABASE_URL` of staging, so that CI
 //! can give values that it may not, or need not, ask Heroku for.
 
-use crate::adapters::heroku::{ConfigVars, HerokuError};
+use super::{LogIn, remote_database};
+use crate::adapters::heroku::ConfigVars;
 use crate::adapters::postgres::DatabaseUrl;
-use crate::commands::Context;
-use crate::commands::heroku::LoggedIn;
 use crate::error::{CommandError, Kind};
 use crate::secret::Secret;
 use crate::settings::Environment;
 
 /// An environment's values.
+#[derive(Clone)]
 pub struct Values {
     /// As Heroku has them. Empty where Heroku could not be asked and overrides stand in.
     pub own: ConfigVars,
     pub overrides: Vec<(String, Secret)>,
 }
 
+/// Values that stand in for an environment's config vars: `BCOPS_STAGING_NAME` for `NAME`.
+pub fn overrides(environment: &str) -> Vec<(String, Secret)> {
+    let name = environment.to_uppercase().replace('-', "_");
+    let prefix = format!("BCOPS_{name}_");
+    let variables = std::env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+        Some((name.strip_prefix(&prefix)?.to_owned(), Secret::new(value)))
+    });
+    variables.filter(|(name, _)| !name.is_empty()).collect()
+}
+
 impl Values {
     /// Asks Heroku, unless nobody is logged in and overrides are there.
-    pub async fn of(
-        context: &Context,
-        logged_in: &Result<LoggedIn, HerokuError>,
-        environment: &Environment,
-    ) -> Result<Values, CommandError> {
-        let overrides = context.overrides(&environment.name);
+    pub async fn of(logged_in: &LogIn, environment: &Environment) -> Result<Values, CommandError> {
+        let overrides = overrides(&environment.name);
         let own = match logged_in {
             Ok(logged_in) => logged_in.heroku.config_vars(&environment.app.value).await?,
             Err(_) if !overrides.is_empty() => ConfigVars::default(),
@@ -36,6 +43,11 @@ impl Values {
             }
         };
         Ok(Values { own, overrides })
+    }
+
+    /// What this process's variables say alone.
+    pub fn overriding(environment: &Environment) -> Values {
+        Values { own: ConfigVars::default(), overrides: overrides(&environment.name) }
     }
 
     /// The value in force.
@@ -57,19 +69,19 @@ impl Values {
         }
     }
 
-    /// Every Postgres URL, in force or not: followers and read replicas have one too.
-    pub fn database_urls(&self) -> impl Iterator<Item = (&str, &Secret)> {
+    /// Every value with its variable: those of Heroku, and those of this process, which may be of
+    /// the same name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Secret)> {
         let own = self.own.names().filter_map(|name| Some((name, self.own.get(name)?)));
         let overrides = self.overrides.iter().map(|(name, value)| (name.as_str(), value));
-        own.chain(overrides).filter(|(_, url)| is_database_url(url))
+        own.chain(overrides)
     }
 
     /// The environment's database.
-    pub fn database(
-        &self,
-        context: &Context,
-        environment: &Environment,
-    ) -> Result<DatabaseUrl, CommandError> {
+    ///
+    /// # Errors
+    /// Where no config var names it, or its URL cannot be used.
+    pub fn database(&self, environment: &Environment) -> Result<DatabaseUrl, CommandError> {
         let variable = &environment.database_url_variable;
         let app = &environment.app.value;
         let url = self.get(variable).filter(|url| !url.expose().is_empty()).ok_or_else(|| {
@@ -82,15 +94,9 @@ impl Values {
                 environment.name
             ))
         })?;
-        context.remote_database(url).map_err(|error| {
+        remote_database(url).map_err(|error| {
             let text = format!("{variable} of {app} is not usable");
             CommandError::new(Kind::Configuration, text).with_cause(error)
         })
     }
-}
-
-pub fn is_database_url(url: &Secret) -> bool {
-    let text = url.expose().trim_start();
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    scheme.is_some_and(|scheme| ["postgres", "postgresql", "postgis"].contains(&scheme.as_str()))
 }

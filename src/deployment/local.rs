@@ -1,0 +1,272 @@
+//! The local database: on this machine, nobody else's, and no environment's.
+//!
+//! Where the protected environments can be asked, none of them may be behind it. Where one cannot,
+//! the database has to show that it is this machine's own: its role may create databases, which no
+//! role at Heroku may, or an earlier pull left a mark in it.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio_postgres::error::SqlState;
+
+use super::resources::Resources;
+use super::{Deployments, LoggedIn, Marks, Values, known};
+use crate::adapters::heroku::HerokuError;
+use crate::adapters::postgres::{
+    DatabaseFingerprint, DatabaseIdentity, DatabaseUrl, HeldLock, PostgresError, Session, Sighting,
+    connect,
+};
+use crate::error::{CommandError, Kind};
+use crate::events::Event;
+use crate::settings::Environment;
+
+/// How long the database of an environment may take to answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The target must be on this machine, or on a host that the user has listed.
+pub fn on_this_machine(
+    deployments: Deployments<'_>,
+    target: &DatabaseUrl,
+) -> Result<(), CommandError> {
+    let host = target.host.to_string();
+    let listed = &deployments.settings.local.allowed_hosts;
+    let allowed = listed.iter().any(|name| name.eq_ignore_ascii_case(&host));
+    if allowed || DatabaseIdentity::of(target).is_on_this_machine() {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Refused,
+        format!("{} is not on this machine, and this only writes to a local database; nothing was changed", target.place()),
+    )
+    .hint("point BCOPS_LOCAL_DATABASE_URL at a server on this machine")
+    .hint(format!("if {host} is yours alone, add it to local.allowed_hosts in bcops.toml")))
+}
+
+/// The databases that every server has are no site's: tools connect to one of them to begin with,
+/// and new databases are copies of the others.
+pub fn not_the_servers_own(target: &DatabaseUrl) -> Result<(), CommandError> {
+    let name = target.database.as_str();
+    if !["postgres", "template0", "template1"].contains(&name) {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Refused,
+        format!("the target {name} is the server's own database; nothing was changed"),
+    )
+    .hint("name a database of your own, with --target or in BCOPS_LOCAL_DATABASE_URL"))
+}
+
+/// An environment whose database the target must not be.
+struct Side<'a> {
+    environment: &'a Environment,
+    resources: Resources,
+    /// Why its config vars cannot be read.
+    unread: Option<String>,
+}
+
+/// The target must not be the database of any environment, by whatever name or address. Gives the
+/// Heroku client where one could be had. `source` is the environment that is read from, if one is:
+/// it has to be reached.
+///
+/// # Errors
+/// A refusal where the target is an environment's, or where neither proof succeeds.
+pub async fn not_an_environments_own(
+    deployments: Deployments<'_>,
+    source: Option<&str>,
+    target: &DatabaseUrl,
+) -> Result<Option<LoggedIn>, CommandError> {
+    // What this process was told is known whatever Heroku says, or does not say.
+    let environments = || deployments.settings.environments.values();
+    for environment in environments() {
+        let values = Values::overriding(environment);
+        let resources = Resources::of(deployments.settings, environment, &values);
+        compare_names(target, environment, &resources)?;
+        if let Some(entry) = known::database(environment, target)? {
+            return Err(refusal(target, environment, &entry));
+        }
+    }
+    let logged_in = match deployments.log_in().await {
+        Err(error) if source.is_some() => return Err(error.into()),
+        other => other,
+    };
+    let looks = environments().map(|one| look(deployments, &logged_in, source, one));
+    let sides: Vec<Side<'_>> =
+        join_all(looks).await.into_iter().collect::<Result<_, CommandError>>()?;
+    for side in &sides {
+        compare_names(target, side.environment, &side.resources)?;
+    }
+    let open = ask_servers(target, &sides).await?;
+    if let Some(reason) = open {
+        must_be_own(deployments, target, &reason).await?;
+    }
+    Ok(logged_in.ok())
+}
+
+async fn look<'a>(
+    deployments: Deployments<'_>,
+    logged_in: &super::LogIn,
+    source: Option<&str>,
+    environment: &'a Environment,
+) -> Result<Side<'a>, CommandError> {
+    let mut values = Values::overriding(environment);
+    let mut unread = None;
+    match logged_in {
+        Err(error) => unread = Some(error.to_string()),
+        Ok(logged_in) => match logged_in.heroku.config_vars(&environment.app.value).await {
+            Ok(vars) => values.own = vars,
+            Err(error) if source == Some(environment.name.as_str()) => return Err(error.into()),
+            // Who cannot be reached at all for one app is not reached for the next one either.
+            Err(error @ HerokuError::Network { .. }) if source.is_some() => {
+                return Err(error.into());
+            }
+            // An app that is not there has no database. Of a protected one it may be the name.
+            Err(HerokuError::NotFound { .. }) if !environment.protected => {}
+            Err(error) => unread = Some(error.to_string()),
+        },
+    }
+    let resources = Resources::of(deployments.settings, environment, &values);
+    Ok(Side { environment, resources, unread })
+}
+
+/// Refuses the target if one of the environment's config vars names it.
+fn compare_names(
+    target: &DatabaseUrl,
+    environment: &Environment,
+    resources: &Resources,
+) -> Result<(), CommandError> {
+    let identity = DatabaseIdentity::of(target);
+    for lead in &resources.databases {
+        if let Ok(url) = &lead.target
+            && identity.may_be(&DatabaseIdentity::of(url))
+        {
+            return Err(refusal(target, environment, &lead.variable));
+        }
+    }
+    Ok(())
+}
+
+/// Looks for a lock on the target from every environment's databases. Gives the reason why a
+/// protected one stays open, if one does.
+async fn ask_servers(
+    target: &DatabaseUrl,
+    sides: &[Side<'_>],
+) -> Result<Option<String>, CommandError> {
+    let mut open = sides.iter().filter(|side| side.environment.protected).find_map(|side| {
+        let unread = side.unread.as_ref()?;
+        let needs_more =
+            side.environment.known.databases.is_empty() && side.resources.databases.is_empty();
+        needs_more.then(|| format!("the database of {}: {unread}", side.environment.name))
+    });
+    let lock = match HeldLock::take(target).await {
+        Ok(lock) => lock,
+        // What is not there yet is nobody's.
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => return Ok(open),
+        Err(error) => return Ok(Some(format!("anything, because it does not answer: {error}"))),
+    };
+    let asked = sides.iter().flat_map(|side| {
+        let lock = &lock;
+        side.resources
+            .databases
+            .iter()
+            .map(move |lead| async move { (side, lead, sight(lock, lead.target.as_ref()).await) })
+    });
+    for (side, lead, sighting) in join_all(asked).await {
+        match sighting {
+            Ok(true) => return Err(refusal(target, side.environment, &lead.variable)),
+            Ok(false) => {}
+            Err(reason) if side.environment.protected => {
+                let app = &side.environment.app.value;
+                open = open.or(Some(format!("{} of {app}: {reason}", lead.variable)));
+            }
+            Err(_) => {}
+        }
+    }
+    if !lock.is_held().await.unwrap_or(false) {
+        open = open.or(Some("any environment: its server gave a lock away".to_owned()));
+    }
+    lock.release().await;
+    Ok(open)
+}
+
+/// Whether the lock is on this database.
+async fn sight(lock: &HeldLock, url: Result<&DatabaseUrl, &String>) -> Result<bool, String> {
+    let url = url.map_err(String::clone)?;
+    let sighting = tokio::time::timeout(PATIENCE, Sighting::of(url, lock.key()));
+    let sighting = match sighting.await {
+        Ok(found) => found.map_err(|error| error.to_string())?,
+        Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    if sighting.is_here {
+        return Ok(true);
+    }
+    if !sighting.fingerprint.is_follower || sighting.is_in_server {
+        return Ok(false);
+    }
+    let own: &DatabaseFingerprint = &lock.fingerprint;
+    own.is_of_one_line_with(&sighting.fingerprint)
+        .ok_or_else(|| "a follower does not give its system identifier".to_owned())
+}
+
+/// What cannot be compared has to show that it is this machine's own.
+async fn must_be_own(
+    deployments: Deployments<'_>,
+    target: &DatabaseUrl,
+    reason: &str,
+) -> Result<(), CommandError> {
+    let session = session_beside(target).await?;
+    let marks = Marks::in_state_folder(&deployments.settings.state_directory.value);
+    let is_own =
+        may_create_databases(&session).await? || marks.knows(&session, &target.database).await?;
+    session.close().await;
+    let text = format!("the target could not be compared with {reason}");
+    if is_own {
+        deployments.reporter.emit(Event::Note(format!(
+            "{text}; its role may create databases or an earlier pull made it, so it is this machine's own"
+        )));
+        return Ok(());
+    }
+    Err(CommandError::new(
+        Kind::Refused,
+        format!(
+            "{} on {} may be an environment's database: {text}; nothing was changed",
+            target.database,
+            target.place()
+        ),
+    )
+    .hint(format!("use a role that may create databases: ALTER ROLE \"{}\" CREATEDB", target.user))
+    .hint("or log in, so that bcops can compare: heroku login"))
+}
+
+/// A session in the target, or beside it where it is not there yet.
+async fn session_beside(target: &DatabaseUrl) -> Result<Session, PostgresError> {
+    let first = match connect(target).await {
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => error,
+        other => return other,
+    };
+    for database in ["postgres", "template1"] {
+        if let Ok(session) = connect(&target.with_database(database)).await {
+            return Ok(session);
+        }
+    }
+    Err(first)
+}
+
+async fn may_create_databases(session: &Session) -> Result<bool, PostgresError> {
+    let sql =
+        "SELECT rolsuper OR rolcreatedb FROM pg_catalog.pg_roles WHERE rolname = current_user";
+    Ok(session.query_one(sql, &[]).await?.try_get(0)?)
+}
+
+fn refusal(target: &DatabaseUrl, environment: &Environment, variable: &str) -> CommandError {
+    CommandError::new(
+        Kind::Refused,
+        format!(
+            "the target {} on {} is the database of {} ({variable} of {}); nothing was changed",
+            target.database,
+            target.place(),
+            environment.name,
+            environment.app.value
+        ),
+    )
+    .hint("point BCOPS_LOCAL_DATABASE_URL at a database of your own, for example postgres:///site")
+}

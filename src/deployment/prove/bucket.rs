@@ -1,0 +1,234 @@
+//! Buckets: at AWS another name is another bucket, unless it is an access point's. Elsewhere, and
+//! for access points, some objects that the protected bucket has are looked for in the other one.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::{Verdicts, within_patience, without_any};
+use crate::adapters::s3::{
+    BucketAddress, BucketIdentity, BucketSettings, ListedObject, ObjectMeta, S3Error, SourceBucket,
+    is_access_point,
+};
+use crate::deployment::conclusion::Verdict;
+use crate::deployment::known;
+use crate::deployment::protected::ProtectedSide;
+use crate::deployment::resources::Lead;
+use crate::error::CommandError;
+use crate::settings::Destination;
+
+/// How many objects are compared.
+const SAMPLE: usize = 20;
+
+/// Fewer equal objects than this could be chance.
+const ENOUGH: usize = 3;
+
+/// Requests at once.
+const JOBS: usize = 8;
+
+/// The bucket that would be written to.
+struct Own<'a> {
+    settings: &'a BucketSettings,
+    address: BucketAddress,
+    identity: BucketIdentity,
+    /// Whether trusted configuration names it as the destination's.
+    is_named: bool,
+}
+
+/// Compares a bucket with those of every protected environment.
+///
+/// # Errors
+/// A setting that cannot be read, the destination's own among them.
+pub async fn bucket<'a>(
+    destination: &Destination,
+    settings: &BucketSettings,
+    sides: &[ProtectedSide<'a>],
+) -> Result<Verdicts<'a>, CommandError> {
+    let address = BucketAddress::new(settings)?;
+    let identity = BucketIdentity::of(&address, &settings.credentials);
+    let is_named = known::bucket(destination.environment(), &identity)?.is_some();
+    let own = Own { settings, address, identity, is_named };
+    let verdicts = join_all(sides.iter().map(|side| async {
+        let verdict = match known::bucket(side.environment, &own.identity)? {
+            Some(entry) => Verdict::same(&entry),
+            None => of_side(&own, side).await,
+        };
+        Ok::<_, CommandError>((side.environment, verdict))
+    }));
+    verdicts.await.into_iter().collect()
+}
+
+async fn of_side(own: &Own<'_>, side: &ProtectedSide<'_>) -> Verdict {
+    let resources = &side.resources;
+    let same_name = |(_, name): &&(String, String)| name.eq_ignore_ascii_case(&own.settings.bucket);
+    if let Some((variable, _)) = resources.bucket_names.iter().find(same_name) {
+        return Verdict::same(variable);
+    }
+    // What both sides' names in trusted configuration tell apart needs no further proof.
+    let is_known = !side.environment.known.buckets.is_empty();
+    if resources.buckets.is_empty() {
+        return match is_known && is_alias(own).await == Ok(false) || side.unread.is_none() {
+            true => Verdict::Different,
+            false => without_any(side, "bucket", false),
+        };
+    }
+    let verdict = Verdict::of_all(
+        join_all(resources.buckets.iter().map(|lead| of_lead(own, side, lead))).await,
+    );
+    let is_open = matches!(verdict, Verdict::Unknown { .. });
+    if is_open && is_known && own.is_named {
+        return Verdict::Different;
+    }
+    if is_open {
+        return verdict;
+    }
+    let others = other_names(own, side).await;
+    Verdict::of_all([verdict, others])
+}
+
+async fn of_lead(own: &Own<'_>, side: &ProtectedSide<'_>, lead: &Lead<BucketSettings>) -> Verdict {
+    let named = format!("{} of {}", lead.variable, side.environment.app.value);
+    let theirs = match &lead.target {
+        Ok(theirs) => theirs,
+        Err(reason) => return Verdict::unknown(format!("{named} is not usable: {reason}")),
+    };
+    let address = match BucketAddress::new(theirs) {
+        Ok(address) => address,
+        Err(error) => return Verdict::unknown(format!("{named} is not usable: {error}")),
+    };
+    if own.identity.may_be(&BucketIdentity::of(&address, &theirs.credentials)) {
+        return Verdict::same(&lead.variable);
+    }
+    if own.address.is_at_aws() && address.is_at_aws() {
+        let (own_alias, their_alias) = tokio::join!(is_alias(own), answers_as_alias(theirs));
+        match (own_alias, their_alias) {
+            (Ok(false), Ok(false)) => return Verdict::Different,
+            (Ok(true), _) => {
+                return Verdict::unknown(format!(
+                    "{} is an access point, and the bucket behind it is not known; set the name of the bucket itself",
+                    own.settings.bucket
+                ));
+            }
+            // Names at AWS tell buckets apart; whether the other is an alias only its owner can see.
+            (Ok(false), Err(_)) if !is_access_point(&theirs.bucket) => return Verdict::Different,
+            _ => {}
+        }
+    }
+    let compared = within_patience(compare(own.settings, theirs)).await;
+    match compared {
+        Ok(true) => Verdict::same(&lead.variable),
+        Ok(false) => Verdict::Different,
+        Err(reason) => Verdict::unknown(format!("{named} cannot be told apart: {reason}")),
+    }
+}
+
+/// Buckets that other variables name, tried with the keys and at the server of the configured one.
+/// Where these keys may not look, the name alone counts.
+async fn other_names(own: &Own<'_>, side: &ProtectedSide<'_>) -> Verdict {
+    let Some(configured) = side.resources.buckets.iter().find_map(|lead| lead.target.as_ref().ok())
+    else {
+        return Verdict::Different;
+    };
+    let verdicts = join_all(side.resources.bucket_names.iter().map(|(variable, name)| async {
+        let theirs = BucketSettings { bucket: name.clone(), ..configured.clone() };
+        let Ok(address) = BucketAddress::new(&theirs) else { return Verdict::Different };
+        if own.address.is_at_aws() && address.is_at_aws() {
+            return Verdict::Different;
+        }
+        match within_patience(compare(own.settings, &theirs)).await {
+            Ok(true) => Verdict::same(variable),
+            _ => Verdict::Different,
+        }
+    }));
+    Verdict::of_all(verdicts.await)
+}
+
+async fn is_alias(own: &Own<'_>) -> Result<bool, String> {
+    if is_access_point(&own.settings.bucket) {
+        return Ok(true);
+    }
+    match own.address.is_at_aws() {
+        true => answers_as_alias(own.settings).await,
+        false => Ok(false),
+    }
+}
+
+async fn answers_as_alias(settings: &BucketSettings) -> Result<bool, String> {
+    if is_access_point(&settings.bucket) {
+        return Ok(true);
+    }
+    let asking = async {
+        let bucket = SourceBucket::new(settings, 1).map_err(|error| error.to_string())?;
+        bucket.answers_as_access_point().await.map_err(|error| error.to_string())
+    };
+    within_patience(asking).await
+}
+
+/// Whether both are one bucket: objects of the protected one are looked for in the other. One that
+/// is absent there, or another one there, shows that they are two.
+///
+/// # Errors
+/// Why it cannot be said.
+async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, String> {
+    let open = |settings| SourceBucket::new(settings, JOBS).map_err(|error| error.to_string());
+    let (own, theirs) = (open(own)?, open(theirs)?);
+    let there = theirs.list_page("", None).await.map_err(|error| error.to_string())?;
+    if there.objects.is_empty() {
+        let here = own.list_page("", None).await.map_err(|error| error.to_string())?;
+        return match here.objects.is_empty() {
+            true => Err("both buckets are empty".to_owned()),
+            false => Ok(false),
+        };
+    }
+    let sample = spread(&there.objects);
+    let heads = join_all(sample.iter().map(|object| own.head(&object.key))).await;
+    let mut equal = 0;
+    for (object, head) in sample.iter().zip(heads) {
+        let differs = match head {
+            Ok(meta) if is_same(&meta, object) => {
+                equal += 1;
+                false
+            }
+            Ok(_) => true,
+            Err(error) if error.is_not_found() => true,
+            Err(error) => return Err(error.to_string()),
+        };
+        if differs && still_differs(&own, &theirs, &object.key).await? {
+            return Ok(false);
+        }
+    }
+    match equal >= ENOUGH {
+        true => Ok(true),
+        false => Err(format!("the {equal} objects that could be compared are equal")),
+    }
+}
+
+/// Looks at both once more: the object may have been changed between the first two looks.
+async fn still_differs(
+    own: &SourceBucket,
+    theirs: &SourceBucket,
+    key: &str,
+) -> Result<bool, String> {
+    let (here, there) = tokio::join!(own.head(key), theirs.head(key));
+    let stamp = |head: Result<ObjectMeta, S3Error>| match head {
+        Ok(meta) => Ok(Some((meta.etag, meta.modified.map(|at| at.as_second())))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.to_string()),
+    };
+    Ok(stamp(here)? != stamp(there)?)
+}
+
+/// The header has whole seconds, a listing may have more.
+fn is_same(meta: &ObjectMeta, listed: &ListedObject) -> bool {
+    meta.etag == listed.etag
+        && meta.modified.is_some_and(|at| at.as_second() == listed.modified.as_second())
+}
+
+/// Some objects from all over the page.
+fn spread(objects: &[ListedObject]) -> Vec<&ListedObject> {
+    let count = objects.len().min(SAMPLE);
+    let at = |number: usize| objects.get(number * objects.len() / count);
+    let chosen: BTreeMap<&str, &ListedObject> =
+        (0..count).filter_map(at).map(|object| (object.key.as_str(), object)).collect();
+    chosen.into_values().collect()
+}

@@ -1,0 +1,248 @@
+//! Compares everything that the destination's config vars lead to with every protected environment,
+//! all at the same time.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
+use super::Deployments;
+use super::conclusion::Verdict;
+use super::ownership::{OwnApp, Ownership};
+use super::protected::ProtectedSide;
+use super::prove::{self, HeldDatabase, Verdicts};
+use super::resources::{Lead, Resources};
+use crate::adapters::elasticsearch::ClusterAddress;
+use crate::adapters::postgres::{DatabaseFingerprint, DatabaseUrl};
+use crate::adapters::redis::RedisUrl;
+use crate::adapters::s3::{BucketAddress, BucketSettings, SourceBucket};
+use crate::error::CommandError;
+use crate::settings::{Destination, Environment};
+
+/// One resource of the destination, and what was found out about it.
+pub struct Surveyed<'a, T> {
+    pub target: T,
+    /// The config vars that lead to it.
+    pub variables: BTreeSet<String>,
+    pub verdicts: Verdicts<'a>,
+    pub ownership: Ownership,
+    /// Its server knows no such login: nothing can be written there.
+    pub is_refused: bool,
+    /// For messages, without a login.
+    pub place: String,
+}
+
+impl<'a, T> Surveyed<'a, T> {
+    /// The protected environment that it belongs to as well, and what names it there.
+    pub fn same(&self) -> Option<(&'a Environment, Option<&str>)> {
+        self.verdicts.iter().find_map(|(environment, verdict)| match verdict {
+            Verdict::Same { named_by } => Some((*environment, named_by.as_deref())),
+            _ => None,
+        })
+    }
+}
+
+/// Everything that the destination's config vars lead to.
+#[derive(Default)]
+pub struct Survey<'a> {
+    pub databases: Vec<Surveyed<'a, DatabaseUrl>>,
+    pub redis: Vec<Surveyed<'a, RedisUrl>>,
+    pub clusters: Vec<Surveyed<'a, ClusterAddress>>,
+    /// With the keys of the configured bucket, also where only a name stands in a variable.
+    pub buckets: Vec<Surveyed<'a, BucketSettings>>,
+    /// Values of variables that seem to lead somewhere and cannot be understood.
+    pub unreadable: Vec<(String, String)>,
+    /// Of each database that answered.
+    pub fingerprints: Vec<(DatabaseUrl, DatabaseFingerprint)>,
+}
+
+/// What is compared with what.
+pub struct Sides<'s, 'a> {
+    pub deployments: Deployments<'a>,
+    pub destination: &'s Destination,
+    pub own: Option<&'s OwnApp>,
+    pub resources: &'s Resources,
+    pub protected: &'s [ProtectedSide<'a>],
+}
+
+impl<'a> Survey<'a> {
+    pub async fn of(sides: Sides<'_, 'a>) -> Result<Survey<'a>, CommandError> {
+        let mut survey = Survey::default();
+        let resources = sides.resources;
+        let databases = grouped(&resources.databases, &mut survey.unreadable, same_database);
+        let redis = grouped(&resources.redis, &mut survey.unreadable, same_redis);
+        let clusters = grouped(&resources.clusters, &mut survey.unreadable, same_cluster);
+        let mut buckets = grouped(&resources.buckets, &mut survey.unreadable, same_bucket);
+        buckets.extend(sides.named_buckets());
+        let (databases, redis, clusters, buckets) = tokio::join!(
+            join_all(databases.into_iter().map(|one| sides.database(one))),
+            join_all(redis.into_iter().map(|one| sides.redis(one))),
+            join_all(clusters.into_iter().map(|one| sides.cluster(one))),
+            join_all(buckets.into_iter().map(|one| sides.bucket(one))),
+        );
+        for found in databases {
+            let (one, fingerprint) = found?;
+            survey.fingerprints.extend(fingerprint.map(|found| (one.target.clone(), found)));
+            survey.databases.push(one);
+        }
+        survey.redis = redis.into_iter().collect::<Result<_, _>>()?;
+        survey.clusters = clusters.into_iter().collect::<Result<_, _>>()?;
+        survey.buckets = buckets.into_iter().collect::<Result<_, _>>()?;
+        Ok(survey)
+    }
+}
+
+type Named<T> = (T, BTreeSet<String>);
+
+/// Variables that lead to the very same thing are one.
+fn grouped<T: Clone>(
+    leads: &[Lead<T>],
+    unreadable: &mut Vec<(String, String)>,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> Vec<Named<T>> {
+    let mut found: Vec<Named<T>> = Vec::new();
+    for lead in leads {
+        match &lead.target {
+            Err(reason) => unreadable.push((lead.variable.clone(), reason.clone())),
+            Ok(target) => match found.iter_mut().find(|(one, _)| is_same(one, target)) {
+                Some((_, variables)) => _ = variables.insert(lead.variable.clone()),
+                None => found.push((target.clone(), BTreeSet::from([lead.variable.clone()]))),
+            },
+        }
+    }
+    found
+}
+
+pub fn same_database(one: &DatabaseUrl, two: &DatabaseUrl) -> bool {
+    (&one.host, one.port, &one.database, &one.user)
+        == (&two.host, two.port, &two.database, &two.user)
+}
+
+pub fn same_redis(one: &RedisUrl, two: &RedisUrl) -> bool {
+    one.place() == two.place() && one.database() == two.database()
+}
+
+pub fn same_cluster(one: &ClusterAddress, two: &ClusterAddress) -> bool {
+    one.place() == two.place() && one.has_login_of(two)
+}
+
+pub fn same_bucket(one: &BucketSettings, two: &BucketSettings) -> bool {
+    one.bucket == two.bucket
+        && one.endpoint == two.endpoint
+        && one.credentials.access_key == two.credentials.access_key
+}
+
+impl<'a> Sides<'_, 'a> {
+    async fn database(
+        &self,
+        (url, variables): Named<DatabaseUrl>,
+    ) -> Result<(Surveyed<'a, DatabaseUrl>, Option<DatabaseFingerprint>), CommandError> {
+        let held = HeldDatabase::take(&url).await;
+        let key = held.lock().map(|lock| lock.key());
+        let names = names(&variables);
+        let owning = async {
+            match self.own {
+                Some(own) => own.of_database(&url, &names, key, self.protected).await,
+                None => not_logged_in(),
+            }
+        };
+        let (verdicts, ownership) =
+            tokio::join!(prove::database(&url, &held, self.protected), owning);
+        let fingerprint = held.lock().map(|lock| lock.fingerprint.clone());
+        let is_refused = held.is_refused;
+        held.release().await;
+        let place = format!("{} on {}", url.database, url.place());
+        let verdicts = verdicts?;
+        Ok((
+            Surveyed { target: url, variables, verdicts, ownership, is_refused, place },
+            fingerprint,
+        ))
+    }
+
+    async fn redis(
+        &self,
+        (url, variables): Named<RedisUrl>,
+    ) -> Result<Surveyed<'a, RedisUrl>, CommandError> {
+        let own = match self.protected.iter().any(|side| !side.resources.redis.is_empty()) {
+            true => prove::run_id(&url).await,
+            false => Err("it was not asked".to_owned()),
+        };
+        let (verdicts, ownership) =
+            tokio::join!(prove::redis(&url, &own, self.protected), self.owner_of(&variables));
+        let place = url.place();
+        let verdicts = verdicts?;
+        Ok(Surveyed { target: url, variables, verdicts, ownership, is_refused: false, place })
+    }
+
+    async fn cluster(
+        &self,
+        (address, variables): Named<ClusterAddress>,
+    ) -> Result<Surveyed<'a, ClusterAddress>, CommandError> {
+        let limit = self.deployments.settings.network_timeout;
+        let own = match self.protected.iter().any(|side| !side.resources.clusters.is_empty()) {
+            true => prove::ask_cluster(&address, limit).await,
+            false => Err("it was not asked".to_owned()),
+        };
+        let (verdicts, ownership) = tokio::join!(
+            prove::cluster(&address, &own, limit, self.protected),
+            self.owner_of(&variables)
+        );
+        let place = address.place();
+        let verdicts = verdicts?;
+        Ok(Surveyed { target: address, variables, verdicts, ownership, is_refused: false, place })
+    }
+
+    async fn bucket(
+        &self,
+        (settings, variables): Named<BucketSettings>,
+    ) -> Result<Surveyed<'a, BucketSettings>, CommandError> {
+        let (verdicts, ownership) = tokio::join!(
+            prove::bucket(self.destination, &settings, self.protected),
+            self.owner_of(&variables)
+        );
+        let verdicts = verdicts?;
+        let place = BucketAddress::new(&settings)
+            .map_or_else(|_| settings.bucket.clone(), |address| address.place());
+        let matches = verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Same { .. }));
+        let is_refused = matches && refuses_login(&settings).await;
+        Ok(Surveyed { target: settings, variables, verdicts, ownership, is_refused, place })
+    }
+
+    async fn owner_of(&self, variables: &BTreeSet<String>) -> Ownership {
+        match self.own {
+            Some(own) => own.of_variables(&names(variables), self.protected).await,
+            None => not_logged_in(),
+        }
+    }
+
+    /// Buckets that only a name stands for, tried with the keys and at the server of the configured
+    /// one.
+    fn named_buckets(&self) -> Vec<Named<BucketSettings>> {
+        let configured = self.resources.buckets.iter().find_map(|one| one.target.as_ref().ok());
+        let Some(configured) = configured else { return Vec::new() };
+        let names = self.resources.bucket_names.iter();
+        let others = names.filter(|(_, name)| !name.eq_ignore_ascii_case(&configured.bucket));
+        others
+            .map(|(variable, bucket)| {
+                let settings = BucketSettings { bucket: bucket.clone(), ..configured.clone() };
+                (settings, BTreeSet::from([variable.clone()]))
+            })
+            .collect()
+    }
+}
+
+fn names(variables: &BTreeSet<String>) -> BTreeSet<&str> {
+    variables.iter().map(String::as_str).collect()
+}
+
+fn not_logged_in() -> Ownership {
+    Ownership::NotShown { reason: "nobody is logged in to Heroku".to_owned() }
+}
+
+/// Whether the keys open nothing there.
+async fn refuses_login(settings: &BucketSettings) -> bool {
+    let Ok(bucket) = SourceBucket::new(settings, 1) else { return true };
+    match bucket.list_page("", None).await {
+        Ok(_) => false,
+        Err(error) => error.is_denied() || error.is_not_found(),
+    }
+}
