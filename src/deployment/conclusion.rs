@@ -120,7 +120,7 @@ fn cannot_compare(
 ) -> CommandError {
     let Subject { what, place } = subject;
     let text = format!(
-        "the destination's {what} {place} could not be compared with that of {}, which is protected; nothing was changed",
+        "the destination's {what} {place} could not be compared with {}, which is protected; nothing was changed",
         environment.name
     );
     let mut causes = reason.to_owned();

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::LogIn;
 use super::protected::ProtectedSide;
+use super::{LogIn, Values};
 use crate::adapters::heroku::{AddonAttachment, App, Heroku};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl, LockKey, Sighting};
 use crate::settings::Destination;
@@ -99,10 +99,10 @@ impl OwnApp {
         Sighting::of(&given, key).await.is_ok_and(|sighting| sighting.is_here)
     }
 
-    /// Whether the add-on that sets one of these variables is the app's own. Heroku refuses to have
-    /// such a variable set by anybody else.
+    /// Whether the add-on that sets one of these variables, to its value of now, is the app's own.
     pub async fn of_variables(
         &self,
+        values: &Values,
         variables: &BTreeSet<&str>,
         protected: &[ProtectedSide<'_>],
     ) -> Ownership {
@@ -113,10 +113,31 @@ impl OwnApp {
         let sets_it = |one: &&AddonAttachment| {
             !one.is_postgres && one.config_vars.iter().any(|name| variables.contains(name.as_str()))
         };
-        match attachments.iter().find(sets_it) {
-            Some(attachment) => self.of_attachment(attachment, protected).await,
-            None => not_shown("no add-on of the app sets the config var"),
+        let Some(attachment) = attachments.iter().find(sets_it) else {
+            return not_shown("no add-on of the app sets the config var");
+        };
+        match self.gives(attachment, values, variables).await {
+            Ok(true) => self.of_attachment(attachment, protected).await,
+            Ok(false) => not_shown("the config var has another value than the add-on gave it"),
+            Err(error) => not_shown(error),
         }
+    }
+
+    /// Whether the values are those that the add-on gives. Where Heroku does not tell these, the name
+    /// counts: it refuses to have such a variable set by anybody else.
+    async fn gives(
+        &self,
+        attachment: &AddonAttachment,
+        values: &Values,
+        variables: &BTreeSet<&str>,
+    ) -> Result<bool, String> {
+        let given = self.heroku.addon_config(&attachment.addon_id).await;
+        let Some(given) = given.map_err(|error| error.to_string())? else { return Ok(true) };
+        let is_given = |name: &&str| {
+            let value = values.own.get(name).map(|value| value.expose());
+            given.iter().any(|(_, one)| Some(one.expose()) == value)
+        };
+        Ok(variables.iter().any(is_given))
     }
 
     async fn of_attachment(

@@ -1,8 +1,6 @@
 //! Finds what an environment's config vars lead to, by what the values are and not only by the
 //! configured names: a follower, a second cache and a bucket of backups have variables too.
 
-use std::collections::BTreeSet;
-
 use super::{Values, bucket_settings, has_bucket, remote_database};
 use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::postgres::DatabaseUrl;
@@ -15,6 +13,8 @@ use crate::settings::{Environment, Settings};
 #[derive(Debug, Clone)]
 pub struct Lead<T> {
     pub variable: String,
+    /// The value is this process's own, and not Heroku's.
+    pub is_override: bool,
     pub target: Result<T, String>,
 }
 
@@ -33,17 +33,18 @@ pub struct Resources {
 impl Resources {
     pub fn of(settings: &Settings, environment: &Environment, values: &Values) -> Resources {
         let mut found = Resources::default();
-        let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
-        for (variable, value) in values.all() {
-            if seen.insert((variable, value.expose())) {
-                found.add(environment, variable, value.expose().trim());
-            }
+        let own = values.own.names().filter_map(|name| Some((name, values.own.get(name)?)));
+        let overrides = values.overrides.iter().map(|(name, value)| (name.as_str(), value));
+        let all = own.map(|one| (one, false)).chain(overrides.map(|one| (one, true)));
+        for ((variable, value), is_override) in all {
+            found.add(environment, variable, value.expose().trim(), is_override);
         }
         found.add_separate_settings(values);
-        for vars in values.variants() {
+        for (vars, is_override) in values.variants().into_iter().zip([false, true]) {
             if has_bucket(environment, &vars) {
                 found.buckets.push(Lead {
                     variable: environment.bucket_variables.bucket.clone(),
+                    is_override,
                     target: bucket_settings(settings, environment, &vars)
                         .map_err(|error| error.to_string()),
                 });
@@ -52,28 +53,28 @@ impl Resources {
         found
     }
 
-    fn add(&mut self, environment: &Environment, variable: &str, value: &str) {
+    fn add(&mut self, environment: &Environment, variable: &str, value: &str, is_override: bool) {
         if value.is_empty() {
             return;
         }
         let name = || variable.to_owned();
         if let Some(target) = database(value) {
-            self.databases.push(Lead { variable: name(), target });
+            self.databases.push(Lead { variable: name(), is_override, target });
         } else if variable == environment.database_url_variable {
             let target = Err("it is not a database's URL".to_owned());
-            self.databases.push(Lead { variable: name(), target });
+            self.databases.push(Lead { variable: name(), is_override, target });
         }
         let caches = &environment.cache_variables;
         if let Some(target) = redis(value) {
-            self.redis.push(Lead { variable: name(), target });
+            self.redis.push(Lead { variable: name(), is_override, target });
         } else if [&caches.redis_tls_url, &caches.redis_url].contains(&&name()) {
             let target = Err("it is not the URL of a Redis server".to_owned());
-            self.redis.push(Lead { variable: name(), target });
+            self.redis.push(Lead { variable: name(), is_override, target });
         }
         if variable == environment.search_url_variable || leads_to_search(variable, value) {
             let target = ClusterAddress::parse(&Secret::new(as_http(value)), variable)
                 .map_err(|error| error.to_string());
-            self.clusters.push(Lead { variable: name(), target });
+            self.clusters.push(Lead { variable: name(), is_override, target });
         }
         if variable != environment.bucket_variables.bucket
             && let Some(bucket) = bucket_name(variable, value)
@@ -96,7 +97,7 @@ impl Resources {
         ];
         let parts = parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let target = from_parts(parts.collect());
-        self.databases.push(Lead { variable: "PGHOST".to_owned(), target });
+        self.databases.push(Lead { variable: "PGHOST".to_owned(), is_override: true, target });
     }
 }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use super::Deployments;
 use super::conclusion::Verdict;
 use super::ownership::{OwnApp, Ownership};
 use super::protected::ProtectedSide;
 use super::prove::{self, HeldDatabase, Verdicts};
 use super::resources::{Lead, Resources};
+use super::{Deployments, Values};
 use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::postgres::{DatabaseFingerprint, DatabaseUrl};
 use crate::adapters::redis::RedisUrl;
@@ -27,6 +27,8 @@ pub struct Surveyed<'a, T> {
     pub ownership: Ownership,
     /// Its server knows no such login: nothing can be written there.
     pub is_refused: bool,
+    /// It could not be asked at all.
+    pub is_silent: bool,
     /// For messages, without a login.
     pub place: String,
 }
@@ -60,6 +62,7 @@ pub struct Sides<'s, 'a> {
     pub deployments: Deployments<'a>,
     pub destination: &'s Destination,
     pub own: Option<&'s OwnApp>,
+    pub values: &'s Values,
     pub resources: &'s Resources,
     pub protected: &'s [ProtectedSide<'a>],
 }
@@ -91,7 +94,12 @@ impl<'a> Survey<'a> {
     }
 }
 
-type Named<T> = (T, BTreeSet<String>);
+/// Something that config vars lead to: all of them, and those whose value is Heroku's.
+struct Named<T> {
+    target: T,
+    variables: BTreeSet<String>,
+    own: BTreeSet<String>,
+}
 
 /// Variables that lead to the very same thing are one.
 fn grouped<T: Clone>(
@@ -103,10 +111,19 @@ fn grouped<T: Clone>(
     for lead in leads {
         match &lead.target {
             Err(reason) => unreadable.push((lead.variable.clone(), reason.clone())),
-            Ok(target) => match found.iter_mut().find(|(one, _)| is_same(one, target)) {
-                Some((_, variables)) => _ = variables.insert(lead.variable.clone()),
-                None => found.push((target.clone(), BTreeSet::from([lead.variable.clone()]))),
-            },
+            Ok(target) => {
+                let at = found.iter().position(|one| is_same(&one.target, target));
+                let at = at.unwrap_or_else(|| {
+                    let (variables, own) = (BTreeSet::new(), BTreeSet::new());
+                    found.push(Named { target: target.clone(), variables, own });
+                    found.len() - 1
+                });
+                let Some(one) = found.get_mut(at) else { continue };
+                one.variables.insert(lead.variable.clone());
+                if !lead.is_override {
+                    one.own.insert(lead.variable.clone());
+                }
+            }
         }
     }
     found
@@ -134,11 +151,11 @@ pub fn same_bucket(one: &BucketSettings, two: &BucketSettings) -> bool {
 impl<'a> Sides<'_, 'a> {
     async fn database(
         &self,
-        (url, variables): Named<DatabaseUrl>,
+        Named { target: url, variables, own: set_by_heroku }: Named<DatabaseUrl>,
     ) -> Result<(Surveyed<'a, DatabaseUrl>, Option<DatabaseFingerprint>), CommandError> {
         let held = HeldDatabase::take(&url).await;
         let key = held.lock().map(|lock| lock.key());
-        let names = names(&variables);
+        let names = names(&set_by_heroku);
         let owning = async {
             match self.own {
                 Some(own) => own.of_database(&url, &names, key, self.protected).await,
@@ -148,34 +165,34 @@ impl<'a> Sides<'_, 'a> {
         let (verdicts, ownership) =
             tokio::join!(prove::database(&url, &held, self.protected), owning);
         let fingerprint = held.lock().map(|lock| lock.fingerprint.clone());
-        let is_refused = held.is_refused;
+        let (is_refused, is_silent) = (held.is_refused, held.lock().is_none());
         held.release().await;
         let place = format!("{} on {}", url.database, url.place());
         let verdicts = verdicts?;
-        Ok((
-            Surveyed { target: url, variables, verdicts, ownership, is_refused, place },
-            fingerprint,
-        ))
+        let target = url;
+        let one = Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place };
+        Ok((one, fingerprint))
     }
 
     async fn redis(
         &self,
-        (url, variables): Named<RedisUrl>,
+        Named { target: url, variables, own: set_by_heroku }: Named<RedisUrl>,
     ) -> Result<Surveyed<'a, RedisUrl>, CommandError> {
         let own = match self.protected.iter().any(|side| !side.resources.redis.is_empty()) {
             true => prove::run_id(&url).await,
             false => Err("it was not asked".to_owned()),
         };
         let (verdicts, ownership) =
-            tokio::join!(prove::redis(&url, &own, self.protected), self.owner_of(&variables));
+            tokio::join!(prove::redis(&url, &own, self.protected), self.owner_of(&set_by_heroku));
         let place = url.place();
         let verdicts = verdicts?;
-        Ok(Surveyed { target: url, variables, verdicts, ownership, is_refused: false, place })
+        let (target, is_refused, is_silent) = (url, false, false);
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
     }
 
     async fn cluster(
         &self,
-        (address, variables): Named<ClusterAddress>,
+        Named { target: address, variables, own: set_by_heroku }: Named<ClusterAddress>,
     ) -> Result<Surveyed<'a, ClusterAddress>, CommandError> {
         let limit = self.deployments.settings.network_timeout;
         let own = match self.protected.iter().any(|side| !side.resources.clusters.is_empty()) {
@@ -184,32 +201,34 @@ impl<'a> Sides<'_, 'a> {
         };
         let (verdicts, ownership) = tokio::join!(
             prove::cluster(&address, &own, limit, self.protected),
-            self.owner_of(&variables)
+            self.owner_of(&set_by_heroku)
         );
         let place = address.place();
         let verdicts = verdicts?;
-        Ok(Surveyed { target: address, variables, verdicts, ownership, is_refused: false, place })
+        let (target, is_refused, is_silent) = (address, false, false);
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
     }
 
     async fn bucket(
         &self,
-        (settings, variables): Named<BucketSettings>,
+        Named { target: settings, variables, own: set_by_heroku }: Named<BucketSettings>,
     ) -> Result<Surveyed<'a, BucketSettings>, CommandError> {
         let (verdicts, ownership) = tokio::join!(
             prove::bucket(self.destination, &settings, self.protected),
-            self.owner_of(&variables)
+            self.owner_of(&set_by_heroku)
         );
         let verdicts = verdicts?;
         let place = BucketAddress::new(&settings)
             .map_or_else(|_| settings.bucket.clone(), |address| address.place());
         let matches = verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Same { .. }));
         let is_refused = matches && refuses_login(&settings).await;
-        Ok(Surveyed { target: settings, variables, verdicts, ownership, is_refused, place })
+        let (target, is_silent) = (settings, false);
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
     }
 
     async fn owner_of(&self, variables: &BTreeSet<String>) -> Ownership {
         match self.own {
-            Some(own) => own.of_variables(&names(variables), self.protected).await,
+            Some(own) => own.of_variables(self.values, &names(variables), self.protected).await,
             None => not_logged_in(),
         }
     }
@@ -223,8 +242,12 @@ impl<'a> Sides<'_, 'a> {
         let others = names.filter(|(_, name)| !name.eq_ignore_ascii_case(&configured.bucket));
         others
             .map(|(variable, bucket)| {
-                let settings = BucketSettings { bucket: bucket.clone(), ..configured.clone() };
-                (settings, BTreeSet::from([variable.clone()]))
+                let target = BucketSettings { bucket: bucket.clone(), ..configured.clone() };
+                Named {
+                    target,
+                    variables: BTreeSet::from([variable.clone()]),
+                    own: BTreeSet::new(),
+                }
             })
             .collect()
     }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
-use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
+use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl, connect};
 use crate::adapters::redis::RedisUrl;
 use crate::adapters::s3::{BucketAddress, BucketSettings, DestinationBucket};
 use crate::caches::{self, BackendCache, CacheError};
@@ -63,6 +63,7 @@ impl<'a> Writing<'a> {
             deployments,
             destination,
             own: own.as_ref(),
+            values: &values,
             resources: &resources,
             protected: &protected,
         })
@@ -110,10 +111,17 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// A refusal where neither proof succeeds; a configuration error where there is none.
-    pub fn database(&self) -> Result<DatabaseUrl, CommandError> {
+    pub async fn database(&self) -> Result<DatabaseUrl, CommandError> {
         let url = self.values.database(self.destination.environment())?;
-        self.check_database(&url)?;
-        Ok(url)
+        let Err(refusal) = self.check_database(&url) else { return Ok(url) };
+        // That it does not answer at all is the news: nothing could be compared with it.
+        let is_silent = |one: &Surveyed<'_, DatabaseUrl>| {
+            one.is_silent && one.same().is_none() && same_database(&one.target, &url)
+        };
+        if self.survey.databases.iter().any(is_silent) {
+            connect(&url).await?;
+        }
+        Err(refusal)
     }
 
     fn check_database(&self, url: &DatabaseUrl) -> Result<(), CommandError> {
@@ -128,21 +136,32 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// A refusal where it is another one.
     pub async fn database_of_heroku(&self) -> Result<DatabaseUrl, CommandError> {
-        let in_force = self.database()?;
+        let in_force = self.values.database(self.destination.environment())?;
         let variable = &self.destination.database_url_variable;
-        let own = self.values.own.get(variable).filter(|url| !url.expose().is_empty());
-        let Some(own) = own else { return Ok(in_force) };
-        let app = &self.destination.app.value;
-        let own = super::remote_database(own).map_err(|error| {
-            let text = format!("{variable} of {app} is not usable");
-            CommandError::new(Kind::Configuration, text).with_cause(error)
-        })?;
-        let same_name = DatabaseIdentity::of(&own).may_be(&DatabaseIdentity::of(&in_force));
-        if same_name || prove::is_one_database(&own, &in_force).await {
-            return Ok(in_force);
+        if let Some(own) = self.values.own.get(variable).filter(|url| !url.expose().is_empty()) {
+            let app = &self.destination.app.value;
+            let own = super::remote_database(own).map_err(|error| {
+                let text = format!("{variable} of {app} is not usable");
+                CommandError::new(Kind::Configuration, text).with_cause(error)
+            })?;
+            self.check_same_database(&own, &in_force).await?;
         }
+        self.database().await
+    }
+
+    async fn check_same_database(
+        &self,
+        own: &DatabaseUrl,
+        in_force: &DatabaseUrl,
+    ) -> Result<(), CommandError> {
+        let same_name = DatabaseIdentity::of(own).may_be(&DatabaseIdentity::of(in_force));
+        if same_name || prove::is_one_database(own, in_force).await {
+            return Ok(());
+        }
+        let variable = &self.destination.database_url_variable;
         let text = format!(
-            "{variable} of {app} is {} on {}, and what stands in for it is {} on {}; nothing was changed",
+            "{variable} of {} is {} on {}, and what stands in for it is {} on {}; nothing was changed",
+            self.destination.app.value,
             own.database,
             own.place(),
             in_force.database,
@@ -195,9 +214,6 @@ impl<'a> Writing<'a> {
     pub fn cluster(&self) -> Result<DestinationCluster, CommandError> {
         let own = cluster_address(&self.destination, &self.values.own)?;
         let in_force = cluster_address(&self.destination, &self.values.in_force())?;
-        for address in [&own, &in_force] {
-            self.check_cluster(address)?;
-        }
         if !own.may_be(&in_force) {
             let variable = &self.destination.search_url_variable;
             let text = format!(
@@ -208,6 +224,9 @@ impl<'a> Writing<'a> {
             );
             return Err(CommandError::new(Kind::Configuration, text)
                 .hint(format!("unset {}", overriding(&self.destination, variable))));
+        }
+        for address in [&own, &in_force] {
+            self.check_cluster(address)?;
         }
         let limit = self.deployments.settings.network_timeout;
         Ok(DestinationCluster::new(Cluster::new(in_force, limit)?, &self.destination))

@@ -101,8 +101,11 @@ impl Council {
             let heroku = &world.whole.heroku;
             heroku.set_config_var(app, BEARER, TOKEN);
             heroku.set_config_var(app, ZONE, zone);
-            heroku.set_config_var(app, "REDIS_URL", &redis("127.0.0.1", port));
-            heroku.set_config_var(app, "BONSAI_URL", &cluster("127.0.0.1", port + 100));
+            // Nobody answers there: Heroku says whose they are.
+            let redis = redis("127.0.0.1", port);
+            heroku.add_addon(app, "heroku-redis:mini", "REDIS", ("REDIS_URL", &redis));
+            let cluster = cluster("127.0.0.1", port + 100);
+            heroku.add_addon(app, "bonsai:sandbox", "BONSAI", ("BONSAI_URL", &cluster));
         }
         world.bcops.set("CLOUDFLARE_BASE_URL", &cloudflare.url);
         let heroku =

@@ -106,7 +106,11 @@ fn the_apps_themselves_are_compared() {
 
 #[test]
 fn what_cannot_be_compared_is_refused() {
-    let world = as_staging(people());
+    // Nothing shows that the database is staging's own.
+    let mut world = people();
+    let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
+    world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
+    world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &world.cluster.url("nobodys"));
     let before = versions(world.cluster, &world.target);
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", "postgres://[broken");
     assert_refused_once(&world, &["production"]);
@@ -145,13 +149,21 @@ fn a_variable_of_this_process_stands_in_for_the_config_var_and_is_guarded_too() 
     world.bcops.set("BCOPS_PRODUCTION_DATABASE_URL", &url);
     assert_refused(&world, &["production", "DATABASE_URL"]);
     world.bcops.unset("BCOPS_PRODUCTION_DATABASE_URL");
+    // Heroku says that it is staging's own, whatever the protected ones answer.
+    world.standin.add_database(STAGING, "DATABASE", &url);
     scrub(&world, &CONFIRMED).exits(0);
 
     // Without a login there is nothing to compare with, unless it is given.
     world.bcops.unset("HEROKU_API_KEY");
     scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "protected"]);
+    // What is given has to answer.
     world.bcops.set("BCOPS_PRODUCTION_DATABASE_URL", "postgres://u:p@127.0.0.1:1/other");
     world.bcops.set("BCOPS_CONTENT_PREP_DATABASE_URL", "postgres://u:p@127.0.0.1:1/another");
+    scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "cannot be asked"]);
+    for name in ["PRODUCTION", "CONTENT_PREP"] {
+        let other = format!("{}?sslmode=disable", world.cluster.url("postgres"));
+        world.bcops.set(&format!("BCOPS_{name}_DATABASE_URL"), &other);
+    }
     scrub(&world, &CONFIRMED).exits(0);
 }
 

@@ -54,7 +54,7 @@ pub fn set_manifest(world: &World, text: &str) {
 /// Makes the world's database staging's, and takes it away from this machine's user.
 pub fn as_staging(mut world: World) -> World {
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
-    world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
+    world.standin.add_database(STAGING, "DATABASE", &url);
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &world.cluster.url("nobodys"));
     world
 }

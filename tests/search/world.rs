@@ -48,7 +48,7 @@ impl SearchWorld {
         world.cluster.psql("postgres", &format!("CREATE DATABASE {}", world.target));
         world.psql(TABLES);
         let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
-        world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
+        world.standin.add_database(STAGING, "DATABASE", &url);
         for (app, cluster) in [(STAGING, &staging), (PRODUCTION, &production)] {
             let var = ("BONSAI_URL", cluster.url());
             world.standin.add_addon(app, PLAN, "BONSAI", (var.0, &var.1));

@@ -125,6 +125,13 @@ impl From<Attachment> for AddonAttachment {
     }
 }
 
+/// A config var that an add-on sets.
+#[derive(Debug, Deserialize)]
+struct AddonSetting {
+    name: String,
+    value: Secret,
+}
+
 /// What the data API says of a database, as far as it is looked at.
 #[derive(Debug, Deserialize)]
 struct DatabaseInfo {
@@ -184,6 +191,20 @@ impl Heroku {
         };
         let found: Vec<Attachment> = self.get_list(&request).await?;
         Ok(found.into_iter().map(AddonAttachment::from).collect())
+    }
+
+    /// The config vars that an add-on sets, with their values. `None` where Heroku does not give them.
+    pub async fn addon_config(
+        &self,
+        addon: &str,
+    ) -> Result<Option<Vec<(String, Secret)>>, HerokuError> {
+        let path = ["addons", addon, "config"];
+        let request = Request::new(Api::Platform, &path, "the config vars of an add-on");
+        match self.get_list::<AddonSetting>(&request).await {
+            Ok(found) => Ok(Some(found.into_iter().map(|one| (one.name, one.value)).collect())),
+            Err(HerokuError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The URL that Heroku's data API gives for a database. `None` where it gives none.

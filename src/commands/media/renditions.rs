@@ -33,7 +33,7 @@ impl Renditions {
         context: &Context,
         writing: &Writing<'_>,
     ) -> Result<Renditions, CommandError> {
-        Renditions::look(context, writing.database()?).await
+        Renditions::look(context, writing.database().await?).await
     }
 
     async fn look(context: &Context, url: DatabaseUrl) -> Result<Renditions, CommandError> {

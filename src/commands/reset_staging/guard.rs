@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::adapters::postgres::DatabaseIdentity;
+use crate::caches::{self, CacheError};
 use crate::commands::Context;
 use crate::deployment::{Fingerprint, find_front_end};
 use crate::error::{CommandError, Kind};
@@ -79,6 +80,10 @@ impl LookAgain {
     /// putting staging back.
     async fn has_zone(&self, proved: &Proved) -> Result<bool, CommandError> {
         let reading = self.context.deployments().reading(&self.world.destination).await?;
+        let login = caches::login(reading.environment, &reading.values.in_force());
+        if matches!(login, Err(CacheError::NoFrontEnd { .. })) {
+            return Ok(proved.zone.is_none());
+        }
         let zone = find_front_end(self.context.deployments(), reading.environment, &reading.values);
         Ok(proved.zone.as_deref() == Some(zone.await?.front_end.id.as_str()))
     }

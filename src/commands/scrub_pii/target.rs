@@ -80,7 +80,7 @@ pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, 
         return Ok(target);
     };
     let destination = Destination::try_from(context.settings.environment(name)?)?;
-    let url = context.deployments().writing(&destination).await?.database()?;
+    let url = context.deployments().writing(&destination).await?.database().await?;
     let names = (destination.name.clone(), destination.app.value.clone());
     Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
 }

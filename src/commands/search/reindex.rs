@@ -120,7 +120,10 @@ fn of_environment(mut error: CommandError, destination: &Destination) -> Command
 async fn prepare(context: &Context, destination: Destination) -> Result<Ready, CommandError> {
     let writing = context.deployments().writing(&destination).await?;
     let cluster = writing.cluster()?;
-    let database = writing.database()?;
+    let database = writing.database().await.map_err(|error| match error.kind {
+        Kind::Configuration => of_environment(error, &destination),
+        _ => error,
+    })?;
     writing.all_of_a_dyno()?;
     let app = writing.app().await?;
     let (logged_in, _) = writing.heroku()?;

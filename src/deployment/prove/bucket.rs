@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 
 use super::{Verdicts, within_patience, without_any};
 use crate::adapters::s3::{
-    BucketAddress, BucketIdentity, BucketSettings, ListedObject, ObjectMeta, S3Error, SourceBucket,
-    is_access_point,
+    BucketAddress, BucketIdentity, BucketSettings, ListedObject, SourceBucket, is_access_point,
 };
 use crate::deployment::conclusion::Verdict;
 use crate::deployment::known;
@@ -172,29 +171,24 @@ async fn answers_as_alias(settings: &BucketSettings) -> Result<bool, String> {
 async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, String> {
     let open = |settings| SourceBucket::new(settings, JOBS).map_err(|error| error.to_string());
     let (own, theirs) = (open(own)?, open(theirs)?);
-    let there = theirs.list_page("", None).await.map_err(|error| error.to_string())?;
-    if there.objects.is_empty() {
-        let here = own.list_page("", None).await.map_err(|error| error.to_string())?;
-        return match here.objects.is_empty() {
+    let there = first_page(&theirs, "").await?;
+    if there.is_empty() {
+        let here = first_page(&own, "").await?;
+        return match here.is_empty() {
+            // There is nothing in either that could be lost, and one server has one bucket of a name.
+            true if own.address().same_server(&theirs.address()) => Ok(false),
             true => Err("both buckets are empty".to_owned()),
             false => Ok(false),
         };
     }
-    let sample = spread(&there.objects);
-    let heads = join_all(sample.iter().map(|object| own.head(&object.key))).await;
+    let sample = spread(&there);
+    let found = join_all(sample.iter().map(|object| listed(&own, &object.key))).await;
     let mut equal = 0;
-    for (object, head) in sample.iter().zip(heads) {
-        let differs = match head {
-            Ok(meta) if is_same(&meta, object) => {
-                equal += 1;
-                false
-            }
-            Ok(_) => true,
-            Err(error) if error.is_not_found() => true,
-            Err(error) => return Err(error.to_string()),
-        };
-        if differs && still_differs(&own, &theirs, &object.key).await? {
-            return Ok(false);
+    for (object, found) in sample.iter().zip(found) {
+        match found? {
+            Some(found) if is_same(&found, object) => equal += 1,
+            _ if still_differs(&own, &theirs, &object.key).await? => return Ok(false),
+            _ => {}
         }
     }
     match equal >= ENOUGH {
@@ -203,25 +197,33 @@ async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, 
     }
 }
 
+async fn first_page(bucket: &SourceBucket, prefix: &str) -> Result<Vec<ListedObject>, String> {
+    let page = bucket.list_page(prefix, None).await.map_err(|error| error.to_string())?;
+    Ok(page.objects)
+}
+
+/// An object as the listing has it, whose times are finer than those of a header.
+async fn listed(bucket: &SourceBucket, key: &str) -> Result<Option<ListedObject>, String> {
+    let objects = first_page(bucket, key).await?;
+    Ok(objects.into_iter().find(|object| object.key == key))
+}
+
 /// Looks at both once more: the object may have been changed between the first two looks.
 async fn still_differs(
     own: &SourceBucket,
     theirs: &SourceBucket,
     key: &str,
 ) -> Result<bool, String> {
-    let (here, there) = tokio::join!(own.head(key), theirs.head(key));
-    let stamp = |head: Result<ObjectMeta, S3Error>| match head {
-        Ok(meta) => Ok(Some((meta.etag, meta.modified.map(|at| at.as_second())))),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.to_string()),
-    };
-    Ok(stamp(here)? != stamp(there)?)
+    let (here, there) = tokio::join!(listed(own, key), listed(theirs, key));
+    Ok(match (here?, there?) {
+        (Some(here), Some(there)) => !is_same(&here, &there),
+        (None, None) => false,
+        _ => true,
+    })
 }
 
-/// The header has whole seconds, a listing may have more.
-fn is_same(meta: &ObjectMeta, listed: &ListedObject) -> bool {
-    meta.etag == listed.etag
-        && meta.modified.is_some_and(|at| at.as_second() == listed.modified.as_second())
+fn is_same(one: &ListedObject, other: &ListedObject) -> bool {
+    one.etag == other.etag && one.modified == other.modified && one.size == other.size
 }
 
 /// Some objects from all over the page.

@@ -51,6 +51,10 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
             Some(addon) => Reply::ok(attachments(&world, |one| one.addon_id == addon.id)),
             None => Reply::not_found("add_on"),
         },
+        ("GET", ["addons", addon, "config"]) => match world.addon(addon) {
+            Some(addon) => Reply::ok(addon_config(addon)),
+            None => Reply::not_found("add_on"),
+        },
         ("GET", ["addon-attachments"]) => {
             paged(Reply::ok(attachments(&world, |_| true)), request, shared.options.page_size)
         }
@@ -170,6 +174,11 @@ fn addon_json(world: &World, addon: &Addon) -> Value {
         "config_vars": addon.config_vars, "state": "provisioned",
         "web_url": console_url(addon),
     })
+}
+
+fn addon_config(addon: &Addon) -> Value {
+    let pairs = addon.config_vars.iter();
+    pairs.map(|name| json!({ "name": name, "value": addon.value })).collect()
 }
 
 fn console_url(addon: &Addon) -> String {

@@ -134,6 +134,8 @@ pub struct Addon {
     pub config_vars: Vec<String>,
     /// Of a database.
     pub url: Option<String>,
+    /// The value that it gave to its config var.
+    pub value: String,
 }
 
 #[derive(Clone)]
@@ -368,6 +370,7 @@ impl World {
             app_id,
             config_vars,
             url: None,
+            value: value.to_owned(),
         };
         self.addons.push(addon);
         self.attach(&id, &app_name, attachment, None);
