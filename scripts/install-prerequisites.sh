@@ -49,6 +49,9 @@ fi
 # Redis comes as a service with Debian's package; the tests start servers of their own.
 redis_packages=()
 has redis-server || redis_packages=(redis-server)
+# PgBouncer comes as a service, too; the tests put one in front of a database of theirs.
+pgbouncer_packages=()
+has pgbouncer || [[ -x /usr/sbin/pgbouncer || "$(uname -s)" = Darwin ]] || pgbouncer_packages=(pgbouncer)
 if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
 # The aws CLI of the same proofs lives in a Python environment of its own.
 if [[ $heroku_cli = yes ]] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -59,7 +62,7 @@ install_packages() {
     local as_root=()
     if [[ "$(id -u)" -ne 0 ]]; then
         if ! sudo -n true 2>/dev/null; then
-            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-} ${redis_packages[*]-}'"
+            say "missing, and this is not root: ask for 'apt-get install ${packages[*]-} ${postgres_packages[*]-} ${redis_packages[*]-} ${pgbouncer_packages[*]-}'"
             return 1
         fi
         as_root=(sudo -n)
@@ -84,6 +87,13 @@ install_packages() {
         fi
         "${apt[@]}" install "${postgres_packages[@]}" >&2 </dev/null
     fi
+    if [[ ${#pgbouncer_packages[@]} -gt 0 ]]; then
+        say "installing ${pgbouncer_packages[*]-}, without a server that runs as a service"
+        "${apt[@]}" install "${pgbouncer_packages[@]}" >&2 </dev/null
+        if has systemctl; then
+            "${as_root[@]}" systemctl disable --now pgbouncer >&2 2>/dev/null || true
+        fi
+    fi
     if [[ ${#redis_packages[@]} -gt 0 ]]; then
         say "installing ${redis_packages[*]-}, without a server that runs as a service"
         "${apt[@]}" install "${redis_packages[@]}" >&2 </dev/null
@@ -94,7 +104,7 @@ install_packages() {
     fi
 }
 
-if [[ $((${#packages[@]} + ${#postgres_packages[@]} + ${#redis_packages[@]})) -eq 0 ]]; then
+if [[ $((${#packages[@]} + ${#postgres_packages[@]} + ${#redis_packages[@]} + ${#pgbouncer_packages[@]})) -eq 0 ]]; then
     say "nothing to install"
 elif has apt-get; then
     install_packages

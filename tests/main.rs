@@ -3,6 +3,7 @@
 mod backups;
 mod check;
 mod clients;
+mod deployment;
 mod doctor;
 mod faults;
 mod git;

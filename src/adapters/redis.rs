@@ -118,7 +118,7 @@ impl RedisUrl {
     }
 
     fn addresses(&self) -> BTreeSet<IpAddr> {
-        let found = (self.host.as_str(), self.port).to_socket_addrs();
+        let found = (self.host.trim_end_matches('.'), self.port).to_socket_addrs();
         found.into_iter().flatten().map(|address| transport::reached(address.ip())).collect()
     }
 

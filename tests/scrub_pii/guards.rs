@@ -111,6 +111,8 @@ fn what_cannot_be_compared_is_refused() {
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
     world.standin.set_config_var(STAGING, "DATABASE_URL", &url);
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &world.cluster.url("nobodys"));
+    let other = format!("{}?sslmode=disable", world.cluster.url("postgres"));
+    world.standin.set_config_var(CONTENT_PREP, "DATABASE_URL", &other);
     let before = versions(world.cluster, &world.target);
     world.standin.set_config_var(PRODUCTION, "DATABASE_URL", "postgres://[broken");
     assert_refused_once(&world, &["production"]);

@@ -102,6 +102,22 @@ impl Cluster {
         }
     }
 
+    /// A copy of this cluster as it is now: one that follows it, or a fork that goes its own way.
+    pub fn copied(&self, follows: bool) -> Result<Cluster> {
+        let account = unprivileged_account()?;
+        let directory = new_directory(account)?;
+        let port = free_port()?;
+        let mut backup = self.tool("pg_basebackup");
+        backup.args(["--checkpoint=fast", "--no-sync", "-D"]).arg(directory.join("data"));
+        if follows {
+            backup.arg("--write-recovery-conf");
+        }
+        run_as(backup.current_dir(&directory), account);
+        run(&mut backup).context("copying a Postgres cluster")?;
+        configure(&directory, port, &Options::for_tests())?;
+        Cluster::keep(&self.programs, account, directory, port)
+    }
+
     fn start_once(programs: &Path, account: Option<Account>, options: &Options) -> Result<Cluster> {
         let directory = new_directory(account)?;
         let port = free_port()?;
@@ -110,6 +126,22 @@ impl Cluster {
             let _ = fs::remove_dir_all(&directory);
             return Err(error);
         }
+        Cluster::keep(programs, account, directory, port)
+    }
+
+    /// Another program under the server's account, in the server's folder.
+    pub fn beside(&self, program: &str) -> Result<Command> {
+        let mut command = Command::new(program);
+        run_as(command.current_dir(&self.directory), unprivileged_account()?);
+        Ok(command)
+    }
+
+    fn keep(
+        programs: &Path,
+        account: Option<Account>,
+        directory: PathBuf,
+        port: u16,
+    ) -> Result<Cluster> {
         let mut keeper = Command::new("/bin/sh");
         keeper.args(["-c", KEEPER, "postgres-keeper"]).arg(programs).arg(&directory);
         // Ctrl-C reaches a terminal's whole process group: the keeper must outlive this process.
@@ -372,7 +404,12 @@ fn initialise(
     initdb.args(["--no-sync", "-D"]).arg(&data).current_dir(directory).stdin(Stdio::null());
     run_as(&mut initdb, account);
     run(&mut initdb).context("making a Postgres cluster")?;
+    configure(directory, port, options)
+}
 
+/// Of several lines with one name the last counts.
+fn configure(directory: &Path, port: u16, options: &Options) -> Result<()> {
+    let data = directory.join("data");
     let mut lines = vec![
         ("listen_addresses".to_owned(), "127.0.0.1".to_owned()),
         ("port".to_owned(), port.to_string()),

@@ -36,7 +36,8 @@ impl DatabaseIdentity {
             Host::Socket(_) => identity.loopback = true,
             Host::Name(name) => {
                 identity.names.insert(name.trim_end_matches('.').to_ascii_lowercase());
-                if let Ok(found) = (name.as_str(), url.port).to_socket_addrs() {
+                let plain = name.trim_end_matches('.');
+                if let Ok(found) = (plain, url.port).to_socket_addrs() {
                     identity.addresses.extend(found.map(|address| reached(address.ip())));
                 }
                 identity.loopback = !identity.addresses.is_empty()

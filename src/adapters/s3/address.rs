@@ -236,7 +236,7 @@ fn server(url: &Url, bucket: &str) -> Server {
     let addresses: BTreeSet<IpAddr> = match url.host() {
         Some(Host::Ipv4(address)) => BTreeSet::from([transport::reached(IpAddr::V4(address))]),
         Some(Host::Ipv6(address)) => BTreeSet::from([transport::reached(IpAddr::V6(address))]),
-        Some(Host::Domain(domain)) => (domain, port.unwrap_or(443))
+        Some(Host::Domain(domain)) => (domain.trim_end_matches('.'), port.unwrap_or(443))
             .to_socket_addrs()
             .map(|found| found.map(|address| transport::reached(address.ip())).collect())
             .unwrap_or_default(),

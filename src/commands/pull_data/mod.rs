@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::deployment::local;
+use crate::deployment::{Marks, local};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
@@ -162,6 +162,7 @@ async fn fill(
             count_rows: false,
         };
         let report = archive.load(target, context.reporter()).await?;
+        mark(context, databases, &incoming).await;
         let superusers = match password {
             Some(password) => password.give(&incoming, &context.settings.local.users_table).await?,
             None => Vec::new(),
@@ -178,6 +179,15 @@ async fn fill(
         }
     }
     result
+}
+
+/// Leaves a mark in the new database, by which it is known as this machine's own without a network.
+async fn mark(context: &Context, databases: &Databases, incoming: &DatabaseUrl) {
+    let marks = Marks::in_state_folder(&context.settings.state_directory.value);
+    if let Err(error) = marks.leave_in(databases.session(), &incoming.database).await {
+        let text = format!("the new database carries no mark of this machine: {error}");
+        context.ui.emit(Event::Warning(text));
+    }
 }
 
 async fn swap(
