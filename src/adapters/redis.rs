@@ -291,15 +291,15 @@ impl Redis {
 
 async fn open(url: &RedisUrl) -> Result<Redis, RedisError> {
     let failed = |reason: String| RedisError::Connect { place: url.place(), reason };
-    let stream = TcpStream::connect((url.host.as_str(), url.port))
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let host = url.host.trim_end_matches('.');
+    let stream =
+        TcpStream::connect((host, url.port)).await.map_err(|error| failed(error.to_string()))?;
     if !url.encrypted {
         return log_in(url, stream).await;
     }
-    let config = tls::client_config(SslMode::Require, &url.host, None)
+    let config = tls::client_config(SslMode::Require, host, None)
         .map_err(|error| failed(error.to_string()))?;
-    let name = ServerName::try_from(url.host.clone()).map_err(|error| failed(error.to_string()))?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(error.to_string()))?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await

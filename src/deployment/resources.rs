@@ -104,14 +104,9 @@ impl Resources {
 /// The database that a value leads to: a URL in one of the spellings that Django's settings, JDBC
 /// and SQLAlchemy know, or libpq's own form of `name=value`.
 fn database(value: &str) -> Option<Result<DatabaseUrl, String>> {
-    const SCHEMES: [&str; 7] =
-        ["postgres", "postgresql", "postgis", "pgsql", "psql", "timescale", "timescaledb"];
     let plain = value.strip_prefix("jdbc:").unwrap_or(value);
-    if let Some((scheme, rest)) = plain.split_once("://") {
-        let scheme = scheme.to_ascii_lowercase();
-        let base = scheme.split('+').next().unwrap_or_default();
-        let is_one = SCHEMES.contains(&base);
-        return is_one.then(|| parse(&format!("postgres://{rest}")));
+    if plain.contains("://") {
+        return DatabaseUrl::is_url(plain).then(|| parse(plain));
     }
     let parts = conninfo(plain)?;
     let named = |wanted: &str| parts.iter().any(|(name, _)| name == wanted);

@@ -262,7 +262,7 @@ fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
         config_file: None,
     })
     .expect("settings");
-    let cases = std::env::var_os("BCOPS_SOAK").map_or(300, |_| 10_000);
+    let cases = std::env::var_os("BCOPS_SOAK").map_or(100, |_| 10_000);
     let config =
         Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     let (refused, passed) = (std::cell::Cell::new(0), std::cell::Cell::new(0));

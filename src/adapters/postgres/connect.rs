@@ -40,7 +40,8 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Session, PostgresError> {
     let mut config = Config::new();
     match &url.host {
         Host::Socket(folder) => config.host_path(folder),
-        Host::Name(name) => config.host(name),
+        // The full stop of an absolute name is not for every resolver, nor for certificates.
+        Host::Name(name) => config.host(name.trim_end_matches('.')),
     };
     config.port(url.port).dbname(&url.database).user(&url.user).application_name("bcops");
     // A network that swallows everything has to be noticed within minutes, not hours.
@@ -73,7 +74,7 @@ async fn open(
             })?;
             return Ok(spawn(client, connection));
         }
-        (Host::Name(name), _) => name,
+        (Host::Name(name), _) => name.trim_end_matches('.'),
     };
     config.ssl_mode(match url.ssl_mode {
         SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,

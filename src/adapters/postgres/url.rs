@@ -48,7 +48,13 @@ impl Defaults<'_> {
 }
 
 impl DatabaseUrl {
-    /// Reads `postgres://` and `postgresql://` URLs, and Django's `postgis://`. Errors never repeat the URL.
+    /// Whether the text has the scheme of a database's URL.
+    pub fn is_url(text: &str) -> bool {
+        without_scheme(text).is_some()
+    }
+
+    /// Reads `postgres://` URLs and those of other spellings, with `postgis://` and
+    /// `postgresql+psycopg2://` among them. Errors never repeat the URL.
     pub fn parse(text: &str, defaults: &Defaults<'_>) -> Result<DatabaseUrl, PostgresError> {
         let mut parts = Parts::read(text)?;
         let port = match parts.take("port").or_else(|| defaults.non_empty("PGPORT")) {
@@ -136,16 +142,23 @@ fn default_host(port: u16) -> Host {
         .map_or_else(|| Host::Name("localhost".to_owned()), Host::Socket)
 }
 
+/// What follows the scheme, in one of the spellings that libpq, Django's settings and SQLAlchemy
+/// know. `None` where it is no such URL.
+fn without_scheme(text: &str) -> Option<&str> {
+    const SCHEMES: [&str; 7] =
+        ["postgres", "postgresql", "postgis", "pgsql", "psql", "timescale", "timescaledb"];
+    let (scheme, rest) = text.trim_start().split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let (base, _driver) = scheme.split_once('+').unwrap_or((&scheme, ""));
+    SCHEMES.contains(&base).then_some(rest)
+}
+
 /// The URL's parts under libpq's parameter names.
 struct Parts(std::collections::HashMap<String, String>);
 
 impl Parts {
     fn read(text: &str) -> Result<Parts, PostgresError> {
-        let rest = text
-            .strip_prefix("postgres://")
-            .or_else(|| text.strip_prefix("postgresql://"))
-            .or_else(|| text.strip_prefix("postgis://"))
-            .ok_or_else(|| bad("it must begin with postgres://"))?;
+        let rest = without_scheme(text).ok_or_else(|| bad("it must begin with postgres://"))?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, address) = authority.rsplit_once('@').unwrap_or(("", authority));
