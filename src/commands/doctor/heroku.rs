@@ -50,13 +50,33 @@ async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) ->
         Err(check) => return vec![check],
     };
     let values = Values { own, overrides };
-    let (mut services, database) = tokio::join!(
+    let (mut services, database, apart) = tokio::join!(
         services::checks(context, environment, &values),
         many(name, database(context, client, environment, &values)),
+        apart(context, environment),
     );
     services.insert(0, app);
     services.extend(database);
+    services.extend(apart);
     services
+}
+
+/// Whether an environment that may be written to is apart from everything that is protected.
+async fn apart(context: &Context, environment: &Environment) -> Option<Check> {
+    let destination = environment.as_destination().ok()?;
+    let name = format!("{} is its own", environment.name);
+    let look = async {
+        let proved = async {
+            let writing = context.deployments().writing(&destination).await?;
+            writing.database().await?;
+            writing.all_of_a_dyno()
+        };
+        match proved.await {
+            Ok(()) => Check::pass(&name, "what its config vars lead to is not a protected one's"),
+            Err(error) => Check::from((name.as_str(), error)),
+        }
+    };
+    Some(one(&name, look).await)
 }
 
 /// The app itself and its config vars.
