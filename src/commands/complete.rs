@@ -27,7 +27,9 @@ pub fn answer(
             settings.environments.keys().cloned().collect(),
             Some(settings.state_directory.value.clone()),
         ),
-        Err(_) => (Settings::built_in_environments(), None),
+        Err(error) => {
+            ([Settings::built_in_environments().as_slice(), error.environments()].concat(), None)
+        }
     };
     let (names, folder) = (environments.clone(), state.clone());
     let backups = move |environment: Option<&str>| {

@@ -38,6 +38,7 @@ struct Prepared {
 
 pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
+    environment.check_something_is_protected()?;
     if args.backend.is_some() && environment.protected {
         return Err(protected_backend(environment));
     }
