@@ -15,6 +15,7 @@ use bcops::settings::{Settings, SettingsError, Surroundings};
 use bcops::ui::{self, Document, Options, Ui};
 
 fn main() -> ExitCode {
+    bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
     // A relative folder would be one of the clone at hand.
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings.environments.keys().cloned().collect(),
         // The command is parsed all the same, so that --help works with a broken file, and a fab
         // name brings the news of the file instead of being unknown.
-        Err(error) => [Settings::built_in_environments().as_slice(), error.environments()].concat(),
+        Err(error) => error.known_environments(),
     };
     let invocation = match cli::parse(arguments.clone(), &environments) {
         Ok(invocation) => invocation,

@@ -30,4 +30,5 @@ mod reference;
 mod second_site;
 mod standins;
 mod support;
+mod trust;
 mod whole_site;

@@ -147,6 +147,14 @@ impl Command {
         }
     }
 
+    /// Whether it reads or writes the state folder. `doctor` looks at the folder itself.
+    pub fn uses_state_folder(&self) -> bool {
+        !matches!(
+            self,
+            Command::Completions(_) | Command::Man(_) | Command::Config(_) | Command::Doctor(_)
+        )
+    }
+
     /// Whether it shows what is wrong where a file is not trusted.
     pub fn shows_missing_trust(&self) -> bool {
         matches!(self, Command::Config(_) | Command::Doctor(_))

@@ -43,6 +43,9 @@ fn hints(error: &SettingsError) -> Vec<String> {
             "for another app: give it an environment of its own, [environments.NAME]".to_owned(),
             "for another site: set inherit = false, and describe each of its environments".to_owned(),
         ],
+        SettingsError::StateFolder { .. } => {
+            vec!["set BCOPS_STATE_DIR to a folder of your own, or to one that is not there yet".to_owned()]
+        }
         SettingsError::NothingProtected { .. } => vec![
             "set protected = true for the environment that must never be written to, mostly production"
                 .to_owned(),

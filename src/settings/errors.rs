@@ -1,10 +1,12 @@
 //! What is wrong with a configuration.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use thiserror::Error;
 
+use super::Settings;
 use super::trust::StoreError;
 
 #[derive(Debug, Error)]
@@ -33,6 +35,8 @@ pub enum SettingsError {
         "cannot write to {environment} ({app}): no environment is protected, so bcops does not know what to keep safe"
     )]
     NothingProtected { environment: String, app: String },
+    #[error("cannot use the state folder {path}: {reason}")]
+    StateFolder { path: String, reason: String },
     #[error("the environment `{environment}` has no Heroku app")]
     NoApp { environment: String },
     #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]
@@ -80,11 +84,13 @@ impl SettingsError {
         )
     }
 
-    /// The environments of the file that is at fault, as far as they are known.
-    pub fn environments(&self) -> &[String] {
-        match self {
-            SettingsError::Untrusted(untrusted) => &untrusted.environments,
-            _ => &[],
+    /// The built-in environments and those of the file that is at fault, so that a command of theirs
+    /// is refused for what is wrong, and not for its name.
+    pub fn known_environments(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = Settings::built_in_environments().into_iter().collect();
+        if let SettingsError::Untrusted(untrusted) = self {
+            names.extend(untrusted.environments.iter().cloned());
         }
+        names.into_iter().collect()
     }
 }

@@ -215,6 +215,19 @@ impl Settings {
         names.into_iter().cloned().collect()
     }
 
+    /// Refuses a state folder that another user could have filled, or can write to: journals decide
+    /// what a resumed run does.
+    pub fn check_state_folder(&self) -> Result<(), SettingsError> {
+        let folder = &self.state_directory.value;
+        let operator = Operator::of_this_process();
+        match crate::private_folder::others_in(folder, |found| operator.owns(found)) {
+            None => Ok(()),
+            Some(reason) => {
+                Err(SettingsError::StateFolder { path: folder.display().to_string(), reason })
+            }
+        }
+    }
+
     pub fn environment(&self, name: &str) -> Result<&Environment, SettingsError> {
         self.environments.get(name).ok_or_else(|| SettingsError::UnknownEnvironment {
             name: name.to_owned(),

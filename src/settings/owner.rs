@@ -14,8 +14,16 @@ pub struct Operator {
 
 impl Operator {
     pub fn of(surroundings: &Surroundings<'_>) -> Operator {
+        Operator::new(surroundings.variable)
+    }
+
+    pub fn of_this_process() -> Operator {
+        Operator::new(&|name| std::env::var(name).ok())
+    }
+
+    fn new(variable: &dyn Fn(&str) -> Option<String>) -> Operator {
         let user = effective_user();
-        let behind_sudo = (surroundings.variable)("SUDO_UID").and_then(|text| text.parse().ok());
+        let behind_sudo = variable("SUDO_UID").and_then(|text| text.parse().ok());
         // The variable means something only where sudo could have set it.
         Operator { user, behind_sudo: behind_sudo.filter(|_| user == 0) }
     }

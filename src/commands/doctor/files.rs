@@ -4,6 +4,7 @@ use url::Url;
 
 use super::check::{Check, with_cause};
 use crate::commands::{Context, manifest};
+use crate::error::CommandError;
 use crate::scrub::Manifest;
 use crate::settings::SettingsError;
 use crate::words::shell_word;
@@ -67,6 +68,9 @@ fn state_directory(context: &Context) -> Check {
     let existing = folder.ancestors().find(|folder| folder.exists());
     let writable = existing.is_some_and(may_write);
     let place = folder.display().to_string();
+    if let Err(error) = context.settings.check_state_folder() {
+        return Check::from(("state folder", CommandError::from(error)));
+    }
     if writable {
         Check::pass("state folder", place)
     } else {

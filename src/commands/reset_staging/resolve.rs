@@ -57,7 +57,8 @@ pub async fn resolve(
     let operator = operator(&repository).await;
     let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
-    let secrets = vec![logged_in.token];
+    let mut secrets = vec![logged_in.token];
+    secrets.extend(repository.secrets());
     Ok(Surroundings {
         settings: context.settings.clone(),
         source: source.clone(),
