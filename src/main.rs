@@ -19,8 +19,16 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     // A relative folder would be one of the clone at hand.
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    let settings = load_settings(&arguments, home.as_deref());
-    if let Some(shell) = std::env::var_os(cli::complete::VARIABLE) {
+    let completed_for = std::env::var_os(cli::complete::VARIABLE);
+    let settings = match completed_for {
+        None => load_settings(&arguments, home.as_deref()),
+        // The line that is being typed follows the first `--`.
+        Some(_) => {
+            let line = arguments.iter().skip_while(|argument| *argument != "--").skip(1);
+            load_settings(&line.cloned().collect::<Vec<_>>(), home.as_deref())
+        }
+    };
+    if let Some(shell) = completed_for {
         let answer = commands::complete::answer(&shell.to_string_lossy(), &arguments, &settings);
         ui::print_completions(&answer);
         return ExitCode::SUCCESS;

@@ -25,6 +25,7 @@ mod file_modes;
 mod fuzz_targets;
 mod fuzzing;
 mod gitlab;
+mod hardening;
 mod hostile_names;
 mod reference;
 mod second_site;

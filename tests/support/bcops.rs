@@ -57,6 +57,16 @@ impl Bcops {
         bcops
     }
 
+    /// The council's site as a file of its own, which may say something else of it: no file changes
+    /// what is built in.
+    #[track_caller]
+    pub fn describe_the_council(&self, known: &str, other: &str) -> PathBuf {
+        let built_in = bcops::settings::keys::BUILT_IN;
+        assert!(built_in.contains(known), "{known}");
+        let text = format!("inherit = false\n{}", built_in.replacen(known, other, 1));
+        self.write("bcops.toml", &text)
+    }
+
     /// A bcops.toml is trusted by its name, unless a test asks for one that is only found.
     pub fn finds_its_file(&mut self) {
         self.finds_its_file = true;
@@ -103,6 +113,10 @@ impl Bcops {
     pub fn in_its_surroundings<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env_clear().current_dir(self.directory().join("work"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let file = self.directory().join("work/bcops.toml");
+        if !self.finds_its_file && file.is_file() {
+            command.env("BCOPS_CONFIG", file);
+        }
         command.env("BCOPS", env!("CARGO_BIN_EXE_bcops"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null())
@@ -175,6 +189,10 @@ impl Running {
                 }
             }
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What Ctrl-C sends.
