@@ -135,6 +135,13 @@ fn a_file_of_somebody_else_is_used_where_it_is_named() {
     bcops.run(&["--config", "bcops.toml", "runs", "list"]).exits(0);
     bcops.set("BCOPS_CONFIG", "bcops.toml");
     bcops.run(&["runs", "list"]).exits(0);
+    // The user's own file has to be the user's own.
+    let own = bcops.directory().join("home/.config/bcops");
+    fs::create_dir_all(&own).expect("a folder");
+    fs::write(own.join("config.toml"), "backup_max_age = \"7d\"\n").expect("written");
+    bcops.run(&["runs", "list"]).exits(0);
+    std::os::unix::fs::chown(own.join("config.toml"), Some(12_345), None).expect("given away");
+    bcops.run(&["runs", "list"]).fails(3, &["config.toml", "belongs to the user 12345"]);
 }
 
 #[test]

@@ -48,4 +48,4 @@ pub use push::{Lease, Pushed, Update};
 pub use remote::{Remote, is_project, is_repository_of};
 pub use repository::{Access, Repository};
 pub use tree::{FileContent, TreeFile};
-pub use words::without_credentials;
+pub use words::without_user_parts;

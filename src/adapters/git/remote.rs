@@ -105,7 +105,7 @@ fn git_host(host: Option<&str>) -> Result<Url, GitError> {
     const VARIABLE: &str = "HEROKU_GIT_HOST";
     let invalid = |reason: &str| GitError::InvalidHost {
         variable: VARIABLE,
-        reason: words::without_credentials(reason),
+        reason: words::without_user_parts(reason),
     };
     let text = match host.map(str::trim).filter(|host| !host.is_empty()) {
         None => "https://git.heroku.com".to_owned(),

@@ -157,14 +157,14 @@ impl Repository {
         let what = format!("looking up the URL of {}", self.origin.label());
         let arguments = ["ls-remote", "--get-url", self.origin.address()];
         let output = self.local(&what, arguments).await?;
-        Ok(super::words::without_credentials(output.text().trim()))
+        Ok(super::words::without_user_parts(output.text().trim()))
     }
 
     /// The same, and every other URL that the clone's own settings have pushes go to.
     pub async fn origin_urls(&self) -> Result<Vec<String>, GitError> {
         let mut urls = vec![self.origin_url().await?];
         for (name, value) in &self.settings {
-            let url = super::words::without_credentials(value.expose());
+            let url = super::words::without_user_parts(value.expose());
             if (name.ends_with(".url") || name.ends_with(".pushurl"))
                 && name.starts_with("remote.")
                 && !urls.contains(&url)

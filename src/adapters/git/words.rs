@@ -39,9 +39,10 @@ fn without_control(line: &str) -> String {
     kept
 }
 
-/// The URL of a remote without what may be a secret: `https://user:password@host/path?token=x` becomes
-/// `https://host/path`. A CI clone's URL holds a token in one of these places.
-pub fn without_credentials(url: &str) -> String {
+/// The URL of a remote without what may be a secret, its query included:
+/// `https://user:password@host/path?token=x` becomes `https://host/path`. A CI clone's URL holds a
+/// token in one of these places.
+pub fn without_user_parts(url: &str) -> String {
     let url = without_users(url);
     let Some((scheme, rest)) = url.split_once("://") else { return url };
     let plain = rest.split(['?', '#']).next().unwrap_or_default();
@@ -143,9 +144,9 @@ mod tests {
         );
         let merge = "https://h/-/merge_requests/new?merge_request%5Bsource_branch%5D=x";
         assert_eq!(clean(merge, &[]), merge);
-        assert_eq!(without_credentials("https://a:b@h/x.git?token=c#d"), "https://h/x.git");
-        assert_eq!(without_credentials("git@h:x/y.git"), "git@h:x/y.git");
-        assert_eq!(without_credentials("/srv/a?b"), "/srv/a?b");
+        assert_eq!(without_user_parts("https://a:b@h/x.git?token=c#d"), "https://h/x.git");
+        assert_eq!(without_user_parts("git@h:x/y.git"), "git@h:x/y.git");
+        assert_eq!(without_user_parts("/srv/a?b"), "/srv/a?b");
         let secrets = secrets_of("https://oauth2:pass%21word@h/x.git?private_token=abc%2Bdef");
         let secrets: Vec<&str> = secrets.iter().map(Secret::expose).collect();
         assert_eq!(secrets, ["pass%21word", "pass!word", "abc%2Bdef", "abc+def"]);

@@ -8,6 +8,7 @@ use crate::cli::{TrustArgs, UntrustArgs};
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
 use crate::settings::{FOUND_NAME, Surroundings, keys, nearest};
 use crate::words::shell_word;
@@ -35,6 +36,11 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
             confirm::yes_alone(context, &format!("Trust {name} as it is?"), &command)?;
         }
         candidate.trust(&store)?;
+        if path.file_name().is_none_or(|name| name != FOUND_NAME) {
+            let text =
+                format!("only a file called {FOUND_NAME} is found; name this one with --config");
+            context.ui.emit(Event::Warning(text));
+        }
         let text = format!("{name} is trusted until it, or a file that it names, changes");
         Ok(Outcome::done(result(true), text))
     })
@@ -134,7 +140,8 @@ fn shown(name: &str, value: &crate::settings::RawValue) -> String {
     let parts: Vec<&str> = name.split('.').collect();
     match keys::find(&parts).is_none_or(|key| key.secret) {
         true => "\"[secret]\"".to_owned(),
-        false => value.to_string(),
+        // A password may stand in the URL of a setting that needs none.
+        false => Redactor::new().clean(&value.to_string()),
     }
 }
 
