@@ -10,6 +10,7 @@ use crate::cli::{ConfigArgs, ConfigWork};
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::runbook::Redactor;
 use crate::settings::keys::KEYS;
 use crate::settings::{Effective, RawValue};
 
@@ -47,13 +48,18 @@ fn show(context: &Context) -> Outcome {
 
 /// In TOML, but for what must not be shown.
 fn shown(one: &Effective) -> String {
-    if one.secret { "\"[secret]\"".to_owned() } else { one.value.to_string() }
+    // A password may stand in the URL of a setting that needs none.
+    if one.secret {
+        "\"[secret]\"".to_owned()
+    } else {
+        Redactor::new().clean(&one.value.to_string())
+    }
 }
 
 fn described(one: &Effective) -> Value {
     let value = match &one.value {
         _ if one.secret => json!("[secret]"),
-        RawValue::Text(text) => json!(text),
+        RawValue::Text(text) => json!(Redactor::new().clean(text)),
         RawValue::Boolean(value) => json!(value),
         RawValue::TextList(items) => json!(items),
     };

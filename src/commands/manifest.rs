@@ -35,7 +35,7 @@ fn untrusted(file: &ManifestFile, wanting: &[String]) -> CommandError {
     let wanting: Vec<String> = wanting.iter().map(|one| format!("`{one}`")).collect();
     let path = file.path.display();
     let text = format!(
-        "cannot use the manifest {path}: you have not trusted it, and it sets {}",
+        "cannot use the manifest {path}, which `scrub.manifest` names: you have not trusted it, and it sets {}",
         wanting.join(", ")
     );
     let configuration = match &file.origin {

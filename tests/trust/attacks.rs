@@ -144,7 +144,7 @@ fn a_manifest_that_is_not_trusted_only_takes_away() {
         ("[tables.x]\nclass = \"content\"\n", "tables.x"),
     ] {
         world.bcops.write("scrub.toml", &format!("{head}{text}"));
-        let words = ["scrub.toml", &format!("`{key}`"), "bcops config trust"];
+        let words = ["scrub.toml", "`scrub.manifest`", &format!("`{key}`"), "bcops config trust"];
         world.pull(&["--yes"]).fails(3, &words);
         world.bcops.run(&["scrub-pii", "--yes"]).fails(3, &words);
         let scrub = ["scrub-pii", "staging", "--confirm", "buckinghamshire-staging"];
