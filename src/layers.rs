@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 8] = [
+const GROUND: [&str; 10] = [
+    "child_environment",
     "events",
+    "hardening",
     "loopback",
     "plain_text",
     "private_folder",

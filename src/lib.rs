@@ -9,11 +9,13 @@ pub mod adapters;
 pub mod archive;
 pub mod caches;
 pub mod checks;
+mod child_environment;
 pub mod cli;
 pub mod commands;
 pub mod deployment;
 pub mod error;
 pub mod events;
+pub mod hardening;
 #[cfg(test)]
 mod layers;
 mod loopback;

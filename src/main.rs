@@ -11,14 +11,24 @@ use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
 use bcops::error::{CommandError, Kind};
 use bcops::scrub::backup_file::discard_unfinished;
-use bcops::settings::{Settings, Surroundings};
+use bcops::settings::{Settings, SettingsError, Surroundings};
 use bcops::ui::{self, Document, Options, Ui};
 
 fn main() -> ExitCode {
+    bcops::hardening::begin();
     let arguments: Vec<_> = std::env::args_os().collect();
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let settings = load_settings(&arguments, home.as_deref());
-    if let Some(shell) = std::env::var_os(cli::complete::VARIABLE) {
+    // A relative folder would be one of the clone at hand.
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let completed_for = std::env::var_os(cli::complete::VARIABLE);
+    let settings = match completed_for {
+        None => load_settings(&arguments, home.as_deref()),
+        // The line that is being typed follows the first `--`.
+        Some(_) => {
+            let line = arguments.iter().skip_while(|argument| *argument != "--").skip(1);
+            load_settings(&line.cloned().collect::<Vec<_>>(), home.as_deref())
+        }
+    };
+    if let Some(shell) = completed_for {
         let answer = commands::complete::answer(&shell.to_string_lossy(), &arguments, &settings);
         ui::print_completions(&answer);
         return ExitCode::SUCCESS;
@@ -27,29 +37,58 @@ fn main() -> ExitCode {
         Ok(settings) => settings.environments.keys().cloned().collect(),
         // The command is parsed all the same, so that --help works with a broken file, and a fab
         // name brings the news of the file instead of being unknown.
-        Err(_) => Settings::built_in_environments(),
+        Err(error) => error.known_environments(),
     };
     let invocation = match cli::parse(arguments.clone(), &environments) {
         Ok(invocation) => invocation,
         Err(message) => return report_usage(&arguments, &message),
     };
     let ui = Arc::new(Ui::new(options(&invocation)));
-    let outcome = settings
-        .map_err(CommandError::from)
-        .and_then(|settings| run(settings, &invocation, ui.clone(), home));
+    let outcome = match settings {
+        Ok(settings) => run(settings, None, &invocation, ui.clone(), home),
+        Err(error) => without_configuration(error, &invocation, ui.clone(), home),
+    };
     ExitCode::from(report(&ui, invocation.command.name(), outcome))
 }
 
 fn load_settings(
     arguments: &[std::ffi::OsString],
     home: Option<&Path>,
-) -> Result<Settings, bcops::settings::SettingsError> {
-    Settings::load(&Surroundings {
+) -> Result<Settings, SettingsError> {
+    with_surroundings(cli::config_file(arguments).as_deref(), home, Settings::load)
+}
+
+fn with_surroundings<T>(
+    config_file: Option<&Path>,
+    home: Option<&Path>,
+    work: impl FnOnce(&Surroundings<'_>) -> T,
+) -> T {
+    work(&Surroundings {
         variable: &|name| std::env::var(name).ok(),
         working_directory: &std::env::current_dir().unwrap_or_default(),
         home,
-        config_file: cli::config_file(arguments).as_deref(),
+        config_file,
     })
+}
+
+/// A few commands work, or show what is wrong, without the file that is at fault.
+fn without_configuration(
+    error: SettingsError,
+    invocation: &Invocation,
+    ui: Arc<Ui>,
+    home: Option<PathBuf>,
+) -> Result<commands::Outcome, CommandError> {
+    let command = &invocation.command;
+    let goes_on = command.works_without_configuration()
+        || (command.shows_missing_trust() && error.is_about_trust());
+    if !goes_on {
+        return Err(error.into());
+    }
+    let settings = with_surroundings(None, home.as_deref(), |surroundings| {
+        Settings::load_without_found_file(surroundings)
+            .or_else(|_| Settings::built_in(surroundings))
+    })?;
+    run(settings, Some(Arc::new(error)), invocation, ui, home)
 }
 
 fn options(invocation: &Invocation) -> Options {
@@ -65,6 +104,7 @@ fn options(invocation: &Invocation) -> Options {
 
 fn run(
     settings: Settings,
+    problem: Option<Arc<SettingsError>>,
     invocation: &Invocation,
     ui: Arc<Ui>,
     home: Option<PathBuf>,
@@ -79,7 +119,7 @@ fn run(
     let outcome = runtime.block_on(async {
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(watch_signals(sender, ui.clone(), invocation.command.name()));
-        let context = Context { settings, ui, interrupt: Interrupt::new(receiver), home };
+        let context = Context { settings, problem, ui, interrupt: Interrupt::new(receiver), home };
         commands::run(&context, &invocation.command).await
     });
     // A thread may still wait for a server that does not answer; it must not hold up the end.

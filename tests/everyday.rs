@@ -26,6 +26,12 @@ fn the_configuration_is_shown_with_its_origins_and_without_secrets() {
     let document = bcops.run(&["config", "show", "--json"]).exits(0).json();
     let settings = document["result"]["settings"].as_array().expect("a list").clone();
     assert!(settings.iter().any(|one| one["key"] == "environments.staging.app"));
+    // Where a password needs not be, it is hidden as well.
+    bcops.write("bcops.toml", "media.endpoint = \"https://me:db-password@s3.example\"\n");
+    let shown = bcops.run(&["config", "show"]).exits(0).stdout;
+    assert!(shown.contains("me:[secret]@s3.example"), "{shown}");
+    bcops.run(&["config", "show", "--json"]).exits(0);
+    bcops.run(&["config", "trust", "--yes"]).exits(0).says(&["me:[secret]@s3.example"]);
     assert!(bcops.run(&["config", "path"]).exits(0).stdout.contains("bcops.toml"));
 }
 

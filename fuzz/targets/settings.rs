@@ -1,10 +1,11 @@
-//! Arbitrary text as a `bcops.toml` that was found in a clone. Whatever it says, an app that is
-//! protected without it stays so, and tokens go where they went before.
+//! Arbitrary text as a `bcops.toml` that was found in a clone, and that nobody has trusted. Whatever it
+//! says, it sets nothing that needs trust, and an app that is protected without it stays so.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use bcops::settings::{Settings, Surroundings};
+use bcops::settings::keys::{self, Trust};
+use bcops::settings::{Origin, Settings, Surroundings};
 
 /// A folder of this process. It is small, and the next run of the same number writes over it.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -26,6 +27,13 @@ pub fn run(bytes: &[u8]) {
             for environment in settings.environments.values() {
                 let is_production = environment.app.value == "buckinghamshire-production";
                 assert!(environment.protected || !is_production, "{environment:?}");
+            }
+            for one in settings.effective() {
+                let parts: Vec<&str> = one.name.split('.').collect();
+                let trust = keys::find(&parts).map(|key| key.trust);
+                let is_harmless = trust.is_some_and(|trust| trust != Trust::Needed);
+                let is_of_a_file = matches!(one.origin, Origin::File { .. });
+                assert!(is_harmless || !is_of_a_file, "{one:?}");
             }
             assert!(settings.heroku_host.is_none() && settings.heroku_data_host.is_none());
             assert!(settings.cloudflare_base_url.is_none());

@@ -14,6 +14,15 @@ use super::keys::{self, SITE_ROOT_PATHS};
 /// How many keys one command deletes, and about how many one page of a scan has.
 const PAGE: u32 = 1000;
 
+/// A server with twenty million other keys has so many pages without one of the site's.
+const PAGES_WITHOUT_PROGRESS: u32 = 20_000;
+
+/// While a server makes its table smaller, a few cursors may come again.
+const REPEATED_CURSORS: u32 = 100;
+
+/// More keys than a cache of a site has.
+const MOST_KEYS: u64 = 50_000_000;
+
 /// Which keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -162,9 +171,18 @@ async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<
     let pattern = keys::pattern(prefix, what);
     let mut seen = std::collections::HashSet::new();
     let (mut cursor, mut deleted) = (0, 0);
+    let (mut pages, mut so_far, mut repeated) = (0_u32, 0, 0_u32);
+    let mut cursors = std::collections::HashSet::new();
     loop {
         let (next, mut page) = redis.scan(cursor, &pattern, PAGE).await?;
         page.retain(|key| keys::is_one(key, prefix, what));
+        let known = seen.len() as u64 + deleted;
+        pages = if known > so_far { 0 } else { pages + 1 };
+        so_far = known;
+        repeated += u32::from(!cursors.insert(next));
+        if pages > PAGES_WITHOUT_PROGRESS || known > MOST_KEYS || repeated > REPEATED_CURSORS {
+            return Err(CacheError::Endless { place: url.place() });
+        }
         match doing {
             Doing::Count => seen.extend(page),
             Doing::Delete => {

@@ -30,6 +30,8 @@ pub enum CacheError {
     BadTarget { flag: &'static str, given: String, reason: String },
     #[error("{variable} of {app} is not usable")]
     BadRedisUrl { app: String, variable: String, source: RedisError },
+    #[error("cannot list the keys of Redis at {place}: the list never ends")]
+    Endless { place: String },
     #[error(transparent)]
     Redis(#[from] RedisError),
     #[error("{variable} of {app} is not usable")]

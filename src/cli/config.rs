@@ -18,6 +18,37 @@ pub enum ConfigWork {
     /// The files that are read, the strongest first
     Path,
     Init(InitArgs),
+    Trust(TrustArgs),
+    /// Take the trust in a bcops.toml back
+    Untrust(UntrustArgs),
+}
+
+/// Show what a bcops.toml sets, and trust it as it is.
+///
+/// A bcops.toml that is found on the way up from the working directory may come from anyone who can
+/// push to the repository. Until you trust it, it may set times and limits only. The trust is recorded
+/// in your own configuration folder, with a digest of the file and of every file that it names: a
+/// change asks again. A file that --config or BCOPS_CONFIG names needs no trust.
+#[derive(Debug, Clone, Args)]
+pub struct TrustArgs {
+    /// The file; the nearest bcops.toml from here upwards by default
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Trust it without a question
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Show what it sets, and trust nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct UntrustArgs {
+    /// The file; the nearest bcops.toml from here upwards by default
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Write a bcops.toml for another site.

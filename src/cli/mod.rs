@@ -31,7 +31,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use addons::AddonsArgs;
 pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs};
 pub use check::CheckArgs;
-pub use config::{ConfigArgs, ConfigWork, InitArgs};
+pub use config::{ConfigArgs, ConfigWork, InitArgs, TrustArgs, UntrustArgs};
 pub use doctor::DoctorArgs;
 pub use dyno::{DynoArgs, RunArgs, ShellArgs};
 pub use generated::{CompletionsArgs, ManArgs, manual};
@@ -66,7 +66,7 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct GlobalArgs {
-    /// Read this file instead of searching for bcops.toml
+    /// Read this file instead of searching for bcops.toml; BCOPS_CONFIG does the same
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -138,6 +138,28 @@ impl Command {
         }
     }
 
+    /// Whether it can do its work whatever is wrong with the configuration.
+    pub fn works_without_configuration(&self) -> bool {
+        match self {
+            Command::Completions(_) | Command::Man(_) => true,
+            Command::Config(args) => !matches!(args.work, ConfigWork::Show),
+            _ => false,
+        }
+    }
+
+    /// Whether it reads or writes the state folder. `doctor` looks at the folder itself.
+    pub fn uses_state_folder(&self) -> bool {
+        !matches!(
+            self,
+            Command::Completions(_) | Command::Man(_) | Command::Config(_) | Command::Doctor(_)
+        )
+    }
+
+    /// Whether it shows what is wrong where a file is not trusted.
+    pub fn shows_missing_trust(&self) -> bool {
+        matches!(self, Command::Config(_) | Command::Doctor(_))
+    }
+
     /// The environment that it is about, where it is about one alone: a reset and its runs are
     /// about two.
     pub fn environment(&self) -> Option<&str> {
@@ -193,6 +215,10 @@ where
 pub fn config_file(arguments: &[std::ffi::OsString]) -> Option<PathBuf> {
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
+        // What follows is a command for a dyno, with flags of its own.
+        if argument == "--" {
+            return None;
+        }
         if argument == "--config" {
             return rest.next().map(PathBuf::from);
         }

@@ -25,9 +25,10 @@ pub fn answer(
     let (environments, state): (Vec<String>, _) = match settings {
         Ok(settings) => (
             settings.environments.keys().cloned().collect(),
-            Some(settings.state_directory.value.clone()),
+            // What another user has put there is not offered.
+            settings.check_state_folder().ok().map(|()| settings.state_directory.value.clone()),
         ),
-        Err(_) => (Settings::built_in_environments(), None),
+        Err(error) => (error.known_environments(), None),
     };
     let (names, folder) = (environments.clone(), state.clone());
     let backups = move |environment: Option<&str>| {

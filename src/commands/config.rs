@@ -2,12 +2,15 @@
 
 mod init;
 mod site;
+mod trust;
 
 use serde_json::{Value, json};
 
 use crate::cli::{ConfigArgs, ConfigWork};
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+use crate::runbook::Redactor;
 use crate::settings::keys::KEYS;
 use crate::settings::{Effective, RawValue};
 
@@ -16,6 +19,8 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<Outcome, CommandError
         ConfigWork::Show => Ok(show(context)),
         ConfigWork::Path => Ok(path(context)),
         ConfigWork::Init(args) => init::run(context, args),
+        ConfigWork::Trust(args) => trust::run(context, args),
+        ConfigWork::Untrust(args) => trust::take_back(context, args),
     }
 }
 
@@ -33,32 +38,54 @@ fn show(context: &Context) -> Outcome {
             values.push(json!({ "key": key.name, "value": null, "origin": "not set" }));
         }
     }
-    Outcome::done(json!({ "settings": values }), lines.join("\n"))
+    if let Some(problem) = &context.problem {
+        context.ui.emit(Event::Warning(format!("{problem}; nothing of it is in force")));
+        lines.extend(trust::lines_of_found_file(context));
+    }
+    let problem = context.problem.as_ref().map(|problem| problem.to_string());
+    Outcome::done(json!({ "settings": values, "problem": problem }), lines.join("\n"))
 }
 
 /// In TOML, but for what must not be shown.
 fn shown(one: &Effective) -> String {
-    if one.secret { "\"[secret]\"".to_owned() } else { one.value.to_string() }
+    // A password may stand in the URL of a setting that needs none.
+    if one.secret {
+        "\"[secret]\"".to_owned()
+    } else {
+        Redactor::new().clean(&one.value.to_string())
+    }
 }
 
 fn described(one: &Effective) -> Value {
     let value = match &one.value {
         _ if one.secret => json!("[secret]"),
-        RawValue::Text(text) => json!(text),
+        RawValue::Text(text) => json!(Redactor::new().clean(text)),
         RawValue::Boolean(value) => json!(value),
         RawValue::TextList(items) => json!(items),
     };
     json!({ "key": one.name, "value": value, "origin": one.origin.to_string() })
 }
 
+/// The files, with why each is believed, and the one that is not.
 fn path(context: &Context) -> Outcome {
     let files: Vec<String> =
-        context.settings.files.iter().map(|path| path.display().to_string()).collect();
-    let text = match files.as_slice() {
-        [] => {
-            "no file is read: the built-in defaults and the environment are all there is".to_owned()
-        }
-        files => files.join("\n"),
-    };
-    Outcome::done(json!({ "files": files }), text)
+        context.settings.files.iter().map(|file| file.path.display().to_string()).collect();
+    let trust: Vec<String> =
+        context.settings.files.iter().map(|file| file.trust.to_string()).collect();
+    let mut lines: Vec<String> = files.iter().zip(&trust).map(in_two_columns).collect();
+    if let Some(problem) = &context.problem {
+        lines.push(format!("not in force: {problem}"));
+    }
+    if lines.is_empty() {
+        lines.push(
+            "no file is read: the built-in defaults and the environment are all there is"
+                .to_owned(),
+        );
+    }
+    let problem = context.problem.as_ref().map(|problem| problem.to_string());
+    Outcome::done(json!({ "files": files, "trust": trust, "problem": problem }), lines.join("\n"))
+}
+
+fn in_two_columns((file, trust): (&String, &String)) -> String {
+    format!("{file:<60} # {trust}")
 }

@@ -1,8 +1,11 @@
 //! Confirmation of what destroys something: by typing the destination's name, or by `--confirm`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::ui::Answer;
+use crate::words::shell_word;
 
 /// Refuses a `--confirm` for something that will not be asked: whoever wrote it has another
 /// destination in mind than this command.
@@ -39,6 +42,7 @@ fn cannot_ask(name: &str) -> CommandError {
 
 /// Asks for `name` unless one of the `--confirm` values is exactly it.
 pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<(), CommandError> {
+    print_origins(context);
     if confirmed.iter().any(|given| given == name) {
         return Ok(());
     }
@@ -52,8 +56,34 @@ pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<
     }
 }
 
+/// Prints once where the configuration and the manifest come from, where they are not built in: what
+/// is about to be confirmed depends on them.
+pub fn print_origins(context: &Context) {
+    static PRINTED: AtomicBool = AtomicBool::new(false);
+    if PRINTED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let settings = &context.settings;
+    let mut lines: Vec<String> = Vec::new();
+    for file in &settings.files {
+        lines.push(format!("Configuration: {} ({})", file.path.display(), file.trust));
+    }
+    if let Some(manifest) = &settings.scrub_manifest {
+        lines.push(format!("Manifest: {} ({})", manifest.path.display(), manifest.origin));
+    }
+    if !lines.is_empty() {
+        context.ui.question(&lines.join("\n"));
+    }
+}
+
 /// A yes-or-no question that a flag can answer.
 pub fn yes(context: &Context, question: &str, flag: &str) -> Result<(), CommandError> {
+    print_origins(context);
+    yes_alone(context, question, flag)
+}
+
+/// The same, for what does not depend on the configuration.
+pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), CommandError> {
     let prompter = context.ui.prompter();
     match tokio::task::block_in_place(|| prompter.yes(question)) {
         Answer::Given(()) => Ok(()),
@@ -65,15 +95,5 @@ pub fn yes(context: &Context, question: &str, flag: &str) -> Result<(), CommandE
             format!("{question} There is no terminal to ask on; nothing was changed"),
         )
         .hint(format!("to go on: {flag}"))),
-    }
-}
-
-/// Quoted for a shell where it has to be.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }

@@ -11,12 +11,14 @@ use crate::deployment::Deployments;
 use crate::error::{CommandError, Kind};
 use crate::events::SharedReporter;
 use crate::runbook;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
 
 #[derive(Clone)]
 pub struct Context {
     pub settings: Settings,
+    /// Why a configuration file is not in force, for the few commands that work all the same.
+    pub problem: Option<Arc<SettingsError>>,
     pub ui: Arc<Ui>,
     pub interrupt: Interrupt,
     pub home: Option<PathBuf>,

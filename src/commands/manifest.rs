@@ -2,19 +2,51 @@
 
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
-use crate::scrub::Manifest;
+use crate::scrub::{Manifest, needs_trust};
+use crate::settings::{Belief, ManifestFile, Origin};
+use crate::words::shell_word;
 
 /// The built-in manifest, or the user's, which may extend it.
 pub fn load(context: &Context) -> Result<Manifest, CommandError> {
-    let Some(path) = &context.settings.scrub_manifest else { return Ok(Manifest::built_in()?) };
-    let text = std::fs::read_to_string(&path.value).map_err(|error| {
-        CommandError::new(
-            Kind::Configuration,
-            format!("cannot read the manifest {} ({})", path.value.display(), path.origin),
-        )
-        .with_cause(error)
+    match &context.settings.scrub_manifest {
+        None => Ok(Manifest::built_in()?),
+        Some(file) => read(file),
+    }
+}
+
+/// Reads a manifest once: what is checked is what is used.
+pub fn read(file: &ManifestFile) -> Result<Manifest, CommandError> {
+    let place = file.path.display().to_string();
+    let text = file.read().map_err(|error| {
+        let text = format!("cannot read the manifest {place} ({})", file.origin);
+        CommandError::new(Kind::Configuration, text).with_cause(error)
     })?;
-    Ok(Manifest::parse(&path.value.display().to_string(), &text)?)
+    let manifest = Manifest::parse(&place, &text)?;
+    if matches!(file.belief, Belief::TakingAwayOnly) {
+        let wanting = needs_trust(&text);
+        if !wanting.is_empty() {
+            return Err(untrusted(file, &wanting));
+        }
+    }
+    Ok(manifest)
+}
+
+fn untrusted(file: &ManifestFile, wanting: &[String]) -> CommandError {
+    let wanting: Vec<String> = wanting.iter().map(|one| format!("`{one}`")).collect();
+    let path = file.path.display();
+    let text = format!(
+        "cannot use the manifest {path}, which `scrub.manifest` names: you have not trusted it, and it sets {}",
+        wanting.join(", ")
+    );
+    let configuration = match &file.origin {
+        Origin::File { path, .. } => shell_word(&path.display().to_string()),
+        _ => String::new(),
+    };
+    CommandError::new(Kind::Configuration, text)
+        .hint(format!("to see it, and to trust it: bcops config trust {configuration}"))
+        .hint(
+            "without trust, a manifest can only delete, empty or null what the built-in one keeps",
+        )
 }
 
 /// A policy that was asked for has to be one of the manifest's.

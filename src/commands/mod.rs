@@ -51,6 +51,9 @@ impl Outcome {
 /// An adapter's error does not know which environment it came from: the commands that it names to
 /// mend things get the environment here.
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
+    if command.uses_state_folder() {
+        context.settings.check_state_folder()?;
+    }
     let named = command.environment().and_then(|name| context.settings.environments.get(name));
     run_command(context, command).await.map_err(|error| match named {
         Some(environment) => error.about(&environment.name, &environment.app.value),

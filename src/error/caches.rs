@@ -78,6 +78,8 @@ impl From<RedisError> for CommandError {
 impl From<CacheError> for CommandError {
     fn from(error: CacheError) -> Self {
         match error {
+            CacheError::Endless { .. } => wrap(Kind::Unexpected, error)
+                .hint("see whether the server at this place is Redis, then try again"),
             CacheError::Cloudflare(error) => error.into(),
             CacheError::Redis(error) => error.into(),
             CacheError::Postgres(error) => error.into(),

@@ -1,6 +1,7 @@
 //! The whole listing of a bucket's media, verified, or an error.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use futures_util::future::try_join_all;
 
@@ -10,6 +11,9 @@ use super::error::MediaError;
 
 /// Pages without an object in a row that a server may send.
 const EMPTY_PAGES: usize = 20;
+
+/// More objects than a site has, and as many as memory has room for.
+const MOST_OBJECTS: usize = 10_000_000;
 
 /// Every object below some prefixes, sorted by key in byte order.
 #[derive(Debug, Default)]
@@ -55,6 +59,7 @@ async fn list_prefix(
     let mut token: Option<String> = None;
     let mut seen = HashSet::new();
     let mut empty = 0;
+    let mut progress = Progress::default();
     loop {
         let page = bucket.list_page(prefix, token.as_deref()).await?;
         empty = if page.objects.is_empty() { empty + 1 } else { 0 };
@@ -65,6 +70,9 @@ async fn list_prefix(
             });
         }
         found(page.objects.len());
+        progress
+            .check(&objects, &page.objects)
+            .map_err(|reason| MediaError::BadListing { place: bucket.place(), reason })?;
         objects.extend(page.objects);
         match page.next {
             Some(next) if seen.insert(next.clone()) => token = Some(next),
@@ -75,6 +83,66 @@ async fn list_prefix(
                 });
             }
             None => return Ok(objects),
+        }
+    }
+}
+
+/// Sees whether a listing gets on: keys that come again, or no end of them, are a server's fault, and
+/// would fill the memory.
+#[derive(Default)]
+struct Progress {
+    /// Of all keys, from when one came out of order. In order, none comes again.
+    digests: Option<HashSet<u64>>,
+    hasher: RandomState,
+}
+
+impl Progress {
+    fn check(&mut self, before: &[ListedObject], page: &[ListedObject]) -> Result<(), String> {
+        if before.len() + page.len() > MOST_OBJECTS {
+            return Err(format!("more than {MOST_OBJECTS} objects came, and more should come"));
+        }
+        let last = before.last().into_iter();
+        let is_in_order = last.chain(page).is_sorted_by(|one, two| one.key < two.key);
+        if is_in_order && self.digests.is_none() {
+            return Ok(());
+        }
+        let Progress { digests, hasher } = self;
+        let digests = digests.get_or_insert_with(|| {
+            before.iter().map(|object| hasher.hash_one(&object.key)).collect()
+        });
+        match page.iter().find(|object| !digests.insert(hasher.hash_one(&object.key))) {
+            None => Ok(()),
+            Some(again) => Err(format!("`{}` comes twice", again.key.escape_debug())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(keys: &[&str]) -> Vec<ListedObject> {
+        let object = |key: &&str| ListedObject {
+            key: (*key).to_owned(),
+            size: 1,
+            etag: String::new(),
+            modified: jiff::Timestamp::UNIX_EPOCH,
+        };
+        keys.iter().map(object).collect()
+    }
+
+    #[test]
+    fn keys_come_once_in_whatever_order() {
+        let mut progress = Progress::default();
+        let mut all = objects(&["a", "b"]);
+        for page in [&["c", "d"][..], &["aa", "ab"], &["x"]] {
+            progress.check(&all, &objects(page)).unwrap();
+            all.extend(objects(page));
+        }
+        for again in ["a", "ab", "x"] {
+            let mut progress = Progress::default();
+            let error = progress.check(&all, &objects(&[again])).unwrap_err();
+            assert!(error.contains("comes twice"), "{error}");
         }
     }
 }

@@ -5,9 +5,8 @@
 //! time, so that two plans of the same work are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
@@ -19,6 +18,7 @@ use super::entry::{Flags, Target};
 use super::journal::sync_folder;
 use super::redact::Redactor;
 use super::step::{Effect, StepKind};
+use crate::private_folder;
 
 const SCHEMA_VERSION: u32 = 1;
 
@@ -147,9 +147,7 @@ impl Plan {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".new-{}", std::process::id()));
         let fresh = PathBuf::from(name);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&fresh).map_err(fail)?;
+        let mut file = private_folder::new_file(&fresh).map_err(fail)?;
         let written = file
             .write_all(format!("{value:#}\n").as_bytes())
             .and_then(|()| file.sync_all())

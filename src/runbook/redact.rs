@@ -22,7 +22,7 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         // A password in a URL. It may hold slashes and at signs, so that the last one counts.
         r#"(?P<kept>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"'?#]*:)[^\s"'<>]*@"#,
         // What makes a signed URL valid, and tokens in queries.
-        r#"(?i)(?P<kept>[?&](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|access_token|private_token|token|sig|password)=)[^&\s"'<>]+"#,
+        r#"(?i)(?P<kept>[?&](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|auth|authorization|[\w.%-]*(?:token|secret|passw|passphrase|api_?key|access_?key|private_?key|credential)[\w.%-]*)=)[^&\s"'<>]+"#,
         r"(?i)(?P<kept>\b(?:bearer|basic) )[A-Za-z0-9+/=._~-]{12,}",
         r"(?P<kept>\bhooks\.slack\.com/services/)[A-Za-z0-9/_-]+",
         r"(?P<kept>)\bHRKU-[A-Za-z0-9_-]{8,}",

@@ -26,6 +26,7 @@ mod plan;
 mod postcodes;
 mod rewriter;
 mod rules;
+mod taking_away;
 mod tally;
 mod telling;
 pub mod tools;
@@ -42,6 +43,7 @@ pub use patterns::Kind;
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
+pub use taking_away::needs_trust;
 
 #[cfg(test)]
 mod audit_test;

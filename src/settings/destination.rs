@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::{Environment, SettingsError};
 
-/// An environment that is not protected. What writes to an environment asks for one of these, and
+/// An environment that is not protected, beside one that is. What writes to an environment asks for one of these, and
 /// there is no other way to make it, so that a protected environment cannot become a destination.
 #[derive(Debug, Clone)]
 pub struct Destination(Environment);
@@ -19,6 +19,7 @@ impl TryFrom<&Environment> for Destination {
                 app: environment.app.value.clone(),
             });
         }
+        environment.check_something_is_protected()?;
         Ok(Destination(environment.clone()))
     }
 }
@@ -27,6 +28,18 @@ impl Environment {
     /// Refuses a protected environment.
     pub fn as_destination(&self) -> Result<Destination, SettingsError> {
         Destination::try_from(self)
+    }
+
+    /// Refuses where no environment is protected: for what may be done to a protected environment on
+    /// request, and changes something all the same.
+    pub fn check_something_is_protected(&self) -> Result<(), SettingsError> {
+        match self.something_is_protected {
+            true => Ok(()),
+            false => Err(SettingsError::NothingProtected {
+                environment: self.name.clone(),
+                app: self.app.value.clone(),
+            }),
+        }
     }
 }
 

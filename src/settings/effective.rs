@@ -74,7 +74,7 @@ mod tests {
             variable: &|_| None,
             working_directory: folder,
             home: None,
-            config_file: None,
+            config_file: crate::settings::nearest(folder).as_deref(),
         })
         .unwrap()
     }

@@ -35,6 +35,17 @@ impl ValueType {
     }
 }
 
+/// Whether a `bcops.toml` that was found, and that the user has not trusted, may set a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It may not: the key names a host, an app, a file, a command, a table, or what is protected.
+    Needed,
+    /// It may: the worst that a hostile value does is to be a nuisance.
+    Harmless,
+    /// It may where the manifest that it names only takes more away than the built-in one.
+    ByItsManifest,
+}
+
 /// One setting. A `*` in `name` stands for any environment's name.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -49,11 +60,13 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// The commands that look at it.
     pub used_by: &'static str,
+    /// Needed unless the declaration says otherwise, so that a new key is safe.
+    pub trust: Trust,
 }
 
 const fn key(name: &'static str, value_type: ValueType, meaning: &'static str) -> Key {
     let (variable, secret, default, used_by) = (None, false, None, "");
-    Key { name, value_type, variable, secret, meaning, default, used_by }
+    Key { name, value_type, variable, secret, meaning, default, used_by, trust: Trust::Needed }
 }
 
 impl Key {
@@ -71,6 +84,15 @@ impl Key {
 
     const fn used_by(self, commands: &'static str) -> Key {
         Key { used_by: commands, ..self }
+    }
+
+    /// For times and limits alone: see [`Trust`].
+    const fn harmless(self) -> Key {
+        Key { trust: Trust::Harmless, ..self }
+    }
+
+    const fn trusted_by_its_manifest(self) -> Key {
+        Key { trust: Trust::ByItsManifest, ..self }
     }
 }
 
@@ -166,6 +188,25 @@ mod tests {
         assert!(find(&["environments", "staging", "ap"]).is_none());
         assert!(is_table(&["environments", "staging", "config_vars"]));
         assert!(!is_table(&["environments", "staging", "app"]));
+    }
+
+    /// Whoever adds a key to this list has to say why a stranger may set it.
+    #[test]
+    fn these_keys_and_no_others_are_harmless() {
+        let named = |trust| {
+            let keys = KEYS.iter().filter(move |key| key.trust == trust);
+            keys.map(|key| key.name).collect::<Vec<_>>()
+        };
+        let harmless = [
+            // An older backup is scrubbed as a newer one is, and its age is shown.
+            "backup_max_age",
+            "commands.silence",
+            "git.stale_after",
+            "network.timeout",
+            "search.shard_limit",
+        ];
+        assert_eq!(named(Trust::Harmless), harmless);
+        assert_eq!(named(Trust::ByItsManifest), ["scrub.manifest"]);
     }
 
     #[test]

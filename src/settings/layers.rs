@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::files::Files;
 use super::keys::{self, KEYS, Key, ValueType};
-use super::{SettingsError, Surroundings, found_file};
+use super::manifest_file::Belief;
+use super::owner::Operator;
+use super::trust::{Candidate, Standing, Store};
+use super::{SettingsError, Surroundings, Untrusted, built_in_rules, files};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,35 +57,145 @@ impl fmt::Display for RawValue {
     }
 }
 
+/// A configuration file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFile {
+    pub path: PathBuf,
+    pub trust: FileTrust,
+}
+
+/// Why a file is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileTrust {
+    /// `--config` or `BCOPS_CONFIG` names it.
+    Named,
+    /// It is the user's own, under the configuration home.
+    Own,
+    /// It was found, and `bcops config trust` has recorded it as it is.
+    Trusted,
+    /// It was found, and sets nothing that needs trust.
+    Harmless,
+}
+
+impl fmt::Display for FileTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileTrust::Named => "named",
+            FileTrust::Own => "your own",
+            FileTrust::Trusted => "trusted",
+            FileTrust::Harmless => "sets nothing that needs trust",
+        })
+    }
+}
+
 /// Every value that was given, by dotted key.
 #[derive(Debug, Default)]
 pub struct Layers {
     pub values: BTreeMap<Vec<String>, Sourced<RawValue>>,
-    pub files: Vec<PathBuf>,
+    pub files: Vec<ReadFile>,
+    /// How far the manifest of a found file is believed, where there is such a file.
+    pub found_manifest: Option<Belief>,
 }
 
 impl Layers {
     pub fn read(surroundings: &Surroundings<'_>) -> Result<Layers, SettingsError> {
+        Layers::read_files(surroundings, Files::of(surroundings))
+    }
+
+    pub fn read_without_found_file(
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Layers, SettingsError> {
+        Layers::read_files(surroundings, Files { found: None, ..Files::of(surroundings) })
+    }
+
+    fn read_files(surroundings: &Surroundings<'_>, files: Files) -> Result<Layers, SettingsError> {
+        let named = files.named.as_deref().map(Layers::of_named_file).transpose()?;
+        let own = files.own.as_deref().map(|path| Layers::of_own_file(path, surroundings));
+        let own = own.transpose()?;
+        let found = files.found.as_deref();
+        let found = found.map(|path| Layers::of_found_file(path, own.as_ref(), surroundings));
+        let found = found.transpose()?;
+
         let mut layers = Layers::default();
         layers.add_variables(surroundings);
-        let files = configuration_files(surroundings);
-        for path in files.all() {
-            let text = std::fs::read_to_string(path).map_err(|source| {
-                SettingsError::Unreadable { path: path.display().to_string(), source }
-            })?;
-            layers.add_text(&text, &|line| Origin::File { path: path.clone(), line })?;
-            layers.files.push(path.clone());
+        let files: Vec<Layers> = [named, found, own].into_iter().flatten().collect();
+        for file in &files {
+            layers.add_layer(file);
         }
         let built_in = Layers::built_in()?;
         if layers.inherits() {
-            for (name, value) in &built_in.values {
-                layers.values.entry(name.clone()).or_insert_with(|| value.clone());
+            for file in &files {
+                built_in_rules::check_unchanged(file, &built_in)?;
             }
-        }
-        if let Some(found) = &files.found {
-            found_file::check(&layers, found, &built_in)?;
+            layers.add_layer(&built_in);
         }
         Ok(layers)
+    }
+
+    fn of_named_file(path: &Path) -> Result<Layers, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::unreadable(path, source))?;
+        Layers::of_text(path, &text, FileTrust::Named)
+    }
+
+    fn of_own_file(path: &Path, surroundings: &Surroundings<'_>) -> Result<Layers, SettingsError> {
+        let contents = files::Contents::of_the_operator(path, &Operator::of(surroundings))?;
+        Layers::of_text(path, contents.text()?, FileTrust::Own)
+    }
+
+    /// Refuses a file that sets more than it may. `own` is what it is laid over.
+    fn of_found_file(
+        path: &Path,
+        own: Option<&Layers>,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Layers, SettingsError> {
+        let candidate = Candidate::read(path, surroundings)?;
+        let keys = candidate.keys_that_need_trust(own.unwrap_or(&Layers::default()));
+        let standing = Store::of(surroundings).and_then(|store| candidate.standing(&store));
+        let (standing, obstacle) = match standing {
+            Ok(standing) => (standing, None),
+            Err(error) => (Standing::Unknown, Some(error)),
+        };
+        let is_trusted = standing == Standing::Trusted;
+        if !is_trusted && !keys.is_empty() {
+            return Err(SettingsError::Untrusted(Box::new(Untrusted {
+                path: path.display().to_string(),
+                changed: standing == Standing::Changed,
+                keys,
+                environments: candidate.environments(),
+                obstacle,
+            })));
+        }
+        candidate.check()?;
+        let compared = || {
+            let manifest = candidate.files.iter().find(|file| file.key == "scrub.manifest")?;
+            manifest.bytes.as_deref().map(Arc::from)
+        };
+        let found_manifest = match is_trusted.then(compared).flatten() {
+            Some(bytes) => Belief::Compared(bytes),
+            None => Belief::TakingAwayOnly,
+        };
+        let trust = if is_trusted { FileTrust::Trusted } else { FileTrust::Harmless };
+        let files = vec![ReadFile { path: path.to_owned(), trust }];
+        Ok(Layers { files, found_manifest: Some(found_manifest), ..candidate.layers })
+    }
+
+    fn of_text(path: &Path, text: &str, trust: FileTrust) -> Result<Layers, SettingsError> {
+        let mut layers = Layers::default();
+        layers.add_text(text, &|line| Origin::File { path: path.to_owned(), line })?;
+        layers.files.push(ReadFile { path: path.to_owned(), trust });
+        Ok(layers)
+    }
+
+    /// Adds what a weaker layer says where no stronger one has said something.
+    fn add_layer(&mut self, weaker: &Layers) {
+        for (name, value) in &weaker.values {
+            self.values.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        self.files.extend(weaker.files.iter().cloned());
+        if self.found_manifest.is_none() {
+            self.found_manifest = weaker.found_manifest.clone();
+        }
     }
 
     /// The weakest layer alone.
@@ -123,7 +238,7 @@ impl Layers {
     }
 
     /// Adds what a file holds where no stronger layer has said something.
-    fn add_text(
+    pub(super) fn add_text(
         &mut self,
         text: &str,
         origin: &dyn Fn(usize) -> Origin,
@@ -152,45 +267,6 @@ fn place(origin: &Origin) -> String {
         Origin::File { path, .. } => path.display().to_string(),
         other => other.to_string(),
     }
-}
-
-/// The files that are read, the strongest first.
-#[derive(Default)]
-struct Files {
-    /// `--config`.
-    named: Option<PathBuf>,
-    /// The nearest `bcops.toml` upwards, where none is named.
-    found: Option<PathBuf>,
-    /// The user's own.
-    own: Option<PathBuf>,
-}
-
-impl Files {
-    fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.named, &self.found, &self.own].into_iter().flatten()
-    }
-}
-
-fn configuration_files(surroundings: &Surroundings<'_>) -> Files {
-    let mut files = Files::default();
-    match surroundings.config_file {
-        Some(path) => files.named = Some(path.to_owned()),
-        None => {
-            let folders = surroundings.working_directory.ancestors();
-            files.found = folders.map(|one| one.join("bcops.toml")).find(|path| path.is_file());
-        }
-    }
-    let user_folder = (surroundings.variable)("XDG_CONFIG_HOME")
-        .filter(|folder| Path::new(folder).is_absolute())
-        .map(PathBuf::from)
-        .or_else(|| surroundings.home.map(|home| home.join(".config")));
-    if let Some(folder) = user_folder {
-        let path = folder.join("bcops/config.toml");
-        if path.is_file() {
-            files.own = Some(path);
-        }
-    }
-    files
 }
 
 struct Flattener<'a> {

@@ -4,55 +4,41 @@
 //! Every setting is declared once, in [`keys`]. A private module reads the files, and the typed
 //! [`Settings`] are what commands see.
 
+mod built_in_rules;
 mod check;
 mod commands;
 mod destination;
+mod digest;
 mod effective;
-mod found_file;
+mod errors;
+mod files;
 mod hosts;
 pub mod keys;
 mod layers;
+mod manifest_file;
+mod owner;
 mod search;
+pub mod trust;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use thiserror::Error;
-
 pub use check::{BadConnectTo, Check, ConnectTo};
 pub use commands::Commands;
 pub use destination::Destination;
 pub use effective::Effective;
+pub use errors::{SettingsError, Untrusted};
+pub use files::{FOUND_NAME, nearest};
 pub use hosts::{BadMapping, HostMapping, HostName};
-pub use layers::{Layers, Origin, RawValue, Sourced};
+pub use layers::{FileTrust, Layers, Origin, RawValue, ReadFile, Sourced};
+pub use manifest_file::{Belief, ManifestFile};
+pub use owner::Operator;
 pub use search::{IndexRule, Rows, Search};
 pub use values::parse_duration;
 
 use crate::secret::Secret;
-
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    #[error("cannot read the configuration file {path}")]
-    Unreadable { path: String, source: std::io::Error },
-    #[error("{path}:{line}: {message}")]
-    Syntax { path: String, line: usize, message: String },
-    #[error("{path}:{line}: unknown key `{key}`{}", suggestion.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default())]
-    UnknownKey { path: String, line: usize, key: String, suggestion: Option<String> },
-    #[error("{origin}: `{key}` must be {expected}")]
-    WrongType { origin: String, key: String, expected: &'static str },
-    #[error("{origin}: `{key}` is `{value}`: {reason}")]
-    BadValue { origin: String, key: String, value: String, reason: String },
-    #[error("{origin}: `{key}` may not come from a file that was found, not named: {reason}")]
-    TooFar { origin: String, key: String, reason: &'static str },
-    #[error("the environment `{environment}` has no Heroku app")]
-    NoApp { environment: String },
-    #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]
-    Protected { environment: String, app: String },
-    #[error("unknown environment `{name}`; configured are: {known}")]
-    UnknownEnvironment { name: String, known: String },
-}
 
 /// The effective configuration.
 #[derive(Debug, Clone)]
@@ -64,7 +50,7 @@ pub struct Settings {
     /// A backup older than this is not used without a question.
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
-    pub scrub_manifest: Option<Sourced<PathBuf>>,
+    pub scrub_manifest: Option<ManifestFile>,
     pub heroku_host: Option<Sourced<String>>,
     pub heroku_data_host: Option<Sourced<String>>,
     pub heroku_git_host: Option<Sourced<String>>,
@@ -81,7 +67,7 @@ pub struct Settings {
     pub slack_webhook: Option<Sourced<Secret>>,
     pub state_directory: Sourced<PathBuf>,
     /// The files that were read, the strongest first.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<ReadFile>,
     /// Every value as it was given, for `config show`.
     given: BTreeMap<Vec<String>, Sourced<RawValue>>,
 }
@@ -93,6 +79,9 @@ pub struct Environment {
     pub app: Sourced<String>,
     /// A protected environment can be a source and never a destination.
     pub protected: bool,
+    /// Whether any environment of the configuration is protected. Where none is, nobody has said
+    /// what must not be written to, and nothing remote is.
+    pub(in crate::settings) something_is_protected: bool,
     pub branch: Option<String>,
     pub sites: Vec<String>,
     /// The config var that holds the database's URL.
@@ -213,13 +202,26 @@ pub struct Surroundings<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     pub working_directory: &'a Path,
     pub home: Option<&'a Path>,
-    /// `--config`, which replaces the search for `bcops.toml`.
+    /// `--config`, which replaces the search for `bcops.toml`. `BCOPS_CONFIG` does the same.
     pub config_file: Option<&'a Path>,
 }
 
 impl Settings {
     pub fn load(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
         values::build(Layers::read(surroundings)?, surroundings)
+    }
+
+    /// The settings as they are without a `bcops.toml` that is only found: for what has to work
+    /// whatever that file says.
+    pub fn load_without_found_file(
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Settings, SettingsError> {
+        values::build(Layers::read_without_found_file(surroundings)?, surroundings)
+    }
+
+    /// The built-in settings alone.
+    pub fn built_in(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
+        values::build(Layers::built_in()?, surroundings)
     }
 
     /// The names of the environments that are there without any file.
@@ -231,6 +233,19 @@ impl Settings {
             .filter(|name| name.first().is_some_and(|first| first == "environments"));
         let names: BTreeSet<&String> = names.filter_map(|name| name.get(1)).collect();
         names.into_iter().cloned().collect()
+    }
+
+    /// Refuses a state folder that another user could have filled, or can write to: journals decide
+    /// what a resumed run does.
+    pub fn check_state_folder(&self) -> Result<(), SettingsError> {
+        let folder = &self.state_directory.value;
+        let operator = Operator::of_this_process();
+        match crate::private_folder::others_in(folder, |found| operator.owns(found)) {
+            None => Ok(()),
+            Some(reason) => {
+                Err(SettingsError::StateFolder { path: folder.display().to_string(), reason })
+            }
+        }
     }
 
     pub fn environment(&self, name: &str) -> Result<&Environment, SettingsError> {

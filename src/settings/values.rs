@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
-    BadMapping, BucketVariables, Cache, CacheVariables, Check, Commands, Environment, Git, Gitlab,
-    HostMapping, Known, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
+    BadMapping, Belief, BucketVariables, Cache, CacheVariables, Check, Commands, Environment,
+    FileTrust, Git, Gitlab, HostMapping, Known, Local, ManifestFile, Media, Reset, Search,
+    Settings, SettingsError, Surroundings, built_in_rules,
 };
 use crate::secret::Secret;
 
@@ -25,8 +26,10 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         media: media(&layers, surroundings)?,
         search: Search::build(&layers)?,
         backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
-        scrub_manifest: text(&layers, &["scrub", "manifest"])
-            .map(|found| relative(found, surroundings)),
+        scrub_manifest: text(&layers, &["scrub", "manifest"]).map(|given| {
+            let belief = manifest_belief(&layers, &given.origin);
+            ManifestFile::new(relative(given, surroundings), belief)
+        }),
         heroku_host: text(&layers, &["heroku", "host"]),
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
@@ -66,6 +69,20 @@ fn text(layers: &Layers, name: &[&str]) -> Option<Sourced<String>> {
     }
 }
 
+/// What a found file names is believed as far as that file is.
+fn manifest_belief(layers: &Layers, origin: &Origin) -> Belief {
+    let of_the_found_file = |path: &PathBuf| {
+        layers.files.iter().any(|file| {
+            let is_found = matches!(file.trust, FileTrust::Trusted | FileTrust::Harmless);
+            is_found && file.path == *path
+        })
+    };
+    match (origin, &layers.found_manifest) {
+        (Origin::File { path, .. }, Some(belief)) if of_the_found_file(path) => belief.clone(),
+        _ => Belief::ByName,
+    }
+}
+
 fn list(layers: &Layers, name: &[&str]) -> Vec<String> {
     match layers.get(name) {
         Some(Sourced { value: RawValue::TextList(items), .. }) => items.clone(),
@@ -98,6 +115,7 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
     let key = |last: &'static str| ["environments", name, last];
     let app = text(layers, &key("app"))
         .ok_or_else(|| SettingsError::NoApp { environment: name.to_owned() })?;
+    built_in_rules::check_app(&app, name)?;
     let protected = match layers.get(&key("protected")) {
         Some(Sourced { value: RawValue::Boolean(protected), .. }) => *protected,
         // An environment of which nobody has said that it may be written to is only read.
@@ -107,6 +125,7 @@ fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError
         name: name.to_owned(),
         app,
         protected,
+        something_is_protected: built_in_rules::something_is_protected(layers),
         branch: text(layers, &key("branch")).map(|found| found.value),
         sites: list(layers, &key("sites")),
         database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
@@ -330,11 +349,12 @@ mod tests {
     use super::*;
 
     fn load(folder: &Path, variables: &HashMap<&str, &str>) -> Result<Settings, SettingsError> {
+        // Trust is what the tests of `trust` are about: here a file is named.
         Settings::load(&Surroundings {
             variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
             working_directory: folder,
             home: None,
-            config_file: None,
+            config_file: crate::settings::nearest(folder).as_deref(),
         })
     }
 

@@ -130,8 +130,7 @@ fn the_account() {
 #[test]
 fn apps_and_their_databases() {
     let world = good_world();
-    let file = "[environments.dev]\napp = \"bucks-dev\"\n";
-    world.bcops.write("bcops.toml", file);
+    world.bcops.describe_the_council("app = \"buckinghamshire-dev\"", "app = \"bucks-dev\"");
     assert_broken(&world, "dev", "no app bucks-dev", "environments.dev.app");
     let file = "[environments.dev.config_vars]\ndatabase_url = \"MAIN_DATABASE_URL\"\n";
     world.bcops.write("bcops.toml", file);

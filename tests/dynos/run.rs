@@ -121,8 +121,8 @@ fn production_is_refused_by_name_and_by_what_it_is() {
 
     // Staging in name, production in fact: its app, its database in a config var or on the line.
     let run = ["run", "staging", "--", "true"];
-    let file = format!("[environments.staging]\napp = \"{PRODUCTION}\"\n");
-    world.bcops.write("bcops.toml", &file);
+    let app = format!("app = \"{PRODUCTION}\"");
+    world.bcops.describe_the_council("app = \"buckinghamshire-staging\"", &app);
     world.bcops.run(&run).fails(4, &["app", "protected"]);
     world.bcops.write("bcops.toml", "");
     let url = PRODUCTION_URL.replace("/production", &format!("/{PRODUCTION}"));

@@ -156,7 +156,9 @@ fn without_a_network_files_can_still_be_loaded() {
 #[test]
 fn an_app_that_is_not_there_is_named() {
     let world = World::small().with_target();
-    world.bcops.write("bcops.toml", "[environments.production]\napp = \"bucks-prod\"\n");
+    world
+        .bcops
+        .describe_the_council("app = \"buckinghamshire-production\"", "app = \"bucks-prod\"");
     world.pull(&["--yes"]).fails(3, &["bucks-prod", "bcops doctor"]);
     world.assert_untouched();
 }

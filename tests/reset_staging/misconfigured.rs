@@ -145,8 +145,8 @@ impl Council {
         match wrong {
             Wrong::App { by_id } => {
                 let name = if by_id { self.ids[id].clone() } else { app.to_owned() };
-                let text = format!("[environments.staging]\napp = \"{name}\"\n");
-                self.world.bcops.write("bcops.toml", &text);
+                let app = format!("app = \"{name}\"");
+                self.world.bcops.describe_the_council("app = \"buckinghamshire-staging\"", &app);
                 return name;
             }
             Wrong::Database => {
@@ -168,9 +168,8 @@ impl Council {
             }
             Wrong::Branch => {
                 // Content-prep may have none: then production's is meant for both.
-                self.world
-                    .bcops
-                    .write("bcops.toml", "[environments.staging]\nbranch = \"master\"\n");
+                let branch = "branch = \"master\"";
+                self.world.bcops.describe_the_council("branch = \"staging\"", branch);
             }
             Wrong::Remote => git(&self.world, &["remote", "set-url", "origin", &repository]),
             Wrong::PushUrl => {
@@ -282,9 +281,7 @@ fn another_branch_of_a_protected_environment_is_refused_with_any_source() {
     let council = Council::new();
     let before = council.effects();
     // What is deployed from dev is not what protects master.
-    let text =
-        "[environments.staging]\nbranch = \"master\"\n\n[environments.dev]\nbranch = \"dev\"\n";
-    council.world.bcops.write("bcops.toml", text);
+    council.world.bcops.describe_the_council("branch = \"staging\"", "branch = \"master\"");
     let run = ["reset-staging", "--from", "dev", "--attest", "agreed", "--branches", "none"];
     let more = ["--recreate-users", "none", "--confirm", STAGING];
     council

@@ -94,10 +94,10 @@ fn productions_database_is_recognised_in_stagings_config_vars() {
 #[test]
 fn the_apps_themselves_are_compared() {
     let world = as_staging(people());
-    let config = format!(
-        "[scrub]\nmanifest = \"manifest.toml\"\n[environments.staging]\napp = \"{PRODUCTION}\"\n[environments.production]\napp = \"{PRODUCTION}\"\n"
-    );
-    world.bcops.write("bcops.toml", &config);
+    let app = format!("app = \"{PRODUCTION}\"");
+    let file = world.bcops.describe_the_council("app = \"buckinghamshire-staging\"", &app);
+    let config = std::fs::read_to_string(file).expect("the file");
+    world.bcops.write("bcops.toml", &format!("{config}[scrub]\nmanifest = \"manifest.toml\"\n"));
     let before = versions(world.cluster, &world.target);
     let run = world.bcops.run(&["scrub-pii", "staging", "--confirm", PRODUCTION]);
     assert!(matches!(run.code, Some(3 | 4)), "{}", run.printed());

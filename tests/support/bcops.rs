@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Bcops {
     directory: TempDir,
     variables: Vec<(String, String)>,
+    /// Whether a bcops.toml in the working directory is found, and not named as CI names it.
+    finds_its_file: bool,
 }
 
 impl Bcops {
@@ -41,7 +43,7 @@ impl Bcops {
         for folder in ["home", "work", "path", "temporary"] {
             fs::create_dir(directory.path().join(folder)).expect("a folder");
         }
-        let mut bcops = Bcops { directory, variables: Vec::new() };
+        let mut bcops = Bcops { directory, variables: Vec::new(), finds_its_file: false };
         for (name, folder) in [
             ("HOME", "home"),
             ("PATH", "path"),
@@ -53,6 +55,21 @@ impl Bcops {
             bcops.set(name, folder.to_str().expect("a path in UTF-8"));
         }
         bcops
+    }
+
+    /// The council's site as a file of its own, which may say something else of it: no file changes
+    /// what is built in.
+    #[track_caller]
+    pub fn describe_the_council(&self, known: &str, other: &str) -> PathBuf {
+        let built_in = bcops::settings::keys::BUILT_IN;
+        assert!(built_in.contains(known), "{known}");
+        let text = format!("inherit = false\n{}", built_in.replacen(known, other, 1));
+        self.write("bcops.toml", &text)
+    }
+
+    /// A bcops.toml is trusted by its name, unless a test asks for one that is only found.
+    pub fn finds_its_file(&mut self) {
+        self.finds_its_file = true;
     }
 
     pub fn set(&mut self, name: &str, value: &str) {
@@ -83,6 +100,10 @@ impl Bcops {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bcops"));
         command.args(arguments).env_clear().current_dir(self.directory().join("work"));
+        let file = self.directory().join("work/bcops.toml");
+        if !self.finds_its_file && file.is_file() {
+            command.env("BCOPS_CONFIG", file);
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -92,6 +113,10 @@ impl Bcops {
     pub fn in_its_surroundings<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env_clear().current_dir(self.directory().join("work"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        let file = self.directory().join("work/bcops.toml");
+        if !self.finds_its_file && file.is_file() {
+            command.env("BCOPS_CONFIG", file);
+        }
         command.env("BCOPS", env!("CARGO_BIN_EXE_bcops"));
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null())
@@ -164,6 +189,10 @@ impl Running {
                 }
             }
         }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What Ctrl-C sends.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::error::GitError;
 use super::progress::{Listener, Said};
+use crate::child_environment;
 use crate::secret::Secret;
 
 /// No answer that bcops asks git for is anywhere near as long.
@@ -149,6 +150,10 @@ impl GitProgram {
         // SAFETY: setsid may be called between fork and exec; it touches no memory.
         unsafe { command.pre_exec(apart_from_the_terminal) };
         for name in MISLEADING {
+            command.env_remove(name);
+        }
+        // A hook of a repository on this machine would read the tokens.
+        for name in child_environment::withheld() {
             command.env_remove(name);
         }
         command

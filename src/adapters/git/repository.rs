@@ -188,6 +188,14 @@ impl Repository {
         &self.settings
     }
 
+    /// What must be printed nowhere of the URLs that the clone's own settings have.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let urls = self.settings.iter().filter(|(name, _)| {
+            name.starts_with("remote.") && (name.ends_with(".url") || name.ends_with(".pushurl"))
+        });
+        urls.flat_map(|(_, url)| super::words::secrets_of(url.expose())).collect()
+    }
+
     /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
     pub fn forget(&self) -> Result<(), GitError> {
         let failed = || GitError::library(format!("removing {}*", self.namespace.prefix()));

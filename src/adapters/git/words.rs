@@ -1,5 +1,8 @@
 //! What git and a server print, made fit for a message: one line of bounded length without
-//! control characters, without known secrets, and without the user part of any URL.
+//! control characters, without known secrets, without the user part of any URL, and without what a
+//! query gives.
+
+use url::Url;
 
 use crate::secret::Secret;
 
@@ -11,7 +14,7 @@ pub fn clean(line: &str, secrets: &[Secret]) -> String {
     for secret in secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "[secret]");
     }
-    without_user_parts(&text).trim_end().chars().take(LONGEST_LINE).collect()
+    without_queries(&without_users(&text)).trim_end().chars().take(LONGEST_LINE).collect()
 }
 
 /// Drops control characters and the colour sequences that begin with one of them.
@@ -36,8 +39,79 @@ fn without_control(line: &str) -> String {
     kept
 }
 
-/// `https://user:password@host/path` becomes `https://host/path`: a CI clone's URL holds a token.
-pub fn without_user_parts(text: &str) -> String {
+/// The URL of a remote without what may be a secret, its query included:
+/// `https://user:password@host/path?token=x` becomes `https://host/path`. A CI clone's URL holds a
+/// token in one of these places.
+pub fn without_user_parts(url: &str) -> String {
+    let url = without_users(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    let plain = rest.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{plain}")
+}
+
+/// What is said about merge requests has a query that is worth reading: `merge_request[…]=…`.
+const KEPT_IN_QUERIES: &str = "merge_request";
+
+/// Hides the values of queries in URLs, whatever their names are.
+fn without_queries(text: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '<' | '>');
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let (url, tail) = after.split_at(after.find(is_end).unwrap_or(after.len()));
+        kept.push_str(before);
+        kept.push_str("://");
+        match url.find(['?', '#']).map(|at| url.split_at(at)) {
+            None => kept.push_str(url),
+            Some((path, query)) => kept.push_str(&format!("{path}{}", hidden(query))),
+        }
+        rest = tail;
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// A query, or a fragment, with its mark and with the names of what it gives.
+fn hidden(query: &str) -> String {
+    let (mark, rest) = query.split_at(query.len().min(1));
+    let parts = rest.split('&').map(|part| match part.split_once('=') {
+        _ if part.is_empty() || part.starts_with(KEPT_IN_QUERIES) => part.to_owned(),
+        Some((name, _)) => format!("{name}=[secret]"),
+        None => "[secret]".to_owned(),
+    });
+    format!("{mark}{}", parts.collect::<Vec<_>>().join("&"))
+}
+
+/// The secrets of a remote's URL: its password, a user name that has the form of a token, and what its
+/// query gives.
+pub(super) fn secrets_of(url: &str) -> Vec<Secret> {
+    let Ok(url) = Url::parse(url) else { return Vec::new() };
+    let decoded = |text: &str| percent_decoded(text).map(Secret::new);
+    let mut secrets = Vec::new();
+    // A name that is a part of other names would hide these as well.
+    let is_token = |user: &&str| user.len() >= 16 && user.bytes().any(|b| b.is_ascii_digit());
+    let user = Some(url.username()).filter(is_token);
+    for part in url.password().into_iter().chain(user) {
+        secrets.push(Secret::new(part.to_owned()));
+        secrets.extend(decoded(part));
+    }
+    let parts = url.query().into_iter().chain(url.fragment()).flat_map(|query| query.split('&'));
+    for part in parts {
+        let value = part.split_once('=').map_or(part, |(_, value)| value);
+        secrets.push(Secret::new(value.to_owned()));
+        secrets.extend(decoded(value));
+    }
+    secrets
+}
+
+/// Other servers than git repeat what they were sent in either form.
+fn percent_decoded(text: &str) -> Option<String> {
+    let query = format!("x={}", text.replace('+', "%2B"));
+    let decoded = url::form_urlencoded::parse(query.as_bytes()).next()?.1.into_owned();
+    (decoded != text).then_some(decoded)
+}
+
+fn without_users(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
@@ -57,6 +131,26 @@ pub fn without_user_parts(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queries_lose_their_values() {
+        let url = "fatal: unable to access 'https://h.test/a.git?private_token=hu&x=sh/': 403";
+        let clean_url =
+            "fatal: unable to access 'https://h.test/a.git?private_token=[secret]&x=[secret]': 403";
+        assert_eq!(clean(url, &[]), clean_url);
+        assert_eq!(
+            clean("http://h/?hush http://i/#tok=hush", &[]),
+            "http://h/?[secret] http://i/#tok=[secret]"
+        );
+        let merge = "https://h/-/merge_requests/new?merge_request%5Bsource_branch%5D=x";
+        assert_eq!(clean(merge, &[]), merge);
+        assert_eq!(without_user_parts("https://a:b@h/x.git?token=c#d"), "https://h/x.git");
+        assert_eq!(without_user_parts("git@h:x/y.git"), "git@h:x/y.git");
+        assert_eq!(without_user_parts("/srv/a?b"), "/srv/a?b");
+        let secrets = secrets_of("https://oauth2:pass%21word@h/x.git?private_token=abc%2Bdef");
+        let secrets: Vec<&str> = secrets.iter().map(Secret::expose).collect();
+        assert_eq!(secrets, ["pass%21word", "pass!word", "abc%2Bdef", "abc+def"]);
+    }
 
     #[test]
     fn lines_lose_their_secrets_and_colours() {

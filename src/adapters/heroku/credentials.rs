@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::error::HerokuError;
+use crate::child_environment;
 use crate::secret::Secret;
 
 /// The CLI starts Node and may ask the API for the token's expiry.
@@ -107,6 +108,9 @@ async fn from_cli(sources: &CredentialSources<'_>) -> Result<String, String> {
         .env("DISABLE_TELEMETRY", "true")
         .env("HEROKU_DISABLE_AUTOUPDATE", "1")
         .env("HEROKU_SKIP_NEW_VERSION_CHECK", "1");
+    for name in child_environment::withheld() {
+        command.env_remove(name);
+    }
     // The child's own search path decides which `heroku` is run, and its host which token it gives.
     for name in ["PATH", "HEROKU_HOST"] {
         if let Some(value) = (sources.environment)(name) {

@@ -14,7 +14,9 @@ use super::Subject;
 use super::list::to_json;
 
 pub async fn run(context: &Context, args: &CaptureArgs) -> Result<Outcome, CommandError> {
-    let app = context.settings.environment(&args.environment)?.app.value.clone();
+    let environment = context.settings.environment(&args.environment)?;
+    environment.check_something_is_protected()?;
+    let app = environment.app.value.clone();
     if !args.dry_run {
         confirm::check_names(&args.confirm, &[Some(&app)])?;
         confirm::check_can_be_asked(context, &app, &args.confirm)?;
@@ -47,6 +49,7 @@ pub async fn capture(
     database: &DatabaseAttachment,
     confirmed: &[String],
 ) -> Result<Transfer, CommandError> {
+    environment.check_something_is_protected()?;
     let app = &environment.app.value;
     context.ui.question(&format!(
         "A backup of {} will be captured on {app} ({}).",

@@ -8,14 +8,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::site::Site;
+use super::trust;
 use crate::cli::InitArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::settings::FOUND_NAME;
 use crate::settings::keys::{self, KEYS};
-
-/// The name of a file that is looked for from the working directory upwards.
-const FOUND: &str = "bcops.toml";
 
 pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> {
     let name = args.file.display().to_string();
@@ -46,15 +45,18 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
         }
         (false, _) => "every setting in it is a comment until you change it".to_owned(),
     };
+    // It is the user who has just written it. A file of comments sets nothing that needs trust.
+    let is_trusted = asks && is_found(&args.file) && trust::record(context, &args.file);
+    let trusted = if is_trusted { " and trusted" } else { "" };
     Ok(Outcome::done(
-        json!({ "dry_run": false, "file": name }),
-        format!("{name} is written; {next}"),
+        json!({ "dry_run": false, "file": name, "trusted": is_trusted }),
+        format!("{name} is written{trusted}; {next}"),
     ))
 }
 
 /// Whether a file of this name is read without being named.
 fn is_found(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| name == FOUND)
+    file.file_name().is_some_and(|name| name == FOUND_NAME)
 }
 
 /// The file of a folder further up that is read until this one is there.
@@ -65,7 +67,8 @@ fn outer_file<'a>(context: &'a Context, file: &Path) -> Option<&'a PathBuf> {
         let above = path.parent().filter(|above| folder.starts_with(above));
         is_found(path) && above.is_some_and(|above| above != folder)
     };
-    context.settings.files.iter().find(is_above).filter(|_| is_found(file))
+    let mut paths = context.settings.files.iter().map(|file| &file.path);
+    paths.find(is_above).filter(|_| is_found(file))
 }
 
 fn is_there(name: &str) -> CommandError {

@@ -2,21 +2,43 @@
 
 use url::Url;
 
-use super::check::Check;
-use crate::commands::Context;
+use super::check::{Check, with_cause};
+use crate::commands::{Context, manifest};
+use crate::error::CommandError;
 use crate::scrub::Manifest;
+use crate::settings::SettingsError;
+use crate::words::shell_word;
 
 /// Nothing here has to be waited for.
 pub fn checks(context: &Context) -> Vec<Check> {
-    let settings = &context.settings;
-    let files: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
-    let files =
-        if files.is_empty() { "built-in defaults only".to_owned() } else { files.join(", ") };
+    vec![configuration(context), manifest(context), state_directory(context), slack(context)]
+}
+
+/// Which files are in force, and why they are believed.
+fn configuration(context: &Context) -> Check {
+    let files = context.settings.files.iter();
+    let files: Vec<String> =
+        files.map(|file| format!("{} ({})", file.path.display(), file.trust)).collect();
+    Check::pass(
+        "configuration",
+        if files.is_empty() { "built-in defaults only".to_owned() } else { files.join(", ") },
+    )
+}
+
+/// What there is to say while a found file is not trusted. Nothing else is looked at: it would be
+/// the apps and servers of another configuration than the one at hand.
+pub fn without_trust(problem: &SettingsError) -> Vec<Check> {
+    let file = match problem {
+        SettingsError::Untrusted(untrusted) => Some(shell_word(&untrusted.path)),
+        _ => None,
+    };
+    let fix = match file {
+        Some(path) => format!("bcops config trust {path}"),
+        None => "name the file: --config FILE, or BCOPS_CONFIG=FILE".to_owned(),
+    };
     vec![
-        Check::pass("configuration", files),
-        manifest(context),
-        state_directory(context),
-        slack(context),
+        Check::fail("configuration", problem.to_string(), fix),
+        Check::skip("everything else", "waits for the configuration"),
     ]
 }
 
@@ -27,14 +49,14 @@ fn manifest(context: &Context) -> Check {
             Ok(_) => Check::pass(name, "built in"),
             Err(error) => Check::fail(name, error.to_string(), "report this as a defect of bcops"),
         },
-        Some(path) => {
-            let place = path.value.display().to_string();
-            let parsed = std::fs::read_to_string(&path.value)
-                .map_err(|error| format!("cannot read {place}: {error}"))
-                .and_then(|text| Manifest::parse(&place, &text).map_err(|error| error.to_string()));
-            match parsed {
+        Some(file) => {
+            let place = file.path.display().to_string();
+            match manifest::read(file) {
                 Ok(_) => Check::pass(name, place),
-                Err(error) => Check::fail(name, error, format!("edit {place}")),
+                Err(error) if error.hints.is_empty() => {
+                    Check::fail(name, with_cause(&error), format!("edit {place}"))
+                }
+                Err(error) => Check::from((name, error)),
             }
         }
     }
@@ -46,6 +68,9 @@ fn state_directory(context: &Context) -> Check {
     let existing = folder.ancestors().find(|folder| folder.exists());
     let writable = existing.is_some_and(may_write);
     let place = folder.display().to_string();
+    if let Err(error) = context.settings.check_state_folder() {
+        return Check::from(("state folder", CommandError::from(error)));
+    }
     if writable {
         Check::pass("state folder", place)
     } else {

@@ -9,7 +9,7 @@ use super::services;
 use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
 use crate::commands::Context;
 use crate::deployment::{LogIn, LoggedIn, Values};
-use crate::settings::Environment;
+use crate::settings::{Environment, Origin};
 use crate::words;
 
 pub async fn checks(context: &Context, environments: &[&Environment]) -> Vec<Check> {
@@ -89,7 +89,7 @@ async fn look(client: &LoggedIn, environment: &Environment) -> Result<(ConfigVar
             return Err(Check::fail(
                 name,
                 format!("Heroku has no app {app}, or this account cannot see it"),
-                format!("ask to be added to {app}, or set environments.{name}.app in bcops.toml"),
+                format!("ask to be added to {app}, or {}", another_app(environment, "its name")),
             ));
         }
         (Err(error), _) | (_, Err(error)) => {
@@ -101,12 +101,23 @@ async fn look(client: &LoggedIn, environment: &Environment) -> Result<(ConfigVar
         return Err(Check::fail(
             name,
             format!("the app {app} is called {} now ({})", found.name, found.id),
-            format!("set environments.{name}.app in bcops.toml to {}", found.name),
+            another_app(environment, &found.name),
         ));
     }
     let protected = if environment.protected { ", protected" } else { "" };
     let detail = format!("{app}{protected}: config vars can be read (id {})", found.id);
     Ok((vars, Check::pass(name, detail)))
+}
+
+/// How an environment gets another app. No file changes one that is built in.
+fn another_app(environment: &Environment, app: &str) -> String {
+    let name = &environment.name;
+    match environment.app.origin {
+        Origin::BuiltIn => format!(
+            "describe the site in bcops.toml with inherit = false and environments.{name}.app = {app}"
+        ),
+        _ => format!("set environments.{name}.app in bcops.toml to {app}"),
+    }
 }
 
 async fn database(

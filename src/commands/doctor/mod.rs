@@ -23,6 +23,9 @@ use crate::words;
 use self::check::{Check, Verdict, many};
 
 pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, CommandError> {
+    if let Some(problem) = &context.problem {
+        return Ok(outcome(&files::without_trust(problem)));
+    }
     let environments: Vec<&Environment> = match &args.environment {
         Some(name) => vec![context.settings.environment(name)?],
         None => context.settings.environments.values().collect(),

@@ -57,9 +57,10 @@ pub async fn shell(context: &Context, args: &ShellArgs) -> Result<Outcome, Comma
 
 async fn perform(context: &Context, wanted: &Wanted<'_>) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(wanted.environment)?;
-    let Ok(destination) = environment.as_destination() else {
+    if environment.protected {
         return Err(report::protected(environment, &wanted.elsewhere));
-    };
+    }
+    let destination = environment.as_destination()?;
     let preparing = target::prepare(context, &destination, &wanted.dyno.variables);
     let target = context.interrupt.guard(preparing).await?;
     if wanted.dyno.dry_run {

@@ -32,6 +32,7 @@ struct Prepared {
 
 pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
+    environment.check_something_is_protected()?;
     if args.backend.is_some() && environment.protected {
         return Err(protected_backend(environment));
     }
@@ -79,13 +80,14 @@ async fn prepare(
     work: Option<&Work>,
 ) -> Result<Prepared, CommandError> {
     let deployments = context.deployments();
-    let Ok(destination) = environment.as_destination() else {
+    if environment.protected {
         let Some(work) = work else { return Ok(Prepared { backend: None, zone: None }) };
         let Reading { values, .. } = deployments.reading(environment).await?;
         let zone = find_front_end(deployments, environment, &values).await?;
         check_hosts(deployments, environment, &values, &zone, work).await?;
         return Ok(Prepared { backend: None, zone: Some(zone) });
-    };
+    }
+    let destination = environment.as_destination()?;
     let writing = deployments.writing(&destination).await?;
     let backend = match args.backend {
         Some(part) => Some((writing.cache()?, what(part))),

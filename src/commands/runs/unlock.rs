@@ -25,6 +25,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         return Err(StoreError::Busy { run }.into());
     }
     let environment = context.settings.environment(&environment)?;
+    environment.check_something_is_protected()?;
     let branch = environment.branch.as_ref().ok_or_else(|| {
         CommandError::new(Kind::Configuration, format!("{} has no branch", environment.name))
     })?;

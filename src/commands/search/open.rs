@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::adapters::heroku::HerokuError;
+use crate::child_environment;
 use crate::cli::SearchOpenArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
@@ -52,7 +53,11 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
 
 /// Whether a browser took it. If not, the reason is told and the URL printed.
 async fn open(context: &Context, url: &Secret) -> bool {
-    let started = Command::new(OPENER)
+    let mut command = Command::new(OPENER);
+    for name in child_environment::withheld() {
+        command.env_remove(name);
+    }
+    let started = command
         .arg(url.expose())
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -50,3 +50,17 @@ fn a_plan_is_read_as_it_was_written_or_not_at_all() {
     let secret = plan("postgres://u:hunter22@host/db").write(&path, &Redactor::new());
     assert!(matches!(secret, Err(PlanError::Secret { .. })));
 }
+
+#[test]
+fn a_plan_is_written_through_no_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, kept) = (folder.path().join("plan.json"), folder.path().join("kept"));
+    std::fs::write(&kept, "kept").unwrap();
+    // Where it will be, and where it is written first.
+    std::os::unix::fs::symlink(&kept, &path).unwrap();
+    let first = folder.path().join(format!("plan.json.new-{}", std::process::id()));
+    std::os::unix::fs::symlink(&kept, first).unwrap();
+    plan("b003").write(&path, &Redactor::new()).unwrap();
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
+    assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+}

@@ -96,3 +96,24 @@ fn cleaning_twice_is_cleaning_once() {
         assert!(!redactor.finds_in(text), "{text}");
     }
 }
+
+#[test]
+fn tokens_in_queries_are_known_by_their_names() {
+    let redactor = Redactor::new();
+    for query in [
+        "?private_token=hush",
+        "?a=1&job_token=hush",
+        "?X-GitLab-Token=hush",
+        "?client_secret=hush",
+        "?api_key=hush",
+        "?auth=hush",
+        "?Passwd=hush",
+    ] {
+        let url = format!("https://git.test/a.git{query}");
+        assert!(redactor.finds_in(&url), "{url}");
+        assert!(!redactor.clean(&url).contains("hush"), "{url}");
+    }
+    for url in ["https://a.test/x?author=ada&page=2", "https://a.test/monkey?key=3"] {
+        assert!(!redactor.finds_in(url), "{url}");
+    }
+}

@@ -9,7 +9,8 @@ pub const KEYS: &[Key] = &[
         .used_by("every command"),
     key("backup_max_age", Text, "a backup older than this needs --allow-old, for example \"48h\"")
         .default(r#""48h""#)
-        .used_by("pull-data, reset-staging, doctor"),
+        .used_by("pull-data, reset-staging, doctor")
+        .harmless(),
     key("state_dir", Text, "where journals and other state are kept")
         .variable("BCOPS_STATE_DIR")
         .used_by("every command"),
@@ -202,7 +203,8 @@ pub const KEYS: &[Key] = &[
         "how long a command on a dyno may say nothing before it is stopped",
     )
     .default(r#""15m""#)
-    .used_by("search reindex, reset-staging"),
+    .used_by("search reindex, reset-staging")
+    .harmless(),
     key("commands.shell", Text, "what shell starts on a dyno")
         .default(r#""bash""#)
         .used_by("shell"),
@@ -220,7 +222,8 @@ pub const KEYS: &[Key] = &[
         "a branch whose last commit is older is marked as stale, for example \"90d\"",
     )
     .default(r#""90d""#)
-    .used_by("reset-staging"),
+    .used_by("reset-staging")
+    .harmless(),
     key("gitlab.url", Text, "the GitLab server of the site's project")
         .variable("GITLAB_URL")
         .default(r#""https://gitlab.com""#)
@@ -280,7 +283,8 @@ pub const KEYS: &[Key] = &[
          is said",
     )
     .variable("BCOPS_NETWORK_TIMEOUT")
-    .used_by("every command that asks them"),
+    .used_by("every command that asks them")
+    .harmless(),
     key(
         "reset.image_tables",
         TextList,
@@ -305,7 +309,8 @@ pub const KEYS: &[Key] = &[
     .used_by("reset-staging"),
     key("scrub.manifest", Text, "a manifest of your own, relative to the file that names it")
         .variable("BCOPS_SCRUB_MANIFEST")
-        .used_by("pull-data, scrub-pii, backups download, reset-staging"),
+        .used_by("pull-data, scrub-pii, backups download, reset-staging")
+        .trusted_by_its_manifest(),
     key("search.index_prefix", Text, "what the names of the site's search indices begin with")
         .default(r#""wagtail__""#)
         .used_by("search, reset-staging"),
@@ -329,7 +334,8 @@ pub const KEYS: &[Key] = &[
         Text,
         "how many shards the search plan allows, where bcops does not know it",
     )
-    .used_by("search, reset-staging"),
+    .used_by("search, reset-staging")
+    .harmless(),
     key("slack.webhook_url", Text, "where reset-staging posts its message for colleagues")
         .variable("SLACK_WEBHOOK_URL")
         .secret()

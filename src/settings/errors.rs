@@ -1,0 +1,96 @@
+//! What is wrong with a configuration.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::Settings;
+use super::trust::StoreError;
+
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error("cannot read the configuration file {path}")]
+    Unreadable { path: String, source: std::io::Error },
+    #[error("{path}:{line}: {message}")]
+    Syntax { path: String, line: usize, message: String },
+    #[error("{path}:{line}: unknown key `{key}`{}", suggestion.as_ref().map(|near| format!(", did you mean `{near}`?")).unwrap_or_default())]
+    UnknownKey { path: String, line: usize, key: String, suggestion: Option<String> },
+    #[error("{origin}: `{key}` must be {expected}")]
+    WrongType { origin: String, key: String, expected: &'static str },
+    #[error("{origin}: `{key}` is `{value}`: {reason}")]
+    BadValue { origin: String, key: String, value: String, reason: String },
+    #[error("{0}")]
+    Untrusted(Box<Untrusted>),
+    #[error("cannot use {path}: it belongs to the user {owner}, and you are {user}")]
+    OtherOwner { path: String, owner: u32, user: u32 },
+    #[error(
+        "{origin}: cannot set `{key}` to this address: only https:// to another machine is allowed in a file that was found, not named"
+    )]
+    OnThisMachine { origin: String, key: String },
+    #[error("{origin}: cannot set `{key}`: {environment} is built in, and there it is {value}")]
+    BuiltInChanged { origin: String, key: String, environment: String, value: String },
+    #[error(
+        "cannot write to {environment} ({app}): no environment is protected, so bcops does not know what to keep safe"
+    )]
+    NothingProtected { environment: String, app: String },
+    #[error("cannot use the state folder {path}: {reason}")]
+    StateFolder { path: String, reason: String },
+    #[error("the environment `{environment}` has no Heroku app")]
+    NoApp { environment: String },
+    #[error("{environment} ({app}) is protected: it is only ever read; nothing was changed")]
+    Protected { environment: String, app: String },
+    #[error("unknown environment `{name}`; configured are: {known}")]
+    UnknownEnvironment { name: String, known: String },
+}
+
+/// A file that was found, and sets keys that need trust.
+#[derive(Debug)]
+pub struct Untrusted {
+    pub path: String,
+    /// Whether it was trusted before it, or a file that it names, changed.
+    pub changed: bool,
+    pub keys: Vec<String>,
+    /// Those of the file, so that their commands are understood before it is trusted.
+    pub environments: Vec<String>,
+    /// Why no trust can be looked up.
+    pub obstacle: Option<StoreError>,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.changed {
+            true => "it, or a file that it names, changed after you trusted it",
+            false => "you have not trusted it",
+        };
+        let keys: Vec<String> = self.keys.iter().map(|key| format!("`{key}`")).collect();
+        write!(f, "cannot use {}: {why}, and it sets {}", self.path, keys.join(", "))
+    }
+}
+
+impl SettingsError {
+    pub(super) fn unreadable(path: &Path, source: std::io::Error) -> SettingsError {
+        SettingsError::Unreadable { path: path.display().to_string(), source }
+    }
+
+    /// Whether it is about who wrote a file, and not about what is wrong in it.
+    pub fn is_about_trust(&self) -> bool {
+        matches!(
+            self,
+            SettingsError::Untrusted(_)
+                | SettingsError::OtherOwner { .. }
+                | SettingsError::OnThisMachine { .. }
+        )
+    }
+
+    /// The built-in environments and those of the file that is at fault, so that a command of theirs
+    /// is refused for what is wrong, and not for its name.
+    pub fn known_environments(&self) -> Vec<String> {
+        let mut names: BTreeSet<String> = Settings::built_in_environments().into_iter().collect();
+        if let SettingsError::Untrusted(untrusted) = self {
+            names.extend(untrusted.environments.iter().cloned());
+        }
+        names.into_iter().collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! Finds the configuration files, and reads each of them once.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::owner::Operator;
+use super::{SettingsError, Surroundings};
+
+/// The name that is looked for from the working directory upwards.
+pub const FOUND_NAME: &str = "bcops.toml";
+
+/// The variable that names a file as `--config` does.
+pub const VARIABLE: &str = "BCOPS_CONFIG";
+
+/// More than any configuration needs. A larger file is a mistake.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// The files that are read, the strongest first.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// `--config`, else `BCOPS_CONFIG`.
+    pub named: Option<PathBuf>,
+    /// The nearest `bcops.toml` upwards, where none is named.
+    pub found: Option<PathBuf>,
+    /// The user's own.
+    pub own: Option<PathBuf>,
+}
+
+impl Files {
+    pub fn of(surroundings: &Surroundings<'_>) -> Files {
+        let variable = (surroundings.variable)(VARIABLE).filter(|text| !text.is_empty());
+        let named = match (surroundings.config_file, variable) {
+            (Some(path), _) => Some(path.to_owned()),
+            (None, Some(path)) => Some(surroundings.working_directory.join(path)),
+            (None, None) => None,
+        };
+        let found = match named {
+            Some(_) => None,
+            None => nearest(surroundings.working_directory),
+        };
+        let own = configuration_home(surroundings).map(|folder| folder.join("bcops/config.toml"));
+        Files { named, found, own: own.filter(|path| path.is_file()) }
+    }
+}
+
+/// The nearest `bcops.toml` from a folder upwards.
+pub fn nearest(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().map(|one| one.join(FOUND_NAME)).find(|path| path.is_file())
+}
+
+/// Where programs keep what the user has configured. A relative path is none: it would mean a
+/// folder of the clone at hand.
+pub fn configuration_home(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
+    let variable = (surroundings.variable)("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || surroundings.home.map(|home| home.join(".config"));
+    variable.filter(|folder| folder.is_absolute()).or_else(home).filter(|path| path.is_absolute())
+}
+
+/// A file that was read: where it is, whatever links lead there, and what it held.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// The path as it was found.
+    pub path: PathBuf,
+    /// The file's name in its real folder. Relative paths in it are relative to this folder.
+    pub place: PathBuf,
+    /// The file itself, behind every link.
+    pub real: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl Contents {
+    /// Reads a file that must belong to the operator or root, and so must a link that leads to it.
+    pub fn of_the_operator(path: &Path, operator: &Operator) -> Result<Contents, SettingsError> {
+        let unreadable = |source| SettingsError::unreadable(path, source);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).map_err(unreadable)?;
+        let name = path.file_name().ok_or_else(|| unreadable(io::ErrorKind::NotFound.into()))?;
+        let place = folder.join(name);
+        let real = fs::canonicalize(&place).map_err(unreadable)?;
+        let link = fs::symlink_metadata(&place).map_err(unreadable)?;
+        // What is opened is what was resolved, and what is looked at is what was opened.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let mut file = options.open(&real).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        for one in [&link, &metadata] {
+            if !operator.owns(one) {
+                let path = path.display().to_string();
+                return Err(SettingsError::OtherOwner {
+                    path,
+                    owner: one.uid(),
+                    user: operator.user(),
+                });
+            }
+        }
+        let bytes = read_file(&mut file, metadata.is_file()).map_err(unreadable)?;
+        Ok(Contents { path: path.to_owned(), place, real, bytes })
+    }
+
+    pub fn text(&self) -> Result<&str, SettingsError> {
+        std::str::from_utf8(&self.bytes)
+            .map_err(|error| SettingsError::unreadable(&self.path, io::Error::other(error)))
+    }
+}
+
+fn read_file(file: &mut File, is_file: bool) -> io::Result<Vec<u8>> {
+    if !is_file {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(io::Error::other(format!("it is larger than {} MiB", LARGEST >> 20))),
+        false => Ok(bytes),
+    }
+}
