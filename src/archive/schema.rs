@@ -4,6 +4,8 @@
 //! partitions as statements of their own. An inherited column is written with the parent only.
 //! What is not understood is an error that names the entry, never a table that lacks something.
 
+use std::collections::BTreeMap;
+
 use super::error::ArchiveError;
 use super::sql::{Cursor, Reason, Token};
 use super::toc::Toc;
@@ -21,6 +23,7 @@ const MAXIMUM_INHERITED: usize = 1_000_000;
 pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
     let mut schema = Schema { has_large_objects: toc.has_large_objects(), ..Schema::default() };
     let mut room = Room(MAXIMUM_INHERITED);
+    let types = CompositeTypes::read(toc)?;
     for entry in toc.entries() {
         let matters = matches!(
             entry.entry_type.as_str(),
@@ -31,7 +34,8 @@ pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
         };
         let refuse = |reason| Err(ArchiveError::Definition { entry: entry.describe(), reason });
         let default_schema = entry.namespace.as_deref().unwrap_or("public");
-        let mut reader = StatementReader { schema: &mut schema, room: &mut room, default_schema };
+        let mut reader =
+            StatementReader { schema: &mut schema, types: &types, room: &mut room, default_schema };
         if let Err(reason) = reader.read_all(definition) {
             return refuse(reason);
         }
@@ -95,6 +99,7 @@ fn foreign_keys_of_parents(
 /// Takes what the statements say into a schema.
 struct StatementReader<'a> {
     schema: &'a mut Schema,
+    types: &'a CompositeTypes,
     room: &'a mut Room,
     /// Archives before version 1.13 leave out the schema of names in the entry's own schema.
     default_schema: &'a str,
@@ -139,6 +144,13 @@ impl StatementReader<'_> {
             read_table_elements(cursor, &mut table, self.default_schema)?;
             if cursor.take_word("INHERITS")? {
                 self.inherit(cursor, &mut table)?;
+            }
+        } else if cursor.take_word("OF")? {
+            let of_type = cursor.table_name(self.default_schema)?;
+            table.columns = self.types.columns(&of_type)?.to_vec();
+            self.room.take(table.columns.len())?;
+            if cursor.take('(')? {
+                read_typed_elements(cursor, &mut table, self.default_schema)?;
             }
         } else {
             return Err("its columns are not listed");
@@ -251,6 +263,103 @@ fn push_column(columns: &mut Vec<Column>, column: Column) -> Result<(), Reason> 
 fn set_not_null(table: &mut Table, column: &str) {
     for column in table.columns.iter_mut().filter(|known| known.name == column) {
         column.not_null = true;
+    }
+}
+
+/// The attributes of composite types, of which typed tables have their columns.
+struct CompositeTypes(BTreeMap<TableName, Vec<Column>>);
+
+impl CompositeTypes {
+    fn read(toc: &Toc) -> Result<CompositeTypes, ArchiveError> {
+        let mut types = BTreeMap::new();
+        for entry in toc.entries().iter().filter(|entry| entry.entry_type == "TYPE") {
+            let Some(definition) = entry.definition.as_deref() else { continue };
+            let schema = entry.namespace.as_deref().unwrap_or("public");
+            let mut cursor = Cursor::new(definition);
+            match read_composite_type(&mut cursor, schema) {
+                Ok(Some((name, columns))) => _ = types.insert(name, columns),
+                Ok(None) => {}
+                Err(reason) => {
+                    return Err(ArchiveError::Definition { entry: entry.describe(), reason });
+                }
+            }
+        }
+        Ok(CompositeTypes(types))
+    }
+
+    fn columns(&self, name: &TableName) -> Result<&[Column], Reason> {
+        let columns = self.0.get(name).map(Vec::as_slice);
+        columns.ok_or("the type that its columns are of is not known")
+    }
+}
+
+/// `CREATE TYPE name AS (…)`. `None` for types of another kind.
+fn read_composite_type(
+    cursor: &mut Cursor<'_>,
+    schema: &str,
+) -> Result<Option<(TableName, Vec<Column>)>, Reason> {
+    // What a binary upgrade puts before the statement does not belong to it.
+    while !cursor.take_word("CREATE")? {
+        if !cursor.skip_statement()? {
+            return Ok(None);
+        }
+    }
+    if !cursor.take_word("TYPE")? {
+        return Ok(None);
+    }
+    let name = cursor.table_name(schema)?;
+    if !(cursor.take_word("AS")? && cursor.take('(')?) {
+        return Ok(None);
+    }
+    let mut columns = Vec::new();
+    if cursor.take(')')? {
+        return Ok(Some((name, columns)));
+    }
+    loop {
+        push_column(&mut columns, read_column(cursor)?)?;
+        if skip_to_separator(cursor)? == ')' {
+            return Ok(Some((name, columns)));
+        }
+    }
+}
+
+/// What a typed table says of its columns beside their types, and its constraints.
+fn read_typed_elements(
+    cursor: &mut Cursor<'_>,
+    table: &mut Table,
+    default_schema: &str,
+) -> Result<(), Reason> {
+    loop {
+        if cursor.take_word("CONSTRAINT")? {
+            let name = cursor.identifier()?;
+            read_constraint(cursor, table, name, default_schema)?;
+        } else {
+            let column = cursor.identifier()?;
+            if read_options(cursor)? {
+                set_not_null(table, &column);
+            }
+        }
+        match skip_to_separator(cursor)? {
+            ',' => {}
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Whether the options of a column, up to the comma or parenthesis after them, forbid NULL.
+fn read_options(cursor: &mut Cursor<'_>) -> Result<bool, Reason> {
+    let mut not_null = false;
+    loop {
+        match cursor.peek()? {
+            Token::Symbol(',' | ')') => return Ok(not_null),
+            Token::End => return Err("the column list has no end"),
+            _ => {}
+        }
+        match cursor.next()? {
+            Token::Symbol('(') => cursor.skip_parentheses()?,
+            token if token.is_word("NOT") => not_null |= cursor.take_word("NULL")?,
+            _ => {}
+        }
     }
 }
 
