@@ -149,13 +149,18 @@ impl<'a> Writing<'a> {
         self.database().await
     }
 
+    /// Whether a URL leads to this database of the environment's, by its name or as the server says.
+    pub async fn is_database(&self, own: &DatabaseUrl, other: &DatabaseUrl) -> bool {
+        DatabaseIdentity::of(own).may_be(&DatabaseIdentity::of(other))
+            || prove::is_one_database(own, other).await
+    }
+
     async fn check_same_database(
         &self,
         own: &DatabaseUrl,
         in_force: &DatabaseUrl,
     ) -> Result<(), CommandError> {
-        let same_name = DatabaseIdentity::of(own).may_be(&DatabaseIdentity::of(in_force));
-        if same_name || prove::is_one_database(own, in_force).await {
+        if self.is_database(own, in_force).await {
             return Ok(());
         }
         let variable = &self.destination.database_url_variable;

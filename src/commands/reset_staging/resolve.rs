@@ -1,7 +1,6 @@
 //! Looks up both environments, and compares the destination with everything that is protected.
 
 use crate::adapters::git::{Remote, Repository};
-use crate::adapters::postgres::DatabaseIdentity;
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
 use crate::commands::gitlab::gitlab;
 use crate::commands::{Context, manifest};
@@ -29,7 +28,7 @@ pub async fn resolve(
     let reading = Values::of(writing.logged_in(), source).await?;
     let source_url = reading.database(source)?;
     let destination_url = writing.database_of_heroku().await?;
-    let same = DatabaseIdentity::of(&source_url).may_be(&DatabaseIdentity::of(&destination_url));
+    let same = writing.is_database(&destination_url, &source_url).await;
     refuse_if(same, "database", source, destination)?;
     let media = media(context, &writing, (source, &reading))?;
     writing.cache()?;
