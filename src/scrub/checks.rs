@@ -115,53 +115,29 @@ impl<'a> Checks<'a> {
         self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
     }
 
+    /// Nobody has looked at the table: whatever its columns are called, no row of it passes.
     fn unclassified_table(&mut self, name: &TableName, table: &Table) {
-        let columns: Vec<&str> = table
-            .columns
-            .iter()
-            .filter(|column| telling::may_be_personal(table, column))
-            .map(|column| column.name.as_str())
-            .collect();
-        if columns.is_empty() {
-            let note =
-                format!("{} is not in the manifest; it holds only keys and is kept", name.short());
-            self.notes.push(note);
-            return;
-        }
+        let columns = table.columns.iter().filter(|column| !column.generated);
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
         let (key, list) = (toml_key(&manifest_name(name)), toml_list(&columns));
         let policies: String = self
             .manifest
             .policies
             .iter()
-            .map(|policy| format!("\n[tables.{key}.policy.{policy}]\ndelete = true"))
+            .map(|policy| format!("\n[tables.{key}.policy.{}]\ndelete = true", toml_key(policy)))
             .collect();
         self.find(
             FindingKind::Unclassified,
             name,
             None,
             None,
-            "the table is not classified and its columns can hold personal data",
+            "the table is not classified",
             format!("[tables.{key}]\nclass = \"personal\"\npersonal = {list}{policies}"),
         );
     }
 
     fn classified_table(&mut self, name: &'a TableName, table: &'a Table, entry: &'a TableEntry) {
-        for column in &table.columns {
-            if telling::needs_class(table, column) && !entry.columns.contains_key(&column.name) {
-                self.find(
-                    FindingKind::Unclassified,
-                    name,
-                    Some(&column.name),
-                    Some(&entry.place),
-                    format!("the column ({}) is not classified", column.type_name),
-                    format!(
-                        "personal = {} # or operational, or content, in [tables.{}]",
-                        toml_list(&[&column.name]),
-                        toml_key(&manifest_name(name))
-                    ),
-                );
-            }
-        }
+        self.unlisted_columns(name, table, entry);
         for (column, (_, place)) in &entry.columns {
             if table.column(column).is_none() {
                 self.notes
@@ -171,6 +147,35 @@ impl<'a> Checks<'a> {
         match entry.rule(self.policy) {
             Some(rule) => self.rule(Subject { name, table, rule }, entry),
             None => self.missing_rule(name, table, entry),
+        }
+    }
+
+    /// One finding for each column, and one set of lines for all of them.
+    fn unlisted_columns(&mut self, name: &TableName, table: &Table, entry: &TableEntry) {
+        let unlisted: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| !entry.columns.contains_key(&column.name))
+            .filter(|column| telling::needs_class(table, column, entry.class))
+            .collect();
+        let (telling, plain): (Vec<&Column>, Vec<&Column>) =
+            unlisted.iter().partition(|column| telling::why_telling(table, column).is_some());
+        let key = toml_key(&manifest_name(name));
+        let line = |list: &str, columns: &[&Column], others: &str| {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            let line = format!("{list} = {} # or {others}, in [tables.{key}]", toml_list(&names));
+            (!names.is_empty()).then_some(line)
+        };
+        let lines = [
+            line("personal", &telling, "operational, or content"),
+            line("operational", &plain, "personal, or content"),
+        ];
+        let mut mend = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        for column in unlisted {
+            let problem = format!("the column ({}) is not classified", column.type_name);
+            let lines = std::mem::take(&mut mend);
+            let (kind, place) = (FindingKind::Unclassified, Some(&entry.place));
+            self.find(kind, name, Some(&column.name), place, problem, lines);
         }
     }
 

@@ -22,6 +22,7 @@ pub mod live;
 mod manifest;
 mod passage;
 mod patterns;
+mod personal_words;
 mod plan;
 mod postcodes;
 mod rewriter;

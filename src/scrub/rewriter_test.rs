@@ -42,7 +42,7 @@ fn plan(rule: &str) -> ScrubPlan {
     let text = format!(
         "schema_version = 1\n[audit]\nallow = {{ email = [\"*@example.invalid\"] }}\n\
          [tables.other]\nclass = \"operational\"\n[tables.t]\nclass = \"personal\"\n\
-         personal = [\"email\", \"name\"]\ncontent = [\"data\"]\n[tables.t.policy.local]\n\
+         personal = [\"email\", \"name\"]\noperational = [\"id\", \"parent\", \"live\"]\ncontent = [\"data\"]\n[tables.t.policy.local]\n\
          reason = \"test\"\n{rule}"
     );
     let manifest = Manifest::parse("test.toml", &text).unwrap_or_else(|error| panic!("{error}"));
@@ -154,6 +154,7 @@ fn redaction_leaves_json_valid_and_keeps_to_the_limit() {
 fn a_deleted_table_leaves_nothing() {
     let text = "schema_version = 1\n[tables.other]\nclass = \"operational\"\n[tables.t]\n\
                 class = \"personal\"\npersonal = [\"email\", \"name\", \"data\"]\n\
+                operational = [\"id\", \"parent\", \"live\"]\n\
                 [tables.t.policy.any]\ndelete = true";
     let manifest = Manifest::parse("test.toml", text).unwrap();
     let plan = ScrubPlan::new(&manifest, "local", &schema(), &[]).unwrap();

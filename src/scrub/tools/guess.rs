@@ -9,7 +9,7 @@ use super::super::encoded::Form;
 use super::super::families::Family;
 use super::super::patterns::Kind;
 use super::super::rules::Class;
-use super::super::telling::{has_part, meaning};
+use super::super::telling::{self, has_part, meaning};
 use crate::schema::{Column, Table};
 
 /// A class with the reason for it.
@@ -125,8 +125,11 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
     if let Some(meaning) = by_name.map(|(meaning, _)| *meaning).or_else(|| meaning(&name)) {
         return personal(format!("by its name, {meaning}"));
     }
+    if let Some(reason) = telling::why_telling(table, column).filter(|_| column.is_plain_value()) {
+        return personal(format!("by its name or its comment, {reason}"));
+    }
     if !column.can_hold_text() {
-        return number(column);
+        return number(table, column);
     }
     if sampled.rows < ENOUGH_ROWS {
         return personal(format!(
@@ -148,15 +151,23 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
 }
 
 /// A number or a date without a telling name, of which no sample could show more.
-fn number(column: &Column) -> Guess {
+fn number(table: &Table, column: &Column) -> Guess {
+    let operational = |reason: &str| Guess { class: Class::Operational, reason: reason.into() };
+    let mut primary = table.unique_keys.iter().filter(|key| key.primary);
+    if primary.any(|key| key.columns.contains(&column.name)) {
+        return operational("the table's key");
+    }
+    if let Some(key) = table.foreign_keys.iter().find(|key| key.columns.contains(&column.name)) {
+        return operational(&format!("points to {}", key.references.short()));
+    }
+    if column.type_name == "boolean" || column.type_name.starts_with("timestamp") {
+        return operational("a moment or a flag without a telling name: confirm");
+    }
     let base = column.type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
     let counts = matches!(base, "smallint" | "integer" | "bigint" | "real" | "double precision")
-        || matches!(base, "numeric" | "uuid" | "oid");
-    match counts {
-        true => Guess {
-            class: Class::Operational,
-            reason: "a number without a telling name: confirm".into(),
-        },
+        || matches!(base, "numeric" | "uuid");
+    match counts && column.is_plain_value() {
+        true => operational("a number without a telling name: confirm"),
         false => Guess {
             class: Class::Personal,
             reason: "a date, a place or an amount, which can be a person's".into(),

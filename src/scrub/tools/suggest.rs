@@ -89,12 +89,13 @@ fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples)
             .iter()
             .filter(|column| match own {
                 Some(entry) => {
-                    telling::needs_class(table, column) && !entry.columns.contains_key(&column.name)
+                    telling::needs_class(table, column, entry.class)
+                        && !entry.columns.contains_key(&column.name)
                 }
-                None => telling::may_be_personal(table, column),
+                None => !column.generated,
             })
             .collect();
-        if !unclassified.is_empty() {
+        if own.is_none() || !unclassified.is_empty() {
             drafts.push(begin(name, table, own, &unclassified, samples));
         }
     }
@@ -149,6 +150,13 @@ fn begin<'a>(
         None if any(Class::Content) => Class::Content,
         None => Class::Operational,
     };
+    if own.is_none() {
+        // Of a table that is not personal only what cannot pass unlisted is worth a line.
+        columns.retain(|one| {
+            let column = table.column(&one.name);
+            column.is_none_or(|column| telling::needs_class(table, column, class))
+        });
+    }
     let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();
     let replaces = own.map(|entry| &entry.place);
     Draft { name, table, class, columns, rules, replaces, remarks: Vec::new() }

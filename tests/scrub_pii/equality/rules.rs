@@ -208,9 +208,14 @@ pub fn manifest(tables: &[Table]) -> impl Strategy<Value = String> + use<> {
             let name = &table.name;
             let columns = table.columns.iter().filter(|column| column.kind.is_classified());
             let columns: Vec<String> = columns.map(|column| string(&column.name)).collect();
+            let plain = table.columns.iter().filter(|column| !column.kind.is_classified());
+            let plain = plain.map(|column| string(&column.name));
+            let keys = ["id", REFERENCE].into_iter().map(string);
+            let operational: Vec<String> = keys.chain(plain).collect();
             text.push_str(&format!(
-                "[tables.{name}]\nclass = \"personal\"\npersonal = {}\n\
+                "[tables.{name}]\nclass = \"personal\"\noperational = {}\npersonal = {}\n\
                  [tables.{name}.policy.local]\n{local}[tables.{name}.policy.staging]\n{staging}",
+                list(&operational),
                 list(&columns)
             ));
         }
