@@ -190,7 +190,7 @@ async fn cause(
     let is_echo = |error: &RestoreError| {
         matches!(error, RestoreError::PartEnded | RestoreError::Incomplete(_))
     };
-    if matches!(error, RestoreError::PersonalData { .. }) {
+    if matches!(error, RestoreError::PersonalData { .. } | RestoreError::NeedsOmitted { .. }) {
         return error;
     }
     if stopped_by_audit.load(Ordering::SeqCst) {
@@ -246,6 +246,9 @@ impl Pumping {
         let taken = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (report, result) = taken.ok_or(RestoreError::PartEnded)?;
         check_audit(&report)?;
+        if !report.needy.is_empty() {
+            return Err(RestoreError::NeedsOmitted { needy: report.needy });
+        }
         result.map(|()| report)
     }
 }

@@ -8,7 +8,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
     UNUSABLE_PASSWORD, manifest_name,
 };
-use super::{foreign_keys, telling, unique_keys};
+use super::{foreign_keys, telling, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// A pass over all tables of a schema that collects what does not fit.
@@ -234,7 +234,9 @@ impl<'a> Checks<'a> {
             }
         }
         unique_keys::check(self, subject);
-        if rule.rows != RowRule::Keep {
+        // Rows that need those of an unclassified table are found as they come.
+        let is_omitted = &*rule.place.origin == unclassified::ORIGIN;
+        if rule.rows != RowRule::Keep && !is_omitted {
             foreign_keys::check(self, subject);
         }
     }
@@ -311,7 +313,12 @@ impl<'a> Checks<'a> {
             let changed = rule.and_then(|rule| rule.columns.get(&reference.column));
             if matches!(
                 changed,
-                Some(ColumnAction::Set(_) | ColumnAction::UnusablePassword | ColumnAction::Edit(_))
+                Some(
+                    ColumnAction::Set(_)
+                        | ColumnAction::UnusablePassword
+                        | ColumnAction::Edit(_)
+                        | ColumnAction::Empty(_)
+                )
             ) {
                 let problem = format!("`in` looks into {reference}, which is itself rewritten");
                 self.rule_problem(subject, &column.name, problem, "look into a column that stays");
@@ -346,6 +353,8 @@ impl<'a> Checks<'a> {
             ColumnAction::NullUnless(references) => self.references(subject, column, references),
             ColumnAction::UnusablePassword => self.unusable_password(subject, column),
             ColumnAction::Edit(edit) => self.edit(subject, column, edit),
+            // It was chosen to fit.
+            ColumnAction::Empty(_) => {}
         }
     }
 

@@ -11,6 +11,7 @@ use super::rewriter::ScrubError;
 use super::rules::{
     ColumnAction, ColumnReference, Edit, Literal, Piece, RowRule, Template, Test, UNUSABLE_PASSWORD,
 };
+use super::unclassified::{Emptying, Need};
 use crate::schema::TableName;
 
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub(super) enum Change {
     Template(Vec<TemplatePart>),
     Null,
     NullUnless(Vec<Arc<KeySet>>),
+    /// The same value in every row, NULL or not.
+    Always(Vec<u8>),
+    /// The field goes with its separator.
+    Omit,
     Edit {
         edit: Edit,
         max_length: Option<usize>,
@@ -45,6 +50,14 @@ pub(super) enum Change {
 pub(super) enum TemplatePart {
     Literal(Vec<u8>),
     Field(usize),
+}
+
+/// A foreign key to rows that are not loaded.
+#[derive(Debug)]
+pub(super) struct Needing {
+    pub(super) fields: Vec<usize>,
+    pub(super) need: Need,
+    pub(super) rows: u64,
 }
 
 #[derive(Debug)]
@@ -119,6 +132,12 @@ impl Compiler<'_> {
                     ColumnAction::NullUnless(references) => {
                         Change::NullUnless(self.key_sets(references))
                     }
+                    ColumnAction::Empty(Emptying::Default) => Change::Omit,
+                    ColumnAction::Empty(Emptying::Value(text)) => {
+                        let mut escaped = Vec::new();
+                        escape_into(text.as_bytes(), &mut escaped);
+                        Change::Always(escaped)
+                    }
                     ColumnAction::UnusablePassword => {
                         Change::Template(vec![TemplatePart::Literal(
                             UNUSABLE_PASSWORD.as_bytes().to_vec(),
@@ -154,6 +173,15 @@ impl Compiler<'_> {
                 Piece::Column(column) => Ok(TemplatePart::Field(self.field(column)?)),
             })
             .collect()
+    }
+
+    pub(super) fn needing(&self) -> Result<Vec<Needing>, ScrubError> {
+        let needs = self.table_plan.needs.iter().map(|need| {
+            let fields: Result<Vec<usize>, ScrubError> =
+                need.columns.iter().map(|column| self.field(column)).collect();
+            fields.map(|fields| Needing { fields, need: need.clone(), rows: 0 })
+        });
+        needs.collect()
     }
 
     pub(super) fn remembered(

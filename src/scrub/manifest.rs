@@ -53,6 +53,18 @@ pub struct TableEntry {
 }
 
 impl TableEntry {
+    pub(super) fn new(
+        place: Place,
+        class: Class,
+        columns: BTreeMap<String, (Class, Place)>,
+    ) -> Self {
+        TableEntry { place, class, columns, rules: BTreeMap::new() }
+    }
+
+    pub(super) fn set_rule(&mut self, policy: &str, rule: Rule) {
+        self.rules.insert(policy.to_owned(), rule);
+    }
+
     /// The rule of a policy, if there is one.
     pub fn rule(&self, policy: &str) -> Option<&Rule> {
         self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))

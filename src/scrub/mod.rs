@@ -30,6 +30,7 @@ mod rules;
 mod tally;
 mod telling;
 pub mod tools;
+mod unclassified;
 mod unique_keys;
 
 pub use audit::{AuditCount, TableAudit, UnreadValues, Verdict};
@@ -43,6 +44,7 @@ pub use patterns::Kind;
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
+pub use unclassified::{NeedyRows, Unclassified, plan_without};
 
 #[cfg(test)]
 mod audit_test;

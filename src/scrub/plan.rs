@@ -8,6 +8,7 @@ use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
 use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
+use super::unclassified::{Emptying, Need};
 use crate::schema::{Schema, Table, TableName};
 
 /// What to do with every table of one database under one policy.
@@ -48,6 +49,8 @@ pub struct TablePlan {
     pub(super) columns: Vec<PlannedColumn>,
     /// Columns of which the kept values are asked for, and by what name.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
+    /// Foreign keys to tables that are loaded without rows.
+    pub(super) needs: Vec<Need>,
 }
 
 impl TablePlan {
@@ -111,6 +114,28 @@ impl ScrubPlan {
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
         })
+    }
+
+    /// Has rows counted that need others which are not loaded.
+    pub(super) fn set_needs(&mut self, needs: BTreeMap<TableName, Vec<Need>>) {
+        for (table, needs) in needs {
+            if let Some(plan) = self.tables.get_mut(&table).filter(|_| !needs.is_empty()) {
+                plan.needs = needs;
+                if plan.action == TableAction::Keep {
+                    plan.action = TableAction::Rewrite;
+                }
+            }
+        }
+    }
+
+    /// The columns of a table's rows that are sent on. The others are left to their defaults.
+    pub fn loaded_columns(&self, table: &TableName, columns: &[String]) -> Vec<String> {
+        let rule = self.tables.get(table).and_then(|plan| plan.rule.as_ref());
+        let is_left = |column: &&String| {
+            let action = rule.and_then(|rule| rule.columns.get(*column));
+            action != Some(&ColumnAction::Empty(Emptying::Default))
+        };
+        columns.iter().filter(is_left).cloned().collect()
     }
 
     /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a
@@ -254,6 +279,7 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         rule,
         columns,
         remembered: BTreeSet::new(),
+        needs: Vec::new(),
     }
 }
 
@@ -300,6 +326,7 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
             format!("{column} emptied unless it is in {}", alternatives(references))
         }
         ColumnAction::UnusablePassword => format!("{column} made unusable"),
+        ColumnAction::Empty(_) => format!("{column} without its values, as it is not classified"),
         ColumnAction::Edit(edit) => {
             let mut changes = Vec::new();
             if !edit.remove_members.is_empty() {

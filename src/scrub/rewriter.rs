@@ -5,11 +5,14 @@
 
 use std::ops::{AddAssign, Range};
 
-use super::compiled_rule::{Change, Compiler, FieldAction, FieldTest, Remembered, TemplatePart};
+use super::compiled_rule::{
+    Change, Compiler, FieldAction, FieldTest, Needing, Remembered, TemplatePart,
+};
 use super::copy_text::{NULL, unescape};
 use super::edit;
 use super::keys::KeySets;
 use super::plan::{ScrubPlan, TableAction};
+use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
 /// What became of rows.
@@ -62,6 +65,7 @@ pub struct Rewriter {
     conditions: Vec<(usize, FieldTest)>,
     actions: Vec<FieldAction>,
     remembered: Vec<Remembered>,
+    needing: Vec<Needing>,
     /// The number of leading fields whose borders have to be known.
     looked_at: usize,
     rows_seen: u64,
@@ -85,11 +89,13 @@ impl Rewriter {
         let conditions = compiler.conditions()?;
         let actions = compiler.actions()?;
         let remembered = compiler.remembered(&actions)?;
+        let needing = compiler.needing()?;
         let looked_at = conditions
             .iter()
             .map(|(field, _)| *field)
             .chain(actions.iter().flat_map(FieldAction::fields))
             .chain(remembered.iter().map(|remembered| remembered.field))
+            .chain(needing.iter().flat_map(|needing| needing.fields.iter().copied()))
             .map(|field| field + 1)
             .max()
             .unwrap_or(0);
@@ -100,6 +106,7 @@ impl Rewriter {
             conditions,
             actions,
             remembered,
+            needing,
             looked_at,
             rows_seen: 0,
             fields: Vec::new(),
@@ -125,6 +132,7 @@ impl Rewriter {
             counts.read += 1;
             if self.keeps(row) {
                 counts.kept += 1;
+                self.look_for_needs(row);
                 let pending = rows.get(written_to..start).unwrap_or_default();
                 if self.change(row, pending, out)? {
                     counts.changed += 1;
@@ -139,6 +147,33 @@ impl Rewriter {
         }
         out.extend_from_slice(rows.get(written_to..).unwrap_or_default());
         Ok(counts)
+    }
+
+    /// Whether a row came by that needs another one which is not loaded.
+    pub(super) fn found_need(&self) -> bool {
+        self.needing.iter().any(|needing| needing.rows > 0)
+    }
+
+    /// Those rows, counted by foreign key.
+    pub(super) fn needy_rows(&self) -> Vec<NeedyRows> {
+        let found = self.needing.iter().filter(|needing| needing.rows > 0);
+        found
+            .map(|needing| NeedyRows {
+                table: self.table.clone(),
+                need: needing.need.clone(),
+                rows: needing.rows,
+            })
+            .collect()
+    }
+
+    /// A foreign key with any column NULL needs nothing.
+    fn look_for_needs(&mut self, row: &[u8]) {
+        let mut needing = std::mem::take(&mut self.needing);
+        for one in &mut needing {
+            let is_full = one.fields.iter().all(|field| self.field(row, *field) != NULL);
+            one.rows += u64::from(is_full);
+        }
+        self.needing = needing;
     }
 
     /// Hands over the keys that other tables ask for. Call it after the table's last row.
@@ -221,11 +256,29 @@ impl Rewriter {
         for action in &self.actions {
             let value = self.field(row, action.field);
             let start = scratch.len();
-            if value != NULL {
+            if matches!(action.change, Change::Omit) {
+                if !changed {
+                    out.extend_from_slice(pending);
+                    changed = true;
+                }
+                let range = self.fields.get(action.field).cloned().unwrap_or_default();
+                // The separator before it goes too, or the one after it where nothing is left before.
+                match range.start.checked_sub(1).filter(|before| *before >= written_to) {
+                    Some(before) => {
+                        out.extend_from_slice(row.get(written_to..before).unwrap_or_default());
+                        written_to = range.end;
+                    }
+                    None => written_to = range.end + 1,
+                }
+                results.push(None);
+                continue;
+            }
+            let always = matches!(action.change, Change::Always(_));
+            if value != NULL || always {
                 self.new_value(action, row, value, &mut scratch)?;
             }
             let new = scratch.get(start..).unwrap_or_default();
-            if value == NULL || new == value {
+            if (value == NULL && !always) || new == value {
                 scratch.truncate(start);
                 results.push(None);
                 continue;
@@ -281,6 +334,8 @@ impl Rewriter {
                     }
                 }
             }
+            Change::Always(text) => out.extend_from_slice(text),
+            Change::Omit => {}
             Change::Null => out.extend_from_slice(NULL),
             Change::NullUnless(sets) => {
                 let kept = sets.iter().any(|keys| keys.contains(value));

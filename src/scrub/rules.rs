@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::patterns::Kind;
+use super::unclassified::Emptying;
 use crate::schema::TableName;
 
 /// Where in which manifest something stands.
@@ -165,6 +166,9 @@ pub enum ColumnAction {
     /// A password hash that no password matches, as Django marks it.
     UnusablePassword,
     Edit(Edit),
+    /// What stands in a column that nobody has classified, NULLs included. No manifest can ask for
+    /// it, and only rows on their way to this machine undergo it.
+    Empty(Emptying),
 }
 
 /// Changes inside a value: members are removed first, then patterns are redacted.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
     BadMapping, BucketVariables, Cache, CacheVariables, Check, Commands, Environment, Git, Gitlab,
-    HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings,
+    HostMapping, Local, Media, Reset, Search, Settings, SettingsError, Surroundings, Unclassified,
 };
 use crate::secret::Secret;
 
@@ -27,6 +27,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
         scrub_manifest: text(&layers, &["scrub", "manifest"])
             .map(|found| relative(found, surroundings)),
+        unclassified: unclassified(&layers)?,
         heroku_host: text(&layers, &["heroku", "host"]),
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
@@ -55,6 +56,21 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         files: layers.files,
         given: layers.values,
     })
+}
+
+fn unclassified(layers: &Layers) -> Result<Unclassified, SettingsError> {
+    let name = ["scrub", "unclassified"];
+    let Some(found) = text(layers, &name) else { return Ok(Unclassified::Stop) };
+    match found.value.as_str() {
+        "stop" => Ok(Unclassified::Stop),
+        "empty" => Ok(Unclassified::Empty),
+        _ => Err(SettingsError::BadValue {
+            origin: found.origin.to_string(),
+            key: name.join("."),
+            value: found.value,
+            reason: "it can be \"stop\" or \"empty\"".to_owned(),
+        }),
+    }
 }
 
 fn text(layers: &Layers, name: &[&str]) -> Option<Sourced<String>> {

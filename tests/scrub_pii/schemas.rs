@@ -74,8 +74,10 @@ fn names_that_are_hard_to_quote() {
         "t1",
         "u",
     ];
-    let (mut sql, mut manifest) =
-        (String::from("CREATE TABLE users_user (id int PRIMARY KEY);"), String::new());
+    let (mut sql, mut manifest) = (
+        String::from("CREATE TABLE users_user (id int PRIMARY KEY);"),
+        String::from("[tables.users_user]\nclass = \"operational\"\n"),
+    );
     for name in names {
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let key = serde_json::to_string(name).expect("a string");

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::adapters::git::inventory::Inventory;
 use crate::adapters::heroku::{Transfer, TransferState, backup_named, newest_completed};
-use crate::adapters::postgres::connect;
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
 use crate::reset::{SCRUB_POLICY, Surroundings};
-use crate::scrub::live::{self, Access, Limits};
+use crate::restore::{Contents, OpenBackup};
 
 use super::answers::Wishes;
 
@@ -50,7 +49,7 @@ pub async fn look(
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
     warn_of_protection(context, surroundings).await;
     if !wishes.skipped().iter().any(|stage| stage == "database") {
-        check_manifest(context, surroundings).await?;
+        check_manifest(context, surroundings, &backup).await?;
     }
     let (content, accounts) = match compare(surroundings).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
@@ -81,22 +80,32 @@ async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
 }
 
 /// What the manifest does not know is better found out before staging is deployed to and closed
-/// than when the backup is loaded, where it is looked at again.
+/// than when the backup is loaded, where it is looked at again. The table of contents of the very
+/// backup says it, of which nothing else is read.
 async fn check_manifest(
     context: &Context,
     surroundings: &Surroundings,
+    backup: &Transfer,
 ) -> Result<(), CommandError> {
-    let session = match connect(&surroundings.source_url).await {
-        Ok(session) => session,
-        Err(error) => {
-            let text = format!("the manifest was not compared with the database yet: {error}");
-            context.ui.emit(Event::Warning(text));
-            return Ok(());
+    match contents(surroundings, backup).await {
+        Ok(contents) => {
+            contents.scrub_plan(&surroundings.manifest, SCRUB_POLICY)?;
         }
-    };
-    live::begin(&session, Access::Read, &Limits::default()).await?;
-    live::look(&session, &surroundings.manifest, SCRUB_POLICY).await?;
+        Err(error) => {
+            let text = format!("the manifest was not compared with the backup yet: {error}");
+            context.ui.emit(Event::Warning(text));
+        }
+    }
     Ok(())
+}
+
+async fn contents(
+    surroundings: &Surroundings,
+    backup: &Transfer,
+) -> Result<Contents, CommandError> {
+    let owner = &surroundings.source_database.billing_app.name;
+    let opened = OpenBackup::download(&surroundings.heroku, owner, backup.num).await?;
+    Ok(Contents::read(opened).await?)
 }
 
 async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Account>), CommandError> {

@@ -17,7 +17,9 @@ mod validate;
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use sample::{RowSamples, SAMPLE_ROWS};
-pub use suggest::{Samples, suggest};
+pub use suggest::{NoSamples, Samples, suggest};
+
+pub(super) use draft::{is_referenced, unique_value};
 pub use validate::validate;
 
 #[cfg(test)]

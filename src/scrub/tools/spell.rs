@@ -80,6 +80,8 @@ fn columns(actions: &BTreeMap<String, ColumnAction>, text: &mut String) {
                     member("redact", list(redact.iter().map(|kind| kind_name(*kind))));
                 }
             }
+            // No manifest can say this.
+            ColumnAction::Empty(_) => {}
             ColumnAction::Null => lists.entry("null").or_default().push(column),
             ColumnAction::UnusablePassword => {
                 lists.entry("unusable_password").or_default().push(column);

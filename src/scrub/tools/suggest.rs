@@ -27,6 +27,19 @@ pub trait Samples {
     fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
 }
 
+/// Where no row was looked at.
+pub struct NoSamples;
+
+impl Samples for NoSamples {
+    fn rows(&self, _: &TableName) -> u64 {
+        0
+    }
+
+    fn hits(&self, _: &TableName, _: &str) -> BTreeMap<Kind, u64> {
+        BTreeMap::new()
+    }
+}
+
 /// TOML for everything that needs a class and has none.
 ///
 /// Over the built-in manifest, or over one without entries, it is a whole file. Otherwise it is to

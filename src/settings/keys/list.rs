@@ -257,6 +257,15 @@ pub const KEYS: &[Key] = &[
     key("scrub.manifest", Text, "a manifest of your own, relative to the file that names it")
         .variable("BCOPS_SCRUB_MANIFEST")
         .used_by("pull-data, scrub-pii, backups download, reset-staging"),
+    key(
+        "scrub.unclassified",
+        Text,
+        "what a pull does with tables and columns without a class: \"stop\", or \"empty\" to load \
+         them without their contents",
+    )
+    .variable("BCOPS_SCRUB_UNCLASSIFIED")
+    .default(r#""stop""#)
+    .used_by("pull-data"),
     key("search.index_prefix", Text, "what the names of the site's search indices begin with")
         .default(r#""wagtail__""#)
         .used_by("search, reset-staging"),
