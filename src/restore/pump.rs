@@ -21,8 +21,8 @@ use crate::archive::{
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::TableName;
 use crate::scrub::{
-    AuditCount, BATCH, Framer, KeySets, NeedyRows, Passage, RowCounts, ScrubError, ScrubPlan,
-    TableAction,
+    AuditCount, BATCH, DroppedMember, Framer, KeySets, NeedyRows, Passage, RowCounts, ScrubError,
+    ScrubPlan, TableAction,
 };
 
 use super::RestoreError;
@@ -58,6 +58,8 @@ pub struct PumpReport {
     pub audit: Vec<AuditCount>,
     /// Rows that need others which are not loaded.
     pub needy: Vec<NeedyRows>,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
     pub archive_bytes: u64,
 }
 
@@ -237,6 +239,7 @@ impl Run<'_> {
         let passed = passage.finish(&mut self.keys);
         self.report.audit.extend(passed.audit);
         self.report.needy.extend(passed.needy);
+        self.report.dropped_members.extend(passed.dropped_members);
         self.report.tables.push((table, passed.counts));
         result
     }

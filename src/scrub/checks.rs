@@ -8,7 +8,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
     UNUSABLE_PASSWORD, manifest_name,
 };
-use super::{foreign_keys, telling, unclassified, unique_keys};
+use super::{foreign_keys, revisions, telling, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// A pass over all tables of a schema that collects what does not fit.
@@ -447,9 +447,34 @@ impl<'a> Checks<'a> {
                 format!("members can only be removed from jsonb, not from {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
+        if edit.keep.is_some() && !matches!(family, Family::Json | Family::Jsonb) {
+            let problem =
+                format!("members can only be kept in json and jsonb, not in {}", column.type_name);
+            self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
+        }
+        self.unnamed_members(subject, column, edit);
         if !edit.redact.is_empty() && !family.is_plain_text() && family != Family::Jsonb {
             let problem = format!("a {} cannot be redacted", column.type_name);
             let mend = "text, character varying and jsonb can: set or null the column instead";
+            self.rule_problem(subject, &column.name, problem, mend);
+        }
+    }
+}
+
+impl Checks<'_> {
+    /// What stays of personal JSON has to be named. Of a revision the columns of its model say it.
+    fn unnamed_members(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
+        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let class =
+            entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
+        let is_json = matches!(Family::of(column), Family::Json | Family::Jsonb);
+        let is_judged = edit.keep.is_some()
+            || (column.name == revisions::CONTENT
+                && revisions::is_revisions(subject.name, subject.table));
+        if is_json && class == Some(Class::Personal) && !is_judged {
+            let problem = "of personal JSON only members that are named may stay";
+            let name = toml_key(&column.name);
+            let mend = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
             self.rule_problem(subject, &column.name, problem, mend);
         }
     }

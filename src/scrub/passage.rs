@@ -4,6 +4,7 @@
 //! whichever of the two it passes through.
 
 use super::audit::{AuditCount, TableAudit};
+use super::dropped::DroppedMember;
 use super::keys::KeySets;
 use super::plan::{ScrubPlan, TableAction};
 use super::rewriter::{Rewriter, RowCounts, ScrubError};
@@ -22,6 +23,7 @@ pub struct Passed {
     pub counts: RowCounts,
     pub audit: Vec<AuditCount>,
     pub needy: Vec<NeedyRows>,
+    pub dropped_members: Vec<DroppedMember>,
 }
 
 impl Passage {
@@ -92,8 +94,9 @@ impl Passage {
     /// Call it after the table's last row: other tables may ask for its keys.
     pub fn finish(self, keys: &mut KeySets) -> Passed {
         let mut passed = Passed { counts: self.counts, ..Passed::default() };
-        if let Some(rewriter) = self.rewriter {
+        if let Some(mut rewriter) = self.rewriter {
             passed.needy = rewriter.needy_rows();
+            passed.dropped_members = rewriter.take_dropped();
             rewriter.finish(keys);
         }
         passed.audit = self.audit.map(TableAudit::finish).unwrap_or_default();

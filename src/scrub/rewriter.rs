@@ -3,15 +3,18 @@
 //! Rows that stay as they are, and the fields around a changed one, are copied as slices, and
 //! runs of untouched rows as one.
 
+use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
 
 use super::compiled_rule::{
-    Change, Compiler, FieldAction, FieldTest, Needing, Remembered, TemplatePart,
+    Change, CompiledKeep, Compiler, FieldAction, FieldTest, Needing, Remembered, TemplatePart,
 };
 use super::copy_text::{NULL, unescape};
-use super::edit;
+use super::dropped::{DroppedCounts, DroppedMember};
+use super::edit::{self, ColumnEdit};
 use super::keys::KeySets;
 use super::plan::{ScrubPlan, TableAction};
+use super::revisions::ContentType;
 use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
@@ -66,6 +69,10 @@ pub struct Rewriter {
     actions: Vec<FieldAction>,
     remembered: Vec<Remembered>,
     needing: Vec<Needing>,
+    /// Where a content type's row has its id, its app and its model.
+    content_type_fields: Option<[usize; 3]>,
+    content_types: Vec<ContentType>,
+    dropped: DroppedCounts,
     /// The number of leading fields whose borders have to be known.
     looked_at: usize,
     rows_seen: u64,
@@ -90,12 +97,14 @@ impl Rewriter {
         let actions = compiler.actions()?;
         let remembered = compiler.remembered(&actions)?;
         let needing = compiler.needing()?;
+        let content_type_fields = compiler.content_type_fields()?;
         let looked_at = conditions
             .iter()
             .map(|(field, _)| *field)
             .chain(actions.iter().flat_map(FieldAction::fields))
             .chain(remembered.iter().map(|remembered| remembered.field))
             .chain(needing.iter().flat_map(|needing| needing.fields.iter().copied()))
+            .chain(content_type_fields.into_iter().flatten())
             .map(|field| field + 1)
             .max()
             .unwrap_or(0);
@@ -107,6 +116,9 @@ impl Rewriter {
             actions,
             remembered,
             needing,
+            content_type_fields,
+            content_types: Vec::new(),
+            dropped: DroppedCounts::default(),
             looked_at,
             rows_seen: 0,
             fields: Vec::new(),
@@ -133,6 +145,7 @@ impl Rewriter {
             if self.keeps(row) {
                 counts.kept += 1;
                 self.look_for_needs(row);
+                self.note_content_type(row);
                 let pending = rows.get(written_to..start).unwrap_or_default();
                 if self.change(row, pending, out)? {
                     counts.changed += 1;
@@ -147,6 +160,20 @@ impl Rewriter {
         }
         out.extend_from_slice(rows.get(written_to..).unwrap_or_default());
         Ok(counts)
+    }
+
+    fn note_content_type(&mut self, row: &[u8]) {
+        let Some([id, app, model]) = self.content_type_fields else { return };
+        let text =
+            |field| String::from_utf8_lossy(&unescape(self.field(row, field))).to_lowercase();
+        let (app, model) = (text(app), text(model));
+        let id = unescape(self.field(row, id)).into_owned();
+        self.content_types.push(ContentType { id, app, model });
+    }
+
+    /// Members that went because nothing names them.
+    pub(super) fn take_dropped(&mut self) -> Vec<DroppedMember> {
+        std::mem::take(&mut self.dropped).of_table(&self.table)
     }
 
     /// Whether a row came by that needs another one which is not loaded.
@@ -180,6 +207,9 @@ impl Rewriter {
     pub fn finish(self, keys: &mut KeySets) {
         for remembered in self.remembered {
             keys.absorb(remembered.reference, remembered.keys);
+        }
+        if self.content_type_fields.is_some() {
+            keys.absorb_content_types(self.table, self.content_types);
         }
     }
 
@@ -253,6 +283,7 @@ impl Rewriter {
         let mut results: Vec<Option<Range<usize>>> = Vec::new();
         self.scratch.clear();
         let mut scratch = std::mem::take(&mut self.scratch);
+        let mut dropped = std::mem::take(&mut self.dropped);
         for action in &self.actions {
             let value = self.field(row, action.field);
             let start = scratch.len();
@@ -275,7 +306,7 @@ impl Rewriter {
             }
             let always = matches!(action.change, Change::Always(_));
             if value != NULL || always {
-                self.new_value(action, row, value, &mut scratch)?;
+                self.new_value(action, row, value, &mut scratch, &mut dropped)?;
             }
             let new = scratch.get(start..).unwrap_or_default();
             if (value == NULL && !always) || new == value {
@@ -298,6 +329,7 @@ impl Rewriter {
         }
         self.remember(row, &scratch, &results);
         self.scratch = scratch;
+        self.dropped = dropped;
         Ok(changed)
     }
 
@@ -322,6 +354,7 @@ impl Rewriter {
         row: &[u8],
         value: &[u8],
         out: &mut Vec<u8>,
+        dropped: &mut DroppedCounts,
     ) -> Result<(), ScrubError> {
         match &action.change {
             Change::Template(parts) => {
@@ -341,13 +374,21 @@ impl Rewriter {
                 let kept = sets.iter().any(|keys| keys.contains(value));
                 out.extend_from_slice(if kept { value } else { NULL });
             }
-            Change::Edit { edit, max_length } => {
-                edit::apply(edit, *max_length, value, out).map_err(|_| {
-                    ScrubError::InvalidJson {
-                        table: self.table.clone(),
-                        row: self.rows_seen,
-                        column: action.column.clone(),
-                    }
+            Change::Edit { edit, keep, max_length } => {
+                let content_type = match keep {
+                    CompiledKeep::OfModel(field, _) => unescape(self.field(row, *field)),
+                    _ => Cow::Borrowed(&[][..]),
+                };
+                let how = ColumnEdit {
+                    edit,
+                    column: &action.column,
+                    keep: keep.of_row(&content_type),
+                    max_length: *max_length,
+                };
+                edit::apply(how, value, out, dropped).map_err(|_| ScrubError::InvalidJson {
+                    table: self.table.clone(),
+                    row: self.rows_seen,
+                    column: action.column.clone(),
                 })?;
             }
         }

@@ -242,7 +242,12 @@ proptest! {
         let _ = rewriter.rewrite(&bytes, &mut Vec::new());
         let mut audit = TableAudit::new(&plan, &TableName::public("t"), &columns()).unwrap();
         audit.scan(&row);
-        let _ = json_edit::remove_members(&bytes, &[rules::MemberPath::parse("a.*").unwrap()]);
+        let paths = [rules::MemberPath::parse("a.*").unwrap()];
+        let tree = keep_tree::KeepTree::new(paths.iter().map(|path| path.steps.as_slice()));
+        for (remove, keep) in [(&paths[..], None), (&[], Some(&tree))] {
+            let members = json_edit::Members { remove, keep, dropped: &mut |_, _| {} };
+            let _ = json_edit::edit_members(&bytes, members);
+        }
     }
 
     /// However the rows are cut into blocks, and whatever they hold, the result is the same as

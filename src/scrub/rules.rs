@@ -171,11 +171,22 @@ pub enum ColumnAction {
     Empty(Emptying),
 }
 
-/// Changes inside a value: members are removed first, then patterns are redacted.
+/// Changes inside a value: members are removed, or not kept, and then patterns are redacted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Edit {
+    /// `None` keeps every member.
+    pub keep: Option<Keep>,
     pub remove_members: Vec<MemberPath>,
     pub redact: BTreeSet<Kind>,
+}
+
+/// Which members of a JSON document stay.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Keep {
+    /// These and nothing else.
+    Named(Vec<MemberPath>),
+    /// Those that the columns of the row's own model stand for, and those that are named for it.
+    OfModel,
 }
 
 /// The value that [`ColumnAction::UnusablePassword`] writes. Django treats every value that

@@ -91,7 +91,7 @@ fn names_that_are_hard_to_quote() {
             "[tables.{key}]\nclass = \"personal\"\npersonal = [{key}, \"j\"]\n\
              operational = [\"id\", \"number\"]\n\
              [tables.{key}.policy.any]\nset = {{ {key} = \"it's {{id}}\" }}\n\
-             remove_members = {{ j = [\"a\"] }}\n\
+             remove_members = {{ j = [\"a\"] }}\nkeep_members = {{ j = [\"b\"] }}\n\
              keep_where = [{{ column = \"id\", one_of = [1, 3] }}]\n"
         ));
     }
@@ -138,7 +138,7 @@ fn values_that_are_hard_to_quote() {
         let steps = if plain.contains('.') { "\"z\"".to_owned() } else { condition.clone() };
         manifest.push_str(&format!(
             "[tables.v{number}]\nclass = \"personal\"\npersonal = [\"name\", \"j\"]\noperational = [\"id\", \"kind\"]\n\
-             [tables.v{number}.policy.any]\nset = {{ name = {toml} }}\nremove_members = {{ j = [{steps}] }}\n\
+             [tables.v{number}.policy.any]\nset = {{ name = {toml} }}\nremove_members = {{ j = [{steps}] }}\nkeep_members = {{ j = [\"z\"] }}\n\
              keep_where = [{{ column = \"kind\", equals = {condition} }}]\n"
         ));
     }
@@ -327,7 +327,7 @@ fn types_of_text() {
          operational = [\"id\", \"flag\", \"key\", \"big\"]\n\
          [tables.person.policy.any]\nnull = [\"mail\", \"later\"]\n\
          set = { fixed = \"user {id}\", loose = \"user {id}\", words = \"{{}}\", vector = \"\", doc = \"{{}}\", code = \"x\" }\n\
-         remove_members = { docb = [\"mail\"] }\nredact = { docb = [\"phone\"], short = [\"email\"] }\n\
+         remove_members = { docb = [\"mail\"] }\nkeep_members = { docb = [\"n\", \"z.*\"] }\nredact = { docb = [\"phone\"], short = [\"email\"] }\n\
          [tables.bare]\nclass = \"operational\"\n\
          [tables.fleeting]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n[tables.fleeting.policy.any]\n\
          set = { name = \"user {id}\" }\n";

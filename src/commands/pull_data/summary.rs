@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Outcome, findings};
+use crate::commands::{Outcome, dropped, findings};
 use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
@@ -144,6 +144,7 @@ pub fn after(
         report.inventory.tables, report.inventory.indexes, report.inventory.foreign_keys
     ));
     text.push_str(&audit_lines(loaded));
+    text.push_str(&dropped::lines(&report.dropped_members));
     text.push_str(&unclassified::in_words(&loaded.emptied));
     for note in &report.notes {
         text.push_str(&format!("note: {note}\n"));
@@ -174,6 +175,7 @@ pub fn after(
         "foreign_keys": report.inventory.foreign_keys,
         "superusers": loaded.superusers,
         "unclassified": unclassified::json(&loaded.emptied),
+        "dropped_members": dropped::json(&report.dropped_members),
         "notes": report.notes,
     });
     Outcome::done(result, text)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::adapters::git::inventory::Inventory;
 use crate::adapters::heroku::{Transfer, TransferState, backup_named, newest_completed};
+use crate::adapters::postgres::connect;
 use crate::commands::Context;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
@@ -11,6 +12,7 @@ use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
 use crate::reset::{SCRUB_POLICY, Surroundings};
 use crate::restore::{Contents, OpenBackup};
+use crate::scrub::live::{self, Access, Limits};
 
 use super::answers::Wishes;
 
@@ -81,7 +83,8 @@ async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
 
 /// What the manifest does not know is better found out before staging is deployed to and closed
 /// than when the backup is loaded, where it is looked at again. The table of contents of the very
-/// backup says it, of which nothing else is read.
+/// backup says it, of which nothing else is read; and the database, which may have changed since,
+/// says what the next backup will hold.
 async fn check_manifest(
     context: &Context,
     surroundings: &Surroundings,
@@ -96,6 +99,16 @@ async fn check_manifest(
             context.ui.emit(Event::Warning(text));
         }
     }
+    let session = match connect(&surroundings.source_url).await {
+        Ok(session) => session,
+        Err(error) => {
+            let text = format!("the manifest was not compared with the database yet: {error}");
+            context.ui.emit(Event::Warning(text));
+            return Ok(());
+        }
+    };
+    live::begin(&session, Access::Read, &Limits::default()).await?;
+    live::look(&session, &surroundings.manifest, SCRUB_POLICY).await?;
     Ok(())
 }
 

@@ -180,6 +180,7 @@ impl<'a> Run<'a> {
         };
         let passed = passage.finish(keys);
         self.report.audit.extend(passed.audit);
+        self.report.dropped_members.extend(passed.dropped_members);
         self.report.tables.push((table, passed.counts));
         result
     }
