@@ -39,6 +39,16 @@ impl KeepTree {
         self.whole
     }
 
+    /// Whether the value at the path may stay.
+    pub(super) fn keeps(&self, path: &[Step]) -> bool {
+        let Some((step, rest)) = path.split_first() else { return self.whole };
+        let name = match step {
+            Step::Member(name) => Some(name.as_bytes()),
+            Step::Any => None,
+        };
+        self.whole || self.below(name).any(|tree| tree.keeps(rest))
+    }
+
     /// What may stay of a member, or of an element, which has no name.
     pub(super) fn below<'t>(&'t self, name: Option<&[u8]>) -> impl Iterator<Item = &'t KeepTree> {
         let named = name.and_then(|name| self.named.get(name));

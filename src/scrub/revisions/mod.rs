@@ -140,6 +140,11 @@ impl Revisions {
         }
     }
 
+    /// The filter of one model.
+    pub(super) fn of_model(&self, content_type: &ContentType) -> ModelFilter {
+        self.filter(&content_type.app, &content_type.model)
+    }
+
     /// The filters of the models that the database knows.
     pub(super) fn filters(&self, content_types: &[ContentType]) -> ModelFilters {
         let by_content_type = content_types.iter();

@@ -107,6 +107,13 @@ pub struct Sampled {
     pub hits: BTreeMap<Kind, u64>,
 }
 
+/// What a name means, if it suggests personal data.
+pub fn by_name(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let found = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
+    found.map(|(meaning, _)| *meaning).or_else(|| meaning(&name))
+}
+
 pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
     let personal = |reason: String| Guess { class: Class::Personal, reason };
     let hit = sampled.hits.iter().filter(|(_, rows)| **rows > 0).max_by_key(|(_, rows)| **rows);
@@ -121,8 +128,7 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
         return personal(reason.into());
     }
     let name = column.name.to_lowercase();
-    let by_name = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
-    if let Some(meaning) = by_name.map(|(meaning, _)| *meaning).or_else(|| meaning(&name)) {
+    if let Some(meaning) = by_name(&name) {
         return personal(format!("by its name, {meaning}"));
     }
     if let Some(reason) = telling::why_telling(table, column).filter(|_| column.is_plain_value()) {

@@ -9,6 +9,8 @@ mod explain;
 mod guess;
 mod nearest;
 mod problem;
+mod revision_draft;
+mod revision_samples;
 mod sample;
 mod spell;
 mod suggest;

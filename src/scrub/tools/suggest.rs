@@ -15,6 +15,8 @@ use super::super::rules::{Class, Place, RowRule, Rule};
 use super::super::telling;
 use super::draft;
 use super::guess::{Sampled, guess};
+use super::revision_draft;
+use super::revision_samples::RevisionSamples;
 use super::spell::{self, SpelledColumn, one_line};
 use crate::schema::{Column, Schema, Table, TableName};
 
@@ -25,6 +27,11 @@ pub trait Samples {
 
     /// In how many of them the column holds something of each kind.
     fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
+
+    /// What was seen of revisions, if anything was.
+    fn revisions(&self) -> Option<&RevisionSamples> {
+        None
+    }
 }
 
 /// Where no row was looked at.
@@ -47,9 +54,12 @@ impl Samples for NoSamples {
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
     let drafts = drafts(schema, manifest, samples);
     let mut text = header(schema, manifest);
-    if drafts.is_empty() {
+    let revisions = samples.revisions().map(|seen| revision_draft::draft(seen, schema, manifest));
+    let revisions = revisions.unwrap_or_default();
+    if drafts.is_empty() && revisions.is_empty() {
         text.push_str("# Everything that needs a class has one.\n");
     }
+    text.push_str(&revisions);
     for draft in drafts {
         text.push('\n');
         text.push_str(&draft.spell());
