@@ -141,7 +141,10 @@ pub(super) fn meaning(name: &str) -> Option<&'static str> {
 
 /// Whether the words of a name are about people.
 pub(super) fn is_about_people(name: &str) -> bool {
-    words(name).iter().any(|word| is_one_of(word, PEOPLE))
+    let words = words(name);
+    let joined = words.concat();
+    words.iter().any(|word| is_one_of(word, PEOPLE))
+        || PEOPLE.split(' ').any(|person| with_companions(&joined, person))
 }
 
 /// What a comment suggests. It is prose, so that each of its words counts, and each pair and three.

@@ -64,8 +64,9 @@ pub(super) fn filling(
     }
     let mut candidates = empty_values(table, column, values);
     candidates.extend(checks.iter().flat_map(|check| mentioned(check)));
+    let is_array = column.type_name.ends_with("[]");
     let fits = |value: &String| {
-        column.max_length().is_none_or(|limit| value.chars().count() <= limit)
+        (is_array || column.max_length().is_none_or(|limit| value.chars().count() <= limit))
             && passes(&Candidate::Text(value.clone()))
     };
     let value = candidates.into_iter().find(fits)?;
@@ -81,7 +82,7 @@ fn empty_values(_: &Table, column: &Column, values: &ColumnValues) -> Vec<String
     } else {
         match base.rsplit('.').next().unwrap_or(base) {
             "text" | "character varying" | "character" | "citext" | "tsvector" | "hstore"
-            | "xml" | "ltree" => "",
+            | "xml" | "ltree" | "name" => "",
             "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision"
             | "money" | "oid" => "0",
             "boolean" => "f",
