@@ -197,10 +197,12 @@ fn table_members(
     for column in &table.columns {
         let listed =
             entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
-        let unlisted = entry
-            .map(|entry| entry.class)
-            .filter(|class| !telling::needs_class(table, column, *class));
-        let is_public = matches!(listed.or(unlisted), Some(Class::Content | Class::Operational));
+        let unlisted = || {
+            let class = entry.map(|entry| entry.class);
+            class.filter(|class| !telling::needs_class(table, column, *class))
+        };
+        let is_public =
+            matches!(listed.or_else(unlisted), Some(Class::Content | Class::Operational));
         let rewritten = rule.is_some_and(|rule| {
             let action = rule.columns.get(&column.name);
             !matches!(action, None | Some(ColumnAction::NullUnless(_)))
