@@ -144,7 +144,10 @@ pub(super) fn is_about_people(name: &str) -> bool {
     let words = words(name);
     let joined = words.concat();
     words.iter().any(|word| is_one_of(word, PEOPLE))
-        || PEOPLE.split(' ').any(|person| with_companions(&joined, person))
+        || PEOPLE
+            .split(' ')
+            .filter_map(|person| joined.strip_prefix(person))
+            .any(|rest| is_companions(rest, 3))
 }
 
 /// What a comment suggests. It is prose, so that each of its words counts, and each pair and three.
@@ -312,6 +315,16 @@ mod tests {
             "hotel_id",
         ] {
             assert_eq!(meaning(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_with_and_without_separators() {
+        for name in ["user_id", "userref", "customerNo", "person", "clients"] {
+            assert!(is_about_people(name), "{name}");
+        }
+        for name in ["numchild", "page_id", "usercontent_size", "grand_total"] {
+            assert!(!is_about_people(name), "{name}");
         }
     }
 
