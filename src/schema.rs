@@ -64,6 +64,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The partitioned table that this one is a part of.
     pub partition_of: Option<TableName>,
+    /// What the database says about columns, by their names.
+    pub comments: BTreeMap<String, String>,
 }
 
 impl Table {
@@ -91,6 +93,39 @@ impl Column {
             .or_else(|| base.strip_prefix("character("))?
             .strip_suffix(')')?;
         inner.parse().ok()
+    }
+
+    /// Whether the type is one of the well-known ones that hold a number, a moment or a flag. Every
+    /// other type can hold anything: text, domains and enumerations, arrays, ranges, places,
+    /// addresses of the network, documents and bytes.
+    pub fn is_plain_value(&self) -> bool {
+        let name = self.type_name.as_str();
+        let base = name.split('(').next().unwrap_or(name).trim_end();
+        let zone = name.split_once(')').map_or("", |(_, rest)| rest);
+        let known_zone = matches!(zone, "" | " with time zone" | " without time zone");
+        let is_number = matches!(
+            base,
+            "smallint"
+                | "integer"
+                | "bigint"
+                | "boolean"
+                | "uuid"
+                | "numeric"
+                | "real"
+                | "double precision"
+        );
+        let is_moment = matches!(
+            base,
+            "date"
+                | "time"
+                | "timestamp"
+                | "interval"
+                | "time without time zone"
+                | "time with time zone"
+                | "timestamp without time zone"
+                | "timestamp with time zone"
+        );
+        (is_number && zone.is_empty()) || (is_moment && known_zone)
     }
 
     /// Whether values of this type can hold personal data as text. Types that are known to be
@@ -180,6 +215,51 @@ mod tests {
         assert_eq!(column("character(5)").max_length(), Some(5));
         assert_eq!(column("character varying").max_length(), None);
         assert_eq!(column("numeric(9,6)").max_length(), None);
+    }
+
+    #[test]
+    fn only_well_known_types_are_plain_values() {
+        for type_name in [
+            "bigint",
+            "boolean",
+            "uuid",
+            "numeric",
+            "numeric(9,6)",
+            "double precision",
+            "date",
+            "timestamp with time zone",
+            "timestamp(3) with time zone",
+            "time(0) without time zone",
+            "interval",
+            "interval(3)",
+        ] {
+            assert!(column(type_name).is_plain_value(), "{type_name}");
+        }
+        for type_name in [
+            "text",
+            "integer[]",
+            "numeric(9,6)[]",
+            "timestamp(3) with time zone[]",
+            "money",
+            "oid",
+            "bit(8)",
+            "point",
+            "int4range",
+            "datemultirange",
+            "inet",
+            "macaddr",
+            "public.geometry(Point,4326)",
+            "public.\"date\"",
+            "\"date\"",
+            "public.birthday",
+            "hstore",
+            "xml",
+            "json",
+            "bytea",
+            "",
+        ] {
+            assert!(!column(type_name).is_plain_value(), "{type_name}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ allow = { email = ["*@example.invalid"] }
 [tables.t]
 class = "personal"
 personal = ["email", "name"]
+operational = ["id", "parent", "live"]
 content = ["data"]
 [tables.t.policy.local]
 reason = "fuzzing"

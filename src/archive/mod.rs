@@ -2,6 +2,7 @@
 //! that the SQL in the TOC describes.
 
 mod chunks;
+mod column_values;
 mod copy_statement;
 mod decoder;
 mod error;
@@ -21,6 +22,7 @@ mod toc_entry;
 pub mod virtual_columns;
 mod writer;
 
+pub use column_values::ColumnValues;
 pub use copy_statement::CopyStatement;
 pub use error::{ArchiveError, Place};
 pub use header::{Compression, CreationTime, Header};

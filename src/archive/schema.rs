@@ -27,7 +27,7 @@ pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
     for entry in toc.entries() {
         let matters = matches!(
             entry.entry_type.as_str(),
-            "TABLE" | "TABLE ATTACH" | "CONSTRAINT" | "INDEX" | "FK CONSTRAINT"
+            "TABLE" | "TABLE ATTACH" | "CONSTRAINT" | "INDEX" | "FK CONSTRAINT" | "COMMENT"
         );
         let Some(definition) = entry.definition.as_deref().filter(|_| matters) else {
             continue;
@@ -113,6 +113,8 @@ impl StatementReader<'_> {
                 self.create(&mut cursor)?;
             } else if cursor.take_word("ALTER")? && cursor.take_word("TABLE")? {
                 self.alter_table(&mut cursor)?;
+            } else if cursor.take_word("COMMENT")? && cursor.take_word("ON")? {
+                self.comment(&mut cursor)?;
             }
             if !cursor.skip_statement()? {
                 return Ok(());
@@ -213,6 +215,32 @@ impl StatementReader<'_> {
             if not_null {
                 set_not_null(table, &column);
             }
+        }
+        Ok(())
+    }
+
+    /// Only those of columns matter here. Of a view's columns nothing else is known either.
+    fn comment(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Reason> {
+        if !cursor.take_word("COLUMN")? {
+            return Ok(());
+        }
+        let mut names = vec![cursor.identifier()?];
+        while cursor.take('.')? {
+            names.push(cursor.identifier()?);
+        }
+        let (table, column) = match names.as_slice() {
+            [schema, table, column] => (TableName::new(schema, table), column),
+            [table, column] => (TableName::new(self.default_schema, table), column),
+            _ => return Err("a comment has no column"),
+        };
+        if !cursor.take_word("IS")? {
+            return Err("a comment has no text");
+        }
+        let before = cursor.clone();
+        if cursor.next()? == Token::Literal
+            && let Some(table) = self.schema.tables.get_mut(&table)
+        {
+            table.comments.insert(column.clone(), string_value(before.text_until(cursor)));
         }
         Ok(())
     }
@@ -467,6 +495,17 @@ fn read_type(cursor: &mut Cursor<'_>) -> Result<String, Reason> {
         return Err("a column has no type");
     }
     Ok(without_needless_quotes(spelt))
+}
+
+/// What a string literal stands for, as pg_dump writes it: `'it''s'`, or `E'a\\b'`.
+fn string_value(literal: &str) -> String {
+    let (escapes, quoted) = match literal.strip_prefix(['E', 'e']) {
+        Some(rest) => (true, rest),
+        None => (false, literal),
+    };
+    let inner = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let text = inner.unwrap_or(quoted).replace("''", "'");
+    if escapes { text.replace("\\\\", "\\") } else { text }
 }
 
 /// Dumps made with --quote-all-identifiers have `"jsonb"` for `jsonb`. Quotes that mean something

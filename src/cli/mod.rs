@@ -36,7 +36,7 @@ pub use doctor::DoctorArgs;
 pub use dyno::{DynoArgs, RunArgs, ShellArgs};
 pub use generated::{CompletionsArgs, ManArgs, manual};
 pub use media::TransferArgs;
-pub use pull_data::PullDataArgs;
+pub use pull_data::{PullDataArgs, UnclassifiedArg};
 pub use pull_media::PullMediaArgs;
 pub use purge_cache::{BackendPart, PurgeCacheArgs};
 pub use push_media::PushMediaArgs;

@@ -4,6 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+/// What becomes of tables and columns without a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum UnclassifiedArg {
+    /// They stop the pull, with the lines to add to the manifest
+    Stop,
+    /// A table is loaded without rows, a column as NULL, its default or an empty value
+    Empty,
+}
+
 /// Load an environment's latest backup into the local database, scrubbed on the way.
 ///
 /// The newest completed backup is streamed over HTTP. Personal data is dropped or rewritten while
@@ -52,6 +61,11 @@ pub struct PullDataArgs {
     /// Why personal data is needed on this machine; kept in the journal
     #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub i_need_personal_data: Option<String>,
+
+    /// What to do with tables and columns that the scrub manifest does not class: stop, or load
+    /// them without their contents
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with_all = ["no_scrub", "undo"])]
+    pub unclassified: Option<UnclassifiedArg>,
 
     /// Create this table without its rows; may be repeated
     #[arg(long, value_name = "TABLE")]

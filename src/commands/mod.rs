@@ -8,6 +8,7 @@ pub mod config;
 mod confirm;
 mod context;
 pub mod doctor;
+mod dropped;
 mod dyno;
 mod findings;
 mod generated;

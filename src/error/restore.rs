@@ -54,6 +54,8 @@ impl From<RestoreError> for CommandError {
             RestoreError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
+            RestoreError::NeedsOmitted { .. } => wrap(Kind::PersonalData, error)
+                .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
         }

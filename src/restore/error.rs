@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
-use crate::scrub::{AuditCount, FramingError, ScrubError};
+use crate::scrub::{AuditCount, FramingError, NeedyRows, ScrubError};
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
@@ -37,6 +37,8 @@ pub enum RestoreError {
     Incomplete(String),
     #[error("personal data would remain in {} after the scrub; nothing of it was written and the local database is as it was", in_words(.findings.len()))]
     PersonalData { findings: Vec<AuditCount> },
+    #[error("cannot load without the unclassified tables: {}", in_lines(.needy))]
+    NeedsOmitted { needy: Vec<NeedyRows> },
     #[error("the rows cannot be scrubbed")]
     Scrub(#[from] ScrubError),
     #[error("the statement to run afterwards failed: {statement}")]
@@ -45,6 +47,17 @@ pub enum RestoreError {
     Postgres(#[from] PostgresError),
     #[error("a part of the loader ended before its work was done")]
     PartEnded,
+}
+
+fn in_lines(needy: &[NeedyRows]) -> String {
+    let line = |one: &NeedyRows| {
+        let (table, columns, parent) =
+            (one.table.short(), one.need.columns.join(", "), one.need.table.short());
+        let rows = crate::words::plural(one.rows, "row");
+        let verb = if one.rows == 1 { "needs" } else { "need" };
+        format!("\n  {rows} of {table} {verb} rows of {parent} ({table}.{columns})")
+    };
+    needy.iter().map(line).collect()
 }
 
 impl From<tokio_postgres::Error> for RestoreError {

@@ -13,7 +13,7 @@ use crate::adapters::postgres::{PostgresError, Session};
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
 use crate::schema::TableName;
-use crate::scrub::{AuditCount, ScrubPlan, Verdict};
+use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, Verdict};
 
 use super::copy_pool::{CopyPool, Loaded};
 use super::prepared::LoadTarget;
@@ -42,6 +42,8 @@ pub struct LoadReport {
     pub audit: Vec<AuditCount>,
     pub inventory: Inventory,
     pub archive_bytes: u64,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
     /// What was left out or done differently, for the user.
     pub notes: Vec<String>,
 }
@@ -190,7 +192,7 @@ async fn cause(
     let is_echo = |error: &RestoreError| {
         matches!(error, RestoreError::PartEnded | RestoreError::Incomplete(_))
     };
-    if matches!(error, RestoreError::PersonalData { .. }) {
+    if matches!(error, RestoreError::PersonalData { .. } | RestoreError::NeedsOmitted { .. }) {
         return error;
     }
     if stopped_by_audit.load(Ordering::SeqCst) {
@@ -246,6 +248,9 @@ impl Pumping {
         let taken = self.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (report, result) = taken.ok_or(RestoreError::PartEnded)?;
         check_audit(&report)?;
+        if !report.needy.is_empty() {
+            return Err(RestoreError::NeedsOmitted { needy: report.needy });
+        }
         result.map(|()| report)
     }
 }
@@ -325,5 +330,12 @@ fn report(rows: PumpReport, inventory: Inventory, notes: Vec<String>) -> LoadRep
             dropped: counts.dropped,
         })
         .collect();
-    LoadReport { tables, audit: rows.audit, inventory, archive_bytes: rows.archive_bytes, notes }
+    LoadReport {
+        tables,
+        audit: rows.audit,
+        inventory,
+        archive_bytes: rows.archive_bytes,
+        dropped_members: rows.dropped_members,
+        notes,
+    }
 }

@@ -14,10 +14,13 @@ use thiserror::Error;
 use super::load::{LoadOptions, LoadReport, load};
 use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
 use crate::adapters::postgres::DatabaseUrl;
-use crate::archive::{ArchiveError, ArchiveReader, Toc, read_schema};
+use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema};
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
-use crate::scrub::{BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, check_blocks};
+use crate::scrub::{
+    BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, Unclassified, check_blocks,
+    plan_without,
+};
 
 /// Why a backup is not loaded. Nothing was written.
 #[derive(Debug, Error)]
@@ -73,6 +76,24 @@ impl Contents {
         let order: Vec<TableName> =
             self.toc().table_data().map(|entry| entry.table_name()).collect();
         ScrubPlan::new(manifest, policy, &self.schema, &order)
+    }
+}
+
+impl Contents {
+    /// The same, with everything unclassified loaded without its contents.
+    ///
+    /// # Errors
+    ///
+    /// What else does not fit, and what has no value that it could be loaded with.
+    pub fn scrub_plan_without(
+        &self,
+        manifest: &Manifest,
+        policy: &str,
+    ) -> Result<(ScrubPlan, Unclassified), PlanError> {
+        let order: Vec<TableName> =
+            self.toc().table_data().map(|entry| entry.table_name()).collect();
+        let values = ColumnValues::read(self.toc());
+        plan_without(manifest, policy, &self.schema, &order, &values)
     }
 }
 

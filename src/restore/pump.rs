@@ -21,7 +21,8 @@ use crate::archive::{
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::TableName;
 use crate::scrub::{
-    AuditCount, BATCH, Framer, KeySets, Passage, RowCounts, ScrubError, ScrubPlan, TableAction,
+    AuditCount, BATCH, DroppedMember, Framer, KeySets, NeedyRows, Passage, RowCounts, ScrubError,
+    ScrubPlan, TableAction,
 };
 
 use super::RestoreError;
@@ -55,6 +56,10 @@ pub struct PumpReport {
     /// In the archive's order: table, and its rows.
     pub tables: Vec<(TableName, RowCounts)>,
     pub audit: Vec<AuditCount>,
+    /// Rows that need others which are not loaded.
+    pub needy: Vec<NeedyRows>,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
     pub archive_bytes: u64,
 }
 
@@ -66,8 +71,9 @@ pub struct Pump {
     pub source: Arc<dyn BackupSource + Sync>,
     pub total_bytes: Option<u64>,
     pub reporter: SharedReporter,
-    /// Set as soon as the audit finds something: from then on nothing is sent any more, and the
-    /// rest of the archive is read only to complete the list of what was found.
+    /// Set as soon as the audit finds something, or a row needs another one that is not loaded:
+    /// from then on nothing is sent any more, and the rest of the archive is read only to complete
+    /// the list of what was found.
     pub stopped_by_audit: Arc<AtomicBool>,
 }
 
@@ -225,10 +231,16 @@ impl Run<'_> {
             .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
         let plan = self.pump.policy.scrub.as_deref();
         let mut passage = Passage::new(plan, &table, &statement.columns, action, &self.keys)?;
-        let result = self.send_rows(&table, entry, &statement, rows, &mut passage);
-        let (counts, audit) = passage.finish(&mut self.keys);
-        self.report.audit.extend(audit);
-        self.report.tables.push((table, counts));
+        let mut target = statement.clone();
+        if let Some(plan) = plan {
+            target.columns = plan.loaded_columns(&table, &statement.columns);
+        }
+        let result = self.send_rows(&table, entry, &target, rows, &mut passage);
+        let passed = passage.finish(&mut self.keys);
+        self.report.audit.extend(passed.audit);
+        self.report.needy.extend(passed.needy);
+        self.report.dropped_members.extend(passed.dropped_members);
+        self.report.tables.push((table, passed.counts));
         result
     }
 
@@ -247,7 +259,7 @@ impl Run<'_> {
             self.tell(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
             let batch = passage.process(batch)?;
-            if passage.found_personal_data() {
+            if passage.found_personal_data() || passage.found_need() {
                 stopped_by_audit.store(true, Ordering::SeqCst);
             }
             if batch.is_empty() || stopped_by_audit.load(Ordering::SeqCst) {

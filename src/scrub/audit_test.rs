@@ -11,6 +11,7 @@ schema_version = 1
 [tables.django_session]
 class = "personal"
 personal = ["session_key", "session_data"]
+operational = ["n"]
 content = ["note"]
 [tables.django_session.policy.any]
 keep = true

@@ -8,7 +8,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
     UNUSABLE_PASSWORD, manifest_name,
 };
-use super::{foreign_keys, telling, unique_keys};
+use super::{foreign_keys, revisions, telling, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// A pass over all tables of a schema that collects what does not fit.
@@ -115,53 +115,29 @@ impl<'a> Checks<'a> {
         self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
     }
 
+    /// Nobody has looked at the table: whatever its columns are called, no row of it passes.
     fn unclassified_table(&mut self, name: &TableName, table: &Table) {
-        let columns: Vec<&str> = table
-            .columns
-            .iter()
-            .filter(|column| telling::may_be_personal(table, column))
-            .map(|column| column.name.as_str())
-            .collect();
-        if columns.is_empty() {
-            let note =
-                format!("{} is not in the manifest; it holds only keys and is kept", name.short());
-            self.notes.push(note);
-            return;
-        }
+        let columns = table.columns.iter().filter(|column| !column.generated);
+        let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();
         let (key, list) = (toml_key(&manifest_name(name)), toml_list(&columns));
         let policies: String = self
             .manifest
             .policies
             .iter()
-            .map(|policy| format!("\n[tables.{key}.policy.{policy}]\ndelete = true"))
+            .map(|policy| format!("\n[tables.{key}.policy.{}]\ndelete = true", toml_key(policy)))
             .collect();
         self.find(
             FindingKind::Unclassified,
             name,
             None,
             None,
-            "the table is not classified and its columns can hold personal data",
+            "the table is not classified",
             format!("[tables.{key}]\nclass = \"personal\"\npersonal = {list}{policies}"),
         );
     }
 
     fn classified_table(&mut self, name: &'a TableName, table: &'a Table, entry: &'a TableEntry) {
-        for column in &table.columns {
-            if telling::needs_class(table, column) && !entry.columns.contains_key(&column.name) {
-                self.find(
-                    FindingKind::Unclassified,
-                    name,
-                    Some(&column.name),
-                    Some(&entry.place),
-                    format!("the column ({}) is not classified", column.type_name),
-                    format!(
-                        "personal = {} # or operational, or content, in [tables.{}]",
-                        toml_list(&[&column.name]),
-                        toml_key(&manifest_name(name))
-                    ),
-                );
-            }
-        }
+        self.unlisted_columns(name, table, entry);
         for (column, (_, place)) in &entry.columns {
             if table.column(column).is_none() {
                 self.notes
@@ -171,6 +147,35 @@ impl<'a> Checks<'a> {
         match entry.rule(self.policy) {
             Some(rule) => self.rule(Subject { name, table, rule }, entry),
             None => self.missing_rule(name, table, entry),
+        }
+    }
+
+    /// One finding for each column, and one set of lines for all of them.
+    fn unlisted_columns(&mut self, name: &TableName, table: &Table, entry: &TableEntry) {
+        let unlisted: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| !entry.columns.contains_key(&column.name))
+            .filter(|column| telling::needs_class(table, column, entry.class))
+            .collect();
+        let (telling, plain): (Vec<&Column>, Vec<&Column>) =
+            unlisted.iter().partition(|column| telling::why_telling(table, column).is_some());
+        let key = toml_key(&manifest_name(name));
+        let line = |list: &str, columns: &[&Column], others: &str| {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            let line = format!("{list} = {} # or {others}, in [tables.{key}]", toml_list(&names));
+            (!names.is_empty()).then_some(line)
+        };
+        let lines = [
+            line("personal", &telling, "operational, or content"),
+            line("operational", &plain, "personal, or content"),
+        ];
+        let mut mend = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        for column in unlisted {
+            let problem = format!("the column ({}) is not classified", column.type_name);
+            let lines = std::mem::take(&mut mend);
+            let (kind, place) = (FindingKind::Unclassified, Some(&entry.place));
+            self.find(kind, name, Some(&column.name), place, problem, lines);
         }
     }
 
@@ -229,7 +234,9 @@ impl<'a> Checks<'a> {
             }
         }
         unique_keys::check(self, subject);
-        if rule.rows != RowRule::Keep {
+        // Rows that need those of an unclassified table are found as they come.
+        let is_omitted = &*rule.place.origin == unclassified::ORIGIN;
+        if rule.rows != RowRule::Keep && !is_omitted {
             foreign_keys::check(self, subject);
         }
     }
@@ -306,7 +313,12 @@ impl<'a> Checks<'a> {
             let changed = rule.and_then(|rule| rule.columns.get(&reference.column));
             if matches!(
                 changed,
-                Some(ColumnAction::Set(_) | ColumnAction::UnusablePassword | ColumnAction::Edit(_))
+                Some(
+                    ColumnAction::Set(_)
+                        | ColumnAction::UnusablePassword
+                        | ColumnAction::Edit(_)
+                        | ColumnAction::Empty(_)
+                )
             ) {
                 let problem = format!("`in` looks into {reference}, which is itself rewritten");
                 self.rule_problem(subject, &column.name, problem, "look into a column that stays");
@@ -341,6 +353,8 @@ impl<'a> Checks<'a> {
             ColumnAction::NullUnless(references) => self.references(subject, column, references),
             ColumnAction::UnusablePassword => self.unusable_password(subject, column),
             ColumnAction::Edit(edit) => self.edit(subject, column, edit),
+            // It was chosen to fit.
+            ColumnAction::Empty(_) => {}
         }
     }
 
@@ -433,9 +447,34 @@ impl<'a> Checks<'a> {
                 format!("members can only be removed from jsonb, not from {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
+        if edit.keep.is_some() && !matches!(family, Family::Json | Family::Jsonb) {
+            let problem =
+                format!("members can only be kept in json and jsonb, not in {}", column.type_name);
+            self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
+        }
+        self.unnamed_members(subject, column, edit);
         if !edit.redact.is_empty() && !family.is_plain_text() && family != Family::Jsonb {
             let problem = format!("a {} cannot be redacted", column.type_name);
             let mend = "text, character varying and jsonb can: set or null the column instead";
+            self.rule_problem(subject, &column.name, problem, mend);
+        }
+    }
+}
+
+impl Checks<'_> {
+    /// What stays of personal JSON has to be named. Of a revision the columns of its model say it.
+    fn unnamed_members(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
+        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let class =
+            entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
+        let is_json = matches!(Family::of(column), Family::Json | Family::Jsonb);
+        let is_judged = edit.keep.is_some()
+            || (column.name == revisions::CONTENT
+                && revisions::is_revisions(subject.name, subject.table));
+        if is_json && class == Some(Class::Personal) && !is_judged {
+            let problem = "of personal JSON only members that are named may stay";
+            let name = toml_key(&column.name);
+            let mend = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
             self.rule_problem(subject, &column.name, problem, mend);
         }
     }

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::copy_text::escape_into;
+use super::edit::KeepFilter;
+use super::keep_tree::KeepTree;
 use super::keys::{KeySet, KeySets};
 use super::plan::TablePlan;
+use super::revisions::{CONTENT_TYPE, CONTENT_TYPE_COLUMNS, ModelFilters};
 use super::rewriter::ScrubError;
 use super::rules::{
-    ColumnAction, ColumnReference, Edit, Literal, Piece, RowRule, Template, Test, UNUSABLE_PASSWORD,
+    ColumnAction, ColumnReference, Edit, Keep, Literal, Piece, RowRule, Template, Test,
+    UNUSABLE_PASSWORD,
 };
+use super::unclassified::{Emptying, Need};
 use crate::schema::TableName;
 
 #[derive(Debug)]
@@ -35,16 +40,67 @@ pub(super) enum Change {
     Template(Vec<TemplatePart>),
     Null,
     NullUnless(Vec<Arc<KeySet>>),
+    /// The same value in every row, NULL or not.
+    Always(Vec<u8>),
+    /// The field goes with its separator.
+    Omit,
     Edit {
         edit: Edit,
+        keep: CompiledKeep,
         max_length: Option<usize>,
     },
+}
+
+/// Which members of an edited column stay.
+#[derive(Debug)]
+pub(super) enum CompiledKeep {
+    All,
+    Named(KeepTree),
+    /// By the content type in this field.
+    OfModel(usize, Arc<ModelFilters>),
+}
+
+impl CompiledKeep {
+    /// `of_model` gives the field of the content type, and the filters.
+    pub(super) fn new(
+        keep: Option<&Keep>,
+        of_model: impl FnOnce() -> Option<(usize, ModelFilters)>,
+    ) -> Self {
+        match keep {
+            None => CompiledKeep::All,
+            Some(Keep::Named(paths)) => {
+                CompiledKeep::Named(KeepTree::new(paths.iter().map(|path| path.steps.as_slice())))
+            }
+            Some(Keep::OfModel) => match of_model() {
+                Some((field, filters)) => CompiledKeep::OfModel(field, Arc::new(filters)),
+                // The plan gives one with the other. Nothing stays where it does not.
+                None => CompiledKeep::Named(KeepTree::default()),
+            },
+        }
+    }
+
+    /// `content_type` is the text of the row's own, which only revisions have.
+    pub(super) fn of_row(&self, content_type: &[u8]) -> KeepFilter<'_> {
+        match self {
+            CompiledKeep::All => KeepFilter::All,
+            CompiledKeep::Named(tree) => KeepFilter::Named(tree),
+            CompiledKeep::OfModel(_, filters) => KeepFilter::OfModel(filters.of(content_type)),
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) enum TemplatePart {
     Literal(Vec<u8>),
     Field(usize),
+}
+
+/// A foreign key to rows that are not loaded.
+#[derive(Debug)]
+pub(super) struct Needing {
+    pub(super) fields: Vec<usize>,
+    pub(super) need: Need,
+    pub(super) rows: u64,
 }
 
 #[derive(Debug)]
@@ -64,6 +120,9 @@ impl FieldAction {
                 TemplatePart::Field(field) => Some(*field),
                 TemplatePart::Literal(_) => None,
             }));
+        }
+        if let Change::Edit { keep: CompiledKeep::OfModel(field, _), .. } = &self.change {
+            fields.push(*field);
         }
         fields
     }
@@ -119,6 +178,12 @@ impl Compiler<'_> {
                     ColumnAction::NullUnless(references) => {
                         Change::NullUnless(self.key_sets(references))
                     }
+                    ColumnAction::Empty(Emptying::Default) => Change::Omit,
+                    ColumnAction::Empty(Emptying::Value(text)) => {
+                        let mut escaped = Vec::new();
+                        escape_into(text.as_bytes(), &mut escaped);
+                        Change::Always(escaped)
+                    }
                     ColumnAction::UnusablePassword => {
                         Change::Template(vec![TemplatePart::Literal(
                             UNUSABLE_PASSWORD.as_bytes().to_vec(),
@@ -126,6 +191,7 @@ impl Compiler<'_> {
                     }
                     ColumnAction::Edit(edit) => Change::Edit {
                         edit: edit.clone(),
+                        keep: self.keep(edit)?,
                         max_length: self
                             .table_plan
                             .columns
@@ -141,6 +207,26 @@ impl Compiler<'_> {
         Ok(actions)
     }
 
+    fn keep(&self, edit: &Edit) -> Result<CompiledKeep, ScrubError> {
+        let of_model = match (&edit.keep, &self.table_plan.revisions) {
+            (Some(Keep::OfModel), Some(revisions)) => {
+                let known = self.keys.content_types(&revisions.content_types);
+                Some((self.field(CONTENT_TYPE)?, revisions.filters(known)))
+            }
+            _ => None,
+        };
+        Ok(CompiledKeep::new(edit.keep.as_ref(), || of_model))
+    }
+
+    /// The fields of a content type, if the table's rows are asked for them.
+    pub(super) fn content_type_fields(&self) -> Result<Option<[usize; 3]>, ScrubError> {
+        if !self.table_plan.tells_models {
+            return Ok(None);
+        }
+        let [id, app, model] = CONTENT_TYPE_COLUMNS;
+        Ok(Some([self.field(id)?, self.field(app)?, self.field(model)?]))
+    }
+
     fn template(&self, template: &Template) -> Result<Vec<TemplatePart>, ScrubError> {
         template
             .pieces
@@ -154,6 +240,15 @@ impl Compiler<'_> {
                 Piece::Column(column) => Ok(TemplatePart::Field(self.field(column)?)),
             })
             .collect()
+    }
+
+    pub(super) fn needing(&self) -> Result<Vec<Needing>, ScrubError> {
+        let needs = self.table_plan.needs.iter().map(|need| {
+            let fields: Result<Vec<usize>, ScrubError> =
+                need.columns.iter().map(|column| self.field(column)).collect();
+            fields.map(|fields| Needing { fields, need: need.clone(), rows: 0 })
+        });
+        needs.collect()
     }
 
     pub(super) fn remembered(

@@ -20,6 +20,8 @@ pub(super) struct Document {
     #[serde(default)]
     pub audit: AuditSection,
     #[serde(default)]
+    pub revisions: RevisionsSection,
+    #[serde(default)]
     pub after: Vec<Spanned<AfterSection>>,
     #[serde(default)]
     pub tables: BTreeMap<Name, TableSection>,
@@ -39,6 +41,16 @@ pub enum LargeObjects {
 pub(super) struct AuditSection {
     #[serde(default)]
     pub allow: BTreeMap<Kind, Vec<String>>,
+}
+
+/// What the columns of the models do not say of their revisions.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevisionsSection {
+    #[serde(default)]
+    pub keep_members: Vec<Name>,
+    #[serde(default)]
+    pub tables: BTreeMap<Name, Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +90,8 @@ pub(super) struct PolicySection {
     pub null_unless: BTreeMap<Name, NullUnlessSection>,
     #[serde(default)]
     pub unusable_password: Vec<Name>,
+    #[serde(default)]
+    pub keep_members: BTreeMap<Name, Vec<String>>,
     #[serde(default)]
     pub remove_members: BTreeMap<Name, Vec<String>>,
     #[serde(default)]

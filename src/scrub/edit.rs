@@ -3,28 +3,74 @@
 //! Both executions of a rule come here: rows in flight, and values fetched from a live database.
 
 use super::copy_text::{escape_into, unescape};
+use super::dropped::DroppedCounts;
 use super::hidden;
-use super::json_edit::remove_members;
+use super::json_edit::{Members, edit_members};
+use super::keep_tree::KeepTree;
 use super::patterns::find_all;
+use super::revisions::ModelFilter;
 use super::rules::Edit;
 
 /// The value is not the JSON that its column's type promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InvalidJson;
 
-/// Appends the edited value to `out`. `value` is escaped and not NULL, and so is what is written;
-/// `max_length` is the column's limit in characters.
+/// Which members of a value stay, for one row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum KeepFilter<'a> {
+    All,
+    Named(&'a KeepTree),
+    OfModel(&'a ModelFilter),
+}
+
+impl<'a> KeepFilter<'a> {
+    fn tree(self) -> Option<&'a KeepTree> {
+        match self {
+            KeepFilter::All => None,
+            KeepFilter::Named(tree) => Some(tree),
+            KeepFilter::OfModel(filter) => Some(&filter.keep),
+        }
+    }
+
+    /// Counts a member that nothing names, by the model or by the column.
+    fn count(self, column: &str, first: &[u8], path: String, dropped: &mut DroppedCounts) {
+        match self {
+            KeepFilter::OfModel(filter) if path.contains('.') || filter.is_unknown(first) => {
+                dropped.count(&filter.model, path);
+            }
+            KeepFilter::OfModel(_) => {}
+            KeepFilter::All | KeepFilter::Named(_) => dropped.count(column, path),
+        }
+    }
+}
+
+/// An edit of one column, with what it needs of the row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnEdit<'a> {
+    pub edit: &'a Edit,
+    pub column: &'a str,
+    pub keep: KeepFilter<'a>,
+    /// The column's limit in characters.
+    pub max_length: Option<usize>,
+}
+
+/// Appends the edited value to `out`. `value` is escaped and not NULL, and so is what is written.
+/// Members that go because nothing names them are counted in `dropped`.
 pub(super) fn apply(
-    edit: &Edit,
-    max_length: Option<usize>,
+    how: ColumnEdit<'_>,
     value: &[u8],
     out: &mut Vec<u8>,
+    dropped: &mut DroppedCounts,
 ) -> Result<(), InvalidJson> {
+    let ColumnEdit { edit, column, keep, max_length } = how;
     let start = out.len();
-    if edit.remove_members.is_empty() {
+    if edit.remove_members.is_empty() && edit.keep.is_none() {
         out.extend_from_slice(value);
     } else {
-        match remove_members(&unescape(value), &edit.remove_members) {
+        let mut count = |first: &[u8], path: String| keep.count(column, first, path, dropped);
+        let members =
+            Members { remove: &edit.remove_members, keep: keep.tree(), dropped: &mut count };
+        match edit_members(&unescape(value), members) {
             Ok(None) => out.extend_from_slice(value),
             Ok(Some(text)) => escape_into(&text, out),
             Err(_) => return Err(InvalidJson),

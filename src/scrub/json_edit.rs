@@ -1,4 +1,5 @@
-//! Removing members from JSON documents in the form in which the server writes jsonb.
+//! Removing members from JSON documents in the form in which the server writes jsonb: those that are
+//! named, and those that are not named to stay.
 //!
 //! Only what is removed changes: the rest keeps its bytes, separators included, so that the
 //! result is again in the server's own form. Documents are walked, not built: a revision of a
@@ -6,6 +7,8 @@
 
 use std::ops::Range;
 
+use super::dropped::shown_name;
+use super::keep_tree::KeepTree;
 use super::rules::{MemberPath, Step};
 
 /// The text is not a JSON document.
@@ -15,14 +18,31 @@ pub struct NotJson {
     pub position: usize,
 }
 
-/// Removes what the paths name and returns the new text, or `None` where nothing matched.
-pub fn remove_members(text: &[u8], paths: &[MemberPath]) -> Result<Option<Vec<u8>>, NotJson> {
-    let mut walk = Walk { text, removed: Vec::new() };
-    let steps: Vec<&[Step]> = paths.iter().map(|path| path.steps.as_slice()).collect();
+/// What is to be taken out of a document.
+pub(super) struct Members<'a> {
+    pub remove: &'a [MemberPath],
+    /// What may stay; `None` is everything.
+    pub keep: Option<&'a KeepTree>,
+    /// Told of each member that goes because nothing names it: its first name, and its path.
+    pub dropped: &'a mut dyn FnMut(&[u8], String),
+}
+
+/// Removes what the paths name and what nothing keeps, and returns the new text, or `None` where
+/// nothing changes.
+pub(super) fn edit_members(text: &[u8], members: Members<'_>) -> Result<Option<Vec<u8>>, NotJson> {
+    let Members { remove, keep, dropped } = members;
+    let mut walk = Walk { text, removed: Vec::new(), trail: Vec::new(), dropped };
+    let steps: Vec<&[Step]> = remove.iter().map(|path| path.steps.as_slice()).collect();
     let start = walk.skip_blanks(0);
-    let end = walk.value(start, &steps)?;
+    let keep: Option<Vec<&KeepTree>> = keep.filter(|tree| !tree.is_whole()).map(|tree| vec![tree]);
+    let end = walk.value(start, &steps, keep.as_deref())?;
     if walk.skip_blanks(end) != text.len() {
         return Err(NotJson { position: end });
+    }
+    if keep.is_some() && walk.says_something(start) && !walk.is_container(start) {
+        // A document of one value has no member that could be named.
+        (walk.dropped)(b"", "(the whole value)".into());
+        return Ok(Some(b"null".to_vec()));
     }
     if walk.removed.is_empty() {
         return Ok(None);
@@ -41,9 +61,34 @@ pub fn remove_members(text: &[u8], paths: &[MemberPath]) -> Result<Option<Vec<u8
 struct Walk<'a> {
     text: &'a [u8],
     removed: Vec<Range<usize>>,
+    /// The names on the way to the value at hand, where only some of it may stay.
+    trail: Vec<Option<Vec<u8>>>,
+    dropped: &'a mut dyn FnMut(&[u8], String),
 }
 
 impl Walk<'_> {
+    fn is_container(&self, position: usize) -> bool {
+        matches!(self.text.get(position), Some(b'{' | b'['))
+    }
+
+    /// A null gives nothing away.
+    fn says_something(&self, position: usize) -> bool {
+        !self.text.get(position..).unwrap_or_default().starts_with(b"null")
+    }
+
+    /// Notes that the member goes because nothing names it.
+    fn drop_unnamed(&mut self, name: Option<&[u8]>) {
+        let last = name.map(<[u8]>::to_vec);
+        let names = || self.trail.iter().chain(std::iter::once(&last));
+        let shown = |name: &Option<Vec<u8>>| match name {
+            Some(name) => shown_name(name),
+            None => "*".into(),
+        };
+        let path = names().map(shown).collect::<Vec<String>>().join(".");
+        let first = names().next().cloned().flatten().unwrap_or_default();
+        (self.dropped)(&first, path);
+    }
+
     fn skip_blanks(&self, mut position: usize) -> usize {
         while matches!(self.text.get(position), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             position += 1;
@@ -52,16 +97,29 @@ impl Walk<'_> {
     }
 
     /// Walks over the value at `position`, from the inside of which `paths` are to be removed,
-    /// and returns its end. Recursion is as deep as the longest path.
-    fn value(&mut self, position: usize, paths: &[&[Step]]) -> Result<usize, NotJson> {
+    /// and of which only what `keep` names stays, and returns its end. Recursion is as deep as the
+    /// longest path.
+    fn value(
+        &mut self,
+        position: usize,
+        paths: &[&[Step]],
+        keep: Option<&[&KeepTree]>,
+    ) -> Result<usize, NotJson> {
+        let looks_inside = !paths.is_empty() || keep.is_some();
         match self.text.get(position) {
-            Some(b'{') if !paths.is_empty() => self.container(position, b'}', paths),
-            Some(b'[') if !paths.is_empty() => self.container(position, b']', paths),
+            Some(b'{') if looks_inside => self.container(position, b'}', paths, keep),
+            Some(b'[') if looks_inside => self.container(position, b']', paths, keep),
             _ => self.skip_value(position),
         }
     }
 
-    fn container(&mut self, open: usize, close: u8, paths: &[&[Step]]) -> Result<usize, NotJson> {
+    fn container(
+        &mut self,
+        open: usize,
+        close: u8,
+        paths: &[&[Step]],
+        keep: Option<&[&KeepTree]>,
+    ) -> Result<usize, NotJson> {
         let mut position = self.skip_blanks(open + 1);
         if self.text.get(position) == Some(&close) {
             return Ok(position + 1);
@@ -85,8 +143,32 @@ impl Walk<'_> {
                     }
                 })
                 .collect();
-            let remove = matching.iter().any(|rest| rest.is_empty());
-            let end = self.value(position, if remove { &[] } else { &matching })?;
+            let mut remove = matching.iter().any(|rest| rest.is_empty());
+            let below: Option<Vec<&KeepTree>> = keep
+                .map(|trees| trees.iter().flat_map(|tree| tree.below(name.as_deref())).collect())
+                .filter(|trees: &Vec<&KeepTree>| !trees.iter().any(|tree| tree.is_whole()));
+            if let Some(trees) = below.as_ref().filter(|_| !remove) {
+                // What a path leads through may stay where it holds nothing itself.
+                let leads_on = !trees.is_empty()
+                    && (self.is_container(position) || !self.says_something(position));
+                if !leads_on {
+                    remove = true;
+                    self.drop_unnamed(name.as_deref());
+                }
+            }
+            let end = match remove {
+                true => self.skip_value(position)?,
+                false => {
+                    if below.is_some() {
+                        self.trail.push(name.clone());
+                    }
+                    let end = self.value(position, &matching, below.as_deref())?;
+                    if below.is_some() {
+                        self.trail.pop();
+                    }
+                    end
+                }
+            };
             let after = self.skip_blanks(end);
             let last = match self.text.get(after) {
                 Some(b',') => false,
@@ -192,11 +274,82 @@ impl Walk<'_> {
 mod tests {
     use super::*;
 
+    fn remove_members(text: &[u8], paths: &[MemberPath]) -> Result<Option<Vec<u8>>, NotJson> {
+        edit_members(text, Members { remove: paths, keep: None, dropped: &mut |_, _| {} })
+    }
+
+    fn parsed(paths: &[&str]) -> Vec<MemberPath> {
+        paths.iter().map(|path| MemberPath::parse(path).unwrap()).collect()
+    }
+
     fn removed(text: &str, paths: &[&str]) -> Option<String> {
-        let paths: Vec<_> = paths.iter().map(|path| MemberPath::parse(path).unwrap()).collect();
-        remove_members(text.as_bytes(), &paths)
+        remove_members(text.as_bytes(), &parsed(paths))
             .unwrap()
             .map(|result| String::from_utf8(result).unwrap())
+    }
+
+    /// What is left, and the paths of what was dropped.
+    fn kept(text: &str, keep: &[&str], remove: &[&str]) -> (String, Vec<String>) {
+        let (keep, remove) = (parsed(keep), parsed(remove));
+        let tree = KeepTree::new(keep.iter().map(|path| path.steps.as_slice()));
+        let mut paths = Vec::new();
+        let mut dropped = |_: &[u8], path| paths.push(path);
+        let members = Members { remove: &remove, keep: Some(&tree), dropped: &mut dropped };
+        let result = edit_members(text.as_bytes(), members).unwrap();
+        let result = result.map_or_else(|| text.to_owned(), |one| String::from_utf8(one).unwrap());
+        (result, paths)
+    }
+
+    #[test]
+    fn only_what_is_named_stays() {
+        let text =
+            r#"{"a": 1, "b": [{"c": 2, "d": 3}, "e", null], "f": {"c": {"g": 4}}, "h": null}"#;
+        for (keep, expected, dropped) in [
+            (&["a"][..], r#"{"a": 1}"#, &["b", "f", "h"][..]),
+            (&["b.*.c"], r#"{"b": [{"c": 2}, null]}"#, &["a", "b.*.d", "b.*", "f", "h"]),
+            (&["*.c"], r#"{"b": [], "f": {"c": {"g": 4}}, "h": null}"#, &["a", "b.*", "b.*"]),
+            (&["f.c.g", "f.x"], r#"{"f": {"c": {"g": 4}}}"#, &["a", "b", "h"]),
+            (&["f.c.g.z"], r#"{"f": {"c": {}}}"#, &["a", "b", "f.c.g", "h"]),
+            (&["a.b"], "{}", &["a", "b", "f", "h"]),
+            (&["*"], text, &[]),
+            (&["b", "b.*.c"], r#"{"b": [{"c": 2, "d": 3}, "e", null]}"#, &["a", "f", "h"]),
+            (&[], "{}", &["a", "b", "f", "h"]),
+        ] {
+            let (result, mut paths) = kept(text, keep, &[]);
+            assert_eq!(result, expected, "{keep:?}");
+            if keep == ["*.c"] {
+                // The null among the elements stays out as well: nothing leads through it.
+                assert_eq!(paths.remove(3), "b.*");
+            }
+            assert_eq!(paths, dropped, "{keep:?}");
+            assert_eq!(kept(&result, keep, &[]).0, result, "a second time");
+        }
+        // What is removed by name is no surprise.
+        assert_eq!(kept(text, &["h"], &["a", "b", "f"]), (r#"{"h": null}"#.into(), Vec::new()));
+        let (result, paths) = kept(text, &["b"], &["b.*.c", "a"]);
+        assert_eq!(result, r#"{"b": [{"d": 3}, "e", null]}"#);
+        assert_eq!(paths, ["f", "h"]);
+    }
+
+    #[test]
+    fn a_document_of_one_value_has_nothing_that_could_stay() {
+        for text in ["17", r#""ann@canary.example""#, "true"] {
+            assert_eq!(kept(text, &["a", "*"], &[]).0, "null");
+        }
+        for text in ["null", "[]", "{}"] {
+            assert_eq!(kept(text, &["a"], &[]), (text.to_owned(), Vec::new()));
+        }
+        assert_eq!(kept(r#"["a", {"b": 1}]"#, &["b"], &[]).0, "[]");
+        assert_eq!(kept(r#"["a", {"b": 1, "c": 2}]"#, &["*.b"], &[]).0, r#"[{"b": 1}]"#);
+    }
+
+    #[test]
+    fn names_that_could_be_values_are_not_told() {
+        let (result, paths) = kept(r#"{"ann@canary.example": {"a": 1}, "x": 2}"#, &["x"], &[]);
+        assert_eq!(
+            (result.as_str(), paths),
+            (r#"{"x": 2}"#, vec!["(a name that is not shown)".to_owned()])
+        );
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::copy_text::unescape;
+use super::revisions::ContentType;
 use super::rules::ColumnReference;
+use crate::schema::TableName;
 
 /// The values of one column in the rows that stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,12 +59,22 @@ fn canonical_integer(field: &[u8]) -> Option<i64> {
 #[derive(Debug, Clone, Default)]
 pub struct KeySets {
     sets: HashMap<ColumnReference, Arc<KeySet>>,
+    content_types: HashMap<TableName, Vec<ContentType>>,
 }
 
 impl KeySets {
     /// The values of a column. A table of which no row came by has none.
     pub(super) fn get(&self, reference: &ColumnReference) -> Arc<KeySet> {
         self.sets.get(reference).cloned().unwrap_or_default()
+    }
+
+    /// The models that a table of content types lists. One that did not come by lists none.
+    pub(super) fn content_types(&self, table: &TableName) -> &[ContentType] {
+        self.content_types.get(table).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn absorb_content_types(&mut self, table: TableName, rows: Vec<ContentType>) {
+        self.content_types.entry(table).or_default().extend(rows);
     }
 
     /// Takes in what one table, which may be a partition among others, has collected.

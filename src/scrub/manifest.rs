@@ -11,8 +11,9 @@ use super::built_in;
 pub use super::document::LargeObjects;
 use super::document::{ConditionSection, Document, Name, OneOrMany, PolicySection, TableSection};
 use super::patterns::Kind;
+use super::revisions::NamedMember;
 use super::rules::{
-    Class, ColumnAction, ColumnReference, Condition, Edit, MemberPath, Place, RowRule, Rule,
+    Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
 };
 use crate::schema::TableName;
@@ -30,6 +31,10 @@ pub struct Manifest {
     /// Values that are not personal, by kind: `*` stands for any text.
     pub allow: BTreeMap<Kind, Vec<String>>,
     pub after: Vec<AfterStatement>,
+    /// Members of revisions that stay although no column stands for them.
+    pub(super) revision_members: Vec<NamedMember>,
+    /// Tables of models, by `app.model`, where Django's own name for them does not hold.
+    pub(super) revision_tables: BTreeMap<String, TableName>,
     pub tables: BTreeMap<TableName, TableEntry>,
 }
 
@@ -53,6 +58,18 @@ pub struct TableEntry {
 }
 
 impl TableEntry {
+    pub(super) fn new(
+        place: Place,
+        class: Class,
+        columns: BTreeMap<String, (Class, Place)>,
+    ) -> Self {
+        TableEntry { place, class, columns, rules: BTreeMap::new() }
+    }
+
+    pub(super) fn set_rule(&mut self, policy: &str, rule: Rule) {
+        self.rules.insert(policy.to_owned(), rule);
+    }
+
     /// The rule of a policy, if there is one.
     pub fn rule(&self, policy: &str) -> Option<&Rule> {
         self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))
@@ -120,6 +137,8 @@ struct Layer {
     large_objects: Option<LargeObjects>,
     allow: BTreeMap<Kind, Vec<String>>,
     after: Vec<AfterStatement>,
+    revision_members: Vec<NamedMember>,
+    revision_tables: BTreeMap<String, TableName>,
     tables: BTreeMap<TableName, TableEntry>,
 }
 
@@ -132,6 +151,8 @@ impl Layer {
             large_objects: self.large_objects.unwrap_or(LargeObjects::Refuse),
             allow: self.allow,
             after: self.after,
+            revision_members: self.revision_members,
+            revision_tables: self.revision_tables,
             tables: self.tables,
         }
     }
@@ -149,6 +170,8 @@ impl Layer {
             result.allow.entry(kind).or_default().extend(values);
         }
         result.after.extend(self.after);
+        result.revision_members.extend(self.revision_members);
+        result.revision_tables.extend(self.revision_tables);
         result.tables.extend(self.tables);
         result
     }
@@ -208,6 +231,20 @@ impl Reading<'_> {
                 sql: section.sql,
             });
         }
+        let mut revision_members = Vec::new();
+        for name in document.revisions.keep_members {
+            let named = NamedMember::parse(name.get_ref());
+            revision_members.extend(self.checked(name.span(), named));
+        }
+        let mut revision_tables = BTreeMap::new();
+        for (model, table) in document.revisions.tables {
+            if !model.get_ref().contains('.') {
+                let message = "a model is written with its app: \"home.HomePage\"";
+                self.problem(model.span(), message);
+            }
+            let table = parse_table_name(table.get_ref());
+            revision_tables.insert(model.get_ref().to_lowercase(), table);
+        }
         let mut tables = BTreeMap::new();
         for (name, section) in document.tables {
             let entry = self.table(&name, section, &known);
@@ -224,6 +261,8 @@ impl Reading<'_> {
             large_objects: document.large_objects,
             allow: document.audit.allow,
             after,
+            revision_members,
+            revision_tables,
             tables,
         }
     }
@@ -384,6 +423,13 @@ impl Reading<'_> {
             self.add_action(&mut actions, name, ColumnAction::UnusablePassword);
         }
         let mut edits: BTreeMap<Name, Edit> = BTreeMap::new();
+        for (name, paths) in section.keep_members {
+            let paths: Result<Vec<_>, _> =
+                paths.iter().map(|path| MemberPath::parse(path)).collect();
+            if let Some(paths) = self.checked(name.span(), paths) {
+                edits.entry(name).or_default().keep = Some(Keep::Named(paths));
+            }
+        }
         for (name, paths) in section.remove_members {
             let paths: Result<Vec<_>, _> =
                 paths.iter().map(|path| MemberPath::parse(path)).collect();
@@ -395,7 +441,7 @@ impl Reading<'_> {
             edits.entry(name).or_default().redact = kinds.into_iter().collect();
         }
         for (name, edit) in edits {
-            if edit.remove_members.is_empty() && edit.redact.is_empty() {
+            if edit.keep.is_none() && edit.remove_members.is_empty() && edit.redact.is_empty() {
                 self.problem(name.span(), format!("nothing to remove from {}", name.get_ref()));
             }
             self.add_action(&mut actions, name, ColumnAction::Edit(edit));

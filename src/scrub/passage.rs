@@ -4,15 +4,26 @@
 //! whichever of the two it passes through.
 
 use super::audit::{AuditCount, TableAudit};
+use super::dropped::DroppedMember;
 use super::keys::KeySets;
 use super::plan::{ScrubPlan, TableAction};
 use super::rewriter::{Rewriter, RowCounts, ScrubError};
+use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
 pub struct Passage {
     rewriter: Option<Rewriter>,
     audit: Option<TableAudit>,
     counts: RowCounts,
+}
+
+/// What became of one table's rows.
+#[derive(Debug, Default)]
+pub struct Passed {
+    pub counts: RowCounts,
+    pub audit: Vec<AuditCount>,
+    pub needy: Vec<NeedyRows>,
+    pub dropped_members: Vec<DroppedMember>,
 }
 
 impl Passage {
@@ -29,7 +40,8 @@ impl Passage {
             if action != TableAction::Keep {
                 passage.rewriter = Some(Rewriter::new(plan, table, columns, keys)?);
             }
-            passage.audit = Some(TableAudit::new(plan, table, columns)?);
+            passage.audit =
+                Some(TableAudit::new(plan, table, &plan.loaded_columns(table, columns))?);
         }
         Ok(passage)
     }
@@ -74,11 +86,20 @@ impl Passage {
         self.audit.as_ref().is_some_and(TableAudit::found_personal_data)
     }
 
+    /// Whether a row came by that needs another one which is not loaded.
+    pub fn found_need(&self) -> bool {
+        self.rewriter.as_ref().is_some_and(Rewriter::found_need)
+    }
+
     /// Call it after the table's last row: other tables may ask for its keys.
-    pub fn finish(self, keys: &mut KeySets) -> (RowCounts, Vec<AuditCount>) {
-        if let Some(rewriter) = self.rewriter {
+    pub fn finish(self, keys: &mut KeySets) -> Passed {
+        let mut passed = Passed { counts: self.counts, ..Passed::default() };
+        if let Some(mut rewriter) = self.rewriter {
+            passed.needy = rewriter.needy_rows();
+            passed.dropped_members = rewriter.take_dropped();
             rewriter.finish(keys);
         }
-        (self.counts, self.audit.map(TableAudit::finish).unwrap_or_default())
+        passed.audit = self.audit.map(TableAudit::finish).unwrap_or_default();
+        passed
     }
 }

@@ -1,13 +1,18 @@
 //! A manifest that was found to fit a database, ready to be executed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::checks::Checks;
 use super::encoded::Form;
 use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
-use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
+use super::revisions::{CONTENT_TYPE_COLUMNS, Revisions, filter_revisions};
+use super::rules::{
+    Class, ColumnAction, ColumnReference, Condition, Edit, Keep, Place, RowRule, Rule, Test,
+};
+use super::unclassified::{Emptying, Need};
 use crate::schema::{Schema, Table, TableName};
 
 /// What to do with every table of one database under one policy.
@@ -48,6 +53,12 @@ pub struct TablePlan {
     pub(super) columns: Vec<PlannedColumn>,
     /// Columns of which the kept values are asked for, and by what name.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
+    /// Foreign keys to tables that are loaded without rows.
+    pub(super) needs: Vec<Need>,
+    /// Of a table of revisions: which members of which model stay.
+    pub(super) revisions: Option<Arc<Revisions>>,
+    /// Whether the rows are content types that a table of revisions asks for.
+    pub(super) tells_models: bool,
 }
 
 impl TablePlan {
@@ -98,6 +109,7 @@ impl ScrubPlan {
             return Err(PlanError { policy: policy.into(), findings });
         }
         remember_keys(&mut tables, schema);
+        remember_models(&mut tables, schema);
         let held = hold_back(&mut tables, &lookups, &order, stream_order);
         let sought = sought_by(&held, &lookups, &order);
         Ok(ScrubPlan {
@@ -111,6 +123,28 @@ impl ScrubPlan {
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
         })
+    }
+
+    /// Has rows counted that need others which are not loaded.
+    pub(super) fn set_needs(&mut self, needs: BTreeMap<TableName, Vec<Need>>) {
+        for (table, needs) in needs {
+            if let Some(plan) = self.tables.get_mut(&table).filter(|_| !needs.is_empty()) {
+                plan.needs = needs;
+                if plan.action == TableAction::Keep {
+                    plan.action = TableAction::Rewrite;
+                }
+            }
+        }
+    }
+
+    /// The columns of a table's rows that are sent on. The others are left to their defaults.
+    pub fn loaded_columns(&self, table: &TableName, columns: &[String]) -> Vec<String> {
+        let rule = self.tables.get(table).and_then(|plan| plan.rule.as_ref());
+        let is_left = |column: &&String| {
+            let action = rule.and_then(|rule| rule.columns.get(*column));
+            action != Some(&ColumnAction::Empty(Emptying::Default))
+        };
+        columns.iter().filter(is_left).cloned().collect()
     }
 
     /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a
@@ -225,7 +259,29 @@ pub(super) fn with_partitions<'a>(
 fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableName) -> TablePlan {
     let entry = entry_of(manifest, schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy)).cloned();
-    planned(entry, rule, schema.tables.get(name))
+    let Some(table) = schema.tables.get(name) else { return planned(entry, rule, None) };
+    let empty_rule = || Rule {
+        place: entry.map_or_else(unplaced, |entry| entry.place.clone()),
+        rows: RowRule::Keep,
+        columns: BTreeMap::new(),
+        reason: None,
+        audit_allow: BTreeSet::new(),
+    };
+    let (rule, named) = filter_revisions(name, table, rule, empty_rule);
+    let asks_for_models = rule.as_ref().is_some_and(|rule| {
+        rule.columns.values().any(|action| {
+            matches!(action, ColumnAction::Edit(Edit { keep: Some(Keep::OfModel), .. }))
+        })
+    });
+    let mut plan = planned(entry, rule, Some(table));
+    if asks_for_models {
+        plan.revisions = Some(Arc::new(Revisions::new(manifest, policy, schema, name, &named)));
+    }
+    plan
+}
+
+fn unplaced() -> Place {
+    Place { origin: Arc::from("the plan"), line: 0 }
 }
 
 fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>) -> TablePlan {
@@ -254,6 +310,9 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         rule,
         columns,
         remembered: BTreeSet::new(),
+        needs: Vec::new(),
+        revisions: None,
+        tells_models: false,
     }
 }
 
@@ -300,8 +359,22 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
             format!("{column} emptied unless it is in {}", alternatives(references))
         }
         ColumnAction::UnusablePassword => format!("{column} made unusable"),
+        ColumnAction::Empty(_) => format!("{column} without its values, as it is not classified"),
         ColumnAction::Edit(edit) => {
             let mut changes = Vec::new();
+            match &edit.keep {
+                Some(Keep::Named(paths)) if paths.is_empty() => {
+                    changes.push("without any member".into());
+                }
+                Some(Keep::Named(paths)) => {
+                    let members: Vec<String> = paths.iter().map(ToString::to_string).collect();
+                    changes.push(format!("with nothing but {}", members.join(", ")));
+                }
+                Some(Keep::OfModel) => {
+                    changes.push("with nothing but the public members of its model".into());
+                }
+                None => {}
+            }
             if !edit.remove_members.is_empty() {
                 let members: Vec<String> =
                     edit.remove_members.iter().map(ToString::to_string).collect();
@@ -353,7 +426,9 @@ fn lookups_by_table(tables: &BTreeMap<TableName, TablePlan>, schema: &Schema) ->
     let mut result = Lookups::new();
     for (name, plan) in tables {
         let sources = plan.rule.iter().flat_map(lookups);
-        let sources = sources.flat_map(|reference| with_partitions(schema, &reference.table));
+        let sources = sources.map(|reference| &reference.table);
+        let models = plan.revisions.iter().map(|revisions| &revisions.content_types);
+        let sources = sources.chain(models).flat_map(|table| with_partitions(schema, table));
         result.insert(name.clone(), sources.cloned().collect());
     }
     result
@@ -415,6 +490,27 @@ fn remember_keys(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
                 plan.remembered.insert((reference.column.clone(), reference.clone()));
                 plan.action = TableAction::Rewrite;
             }
+        }
+    }
+}
+
+/// Has the tables that list the models remember them for the revisions.
+fn remember_models(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
+    let listing: Vec<TableName> = tables
+        .values()
+        .filter_map(|plan| plan.revisions.as_ref())
+        .map(|revisions| revisions.content_types.clone())
+        .collect();
+    for name in listing {
+        let has = |column: &str| {
+            schema.tables.get(&name).is_some_and(|table| table.column(column).is_some())
+        };
+        if let Some(plan) = tables.get_mut(&name)
+            && plan.action != TableAction::Delete
+            && CONTENT_TYPE_COLUMNS.into_iter().all(has)
+        {
+            plan.tells_models = true;
+            plan.action = TableAction::Rewrite;
         }
     }
 }

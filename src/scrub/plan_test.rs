@@ -68,6 +68,7 @@ fn accepts(text: &str, schema: &Schema) {
 }
 
 const PERSON: &str = "[tables.person]\nclass = \"personal\"\npersonal = [\"email\"]\n\
+                      operational = [\"id\", \"size\", \"number\"]\n\
                       [tables.person.policy.local]\n";
 
 fn person() -> Table {
@@ -76,18 +77,73 @@ fn person() -> Table {
 
 #[test]
 fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
-    let numbers = table(&["id integer not null"]);
-    let schema = schema(&[("person", &person()), ("numbers", &numbers)]);
+    let schema = schema(&[("person", &person())]);
     let message = finding("", &schema);
     assert!(message.contains("person: the table is not classified"), "{message}");
     assert!(
-        message.contains("[tables.person]") && message.contains("personal = [\"email\", \"size\"]")
+        message.contains("[tables.person]")
+            && message.contains("personal = [\"id\", \"email\", \"size\"]")
     );
     let mended: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
     let plan = plan_in_order(&mended, &schema, &[]).unwrap();
     assert_eq!(plan.table(&TableName::public("person")).unwrap().action, TableAction::Delete);
-    assert_eq!(plan.table(&TableName::public("numbers")).unwrap().action, TableAction::Keep);
-    assert!(plan.notes()[0].contains("numbers is not in the manifest"));
+}
+
+#[test]
+fn a_table_without_a_class_stops_whatever_its_columns() {
+    for columns in [
+        &["id integer not null"][..],
+        &[
+            "id integer not null",
+            "page_id integer",
+            "made timestamp with time zone",
+            "live boolean",
+        ],
+        &["nhs_number bigint", "date_of_birth date", "diagnosis integer"],
+        &[],
+    ] {
+        let schema = schema(&[("strange", &table(columns))]);
+        assert!(finding("", &schema).contains("strange: the table is not classified"));
+    }
+}
+
+#[test]
+fn in_a_personal_table_every_column_is_listed() {
+    for type_name in ["integer", "boolean", "date", "uuid", "timestamp with time zone", "point"] {
+        let line = format!("new {type_name}");
+        let columns = ["id integer not null", "email text", line.as_str()];
+        let schema = schema(&[("person", &table(&columns))]);
+        let message = finding(&format!("{PERSON}delete = true"), &schema);
+        assert!(message.starts_with(&format!("person.new: the column ({type_name})")), "{message}");
+    }
+}
+
+#[test]
+fn elsewhere_a_plain_value_passes_unless_its_name_or_its_comment_suggests_a_person() {
+    let entry = "[tables.page]\nclass = \"content\"\n";
+    let columns = ["id integer not null", "sort_order integer", "code smallint", "day date"];
+    let page = table(&columns);
+    accepts(entry, &schema(&[("page", &page)]));
+    let mut commented = page.clone();
+    commented.comments.insert("code".into(), "the visitor's diagnosis".into());
+    assert!(finding(entry, &schema(&[("page", &commented)])).contains("page.code: the column"));
+    for line in ["birthdate date", "msisdn bigint", "easting integer", "tags integer[]", "at point"]
+    {
+        let columns = ["id integer not null", line];
+        let message = finding(entry, &schema(&[("page", &table(&columns))]));
+        assert!(message.contains("is not classified (test.toml:2)"), "{message}");
+    }
+}
+
+#[test]
+fn the_lines_for_several_columns_of_one_table_stand_together() {
+    let columns = ["id integer not null", "email text", "notes text", "at date"];
+    let schema = schema(&[("person", &table(&columns))]);
+    let text = "[tables.person]\nclass = \"personal\"\n[tables.person.policy.any]\ndelete = true";
+    let message = plan_in_order(text, &schema, &[]).unwrap_err().to_string();
+    assert!(message.contains("personal = [\"email\", \"notes\"] # or"), "{message}");
+    assert!(message.contains("operational = [\"id\", \"at\"] # or"), "{message}");
+    assert_eq!(message.matches(" = [").count(), 2, "{message}");
 }
 
 #[test]
@@ -225,10 +281,12 @@ fn foreign_keys_keep_pointing_somewhere() {
     }
     let leads = "keep_where = [{ column = \"id\", in = [\"child.parent_id\", \"other.id\"] }]\nreason = \"x\"";
     let (text, mut schema) = family("", leads);
+    let text = format!("{text}[tables.other]\nclass = \"operational\"\n");
     schema.tables.insert(TableName::public("other"), table(&["id integer not null"]));
     accepts(&text, &schema);
     let more = leads.replace("] }]", "] }, { column = \"size\", not_null = true }]");
     let (text, _) = family("", &more);
+    let text = format!("{text}[tables.other]\nclass = \"operational\"\n");
     assert!(finding(&text, &schema).contains("rows are dropped"));
 }
 

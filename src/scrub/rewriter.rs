@@ -3,13 +3,19 @@
 //! Rows that stay as they are, and the fields around a changed one, are copied as slices, and
 //! runs of untouched rows as one.
 
+use std::borrow::Cow;
 use std::ops::{AddAssign, Range};
 
-use super::compiled_rule::{Change, Compiler, FieldAction, FieldTest, Remembered, TemplatePart};
+use super::compiled_rule::{
+    Change, CompiledKeep, Compiler, FieldAction, FieldTest, Needing, Remembered, TemplatePart,
+};
 use super::copy_text::{NULL, unescape};
-use super::edit;
+use super::dropped::{DroppedCounts, DroppedMember};
+use super::edit::{self, ColumnEdit};
 use super::keys::KeySets;
 use super::plan::{ScrubPlan, TableAction};
+use super::revisions::ContentType;
+use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
 /// What became of rows.
@@ -62,6 +68,11 @@ pub struct Rewriter {
     conditions: Vec<(usize, FieldTest)>,
     actions: Vec<FieldAction>,
     remembered: Vec<Remembered>,
+    needing: Vec<Needing>,
+    /// Where a content type's row has its id, its app and its model.
+    content_type_fields: Option<[usize; 3]>,
+    content_types: Vec<ContentType>,
+    dropped: DroppedCounts,
     /// The number of leading fields whose borders have to be known.
     looked_at: usize,
     rows_seen: u64,
@@ -85,11 +96,15 @@ impl Rewriter {
         let conditions = compiler.conditions()?;
         let actions = compiler.actions()?;
         let remembered = compiler.remembered(&actions)?;
+        let needing = compiler.needing()?;
+        let content_type_fields = compiler.content_type_fields()?;
         let looked_at = conditions
             .iter()
             .map(|(field, _)| *field)
             .chain(actions.iter().flat_map(FieldAction::fields))
             .chain(remembered.iter().map(|remembered| remembered.field))
+            .chain(needing.iter().flat_map(|needing| needing.fields.iter().copied()))
+            .chain(content_type_fields.into_iter().flatten())
             .map(|field| field + 1)
             .max()
             .unwrap_or(0);
@@ -100,6 +115,10 @@ impl Rewriter {
             conditions,
             actions,
             remembered,
+            needing,
+            content_type_fields,
+            content_types: Vec::new(),
+            dropped: DroppedCounts::default(),
             looked_at,
             rows_seen: 0,
             fields: Vec::new(),
@@ -125,6 +144,8 @@ impl Rewriter {
             counts.read += 1;
             if self.keeps(row) {
                 counts.kept += 1;
+                self.look_for_needs(row);
+                self.note_content_type(row);
                 let pending = rows.get(written_to..start).unwrap_or_default();
                 if self.change(row, pending, out)? {
                     counts.changed += 1;
@@ -141,10 +162,54 @@ impl Rewriter {
         Ok(counts)
     }
 
+    fn note_content_type(&mut self, row: &[u8]) {
+        let Some([id, app, model]) = self.content_type_fields else { return };
+        let text =
+            |field| String::from_utf8_lossy(&unescape(self.field(row, field))).to_lowercase();
+        let (app, model) = (text(app), text(model));
+        let id = unescape(self.field(row, id)).into_owned();
+        self.content_types.push(ContentType { id, app, model });
+    }
+
+    /// Members that went because nothing names them.
+    pub(super) fn take_dropped(&mut self) -> Vec<DroppedMember> {
+        std::mem::take(&mut self.dropped).of_table(&self.table)
+    }
+
+    /// Whether a row came by that needs another one which is not loaded.
+    pub(super) fn found_need(&self) -> bool {
+        self.needing.iter().any(|needing| needing.rows > 0)
+    }
+
+    /// Those rows, counted by foreign key.
+    pub(super) fn needy_rows(&self) -> Vec<NeedyRows> {
+        let found = self.needing.iter().filter(|needing| needing.rows > 0);
+        found
+            .map(|needing| NeedyRows {
+                table: self.table.clone(),
+                need: needing.need.clone(),
+                rows: needing.rows,
+            })
+            .collect()
+    }
+
+    /// A foreign key with any column NULL needs nothing.
+    fn look_for_needs(&mut self, row: &[u8]) {
+        let mut needing = std::mem::take(&mut self.needing);
+        for one in &mut needing {
+            let is_full = one.fields.iter().all(|field| self.field(row, *field) != NULL);
+            one.rows += u64::from(is_full);
+        }
+        self.needing = needing;
+    }
+
     /// Hands over the keys that other tables ask for. Call it after the table's last row.
     pub fn finish(self, keys: &mut KeySets) {
         for remembered in self.remembered {
             keys.absorb(remembered.reference, remembered.keys);
+        }
+        if self.content_type_fields.is_some() {
+            keys.absorb_content_types(self.table, self.content_types);
         }
     }
 
@@ -218,14 +283,33 @@ impl Rewriter {
         let mut results: Vec<Option<Range<usize>>> = Vec::new();
         self.scratch.clear();
         let mut scratch = std::mem::take(&mut self.scratch);
+        let mut dropped = std::mem::take(&mut self.dropped);
         for action in &self.actions {
             let value = self.field(row, action.field);
             let start = scratch.len();
-            if value != NULL {
-                self.new_value(action, row, value, &mut scratch)?;
+            if matches!(action.change, Change::Omit) {
+                if !changed {
+                    out.extend_from_slice(pending);
+                    changed = true;
+                }
+                let range = self.fields.get(action.field).cloned().unwrap_or_default();
+                // The separator before it goes too, or the one after it where nothing is left before.
+                match range.start.checked_sub(1).filter(|before| *before >= written_to) {
+                    Some(before) => {
+                        out.extend_from_slice(row.get(written_to..before).unwrap_or_default());
+                        written_to = range.end;
+                    }
+                    None => written_to = range.end + 1,
+                }
+                results.push(None);
+                continue;
+            }
+            let always = matches!(action.change, Change::Always(_));
+            if value != NULL || always {
+                self.new_value(action, row, value, &mut scratch, &mut dropped)?;
             }
             let new = scratch.get(start..).unwrap_or_default();
-            if value == NULL || new == value {
+            if (value == NULL && !always) || new == value {
                 scratch.truncate(start);
                 results.push(None);
                 continue;
@@ -245,6 +329,7 @@ impl Rewriter {
         }
         self.remember(row, &scratch, &results);
         self.scratch = scratch;
+        self.dropped = dropped;
         Ok(changed)
     }
 
@@ -269,6 +354,7 @@ impl Rewriter {
         row: &[u8],
         value: &[u8],
         out: &mut Vec<u8>,
+        dropped: &mut DroppedCounts,
     ) -> Result<(), ScrubError> {
         match &action.change {
             Change::Template(parts) => {
@@ -281,18 +367,28 @@ impl Rewriter {
                     }
                 }
             }
+            Change::Always(text) => out.extend_from_slice(text),
+            Change::Omit => {}
             Change::Null => out.extend_from_slice(NULL),
             Change::NullUnless(sets) => {
                 let kept = sets.iter().any(|keys| keys.contains(value));
                 out.extend_from_slice(if kept { value } else { NULL });
             }
-            Change::Edit { edit, max_length } => {
-                edit::apply(edit, *max_length, value, out).map_err(|_| {
-                    ScrubError::InvalidJson {
-                        table: self.table.clone(),
-                        row: self.rows_seen,
-                        column: action.column.clone(),
-                    }
+            Change::Edit { edit, keep, max_length } => {
+                let content_type = match keep {
+                    CompiledKeep::OfModel(field, _) => unescape(self.field(row, *field)),
+                    _ => Cow::Borrowed(&[][..]),
+                };
+                let how = ColumnEdit {
+                    edit,
+                    column: &action.column,
+                    keep: keep.of_row(&content_type),
+                    max_length: *max_length,
+                };
+                edit::apply(how, value, out, dropped).map_err(|_| ScrubError::InvalidJson {
+                    table: self.table.clone(),
+                    row: self.rows_seen,
+                    column: action.column.clone(),
                 })?;
             }
         }

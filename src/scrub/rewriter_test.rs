@@ -42,7 +42,7 @@ fn plan(rule: &str) -> ScrubPlan {
     let text = format!(
         "schema_version = 1\n[audit]\nallow = {{ email = [\"*@example.invalid\"] }}\n\
          [tables.other]\nclass = \"operational\"\n[tables.t]\nclass = \"personal\"\n\
-         personal = [\"email\", \"name\"]\ncontent = [\"data\"]\n[tables.t.policy.local]\n\
+         personal = [\"email\", \"name\"]\noperational = [\"id\", \"parent\", \"live\"]\ncontent = [\"data\"]\n[tables.t.policy.local]\n\
          reason = \"test\"\n{rule}"
     );
     let manifest = Manifest::parse("test.toml", &text).unwrap_or_else(|error| panic!("{error}"));
@@ -154,6 +154,7 @@ fn redaction_leaves_json_valid_and_keeps_to_the_limit() {
 fn a_deleted_table_leaves_nothing() {
     let text = "schema_version = 1\n[tables.other]\nclass = \"operational\"\n[tables.t]\n\
                 class = \"personal\"\npersonal = [\"email\", \"name\", \"data\"]\n\
+                operational = [\"id\", \"parent\", \"live\"]\n\
                 [tables.t.policy.any]\ndelete = true";
     let manifest = Manifest::parse("test.toml", text).unwrap();
     let plan = ScrubPlan::new(&manifest, "local", &schema(), &[]).unwrap();
@@ -241,7 +242,12 @@ proptest! {
         let _ = rewriter.rewrite(&bytes, &mut Vec::new());
         let mut audit = TableAudit::new(&plan, &TableName::public("t"), &columns()).unwrap();
         audit.scan(&row);
-        let _ = json_edit::remove_members(&bytes, &[rules::MemberPath::parse("a.*").unwrap()]);
+        let paths = [rules::MemberPath::parse("a.*").unwrap()];
+        let tree = keep_tree::KeepTree::new(paths.iter().map(|path| path.steps.as_slice()));
+        for (remove, keep) in [(&paths[..], None), (&[], Some(&tree))] {
+            let members = json_edit::Members { remove, keep, dropped: &mut |_, _| {} };
+            let _ = json_edit::edit_members(&bytes, members);
+        }
     }
 
     /// However the rows are cut into blocks, and whatever they hold, the result is the same as

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::patterns::Kind;
+use super::unclassified::Emptying;
 use crate::schema::TableName;
 
 /// Where in which manifest something stands.
@@ -165,13 +166,27 @@ pub enum ColumnAction {
     /// A password hash that no password matches, as Django marks it.
     UnusablePassword,
     Edit(Edit),
+    /// What stands in a column that nobody has classified, NULLs included. No manifest can ask for
+    /// it, and only rows on their way to this machine undergo it.
+    Empty(Emptying),
 }
 
-/// Changes inside a value: members are removed first, then patterns are redacted.
+/// Changes inside a value: members are removed, or not kept, and then patterns are redacted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Edit {
+    /// `None` keeps every member.
+    pub keep: Option<Keep>,
     pub remove_members: Vec<MemberPath>,
     pub redact: BTreeSet<Kind>,
+}
+
+/// Which members of a JSON document stay.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Keep {
+    /// These and nothing else.
+    Named(Vec<MemberPath>),
+    /// Those that the columns of the row's own model stand for, and those that are named for it.
+    OfModel,
 }
 
 /// The value that [`ColumnAction::UnusablePassword`] writes. Django treats every value that
@@ -271,7 +286,7 @@ pub struct MemberPath {
     pub steps: Vec<Step>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     Member(String),
     Any,

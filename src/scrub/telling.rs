@@ -1,60 +1,34 @@
-//! Which columns need a class. A text can hold anything; of a number or a date it is the name of
-//! the column that tells, or the fact that nobody has looked at its table at all.
+//! Which columns need a class of their own.
+//!
+//! The good are listed, not the bad. In a personal table nothing passes unlisted. Elsewhere a number,
+//! a moment or a flag does, unless its name or its comment suggests a person; of every other type
+//! nobody knows what it holds.
 
+use super::personal_words::{is_about_people, meaning_of_comment};
+use super::rules::Class;
 use crate::schema::{Column, Table};
 
-/// Parts of names that make a number, a date or a place a person's, and what they mean. What begins
-/// with an equals sign has to be the whole name, as it is a part of harmless ones.
-const TELLING: [(&str, &[&str]); 7] = [
-    ("a telephone number", &["phone", "telephone", "tel", "mobile", "fax"]),
-    ("a date of birth", &["dob", "birth", "birthday", "born", "=age"]),
-    (
-        "a number that stands for a person",
-        &[
-            "nhs",
-            "nino",
-            "ni_number",
-            "national_insurance",
-            "passport",
-            "employee_number",
-            "staff_number",
-            "payroll",
-        ],
-    ),
-    ("what somebody earns or owns", &["salary", "income", "wage", "earnings"]),
-    ("an account", &["account_number", "sort_code", "card_number", "iban"]),
-    ("where somebody is", &["latitude", "longitude", "coordinates", "geolocation", "uprn"]),
-    ("a secret", &["otp", "token", "secret", "pin"]),
-];
+pub(super) use super::personal_words::meaning;
 
-/// Whether the column of a table that is in the manifest has to be classed there.
-pub(super) fn needs_class(table: &Table, column: &Column) -> bool {
-    !column.generated
-        && (column.can_hold_text()
-            || (may_be_personal(table, column) && meaning(&column.name).is_some()))
+/// Whether the column of a table of this class has to be listed in the manifest.
+pub(super) fn needs_class(table: &Table, column: &Column, class: Class) -> bool {
+    !column.generated && (class == Class::Personal || why_telling(table, column).is_some())
 }
 
-/// Whether a table with this column has to be in the manifest.
-pub(super) fn may_be_personal(table: &Table, column: &Column) -> bool {
-    let is_key = || {
-        let primary = table.unique_keys.iter().filter(|key| key.primary).map(|key| &key.columns);
-        let foreign = table.foreign_keys.iter().map(|key| &key.columns);
-        primary.chain(foreign).any(|columns| columns.contains(&column.name))
-    };
-    !column.generated && (column.can_hold_text() || !(is_moment_or_flag(column) || is_key()))
-}
-
-/// What a name means in a column that holds no text.
-pub(super) fn meaning(name: &str) -> Option<&'static str> {
-    let name = name.to_lowercase();
-    let holds = |parts: &&(&str, &[&str])| parts.1.iter().any(|part| has_part(&name, part));
-    TELLING.iter().find(holds).map(|(meaning, _)| *meaning)
-}
-
-/// When something happened and whether it did: what a site notes down everywhere.
-fn is_moment_or_flag(column: &Column) -> bool {
-    let base = column.type_name.trim_end_matches("[]");
-    base == "boolean" || base.starts_with("timestamp")
+/// Why a column cannot pass unlisted in any table, if there is a reason.
+pub(super) fn why_telling(table: &Table, column: &Column) -> Option<&'static str> {
+    if !column.is_plain_value() {
+        return Some("its type can hold anything");
+    }
+    if let Some(meaning) = meaning(&column.name) {
+        return Some(meaning);
+    }
+    // A foreign key points to rows whose own table has a class, and a flag says little of whom.
+    let is_key = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    if is_about_people(&column.name) && !is_key && column.type_name != "boolean" {
+        return Some("a number that stands for a person");
+    }
+    table.comments.get(&column.name).and_then(|comment| meaning_of_comment(comment))
 }
 
 /// Whether the words of a name, which underscores separate, contain those of the part.
@@ -75,50 +49,55 @@ pub(super) fn has_part(name: &str, part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{ForeignKey, TableName, UniqueKey};
+    use crate::schema::{ForeignKey, TableName};
 
     fn table() -> Table {
         let column = |name: &str, type_name: &str| Column {
             name: name.into(),
             type_name: type_name.into(),
             not_null: true,
-            generated: false,
+            generated: name == "computed",
         };
-        Table {
+        let mut table = Table {
             columns: vec![
                 column("id", "bigint"),
-                column("page_id", "integer"),
+                column("owner_id", "integer"),
+                column("person_ref", "integer"),
                 column("made_at", "timestamp with time zone"),
                 column("live", "boolean"),
                 column("sort_order", "integer"),
                 column("date_of_birth", "date"),
                 column("mobile", "bigint"),
                 column("label", "text"),
+                column("numbers", "integer[]"),
+                column("place", "point"),
+                column("code", "integer"),
+                column("computed", "text"),
             ],
-            unique_keys: vec![UniqueKey {
-                name: "p".into(),
-                columns: vec!["id".into()],
-                partial: false,
-                primary: true,
-            }],
             foreign_keys: vec![ForeignKey {
                 name: "f".into(),
-                columns: vec!["page_id".into()],
-                references: TableName::public("page"),
+                columns: vec!["owner_id".into()],
+                references: TableName::public("users_user"),
                 referenced_columns: vec!["id".into()],
             }],
-            partition_of: None,
-        }
+            ..Table::default()
+        };
+        table.comments.insert("code".into(), "the diagnosis, by its number".into());
+        table
     }
 
     #[test]
-    fn names_tell_in_a_table_that_is_known_and_everything_in_one_that_is_not() {
+    fn only_plain_values_without_a_sign_of_people_pass_and_none_in_a_personal_table() {
         let table = table();
-        let names = |test: fn(&Table, &Column) -> bool| {
-            let columns = table.columns.iter().filter(|column| test(&table, column));
-            columns.map(|column| column.name.as_str()).collect::<Vec<_>>()
+        let names = |class: Class| {
+            let columns = table.columns.iter();
+            let needed = columns.filter(|column| needs_class(&table, column, class));
+            needed.map(|column| column.name.as_str()).collect::<Vec<_>>()
         };
-        assert_eq!(names(needs_class), ["date_of_birth", "mobile", "label"]);
-        assert_eq!(names(may_be_personal), ["sort_order", "date_of_birth", "mobile", "label"]);
+        let telling =
+            ["person_ref", "date_of_birth", "mobile", "label", "numbers", "place", "code"];
+        assert_eq!(names(Class::Content), telling);
+        assert_eq!(names(Class::Operational), telling);
+        assert_eq!(names(Class::Personal).len(), table.columns.len() - 1);
     }
 }

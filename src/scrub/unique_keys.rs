@@ -23,7 +23,9 @@ fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
         Some(ColumnAction::Set(template)) => !is_unique(subject.table, template),
         Some(ColumnAction::UnusablePassword | ColumnAction::Edit(_)) => true,
         // NULLs do not collide.
-        Some(ColumnAction::Null | ColumnAction::NullUnless(_)) | None => false,
+        Some(ColumnAction::Null | ColumnAction::NullUnless(_) | ColumnAction::Empty(_)) | None => {
+            false
+        }
     }
 }
 

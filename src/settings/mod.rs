@@ -51,6 +51,8 @@ pub struct Settings {
     pub backup_max_age: Sourced<Duration>,
     /// The user's own manifest instead of, or on top of, the built-in one.
     pub scrub_manifest: Option<ManifestFile>,
+    /// What a pull does with tables and columns without a class.
+    pub unclassified: Unclassified,
     pub heroku_host: Option<Sourced<String>>,
     pub heroku_data_host: Option<Sourced<String>>,
     pub heroku_git_host: Option<Sourced<String>>,
@@ -70,6 +72,15 @@ pub struct Settings {
     pub files: Vec<ReadFile>,
     /// Every value as it was given, for `config show`.
     given: BTreeMap<Vec<String>, Sourced<RawValue>>,
+}
+
+/// What becomes of tables and columns that the manifest does not class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclassified {
+    /// They stop the pull.
+    Stop,
+    /// They are loaded without their contents.
+    Empty,
 }
 
 /// One deployment of the site.

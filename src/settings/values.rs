@@ -8,7 +8,7 @@ use super::layers::{Layers, Origin, RawValue, Sourced};
 use super::{
     BadMapping, Belief, BucketVariables, Cache, CacheVariables, Check, Commands, Environment,
     FileTrust, Git, Gitlab, HostMapping, Known, Local, ManifestFile, Media, Reset, Search,
-    Settings, SettingsError, Surroundings, built_in_rules,
+    Settings, SettingsError, Surroundings, Unclassified, built_in_rules,
 };
 use crate::secret::Secret;
 
@@ -30,6 +30,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
             let belief = manifest_belief(&layers, &given.origin);
             ManifestFile::new(relative(given, surroundings), belief)
         }),
+        unclassified: unclassified(&layers)?,
         heroku_host: text(&layers, &["heroku", "host"]),
         heroku_data_host: text(&layers, &["heroku", "data_host"]),
         heroku_git_host: text(&layers, &["heroku", "git_host"]),
@@ -58,6 +59,21 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
         files: layers.files,
         given: layers.values,
     })
+}
+
+fn unclassified(layers: &Layers) -> Result<Unclassified, SettingsError> {
+    let name = ["scrub", "unclassified"];
+    let Some(found) = text(layers, &name) else { return Ok(Unclassified::Stop) };
+    match found.value.as_str() {
+        "stop" => Ok(Unclassified::Stop),
+        "empty" => Ok(Unclassified::Empty),
+        _ => Err(SettingsError::BadValue {
+            origin: found.origin.to_string(),
+            key: name.join("."),
+            value: found.value,
+            reason: "it can be \"stop\" or \"empty\"".to_owned(),
+        }),
+    }
 }
 
 fn text(layers: &Layers, name: &[&str]) -> Option<Sourced<String>> {

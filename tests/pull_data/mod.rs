@@ -7,6 +7,7 @@ mod faults;
 mod guards;
 mod privacy;
 mod terminal;
+mod unclassified;
 pub mod world;
 
 use std::fs;

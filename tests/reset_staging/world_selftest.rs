@@ -100,7 +100,7 @@ fn a_push_builds_migrates_and_releases() {
     let forget = format!("DELETE FROM django_migrations WHERE name = '{}'", migration.1);
     world.whole.databases.staging(&forget);
     let table = format!("migrated_{}_{}", migration.0, migration.1);
-    world.whole.databases.staging(&format!("DROP TABLE {table}"));
+    world.whole.databases.staging(&format!("DROP VIEW {table}"));
     let (pushed, said) = code
         .try_git(&clone, &["push", "--progress", "--force", &heroku, &format!("{search}:master")]);
     assert!(pushed, "{said}");
@@ -193,7 +193,7 @@ fn commands_on_dynos_work_on_the_database() {
     assert_eq!((status, said.as_str()), (0, ""));
     let (name, forget) = (&code.new_migrations.merge.1, "DELETE FROM django_migrations WHERE name");
     world.whole.databases.staging(&format!("{forget} = '{name}'"));
-    world.whole.databases.staging(&format!("DROP TABLE migrated_feedback_{name}"));
+    world.whole.databases.staging(&format!("DROP VIEW migrated_feedback_{name}"));
     assert_eq!(on_staging(&world, "python manage.py migrate --check").0, 1);
     let (status, said) = on_staging(&world, "python manage.py migrate");
     assert_eq!(status, 0, "{said}");

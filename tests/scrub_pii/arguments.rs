@@ -41,7 +41,7 @@ fn errors_of_the_server_hold_no_values() {
          INSERT INTO person (name, code) VALUES ('Ann', '1'); \
          CREATE MATERIALIZED VIEW codes AS SELECT code::int FROM person; \
          UPDATE person SET code = 'ann.canary@inbox.example'",
-        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\", \"code\"]\n\
+        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\", \"code\"]\noperational = [\"id\"]\n\
          [tables.person.policy.any]\nset = { name = \"User {id}\" }\nreason = \"a test\"\n\
          audit_allow = [\"code\"]\n",
     );

@@ -120,7 +120,9 @@ fn a_rewritten_backup_is_rewritten_to_itself() {
 /// Every table of an archive as published content: nothing is to be changed.
 fn without_rules(archive: &Path) -> Manifest {
     let file = BackupFile::open(Input::File(archive.to_owned())).expect("an archive");
-    let mut text = "schema_version = 1\nlarge_objects = \"content\"\n".to_owned();
+    let mut text = "schema_version = 1\nlarge_objects = \"content\"\n\
+                    [revisions]\nkeep_members = [\"*.*\"]\n"
+        .to_owned();
     for (name, table) in &file.schema().tables {
         let columns = table.columns.iter().filter(|column| !column.generated);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();

@@ -82,7 +82,7 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
          CREATE TABLE page (id serial PRIMARY KEY, title text); \
          CREATE RULE stay AS ON DELETE TO person DO INSTEAD NOTHING; \
          CREATE MATERIALIZED VIEW names AS SELECT name FROM person",
-        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.person.policy.any]\n\
+        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n[tables.person.policy.any]\n\
          set = { name = \"User {id}\" }\n[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n",
     );
     let before = versions(world.cluster, &world.target);
@@ -134,7 +134,7 @@ fn a_statement_that_takes_too_long_ends_it() {
          CREATE TABLE person (id serial PRIMARY KEY, name text NOT NULL); \
          INSERT INTO person (name) VALUES ('Ann Canary'); \
          ALTER TABLE person ADD CHECK (name LIKE 'Ann%' OR slow())",
-        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.person.policy.any]\n\
+        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n[tables.person.policy.any]\n\
          set = { name = \"User {id}\" }\n",
     );
     let before = versions(world.cluster, &world.target);

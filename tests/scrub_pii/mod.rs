@@ -220,7 +220,7 @@ fn what_nobody_has_classified_stops_the_scrub_with_the_lines_to_add() {
     let lines = [
         "auth_group.nickname",
         "[tables.people_person]",
-        "personal = [\"full_name\"]",
+        "personal = [\"id\", \"full_name\"]",
         "delete = true",
     ];
     for arguments in [&["--yes"][..], &["--dry-run"], &["--check"]] {
@@ -228,7 +228,7 @@ fn what_nobody_has_classified_stops_the_scrub_with_the_lines_to_add() {
     }
     assert_eq!(versions(world.cluster, &world.target), before);
     let mend = "extends = \"built-in\"\n[tables.people_person]\nclass = \"personal\"\n\
-                personal = [\"full_name\"]\n[tables.people_person.policy.any]\ndelete = true\n\
+                personal = [\"id\", \"full_name\"]\n[tables.people_person.policy.any]\ndelete = true\n\
                 [tables.auth_group]\nclass = \"operational\"\noperational = [\"name\", \"nickname\"]\n";
     set_manifest(&world, mend);
     scrub(&world, &["--yes"]).exits(0);

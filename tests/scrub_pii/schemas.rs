@@ -38,7 +38,7 @@ fn scrubbed(sql: &str, manifest: &str) -> World {
 /// A personal table whose column `name` is set, and whatever else is said.
 fn person(rest: &str) -> String {
     format!(
-        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\n\
+        "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n\
          [tables.person.policy.any]\nset = {{ name = \"user.{{id}}\" }}\n{rest}"
     )
 }
@@ -50,6 +50,7 @@ const PERSON: &str = "CREATE TABLE person (id int PRIMARY KEY, name text); \
 fn deleted(table: &str, personal: &str) -> String {
     format!(
         "[tables.{table}]\nclass = \"personal\"\npersonal = [{personal}]\n\
+         operational = [\"id\", \"parent_id\", \"late_id\", \"event_id\", \"day\"]\n\
          [tables.{table}.policy.any]\ndelete = true\n"
     )
 }
@@ -73,8 +74,10 @@ fn names_that_are_hard_to_quote() {
         "t1",
         "u",
     ];
-    let (mut sql, mut manifest) =
-        (String::from("CREATE TABLE users_user (id int PRIMARY KEY);"), String::new());
+    let (mut sql, mut manifest) = (
+        String::from("CREATE TABLE users_user (id int PRIMARY KEY);"),
+        String::from("[tables.users_user]\nclass = \"operational\"\n"),
+    );
     for name in names {
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         let key = serde_json::to_string(name).expect("a string");
@@ -86,8 +89,9 @@ fn names_that_are_hard_to_quote() {
         // A table in `public` is named without a dot; none of these has one.
         manifest.push_str(&format!(
             "[tables.{key}]\nclass = \"personal\"\npersonal = [{key}, \"j\"]\n\
+             operational = [\"id\", \"number\"]\n\
              [tables.{key}.policy.any]\nset = {{ {key} = \"it's {{id}}\" }}\n\
-             remove_members = {{ j = [\"a\"] }}\n\
+             remove_members = {{ j = [\"a\"] }}\nkeep_members = {{ j = [\"b\"] }}\n\
              keep_where = [{{ column = \"id\", one_of = [1, 3] }}]\n"
         ));
     }
@@ -133,8 +137,8 @@ fn values_that_are_hard_to_quote() {
             serde_json::to_string(&plain).expect("a string").replace("\u{7f}", "\\u007F");
         let steps = if plain.contains('.') { "\"z\"".to_owned() } else { condition.clone() };
         manifest.push_str(&format!(
-            "[tables.v{number}]\nclass = \"personal\"\npersonal = [\"name\", \"j\"]\noperational = [\"kind\"]\n\
-             [tables.v{number}.policy.any]\nset = {{ name = {toml} }}\nremove_members = {{ j = [{steps}] }}\n\
+            "[tables.v{number}]\nclass = \"personal\"\npersonal = [\"name\", \"j\"]\noperational = [\"id\", \"kind\"]\n\
+             [tables.v{number}.policy.any]\nset = {{ name = {toml} }}\nremove_members = {{ j = [{steps}] }}\nkeep_members = {{ j = [\"z\"] }}\n\
              keep_where = [{{ column = \"kind\", equals = {condition} }}]\n"
         ));
     }
@@ -176,13 +180,13 @@ fn foreign_keys_that_act_at_once() {
          INSERT INTO tree VALUES (1, 'Ann Canary', NULL, 2), (2, 'Bob Canary', 1, 1);"
     );
     let manifest = person(&format!(
-        "[tables.sent]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.sent.policy.any]\n\
+        "[tables.sent]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\", \"person_id\"]\n[tables.sent.policy.any]\n\
          keep_where = [{{ column = \"name\", equals = \"keep\" }}]\nreason = \"theirs\"\n\
-         [tables.part]\nclass = \"personal\"\npersonal = [\"body\"]\n[tables.part.policy.any]\n\
+         [tables.part]\nclass = \"personal\"\npersonal = [\"body\"]\noperational = [\"id\", \"sent_id\"]\n[tables.part.policy.any]\n\
          keep_where = [{{ column = \"sent_id\", in = \"sent.id\" }}]\nset = {{ body = \"\" }}\n\
-         [tables.note]\nclass = \"personal\"\n[tables.note.policy.any]\n\
+         [tables.note]\nclass = \"personal\"\noperational = [\"id\", \"part_id\"]\n[tables.note.policy.any]\n\
          null_unless = {{ part_id = {{ in = \"part.id\" }} }}\n\
-         [tables.log]\nclass = \"personal\"\n[tables.log.policy.any]\n\
+         [tables.log]\nclass = \"personal\"\noperational = [\"id\", \"sent_id\", \"late_id\"]\n[tables.log.policy.any]\n\
          null_unless = {{ sent_id = {{ in = \"sent.id\" }}, late_id = {{ in = \"sent.id\" }} }}\n{}",
         deleted("tree", "\"name\"")
     ));
@@ -223,7 +227,7 @@ fn triggers_and_rules_of_the_database() {
          CREATE RULE off AS ON UPDATE TO sent DO INSTEAD NOTHING; ALTER TABLE sent DISABLE RULE off;"
     );
     let manifest = person(&format!(
-        "[tables.sent]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.sent.policy.any]\n\
+        "[tables.sent]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\", \"person_id\"]\n[tables.sent.policy.any]\n\
          keep_where = [{{ column = \"name\", equals = \"keep\" }}]\nreason = \"theirs\"\n{}{}",
         deleted("history", "\"old\""),
         deleted("emptied", "\"name\"")
@@ -258,11 +262,11 @@ fn partitions_and_inheritance() {
          CREATE TRIGGER block BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION block(); \
          CREATE TRIGGER block BEFORE DELETE ON gone FOR EACH ROW EXECUTE FUNCTION block();";
     let manifest = format!(
-        "[tables.event]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.event.policy.any]\n\
+        "[tables.event]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\", \"day\"]\n[tables.event.policy.any]\n\
          set = {{ name = \"event {{id}}\" }}\nkeep_where = [{{ column = \"id\", one_of = [1, 2] }}]\n\
-         [tables.base]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.base.policy.any]\n\
+         [tables.base]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n[tables.base.policy.any]\n\
          set = {{ name = \"base {{id}}\" }}\n\
-         [tables.child]\nclass = \"personal\"\npersonal = [\"name\", \"extra\"]\n[tables.child.policy.any]\n\
+         [tables.child]\nclass = \"personal\"\npersonal = [\"name\", \"extra\"]\noperational = [\"id\"]\n[tables.child.policy.any]\n\
          set = {{ name = \"child {{id}}\", extra = \"\" }}\n\
          [tables.kept]\nclass = \"operational\"\n{}{}",
         deleted("gone", "\"name\""),
@@ -287,11 +291,11 @@ fn unique_keys_that_are_checked_at_once() {
          CREATE COLLATION ignoring (provider = icu, locale = 'und-u-ks-level2', deterministic = false); \
          CREATE TABLE loose (id int PRIMARY KEY, name text COLLATE ignoring UNIQUE, kind text COLLATE ignoring); \
          INSERT INTO loose VALUES (1, 'USER.2', 'keep'), (2, 'USER.1', 'keep'), (3, 'Eve Canary', 'KEEP');";
-    let manifest = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\", \"mail\", \"login\"]\n\
+    let manifest = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\", \"mail\", \"login\"]\noperational = [\"id\"]\n\
          [tables.person.policy.any]\nset = { name = \"user.{id}\", mail = \"user.{id}@x.invalid\", login = \"user.{id}\" }\n\
          [audit.allow]\nemail = [\"*@x.invalid\"]\n\
          [tables.insensitive]\nclass = \"operational\"\noperational = [\"name\"]\n\
-         [tables.loose]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"kind\"]\n\
+         [tables.loose]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\", \"kind\"]\n\
          [tables.loose.policy.any]\nset = { name = \"user.{id}\" }\n\
          keep_where = [{ column = \"kind\", equals = \"keep\" }]\n";
     let world = scrubbed(sql, manifest);
@@ -320,11 +324,12 @@ fn types_of_text() {
          CREATE MATERIALIZED VIEW never AS SELECT short FROM person WITH NO DATA;";
     let manifest = "[tables.person]\nclass = \"personal\"\n\
          personal = [\"fixed\", \"loose\", \"mail\", \"words\", \"vector\", \"doc\", \"docb\", \"short\", \"code\", \"later\"]\n\
+         operational = [\"id\", \"flag\", \"key\", \"big\"]\n\
          [tables.person.policy.any]\nnull = [\"mail\", \"later\"]\n\
          set = { fixed = \"user {id}\", loose = \"user {id}\", words = \"{{}}\", vector = \"\", doc = \"{{}}\", code = \"x\" }\n\
-         remove_members = { docb = [\"mail\"] }\nredact = { docb = [\"phone\"], short = [\"email\"] }\n\
+         remove_members = { docb = [\"mail\"] }\nkeep_members = { docb = [\"n\", \"z.*\"] }\nredact = { docb = [\"phone\"], short = [\"email\"] }\n\
          [tables.bare]\nclass = \"operational\"\n\
-         [tables.fleeting]\nclass = \"personal\"\npersonal = [\"name\"]\n[tables.fleeting.policy.any]\n\
+         [tables.fleeting]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n[tables.fleeting.policy.any]\n\
          set = { name = \"user {id}\" }\n";
     let world = scrubbed(sql, manifest);
     assert_eq!(world.psql("SELECT count(*) FROM upper_names WHERE short ~* 'canary'"), "0");
@@ -377,7 +382,7 @@ fn bytes_that_are_no_text() {
     let sql = "SET client_encoding = 'SQL_ASCII'; CREATE TABLE person (id int PRIMARY KEY, name text); \
                INSERT INTO person VALUES (1, E'caf\\xe9 ann@canary.example')";
     world.cluster.psql(&name, sql);
-    let redact = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\n\
+    let redact = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\noperational = [\"id\"]\n\
                   [tables.person.policy.any]\nredact = { name = [\"email\"] }\n";
     crate::scrub_pii::world::set_manifest(&world, redact);
     // The server itself does not hand them out as text.

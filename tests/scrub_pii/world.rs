@@ -36,8 +36,8 @@ const PEOPLE: &str = "CREATE TABLE person (id serial PRIMARY KEY, name text NOT 
      INSERT INTO letter (body) VALUES ('hello')";
 
 pub const PEOPLE_MANIFEST: &str = "[tables.person]\nclass = \"personal\"\npersonal = [\"name\"]\n\
-     operational = [\"note\"]\n[tables.person.policy.any]\nset = { name = \"User {id}\" }\n\
-     [tables.letter]\nclass = \"personal\"\npersonal = [\"body\"]\n\
+     operational = [\"id\", \"note\"]\n[tables.person.policy.any]\nset = { name = \"User {id}\" }\n\
+     [tables.letter]\nclass = \"personal\"\npersonal = [\"body\"]\noperational = [\"id\"]\n\
      [tables.letter.policy.any]\ndelete = true\n";
 
 /// The local database has two small tables of people, for tests that need many runs.

@@ -187,7 +187,7 @@ fn load(cluster: &Cluster, database: &str, role: &str, archive: &Path) -> Result
     Ok(())
 }
 
-/// Enters a migration as applied, and makes its table.
+/// Enters a migration as applied, and makes its mark: a view, as a table would need a class.
 fn apply(
     cluster: &Cluster,
     database: &str,

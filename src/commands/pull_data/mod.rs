@@ -5,6 +5,7 @@ mod journal;
 mod password;
 mod prepare;
 mod summary;
+mod unclassified;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget};
+use crate::scrub::Unclassified;
 use crate::words;
 
 use prepare::Prepared;
@@ -138,6 +140,7 @@ pub struct Loaded {
     pub superusers: Vec<String>,
     pub scrubbed: bool,
     pub source: String,
+    pub emptied: Unclassified,
 }
 
 /// Fills the database beside the one in use. It is dropped again if anything goes wrong.
@@ -149,7 +152,7 @@ async fn fill(
     password: Option<password::LocalPassword>,
 ) -> Result<Loaded, CommandError> {
     let work = async {
-        let Prepared { backup, archive, extensions } = prepared;
+        let Prepared { backup, archive, extensions, emptied } = prepared;
         let incoming = databases.create_incoming(archive.contents.encoding()).await?;
         let source = backup.describe();
         let scrubbed = archive.scrub.is_some();
@@ -167,7 +170,7 @@ async fn fill(
             Some(password) => password.give(&incoming, &context.settings.local.users_table).await?,
             None => Vec::new(),
         };
-        Ok(Loaded { report, superusers, scrubbed, source })
+        Ok(Loaded { report, superusers, scrubbed, source, emptied })
     };
     let result = context.interrupt.guard(work).await;
     if result.is_err() {

@@ -10,9 +10,10 @@ use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
-use crate::scrub::{ScrubPlan, TableAction};
+use crate::scrub::{ScrubPlan, TableAction, Unclassified};
 
 use super::backup::Backup;
+use super::unclassified;
 
 /// The policy of everything that lands on a developer's machine.
 const POLICY: &str = "local";
@@ -22,6 +23,8 @@ pub struct Prepared {
     pub backup: Backup,
     pub archive: restore::Prepared,
     pub extensions: ExtensionPlan,
+    /// What is loaded without its contents, as nobody has classified it.
+    pub emptied: Unclassified,
 }
 
 impl Prepared {
@@ -40,9 +43,13 @@ pub async fn open(
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
     let excluded = excluded(args, &contents.schema)?;
     check_users_table(context, args, &contents.schema)?;
-    let scrub = match args.no_scrub {
-        true => None,
-        false => Some(contents.scrub_plan(&manifest::load(context)?, POLICY)?),
+    let (scrub, emptied) = match args.no_scrub {
+        true => (None, Unclassified::default()),
+        false => {
+            let manifest = manifest::load(context)?;
+            let (scrub, emptied) = unclassified::plan(context, args, &contents, &manifest, POLICY)?;
+            (Some(scrub), emptied)
+        }
     };
     for note in scrub.iter().flat_map(|plan| plan.notes()) {
         if context.ui.verbose() {
@@ -52,7 +59,7 @@ pub async fn open(
     check_exclusions(&contents.schema, scrub.as_ref(), &excluded)?;
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
     let extensions = check_extensions(databases.session(), &archive.plan).await?;
-    Ok(Prepared { backup, archive, extensions })
+    Ok(Prepared { backup, archive, extensions, emptied })
 }
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Outcome, findings};
+use crate::commands::{Outcome, dropped, findings};
 use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
@@ -15,6 +15,7 @@ use crate::words;
 use super::Loaded;
 use super::backup::Backup;
 use super::prepare::Prepared;
+use super::unclassified;
 
 /// From where to where, and what it will do in numbers.
 pub fn before(
@@ -96,6 +97,7 @@ pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
         "target": { "database": databases.names().current, "place": databases.place() },
         "scrubbed": prepared.archive.scrub.is_some(),
         "tables": tables,
+        "unclassified": unclassified::json(&prepared.emptied),
     });
     Outcome::done(result, lines.join("\n"))
 }
@@ -142,6 +144,8 @@ pub fn after(
         report.inventory.tables, report.inventory.indexes, report.inventory.foreign_keys
     ));
     text.push_str(&audit_lines(loaded));
+    text.push_str(&dropped::lines(&report.dropped_members));
+    text.push_str(&unclassified::in_words(&loaded.emptied));
     for note in &report.notes {
         text.push_str(&format!("note: {note}\n"));
     }
@@ -170,6 +174,8 @@ pub fn after(
         "indexes": report.inventory.indexes,
         "foreign_keys": report.inventory.foreign_keys,
         "superusers": loaded.superusers,
+        "unclassified": unclassified::json(&loaded.emptied),
+        "dropped_members": dropped::json(&report.dropped_members),
         "notes": report.notes,
     });
     Outcome::done(result, text)

@@ -11,6 +11,7 @@ use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
 use crate::reset::{SCRUB_POLICY, Surroundings};
+use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
 use super::answers::Wishes;
@@ -50,7 +51,7 @@ pub async fn look(
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
     warn_of_protection(context, surroundings).await;
     if !wishes.skipped().iter().any(|stage| stage == "database") {
-        check_manifest(context, surroundings).await?;
+        check_manifest(context, surroundings, &backup).await?;
     }
     let (content, accounts) = match compare(surroundings).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
@@ -81,11 +82,23 @@ async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
 }
 
 /// What the manifest does not know is better found out before staging is deployed to and closed
-/// than when the backup is loaded, where it is looked at again.
+/// than when the backup is loaded, where it is looked at again. The table of contents of the very
+/// backup says it, of which nothing else is read; and the database, which may have changed since,
+/// says what the next backup will hold.
 async fn check_manifest(
     context: &Context,
     surroundings: &Surroundings,
+    backup: &Transfer,
 ) -> Result<(), CommandError> {
+    match contents(surroundings, backup).await {
+        Ok(contents) => {
+            contents.scrub_plan(&surroundings.manifest, SCRUB_POLICY)?;
+        }
+        Err(error) => {
+            let text = format!("the manifest was not compared with the backup yet: {error}");
+            context.ui.emit(Event::Warning(text));
+        }
+    }
     let session = match connect(&surroundings.source_url).await {
         Ok(session) => session,
         Err(error) => {
@@ -97,6 +110,15 @@ async fn check_manifest(
     live::begin(&session, Access::Read, &Limits::default()).await?;
     live::look(&session, &surroundings.manifest, SCRUB_POLICY).await?;
     Ok(())
+}
+
+async fn contents(
+    surroundings: &Surroundings,
+    backup: &Transfer,
+) -> Result<Contents, CommandError> {
+    let owner = &surroundings.source_database.billing_app.name;
+    let opened = OpenBackup::download(&surroundings.heroku, owner, backup.num).await?;
+    Ok(Contents::read(opened).await?)
 }
 
 async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Account>), CommandError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, findings, manifest};
+use crate::commands::{Context, Outcome, dropped, findings, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::scrub::RowCounts;
@@ -132,6 +132,7 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
         }
     }
     text.push_str(&line("all rows", &all));
+    text.push_str(&dropped::lines(&report.dropped_members));
     text.push_str(&findings::passed(&report.audit));
     for statement in &report.after_statements {
         text.push_str(&format!("after its rows, a restore runs: {statement}\n"));
@@ -162,6 +163,7 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
         "bytes_written": report.bytes_written,
         "tables": tables.collect::<Vec<_>>(),
         "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
+        "dropped_members": dropped::json(&report.dropped_members),
         "after_statements": report.after_statements,
         "notes": report.notes,
     });

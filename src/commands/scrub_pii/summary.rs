@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::{Context, Outcome, findings};
+use crate::commands::{Context, Outcome, dropped, findings};
 use crate::events::{Event, Reporter};
 use crate::scrub::ScrubPlan;
 use crate::scrub::live::{Depth, LiveReport, LiveSchema, PendingRows, TableChange};
@@ -150,6 +150,8 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
         let objects = words::plural(report.large_objects, "large object");
         text.push_str(&format!("{objects} deleted\n"));
     }
+    let members = || report.tables.iter().flat_map(|change| &change.dropped_members);
+    text.push_str(&dropped::lines(members()));
     text.push_str(&findings::passed(&report.audit));
     text.push_str(&format!(
         "{} is scrubbed, in {}",
@@ -174,6 +176,7 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
         "set": set,
         "edited": edited,
         "large_objects": report.large_objects,
+        "dropped_members": dropped::json(members()),
         "warnings": report.warnings,
         "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
         "seconds": report.took.as_secs_f64(),

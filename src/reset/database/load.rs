@@ -15,7 +15,7 @@ use crate::runbook::{
 };
 use crate::words;
 
-use super::{POLICY, STAGE};
+use super::{POLICY, STAGE, dropped_members};
 
 pub struct Load(pub Arc<World>);
 
@@ -86,6 +86,7 @@ impl Step for Load {
                 let rows = loaded.rows.0.get(&name).copied();
                 table = table.row(vec![json!(name), json!(one.rule), json!(rows)]);
             }
+            let members = dropped_members(&loaded.dropped_members);
             for note in &loaded.notes {
                 context.note(note.clone());
             }
@@ -102,7 +103,8 @@ impl Step for Load {
                 Evidence::of(summary)
                     .fact("tables loaded", tables)
                     .fact("rows loaded", rows)
-                    .table(table),
+                    .table(table)
+                    .table(members),
             ))
         })
     }

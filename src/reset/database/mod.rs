@@ -13,6 +13,11 @@ mod restored;
 mod scrub;
 mod verify;
 
+use serde_json::json;
+
+use crate::runbook::Table;
+use crate::scrub::DroppedMember;
+
 pub use choose_backup::ChooseBackup;
 pub use load::Load;
 pub use migrate::Migrate;
@@ -22,6 +27,16 @@ pub use scrub::Scrub;
 pub use verify::Verify;
 
 pub const STAGE: &str = "database";
+
+/// Members of JSON that went because nothing names them: their names, and never what was in them.
+fn dropped_members(members: &[DroppedMember]) -> Table {
+    let columns = ["table", "of", "member", "count"];
+    let table = Table::new("Members that the manifest does not name, dropped", &columns);
+    members.iter().fold(table, |table, one| {
+        let name = one.table.to_string();
+        table.row(vec![json!(name), json!(one.of), json!(one.member), json!(one.count)])
+    })
+}
 
 /// The scrubbing policy of staging.
 pub const POLICY: &str = "staging";

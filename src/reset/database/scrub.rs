@@ -11,7 +11,7 @@ use crate::runbook::{
 };
 use crate::scrub::live::{self, LiveReport};
 
-use super::{POLICY, STAGE};
+use super::{POLICY, STAGE, dropped_members};
 
 pub struct Scrub(pub Arc<World>);
 
@@ -75,12 +75,15 @@ impl Step for Scrub {
                     json!(one.edited),
                 ]);
             }
+            let members: Vec<_> =
+                report.tables.iter().flat_map(|one| one.dropped_members.clone()).collect();
             let summary = format!("Scrubbed: {deleted} rows deleted, {changed} rewritten");
             Ok(Outcome::Done(
                 Evidence::of(summary)
                     .fact("rows deleted", deleted)
                     .fact("rows rewritten", changed)
-                    .table(table),
+                    .table(table)
+                    .table(dropped_members(&members)),
             ))
         })
     }

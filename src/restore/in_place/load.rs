@@ -12,7 +12,7 @@ use crate::restore::verify::Inventory;
 use crate::restore::{
     LoadReport, LoadTarget, Prepared, RestoreError, RestorePlan, TableReport, default_jobs, empty,
 };
-use crate::scrub::{AuditCount, ScrubPlan, TableAction};
+use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, TableAction};
 
 /// Held by the session that watches over a load; in the namespace of its one database.
 const ADVISORY_LOCK: &str = "bcops in-place load";
@@ -52,6 +52,8 @@ pub struct Loaded {
     /// Read back from the server at the very end.
     pub rows: RowsByTable,
     pub archive_bytes: u64,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
     /// What was left out or done differently, for the user.
     pub notes: Vec<String>,
 }
@@ -152,7 +154,7 @@ async fn begin(
 }
 
 fn summary(report: LoadReport, rows: RowsByTable, scrub: &ScrubPlan) -> Loaded {
-    let LoadReport { tables, audit, inventory, archive_bytes, notes } = report;
+    let LoadReport { tables, audit, inventory, archive_bytes, dropped_members, notes } = report;
     let tables = tables.into_iter().map(|report| {
         let plan = scrub.table(&report.table);
         let proof = match plan.map(|plan| plan.action) {
@@ -163,7 +165,8 @@ fn summary(report: LoadReport, rows: RowsByTable, scrub: &ScrubPlan) -> Loaded {
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
         LoadedTable { report, rule, proof }
     });
-    Loaded { tables: tables.collect(), audit, inventory, rows, archive_bytes, notes }
+    let tables = tables.collect();
+    Loaded { tables, audit, inventory, rows, archive_bytes, dropped_members, notes }
 }
 
 fn half_loaded(error: RestoreError, place: String) -> InPlaceError {

@@ -37,7 +37,7 @@ use crate::schema::{Schema, TableName};
 use super::blocks::check_blocks;
 use super::findings::PlanError;
 use super::tools::RowSamples;
-use super::{AuditCount, Manifest, RowCounts, ScrubPlan, Verdict};
+use super::{AuditCount, DroppedMember, Manifest, RowCounts, ScrubPlan, Verdict};
 use contents::Contents;
 use destination::{Destination, Sink};
 use run::Run;
@@ -95,6 +95,8 @@ pub struct Report {
     /// In the archive's order.
     pub tables: Vec<(TableName, RowCounts)>,
     pub audit: Vec<AuditCount>,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
     pub bytes_read: u64,
     pub bytes_written: u64,
     /// The manifest's statements, which the written archive runs after its rows are restored.

@@ -178,9 +178,10 @@ impl<'a> Run<'a> {
             true => &mut known_already,
             false => &mut self.early.keys,
         };
-        let (counts, audit) = passage.finish(keys);
-        self.report.audit.extend(audit);
-        self.report.tables.push((table, counts));
+        let passed = passage.finish(keys);
+        self.report.audit.extend(passed.audit);
+        self.report.dropped_members.extend(passed.dropped_members);
+        self.report.tables.push((table, passed.counts));
         result
     }
 

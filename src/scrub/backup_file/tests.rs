@@ -31,6 +31,7 @@ sql = "INSERT INTO zoo VALUES (1, 'x') ;"
 [tables.first]
 class = "personal"
 personal = ["b"]
+operational = ["a"]
 [tables.first.policy.any]
 keep_where = [{ column = "a", in = "second.a" }]
 set = { b = "nobody {a}" }
@@ -40,6 +41,7 @@ operational = ["b"]
 [tables.third]
 class = "personal"
 personal = ["b"]
+operational = ["a"]
 [tables.third.policy.any]
 delete = true
 [tables.zoo]

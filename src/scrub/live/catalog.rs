@@ -58,7 +58,7 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
                 "WITH r AS ({RELATIONS}) \
                  SELECT r.nspname::text, r.relname::text, r.relkind::text, pn.nspname::text, p.relname::text, \
                    a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
-                   a.attgenerated <> '' \
+                   a.attgenerated <> '', pg_catalog.col_description(r.oid, a.attnum::pg_catalog.int4) \
                  FROM r \
                  LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid AND r.relispartition \
                  LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
@@ -89,6 +89,9 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
         }
         // A table may be without any column.
         if let Some(name) = optional_text(&row, 5) {
+            if let Some(comment) = optional_text(&row, 9) {
+                table.comments.insert(name.clone(), comment);
+            }
             table.columns.push(Column {
                 name,
                 type_name: text(&row, 6),

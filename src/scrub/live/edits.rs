@@ -7,9 +7,12 @@ use super::{Limits, LiveError};
 use crate::adapters::postgres::Session;
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::ScrubError;
+use crate::scrub::compiled_rule::CompiledKeep;
 use crate::scrub::copy_text::{escape_into, unescape};
-use crate::scrub::edit;
+use crate::scrub::dropped::DroppedCounts;
+use crate::scrub::edit::{self, ColumnEdit};
 use crate::scrub::plan::ScrubPlan;
+use crate::scrub::revisions::{CONTENT_TYPE, CONTENT_TYPE_COLUMNS, ContentType};
 use crate::scrub::rules::{ColumnAction, Edit, Step};
 
 /// Portions are chosen so that about this many bytes are in memory at once.
@@ -26,6 +29,16 @@ struct EditedColumn<'a> {
     type_name: &'a str,
     edit: &'a Edit,
     max_length: Option<usize>,
+    keep: CompiledKeep,
+}
+
+/// What became of a table's values.
+#[derive(Debug, Default)]
+pub(super) struct Edited {
+    /// Rows that change.
+    pub rows: u64,
+    /// Members that go because nothing names them.
+    pub dropped: DroppedCounts,
 }
 
 /// What to do with the rows whose values change.
@@ -36,7 +49,7 @@ pub(super) enum Purpose {
     Count,
 }
 
-/// Edits the values of all rows that meet `condition`, and gives the number of rows that change.
+/// Edits the values of all rows that meet `condition`, and says how many rows change.
 /// The session is in a transaction.
 pub(super) async fn edit_rows(
     session: &Session,
@@ -45,15 +58,21 @@ pub(super) async fn edit_rows(
     condition: &str,
     purpose: Purpose,
     limits: &Limits,
-) -> Result<u64, LiveError> {
-    let columns = edited_columns(statements, table);
+) -> Result<Edited, LiveError> {
+    let content_types = content_types(session, statements, table).await?;
+    let columns = edited_columns(statements, table, &content_types);
     if columns.is_empty() {
-        return Ok(0);
+        return Ok(Edited::default());
     }
+    let of_model = columns.iter().any(|column| matches!(column.keep, CompiledKeep::OfModel(..)));
+    let content_type = match of_model {
+        true => format!("{}::pg_catalog.text", qualified(ROW, CONTENT_TYPE)),
+        false => "NULL::pg_catalog.text".to_owned(),
+    };
     let failed = LiveError::of_statement(table, "edited", limits);
     let relation = statements.live.relation(table);
     let declare = format!(
-        "DECLARE {CURSOR} NO SCROLL CURSOR FOR SELECT {ROW}.ctid::pg_catalog.text, {} \
+        "DECLARE {CURSOR} NO SCROLL CURSOR FOR SELECT {ROW}.ctid::pg_catalog.text, {content_type}, {} \
          FROM {relation} AS {ROW} WHERE ({condition}) AND ({})",
         columns
             .iter()
@@ -64,7 +83,7 @@ pub(super) async fn edit_rows(
     );
     session.batch_execute(&declare).await.map_err(&failed)?;
     let update = update_statement(&relation, &columns);
-    let mut changed_rows = 0;
+    let (mut changed_rows, mut dropped) = (0, DroppedCounts::default());
     let mut portion = FIRST_PORTION;
     loop {
         let fetch = format!("FETCH FORWARD {portion} FROM {CURSOR}");
@@ -73,7 +92,7 @@ pub(super) async fn edit_rows(
             break;
         }
         let mut bytes = 0;
-        let changes = edit_portion(table, &columns, &rows, changed_rows, &mut bytes)?;
+        let changes = edit_portion(table, &columns, &rows, changed_rows, &mut bytes, &mut dropped)?;
         portion = (rows.len() * PORTION / bytes.max(1)).clamp(1, LARGEST_PORTION);
         let count = changes.ids.len() as u64;
         if count > 0 && purpose == Purpose::Write {
@@ -90,10 +109,47 @@ pub(super) async fn edit_rows(
         changed_rows += count;
     }
     session.batch_execute(&format!("CLOSE {CURSOR}")).await.map_err(&failed)?;
-    Ok(changed_rows)
+    Ok(Edited { rows: changed_rows, dropped })
 }
 
-fn edited_columns<'a>(statements: Statements<'a>, table: &TableName) -> Vec<EditedColumn<'a>> {
+/// The models that the database lists, if the table holds revisions.
+async fn content_types(
+    session: &Session,
+    statements: Statements<'_>,
+    table: &TableName,
+) -> Result<Vec<ContentType>, LiveError> {
+    let revisions = statements.plan.table(table).and_then(|plan| plan.revisions.as_ref());
+    let Some(listing) = revisions.map(|revisions| &revisions.content_types) else {
+        return Ok(Vec::new());
+    };
+    let is_known = statements.plan.table(listing).is_some_and(|plan| plan.tells_models);
+    if !is_known {
+        return Ok(Vec::new());
+    }
+    let columns = CONTENT_TYPE_COLUMNS
+        .map(|column| format!("{}::pg_catalog.text", qualified(ROW, column)))
+        .join(", ");
+    let statement = format!(
+        "SELECT {columns} FROM {} AS {ROW} WHERE {}",
+        statements.live.relation(listing),
+        statements.keep_condition(listing)
+    );
+    let rows = session.query(&statement, &[]).await?;
+    let text = |row: &Row, index: usize| -> Result<String, tokio_postgres::Error> {
+        Ok(row.try_get::<_, Option<String>>(index)?.unwrap_or_default())
+    };
+    let read = |row: &Row| -> Result<ContentType, tokio_postgres::Error> {
+        let (app, model) = (text(row, 1)?.to_lowercase(), text(row, 2)?.to_lowercase());
+        Ok(ContentType { id: text(row, 0)?.into_bytes(), app, model })
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+fn edited_columns<'a>(
+    statements: Statements<'a>,
+    table: &TableName,
+    content_types: &[ContentType],
+) -> Vec<EditedColumn<'a>> {
     let names = statements.edited_columns(table);
     let edit_of = |plan: &'a ScrubPlan, name: &str| match plan
         .table(table)?
@@ -111,7 +167,11 @@ fn edited_columns<'a>(statements: Statements<'a>, table: &TableName) -> Vec<Edit
             let column = statements.live.schema.tables.get(table)?.column(&name)?;
             let edit = edit_of(statements.plan, &name)?;
             let (type_name, max_length) = (column.type_name.as_str(), column.max_length());
-            Some(EditedColumn { name, type_name, edit, max_length })
+            let revisions = statements.plan.table(table)?.revisions.as_ref();
+            let keep = CompiledKeep::new(edit.keep.as_ref(), || {
+                Some((0, revisions?.filters(content_types)))
+            });
+            Some(EditedColumn { name, type_name, edit, max_length, keep })
         })
         .collect()
 }
@@ -125,6 +185,9 @@ fn may_change(column: &EditedColumn<'_>) -> String {
     if !column.edit.redact.is_empty() {
         let signs = "[0-9@&]|[A-Za-z+/_-]{16}";
         conditions.push(format!("{here}::pg_catalog.text OPERATOR(pg_catalog.~) '{signs}'"));
+    }
+    if column.edit.keep.is_some() {
+        conditions.push(format!("{here} IS NOT NULL"));
     }
     for path in &column.edit.remove_members {
         match path.steps.first() {
@@ -180,22 +243,26 @@ fn edit_portion(
     rows: &[Row],
     rows_before: u64,
     bytes: &mut usize,
+    dropped: &mut DroppedCounts,
 ) -> Result<Changes, LiveError> {
     let mut changes = Changes { ids: Vec::new(), values: vec![Vec::new(); columns.len()] };
     for (index, row) in rows.iter().enumerate() {
         let mut changed = false;
+        let content_type: Option<&str> = row.try_get(1)?;
+        let content_type = content_type.unwrap_or_default().as_bytes();
         let mut values = Vec::with_capacity(columns.len());
         for (position, column) in columns.iter().enumerate() {
             // A database without an encoding of its own may hold bytes that are no text.
-            let old: Option<&str> = row.try_get(position + 1)?;
+            let old: Option<&str> = row.try_get(position + 2)?;
             *bytes += old.map_or(0, str::len);
-            let new = old.map(|old| edited(column, old)).transpose().map_err(|_| {
-                ScrubError::InvalidJson {
+            let new = old
+                .map(|old| edited(column, content_type, old, dropped))
+                .transpose()
+                .map_err(|_| ScrubError::InvalidJson {
                     table: table.clone(),
                     row: rows_before + index as u64 + 1,
                     column: column.name.clone(),
-                }
-            })?;
+                })?;
             changed |= new.as_deref() != old;
             values.push(new);
         }
@@ -210,11 +277,22 @@ fn edit_portion(
 }
 
 /// The value goes through the text of COPY, on which edits are defined.
-fn edited(column: &EditedColumn<'_>, value: &str) -> Result<String, edit::InvalidJson> {
+fn edited(
+    column: &EditedColumn<'_>,
+    content_type: &[u8],
+    value: &str,
+    dropped: &mut DroppedCounts,
+) -> Result<String, edit::InvalidJson> {
     let mut escaped = Vec::with_capacity(value.len());
     escape_into(value.as_bytes(), &mut escaped);
     let mut out = Vec::with_capacity(escaped.len());
-    edit::apply(column.edit, column.max_length, &escaped, &mut out)?;
+    let how = ColumnEdit {
+        edit: column.edit,
+        column: &column.name,
+        keep: column.keep.of_row(content_type),
+        max_length: column.max_length,
+    };
+    edit::apply(how, &escaped, &mut out, dropped)?;
     // Edits cut between characters, so that text stays text.
     Ok(String::from_utf8_lossy(&unescape(&out)).into_owned())
 }

@@ -87,7 +87,8 @@ async fn count_table(
     }
     if depth == Depth::Values {
         let purpose = Purpose::Count;
-        rows.to_edit = edit_rows(session, statements, table, &stays, purpose, limits).await?;
+        let edited = edit_rows(session, statements, table, &stays, purpose, limits).await?;
+        rows.to_edit = edited.rows;
     }
     Ok(rows)
 }

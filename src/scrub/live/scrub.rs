@@ -16,7 +16,7 @@ use super::{
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::{TableName, quote_identifier};
-use crate::scrub::{AuditCount, LargeObjects, Manifest, ScrubPlan};
+use crate::scrub::{AuditCount, DroppedMember, LargeObjects, Manifest, ScrubPlan};
 
 /// What became of one table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct TableChange {
     pub set: u64,
     /// Rows of which values were edited.
     pub edited: u64,
+    /// Members of JSON that went because nothing names them.
+    pub dropped_members: Vec<DroppedMember>,
 }
 
 /// What was done, and what the audit saw afterwards.
@@ -207,7 +209,14 @@ impl Run<'_> {
     fn new_change(&self, table: &TableName) -> TableChange {
         let rule = self.statements.plan.table(table).map(|plan| plan.description.clone());
         let rule = rule.unwrap_or_default();
-        TableChange { table: table.clone(), rule, deleted: 0, set: 0, edited: 0 }
+        TableChange {
+            table: table.clone(),
+            rule,
+            deleted: 0,
+            set: 0,
+            edited: 0,
+            dropped_members: Vec::new(),
+        }
     }
 
     async fn apply_rule(&self, change: &mut TableChange) -> Result<(), LiveError> {
@@ -227,9 +236,11 @@ impl Run<'_> {
             change.set += self.session.execute(&statement, &[]).await.map_err(&failed)?;
         }
         let purpose = edits::Purpose::Write;
-        change.edited =
+        let edited =
             edits::edit_rows(self.session, self.statements, &table, "true", purpose, self.limits)
                 .await?;
+        change.edited = edited.rows;
+        change.dropped_members = edited.dropped.of_table(&table);
         Ok(())
     }
 

@@ -73,7 +73,11 @@ impl<'a> Statements<'a> {
                             condition,
                         });
                     }
-                    ColumnAction::NullUnless(_) | ColumnAction::Edit(_) => return None,
+                    ColumnAction::NullUnless(_)
+                    | ColumnAction::Edit(_)
+                    | ColumnAction::Empty(_) => {
+                        return None;
+                    }
                 };
                 // A NULL stays NULL: nothing equals it, so the comparison leaves it alone.
                 let condition = format!("{} <> {}", as_bytes(&here), as_bytes(&value));

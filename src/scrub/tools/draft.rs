@@ -79,8 +79,13 @@ pub fn action(
     Template::parse(value).ok().map(ColumnAction::Set)
 }
 
+/// Whether a foreign key of another table points to the column.
+pub(in super::super) fn is_referenced(schema: &Schema, name: &TableName, column: &str) -> bool {
+    referencing(schema, name).any(|(_, key)| key.referenced_columns.iter().any(|one| one == column))
+}
+
 /// A value that is made of the primary key, and so as unique as that is.
-fn unique_value(table: &Table, column: &Column) -> Option<ColumnAction> {
+pub(in super::super) fn unique_value(table: &Table, column: &Column) -> Option<ColumnAction> {
     let primary = table.unique_keys.iter().find(|key| key.primary)?;
     let [id] = primary.columns.as_slice() else { return None };
     let id_column = table.column(id).filter(|id| id.not_null)?;

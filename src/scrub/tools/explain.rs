@@ -9,6 +9,7 @@ use super::super::foreign_keys::referencing;
 use super::super::manifest::{Manifest, TableEntry};
 use super::super::plan::{ancestors, describe, lookups};
 use super::super::rules::{Class, parse_table_name};
+use super::super::telling;
 use super::nearest::similar;
 use crate::schema::{ForeignKey, Schema, TableName};
 
@@ -208,7 +209,7 @@ impl PolicyFact {
             });
             let rule = match entry {
                 Some(_) if !personal => "kept, as no rule says otherwise",
-                _ => "none, which stops a scrub if it holds text",
+                _ => "none, which stops a scrub",
             };
             let rule = rule.into();
             return PolicyFact { rule, place: None, reason: None, audit_allow: Vec::new() };
@@ -250,9 +251,13 @@ fn column_facts(
         let class = class_of(&column.name);
         let remark = match class {
             _ if column.generated => Some("computed by the server"),
-            None if column.can_hold_text() => Some("not classified"),
-            None => Some("holds no text"),
             Some(_) => None,
+            None => match (table, entry) {
+                (Some(table), Some(entry)) if !telling::needs_class(table, column, entry.class) => {
+                    Some("passes unlisted: its type and its name suggest nobody")
+                }
+                _ => Some("not classified"),
+            },
         };
         let (name, type_name) = (column.name.clone(), Some(column.type_name.clone()));
         facts.push(ColumnFact { name, type_name, class, remark });

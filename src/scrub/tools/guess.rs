@@ -9,7 +9,7 @@ use super::super::encoded::Form;
 use super::super::families::Family;
 use super::super::patterns::Kind;
 use super::super::rules::Class;
-use super::super::telling::{has_part, meaning};
+use super::super::telling::{self, has_part, meaning};
 use crate::schema::{Column, Table};
 
 /// A class with the reason for it.
@@ -107,6 +107,13 @@ pub struct Sampled {
     pub hits: BTreeMap<Kind, u64>,
 }
 
+/// What a name means, if it suggests personal data.
+pub fn by_name(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let found = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
+    found.map(|(meaning, _)| *meaning).or_else(|| meaning(&name))
+}
+
 pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
     let personal = |reason: String| Guess { class: Class::Personal, reason };
     let hit = sampled.hits.iter().filter(|(_, rows)| **rows > 0).max_by_key(|(_, rows)| **rows);
@@ -121,12 +128,14 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
         return personal(reason.into());
     }
     let name = column.name.to_lowercase();
-    let by_name = PERSONAL.iter().find(|(_, parts)| parts.iter().any(|part| has_part(&name, part)));
-    if let Some(meaning) = by_name.map(|(meaning, _)| *meaning).or_else(|| meaning(&name)) {
+    if let Some(meaning) = by_name(&name) {
         return personal(format!("by its name, {meaning}"));
     }
+    if let Some(reason) = telling::why_telling(table, column).filter(|_| column.is_plain_value()) {
+        return personal(format!("by its name or its comment, {reason}"));
+    }
     if !column.can_hold_text() {
-        return number(column);
+        return number(table, column);
     }
     if sampled.rows < ENOUGH_ROWS {
         return personal(format!(
@@ -148,15 +157,23 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
 }
 
 /// A number or a date without a telling name, of which no sample could show more.
-fn number(column: &Column) -> Guess {
+fn number(table: &Table, column: &Column) -> Guess {
+    let operational = |reason: &str| Guess { class: Class::Operational, reason: reason.into() };
+    let mut primary = table.unique_keys.iter().filter(|key| key.primary);
+    if primary.any(|key| key.columns.contains(&column.name)) {
+        return operational("the table's key");
+    }
+    if let Some(key) = table.foreign_keys.iter().find(|key| key.columns.contains(&column.name)) {
+        return operational(&format!("points to {}", key.references.short()));
+    }
+    if column.type_name == "boolean" || column.type_name.starts_with("timestamp") {
+        return operational("a moment or a flag without a telling name: confirm");
+    }
     let base = column.type_name.split(['(', '[']).next().unwrap_or_default().trim_end();
     let counts = matches!(base, "smallint" | "integer" | "bigint" | "real" | "double precision")
-        || matches!(base, "numeric" | "uuid" | "oid");
-    match counts {
-        true => Guess {
-            class: Class::Operational,
-            reason: "a number without a telling name: confirm".into(),
-        },
+        || matches!(base, "numeric" | "uuid");
+    match counts && column.is_plain_value() {
+        true => operational("a number without a telling name: confirm"),
         false => Guess {
             class: Class::Personal,
             reason: "a date, a place or an amount, which can be a person's".into(),

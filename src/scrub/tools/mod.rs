@@ -9,6 +9,8 @@ mod explain;
 mod guess;
 mod nearest;
 mod problem;
+mod revision_draft;
+mod revision_samples;
 mod sample;
 mod spell;
 mod suggest;
@@ -17,7 +19,9 @@ mod validate;
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use sample::{RowSamples, SAMPLE_ROWS};
-pub use suggest::{Samples, suggest};
+pub use suggest::{NoSamples, Samples, suggest};
+
+pub(super) use draft::{is_referenced, unique_value};
 pub use validate::validate;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::patterns::{Kind, find_all};
+use super::revision_samples::RevisionSamples;
 use super::suggest::Samples;
 use crate::schema::TableName;
 
@@ -13,6 +14,7 @@ pub const SAMPLE_ROWS: usize = 200;
 #[derive(Debug, Default)]
 pub struct RowSamples {
     tables: BTreeMap<TableName, TableSample>,
+    revisions: RevisionSamples,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +26,9 @@ struct TableSample {
 impl RowSamples {
     /// Looks at complete rows, as many as are still wanted. `columns` are those of the rows.
     pub fn take(&mut self, table: &TableName, columns: &[String], rows: &[u8]) {
+        if RevisionSamples::wants(table) {
+            self.revisions.take(table, columns, rows);
+        }
         let sample = self.tables.entry(table.clone()).or_default();
         let wanted = SAMPLE_ROWS.saturating_sub(usize::try_from(sample.rows).unwrap_or(usize::MAX));
         for row in rows.split(|byte| *byte == b'\n').filter(|row| !row.is_empty()).take(wanted) {
@@ -41,11 +46,21 @@ impl RowSamples {
 
     /// Whether enough rows of the table have been seen.
     pub fn is_complete(&self, table: &TableName) -> bool {
-        self.tables.get(table).is_some_and(|sample| sample.rows >= SAMPLE_ROWS as u64)
+        !RevisionSamples::wants(table)
+            && self.tables.get(table).is_some_and(|sample| sample.rows >= SAMPLE_ROWS as u64)
+    }
+
+    /// Whether every row of the table is wanted.
+    pub fn wants_all(table: &TableName) -> bool {
+        RevisionSamples::wants(table)
     }
 }
 
 impl Samples for RowSamples {
+    fn revisions(&self) -> Option<&RevisionSamples> {
+        Some(&self.revisions)
+    }
+
     fn rows(&self, table: &TableName) -> u64 {
         self.tables.get(table).map_or(0, |sample| sample.rows)
     }

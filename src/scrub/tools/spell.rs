@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::super::checks::{toml_key, toml_string};
 use super::super::patterns::Kind;
 use super::super::rules::{
-    Class, ColumnAction, ColumnReference, Condition, Edit, Literal, RowRule, Rule, Test,
+    Class, ColumnAction, ColumnReference, Condition, Edit, Keep, Literal, RowRule, Rule, Test,
     manifest_name,
 };
 use crate::schema::TableName;
@@ -72,7 +72,10 @@ fn columns(actions: &BTreeMap<String, ColumnAction>, text: &mut String) {
             ColumnAction::NullUnless(references) => {
                 member("null_unless", format!("{{ in = {} }}", lookup(references)));
             }
-            ColumnAction::Edit(Edit { remove_members, redact }) => {
+            ColumnAction::Edit(Edit { keep, remove_members, redact }) => {
+                if let Some(Keep::Named(paths)) = keep {
+                    member("keep_members", list(paths));
+                }
                 if !remove_members.is_empty() {
                     member("remove_members", list(remove_members));
                 }
@@ -80,6 +83,8 @@ fn columns(actions: &BTreeMap<String, ColumnAction>, text: &mut String) {
                     member("redact", list(redact.iter().map(|kind| kind_name(*kind))));
                 }
             }
+            // No manifest can say this.
+            ColumnAction::Empty(_) => {}
             ColumnAction::Null => lists.entry("null").or_default().push(column),
             ColumnAction::UnusablePassword => {
                 lists.entry("unusable_password").or_default().push(column);

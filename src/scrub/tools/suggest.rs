@@ -15,6 +15,8 @@ use super::super::rules::{Class, Place, RowRule, Rule};
 use super::super::telling;
 use super::draft;
 use super::guess::{Sampled, guess};
+use super::revision_draft;
+use super::revision_samples::RevisionSamples;
 use super::spell::{self, SpelledColumn, one_line};
 use crate::schema::{Column, Schema, Table, TableName};
 
@@ -25,6 +27,24 @@ pub trait Samples {
 
     /// In how many of them the column holds something of each kind.
     fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
+
+    /// What was seen of revisions, if anything was.
+    fn revisions(&self) -> Option<&RevisionSamples> {
+        None
+    }
+}
+
+/// Where no row was looked at.
+pub struct NoSamples;
+
+impl Samples for NoSamples {
+    fn rows(&self, _: &TableName) -> u64 {
+        0
+    }
+
+    fn hits(&self, _: &TableName, _: &str) -> BTreeMap<Kind, u64> {
+        BTreeMap::new()
+    }
 }
 
 /// TOML for everything that needs a class and has none.
@@ -34,9 +54,12 @@ pub trait Samples {
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
     let drafts = drafts(schema, manifest, samples);
     let mut text = header(schema, manifest);
-    if drafts.is_empty() {
+    let revisions = samples.revisions().map(|seen| revision_draft::draft(seen, schema, manifest));
+    let revisions = revisions.unwrap_or_default();
+    if drafts.is_empty() && revisions.is_empty() {
         text.push_str("# Everything that needs a class has one.\n");
     }
+    text.push_str(&revisions);
     for draft in drafts {
         text.push('\n');
         text.push_str(&draft.spell());
@@ -89,12 +112,13 @@ fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples)
             .iter()
             .filter(|column| match own {
                 Some(entry) => {
-                    telling::needs_class(table, column) && !entry.columns.contains_key(&column.name)
+                    telling::needs_class(table, column, entry.class)
+                        && !entry.columns.contains_key(&column.name)
                 }
-                None => telling::may_be_personal(table, column),
+                None => !column.generated,
             })
             .collect();
-        if !unclassified.is_empty() {
+        if own.is_none() || !unclassified.is_empty() {
             drafts.push(begin(name, table, own, &unclassified, samples));
         }
     }
@@ -149,6 +173,13 @@ fn begin<'a>(
         None if any(Class::Content) => Class::Content,
         None => Class::Operational,
     };
+    if own.is_none() {
+        // Of a table that is not personal only what cannot pass unlisted is worth a line.
+        columns.retain(|one| {
+            let column = table.column(&one.name);
+            column.is_none_or(|column| telling::needs_class(table, column, class))
+        });
+    }
     let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();
     let replaces = own.map(|entry| &entry.place);
     Draft { name, table, class, columns, rules, replaces, remarks: Vec::new() }

@@ -311,6 +311,15 @@ pub const KEYS: &[Key] = &[
         .variable("BCOPS_SCRUB_MANIFEST")
         .used_by("pull-data, scrub-pii, backups download, reset-staging")
         .trusted_by_its_manifest(),
+    key(
+        "scrub.unclassified",
+        Text,
+        "what a pull does with tables and columns without a class: \"stop\", or \"empty\" to load \
+         them without their contents",
+    )
+    .variable("BCOPS_SCRUB_UNCLASSIFIED")
+    .default(r#""stop""#)
+    .used_by("pull-data"),
     key("search.index_prefix", Text, "what the names of the site's search indices begin with")
         .default(r#""wagtail__""#)
         .used_by("search, reset-staging"),

@@ -4,6 +4,7 @@
 //! `BCOPS_EQUALITY_CASES` asks for more cases than the tests make time for.
 
 mod generator;
+mod revisions;
 mod rules;
 
 use std::path::Path;
@@ -17,12 +18,14 @@ use crate::support::postgres::Cluster;
 use crate::support::site;
 
 use generator::Table;
+use revisions::Revisions;
 
 const CASES: u32 = 25;
 
 #[derive(Clone)]
 struct Case {
     tables: Vec<Table>,
+    revisions: Revisions,
     manifest: String,
     policy: &'static str,
 }
@@ -30,23 +33,39 @@ struct Case {
 impl std::fmt::Debug for Case {
     /// As it can be tried by hand.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sql = generator::script(&self.tables);
+        let sql = self.script();
         write!(f, "policy {}\n{sql}\n{}", self.policy, self.manifest)
+    }
+}
+
+impl Case {
+    fn script(&self) -> String {
+        generator::script(&self.tables) + &self.revisions.script()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let tables = self.tables.iter().map(|table| table.name.as_str());
+        tables.chain(revisions::TABLES).collect()
     }
 }
 
 fn case() -> impl Strategy<Value = Case> {
     let tables = generator::tables();
     let with_manifest = tables.prop_flat_map(|tables| (rules::manifest(&tables), Just(tables)));
-    (with_manifest, proptest::sample::select(vec!["local", "staging"]))
-        .prop_map(|((manifest, tables), policy)| Case { tables, manifest, policy })
+    let policies = proptest::sample::select(vec!["local", "staging"]);
+    (with_manifest, revisions::revisions(), policies).prop_map(
+        |((manifest, tables), revisions, policy)| {
+            let manifest = manifest + &revisions.manifest();
+            Case { tables, revisions, manifest, policy }
+        },
+    )
 }
 
 /// Every row of every table, as COPY writes it.
-fn contents(cluster: &Cluster, database: &str, tables: &[Table]) -> String {
-    let read = |table: &Table| {
-        let sql = format!("\\copy (SELECT * FROM {} ORDER BY id) TO STDOUT", table.name);
-        format!("{}:\n{}\n", table.name, cluster.psql(database, &sql))
+fn contents(cluster: &Cluster, database: &str, tables: &[&str]) -> String {
+    let read = |table: &&str| {
+        let sql = format!("\\copy (SELECT * FROM {} ORDER BY id) TO STDOUT", table);
+        format!("{}:\n{}\n", table, cluster.psql(database, &sql))
     };
     tables.iter().map(read).collect()
 }
@@ -77,7 +96,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
     let pulled = format!("{live}_pulled");
     let _databases = Databases(vec![live.clone(), pulled.clone()]);
     let mut bcops = Bcops::new();
-    let script = bcops.write("schema.sql", &generator::script(&case.tables));
+    let script = bcops.write("schema.sql", &case.script());
     let made = cluster.run_script(&live, &script);
     made.map_err(|error| fails(format!("{error:#}"), case, &[]))?;
     let archive = bcops.directory().join("work/case.dump");
@@ -112,7 +131,7 @@ fn check(case: &Case) -> Result<bool, TestCaseError> {
         return Ok(!scrub.stdout.contains("does not fit"));
     }
     let (one, other) =
-        (contents(cluster, &live, &case.tables), contents(cluster, &pulled, &case.tables));
+        (contents(cluster, &live, &case.names()), contents(cluster, &pulled, &case.names()));
     if one != other {
         let message = format!("scrubbed in place:\n{one}\nscrubbed on the way:\n{other}");
         return Err(fails(message, case, &[]));
@@ -144,7 +163,7 @@ fn rewritten(
     let _databases = Databases(vec![restored.clone()]);
     let loaded = cluster.pg_restore(&restored, &bcops.directory().join("work/scrubbed.dump"));
     loaded.map_err(|error| fails(format!("{error:#}"), case, &[&run]))?;
-    let found = contents(cluster, &restored, &case.tables);
+    let found = contents(cluster, &restored, &case.names());
     if found != expected {
         let message = format!("scrubbed in place:\n{expected}\nscrubbed as a file:\n{found}");
         return Err(fails(message, case, &[&run]));

@@ -24,23 +24,23 @@ fn template(limit: usize) -> BoxedStrategy<String> {
     select(all).prop_map(str::to_owned).boxed()
 }
 
-fn action(column: &Column) -> BoxedStrategy<Option<Action>> {
+fn action(column: &Column) -> BoxedStrategy<Vec<Action>> {
     let name = string(&column.name);
     let pair = |key: &'static str, value: String| (key, value);
-    let mut choices: Vec<BoxedStrategy<Option<Action>>> = vec![Just(None).boxed()];
+    let mut choices: Vec<BoxedStrategy<Vec<Action>>> = vec![Just(Vec::new()).boxed()];
     if column.nullable {
-        choices.push(Just(Some(pair("null", name.clone()))).boxed());
+        choices.push(Just(vec![pair("null", name.clone())]).boxed());
     }
     let set = |values: BoxedStrategy<String>| {
         let name = name.clone();
-        values.prop_map(move |value| Some(("set", format!("{name} = {}", string(&value))))).boxed()
+        values.prop_map(move |value| vec![("set", format!("{name} = {}", string(&value)))]).boxed()
     };
     let kinds = vec!["email", "phone", "nino", "postcode"];
     let redact = {
         let name = name.clone();
         subsequence(kinds, 1..=4).prop_map(move |kinds| {
             let kinds: Vec<String> = kinds.into_iter().map(string).collect();
-            Some(("redact", format!("{name} = {}", list(&kinds))))
+            vec![("redact", format!("{name} = {}", list(&kinds)))]
         })
     };
     match column.kind {
@@ -53,7 +53,7 @@ fn action(column: &Column) -> BoxedStrategy<Option<Action>> {
                 choices.push(set(template(limit)));
                 choices.push(redact.boxed());
                 if limit >= 30 {
-                    choices.push(Just(Some(pair("unusable_password", name.clone()))).boxed());
+                    choices.push(Just(vec![pair("unusable_password", name.clone())]).boxed());
                 }
             }
         }
@@ -63,12 +63,23 @@ fn action(column: &Column) -> BoxedStrategy<Option<Action>> {
                 let name = name.clone();
                 subsequence(paths, 1..=3).prop_map(move |paths| {
                     let paths: Vec<String> = paths.into_iter().map(string).collect();
-                    Some(("remove_members", format!("{name} = {}", list(&paths))))
+                    vec![("remove_members", format!("{name} = {}", list(&paths)))]
+                })
+            };
+            // What stays of personal JSON has to be named.
+            let with_kept = |edits: BoxedStrategy<Vec<Action>>| {
+                let name = name.clone();
+                let paths = vec!["mail", "user", "*.name", "list.*", "user.*.mail", "ü \"x\\", "*"];
+                (edits, subsequence(paths, 0..=4)).prop_map(move |(mut edits, paths)| {
+                    let paths: Vec<String> = paths.into_iter().map(string).collect();
+                    edits.push(("keep_members", format!("{name} = {}", list(&paths))));
+                    edits
                 })
             };
             choices.push(set(select(vec!["{{}}".to_owned(), "[1]".into(), "null".into()]).boxed()));
-            choices.push(members.boxed());
-            choices.push(redact.boxed());
+            choices.push(with_kept(members.boxed()).boxed());
+            choices.push(with_kept(redact.boxed()).boxed());
+            choices.push(with_kept(Just(Vec::new()).boxed()).boxed());
         }
         Type::Integer => choices.push(set(Just("7".to_owned()).boxed())),
         Type::Boolean => choices.push(set(select(vec!["t".to_owned(), "f".into()]).boxed())),
@@ -181,6 +192,7 @@ fn rule(tables: &[Table], number: usize) -> impl Strategy<Value = String> + use<
                 ("null", false),
                 ("null_unless", true),
                 ("unusable_password", false),
+                ("keep_members", true),
                 ("remove_members", true),
                 ("redact", true),
             ] {
@@ -208,9 +220,14 @@ pub fn manifest(tables: &[Table]) -> impl Strategy<Value = String> + use<> {
             let name = &table.name;
             let columns = table.columns.iter().filter(|column| column.kind.is_classified());
             let columns: Vec<String> = columns.map(|column| string(&column.name)).collect();
+            let plain = table.columns.iter().filter(|column| !column.kind.is_classified());
+            let plain = plain.map(|column| string(&column.name));
+            let keys = ["id", REFERENCE].into_iter().map(string);
+            let operational: Vec<String> = keys.chain(plain).collect();
             text.push_str(&format!(
-                "[tables.{name}]\nclass = \"personal\"\npersonal = {}\n\
+                "[tables.{name}]\nclass = \"personal\"\noperational = {}\npersonal = {}\n\
                  [tables.{name}.policy.local]\n{local}[tables.{name}.policy.staging]\n{staging}",
+                list(&operational),
                 list(&columns)
             ));
         }

@@ -10,7 +10,7 @@ fn a_table_is_explained_with_and_without_a_database() {
     let explained = explain(&manifest, None, "users_user").unwrap();
     for words in [
         "users_user: personal (built-in manifest:",
-        "  email       personal\n",
+        "  email         personal\n",
         "local: email set to `user.{id}@example.invalid`; ",
         "password made unusable",
         "staging: kept: staff log in to staging with their own accounts (built-in manifest:",
@@ -24,7 +24,7 @@ fn a_table_is_explained_with_and_without_a_database() {
     let explained = explain(&manifest, Some(&schema), "public.users_user").unwrap();
     for words in [
         "  email         personal, character varying(254)\n",
-        "  is_staff      boolean, holds no text\n",
+        "  is_staff      operational, boolean\n",
         "what points to it\n",
         "wagtailcore_page.owner_id -> users_user.id",
     ] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{ProblemKind, Samples, Severity, suggest, validate};
+use super::super::{ProblemKind, RowSamples, Samples, Severity, suggest, validate};
 use super::{column, manifest, pointing_to, schema, schema_of, table};
 use crate::schema::{Schema, TableName, UniqueKey};
 use crate::scrub::{Kind, Manifest};
@@ -211,4 +211,46 @@ fn names_cannot_break_out_of_a_draft() {
     let schema = schema(vec![("odd\n[tables.x]", odd)]);
     let text = suggest(&schema, &manifest(""), &none_sampled());
     assert!(errors_left(&parse(&text), &schema, &text).is_empty(), "{text}");
+}
+
+#[test]
+fn members_of_revisions_at_hand_are_drafted_by_model_and_path() {
+    let mut home = pointing_to(table(&[("title", "text"), ("mail", "text")]), "id", "page");
+    home.columns.push(column(&("owner_id", "integer")));
+    let schema = schema(vec![
+        ("page", table(&[("slug", "text")])),
+        ("home_homepage", home),
+        ("django_content_type", table(&[("app_label", "text"), ("model", "text")])),
+        ("wagtailcore_revision", table(&[("content", "jsonb"), ("content_type_id", "integer")])),
+    ]);
+    let own = manifest(
+        "[revisions]\nkeep_members = [\"HomePage.known.*.a\"]\n\
+         [tables.page]\nclass = \"content\"\ncontent = [\"slug\"]\n\
+         [tables.home_homepage]\nclass = \"content\"\ncontent = [\"title\", \"mail\", \"owner_id\"]\n\
+         [tables.django_content_type]\nclass = \"operational\"\noperational = [\"app_label\", \"model\"]\n\
+         [tables.wagtailcore_revision]\nclass = \"content\"\ncontent = [\"content\"]\n\
+         [tables.wagtailcore_revision.policy.any]\nremove_members = { content = [\"comments\"] }\n",
+    );
+    let mut samples = RowSamples::default();
+    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let content = r#"{"pk": 1, "title": "Canary", "slug": "s", "owner": 3, "known": [{"a": 1}], "comments": [{"text": "x"}], "hero_items": [{"heading": "Canary", "phone": "07700 900123", "more": []}], "tags": ["Canary"], "ann@canary.example": 1}"#;
+    let revisions = format!("1\t{content}\t4\n2\t{content}\t4\n");
+    let table = TableName::public("wagtailcore_revision");
+    samples.take(&table, &names(&["id", "content", "content_type_id"]), revisions.as_bytes());
+    let types = TableName::public("django_content_type");
+    samples.take(&types, &names(&["id", "app_label", "model"]), b"4\thome\thomepage\n");
+    let text = suggest(&schema, &own, &samples);
+    for words in [
+        "[revisions]\nkeep_members = [\n",
+        "\"Homepage.hero_items.*.heading\", # in 2 revisions",
+        "# \"Homepage.hero_items.*.phone\", # by its name, a telephone number: it is dropped",
+        "\"Homepage.tags.*\", # in 2 revisions",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+    for absent in ["Canary", "canary", "comments", "known", "title", "owner", "slug", "07700"] {
+        assert!(!text.contains(absent), "{absent}\n{text}");
+    }
+    let drafted = parse(&format!("schema_version = 1\n{text}"));
+    assert_eq!(drafted.revision_members.len(), 2);
 }

@@ -34,7 +34,7 @@ fn assert_problems(text: &str, expected: &[(Option<usize>, ProblemKind, Severity
 }
 
 const PAGE: &str = "[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n";
-const PERSON: &str = "[tables.person]\nclass = \"personal\"\npersonal = [\"email\", \"bio\"]\n";
+const PERSON: &str = "[tables.person]\nclass = \"personal\"\npersonal = [\"email\", \"bio\"]\noperational = [\"id\"]\n";
 const RULE: &str =
     "[tables.person.policy.any]\nset = { email = \"{id}@example.invalid\" }\nnull = [\"bio\"]\n";
 
@@ -51,7 +51,7 @@ fn what_has_no_class_is_told_once_for_all_policies() {
     assert_problems(PAGE, &[(None, Unclassified, Error, "person: the table is not classified")]);
     let problems = validate(&manifest(PAGE), &small_schema());
     assert_eq!(problems[0].policies, ["local", "staging"]);
-    let text = "[tables.person]\nclass = \"personal\"\npersonal = [\"email\"]\n[tables.person.policy.any]\nset = { email = \"{id}\" }\n";
+    let text = "[tables.person]\nclass = \"personal\"\npersonal = [\"email\"]\noperational = [\"id\"]\n[tables.person.policy.any]\nset = { email = \"{id}\" }\n";
     let words = "own.toml:3: error: person.bio: the column (text) is not classified [unclassified]";
     assert_problems(&format!("{text}{PAGE}"), &[(Some(1), Unclassified, Error, words)]);
 }
@@ -60,7 +60,7 @@ fn what_has_no_class_is_told_once_for_all_policies() {
 fn misspelt_names_are_told_from_those_that_have_gone() {
     let gone = "[tables.recruitment]\nclass = \"operational\"\noperational = [\"x\"]\n";
     let text = format!("{PERSON}{RULE}{PAGE}{gone}");
-    assert_problems(&text, &[(Some(10), Stale, Warning, "recruitment: the database lacks")]);
+    assert_problems(&text, &[(Some(11), Stale, Warning, "recruitment: the database lacks")]);
     let text = PAGE.replace("[tables.page]", "[tables.pag]");
     assert_problems(
         &format!("{text}{PERSON}{RULE}"),
@@ -78,7 +78,7 @@ fn misspelt_names_are_told_from_those_that_have_gone() {
             (Some(3), Unknown, Error, "person.biog: the table lacks this column"),
             (Some(3), Stale, Warning, "person.boi"),
             (Some(3), Stale, Warning, "person.phone"),
-            (Some(4), Unknown, Error, "did you mean bio?"),
+            (Some(5), Unknown, Error, "did you mean bio?"),
         ],
     );
 }
@@ -89,8 +89,8 @@ fn rules_that_the_checks_refuse_are_contradictory() {
     assert_problems(
         &format!("{PAGE}{PERSON}{text}"),
         &[
-            (Some(7), Contradictory, Error, "rows are dropped that page.owner_id may point to"),
-            (Some(9), Contradictory, Error, "person.email: the column is NOT NULL"),
+            (Some(8), Contradictory, Error, "rows are dropped that page.owner_id may point to"),
+            (Some(10), Contradictory, Error, "person.email: the column is NOT NULL"),
         ],
     );
     assert_problems(
@@ -129,7 +129,7 @@ fn what_is_said_in_vain_is_a_warning() {
     let rules = RULE.replace("any", "local") + &RULE.replace("any", "staging") + RULE;
     assert_problems(
         &format!("{PAGE}{PERSON}{rules}"),
-        &[(Some(13), Contradictory, Warning, "the rule of `any` is never used")],
+        &[(Some(14), Contradictory, Warning, "the rule of `any` is never used")],
     );
 }
 

@@ -1,0 +1,109 @@
+//! What nobody has classified: it stops the pull, or is loaded without its contents.
+
+use serde_json::{Value, json};
+
+use crate::cli::{PullDataArgs, UnclassifiedArg};
+use crate::commands::Context;
+use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+use crate::restore::Contents;
+use crate::scrub::{FindingKind, Manifest, PlanError, ScrubPlan, Unclassified};
+use crate::settings;
+use crate::ui::Answer;
+use crate::words;
+
+/// The plan of a pull, and what it leaves empty.
+///
+/// # Errors
+///
+/// What keeps the manifest from being applied, unless it is unclassified and may be left empty.
+pub fn plan(
+    context: &Context,
+    args: &PullDataArgs,
+    contents: &Contents,
+    manifest: &Manifest,
+    policy: &str,
+) -> Result<(ScrubPlan, Unclassified), CommandError> {
+    let stopped = match contents.scrub_plan(manifest, policy) {
+        Ok(plan) => return Ok((plan, Unclassified::default())),
+        Err(error) => error,
+    };
+    let wanted = args.unclassified.map_or(context.settings.unclassified, |given| match given {
+        UnclassifiedArg::Stop => settings::Unclassified::Stop,
+        UnclassifiedArg::Empty => settings::Unclassified::Empty,
+    });
+    let emptied = contents.scrub_plan_without(manifest, policy);
+    let (plan, emptied) = match (wanted, emptied) {
+        (settings::Unclassified::Empty, emptied) => emptied.map_err(cannot_be_empty)?,
+        (settings::Unclassified::Stop, Ok(emptied)) if args.unclassified.is_none() => {
+            ask(context, args, stopped)?;
+            emptied
+        }
+        (settings::Unclassified::Stop, _) => return Err(stopped.into()),
+    };
+    context.ui.emit(Event::Warning(warning(&emptied)));
+    Ok((plan, emptied))
+}
+
+/// An unanswered question is a no, and then everything is as if it had not been asked.
+fn ask(context: &Context, args: &PullDataArgs, stopped: PlanError) -> Result<(), CommandError> {
+    if !context.ui.prompter().can_ask() || args.dry_run {
+        return Err(CommandError::from(stopped)
+            .hint("to load the rest without them, on this machine only: --unclassified empty"));
+    }
+    context.ui.question(&stopped.to_string());
+    match context.ui.prompter().yes("Load without them?") {
+        Answer::Given(()) => Ok(()),
+        Answer::Declined | Answer::CannotAsk => Err(stopped.into()),
+    }
+}
+
+fn cannot_be_empty(error: PlanError) -> CommandError {
+    let is_left = error.findings.iter().any(|one| one.kind == FindingKind::Unclassified);
+    let error = CommandError::from(error);
+    match is_left {
+        true => error.hint("no value fits these columns: class them in the manifest"),
+        false => error,
+    }
+}
+
+fn warning(emptied: &Unclassified) -> String {
+    format!(
+        "{}; they are loaded without their contents\n{}To load them, check these lines and add them to the manifest:\n{}",
+        counted(emptied),
+        in_words(emptied),
+        emptied.lines
+    )
+}
+
+fn counted(emptied: &Unclassified) -> String {
+    let tables = words::plural(emptied.tables.len() as u64, "table");
+    let columns = words::plural(emptied.columns.len() as u64, "column");
+    match (emptied.tables.len(), emptied.columns.len()) {
+        (_, 0) => format!("{tables} without a class"),
+        (0, _) => format!("{columns} without a class"),
+        _ => format!("{tables} and {columns} without a class"),
+    }
+}
+
+/// A line for each table and each column.
+pub fn in_words(emptied: &Unclassified) -> String {
+    let mut text = String::new();
+    for table in &emptied.tables {
+        text.push_str(&format!("not classified: {}, loaded without rows\n", table.short()));
+    }
+    for (table, column, value) in &emptied.columns {
+        text.push_str(&format!("not classified: {}.{column}: {value}\n", table.short()));
+    }
+    text
+}
+
+pub fn json(emptied: &Unclassified) -> Value {
+    let columns = emptied.columns.iter().map(|(table, column, value)| {
+        json!({ "table": table.short(), "column": column, "value": value })
+    });
+    json!({
+        "tables": emptied.tables.iter().map(|table| table.short()).collect::<Vec<_>>(),
+        "columns": columns.collect::<Vec<_>>(),
+    })
+}

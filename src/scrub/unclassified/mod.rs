@@ -1,0 +1,239 @@
+//! `--unclassified empty`: what nobody has classified is loaded without its contents.
+//!
+//! A table without a class is loaded without rows, a column without one as NULL, its default or the
+//! type's empty value. It is done by a manifest that says so for the time of one run, so that every
+//! other check still holds. What cannot be emptied stays unclassified, and stops the run.
+
+mod filling;
+mod value_checks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::findings::{FindingKind, PlanError};
+use super::manifest::{Manifest, TableEntry};
+use super::plan::{ScrubPlan, ancestors, entry_of, lookups, with_partitions};
+use super::rules::{Class, ColumnAction, ColumnReference, Place, RowRule, Rule};
+use super::tools;
+use crate::archive::ColumnValues;
+use crate::schema::{Schema, TableName};
+
+pub use filling::Emptying;
+
+/// Where the entries of this manifest come from, in messages.
+pub(super) const ORIGIN: &str = "--unclassified empty";
+
+/// What is loaded without its contents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unclassified {
+    pub tables: Vec<TableName>,
+    /// With what stands in each column instead, in words.
+    pub columns: Vec<(TableName, String, String)>,
+    /// The entries that the manifest lacks, as TOML.
+    pub lines: String,
+}
+
+impl Unclassified {
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.columns.is_empty()
+    }
+}
+
+/// A column that refers to rows which are not loaded, and that rows cannot do without.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    pub columns: Vec<String>,
+    pub table: TableName,
+}
+
+/// Rows that need others which were not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedyRows {
+    pub table: TableName,
+    pub need: Need,
+    pub rows: u64,
+}
+
+/// Makes a plan in which everything unclassified is emptied.
+///
+/// # Errors
+///
+/// What else keeps the manifest from being applied, and what cannot be emptied.
+pub fn plan_without(
+    manifest: &Manifest,
+    policy: &str,
+    schema: &Schema,
+    stream_order: &[TableName],
+    values: &ColumnValues,
+) -> Result<(ScrubPlan, Unclassified), PlanError> {
+    let error = match ScrubPlan::new(manifest, policy, schema, stream_order) {
+        Ok(plan) => return Ok((plan, Unclassified::default())),
+        Err(error) => error,
+    };
+    let lines = tools::suggest(schema, manifest, &tools::NoSamples);
+    let found = Unclassified { lines, ..Unclassified::default() };
+    let mut emptying = Emptied {
+        manifest: manifest.clone(),
+        policy,
+        schema,
+        values,
+        found,
+        needs: BTreeMap::new(),
+    };
+    let unclassified = error.findings.iter().filter(|one| one.kind == FindingKind::Unclassified);
+    let mut columns = Vec::new();
+    for finding in unclassified {
+        match (&finding.table, &finding.column) {
+            (Some(table), None) => emptying.empty_table(table),
+            (Some(table), Some(column)) => columns.push((table, column)),
+            // Large objects are of no table, and have a setting of their own.
+            (None, _) => {}
+        }
+    }
+    for (table, column) in columns {
+        emptying.empty_column(table, column);
+    }
+    emptying.cut_links();
+    let Emptied { manifest, found, needs, .. } = emptying;
+    let mut plan = ScrubPlan::new(&manifest, policy, schema, stream_order)?;
+    plan.set_needs(needs);
+    Ok((plan, found))
+}
+
+/// A manifest in the making.
+struct Emptied<'a> {
+    manifest: Manifest,
+    policy: &'a str,
+    schema: &'a Schema,
+    values: &'a ColumnValues,
+    found: Unclassified,
+    needs: BTreeMap<TableName, Vec<Need>>,
+}
+
+impl Emptied<'_> {
+    fn empty_table(&mut self, table: &TableName) {
+        // A partition whose parent has just got an entry is covered by that.
+        if entry_of(&self.manifest, self.schema, table).is_some() {
+            return;
+        }
+        let columns = self.schema.tables.get(table).into_iter().flat_map(|table| &table.columns);
+        let columns = columns.map(|column| (column.name.clone(), (Class::Personal, place())));
+        let mut entry = TableEntry::new(place(), Class::Personal, columns.collect());
+        entry.set_rule(self.policy, Rule { rows: RowRule::Delete, ..empty_rule() });
+        self.manifest.tables.insert(table.clone(), entry);
+        self.found.tables.push(table.clone());
+    }
+
+    fn empty_column(&mut self, table: &TableName, column: &str) {
+        let mut owners = ancestors(self.schema, table);
+        let Some(owner) = owners.find(|name| self.manifest.tables.contains_key(*name)).cloned()
+        else {
+            return;
+        };
+        let Some(entry) = self.manifest.tables.get(&owner) else { return };
+        if entry.columns.contains_key(column) {
+            return;
+        }
+        let rule = entry.rule(self.policy).cloned();
+        let no_row_stays = rule.as_ref().is_some_and(|rule| rule.rows == RowRule::Delete);
+        let mut rule = rule.unwrap_or_else(empty_rule);
+        let mut words = "no row stays".to_owned();
+        if !no_row_stays {
+            if rule.columns.contains_key(column) || self.is_asked_for(table, column, &rule) {
+                return;
+            }
+            let Some(action) = filling::filling(self.schema, table, column, self.values) else {
+                return;
+            };
+            words = filling::describe(&action);
+            rule.columns.insert(column.to_owned(), action);
+            rule.reason.get_or_insert_with(|| ORIGIN.to_owned());
+        }
+        if let Some(entry) = self.manifest.tables.get_mut(&owner) {
+            entry.columns.insert(column.to_owned(), (Class::Personal, place()));
+            entry.set_rule(self.policy, rule);
+        }
+        self.found.columns.push((table.clone(), column.to_owned(), words));
+    }
+
+    /// Whether a rule goes by the column's values: of this table, or of one that looks into it.
+    fn is_asked_for(&self, table: &TableName, column: &str, rule: &Rule) -> bool {
+        let in_conditions = match &rule.rows {
+            RowRule::KeepWhere(conditions) => {
+                conditions.iter().any(|condition| condition.column == column)
+            }
+            RowRule::Keep | RowRule::Delete => false,
+        };
+        let in_templates = rule.columns.values().any(|action| match action {
+            ColumnAction::Set(template) => template.columns().any(|one| one == column),
+            _ => false,
+        });
+        let here = |reference: &ColumnReference| {
+            reference.column == column
+                && ancestors(self.schema, table).any(|one| *one == reference.table)
+        };
+        let entries = self.manifest.tables.values();
+        let rules = entries.filter_map(|entry| entry.rule(self.policy));
+        in_conditions || in_templates || rules.flat_map(lookups).any(here)
+    }
+
+    /// Foreign keys to the tables without rows. A column that nobody has listed and that can be
+    /// NULL is emptied with them; other rows need what is not there, should they have a value.
+    fn cut_links(&mut self) {
+        let omitted: BTreeSet<&TableName> = (self.found.tables.iter())
+            .flat_map(|table| with_partitions(self.schema, table))
+            .collect();
+        let omitted: BTreeSet<TableName> = omitted.into_iter().cloned().collect();
+        let schema = self.schema;
+        for (name, table) in &schema.tables {
+            if omitted.contains(name) || self.loses_all_rows(name) {
+                continue;
+            }
+            for key in table.foreign_keys.iter().filter(|key| omitted.contains(&key.references)) {
+                if self.is_cut(name, &key.columns) || self.cut(name, &key.columns) {
+                    continue;
+                }
+                let need = Need { columns: key.columns.clone(), table: key.references.clone() };
+                self.needs.entry(name.clone()).or_default().push(need);
+            }
+        }
+    }
+
+    fn loses_all_rows(&self, table: &TableName) -> bool {
+        let rule =
+            entry_of(&self.manifest, self.schema, table).and_then(|entry| entry.rule(self.policy));
+        rule.is_some_and(|rule| rule.rows == RowRule::Delete)
+    }
+
+    fn is_cut(&self, table: &TableName, columns: &[String]) -> bool {
+        let rule =
+            entry_of(&self.manifest, self.schema, table).and_then(|entry| entry.rule(self.policy));
+        columns.iter().any(|column| {
+            rule.is_some_and(|rule| rule.columns.get(column) == Some(&ColumnAction::Null))
+        })
+    }
+
+    fn cut(&mut self, table: &TableName, columns: &[String]) -> bool {
+        let described = self.schema.tables.get(table);
+        let can_be_null = |column: &&String| {
+            described.and_then(|table| table.column(column)).is_some_and(|one| !one.not_null)
+        };
+        let Some(column) = columns.iter().find(can_be_null) else { return false };
+        self.empty_column(table, column);
+        self.is_cut(table, columns)
+    }
+}
+
+fn place() -> Place {
+    Place { origin: Arc::from(ORIGIN), line: 0 }
+}
+
+fn empty_rule() -> Rule {
+    Rule {
+        place: place(),
+        rows: RowRule::Keep,
+        columns: BTreeMap::new(),
+        reason: None,
+        audit_allow: BTreeSet::new(),
+    }
+}
