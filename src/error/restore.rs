@@ -21,7 +21,9 @@ impl From<DatabaseError> for CommandError {
             DatabaseError::NameTooLong { .. } => {
                 wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
             }
-            DatabaseError::NothingToUndo { .. } => wrap(Kind::Refused, error),
+            DatabaseError::NothingToUndo { .. } | DatabaseError::NothingToDrop { .. } => {
+                wrap(Kind::Refused, error)
+            }
             DatabaseError::NotOwner { ref name, ref role } => {
                 let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
                 wrap(Kind::Configuration, error).hint(hint)

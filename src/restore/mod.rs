@@ -23,6 +23,7 @@ mod pump;
 mod row_counts;
 mod session;
 mod source;
+pub mod unscrubbed;
 mod verify;
 
 pub use entries::RestorePlan;

@@ -7,6 +7,7 @@ mod faults;
 mod guards;
 mod privacy;
 mod terminal;
+mod unscrubbed;
 pub mod world;
 
 use std::fs;
