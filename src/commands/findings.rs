@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::commands::Context;
+use crate::events::{Event, Reporter};
 use crate::scrub::{AuditCount, UnreadValues, Verdict};
 use crate::words;
 
@@ -28,7 +30,9 @@ pub fn json(count: &AuditCount) -> Value {
     json!({
         "table": count.table.short(),
         "column": count.column,
+        "definition": count.definition,
         "kind": count.kind.to_string(),
+        "strength": count.strength.name(),
         "count": count.count,
         "verdict": verdict(count.verdict),
     })
@@ -50,6 +54,30 @@ pub fn passed(audit: &[AuditCount]) -> String {
     }
     text
 }
+
+/// Warns of what may be personal data in places where nothing objects to it.
+pub fn warn_of_doubts(context: &Context, audit: &[AuditCount]) {
+    let mut places: BTreeMap<String, u64> = BTreeMap::new();
+    for count in audit.iter().filter(|count| count.is_a_doubt()) {
+        *places.entry(count.place()).or_default() += count.count;
+    }
+    let total: u64 = places.values().sum();
+    let named: Vec<&str> = places.keys().take(NAMED).map(String::as_str).collect();
+    let more = match places.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {}", words::plural(more as u64, "further place")),
+    };
+    let named = named.join(", ");
+    let values = words::plural(total, "value");
+    if total > 0 {
+        context.ui.emit(Event::Warning(format!(
+            "{values} in loose writing may be personal data; look at {named}{more}"
+        )));
+    }
+}
+
+/// How many places a warning names.
+const NAMED: usize = 5;
 
 /// `5 postcodes, 2 telephone numbers`: everything that was found under one verdict.
 fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {

@@ -56,7 +56,8 @@ impl From<RestoreError> for CommandError {
             RestoreError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
+            // Whatever the reason is, nobody has shown that nothing personal is there.
+            RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
         }
     }

@@ -13,7 +13,9 @@ fn findings_json(findings: &[AuditCount]) -> Vec<Value> {
         json!({
             "table": one.table.short(),
             "column": one.column,
+            "definition": one.definition,
             "kind": one.kind.to_string(),
+            "strength": one.strength.name(),
             "count": one.count,
         })
     };
@@ -33,8 +35,11 @@ pub fn personal_data(
 ) -> CommandError {
     let places = findings.iter().map(|finding| {
         let count = crate::words::plural(finding.count, &finding.kind.to_string());
-        format!("{}.{}: {count}", finding.table.short(), finding.column)
+        format!("{}: {count}", finding.place())
     });
+    let in_definitions = findings.iter().any(|finding| finding.definition.is_some());
+    let in_rows = findings.iter().any(|finding| finding.definition.is_none());
+
     let unread = doubts.iter().map(|values| {
         let count = crate::words::plural(values.count, "value");
         let place = format!("{}.{}", values.table.short(), values.column);
@@ -42,9 +47,18 @@ pub fn personal_data(
     });
     let error = CommandError::new(Kind::PersonalData, message)
         .with_result(json!({ "findings": findings_json(findings), "unread": unread_json(doubts) }));
-    places.chain(unread).fold(error, CommandError::hint).hint(
-        "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
-    )
+    let mut error = places.chain(unread).fold(error, CommandError::hint);
+    if in_rows || !doubts.is_empty() {
+        error = error.hint(
+            "class the columns in the manifest and give them a rule (scrub.manifest in bcops.toml)",
+        );
+    }
+    if in_definitions {
+        error = error.hint(
+            "take the value out of the definition by a migration, or add it to audit.allow in the manifest",
+        );
+    }
+    error
 }
 
 impl From<LiveError> for CommandError {

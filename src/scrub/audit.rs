@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::encoded::{Form, Reach, look_into, resolve};
-use super::patterns::{Kind, Match, find_emails, find_numbers};
+use super::patterns::{Kind, Match, Strength, find_emails, find_numbers};
 use super::plan::{ScrubPlan, TablePlan};
 use super::rewriter::ScrubError;
 use super::rules::Class;
@@ -19,9 +19,27 @@ use crate::schema::TableName;
 pub struct AuditCount {
     pub table: TableName,
     pub column: String,
+    /// The entry of the archive whose definition it is, where it is no column's value.
+    pub definition: Option<String>,
     pub kind: Kind,
+    pub strength: Strength,
     pub count: u64,
     pub verdict: Verdict,
+}
+
+impl AuditCount {
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        match &self.definition {
+            Some(entry) => format!("the definition of {entry}"),
+            None => format!("{}.{}", self.table.short(), self.column),
+        }
+    }
+
+    /// Something that may be personal data, in a place where nothing objects to it.
+    pub fn is_a_doubt(&self) -> bool {
+        self.strength == Strength::Weak && self.verdict == Verdict::Content
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,12 +162,21 @@ impl TableAudit {
         let mut counts = Vec::new();
         for column in self.columns {
             let Some(verdict) = column.verdict else { continue };
-            for (kind, [unknown, allowed]) in column.tally.by_kind() {
+            for (kind, strength, [unknown, allowed]) in column.tally.by_strength() {
                 let allowed_verdict = verdict.min(Verdict::Allowed);
                 for (count, verdict) in [(unknown, verdict), (allowed, allowed_verdict)] {
                     if count > 0 {
                         let (table, column) = (self.table.clone(), column.name.clone());
-                        counts.push(AuditCount { table, column, kind, count, verdict });
+                        let definition = None;
+                        counts.push(AuditCount {
+                            table,
+                            column,
+                            definition,
+                            kind,
+                            strength,
+                            count,
+                            verdict,
+                        });
                     }
                 }
             }
@@ -161,7 +188,7 @@ impl TableAudit {
         let field = place.field_at(rows, hit.range.start);
         let allowed = self.allow.allows(rows, hit);
         if let Some(column) = self.columns.get_mut(field) {
-            column.tally.count(hit.kind, allowed);
+            column.tally.count(hit.kind, hit.strength, allowed);
         }
     }
 

@@ -52,10 +52,29 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// How sure it is that something is what it looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strength {
+    /// Written as forms ask for it.
+    Strong,
+    /// An everyday writing that harmless text has by chance, too.
+    Weak,
+}
+
+impl Strength {
+    pub fn name(self) -> &'static str {
+        match self {
+            Strength::Strong => "strong",
+            Strength::Weak => "weak",
+        }
+    }
+}
+
 /// One occurrence: where it is, never what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     pub kind: Kind,
+    pub strength: Strength,
     pub range: Range<usize>,
 }
 
@@ -69,7 +88,7 @@ pub fn find_emails(text: &[u8], mut found: impl FnMut(Match)) {
         let start = local_part_start(text, free_from, at);
         let end = domain_end(text, at + 1);
         if start < at && end > at + 1 {
-            found(Match { kind: Kind::Email, range: start..end });
+            found(Match { kind: Kind::Email, strength: Strength::Strong, range: start..end });
             free_from = end;
         }
     }
@@ -345,7 +364,7 @@ fn phone_at(text: &[u8], digit: usize) -> Option<Match> {
     let bracket = start.checked_sub(1).filter(|index| text.get(*index) == Some(&b'('));
     let closed = text.get(start..end).is_some_and(|inside| inside.contains(&b')'));
     let start = bracket.filter(|_| closed && !country).unwrap_or(start);
-    Some(Match { kind: Kind::Phone, range: start..end })
+    Some(Match { kind: Kind::Phone, strength: Strength::Strong, range: start..end })
 }
 
 /// The end of the first digit after `+44`, a bracketed zero left aside.
@@ -422,7 +441,11 @@ fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<Match> {
     }
     let suffix = text.get(position)?.to_ascii_uppercase();
     let complete = matches!(suffix, b'A'..=b'D') && ends_word(text, position + 1);
-    complete.then_some(Match { kind: Kind::Nino, range: start..position + 1 })
+    complete.then_some(Match {
+        kind: Kind::Nino,
+        strength: Strength::Strong,
+        range: start..position + 1,
+    })
 }
 
 /// The letters that prefixes are made of, and Q, which stands in examples. Combinations that are

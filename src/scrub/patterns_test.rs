@@ -159,7 +159,11 @@ impl Reference {
             let top = domain[1].to_ascii_lowercase();
             let is_file = FILE_ENDINGS.contains(&top.as_slice());
             if start < at && !is_file {
-                matches.push(Match { kind: Kind::Email, range: start..at + 1 + domain[0].len() });
+                matches.push(Match {
+                    kind: Kind::Email,
+                    strength: Strength::Strong,
+                    range: start..at + 1 + domain[0].len(),
+                });
             }
         }
         matches
@@ -210,7 +214,11 @@ impl Reference {
         })?;
         let national = !with_plus && !text[start..].starts_with(b"00");
         let bracket = national && text[..start].ends_with(b"(") && text[start..end].contains(&b')');
-        Some(Match { kind: Kind::Phone, range: start - usize::from(bracket)..end })
+        Some(Match {
+            kind: Kind::Phone,
+            strength: Strength::Strong,
+            range: start - usize::from(bracket)..end,
+        })
     }
 
     fn nino(&self, text: &[u8], digit: usize) -> Option<Match> {
@@ -218,8 +226,11 @@ impl Reference {
             let number = self.nino.captures(&text[start..])?;
             let end = start + number[0].len();
             let here = start + number.get(2)?.start() == digit;
-            (here && self.starts_word(text, start) && Self::ends_word(text, end))
-                .then_some(Match { kind: Kind::Nino, range: start..end })
+            (here && self.starts_word(text, start) && Self::ends_word(text, end)).then_some(Match {
+                kind: Kind::Nino,
+                strength: Strength::Strong,
+                range: start..end,
+            })
         })
     }
 
@@ -241,8 +252,11 @@ impl Reference {
             let apart = code.get(2).is_some()
                 || !bytes_regex(r"[-_/+$.]$").is_match(&text[..start])
                     && !bytes_regex(r"^[-_/+$=]").is_match(&text[end..]);
-            (known && one_case && apart && self.starts_word(text, start))
-                .then_some(Match { kind: Kind::Postcode, range: start..end })
+            (known && one_case && apart && self.starts_word(text, start)).then_some(Match {
+                kind: Kind::Postcode,
+                strength: Strength::Strong,
+                range: start..end,
+            })
         })
     }
 }

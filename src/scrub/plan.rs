@@ -1,6 +1,7 @@
 //! A manifest that was found to fit a database, ready to be executed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::checks::Checks;
 use super::encoded::Form;
@@ -23,6 +24,8 @@ pub struct ScrubPlan {
     after: Vec<AfterStatement>,
     large_objects: LargeObjects,
     pub(super) allow: BTreeMap<Kind, Vec<String>>,
+    /// What the plan was made by, for views that are only known once they are built.
+    manifest: Arc<Manifest>,
 }
 
 /// How a table's rows have to be handled in a stream.
@@ -51,6 +54,11 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
+    /// Whether any of its columns can hold text.
+    pub fn holds_text(&self) -> bool {
+        self.columns.iter().any(|column| column.can_hold_text)
+    }
+
     /// Whether rows may be dropped or changed. A table without such a rule is read by a
     /// [`super::Rewriter`] nevertheless where other tables ask for its keys.
     pub fn changes_rows(&self) -> bool {
@@ -110,7 +118,17 @@ impl ScrubPlan {
             after: manifest.after.clone(),
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
+            manifest: Arc::new(manifest.clone()),
         })
+    }
+
+    /// As [`Self::with_views`], by the manifest that the plan was made by.
+    pub fn with_its_views(
+        self,
+        views: &BTreeMap<TableName, Table>,
+    ) -> Result<ScrubPlan, PlanError> {
+        let manifest = Arc::clone(&self.manifest);
+        self.with_views(&manifest, views)
     }
 
     /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a

@@ -1,6 +1,6 @@
 //! Finding UK postcodes: an area that exists, a district, and three characters more.
 
-use super::patterns::{Kind, Match, ends_word, starts_word};
+use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
 
 /// A postcode the digit of whose second half is the last before `digits_end`.
 pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
@@ -23,7 +23,11 @@ pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     let whole = text.get(start..end)?;
     let one_case =
         !whole.iter().any(u8::is_ascii_lowercase) || !whole.iter().any(u8::is_ascii_uppercase);
-    one_case.then_some(Match { kind: Kind::Postcode, range: start..end })
+    one_case.then_some(Match {
+        kind: Kind::Postcode,
+        strength: Strength::Strong,
+        range: start..end,
+    })
 }
 
 fn postcode_separator_start(text: &[u8], end: usize) -> usize {

@@ -5,6 +5,7 @@ mod choices;
 mod download;
 mod faults;
 mod guards;
+mod late;
 mod privacy;
 mod terminal;
 mod unscrubbed;

@@ -11,7 +11,7 @@ mod undo;
 use std::time::{Duration, Instant};
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, Outcome, confirm, guards, unscrubbed};
+use crate::commands::{Context, Outcome, confirm, findings, guards, unscrubbed};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
@@ -91,6 +91,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
             return Err(error);
         }
     };
+    findings::warn_of_doubts(context, &loaded.report.audit);
     let kept = previous::after_a_pull(context, &databases).await;
     let after = |kept| summary::after(&loaded, &databases, kept, args, took);
     tell_unwritten(context, journal::done(context, &after(kept)));
