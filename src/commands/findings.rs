@@ -11,6 +11,7 @@ use crate::words;
 
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
+        Verdict::Replaced => "replaced",
         Verdict::Content => "content",
         Verdict::Allowed => "allowed",
         Verdict::Finding => "finding",
@@ -35,6 +36,7 @@ pub fn json(count: &AuditCount) -> Value {
         "strength": count.strength.name(),
         "count": count.count,
         "verdict": verdict(count.verdict),
+        "rows": count.rows.iter().map(crate::error::row_json).collect::<Vec<_>>(),
     })
 }
 
@@ -53,6 +55,18 @@ pub fn passed(audit: &[AuditCount]) -> String {
         }
     }
     text
+}
+
+/// Warns of what was replaced in published content: the page shows it to everybody.
+pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
+    for count in audit.iter().filter(|count| count.verdict == Verdict::Replaced) {
+        let numbers = words::plural(count.count, &count.kind.to_string());
+        let rows = crate::error::rows_in_words(&count.rows);
+        context.ui.emit(Event::Warning(format!(
+            "{numbers} in published content replaced: {}{rows}; take them off the site",
+            count.place()
+        )));
+    }
 }
 
 /// Warns of what may be personal data in places where nothing objects to it.

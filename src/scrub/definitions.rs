@@ -6,7 +6,7 @@
 
 use super::audit::{AuditCount, Verdict};
 use super::copy_text::escape_into;
-use super::encoded::{Form, look_into};
+use super::encoded::{Effort, Form, look_into};
 use super::patterns::Strength;
 use super::plan::ScrubPlan;
 use super::tally::{AllowList, Tally};
@@ -49,6 +49,7 @@ fn audit_entry(entry: &TocEntry, allow: &AllowList) -> Vec<AuditCount> {
             strength,
             count,
             verdict,
+            rows: Vec::new(),
         })
     };
     tally.by_strength().flat_map(count).filter(|one| one.count > 0).collect()
@@ -60,7 +61,7 @@ fn tally<'a>(texts: impl Iterator<Item = &'a String>, allow: &AllowList) -> Tall
         let mut field = Vec::with_capacity(text.len());
         escape_into(text.as_bytes(), &mut field);
         result.add(allow.tally(&field));
-        result.add(look_into(&field, Form::Any, allow).tally);
+        result.add(look_into(&field, Form::Any, Effort::Everything, allow).tally);
     }
     result
 }

@@ -11,6 +11,7 @@ use super::built_in;
 pub use super::document::LargeObjects;
 use super::document::{ConditionSection, Document, Name, OneOrMany, PolicySection, TableSection};
 use super::patterns::Kind;
+use super::published::AllowedNumber;
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
@@ -29,6 +30,8 @@ pub struct Manifest {
     pub large_objects: LargeObjects,
     /// Values that are not personal, by kind: `*` stands for any text.
     pub allow: BTreeMap<Kind, Vec<String>>,
+    /// National Insurance numbers that may stand in published content.
+    pub published: Vec<AllowedNumber>,
     pub after: Vec<AfterStatement>,
     pub tables: BTreeMap<TableName, TableEntry>,
 }
@@ -119,6 +122,7 @@ struct Layer {
     policies: Option<BTreeSet<String>>,
     large_objects: Option<LargeObjects>,
     allow: BTreeMap<Kind, Vec<String>>,
+    published: Vec<AllowedNumber>,
     after: Vec<AfterStatement>,
     tables: BTreeMap<TableName, TableEntry>,
 }
@@ -131,6 +135,7 @@ impl Layer {
                 .unwrap_or_else(|| DEFAULT_POLICIES.into_iter().map(String::from).collect()),
             large_objects: self.large_objects.unwrap_or(LargeObjects::Refuse),
             allow: self.allow,
+            published: self.published,
             after: self.after,
             tables: self.tables,
         }
@@ -148,6 +153,7 @@ impl Layer {
         for (kind, values) in self.allow {
             result.allow.entry(kind).or_default().extend(values);
         }
+        result.published.extend(self.published);
         result.after.extend(self.after);
         result.tables.extend(self.tables);
         result
@@ -208,6 +214,12 @@ impl Reading<'_> {
                 sql: section.sql,
             });
         }
+        let mut published = Vec::new();
+        for section in document.audit.published {
+            let span = section.span();
+            let number = AllowedNumber::new(section.into_inner());
+            published.extend(self.checked(span, number));
+        }
         let mut tables = BTreeMap::new();
         for (name, section) in document.tables {
             let entry = self.table(&name, section, &known);
@@ -223,6 +235,7 @@ impl Reading<'_> {
             policies,
             large_objects: document.large_objects,
             allow: document.audit.allow,
+            published,
             after,
             tables,
         }

@@ -8,6 +8,7 @@ use super::encoded::Form;
 use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
+use super::published::{AllowedNumber, identifying_columns};
 use super::rules::{Class, ColumnAction, ColumnReference, Condition, RowRule, Rule, Test};
 use crate::schema::{Schema, Table, TableName};
 
@@ -24,6 +25,7 @@ pub struct ScrubPlan {
     after: Vec<AfterStatement>,
     large_objects: LargeObjects,
     pub(super) allow: BTreeMap<Kind, Vec<String>>,
+    pub(super) published: Vec<AllowedNumber>,
     /// What the plan was made by, for views that are only known once they are built.
     manifest: Arc<Manifest>,
 }
@@ -49,6 +51,8 @@ pub struct TablePlan {
     pub description: String,
     pub(super) rule: Option<Rule>,
     pub(super) columns: Vec<PlannedColumn>,
+    /// The columns of the primary key.
+    pub(super) key: Vec<String>,
     /// Columns of which the kept values are asked for, and by what name.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
 }
@@ -118,6 +122,7 @@ impl ScrubPlan {
             after: manifest.after.clone(),
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
+            published: manifest.published.clone(),
             manifest: Arc::new(manifest.clone()),
         })
     }
@@ -169,6 +174,11 @@ impl ScrubPlan {
     /// What is audited: tables, and materialized views.
     pub(super) fn audited(&self, name: &TableName) -> Option<&TablePlan> {
         self.tables.get(name).or_else(|| self.views.get(name))
+    }
+
+    /// The columns that say which row of a table it is.
+    pub(super) fn identifying_columns(&self, name: &TableName) -> Vec<String> {
+        self.audited(name).map(|plan| identifying_columns(name, plan)).unwrap_or_default()
     }
 
     pub fn tables(&self) -> impl Iterator<Item = (&TableName, &TablePlan)> {
@@ -271,8 +281,14 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         description: rule.as_ref().map_or_else(|| "kept".into(), describe),
         rule,
         columns,
+        key: table.map(primary_key).unwrap_or_default(),
         remembered: BTreeSet::new(),
     }
+}
+
+fn primary_key(table: &Table) -> Vec<String> {
+    let primary = table.unique_keys.iter().find(|key| key.primary);
+    primary.map(|key| key.columns.clone()).unwrap_or_default()
 }
 
 fn view_with_rules(name: &TableName, entry: &TableEntry) -> Finding {

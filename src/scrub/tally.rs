@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::patterns::{Kind, Match, Strength, find_emails, find_numbers};
+use super::loose_emails::find_loose_emails;
+use super::patterns::{Kind, Match, Strength, find_all, find_emails, find_numbers};
 
 /// By kind and strength: values that nobody has allowed, and values that match the manifest's allow
 /// list.
@@ -45,6 +46,11 @@ impl Tally {
 
     pub(super) fn has_unknown(&self) -> bool {
         self.0.iter().flatten().any(|[unknown, _]| *unknown > 0)
+    }
+
+    /// Whether a National Insurance number that somebody can have is among the values.
+    pub(super) fn holds_a_valid_nino(&self) -> bool {
+        self.0.get(Kind::Nino as usize).is_some_and(|[[unknown, _], _]| *unknown > 0)
     }
 
     /// Each kind with its values that nobody has allowed and those that are.
@@ -90,10 +96,37 @@ impl AllowList {
 
     /// What the patterns find in a text as it stands.
     pub(super) fn tally(&self, text: &[u8]) -> Tally {
+        let mut result = self.plain_tally(text);
+        result.add(self.loose_tally(text));
+        result
+    }
+
+    /// What the scan of rows finds in them.
+    pub(super) fn plain_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         let mut count = |hit: Match| result.count(hit.kind, hit.strength, self.allows(text, &hit));
         find_emails(text, &mut count);
         find_numbers(text, &mut count);
+        result
+    }
+
+    /// Addresses with blanks and brackets, which the scan of rows leaves to the look into values.
+    pub(super) fn loose_tally(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        find_loose_emails(text, |hit| {
+            result.count(hit.kind, hit.strength, self.allows(text, &hit));
+        });
+        result
+    }
+
+    /// A text that as a whole is one value.
+    pub(super) fn whole(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        for hit in find_all(text, |_| true) {
+            if hit.range == (0..text.len()) {
+                result.count(hit.kind, hit.strength, self.allows(text, &hit));
+            }
+        }
         result
     }
 

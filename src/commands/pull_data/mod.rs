@@ -91,6 +91,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
             return Err(error);
         }
     };
+    findings::warn_of_replaced(context, &loaded.report.audit);
     findings::warn_of_doubts(context, &loaded.report.audit);
     let kept = previous::after_a_pull(context, &databases).await;
     let after = |kept| summary::after(&loaded, &databases, kept, args, took);

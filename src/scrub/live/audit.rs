@@ -78,7 +78,14 @@ async fn run(
             // A generated column repeats columns that are looked at themselves.
             let columns =
                 table.columns.iter().filter(|column| column.can_hold_text() && !column.generated);
-            (name, columns.map(|column| column.name.clone()).collect::<Vec<_>>())
+            let mut columns: Vec<String> = columns.map(|column| column.name.clone()).collect();
+            if !columns.is_empty() {
+                // They say which row holds a number that is published.
+                let key = plan.identifying_columns(name).into_iter();
+                let key: Vec<String> = key.filter(|one| !columns.contains(one)).collect();
+                columns.extend(key);
+            }
+            (name, columns)
         })
         .filter(|(_, columns)| !columns.is_empty())
         .collect();
