@@ -6,9 +6,7 @@ use tokio_postgres::error::SqlState;
 use super::{CommandError, Kind, with_hint, wrap};
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
-use crate::scrub::{
-    AuditCount, BlocksError, ManifestError, PlanError, RowPlace, UnreadValues,
-};
+use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, RowPlace, UnreadValues};
 
 fn findings_json(findings: &[AuditCount]) -> Vec<Value> {
     let finding = |one: &AuditCount| {

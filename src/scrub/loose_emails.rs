@@ -68,8 +68,8 @@ fn bracketed(text: &[u8], open: usize, word: &[u8]) -> Option<usize> {
     let inside = blanks_end(text, open + 1);
     let end = inside + word.len();
     let close_at = blanks_end(text, end);
-    let fits = text.get(inside..end)?.eq_ignore_ascii_case(word)
-        && text.get(close_at) == Some(&close);
+    let fits =
+        text.get(inside..end)?.eq_ignore_ascii_case(word) && text.get(close_at) == Some(&close);
     fits.then_some(close_at + 1)
 }
 
@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn everyday_writings_are_found() {
-        for text in ["jo @ example.org", "jo@ example.org", "jo @example.co.uk", "jo\u{a0}@ x.com"] {
+        for text in ["jo @ example.org", "jo@ example.org", "jo @example.co.uk", "jo\u{a0}@ x.com"]
+        {
             assert_eq!(found(&format!("write to {text}, please")), [(text, Strength::Weak)]);
         }
         for text in [

@@ -12,7 +12,6 @@ fn found(text: &str) -> Vec<(Kind, &str)> {
     all.into_iter().map(|hit| (hit.kind, &text[hit.range])).collect()
 }
 
-
 #[test]
 fn what_people_write_is_found() {
     for (text, kind, value) in [
@@ -145,9 +144,7 @@ impl Reference {
                 r"^{after}([1-357-9])(?:{separators}([0-9]))(?:{separators}[0-9]){{8}}"
             )),
             bare: bytes_regex("^(?:7[1-57-9][0-9]{8}|20[3478][0-9]{7})$"),
-            joined_before: bytes_regex(
-                r"(?:[0-9]:|[-_/.#$%+@~*]|\xC2\xA3|\xE2\x82[\x80-\xBF])$",
-            ),
+            joined_before: bytes_regex(r"(?:[0-9]:|[-_/.#$%+@~*]|\xC2\xA3|\xE2\x82[\x80-\xBF])$"),
             goes_on: bytes_regex("^(?:[-_/:.,=@+][0-9A-Za-z]|%)"),
             nino: bytes_regex(&format!(
                 "^([A-CEGHJ-TW-Za-ceghj-tw-z][A-CEGHJ-NP-TW-Za-ceghj-np-tw-z]){gap}\
@@ -227,8 +224,7 @@ impl Reference {
             |start: usize| bytes_regex(r"(?:/|[0-9][-.:,])$").is_match(&text[..start]);
         let can_start = |start: usize| !part_of_more(start) && self.starts_word(text, start);
         let goes_on = bytes_regex("^[-./:][0-9]");
-        let can_end =
-            |end: usize| Self::ends_word(text, end) && !goes_on.is_match(&text[end..]);
+        let can_end = |end: usize| Self::ends_word(text, end) && !goes_on.is_match(&text[end..]);
         let written_out = can_start(start)
             .then(|| {
                 self.phones.iter().find_map(|phone| {
@@ -271,27 +267,28 @@ impl Reference {
     }
 
     fn nino(&self, text: &[u8], digit: usize) -> Option<Match> {
-        (digit.saturating_sub(14)..digit).find_map(|start| {
-            let number = self.nino.captures(&text[start..])?;
-            let here = start + number.get(2)?.start() == digit;
-            if !here || !self.starts_word(text, start) {
-                return None;
-            }
-            let end = start + number[0].len();
-            if number.get(4).is_some() && Self::ends_word(text, end) {
-                return Some(start..end);
-            }
-            let end = start + number.get(3)?.end();
-            let prefix = number[1].to_ascii_uppercase();
-            let not_given_out = [b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ"];
-            let given_out =
-                !prefix.contains(&b'Q') && !not_given_out.iter().any(|one| one[..] == prefix[..]);
-            let one_case = number[1].to_ascii_lowercase() == number[1] || prefix == number[1];
-            let apart = !super::super::separators::is_joined(text, start, end)
-                && !self.gap_and_digit.is_match(&text[end..]);
-            (given_out && one_case && apart).then_some(start..end)
-        })
-        .map(|range| Match { kind: Kind::Nino, strength: Strength::Strong, range })
+        (digit.saturating_sub(14)..digit)
+            .find_map(|start| {
+                let number = self.nino.captures(&text[start..])?;
+                let here = start + number.get(2)?.start() == digit;
+                if !here || !self.starts_word(text, start) {
+                    return None;
+                }
+                let end = start + number[0].len();
+                if number.get(4).is_some() && Self::ends_word(text, end) {
+                    return Some(start..end);
+                }
+                let end = start + number.get(3)?.end();
+                let prefix = number[1].to_ascii_uppercase();
+                let not_given_out = [b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ"];
+                let given_out = !prefix.contains(&b'Q')
+                    && !not_given_out.iter().any(|one| one[..] == prefix[..]);
+                let one_case = number[1].to_ascii_lowercase() == number[1] || prefix == number[1];
+                let apart = !super::super::separators::is_joined(text, start, end)
+                    && !self.gap_and_digit.is_match(&text[end..]);
+                (given_out && one_case && apart).then_some(start..end)
+            })
+            .map(|range| Match { kind: Kind::Nino, strength: Strength::Strong, range })
     }
 
     fn postcode(&self, text: &[u8], digits_end: usize) -> Option<Match> {

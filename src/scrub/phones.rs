@@ -58,7 +58,7 @@ fn written_out(text: &[u8], digit: usize) -> Option<Match> {
     let number = text.get(start..end)?;
     let bare = number.iter().all(u8::is_ascii_digit);
     // Digits and nothing else can be the number of an order. Slashes are those of dates and paths.
-    let weak = bare && !is_named(text, start) || number.contains(&b'/');
+    let weak = bare && is_of_something_else(text, start) || number.contains(&b'/');
     let bracket = start.checked_sub(1).filter(|index| text.get(*index) == Some(&b'('));
     let closed = number.contains(&b')');
     let start = bracket.filter(|_| closed && !country).unwrap_or(start);
@@ -119,9 +119,8 @@ fn is_given_out(number: &[u8]) -> bool {
 }
 
 /// Words that say what the digits after them are.
-const NAMES: [&[u8]; 9] = [
-    b"phone", b"tel", b"mob", b"fax", b"whatsapp", b"landline", b"sms", b"msisdn", b"call",
-];
+const NAMES: [&[u8]; 9] =
+    [b"phone", b"tel", b"mob", b"fax", b"whatsapp", b"landline", b"sms", b"msisdn", b"call"];
 
 /// Whether the digits are said to be a telephone's: `tel:`, `"phone": `.
 fn is_named(text: &[u8], start: usize) -> bool {
@@ -150,6 +149,42 @@ fn is_named(text: &[u8], start: usize) -> bool {
                         .is_some_and(|tail| tail.eq_ignore_ascii_case(name))
         })
     })
+}
+
+/// Words that say that the digits after them are no telephone's.
+const OTHER_NAMES: [&[u8]; 16] = [
+    b"order",
+    b"ref",
+    b"invoice",
+    b"case",
+    b"account",
+    b"barcode",
+    b"item",
+    b"licence",
+    b"license",
+    b"permit",
+    b"policy",
+    b"sku",
+    b"parcel",
+    b"tracking",
+    b"application",
+    b"serial",
+];
+
+/// Whether the digits are said to be those of something else: `Order no. 01234567890`.
+fn is_of_something_else(text: &[u8], start: usize) -> bool {
+    let before = text.get(start.saturating_sub(NAMED_WITHIN)..start).unwrap_or_default();
+    if before.ends_with(b"#") {
+        return true;
+    }
+    let begins_with = |word: &[u8], names: &[&[u8]]| {
+        names
+            .iter()
+            .any(|name| word.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)))
+    };
+    let mut words = before.split(|byte| !byte.is_ascii_alphabetic());
+    let other = words.clone().any(|word| begins_with(word, &OTHER_NAMES));
+    other && !words.any(|word| begins_with(word, &NAMES))
 }
 
 /// The number of a book is no telephone's.

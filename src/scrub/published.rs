@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::document::PublishedSection;
 use super::audit::Verdict;
 use super::copy_text::{NULL, unescape};
+use super::document::PublishedSection;
 use super::ninos;
 use super::plan::{ScrubPlan, TablePlan};
 use super::rules::parse_table_name;
@@ -158,9 +158,9 @@ impl PublishedNumbers {
         let key: Vec<String> = self.key.iter().map(text).collect();
         let is_of_page =
             !self.only_of_pages || memchr::memmem::find(row, b"\"url_path\"").is_some();
-        let page = self.page.filter(|field| {
-            is_of_page && fields.get(*field).is_some_and(|value| *value != NULL)
-        });
+        let page = self
+            .page
+            .filter(|field| is_of_page && fields.get(*field).is_some_and(|value| *value != NULL));
         RowPlace { key: key.join(","), page: page.as_ref().map(text) }
     }
 

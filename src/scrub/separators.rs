@@ -16,15 +16,8 @@ pub(super) enum Between {
 }
 
 /// How HTML and the addresses of pages write some of them.
-const WRITTEN_OUT: [&[u8]; 7] = [
-    b"&nbsp;",
-    b"&#160;",
-    b"&#xa0;",
-    b"&#xA0;",
-    b"&ndash;",
-    b"&#8211;",
-    b"&thinsp;",
-];
+const WRITTEN_OUT: [&[u8]; 7] =
+    [b"&nbsp;", b"&#160;", b"&#xa0;", b"&#xA0;", b"&ndash;", b"&#8211;", b"&thinsp;"];
 
 /// The end of the separator at `position`.
 pub(super) fn end(text: &[u8], position: usize, between: Between) -> Option<usize> {
@@ -169,9 +162,14 @@ mod tests {
             assert_eq!(end(framed.as_bytes(), 1, between), Some(inner), "{text}");
             assert_eq!(start(framed.as_bytes(), inner, between), Some(1), "{text}");
         }
-        for (text, between) in
-            [("\t", Between::Postcode), ("\n", Between::Postcode), (r"\n", Between::Phone), ("é", Between::Phone), ("x", Between::Nino), ("(", Between::Nino)]
-        {
+        for (text, between) in [
+            ("\t", Between::Postcode),
+            ("\n", Between::Postcode),
+            (r"\n", Between::Phone),
+            ("é", Between::Phone),
+            ("x", Between::Nino),
+            ("(", Between::Nino),
+        ] {
             assert_eq!(end(text.as_bytes(), 0, between), None, "{text:?}");
             assert_eq!(start(text.as_bytes(), text.len(), between), None, "{text:?}");
         }

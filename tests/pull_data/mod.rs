@@ -3,6 +3,7 @@
 pub mod archives;
 mod choices;
 mod download;
+mod everyday_writings;
 mod faults;
 mod guards;
 mod late;

@@ -148,7 +148,9 @@ impl Look<'_> {
                     self.raw_stream(bytes, depth);
                 }
             }
-            Word::Short(text) => self.seen.tally.add(self.allow.whole(text.trim_ascii()).weakened()),
+            Word::Short(text) => {
+                self.seen.tally.add(self.allow.whole(text.trim_ascii()).weakened())
+            }
         }
     }
 

@@ -20,7 +20,8 @@ pub enum Word {
 
 /// Calls `found` with what the words of the text hold.
 pub fn each(text: &[u8], mut found: impl FnMut(Word)) {
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    let is_part =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
     let mut start = 0;
     while start < text.len() {
         let rest = text.get(start..).unwrap_or_default();

@@ -93,7 +93,10 @@ fn values_that_are_not_what_their_place_asks_for_are_told() {
         for value in ["not encoded at all", "gAAAAABnencryptedencrypted"] {
             assert!(look(value.as_bytes(), form).incomplete, "{value}");
         }
-        assert_eq!(look_into(NULL, form, Effort::Everything, &AllowList::default()), Seen::default());
+        assert_eq!(
+            look_into(NULL, form, Effort::Everything, &AllowList::default()),
+            Seen::default()
+        );
     }
     let random = STANDARD.encode([0xF1, 0x03, 0xFF, 0x99, 0x04, 0xE0, 0x80, 0x11, 0x07]);
     assert!(look(random.as_bytes(), Form::Session).incomplete);

@@ -2,7 +2,8 @@
 
 /// The text with full-width characters as ASCII, or `None` where it has none.
 pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
-    memchr::memchr_iter(0xEF, text).find(|at| narrow(text.get(*at..).unwrap_or_default()).is_some())?;
+    memchr::memchr_iter(0xEF, text)
+        .find(|at| narrow(text.get(*at..).unwrap_or_default()).is_some())?;
     let mut result = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.first() {
