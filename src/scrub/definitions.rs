@@ -65,3 +65,26 @@ fn tally<'a>(texts: impl Iterator<Item = &'a String>, allow: &AllowList) -> Tall
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::super::Manifest;
+    use super::*;
+    use crate::archive::{ArchiveReader, read_schema};
+
+    #[test]
+    fn the_sites_own_definitions_hold_nothing() {
+        let Some(fixtures) = std::env::var_os("BCOPS_FIXTURES") else {
+            eprintln!("skipped: BCOPS_FIXTURES is not set");
+            return;
+        };
+        let file = File::open(Path::new(&fixtures).join("bc-small.dump")).unwrap();
+        let reader = ArchiveReader::open(file).unwrap();
+        let schema = read_schema(reader.toc()).unwrap();
+        let plan = ScrubPlan::new(&Manifest::built_in().unwrap(), "local", &schema, &[]).unwrap();
+        assert_eq!(audit_definitions(&plan, reader.toc().entries().iter()), []);
+    }
+}

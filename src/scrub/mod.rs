@@ -59,3 +59,5 @@ mod plan_test;
 mod rewriter_test;
 #[cfg(test)]
 mod site_test;
+#[cfg(test)]
+mod writings_test;

@@ -23,11 +23,13 @@ pub(super) fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<M
         return None;
     }
     let (mut position, mut last_digit) = (digits, digits);
-    for _ in 0..3 {
+    let mut gaps = [start + 2..digits, 0..0, 0..0, 0..0];
+    for gap in gaps.iter_mut().skip(1) {
         match text.get(position..) {
             Some([first, second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
                 last_digit = position + 2;
                 position = separator_end(text, last_digit);
+                *gap = last_digit..position;
             }
             _ => return None,
         }
@@ -44,8 +46,18 @@ pub(super) fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<M
     let next_is_digit = text.get(position).is_some_and(u8::is_ascii_digit);
     let range = start..last_digit;
     let apart = !separators::is_joined(text, start, last_digit) && !next_is_digit;
-    let complete = apart && is_given_out(prefix) && one_case(text.get(range.clone())?);
+    let gaps = gaps.map(|gap| text.get(gap).unwrap_or_default());
+    let written_alike = is_written_alike(gaps, text.get(start)?.is_ascii_uppercase());
+    let number = text.get(range.clone())?;
+    let complete = apart && is_given_out(prefix) && one_case(number) && written_alike;
     complete.then_some(Match { kind: Kind::Nino, strength: Strength::Weak, range })
+}
+
+/// Whether one hand has put the separators: without a last letter, a word and a moment (`at 10.30 45`)
+/// or the initials of somebody and a date (`JS 12/03/24`) look much the same.
+fn is_written_alike([first, second, third, _]: [&[u8]; 4], capitals: bool) -> bool {
+    let alike = first == second || first.is_empty() && second == b" ";
+    alike && second == third && (capitals || first.is_empty())
 }
 
 /// Whether somebody can have this number. What is a part of a path or a token is nobody's.

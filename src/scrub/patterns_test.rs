@@ -119,8 +119,8 @@ const UNICODE: &str = r"\xC2[\xA0\xAD\xB7]|\xE2\x80[\x80-\x95\xAF]|\xE2\x81[\x83
 
 impl Reference {
     fn new() -> Self {
-        let separators = format!("(?:[ ./()-]|{UNICODE}){{0,3}}");
-        let two = format!("(?:[ ./()-]|{UNICODE}){{0,2}}");
+        let separators = format!("(?:[ ./()-]|{UNICODE}){{0,4}}");
+        let two = format!("(?:[ ./()-]|{UNICODE}){{0,3}}");
         let after = format!(r"44(?:{two}\(0\)|{separators}){separators}");
         let phone = |count: usize| {
             bytes_regex(&format!(
@@ -147,8 +147,8 @@ impl Reference {
             joined_before: bytes_regex(r"(?:[0-9]:|[-_/.#$%+@~*]|\xC2\xA3|\xE2\x82[\x80-\xBF])$"),
             goes_on: bytes_regex("^(?:[-_/:.,=@+][0-9A-Za-z]|%)"),
             nino: bytes_regex(&format!(
-                "^([A-CEGHJ-TW-Za-ceghj-tw-z][A-CEGHJ-NP-TW-Za-ceghj-np-tw-z]){gap}\
-                 ([0-9]{{2}}){gap}[0-9]{{2}}{gap}([0-9]{{2}})(?:{gap}([A-Da-d]))?"
+                "^([A-CEGHJ-TW-Za-ceghj-tw-z][A-CEGHJ-NP-TW-Za-ceghj-np-tw-z])({gap})\
+                 ([0-9]{{2}})({gap})[0-9]{{2}}({gap})([0-9]{{2}})(?:{gap}([A-Da-d]))?"
             )),
             gap_and_digit: bytes_regex(&format!("^{gap}[0-9]")),
             postcode: bytes_regex(&format!(
@@ -270,15 +270,15 @@ impl Reference {
         (digit.saturating_sub(14)..digit)
             .find_map(|start| {
                 let number = self.nino.captures(&text[start..])?;
-                let here = start + number.get(2)?.start() == digit;
+                let here = start + number.get(3)?.start() == digit;
                 if !here || !self.starts_word(text, start) {
                     return None;
                 }
                 let end = start + number[0].len();
-                if number.get(4).is_some() && Self::ends_word(text, end) {
+                if number.get(7).is_some() && Self::ends_word(text, end) {
                     return Some(start..end);
                 }
-                let end = start + number.get(3)?.end();
+                let end = start + number.get(6)?.end();
                 let prefix = number[1].to_ascii_uppercase();
                 let not_given_out = [b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ"];
                 let given_out = !prefix.contains(&b'Q')
@@ -286,7 +286,11 @@ impl Reference {
                 let one_case = number[1].to_ascii_lowercase() == number[1] || prefix == number[1];
                 let apart = !super::super::separators::is_joined(text, start, end)
                     && !self.gap_and_digit.is_match(&text[end..]);
-                (given_out && one_case && apart).then_some(start..end)
+                let [first, second, third] = [&number[2], &number[4], &number[5]];
+                let alike = second == third
+                    && (first == second || first.is_empty() && second == b" ")
+                    && (first.is_empty() || prefix == number[1]);
+                (given_out && one_case && apart && alike).then_some(start..end)
             })
             .map(|range| Match { kind: Kind::Nino, strength: Strength::Strong, range })
     }

@@ -3,8 +3,8 @@
 use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
 use super::separators::{self, Between};
 
-/// How many separators may stand between two digits: a blank, a dash and a blank.
-const SEPARATORS: usize = 3;
+/// How many separators may stand between two digits: a bracket, a blank, a dash and a blank.
+const SEPARATORS: usize = 4;
 
 /// How far before a number its name may stand: `"mobile_number": 7700900123`.
 const NAMED_WITHIN: usize = 28;

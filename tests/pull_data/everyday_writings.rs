@@ -97,7 +97,9 @@ fn writings() -> Vec<(&'static str, String, &'static str)> {
     all.extend(text(
         &[
             "JG103759",
-            "jg 10 37 59",
+            "jg103759",
+            "JG 10 37 59",
+            "JG.10.37.59",
             "JG.10.37.59.A",
             "JG 10 37 59 A",
             "JG-10-37-59-A",
@@ -199,6 +201,7 @@ fn harmless_digits_stop_nothing() {
         "council-tax-and-benefits",
         "E5 2nd floor, room M1 3rd door",
         "meet us @ cafe.nero",
+        "opens at 10.30 45, kg 34 10.30, by JS 12/03/24",
         "fill-800x600|jpegquality-60",
         "da39a3ee5e6b4b0d3255bfef95601890afd80709",
         "0002_auto_20190613_1436",

@@ -121,6 +121,8 @@ fn a_rewritten_backup_is_rewritten_to_itself() {
 fn without_rules(archive: &Path) -> Manifest {
     let file = BackupFile::open(Input::File(archive.to_owned())).expect("an archive");
     let mut text = "schema_version = 1\nlarge_objects = \"content\"\n".to_owned();
+    // Published numbers would be findings, and this is about what passes as it is.
+    text += "[audit]\nallow = { nino = [\"*\"] }\n";
     for (name, table) in &file.schema().tables {
         let columns = table.columns.iter().filter(|column| !column.generated);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();

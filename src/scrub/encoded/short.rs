@@ -27,14 +27,18 @@ pub fn each(text: &[u8], mut found: impl FnMut(Word)) {
         let rest = text.get(start..).unwrap_or_default();
         let length = rest.iter().position(|byte| !is_part(*byte)).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or_default();
-        if length >= SHORTEST_HEX {
+        // The letter of an escape (`\\n`) is no part of the word that follows.
+        let escaped = start.checked_sub(1).and_then(|index| text.get(index)) == Some(&b'\\');
+        let letter = matches!(word.first(), Some(b'n' | b't' | b'r' | b'b' | b'f' | b'v'));
+        let word = if escaped && letter { word.get(1..).unwrap_or_default() } else { word };
+        if word.len() >= SHORTEST_HEX {
             for part in word.split(|byte| !byte.is_ascii_alphanumeric()) {
                 if let Some(bytes) = from_hex(part) {
                     found(Word::Hex(bytes));
                 }
             }
         }
-        if SHORT_BASE64.contains(&length)
+        if SHORT_BASE64.contains(&word.len())
             && let Some(bytes) = base64::decode(word)
             && bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
         {
