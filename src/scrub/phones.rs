@@ -177,10 +177,15 @@ fn is_of_something_else(text: &[u8], start: usize) -> bool {
     if before.ends_with(b"#") {
         return true;
     }
-    let begins_with = |word: &[u8], names: &[&[u8]]| {
+    let begins = |word: &[u8], names: &[&[u8]]| {
         names
             .iter()
             .any(|name| word.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)))
+    };
+    // The letter of an escape (`\\nOrder`) stands before a word as well.
+    let begins_with = |word: &[u8], names: &[&[u8]]| {
+        let escaped = matches!(word.first(), Some(b'n' | b't' | b'r'));
+        begins(word, names) || escaped && begins(word.get(1..).unwrap_or_default(), names)
     };
     let mut words = before.split(|byte| !byte.is_ascii_alphabetic());
     let other = words.clone().any(|word| begins_with(word, &OTHER_NAMES));

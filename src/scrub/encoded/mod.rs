@@ -129,7 +129,8 @@ impl Look<'_> {
         let text = resolved.as_deref().unwrap_or(text);
         if may_be_escaped {
             bytea::each(text, |bytes, promising| {
-                if !(promising && self.decoded(&bytes, depth)) && !self.raw_stream(&bytes, depth) {
+                let known = promising && self.decoded(&bytes, depth);
+                if !known && !self.raw_stream(&bytes, depth) {
                     self.binary(&bytes);
                 }
             });
