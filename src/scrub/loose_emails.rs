@@ -32,6 +32,19 @@ pub(super) fn find_loose_emails(text: &[u8], mut found: impl FnMut(Match)) {
     }
 }
 
+/// Those with blanks around the sign alone: signs are rare, and brackets are not.
+pub(super) fn find_blank_emails(text: &[u8], mut found: impl FnMut(Match)) {
+    let mut free_from = 0;
+    for at in memchr::memchr_iter(b'@', text) {
+        if at >= free_from
+            && let Some(hit) = around_blanks(text, free_from, at)
+        {
+            free_from = hit.range.end;
+            found(hit);
+        }
+    }
+}
+
 fn around_blanks(text: &[u8], free_from: usize, at: usize) -> Option<Match> {
     let (before, after) = (blanks_start(text, at), blanks_end(text, at + 1));
     if before == at && after == at + 1 {

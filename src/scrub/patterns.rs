@@ -168,15 +168,24 @@ fn is_worth_a_look(text: &[u8], start: usize, end: usize) -> bool {
         (_, 9 | 10) => true,
         _ => previous == b'+',
     };
-    let joined = |byte: u8| {
-        byte.is_ascii_alphabetic() || byte >= 0x80 || matches!(byte, b' ' | b'-' | b'.' | b'/')
-    };
-    let nino = matches!(end - start, 2 | 4 | 6)
-        && (joined(previous) || matches!(previous, b';' | b'0'..=b'9'));
+    let nino = matches!(end - start, 2 | 4 | 6) && follows_two_letters(text, start, previous);
     let postcode = next.is_ascii_alphabetic()
         && text.get(end + 1).is_some_and(u8::is_ascii_alphabetic)
         && ends_word(text, end + 2);
     phone || nino || postcode
+}
+
+/// Whether two letters stand before a run of digits, as far as a look at single bytes can tell.
+fn follows_two_letters(text: &[u8], start: usize, previous: u8) -> bool {
+    let letters_end = match previous {
+        b'A'..=b'Z' | b'a'..=b'z' => start,
+        b' ' | b'-' | b'.' | b'/' => start.saturating_sub(1),
+        // The last byte of a blank or a dash that is not ASCII, or of an escape for one.
+        0x80.. | b';' | b'0'..=b'9' => return true,
+        _ => return false,
+    };
+    let letters = letters_end.checked_sub(2).and_then(|from| text.get(from..letters_end));
+    letters.is_some_and(|letters| letters.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// The next digit at or after `from`, eight bytes at a time: prose, which is most of the data, has

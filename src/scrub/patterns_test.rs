@@ -152,7 +152,7 @@ impl Reference {
             )),
             gap_and_digit: bytes_regex(&format!("^{gap}[0-9]")),
             postcode: bytes_regex(&format!(
-                r"^([A-Za-z]{{1,2}})((?:[0-9][A-Za-z]|[1-9][0-9]|[0-9]))((?:[ +-]|{UNICODE}|\\+[nrt]){{0,3}}?)( | {{2}}|\+|\xC2\xA0|%20)?([0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{{2}})$"
+                r"^([A-Za-z]{{1,2}})((?:[0-9][A-Za-z]|[1-9][0-9]|[0-9]))((?:[ -]|{UNICODE}|\\+[nrt]){{0,3}}?)( | {{2}}|\+|\xC2\xA0|%20)?([0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{{2}})$"
             )),
         }
     }
@@ -315,9 +315,10 @@ impl Reference {
             let case = match (plain, blanks) {
                 (true, false) => lower || upper,
                 (true, true) if lower || upper => true,
+                (true, true) if code.get(4).is_some_and(|gap| gap.as_bytes() == b"+") => false,
                 _ => upper || !is_unit(&code[5][1..]),
             };
-            let single = bytes_regex(&format!("^(?:[ +-]|{UNICODE})$")).is_match(loose);
+            let single = bytes_regex(&format!("^(?:[ -]|{UNICODE})$")).is_match(loose);
             let narrow = !blanks && (plain || single);
             let apart = !narrow
                 || !bytes_regex(r"[-_/+$.]$").is_match(&text[..start])

@@ -34,8 +34,10 @@ pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     let strength = match (gap, case) {
         (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Upper) => Strength::Strong,
         (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Lower) => Strength::Weak,
-        // Letters of both kinds and nothing between are the pieces of a token.
+        // Letters of both kinds and nothing between are the pieces of a token, and so are those
+        // around a plus.
         (Gap { kind: GapKind::None, .. }, Case::Mixed) => return None,
+        (_, Case::Mixed) if text.get(gap.start..inward) == Some(b"+") => return None,
         (_, Case::Upper) => Strength::Weak,
         _ if unit => return None,
         _ => Strength::Weak,

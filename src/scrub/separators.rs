@@ -53,7 +53,6 @@ fn is_ascii_separator(byte: u8, between: Between) -> bool {
         b' ' | b'-' => true,
         b'.' | b'/' => between != Between::Postcode,
         b'(' | b')' => between == Between::Phone,
-        b'+' => between == Between::Postcode,
         _ => false,
     }
 }

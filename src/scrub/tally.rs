@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::loose_emails::find_loose_emails;
+use super::loose_emails::{find_blank_emails, find_loose_emails};
 use super::patterns::{Kind, Match, Strength, find_all, find_emails, find_numbers};
 
 /// By kind and strength: values that nobody has allowed, and values that match the manifest's allow
@@ -114,6 +114,15 @@ impl AllowList {
     pub(super) fn loose_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
         find_loose_emails(text, |hit| {
+            result.count(hit.kind, hit.strength, self.allows(text, &hit));
+        });
+        result
+    }
+
+    /// Of the same, those that take least time to find: for published content.
+    pub(super) fn blank_tally(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        find_blank_emails(text, |hit| {
             result.count(hit.kind, hit.strength, self.allows(text, &hit));
         });
         result

@@ -113,7 +113,11 @@ impl Look<'_> {
     /// Counts what a text hides.
     fn hidden_in(&mut self, text: &[u8], depth: usize) {
         if depth == 0 {
-            self.seen.tally.add(self.allow.loose_tally(text));
+            let loose = match self.effort {
+                Effort::Everything => self.allow.loose_tally(text),
+                Effort::Usual => self.allow.blank_tally(text),
+            };
+            self.seen.tally.add(loose);
         }
         // Most values have none of the three, and this is the fastest way to know.
         let may_be_escaped = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
@@ -121,9 +125,14 @@ impl Look<'_> {
         let folded = width::fold(resolved.as_deref().unwrap_or(text));
         let shown = folded.as_ref().or(resolved.as_ref());
         if let Some(shown) = shown {
-            let shown = self.allow.tally(shown);
+            let tally = |text: &[u8]| match self.effort {
+                Effort::Everything => self.allow.tally(text),
+                Effort::Usual => self.allow.plain_tally(text),
+            };
+            let shown = tally(shown);
             if !shown.is_empty() {
-                self.seen.tally.add(shown.beyond(self.allow.tally(text)));
+                let beyond = shown.beyond(tally(text));
+                self.seen.tally.add(beyond);
             }
         }
         let text = resolved.as_deref().unwrap_or(text);
@@ -186,7 +195,10 @@ impl Look<'_> {
     }
 
     fn raw_in_base64(&mut self, run: &[u8], depth: usize) -> bool {
+        // Slugs and UUIDs are candidates, too. Base64 without both kinds of letters hardly exists.
         self.effort == Effort::Everything
+            && run.iter().any(u8::is_ascii_uppercase)
+            && run.iter().any(u8::is_ascii_lowercase)
             && base64::decode(run).is_some_and(|bytes| self.raw_stream(&bytes, depth))
     }
 
