@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::heroku::world::PRODUCTION;
+use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{COMPLETED, HOUR, Needles, World, sample};
 use crate::standins::heroku::{CapturePlan, Options, Outcome, Rule, StoreFault};
 use crate::support::postgres::Cluster;
@@ -36,11 +36,44 @@ fn they_are_listed_and_looked_at() {
         .fails(2, &["no backup b999", &good]);
 
     // The URL is what was asked for, so that it is the one thing that prints a signature.
-    let run = world.bcops.run(&["backups", "url", "production"]);
+    let url = ["backups", "url", "production", "--i-need-personal-data", "a form is broken"];
+    let run = world.bcops.run(&url);
     assert_eq!(run.code, Some(0), "{}", run.printed());
     assert!(run.stdout.starts_with("http") && run.stdout.lines().count() == 1, "{}", run.stdout);
     let bad = transfers[0]["name"].as_str().expect("a name");
-    world.bcops.run(&["backups", "url", "production", bad]).fails(4, &["not a completed backup"]);
+    let words = [&url[..], &[bad]].concat();
+    world.bcops.run(&words).fails(4, &["not a completed backup"]);
+}
+
+#[test]
+fn a_url_of_a_protected_environment_needs_a_reason() {
+    let world = World::site();
+    let words = ["backups", "url", "production"];
+    let journal = || {
+        let path = world.bcops.state_directory().join("journal.jsonl");
+        fs::read_to_string(path).unwrap_or_default()
+    };
+    world.bcops.run(&words).fails(5, &["needs a reason", "--i-need-personal-data REASON"]);
+    assert!(world.standin.requests().is_empty(), "nothing was asked for");
+    assert_eq!(journal(), "");
+    // (`exits` would object to the signature on standard output.)
+    let run = world.bcops.run(&[&words[..], &["--i-need-personal-data", "form 7"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.printed());
+    assert!(journal().contains("form 7") && !journal().contains("http"), "{}", journal());
+
+    for (reason, code) in [(" ", 5), ("form 8", 0)] {
+        let mut terminal = world.bcops.start_on_terminal(&words);
+        terminal.wait_for("Why do you need personal data: ");
+        terminal.type_line(reason);
+        let (ended, screen) = terminal.finish();
+        assert_eq!(ended, Some(code), "{screen}");
+    }
+    assert!(journal().contains("form 8"));
+
+    // Staging is not protected: what its backups hold may be looked at.
+    world.standin.add_backup(STAGING, &sample().small, HOUR, COMPLETED);
+    let run = world.bcops.run(&["backups", "url", "staging"]);
+    assert_eq!(run.code, Some(0), "{}", run.printed());
 }
 
 #[test]

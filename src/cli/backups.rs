@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::reason;
+
 /// Heroku Postgres backups of an environment.
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -24,7 +26,7 @@ pub enum BackupsWork {
     /// One backup with its log; by default the newest
     Info(OneBackupArgs),
     /// A URL from which anybody can fetch the backup, personal data included, for about an hour
-    Url(OneBackupArgs),
+    Url(UrlArgs),
     /// Write a backup into a file, scrubbed on the way
     Download(DownloadArgs),
 }
@@ -34,7 +36,8 @@ impl BackupsWork {
         match self {
             BackupsWork::List(args) => &args.environment,
             BackupsWork::Capture(args) => &args.environment,
-            BackupsWork::Info(args) | BackupsWork::Url(args) => &args.environment,
+            BackupsWork::Info(args) => &args.environment,
+            BackupsWork::Url(args) => &args.backup.environment,
             BackupsWork::Download(args) => &args.environment,
         }
     }
@@ -74,6 +77,17 @@ pub struct OneBackupArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct UrlArgs {
+    #[command(flatten)]
+    pub backup: OneBackupArgs,
+
+    /// Why personal data is needed; asked for where the environment is protected, and kept in the
+    /// journal
+    #[arg(long, value_name = "REASON", value_parser = reason::parse)]
+    pub i_need_personal_data: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct DownloadArgs {
     /// The environment
     #[arg(value_name = "ENV")]
@@ -104,6 +118,6 @@ pub struct DownloadArgs {
     pub no_scrub: bool,
 
     /// Why personal data is needed in this file; kept in the journal
-    #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = reason::parse)]
     pub i_need_personal_data: Option<String>,
 }

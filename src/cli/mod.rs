@@ -19,6 +19,7 @@ mod pull_data;
 mod pull_media;
 mod purge_cache;
 mod push_media;
+pub mod reason;
 mod reset_staging;
 mod runs;
 mod scrub_pii;
@@ -29,7 +30,9 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use addons::AddonsArgs;
-pub use backups::{BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs};
+pub use backups::{
+    BackupsArgs, BackupsWork, CaptureArgs, DownloadArgs, ListArgs, OneBackupArgs, UrlArgs,
+};
 pub use check::CheckArgs;
 pub use config::{ConfigArgs, ConfigWork, InitArgs, TrustArgs, UntrustArgs};
 pub use doctor::DoctorArgs;

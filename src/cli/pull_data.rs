@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+
+use super::reason;
 
 /// What becomes of tables and columns without a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,13 +22,14 @@ pub enum UnclassifiedArg {
 /// one in use and takes its place when it is complete; the old one is kept as NAME_previous.
 #[derive(Debug, Clone, Args)]
 #[command(
+    group = ArgGroup::new("personal_data").args(["no_scrub", "undo"]),
     after_help = "Examples:\n  bcops pull-data production\n  bcops pull-data production --dry-run\n  \
 bcops pull-data production --yes          # from CI\n  bcops pull-data --file latest.dump\n  \
 bcops pull-data --undo"
 )]
 pub struct PullDataArgs {
     /// The environment whose backup to load
-    #[arg(value_name = "ENV", required_unless_present_any = ["file", "undo"], conflicts_with_all = ["file", "undo"])]
+    #[arg(value_name = "ENV", required_unless_present_any = ["file", "undo", "drop_previous"], conflicts_with_all = ["file", "undo", "drop_previous"])]
     pub environment: Option<String>,
 
     /// Load this backup, for example b123, instead of the newest one
@@ -41,9 +44,14 @@ pub struct PullDataArgs {
     #[arg(long, value_name = "DUMP", conflicts_with = "undo")]
     pub file: Option<PathBuf>,
 
-    /// Exchange the local database and the one before
+    /// Exchange the local database and the one before; a database that was pulled with --no-scrub
+    /// needs --i-need-personal-data
     #[arg(long)]
     pub undo: bool,
+
+    /// Drop the database that an earlier pull kept as NAME_previous, and do nothing else
+    #[arg(long, conflicts_with_all = ["file", "undo", "backup", "capture", "no_scrub", "set_password"])]
+    pub drop_previous: bool,
 
     /// Accept a backup older than `backup_max_age`
     #[arg(long)]
@@ -59,7 +67,7 @@ pub struct PullDataArgs {
     pub no_scrub: bool,
 
     /// Why personal data is needed on this machine; kept in the journal
-    #[arg(long, value_name = "REASON", requires = "no_scrub", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", requires = "personal_data", value_parser = reason::parse)]
     pub i_need_personal_data: Option<String>,
 
     /// What to do with tables and columns that the scrub manifest does not class: stop, or load

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::commands::Context;
+use crate::events::{Event, Reporter};
 use crate::scrub::{AuditCount, UnreadValues, Verdict};
 use crate::words;
 
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
+        Verdict::Replaced => "replaced",
         Verdict::Content => "content",
         Verdict::Allowed => "allowed",
         Verdict::Finding => "finding",
@@ -28,9 +31,12 @@ pub fn json(count: &AuditCount) -> Value {
     json!({
         "table": count.table.short(),
         "column": count.column,
+        "definition": count.definition,
         "kind": count.kind.to_string(),
+        "strength": count.strength.name(),
         "count": count.count,
         "verdict": verdict(count.verdict),
+        "rows": count.rows.iter().map(crate::error::row_json).collect::<Vec<_>>(),
     })
 }
 
@@ -50,6 +56,42 @@ pub fn passed(audit: &[AuditCount]) -> String {
     }
     text
 }
+
+/// Warns of what was replaced in published content: the page shows it to everybody.
+pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
+    for count in audit.iter().filter(|count| count.verdict == Verdict::Replaced) {
+        let numbers = words::plural(count.count, &count.kind.to_string());
+        let rows = crate::error::rows_in_words(&count.rows);
+        context.ui.emit(Event::Warning(format!(
+            "{numbers} in published content replaced: {}{rows}; take them off the site",
+            count.place()
+        )));
+    }
+}
+
+/// Warns of what may be personal data in places where nothing objects to it.
+pub fn warn_of_doubts(context: &Context, audit: &[AuditCount]) {
+    let mut places: BTreeMap<String, u64> = BTreeMap::new();
+    for count in audit.iter().filter(|count| count.is_a_doubt()) {
+        *places.entry(count.place()).or_default() += count.count;
+    }
+    let total: u64 = places.values().sum();
+    let named: Vec<&str> = places.keys().take(NAMED).map(String::as_str).collect();
+    let more = match places.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {}", words::plural(more as u64, "further place")),
+    };
+    let named = named.join(", ");
+    let values = words::plural(total, "value");
+    if total > 0 {
+        context.ui.emit(Event::Warning(format!(
+            "{values} in loose writing may be personal data; look at {named}{more}"
+        )));
+    }
+}
+
+/// How many places a warning names.
+const NAMED: usize = 5;
 
 /// `5 postcodes, 2 telephone numbers`: everything that was found under one verdict.
 fn kinds(audit: &[AuditCount], verdict: Verdict) -> String {

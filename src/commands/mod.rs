@@ -18,10 +18,12 @@ mod manifest;
 pub mod media;
 pub mod pull_data;
 pub mod purge_cache;
+mod reason;
 pub mod reset_staging;
 pub mod runs;
 pub mod scrub_pii;
 pub mod search;
+mod unscrubbed;
 
 use serde_json::Value;
 

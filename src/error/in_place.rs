@@ -52,7 +52,10 @@ fn kind_of(error: &RestoreError) -> (Kind, Option<String>) {
         let text = format!("have them added when it is reset: {}", names.join(", "));
         return (Kind::Configuration, Some(text));
     }
-    if matches!(error, RestoreError::Scrub(_) | RestoreError::PersonalData { .. }) {
+    if matches!(
+        error,
+        RestoreError::Scrub(_) | RestoreError::Audit(_) | RestoreError::PersonalData { .. }
+    ) {
         return (Kind::PersonalData, None);
     }
     if let RestoreError::Postgres(

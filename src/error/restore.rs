@@ -21,7 +21,9 @@ impl From<DatabaseError> for CommandError {
             DatabaseError::NameTooLong { .. } => {
                 wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
             }
-            DatabaseError::NothingToUndo { .. } => wrap(Kind::Refused, error),
+            DatabaseError::NothingToUndo { .. } | DatabaseError::NothingToDrop { .. } => {
+                wrap(Kind::Refused, error)
+            }
             DatabaseError::NotOwner { ref name, ref role } => {
                 let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
                 wrap(Kind::Configuration, error).hint(hint)
@@ -56,7 +58,8 @@ impl From<RestoreError> for CommandError {
             }
             RestoreError::NeedsOmitted { .. } => wrap(Kind::PersonalData, error)
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
-            RestoreError::Scrub(_) => wrap(Kind::PersonalData, error),
+            // Whatever the reason is, nobody has shown that nothing personal is there.
+            RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
             _ => wrap(Kind::Unexpected, error),
         }
     }

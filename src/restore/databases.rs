@@ -12,6 +12,8 @@ use tokio_postgres::error::SqlState;
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
 use crate::schema::quote_identifier;
 
+use super::unscrubbed::{self, Identity};
+
 /// Postgres cuts longer names off, silently.
 const LONGEST_NAME: usize = 63;
 
@@ -29,6 +31,8 @@ pub enum DatabaseError {
     NameTooLong { name: String },
     #[error("there is no database {name} to go back to")]
     NothingToUndo { name: String },
+    #[error("cannot drop the database {name}: there is no such database")]
+    NothingToDrop { name: String },
     #[error("the database {name} is in use and its sessions cannot be ended")]
     InUse { name: String, source: PostgresError },
     #[error("the role {role} may not create databases on {place}")]
@@ -213,6 +217,32 @@ impl Databases {
         renames.push((&self.names.incoming, &self.names.current));
         self.rename(&renames).await?;
         Ok(self.drop_database(&self.names.discarded).await.err())
+    }
+
+    /// Writes on the new, empty database that its rows are those of real people, and says which
+    /// database that is.
+    pub async fn mark_incoming(&self) -> Result<Option<Identity>, DatabaseError> {
+        unscrubbed::mark(&self.admin, &self.names.incoming).await?;
+        Ok(Identity::of(&self.admin, &self.url.place(), &self.names.incoming).await?)
+    }
+
+    /// Whether the database bears the mark of one that was loaded without a scrub, and which
+    /// database it is, if it exists.
+    pub async fn mark_of(&self, name: &str) -> Result<(bool, Option<Identity>), DatabaseError> {
+        let identity = Identity::of(&self.admin, &self.url.place(), name).await?;
+        Ok((unscrubbed::is_marked(&self.admin, name).await?, identity))
+    }
+
+    /// Those of these numbers that are still a database of the server.
+    pub async fn existing_oids(&self, oids: &[u32]) -> Result<Vec<u32>, DatabaseError> {
+        let statement = "SELECT oid FROM pg_catalog.pg_database WHERE oid = ANY($1)";
+        let rows = self.admin.query(statement, &[&oids]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Drops the database that was kept.
+    pub async fn drop_previous(&self) -> Result<(), DatabaseError> {
+        self.drop_database(&self.names.previous).await
     }
 
     /// Exchanges the current database and the previous one.

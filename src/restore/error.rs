@@ -5,6 +5,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
+use crate::scrub::live::LiveError;
 use crate::scrub::{AuditCount, FramingError, NeedyRows, ScrubError};
 
 #[derive(Debug, Error)]
@@ -35,12 +36,14 @@ pub enum RestoreError {
     CannotLookBack { table: String },
     #[error("the loaded database is incomplete: {0}")]
     Incomplete(String),
-    #[error("personal data would remain in {} after the scrub; nothing of it was written and the local database is as it was", in_words(.findings.len()))]
+    #[error("personal data would remain in {} after the scrub; the local database is unchanged", in_words(.findings.len()))]
     PersonalData { findings: Vec<AuditCount> },
     #[error("cannot load without the unclassified tables: {}", in_lines(.needy))]
     NeedsOmitted { needy: Vec<NeedyRows> },
     #[error("the rows cannot be scrubbed")]
     Scrub(#[from] ScrubError),
+    #[error("what the load brought cannot be audited")]
+    Audit(#[from] LiveError),
     #[error("the statement to run afterwards failed: {statement}")]
     After { statement: String, source: PostgresError },
     #[error(transparent)]

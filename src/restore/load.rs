@@ -21,7 +21,10 @@ use super::pump::{Pump, PumpReport, RowPolicy};
 use super::session::SessionSettings;
 use super::source::BackupSource;
 use super::verify::{Inventory, verify};
-use super::{RestoreError, RestorePlan, large_objects, post_data, pre_data, pump, row_counts};
+use super::{
+    RestoreError, RestorePlan, after, large_objects, late_audit, post_data, pre_data, pump,
+    row_counts,
+};
 
 /// What to load and how.
 pub struct LoadOptions {
@@ -29,6 +32,8 @@ pub struct LoadOptions {
     pub plan: Arc<RestorePlan>,
     /// `None` takes the rows as they are.
     pub scrub: Option<Arc<ScrubPlan>>,
+    /// What the audit has seen in the definitions: no finding is among them.
+    pub definitions: Vec<AuditCount>,
     pub excluded: BTreeSet<TableName>,
     pub with_large_objects: bool,
     /// The archive's length, where it is known.
@@ -80,7 +85,7 @@ pub async fn load<R: Read + Send + 'static>(
     reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
     notes.extend(left_out(&options.plan));
 
-    let rows = stream(reader, source, &options, &settings, &reporter).await?;
+    let mut rows = stream(reader, source, &options, &settings, &reporter).await?;
     let description = "Refreshing views and reading back what is there".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
     refresh(&session, &options.plan).await?;
@@ -88,7 +93,10 @@ pub async fn load<R: Read + Send + 'static>(
         row_counts::compare(&session, &rows).await?;
     }
     if let Some(scrub) = &options.scrub {
-        run_after_statements(&session, scrub).await?;
+        let written = after::run(&session, scrub).await?;
+        let audited = late_audit::audit(&target.url, &options.plan, scrub, &written, &reporter);
+        rows.audit.extend(audited.await?);
+        rows.audit.extend(options.definitions.iter().cloned());
     }
     let inventory = verify(&session, &options.plan).await?;
     session.close().await;
@@ -300,18 +308,6 @@ async fn refresh(session: &Session, plan: &RestorePlan) -> Result<(), RestoreErr
         let sql = plan.statement(entry);
         session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
             entry: entry.describe(),
-            source: PostgresError::Server(error),
-        })?;
-    }
-    Ok(())
-}
-
-/// Statements of the manifest name tables without their schema.
-async fn run_after_statements(session: &Session, scrub: &ScrubPlan) -> Result<(), RestoreError> {
-    session.batch_execute("SET search_path = public").await?;
-    for statement in scrub.after_statements() {
-        session.batch_execute(statement).await.map_err(|error| RestoreError::After {
-            statement: statement.to_owned(),
             source: PostgresError::Server(error),
         })?;
     }

@@ -4,6 +4,7 @@
 //! Nothing is written to disk on the client's side and no `pg_restore` is needed. Rows pass
 //! through the scrub plan on their way; what is written passes through the audit.
 
+mod after;
 mod copy_pool;
 pub mod databases;
 mod download;
@@ -13,6 +14,7 @@ mod error;
 mod extensions;
 pub mod in_place;
 mod large_objects;
+mod late_audit;
 mod load;
 #[cfg(test)]
 mod plan_tests;
@@ -23,6 +25,7 @@ mod pump;
 mod row_counts;
 mod session;
 mod source;
+pub mod unscrubbed;
 mod verify;
 
 pub use entries::RestorePlan;

@@ -18,8 +18,8 @@ use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
 use crate::scrub::{
-    BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, Unclassified, check_blocks,
-    plan_without,
+    AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, Unclassified, Verdict,
+    audit_definitions, check_blocks, plan_without,
 };
 
 /// Why a backup is not loaded. Nothing was written.
@@ -104,6 +104,8 @@ pub struct Prepared {
     /// `None` takes the rows as they are.
     pub scrub: Option<Arc<ScrubPlan>>,
     pub excluded: BTreeSet<TableName>,
+    /// What the audit has seen in the definitions.
+    definitions: Vec<AuditCount>,
     with_large_objects: bool,
 }
 
@@ -134,7 +136,7 @@ impl Prepared {
 
     /// # Errors
     ///
-    /// An archive whose entries wait for each other.
+    /// An archive whose entries wait for each other, or whose definitions hold personal data.
     pub fn new(
         contents: Contents,
         scrub: Option<ScrubPlan>,
@@ -144,8 +146,12 @@ impl Prepared {
             scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
         let plan = Arc::new(RestorePlan::new(contents.toc(), with_large_objects));
         plan.check_order()?;
+        let definitions = match &scrub {
+            Some(scrub) => audited_definitions(&plan, scrub)?,
+            None => Vec::new(),
+        };
         let scrub = scrub.map(Arc::new);
-        Ok(Prepared { contents, plan, scrub, excluded, with_large_objects })
+        Ok(Prepared { contents, plan, scrub, excluded, definitions, with_large_objects })
     }
 
     /// Loads it. On an error the database is useless.
@@ -159,12 +165,26 @@ impl Prepared {
             target,
             plan: self.plan,
             scrub: self.scrub,
+            definitions: self.definitions,
             excluded: self.excluded,
             with_large_objects: self.with_large_objects,
             total_bytes,
         };
         load(reader, again, options, reporter).await
     }
+}
+
+/// Looks into every definition that the load would run.
+fn audited_definitions(
+    plan: &RestorePlan,
+    scrub: &ScrubPlan,
+) -> Result<Vec<AuditCount>, RestoreError> {
+    let post_data = plan.post_data.iter().map(|entry| entry.index);
+    let indexes = plan.pre_data.iter().copied().chain(post_data).chain(plan.refreshes.clone());
+    let counts = audit_definitions(scrub, indexes.filter_map(|index| plan.entry(index)));
+    let findings: Vec<AuditCount> =
+        counts.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
+    if findings.is_empty() { Ok(counts) } else { Err(RestoreError::PersonalData { findings }) }
 }
 
 /// As many as there are cores, but at least two, as the server waits for the client at times, and

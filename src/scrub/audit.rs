@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::encoded::{Form, Reach, look_into, resolve};
-use super::patterns::{Kind, Match, find_emails, find_numbers};
+use super::encoded::{Effort, Form, Reach, look_into, resolve};
+use super::ninos;
+use super::patterns::{Kind, Match, Strength, find_emails, find_numbers};
 use super::plan::{ScrubPlan, TablePlan};
+use super::published::{PublishedNumbers, RowPlace};
 use super::rewriter::ScrubError;
 use super::rules::Class;
 use super::tally::{AllowList, Tally};
@@ -19,13 +21,35 @@ use crate::schema::TableName;
 pub struct AuditCount {
     pub table: TableName,
     pub column: String,
+    /// The entry of the archive whose definition it is, where it is no column's value.
+    pub definition: Option<String>,
     pub kind: Kind,
+    pub strength: Strength,
     pub count: u64,
     pub verdict: Verdict,
+    /// The first rows that hold one, where that is known.
+    pub rows: Vec<RowPlace>,
+}
+
+impl AuditCount {
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        match &self.definition {
+            Some(entry) => format!("the definition of {entry}"),
+            None => format!("{}.{}", self.table.short(), self.column),
+        }
+    }
+
+    /// Something that may be personal data, in a place where nothing objects to it.
+    pub fn is_a_doubt(&self) -> bool {
+        self.strength == Strength::Weak && self.verdict == Verdict::Content
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Verdict {
+    /// A National Insurance number in published content, which was replaced on its way.
+    Replaced,
     /// Published content.
     Content,
     /// The manifest expects such values: here, or everywhere.
@@ -49,6 +73,7 @@ pub struct TableAudit {
     table: TableName,
     columns: Vec<AuditedColumn>,
     allow: AllowList,
+    numbers: PublishedNumbers,
 }
 
 #[derive(Debug)]
@@ -57,6 +82,7 @@ struct AuditedColumn {
     /// `None` for a type that holds no text.
     verdict: Option<Verdict>,
     form: Form,
+    effort: Effort,
     /// Whether its values are looked into for everything that they may hide.
     thorough: bool,
     tally: Tally,
@@ -70,13 +96,20 @@ impl TableAudit {
     pub fn new(
         plan: &ScrubPlan,
         table: &TableName,
-        columns: &[String],
+        column_names: &[String],
     ) -> Result<Self, ScrubError> {
         let table_plan =
             plan.audited(table).ok_or_else(|| ScrubError::UnknownTable { table: table.clone() })?;
-        let columns = columns.iter().map(|name| audited_column(table_plan, name)).collect();
+        let columns = column_names.iter().map(|name| audited_column(table_plan, name)).collect();
         let allow = AllowList::new(plan.allow.clone());
-        Ok(TableAudit { table: table.clone(), columns, allow })
+        let numbers = PublishedNumbers::new(plan, table, table_plan, column_names);
+        Ok(TableAudit { table: table.clone(), columns, allow, numbers })
+    }
+
+    /// Has National Insurance numbers in published content replaced by [`Self::pass`].
+    pub fn replacing(mut self) -> Self {
+        self.numbers.replace();
+        self
     }
 
     /// An audit that looks into published content as well.
@@ -90,6 +123,17 @@ impl TableAudit {
             column.thorough = column.verdict.is_some();
         }
         Ok(audit)
+    }
+
+    /// Takes complete rows into account, and gives them back as they may be written.
+    pub fn pass(&mut self, mut rows: Vec<u8>) -> Vec<u8> {
+        self.scan(&rows);
+        for range in self.numbers.take_ranges() {
+            if let Some(number) = rows.get_mut(range) {
+                ninos::write_example(number);
+            }
+        }
+        rows
     }
 
     /// Takes complete rows into account.
@@ -118,7 +162,12 @@ impl TableAudit {
     /// Whether anything was found so far that must not be there.
     pub fn found_personal_data(&self) -> bool {
         let mut columns = self.columns.iter();
-        columns.any(|one| one.verdict == Some(Verdict::Finding) && one.tally.has_unknown())
+        self.numbers.have_findings()
+            || columns.any(|one| match one.verdict {
+                Some(Verdict::Finding) => one.tally.has_unknown(),
+                Some(Verdict::Content) => one.tally.holds_a_valid_nino(),
+                _ => false,
+            })
     }
 
     /// The first column so far with a value that could not be looked into and would have to be.
@@ -142,16 +191,34 @@ impl TableAudit {
     /// What was found, columns and kinds without any left out.
     pub fn finish(self) -> Vec<AuditCount> {
         let mut counts = Vec::new();
-        for column in self.columns {
+        for (field, column) in self.columns.into_iter().enumerate() {
             let Some(verdict) = column.verdict else { continue };
-            for (kind, [unknown, allowed]) in column.tally.by_kind() {
+            let count = |kind, strength, count, verdict, rows| AuditCount {
+                table: self.table.clone(),
+                column: column.name.clone(),
+                definition: None,
+                kind,
+                strength,
+                count,
+                verdict,
+                rows,
+            };
+            for (kind, strength, [unknown, allowed]) in column.tally.by_strength() {
+                // One that is hidden in published content cannot be replaced where it is.
+                let is_valid_nino = kind == Kind::Nino && strength == Strength::Strong;
+                let unknown_verdict = match verdict {
+                    Verdict::Content if is_valid_nino => Verdict::Finding,
+                    verdict => verdict,
+                };
                 let allowed_verdict = verdict.min(Verdict::Allowed);
-                for (count, verdict) in [(unknown, verdict), (allowed, allowed_verdict)] {
-                    if count > 0 {
-                        let (table, column) = (self.table.clone(), column.name.clone());
-                        counts.push(AuditCount { table, column, kind, count, verdict });
+                for (number, verdict) in [(unknown, unknown_verdict), (allowed, allowed_verdict)] {
+                    if number > 0 {
+                        counts.push(count(kind, strength, number, verdict, Vec::new()));
                     }
                 }
+            }
+            for (number, verdict, rows) in self.numbers.of_column(field) {
+                counts.push(count(Kind::Nino, Strength::Strong, number, verdict, rows));
             }
         }
         counts
@@ -161,7 +228,11 @@ impl TableAudit {
         let field = place.field_at(rows, hit.range.start);
         let allowed = self.allow.allows(rows, hit);
         if let Some(column) = self.columns.get_mut(field) {
-            column.tally.count(hit.kind, allowed);
+            let published = column.verdict == Some(Verdict::Content) && !allowed;
+            if published && hit.kind == Kind::Nino && hit.strength == Strength::Strong {
+                return self.numbers.add(rows, field, hit.range.clone());
+            }
+            column.tally.count(hit.kind, hit.strength, allowed);
         }
     }
 
@@ -173,7 +244,7 @@ impl TableAudit {
         for end in borders {
             if let Some(column) = row.next().filter(|column| column.thorough) {
                 let field = rows.get(start..end).unwrap_or_default();
-                let seen = look_into(field, column.form, &self.allow);
+                let seen = look_into(field, column.form, column.effort, &self.allow);
                 column.tally.add(seen.tally);
                 column.unread += u64::from(seen.incomplete);
             }
@@ -225,7 +296,19 @@ fn audited_column(table_plan: &TablePlan, name: &str) -> AuditedColumn {
     };
     let form = planned.map_or(Form::Any, |column| column.form);
     let thorough = matches!(verdict, Some(Verdict::Allowed | Verdict::Finding));
-    AuditedColumn { name: name.into(), verdict, form, thorough, tally: Tally::default(), unread: 0 }
+    let effort = match verdict {
+        Some(Verdict::Finding) => Effort::Everything,
+        _ => Effort::Usual,
+    };
+    AuditedColumn {
+        name: name.into(),
+        verdict,
+        form,
+        effort,
+        thorough,
+        tally: Tally::default(),
+        unread: 0,
+    }
 }
 
 /// What begins a character that is written as an escape: in JSON, in the address of a page, in HTML.

@@ -41,6 +41,17 @@ pub enum LargeObjects {
 pub(super) struct AuditSection {
     #[serde(default)]
     pub allow: BTreeMap<Kind, Vec<String>>,
+    #[serde(default)]
+    pub published: Vec<Spanned<PublishedSection>>,
+}
+
+/// A National Insurance number that may stand in published content: in which row, and its digest.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishedSection {
+    pub table: String,
+    pub key: String,
+    pub sha256: String,
 }
 
 /// What the columns of the models do not say of their revisions.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde::de::IgnoredAny;
 
 use super::copy_text::{escape_into, unescape};
-use super::encoded::{Form, look_into};
+use super::encoded::{Effort, Form, look_into};
 use super::patterns::Kind;
 use super::tally::AllowList;
 
@@ -38,7 +38,7 @@ fn hidden_kind(field: &[u8], kinds: &BTreeSet<Kind>) -> Option<Kind> {
     // A redaction does not ask what the audit allows.
     let allow = AllowList::default();
     let mut tally = allow.tally(field);
-    tally.add(look_into(field, Form::Any, &allow).tally);
+    tally.add(look_into(field, Form::Any, Effort::Everything, &allow).tally);
     tally
         .by_kind()
         .find(|(kind, [count, _])| *count > 0 && kinds.contains(kind))

@@ -11,6 +11,7 @@ use super::built_in;
 pub use super::document::LargeObjects;
 use super::document::{ConditionSection, Document, Name, OneOrMany, PolicySection, TableSection};
 use super::patterns::Kind;
+use super::published::AllowedNumber;
 use super::revisions::NamedMember;
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
@@ -30,6 +31,8 @@ pub struct Manifest {
     pub large_objects: LargeObjects,
     /// Values that are not personal, by kind: `*` stands for any text.
     pub allow: BTreeMap<Kind, Vec<String>>,
+    /// National Insurance numbers that may stand in published content.
+    pub published: Vec<AllowedNumber>,
     pub after: Vec<AfterStatement>,
     /// Members of revisions that stay although no column stands for them.
     pub(super) revision_members: Vec<NamedMember>,
@@ -136,6 +139,7 @@ struct Layer {
     policies: Option<BTreeSet<String>>,
     large_objects: Option<LargeObjects>,
     allow: BTreeMap<Kind, Vec<String>>,
+    published: Vec<AllowedNumber>,
     after: Vec<AfterStatement>,
     revision_members: Vec<NamedMember>,
     revision_tables: BTreeMap<String, TableName>,
@@ -150,6 +154,7 @@ impl Layer {
                 .unwrap_or_else(|| DEFAULT_POLICIES.into_iter().map(String::from).collect()),
             large_objects: self.large_objects.unwrap_or(LargeObjects::Refuse),
             allow: self.allow,
+            published: self.published,
             after: self.after,
             revision_members: self.revision_members,
             revision_tables: self.revision_tables,
@@ -169,6 +174,7 @@ impl Layer {
         for (kind, values) in self.allow {
             result.allow.entry(kind).or_default().extend(values);
         }
+        result.published.extend(self.published);
         result.after.extend(self.after);
         result.revision_members.extend(self.revision_members);
         result.revision_tables.extend(self.revision_tables);
@@ -245,6 +251,12 @@ impl Reading<'_> {
             let table = parse_table_name(table.get_ref());
             revision_tables.insert(model.get_ref().to_lowercase(), table);
         }
+        let mut published = Vec::new();
+        for section in document.audit.published {
+            let span = section.span();
+            let number = AllowedNumber::new(section.into_inner());
+            published.extend(self.checked(span, number));
+        }
         let mut tables = BTreeMap::new();
         for (name, section) in document.tables {
             let entry = self.table(&name, section, &known);
@@ -260,6 +272,7 @@ impl Reading<'_> {
             policies,
             large_objects: document.large_objects,
             allow: document.audit.allow,
+            published,
             after,
             revision_members,
             revision_tables,

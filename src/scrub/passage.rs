@@ -46,6 +46,12 @@ impl Passage {
         Ok(passage)
     }
 
+    /// Has National Insurance numbers in published content replaced, which otherwise are findings.
+    pub fn replacing_published_numbers(mut self) -> Self {
+        self.audit = self.audit.map(TableAudit::replacing);
+        self
+    }
+
     /// Looks into published content as thoroughly as into everything else.
     pub fn thorough(
         mut self,
@@ -59,7 +65,7 @@ impl Passage {
 
     /// Takes complete rows and gives what is left of them, audited.
     pub fn process(&mut self, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
-        let rows = match &mut self.rewriter {
+        let mut rows = match &mut self.rewriter {
             Some(rewriter) => {
                 let mut out = Vec::with_capacity(rows.len());
                 self.counts += rewriter.rewrite(&rows, &mut out)?;
@@ -73,7 +79,7 @@ impl Passage {
             }
         };
         if let Some(audit) = &mut self.audit {
-            audit.scan(&rows);
+            rows = audit.pass(rows);
             if let Some(column) = audit.doubtful_column() {
                 let (table, column) = (audit.table().clone(), column.to_owned());
                 return Err(ScrubError::NotLookedInto { table, column });

@@ -1,9 +1,13 @@
 //! Finding e-mail addresses, UK telephone numbers, National Insurance numbers and UK postcodes.
 //!
-//! The scanners work on a column's text output and on COPY data alike, and come to the same
-//! result on both: a match never holds a backslash, and a letter that ends an escape (`\n`,
-//! `\u00e9`, `%20`) does not count as a part of the word that follows it. That makes them right
-//! for JSON, and for JSON inside of JSON, without decoding any of it.
+//! The scanners work on COPY data, in which tabs and line feeds are borders and those of a value are
+//! escapes. A letter that ends an escape (`\n`, `\u00e9`, `%20`) does not count as a part of the word
+//! that follows it. That makes them right for JSON, and for JSON inside of JSON, without decoding any
+//! of it.
+//!
+//! A match is strong where it is written as a form would ask for it, and weak where harmless text
+//! looks like that by chance, too: digits without a sign of what they are, a postcode in small
+//! letters or with a dash, a National Insurance number that nobody can have.
 //!
 //! What a match is, is defined by plain regular expressions in this file's tests, against which
 //! the scanners are held by a property test. They themselves jump from `@` to `@` and from digit
@@ -14,6 +18,9 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::loose_emails::find_loose_emails;
+use super::ninos::nino_at;
+use super::phones::phone_at;
 use super::postcodes::postcode_at;
 
 /// The kinds of personal data that can be told by their form.
@@ -52,10 +59,29 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// How sure it is that something is what it looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strength {
+    /// Written as forms ask for it.
+    Strong,
+    /// An everyday writing that harmless text has by chance, too.
+    Weak,
+}
+
+impl Strength {
+    pub fn name(self) -> &'static str {
+        match self {
+            Strength::Strong => "strong",
+            Strength::Weak => "weak",
+        }
+    }
+}
+
 /// One occurrence: where it is, never what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Match {
     pub kind: Kind,
+    pub strength: Strength,
     pub range: Range<usize>,
 }
 
@@ -69,7 +95,7 @@ pub fn find_emails(text: &[u8], mut found: impl FnMut(Match)) {
         let start = local_part_start(text, free_from, at);
         let end = domain_end(text, at + 1);
         if start < at && end > at + 1 {
-            found(Match { kind: Kind::Email, range: start..end });
+            found(Match { kind: Kind::Email, strength: Strength::Strong, range: start..end });
             free_from = end;
         }
     }
@@ -90,7 +116,7 @@ pub fn find_numbers(text: &[u8], mut found: impl FnMut(Match)) {
             continue;
         }
         let hit = if is_worth_a_look(text, start, end) {
-            phone_at(text, start)
+            phone_at(text, start, end)
                 .or_else(|| nino_at(text, start, end))
                 .or_else(|| postcode_at(text, end))
                 .filter(|hit| hit.range.start >= free_from)
@@ -111,6 +137,7 @@ pub fn find_all(text: &[u8], wanted: impl Fn(Kind) -> bool) -> Vec<Match> {
     let mut matches = Vec::new();
     if wanted(Kind::Email) {
         find_emails(text, |hit| matches.push(hit));
+        find_loose_emails(text, |hit| matches.push(hit));
     }
     find_numbers(text, |hit| {
         if wanted(hit.kind) {
@@ -135,14 +162,30 @@ pub fn find_all(text: &[u8], wanted: impl Fn(Kind) -> bool) -> Vec<Match> {
 fn is_worth_a_look(text: &[u8], start: usize, end: usize) -> bool {
     let previous = start.checked_sub(1).and_then(|index| text.get(index)).copied().unwrap_or(b' ');
     let next = text.get(end).copied().unwrap_or(b' ');
-    let phone = text.get(start) == Some(&b'0') || previous == b'+';
-    let joined = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | 0xA0);
-    let nino = matches!(end - start, 2 | 4 | 6) && joined(previous);
-    let nino = nino && (joined(next) || next == 0xC2);
+    let phone = match (text.get(start), end - start) {
+        (Some(b'0'), _) => true,
+        (Some(b'4'), _) if text.get(start + 1) == Some(&b'4') => true,
+        (_, 9 | 10) => true,
+        _ => previous == b'+',
+    };
+    let nino = matches!(end - start, 2 | 4 | 6) && follows_two_letters(text, start, previous);
     let postcode = next.is_ascii_alphabetic()
         && text.get(end + 1).is_some_and(u8::is_ascii_alphabetic)
         && ends_word(text, end + 2);
     phone || nino || postcode
+}
+
+/// Whether two letters stand before a run of digits, as far as a look at single bytes can tell.
+fn follows_two_letters(text: &[u8], start: usize, previous: u8) -> bool {
+    let letters_end = match previous {
+        b'A'..=b'Z' | b'a'..=b'z' => start,
+        b' ' | b'-' | b'.' | b'/' => start.saturating_sub(1),
+        // The last byte of a blank or a dash that is not ASCII, or of an escape for one.
+        0x80.. | b';' | b'0'..=b'9' => return true,
+        _ => return false,
+    };
+    let letters = letters_end.checked_sub(2).and_then(|from| text.get(from..letters_end));
+    letters.is_some_and(|letters| letters.iter().all(u8::is_ascii_alphabetic))
 }
 
 /// The next digit at or after `from`, eight bytes at a time: prose, which is most of the data, has
@@ -170,7 +213,7 @@ fn first_digit(eight: [u8; 8]) -> Option<usize> {
 }
 
 /// Bytes from 128 up are parts of letters that are not ASCII.
-fn is_letter(byte: u8) -> bool {
+pub(super) fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
@@ -184,7 +227,7 @@ fn is_escape_letter(byte: u8) -> bool {
 }
 
 /// Whether `position` comes right after an escape that ends in a letter or a digit.
-fn after_escape(text: &[u8], position: usize) -> bool {
+pub(super) fn after_escape(text: &[u8], position: usize) -> bool {
     let before =
         |length: usize| position.checked_sub(length).and_then(|from| text.get(from..position));
     let simple =
@@ -228,7 +271,7 @@ pub(super) fn ends_word(text: &[u8], position: usize) -> bool {
     !text.get(position).is_some_and(|byte| is_word(*byte))
 }
 
-fn local_part_start(text: &[u8], free_from: usize, at: usize) -> usize {
+pub(super) fn local_part_start(text: &[u8], free_from: usize, at: usize) -> usize {
     let is_local = |byte: u8| {
         byte.is_ascii_alphanumeric()
             || byte >= 0x80
@@ -259,7 +302,7 @@ fn local_part_start(text: &[u8], free_from: usize, at: usize) -> usize {
 
 /// The end of the longest domain name that begins at `start` and has a top-level domain of two
 /// letters or more, or `start` where there is none. File names such as `logo@2x.png` are none.
-fn domain_end(text: &[u8], start: usize) -> usize {
+pub(super) fn domain_end(text: &[u8], start: usize) -> usize {
     let mut end = start;
     let mut top = start..start;
     let mut position = start;
@@ -290,150 +333,6 @@ fn domain_end(text: &[u8], start: usize) -> usize {
 }
 
 const FILE_ENDINGS: [&[u8]; 8] = [b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js"];
-
-/// The end of a separator inside of a number: a blank, a no-break blank, a hyphen, a full stop or
-/// a bracket.
-fn separator_end(text: &[u8], position: usize) -> Option<usize> {
-    match text.get(position)? {
-        b' ' | b'-' | b'.' | b'(' | b')' => Some(position + 1),
-        0xC2 if text.get(position + 1) == Some(&0xA0) => Some(position + 2),
-        _ => None,
-    }
-}
-
-/// The end of the next digit, across at most two separators.
-fn next_phone_digit(text: &[u8], position: usize) -> Option<usize> {
-    let mut position = position;
-    for _ in 0..2 {
-        position = separator_end(text, position).unwrap_or(position);
-    }
-    text.get(position).filter(|byte| byte.is_ascii_digit()).map(|_| position + 1)
-}
-
-/// A telephone number whose first digit is at `digit`.
-fn phone_at(text: &[u8], digit: usize) -> Option<Match> {
-    let previous = digit.checked_sub(1).and_then(|index| text.get(index)).copied();
-    let rest = text.get(digit..)?;
-    let (country, start, mut position) = match rest {
-        [b'4', b'4', ..] if previous == Some(b'+') => (true, digit - 1, digit + 2),
-        [b'0', b'0', b'4', b'4', ..] => (true, digit, digit + 4),
-        [b'0', b'1'..=b'3' | b'5' | b'7'..=b'9', third, ..] if third.is_ascii_digit() => {
-            (false, digit, digit + 3)
-        }
-        _ => return None,
-    };
-    if !phone_can_start(text, start) {
-        return None;
-    }
-    if country {
-        position = first_digit_after_country(text, position)?;
-    }
-    // A number without its country's has a digit more, the zero, and one area code in three
-    // digits has been read already.
-    let (few, many) = if country { (8, 9) } else { (7, 8) };
-    let mut ends = [None, None];
-    for count in 1..=many {
-        let Some(end) = next_phone_digit(text, position) else { break };
-        position = end;
-        if count == few {
-            ends[0] = Some(end);
-        } else if count == many {
-            ends[1] = Some(end);
-        }
-    }
-    let end = ends.into_iter().rev().flatten().find(|end| phone_can_end(text, *end))?;
-    let bracket = start.checked_sub(1).filter(|index| text.get(*index) == Some(&b'('));
-    let closed = text.get(start..end).is_some_and(|inside| inside.contains(&b')'));
-    let start = bracket.filter(|_| closed && !country).unwrap_or(start);
-    Some(Match { kind: Kind::Phone, range: start..end })
-}
-
-/// The end of the first digit after `+44`, a bracketed zero left aside.
-fn first_digit_after_country(text: &[u8], position: usize) -> Option<usize> {
-    let mut position = position;
-    for _ in 0..2 {
-        if text.get(position..).is_some_and(|rest| rest.starts_with(b"(0)")) {
-            position += 3;
-            break;
-        }
-        position = separator_end(text, position).unwrap_or(position);
-    }
-    let end = next_phone_digit(text, position)?;
-    matches!(text.get(end - 1), Some(b'1'..=b'3' | b'5' | b'7'..=b'9')).then_some(end)
-}
-
-/// A telephone number is not a part of a longer number, a decimal, a date or a path.
-fn phone_can_start(text: &[u8], start: usize) -> bool {
-    if !starts_word(text, start) {
-        return false;
-    }
-    let before = text.get(..start).unwrap_or_default();
-    match before {
-        [.., b'/'] => false,
-        [.., digit, b'-' | b'.' | b':' | b','] => !digit.is_ascii_digit(),
-        _ => true,
-    }
-}
-
-fn phone_can_end(text: &[u8], end: usize) -> bool {
-    let goes_on = matches!(
-        text.get(end..),
-        Some([b'-' | b'.' | b'/' | b':', digit, ..]) if digit.is_ascii_digit()
-    );
-    ends_word(text, end) && !goes_on
-}
-
-/// The end of the single separator that the parts of a NI number can have between them.
-fn nino_separator_end(text: &[u8], position: usize) -> usize {
-    match text.get(position..) {
-        Some([b' ' | b'-', ..]) => position + 1,
-        Some([0xC2, 0xA0, ..]) => position + 2,
-        _ => position,
-    }
-}
-
-/// The start of such a separator that ends at `end`.
-fn nino_separator_start(text: &[u8], end: usize) -> usize {
-    match text.get(..end) {
-        Some([.., b' ' | b'-']) => end - 1,
-        Some([.., 0xC2, 0xA0]) => end - 2,
-        _ => end,
-    }
-}
-
-/// A National Insurance number whose first run of digits is `digits..digits_end`.
-fn nino_at(text: &[u8], digits: usize, digits_end: usize) -> Option<Match> {
-    if digits_end - digits < 2 {
-        return None;
-    }
-    let start = nino_separator_start(text, digits).checked_sub(2)?;
-    let prefix = [text.get(start)?.to_ascii_uppercase(), text.get(start + 1)?.to_ascii_uppercase()];
-    if !is_nino_prefix(prefix) || !starts_word(text, start) {
-        return None;
-    }
-    let mut position = digits;
-    for _ in 0..3 {
-        match text.get(position..) {
-            Some([first, second, ..]) if first.is_ascii_digit() && second.is_ascii_digit() => {
-                position = nino_separator_end(text, position + 2);
-            }
-            _ => return None,
-        }
-    }
-    let suffix = text.get(position)?.to_ascii_uppercase();
-    let complete = matches!(suffix, b'A'..=b'D') && ends_word(text, position + 1);
-    complete.then_some(Match { kind: Kind::Nino, range: start..position + 1 })
-}
-
-/// The letters that prefixes are made of, and Q, which stands in examples. Combinations that are
-/// not given out count as well: whoever invents a number does not know them.
-fn is_nino_prefix(prefix: [u8; 2]) -> bool {
-    let [first, second] = prefix;
-    first.is_ascii_uppercase()
-        && second.is_ascii_uppercase()
-        && !matches!(first, b'D' | b'F' | b'I' | b'U' | b'V')
-        && !matches!(second, b'D' | b'F' | b'I' | b'O' | b'U' | b'V')
-}
 
 #[cfg(test)]
 #[path = "patterns_test.rs"]

@@ -8,6 +8,7 @@ use super::encoded::Form;
 use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
 use super::patterns::Kind;
+use super::published::{AllowedNumber, identifying_columns};
 use super::revisions::{CONTENT_TYPE_COLUMNS, Revisions, filter_revisions};
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, Place, RowRule, Rule, Test,
@@ -28,6 +29,9 @@ pub struct ScrubPlan {
     after: Vec<AfterStatement>,
     large_objects: LargeObjects,
     pub(super) allow: BTreeMap<Kind, Vec<String>>,
+    pub(super) published: Vec<AllowedNumber>,
+    /// What the plan was made by, for views that are only known once they are built.
+    manifest: Arc<Manifest>,
 }
 
 /// How a table's rows have to be handled in a stream.
@@ -51,6 +55,8 @@ pub struct TablePlan {
     pub description: String,
     pub(super) rule: Option<Rule>,
     pub(super) columns: Vec<PlannedColumn>,
+    /// The columns of the primary key.
+    pub(super) key: Vec<String>,
     /// Columns of which the kept values are asked for, and by what name.
     pub(super) remembered: BTreeSet<(String, ColumnReference)>,
     /// Foreign keys to tables that are loaded without rows.
@@ -62,6 +68,11 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
+    /// Whether any of its columns can hold text.
+    pub fn holds_text(&self) -> bool {
+        self.columns.iter().any(|column| column.can_hold_text)
+    }
+
     /// Whether rows may be dropped or changed. A table without such a rule is read by a
     /// [`super::Rewriter`] nevertheless where other tables ask for its keys.
     pub fn changes_rows(&self) -> bool {
@@ -122,6 +133,8 @@ impl ScrubPlan {
             after: manifest.after.clone(),
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
+            published: manifest.published.clone(),
+            manifest: Arc::new(manifest.clone()),
         })
     }
 
@@ -145,6 +158,15 @@ impl ScrubPlan {
             action != Some(&ColumnAction::Empty(Emptying::Default))
         };
         columns.iter().filter(is_left).cloned().collect()
+    }
+
+    /// As [`Self::with_views`], by the manifest that the plan was made by.
+    pub fn with_its_views(
+        self,
+        views: &BTreeMap<TableName, Table>,
+    ) -> Result<ScrubPlan, PlanError> {
+        let manifest = Arc::clone(&self.manifest);
+        self.with_views(&manifest, views)
     }
 
     /// Takes materialized views in. What they hold is refreshed and then audited like the rows of a
@@ -185,6 +207,11 @@ impl ScrubPlan {
     /// What is audited: tables, and materialized views.
     pub(super) fn audited(&self, name: &TableName) -> Option<&TablePlan> {
         self.tables.get(name).or_else(|| self.views.get(name))
+    }
+
+    /// The columns that say which row of a table it is.
+    pub(super) fn identifying_columns(&self, name: &TableName) -> Vec<String> {
+        self.audited(name).map(|plan| identifying_columns(name, plan)).unwrap_or_default()
     }
 
     pub fn tables(&self) -> impl Iterator<Item = (&TableName, &TablePlan)> {
@@ -309,11 +336,17 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         description: rule.as_ref().map_or_else(|| "kept".into(), describe),
         rule,
         columns,
+        key: table.map(primary_key).unwrap_or_default(),
         remembered: BTreeSet::new(),
         needs: Vec::new(),
         revisions: None,
         tells_models: false,
     }
+}
+
+fn primary_key(table: &Table) -> Vec<String> {
+    let primary = table.unique_keys.iter().find(|key| key.primary);
+    primary.map(|key| key.columns.clone()).unwrap_or_default()
 }
 
 fn view_with_rules(name: &TableName, entry: &TableEntry) -> Finding {

@@ -1,6 +1,16 @@
 //! Finding UK postcodes: an area that exists, a district, and three characters more.
 
-use super::patterns::{Kind, Match, ends_word, starts_word};
+use super::patterns::{Kind, Match, Strength, ends_word, starts_word};
+use super::separators::{self, Between};
+
+/// How many separators may stand between the halves: a blank, a dash and a blank.
+const SEPARATORS: usize = 3;
+
+/// What makes a number of the second half where it is written small: ordinals, hours and measures.
+pub(super) const UNITS: [&[u8; 2]; 24] = [
+    b"st", b"nd", b"rd", b"th", b"hr", b"ft", b"lb", b"pt", b"yd", b"bn", b"gb", b"tb", b"px",
+    b"pp", b"ha", b"sq", b"yr", b"wd", b"dp", b"xl", b"xs", b"bd", b"ed", b"up",
+];
 
 /// A postcode the digit of whose second half is the last before `digits_end`.
 pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
@@ -14,34 +24,105 @@ pub(super) fn postcode_at(text: &[u8], digits_end: usize) -> Option<Match> {
     if !letters.iter().all(allowed) || !ends_word(text, end) {
         return None;
     }
-    let outward_end = postcode_separator_start(text, inward);
-    let start = outward_start(text, outward_end)?;
-    let compact = outward_end == inward;
-    if compact && !stands_apart(text, start, end) {
+    let gap = Gap::before(text, inward);
+    let start = outward_start(text, gap.start)?;
+    if gap.is_narrow() && !stands_apart(text, start, end) {
         return None;
     }
-    let whole = text.get(start..end)?;
-    let one_case =
-        !whole.iter().any(u8::is_ascii_lowercase) || !whole.iter().any(u8::is_ascii_uppercase);
-    one_case.then_some(Match { kind: Kind::Postcode, range: start..end })
+    let case = Case::of(text.get(start..gap.start)?, text.get(inward..end)?);
+    let unit = UNITS.iter().any(|unit| unit[..] == *letters);
+    let strength = match (gap, case) {
+        (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Upper) => Strength::Strong,
+        (Gap { kind: GapKind::None | GapKind::Blanks, .. }, Case::Lower) => Strength::Weak,
+        // Letters of both kinds and nothing between are the pieces of a token, and so are those
+        // around a plus.
+        (Gap { kind: GapKind::None, .. }, Case::Mixed) => return None,
+        (_, Case::Mixed) if text.get(gap.start..inward) == Some(b"+") => return None,
+        (_, Case::Upper) => Strength::Weak,
+        _ if unit => return None,
+        _ => Strength::Weak,
+    };
+    Some(Match { kind: Kind::Postcode, strength, range: start..end })
 }
 
-fn postcode_separator_start(text: &[u8], end: usize) -> usize {
-    match text.get(..end) {
-        Some([.., b' ', b' ']) => end - 2,
-        Some([.., b' ' | b'+']) => end - 1,
-        Some([.., 0xC2, 0xA0]) => end - 2,
-        Some([.., b'%', b'2', b'0']) => end - 3,
-        _ => end,
+/// What stands between the halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Gap {
+    start: usize,
+    kind: GapKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GapKind {
+    None,
+    /// One or two blanks, or how an address of a page writes one.
+    Blanks,
+    /// A dash alone, which joins the words of a path as well.
+    Dash,
+    /// A tab, a line break, or several of these.
+    Wide,
+}
+
+impl Gap {
+    fn before(text: &[u8], end: usize) -> Gap {
+        let before = text.get(..end).unwrap_or_default();
+        let blanks = match before {
+            [.., b' ', b' '] => 2,
+            [.., b' ' | b'+'] => 1,
+            [.., 0xC2, 0xA0] => 2,
+            [.., b'%', b'2', b'0'] => 3,
+            _ => 0,
+        };
+        let mut start = end - blanks;
+        let mut count = 0;
+        while count < SEPARATORS
+            && let Some(further) = separators::start(text, start, Between::Postcode)
+        {
+            start = further;
+            count += 1;
+        }
+        let kind = match (blanks, count) {
+            (0, 0) => GapKind::None,
+            (_, 0) => GapKind::Blanks,
+            (0, 1) if is_a_dash(text.get(start..end).unwrap_or_default()) => GapKind::Dash,
+            _ => GapKind::Wide,
+        };
+        Gap { start, kind }
+    }
+
+    /// Halves with a dash or nothing between them look like pieces of tokens, hashes and file names.
+    fn is_narrow(self) -> bool {
+        matches!(self.kind, GapKind::None | GapKind::Dash)
     }
 }
 
-/// Postcodes without a blank look like pieces of tokens, hashes and file names.
+fn is_a_dash(gap: &[u8]) -> bool {
+    !gap.starts_with(b"\\")
+}
+
 fn stands_apart(text: &[u8], start: usize, end: usize) -> bool {
     let joins = |byte: Option<&u8>| matches!(byte, Some(b'-' | b'_' | b'/' | b'+' | b'$' | b'.'));
     let next = text.get(end);
     let next_joins = joins(next) && next != Some(&b'.') || next == Some(&b'=');
     !joins(start.checked_sub(1).and_then(|index| text.get(index))) && !next_joins
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Upper,
+    Lower,
+    Mixed,
+}
+
+impl Case {
+    fn of(outward: &[u8], inward: &[u8]) -> Case {
+        let letters = || outward.iter().chain(inward).filter(|byte| byte.is_ascii_alphabetic());
+        match () {
+            () if letters().all(u8::is_ascii_uppercase) => Case::Upper,
+            () if letters().all(u8::is_ascii_lowercase) => Case::Lower,
+            () => Case::Mixed,
+        }
+    }
 }
 
 /// The start of the first half of a postcode (`HP19`, `W1A`, `E1`) that ends at `end`.

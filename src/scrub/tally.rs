@@ -2,30 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use super::patterns::{Kind, Match, find_emails, find_numbers};
+use super::loose_emails::{find_blank_emails, find_loose_emails};
+use super::patterns::{Kind, Match, Strength, find_all, find_emails, find_numbers};
 
-/// By kind: values that nobody has allowed, and values that match the manifest's allow list.
+/// By kind and strength: values that nobody has allowed, and values that match the manifest's allow
+/// list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tally([[u64; 2]; Kind::ALL.len()]);
+pub(super) struct Tally([[[u64; 2]; 2]; Kind::ALL.len()]);
 
 impl Tally {
-    pub(super) fn count(&mut self, kind: Kind, allowed: bool) {
-        if let Some(entry) =
-            self.0.get_mut(kind as usize).and_then(|counts| counts.get_mut(usize::from(allowed)))
-        {
+    pub(super) fn count(&mut self, kind: Kind, strength: Strength, allowed: bool) {
+        let counts = self.0.get_mut(kind as usize).and_then(|one| one.get_mut(strength as usize));
+        if let Some(entry) = counts.and_then(|counts| counts.get_mut(usize::from(allowed))) {
             *entry += 1;
         }
     }
 
     pub(super) fn add(&mut self, other: Tally) {
-        for (own, other) in self.0.iter_mut().flatten().zip(other.0.into_iter().flatten()) {
+        for (own, other) in self.entries_mut().zip(other.entries()) {
             *own += other;
         }
     }
 
     /// What is in this tally beyond what is in the other one.
     pub(super) fn beyond(mut self, other: Tally) -> Tally {
-        for (own, other) in self.0.iter_mut().flatten().zip(other.0.into_iter().flatten()) {
+        for (own, other) in self.entries_mut().zip(other.entries()) {
             *own = own.saturating_sub(other);
         }
         self
@@ -34,22 +35,53 @@ impl Tally {
     /// The tally with nothing of one kind.
     pub(super) fn without(mut self, kind: Kind) -> Tally {
         if let Some(entry) = self.0.get_mut(kind as usize) {
-            *entry = [0; 2];
+            *entry = [[0; 2]; 2];
         }
         self
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().flatten().all(|count| *count == 0)
+        self.entries().all(|count| count == 0)
     }
 
     pub(super) fn has_unknown(&self) -> bool {
-        self.0.iter().any(|[unknown, _]| *unknown > 0)
+        self.0.iter().flatten().any(|[unknown, _]| *unknown > 0)
+    }
+
+    /// Whether a National Insurance number that somebody can have is among the values.
+    pub(super) fn holds_a_valid_nino(&self) -> bool {
+        self.0.get(Kind::Nino as usize).is_some_and(|[[unknown, _], _]| *unknown > 0)
     }
 
     /// Each kind with its values that nobody has allowed and those that are.
     pub(super) fn by_kind(self) -> impl Iterator<Item = (Kind, [u64; 2])> {
-        Kind::ALL.into_iter().zip(self.0)
+        let sum = |[[a, b], [c, d]]: [[u64; 2]; 2]| [a + c, b + d];
+        Kind::ALL.into_iter().zip(self.0.map(sum))
+    }
+
+    /// As [`Self::by_kind`], strong and weak writings apart.
+    pub(super) fn by_strength(self) -> impl Iterator<Item = (Kind, Strength, [u64; 2])> {
+        Kind::ALL.into_iter().zip(self.0).flat_map(|(kind, [strong, weak])| {
+            [(kind, Strength::Strong, strong), (kind, Strength::Weak, weak)]
+        })
+    }
+
+    /// The same numbers as weak writings: of what was decoded, chance makes some as well.
+    pub(super) fn weakened(mut self) -> Tally {
+        for [strong, weak] in &mut self.0 {
+            for (strong, weak) in strong.iter_mut().zip(weak) {
+                *weak += std::mem::take(strong);
+            }
+        }
+        self
+    }
+
+    fn entries(&self) -> impl Iterator<Item = u64> {
+        self.0.into_iter().flatten().flatten()
+    }
+
+    fn entries_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        self.0.iter_mut().flatten().flatten()
     }
 }
 
@@ -64,10 +96,46 @@ impl AllowList {
 
     /// What the patterns find in a text as it stands.
     pub(super) fn tally(&self, text: &[u8]) -> Tally {
+        let mut result = self.plain_tally(text);
+        result.add(self.loose_tally(text));
+        result
+    }
+
+    /// What the scan of rows finds in them.
+    pub(super) fn plain_tally(&self, text: &[u8]) -> Tally {
         let mut result = Tally::default();
-        let mut count = |hit: Match| result.count(hit.kind, self.allows(text, &hit));
+        let mut count = |hit: Match| result.count(hit.kind, hit.strength, self.allows(text, &hit));
         find_emails(text, &mut count);
         find_numbers(text, &mut count);
+        result
+    }
+
+    /// Addresses with blanks and brackets, which the scan of rows leaves to the look into values.
+    pub(super) fn loose_tally(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        find_loose_emails(text, |hit| {
+            result.count(hit.kind, hit.strength, self.allows(text, &hit));
+        });
+        result
+    }
+
+    /// Of the same, those that take least time to find: for published content.
+    pub(super) fn blank_tally(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        find_blank_emails(text, |hit| {
+            result.count(hit.kind, hit.strength, self.allows(text, &hit));
+        });
+        result
+    }
+
+    /// A text that as a whole is one value.
+    pub(super) fn whole(&self, text: &[u8]) -> Tally {
+        let mut result = Tally::default();
+        for hit in find_all(text, |_| true) {
+            if hit.range == (0..text.len()) {
+                result.count(hit.kind, hit.strength, self.allows(text, &hit));
+            }
+        }
         result
     }
 

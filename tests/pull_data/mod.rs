@@ -3,11 +3,14 @@
 pub mod archives;
 mod choices;
 mod download;
+mod everyday_writings;
 mod faults;
 mod guards;
+mod late;
 mod privacy;
 mod terminal;
 mod unclassified;
+mod unscrubbed;
 pub mod world;
 
 use std::fs;

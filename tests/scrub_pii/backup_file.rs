@@ -123,6 +123,8 @@ fn without_rules(archive: &Path) -> Manifest {
     let mut text = "schema_version = 1\nlarge_objects = \"content\"\n\
                     [revisions]\nkeep_members = [\"*.*\"]\n"
         .to_owned();
+    // Published numbers would be findings, and this is about what passes as it is.
+    text += "[audit]\nallow = { nino = [\"*\"] }\n";
     for (name, table) in &file.schema().tables {
         let columns = table.columns.iter().filter(|column| !column.generated);
         let columns: Vec<&str> = columns.map(|column| column.name.as_str()).collect();

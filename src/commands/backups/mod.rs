@@ -19,7 +19,7 @@ pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, Comma
         BackupsWork::List(args) => context.interrupt.guard(list::run(context, args)).await,
         BackupsWork::Capture(args) => capture::run(context, args).await,
         BackupsWork::Info(args) => context.interrupt.guard(one::info(context, args)).await,
-        BackupsWork::Url(args) => context.interrupt.guard(one::url(context, args)).await,
+        BackupsWork::Url(args) => one::url(context, args).await,
         BackupsWork::Download(args) => download::run(context, args).await,
     }
 }

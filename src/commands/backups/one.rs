@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::adapters::heroku::{Transfer, TransferState, Verbosity, backup_named, newest_completed};
-use crate::cli::OneBackupArgs;
-use crate::commands::{Context, Outcome};
+use crate::cli::{OneBackupArgs, UrlArgs};
+use crate::commands::{Context, Outcome, journal, reason};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::words;
@@ -44,14 +44,45 @@ pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, Co
 }
 
 /// The URL is a secret, and it is what was asked for: it goes to standard output and nowhere else.
-pub async fn url(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
-    let chosen = choose(&subject, args, newest_completed).await?;
+pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandError> {
+    let given = args.i_need_personal_data.as_deref();
+    let environment = context.settings.environment(&args.backup.environment)?;
+    let what = |app: &str| format!("anyone with this URL gets every row of {app}");
+    if environment.protected {
+        reason::check_can_be_asked(context, &what(&environment.app.value), given)?;
+    }
+    let (subject, chosen) = context
+        .interrupt
+        .guard(async {
+            let subject = Subject::of(context, &args.backup.environment).await?;
+            let chosen = choose(&subject, &args.backup, newest_completed).await?;
+            Ok((subject, chosen))
+        })
+        .await?;
     if !chosen.is_backup() || chosen.state() != TransferState::Completed {
         let text = format!("{} of {} is not a completed backup", chosen.name(), subject.app());
         return Err(CommandError::new(Kind::Refused, text)
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }
+    // Another environment may use a protected one's database: the backups are then of that one.
+    let owner = subject.billing_app();
+    let mut environments = context.settings.environments.values();
+    let protected =
+        environment.protected || environments.any(|one| one.protected && one.app.value == owner);
+    if protected {
+        let reason = reason::ask(context, &what(owner), given)?;
+        let line = json!({ "event": "begun", "source": format!("{} of {owner}", chosen.name()),
+            "reason": reason });
+        journal::append(context, "backups url", line)?;
+    }
+    context.interrupt.guard(sign(context, &subject, &chosen)).await
+}
+
+async fn sign(
+    context: &Context,
+    subject: &Subject<'_>,
+    chosen: &Transfer,
+) -> Result<Outcome, CommandError> {
     let signed = subject.heroku.public_url(subject.billing_app(), chosen.num).await?;
     let text = "whoever has this URL can fetch the backup, personal data included".to_owned();
     context.ui.emit(Event::Warning(text));

@@ -30,20 +30,42 @@ pub fn begin(
     )
 }
 
-/// Notes how a pull ended, with what was counted.
-pub fn end(context: &Context, outcome: &Result<Outcome, CommandError>) -> Result<(), CommandError> {
-    append(
-        context,
-        match outcome {
-            Ok(outcome) => json!({ "event": "done", "result": outcome.result }),
-            Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
-        },
-    )
+/// Notes what a pull brought, with what was counted.
+pub fn done(context: &Context, outcome: &Outcome) -> Result<(), CommandError> {
+    append(context, json!({ "event": "done", "result": outcome.result }))
+}
+
+/// Notes that a pull failed.
+pub fn failed(context: &Context, error: &CommandError) -> Result<(), CommandError> {
+    append(context, json!({ "event": "failed", "kind": error.kind.name() }))
+}
+
+/// Notes that a database with personal data is about to be put in use again. Without this note it
+/// is not.
+pub fn begin_undo(
+    context: &Context,
+    databases: &Databases,
+    reason: Option<&str>,
+) -> Result<(), CommandError> {
+    let database = &databases.names().current;
+    append(context, json!({ "event": "undo begun", "database": database, "reason": reason }))
 }
 
 /// Notes that two databases were exchanged.
-pub fn undone(context: &Context, databases: &Databases) -> Result<(), CommandError> {
-    append(context, json!({ "event": "undone", "database": databases.names().current }))
+pub fn undone(
+    context: &Context,
+    databases: &Databases,
+    reason: Option<&str>,
+) -> Result<(), CommandError> {
+    let database = &databases.names().current;
+    let scrubbed = reason.is_none();
+    let line = json!({ "event": "undone", "database": database, "scrubbed": scrubbed });
+    append(context, line)
+}
+
+/// Notes that the kept database was dropped.
+pub fn dropped(context: &Context, databases: &Databases) -> Result<(), CommandError> {
+    append(context, json!({ "event": "dropped", "database": databases.names().previous }))
 }
 
 fn append(context: &Context, line: Value) -> Result<(), CommandError> {

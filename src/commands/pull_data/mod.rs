@@ -4,23 +4,22 @@ pub(in crate::commands) mod backup;
 mod journal;
 mod password;
 mod prepare;
+mod previous;
 mod summary;
 mod unclassified;
+mod undo;
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, Outcome, confirm};
+use crate::commands::{Context, Outcome, confirm, findings, unscrubbed};
 use crate::deployment::{Marks, local};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget};
 use crate::scrub::Unclassified;
-use crate::words;
 
 use prepare::Prepared;
 
@@ -32,7 +31,10 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     local::on_this_machine(context.deployments(), &target)?;
     local::not_the_servers_own(&target)?;
     if args.undo {
-        return undo(context, args, &target).await;
+        return undo::run(context, args, &target).await;
+    }
+    if args.drop_previous {
+        return previous::drop(context, args, &target).await;
     }
     if let Some(name) = &args.environment {
         context.settings.environment(name)?;
@@ -51,9 +53,11 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         let databases = Databases::lock(&target).await?;
         databases.check_may_replace().await?;
         let existing = databases.existing().await?;
-        Ok((heroku, databases, existing))
+        let current = &databases.names().current;
+        let personal = unscrubbed::holds_personal_data(context, &databases, current).await?;
+        Ok((heroku, databases, existing, personal))
     };
-    let (heroku, databases, existing) = context.interrupt.guard(looking).await?;
+    let (heroku, databases, existing, personal) = context.interrupt.guard(looking).await?;
     let summary = format!("The target can be replaced: {} on {}", target.database, target.place());
     context.ui.emit(Event::StepFinished { step, summary });
     if !args.dry_run {
@@ -67,7 +71,7 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
     let summary = format!("Contents read: {} tables", prepared.tables());
     context.ui.emit(Event::StepFinished { step, summary });
-    let before = summary::before(&prepared, &databases, &existing, args);
+    let before = summary::before(&prepared, &databases, &existing, personal, args);
     if existing.current.is_some() && !args.yes {
         context.ui.question(&before)
     } else {
@@ -80,14 +84,26 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
         confirm_replacement(context, args, &databases)?;
     }
     journal::begin(context, args, &prepared, &databases)?;
-    let outcome = async {
+    let pulled = async {
         let loaded = fill(context, args, prepared, &databases, password).await?;
         swap(context, args, &databases).await?;
-        Ok(summary::after(&loaded, &databases, &existing, args, started.elapsed()))
+        Ok(loaded)
     }
     .await;
-    tell_unwritten(context, journal::end(context, &outcome));
-    outcome
+    let took = started.elapsed();
+    let loaded = match pulled {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            tell_unwritten(context, journal::failed(context, &error));
+            return Err(error);
+        }
+    };
+    findings::warn_of_replaced(context, &loaded.report.audit);
+    findings::warn_of_doubts(context, &loaded.report.audit);
+    let kept = previous::after_a_pull(context, &databases).await;
+    let after = |kept| summary::after(&loaded, &databases, kept, args, took);
+    tell_unwritten(context, journal::done(context, &after(kept)));
+    Ok(after(previous::offer_to_drop(context, args, &databases, kept, loaded.scrubbed).await))
 }
 
 /// What was done is done, also where the journal cannot say so.
@@ -156,6 +172,9 @@ async fn fill(
         let incoming = databases.create_incoming(archive.contents.encoding()).await?;
         let source = backup.describe();
         let scrubbed = archive.scrub.is_some();
+        if !scrubbed {
+            unscrubbed::mark_incoming(context, databases).await?;
+        }
         let jobs = args.jobs.map_or_else(restore::default_jobs, usize::from);
         let target = LoadTarget {
             url: incoming.clone(),
@@ -217,39 +236,4 @@ async fn swap(
     }
     context.ui.emit(Event::StepFinished { step: SWAP_STEP, summary: format!("{name} replaced") });
     Ok(())
-}
-
-async fn undo(
-    context: &Context,
-    args: &PullDataArgs,
-    target: &DatabaseUrl,
-) -> Result<Outcome, CommandError> {
-    local::not_an_environments_own(context.deployments(), None, target).await?;
-    let databases = Databases::lock(target).await?;
-    let existing = databases.existing().await?;
-    let names = databases.names();
-    let size = |size: Option<u64>| size.map_or_else(|| "not there".to_owned(), words::bytes);
-    context.ui.message(&format!(
-        "from  {} ({})\nto    {} ({})\nThe two are exchanged.",
-        names.previous,
-        size(existing.previous),
-        names.current,
-        size(existing.current)
-    ));
-    if existing.previous.is_none() {
-        return Err(crate::restore::databases::DatabaseError::NothingToUndo {
-            name: names.previous.clone(),
-        }
-        .into());
-    }
-    let text = format!("{} and {} exchanged", names.current, names.previous);
-    let result = json!({ "database": names.current, "previous": existing.current.map(|_| &names.previous), "dry_run": args.dry_run });
-    if args.dry_run {
-        return Ok(Outcome::done(result, format!("{text} (dry run: nothing was changed)")));
-    }
-    confirm::check_names(&args.confirm, &[Some(names.current.as_str())])?;
-    confirm_replacement(context, args, &databases)?;
-    databases.undo().await?;
-    tell_unwritten(context, journal::undone(context, &databases));
-    Ok(Outcome::done(result, text))
 }

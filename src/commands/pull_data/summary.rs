@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Outcome, dropped, findings};
+use crate::commands::{Outcome, dropped, findings, reason};
 use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
@@ -15,6 +15,7 @@ use crate::words;
 use super::Loaded;
 use super::backup::Backup;
 use super::prepare::Prepared;
+use super::previous::Previous;
 use super::unclassified;
 
 /// From where to where, and what it will do in numbers.
@@ -22,6 +23,7 @@ pub fn before(
     prepared: &Prepared,
     databases: &Databases,
     existing: &Existing,
+    current_is_personal: bool,
     args: &PullDataArgs,
 ) -> String {
     let names = databases.names();
@@ -55,6 +57,9 @@ pub fn before(
             names.previous,
             words::bytes(bytes)
         ));
+    }
+    if existing.current.is_some() && current_is_personal && !args.no_keep_previous {
+        text.push_str("      the old one holds personal data; --no-keep-previous drops it\n");
     }
     let counted = |count, noun| words::plural(count, noun);
     let tables = prepared.tables();
@@ -129,14 +134,15 @@ fn source(backup: &Backup) -> Value {
 pub fn after(
     loaded: &Loaded,
     databases: &Databases,
-    existing: &Existing,
+    kept: Previous,
     args: &PullDataArgs,
     took: Duration,
 ) -> Outcome {
     let report = &loaded.report;
     let names = databases.names();
-    let previous =
-        (existing.current.is_some() && !args.no_keep_previous).then_some(&names.previous);
+    let is_there =
+        matches!(kept, Previous::Scrubbed | Previous::Personal) && !args.no_keep_previous;
+    let previous = is_there.then_some(&names.previous);
     let mut text = table_lines(&report.tables);
     text.push_str(&totals(&report.tables));
     text.push_str(&format!(
@@ -157,8 +163,12 @@ pub fn after(
     }
     text.push_str(&format!("{} is ready, in {}", names.current, words::duration(took)));
     if let Some(previous) = previous {
+        let more = match kept {
+            Previous::Personal => format!(" {}", reason::FLAG),
+            _ => String::new(),
+        };
         text.push_str(&format!(
-            "\nthe database before is {previous}; to go back: bcops pull-data --undo"
+            "\nthe database before is {previous}; to go back: bcops pull-data --undo{more}"
         ));
     }
     let result = json!({
@@ -166,6 +176,7 @@ pub fn after(
         "source": loaded.source,
         "database": names.current,
         "previous": previous,
+        "previous_holds_personal_data": kept == Previous::Personal,
         "scrubbed": loaded.scrubbed,
         "seconds": took.as_secs_f64(),
         "archive_bytes": report.archive_bytes,

@@ -40,6 +40,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     };
     let (target, audit, seen, schema) = context.interrupt.guard(checking).await?;
     summary::warn_of_unseen(context, &schema);
+    findings::warn_of_doubts(context, &audit.counts);
     let mut result = result(&target, &audit, &seen);
     result["not_looked_at"] = summary::unseen_json(&schema).into();
     let unedited = seen.unedited();

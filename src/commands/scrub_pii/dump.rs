@@ -61,6 +61,7 @@ pub async fn rewrite(
         Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
     };
     let report = on_a_thread(context, work).await?;
+    findings::warn_of_doubts(context, &report.audit);
     for note in &report.notes {
         context.ui.emit(Event::Note(note.clone()));
     }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::adapters::postgres::Session;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, confirm, journal, manifest};
+use crate::commands::{Context, Outcome, confirm, findings, journal, manifest, unscrubbed};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::scrub::Manifest;
@@ -50,8 +50,15 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
         context.ui.emit(Event::Warning(error.to_string()));
     }
     let report = outcome?;
+    findings::warn_of_doubts(context, &report.audit);
     for warning in &report.warnings {
         context.ui.emit(Event::Warning(warning.clone()));
+    }
+    if target.is_local() && target.policy == "local" {
+        let noted = unscrubbed::scrubbed(context, &session, &target.url.place()).await;
+        if let Err(error) = noted {
+            context.ui.emit(Event::Warning(error.to_string()));
+        }
     }
     let done = summary::after(&target, &report);
     if args.vacuum

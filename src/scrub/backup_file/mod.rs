@@ -37,7 +37,9 @@ use crate::schema::{Schema, TableName};
 use super::blocks::check_blocks;
 use super::findings::PlanError;
 use super::tools::RowSamples;
-use super::{AuditCount, DroppedMember, Manifest, RowCounts, ScrubPlan, Verdict};
+use super::{
+    AuditCount, DroppedMember, Manifest, RowCounts, ScrubPlan, Verdict, audit_definitions,
+};
 use contents::Contents;
 use destination::{Destination, Sink};
 use run::Run;
@@ -149,10 +151,12 @@ impl BackupFile {
         if watch.interrupted.load(Ordering::SeqCst) {
             return Err(BackupFileError::Interrupted);
         }
+        let contents = Contents::new(self.reader.toc(), plan);
+        let definitions = audit_definitions(plan, contents.entries.iter());
+        check_audit(&definitions)?;
         let mut destination = Destination::create(output, &self.source)?;
         let description = "Rewriting the backup".to_owned();
         watch.reporter.emit(Event::StepStarted { step: STEP, description });
-        let contents = Contents::new(self.reader.toc(), plan);
         let sink = destination.sink()?;
         let writer = ArchiveWriter::create(sink, self.reader.header(), &contents.entries)
             .map_err(|error| destination.failed(error))?;
@@ -164,7 +168,8 @@ impl BackupFile {
         // Closing the channel ends the thread. Its error is the reason where sending failed.
         drop(sender);
         let written = writing.join();
-        check_audit(&report)?;
+        check_audit(&report.audit)?;
+        report.audit.extend(definitions);
         let writer = match (read, written) {
             (Ok(()), Ok(writer)) => writer,
             (Err(BackupFileError::WriterEnded) | Ok(()), Err(error)) => {
@@ -192,8 +197,8 @@ fn finish(writer: ArchiveWriter<Sink>, destination: Destination) -> Result<(), B
     destination.complete(sink)
 }
 
-fn check_audit(report: &Report) -> Result<(), BackupFileError> {
+fn check_audit(audit: &[AuditCount]) -> Result<(), BackupFileError> {
     let findings: Vec<AuditCount> =
-        report.audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
+        audit.iter().filter(|count| count.verdict == Verdict::Finding).cloned().collect();
     if findings.is_empty() { Ok(()) } else { Err(BackupFileError::PersonalData { findings }) }
 }

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-use super::contents::{after_length, is_gzip, is_zlib};
+use super::contents::{after_length, is_gzip, is_text, is_zlib};
 
 pub struct Inflated {
     pub bytes: Vec<u8>,
@@ -24,6 +24,18 @@ pub fn inflate(bytes: &[u8], limit: usize) -> Option<Inflated> {
     } else {
         None
     }
+}
+
+/// The contents of a stream without any header, if there are no more than the limit and a person
+/// could have written them: any bytes may be such a stream.
+pub fn inflate_raw(bytes: &[u8], limit: usize) -> Option<Vec<u8>> {
+    // The kind of its first block: 3 is none.
+    if bytes.first()? & 0b110 == 0b110 || bytes.len() < 6 {
+        return None;
+    }
+    let mut content = Vec::new();
+    DeflateDecoder::new(bytes).take(limit as u64 + 1).read_to_end(&mut content).ok()?;
+    (content.len() <= limit && content.len() >= 6 && is_text(&content)).then_some(content)
 }
 
 fn read_up_to(stream: impl Read, limit: usize) -> Option<Inflated> {

@@ -1,5 +1,7 @@
 //! What decoded bytes are, told by how they begin.
 
+use super::zip::is_zip;
+
 /// Whether bytes that begin like this can be looked into. Six bytes are enough to turn nearly
 /// everything away that only looks like base64.
 pub fn is_promising(beginning: &[u8]) -> bool {
@@ -7,6 +9,7 @@ pub fn is_promising(beginning: &[u8]) -> bool {
         || after_length(beginning).is_some()
         || is_gzip(beginning)
         || is_pickle(beginning)
+        || is_zip(beginning)
         || may_be_text(beginning)
 }
 

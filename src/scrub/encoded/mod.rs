@@ -12,11 +12,15 @@ mod contents;
 mod escapes;
 mod pickle;
 mod session;
+mod short;
 mod tsvector;
+mod width;
+mod zip;
 
 pub(super) use escapes::{Reach, resolve};
 
 use self::pickle::Payload;
+use self::short::Word;
 use super::copy_text::{NULL, unescape};
 use super::patterns::Kind;
 use super::tally::{AllowList, Tally};
@@ -27,6 +31,9 @@ const DEEPEST: usize = 8;
 
 /// How many bytes may come out of one value, all its layers together.
 const LARGEST: usize = 16 << 20;
+
+/// How many bytes are taken out of a zip archive, or of a stream without a header.
+const LARGEST_GUESS: usize = 64 << 10;
 
 /// The shortest text that can hide a value: `a%40b.cd`.
 const SHORTEST: usize = 8;
@@ -53,6 +60,15 @@ impl Form {
     }
 }
 
+/// How far a look goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// What says what it is.
+    Usual,
+    /// Everything that could be something: for places where nothing personal may be.
+    Everything,
+}
+
 /// What a look into one value gave.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -64,8 +80,8 @@ pub(super) struct Seen {
 }
 
 /// Looks into one field of COPY data.
-pub(super) fn look_into(field: &[u8], form: Form, allow: &AllowList) -> Seen {
-    let mut look = Look { allow, room: LARGEST, seen: Seen::default() };
+pub(super) fn look_into(field: &[u8], form: Form, effort: Effort, allow: &AllowList) -> Seen {
+    let mut look = Look { allow, effort, room: LARGEST, seen: Seen::default() };
     match form {
         _ if field == NULL || field.is_empty() => {}
         Form::Any if field.len() < SHORTEST => {}
@@ -87,6 +103,7 @@ pub(super) fn look_into(field: &[u8], form: Form, allow: &AllowList) -> Seen {
 
 struct Look<'a> {
     allow: &'a AllowList,
+    effort: Effort,
     /// How many bytes may still come out of the value.
     room: usize,
     seen: Seen,
@@ -95,24 +112,65 @@ struct Look<'a> {
 impl Look<'_> {
     /// Counts what a text hides.
     fn hidden_in(&mut self, text: &[u8], depth: usize) {
+        if depth == 0 {
+            let loose = match self.effort {
+                Effort::Everything => self.allow.loose_tally(text),
+                Effort::Usual => self.allow.blank_tally(text),
+            };
+            self.seen.tally.add(loose);
+        }
         // Most values have none of the three, and this is the fastest way to know.
         let may_be_escaped = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
         let resolved = if may_be_escaped { resolve(text, Reach::All) } else { None };
-        if let Some(resolved) = &resolved {
-            let shown = self.allow.tally(resolved);
+        let folded = width::fold(resolved.as_deref().unwrap_or(text));
+        let shown = folded.as_ref().or(resolved.as_ref());
+        if let Some(shown) = shown {
+            let tally = |text: &[u8]| match self.effort {
+                Effort::Everything => self.allow.tally(text),
+                Effort::Usual => self.allow.plain_tally(text),
+            };
+            let shown = tally(shown);
             if !shown.is_empty() {
-                self.seen.tally.add(shown.beyond(self.allow.tally(text)));
+                let beyond = shown.beyond(tally(text));
+                self.seen.tally.add(beyond);
             }
         }
         let text = resolved.as_deref().unwrap_or(text);
         if may_be_escaped {
             bytea::each(text, |bytes, promising| {
-                if !promising || !self.decoded(&bytes, depth) {
+                let known = promising && self.decoded(&bytes, depth);
+                if !known && !self.raw_stream(&bytes, depth) {
                     self.binary(&bytes);
                 }
             });
         }
         base64::candidates(text, |run| self.candidate(run, depth));
+        if self.effort == Effort::Everything {
+            short::each(text, |word| self.word(&word, depth));
+        }
+    }
+
+    /// Counts what a single word holds.
+    fn word(&mut self, word: &Word, depth: usize) {
+        match word {
+            Word::Hex(bytes) => {
+                if !contents::is_promising(bytes) || !self.decoded(bytes, depth) {
+                    self.raw_stream(bytes, depth);
+                }
+            }
+            Word::Short(text) => {
+                self.seen.tally.add(self.allow.whole(text.trim_ascii()).weakened())
+            }
+        }
+    }
+
+    /// Counts everything in a compressed stream that nothing announces, and says whether it is one.
+    fn raw_stream(&mut self, bytes: &[u8], depth: usize) -> bool {
+        if self.effort != Effort::Everything {
+            return false;
+        }
+        let Some(content) = compressed::inflate_raw(bytes, LARGEST_GUESS) else { return false };
+        self.decoded(&content, depth + 1)
     }
 
     fn candidate(&mut self, run: &[u8], depth: usize) {
@@ -121,32 +179,64 @@ impl Look<'_> {
             return;
         }
         for part in base64::parts(run) {
+            self.raw_in_base64(part, depth);
             if let Some(bytes) = base64::decode_promising(part)
                 && !self.decoded(&bytes, depth)
             {
                 self.binary(&bytes);
             }
         }
+        if self.raw_in_base64(run, depth) {
+            return;
+        }
         if let Some(bytes) = whole {
             self.binary(&bytes);
         }
     }
 
+    fn raw_in_base64(&mut self, run: &[u8], depth: usize) -> bool {
+        // Slugs and UUIDs are candidates, too. Base64 without both kinds of letters hardly exists.
+        self.effort == Effort::Everything
+            && run.iter().any(u8::is_ascii_uppercase)
+            && run.iter().any(u8::is_ascii_lowercase)
+            && base64::decode(run).is_some_and(|bytes| self.raw_stream(&bytes, depth))
+    }
+
     /// Counts what stands in bytes of no known form as it is. A postcode is so short that pictures
     /// and such hold some by chance.
     fn binary(&mut self, bytes: &[u8]) {
-        self.seen.tally.add(self.allow.tally(bytes).without(Kind::Postcode));
+        self.seen.tally.add(self.allow.plain_tally(bytes).without(Kind::Postcode).weakened());
     }
 
     /// Counts everything in decoded bytes, and says whether nothing else need be tried.
     fn decoded(&mut self, bytes: &[u8], depth: usize) -> bool {
-        !self.take_room(bytes.len()) || self.contents(bytes, depth + 1)
+        !self.take_room(bytes.len()) || self.weakly(|look| look.contents(bytes, depth + 1))
     }
 
-    /// Counts everything in a text.
+    /// Of what is decoded, chance makes some: it counts as weak.
+    fn weakly<T>(&mut self, look: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::take(&mut self.seen.tally);
+        let result = look(self);
+        let found = std::mem::replace(&mut self.seen.tally, before).weakened();
+        self.seen.tally.add(found);
+        result
+    }
+
+    /// Counts everything in a text as it was before it was encoded. Its tabs and line breaks are
+    /// written as COPY does, in whose data they are borders.
     fn text(&mut self, text: &[u8], depth: usize) {
+        if memchr::memchr3(b'\t', b'\n', b'\r', text).is_none() {
+            return self.lines(text, depth);
+        }
+        let mut escaped = Vec::with_capacity(text.len() + text.len() / 8);
+        escape_breaks(text, &mut escaped);
+        self.lines(&escaped, depth);
+    }
+
+    /// Counts everything in a text whose tabs and line feeds are borders.
+    fn lines(&mut self, text: &[u8], depth: usize) {
         self.seen.tally.add(self.allow.tally(text));
-        self.hidden_in(text, depth);
+        self.hidden_in(text, depth.max(1));
     }
 
     /// Counts everything in bytes, if it can be told what they are.
@@ -163,6 +253,9 @@ impl Look<'_> {
             self.text(bytes, depth);
             return true;
         }
+        if zip::is_zip(bytes) {
+            return self.zip(bytes, depth);
+        }
         if let Some(inflated) = compressed::inflate(bytes, self.room) {
             self.room -= inflated.bytes.len();
             self.seen.incomplete |= inflated.cut_off;
@@ -176,6 +269,19 @@ impl Look<'_> {
             return true;
         }
         false
+    }
+
+    /// Counts what the files of an archive hold.
+    fn zip(&mut self, bytes: &[u8], depth: usize) -> bool {
+        let more = zip::each_file(bytes, LARGEST_GUESS.min(self.room), |name, content| {
+            self.text(name, depth);
+            match contents::is_text(content) {
+                true => self.text(content, depth),
+                false => self.binary(content),
+            }
+        });
+        self.seen.incomplete |= more && self.effort == Effort::Everything;
+        true
     }
 
     /// Counts what a pickle carries, and says whether it was read to its end.
@@ -200,8 +306,8 @@ impl Look<'_> {
     }
 
     fn search_vector(&mut self, field: &[u8]) {
-        self.text(&tsvector::reassemble(&unescape(field)), 0);
-        self.seen.tally = self.seen.tally.beyond(self.allow.tally(field));
+        self.lines(&tsvector::reassemble(&unescape(field)), 0);
+        self.seen.tally = self.seen.tally.beyond(self.allow.plain_tally(field));
     }
 
     /// Looks into a value whose place says what it is.
@@ -213,7 +319,7 @@ impl Look<'_> {
     ) {
         match decoded {
             Some(bytes) if self.take_room(bytes.len()) => {
-                let understood = look(self, bytes);
+                let understood = self.weakly(|own| look(own, bytes));
                 self.seen.incomplete |= !understood;
             }
             Some(_) => {}
@@ -230,6 +336,18 @@ impl Look<'_> {
             None => self.seen.incomplete = true,
         }
         !self.seen.incomplete
+    }
+}
+
+/// Writes tabs and line breaks as COPY does, and everything else as it is.
+fn escape_breaks(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            byte => out.push(*byte),
+        }
     }
 }
 

@@ -23,7 +23,7 @@ fn found(value: impl AsRef<[u8]>, form: Form) -> [u64; 4] {
 fn look(value: &[u8], form: Form) -> Seen {
     let mut field = Vec::new();
     escape_into(value, &mut field);
-    look_into(&field, form, &AllowList::default())
+    look_into(&field, form, Effort::Everything, &AllowList::default())
 }
 
 fn counts(seen: &Seen) -> [u64; 4] {
@@ -93,7 +93,10 @@ fn values_that_are_not_what_their_place_asks_for_are_told() {
         for value in ["not encoded at all", "gAAAAABnencryptedencrypted"] {
             assert!(look(value.as_bytes(), form).incomplete, "{value}");
         }
-        assert_eq!(look_into(NULL, form, &AllowList::default()), Seen::default());
+        assert_eq!(
+            look_into(NULL, form, Effort::Everything, &AllowList::default()),
+            Seen::default()
+        );
     }
     let random = STANDARD.encode([0xF1, 0x03, 0xFF, 0x99, 0x04, 0xE0, 0x80, 0x11, 0x07]);
     assert!(look(random.as_bytes(), Form::Session).incomplete);
@@ -173,7 +176,7 @@ fn paths_hashes_and_tokens_hide_nothing() {
 fn allowed_values_are_told_apart() {
     let allow = BTreeMap::from([(Kind::Email, vec!["*@example.invalid".to_string()])]);
     let value = STANDARD.encode("user.17@example.invalid and jo@example.org");
-    let seen = look_into(value.as_bytes(), Form::Any, &AllowList::new(allow));
+    let seen = look_into(value.as_bytes(), Form::Any, Effort::Everything, &AllowList::new(allow));
     assert_eq!(seen.tally.by_kind().next(), Some((Kind::Email, [1, 1])));
 }
 

@@ -46,16 +46,46 @@ pub async fn audit(
     live: &LiveSchema,
     reporter: &SharedReporter,
 ) -> Result<Audit, LiveError> {
-    let description = "Looking for personal data in every table".to_owned();
-    reporter.emit(Event::StepStarted { step: AUDIT_STEP, description });
+    let description = "Looking for personal data in every table";
+    run(session, plan, live, &|_| true, description, reporter).await
+}
+
+/// Audits the tables and materialized views that are wanted.
+pub async fn audit_of(
+    session: &Session,
+    plan: &ScrubPlan,
+    live: &LiveSchema,
+    wanted: &(dyn Fn(&TableName) -> bool + Sync),
+    reporter: &SharedReporter,
+) -> Result<Audit, LiveError> {
+    run(session, plan, live, wanted, "Looking for personal data in views", reporter).await
+}
+
+async fn run(
+    session: &Session,
+    plan: &ScrubPlan,
+    live: &LiveSchema,
+    wanted: &(dyn Fn(&TableName) -> bool + Sync),
+    description: &str,
+    reporter: &SharedReporter,
+) -> Result<Audit, LiveError> {
+    reporter.emit(Event::StepStarted { step: AUDIT_STEP, description: description.to_owned() });
     let tables: Vec<(&TableName, Vec<String>)> = live
         .holding_rows()
         .chain(&live.views)
+        .filter(|(name, _)| wanted(name))
         .map(|(name, table)| {
             // A generated column repeats columns that are looked at themselves.
             let columns =
                 table.columns.iter().filter(|column| column.can_hold_text() && !column.generated);
-            (name, columns.map(|column| column.name.clone()).collect::<Vec<_>>())
+            let mut columns: Vec<String> = columns.map(|column| column.name.clone()).collect();
+            if !columns.is_empty() {
+                // They say which row holds a number that is published.
+                let key = plan.identifying_columns(name).into_iter();
+                let key: Vec<String> = key.filter(|one| !columns.contains(one)).collect();
+                columns.extend(key);
+            }
+            (name, columns)
         })
         .filter(|(_, columns)| !columns.is_empty())
         .collect();

@@ -24,7 +24,7 @@ mod statistics;
 mod transaction;
 mod truncate;
 
-pub use audit::{Audit, audit};
+pub use audit::{Audit, audit, audit_of};
 pub use catalog::{LiveSchema, read_live_schema};
 pub use error::LiveError;
 pub use locks::explain;

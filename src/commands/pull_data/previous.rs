@@ -1,0 +1,120 @@
+//! The database that a pull keeps as NAME_previous: whether it holds personal data, and an end to it.
+
+use serde_json::json;
+
+use crate::adapters::postgres::DatabaseUrl;
+use crate::cli::PullDataArgs;
+use crate::commands::{Context, Outcome, confirm, unscrubbed};
+use crate::deployment::local;
+use crate::error::CommandError;
+use crate::events::{Event, Reporter};
+use crate::restore::databases::{DatabaseError, Databases};
+use crate::ui::Answer;
+use crate::words;
+
+use super::{journal, tell_unwritten};
+
+/// The command that drops it.
+const DROP: &str = "bcops pull-data --drop-previous";
+
+/// What is there beside the database in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Previous {
+    Nothing,
+    Scrubbed,
+    /// It was loaded without a scrub.
+    Personal,
+    /// It held personal data, and the user had it dropped.
+    Dropped,
+}
+
+/// Looks at the kept database after a pull. The new one is in its place by now, so nothing that goes
+/// wrong here makes the pull a failure.
+pub async fn after_a_pull(context: &Context, databases: &Databases) -> Previous {
+    look(context, databases).await.unwrap_or_else(|error| {
+        context.ui.emit(Event::Warning(error.to_string()));
+        Previous::Scrubbed
+    })
+}
+
+/// Where the kept database holds personal data and the new one does not, asks whether to drop it.
+pub async fn offer_to_drop(
+    context: &Context,
+    args: &PullDataArgs,
+    databases: &Databases,
+    seen: Previous,
+    scrubbed: bool,
+) -> Previous {
+    if seen != Previous::Personal || !scrubbed {
+        return seen;
+    }
+    let name = &databases.names().previous;
+    let question =
+        format!("{name} holds personal data: it was loaded without a scrub. Drop it for good?");
+    let prompter = context.ui.prompter();
+    if tokio::task::block_in_place(|| prompter.yes(&question)) != Answer::Given(()) {
+        warn(context, args, databases);
+        return seen;
+    }
+    match databases.drop_previous().await {
+        Ok(()) => {
+            tell_unwritten(context, journal::dropped(context, databases));
+            context.ui.message(&format!("{name} is dropped"));
+            Previous::Dropped
+        }
+        Err(error) => {
+            context.ui.emit(Event::Warning(format!("{name} could not be dropped: {error}")));
+            warn(context, args, databases);
+            seen
+        }
+    }
+}
+
+/// Says that the kept database holds personal data, and how to drop it.
+pub fn warn(context: &Context, args: &PullDataArgs, databases: &Databases) {
+    let name = &databases.names().previous;
+    let target = args.target.as_ref().map(|name| format!(" --target {name}")).unwrap_or_default();
+    context.ui.emit(Event::Warning(format!(
+        "{name} holds personal data, loaded without a scrub; to drop it: {DROP}{target}"
+    )));
+}
+
+async fn look(context: &Context, databases: &Databases) -> Result<Previous, CommandError> {
+    if databases.existing().await?.previous.is_none() {
+        return Ok(Previous::Nothing);
+    }
+    let name = &databases.names().previous;
+    Ok(match unscrubbed::holds_personal_data(context, databases, name).await? {
+        true => Previous::Personal,
+        false => Previous::Scrubbed,
+    })
+}
+
+/// `--drop-previous`.
+pub async fn drop(
+    context: &Context,
+    args: &PullDataArgs,
+    target: &DatabaseUrl,
+) -> Result<Outcome, CommandError> {
+    local::not_an_environments_own(context.deployments(), None, target).await?;
+    let databases = Databases::lock(target).await?;
+    let names = databases.names();
+    let Some(size) = databases.existing().await?.previous else {
+        return Err(DatabaseError::NothingToDrop { name: names.previous.clone() }.into());
+    };
+    let text = format!("{} ({}) on {}", names.previous, words::bytes(size), databases.place());
+    context.ui.message(&format!("drop  {text}"));
+    let result =
+        json!({ "database": names.previous, "dropped": !args.dry_run, "dry_run": args.dry_run });
+    if args.dry_run {
+        return Ok(Outcome::done(result, "dry run: nothing was changed".to_owned()));
+    }
+    confirm::check_names(&args.confirm, &[Some(names.previous.as_str())])?;
+    if !args.yes {
+        confirm::type_name(context, &names.previous, &args.confirm)
+            .map_err(|error| error.hint("or, for the local database only: --yes"))?;
+    }
+    databases.drop_previous().await?;
+    tell_unwritten(context, journal::dropped(context, &databases));
+    Ok(Outcome::done(result, format!("{} is dropped", names.previous)))
+}

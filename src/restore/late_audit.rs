@@ -1,0 +1,54 @@
+//! Audits what the audit of the rows in flight has not seen: materialized views, which the server
+//! fills by itself, and what the manifest's own statements wrote.
+
+use super::after::Written;
+use super::{RestoreError, RestorePlan};
+use crate::adapters::postgres::{DatabaseUrl, connect};
+use crate::events::SharedReporter;
+use crate::schema::TableName;
+use crate::scrub::live::{self, Access, Limits, LiveError};
+use crate::scrub::{AuditCount, ScrubError, ScrubPlan};
+
+/// Looks into the loaded database, in a session that can only read.
+///
+/// # Errors
+///
+/// [`RestoreError::PersonalData`] with everything that was found.
+pub async fn audit(
+    url: &DatabaseUrl,
+    plan: &RestorePlan,
+    scrub: &ScrubPlan,
+    written: &Written,
+    reporter: &SharedReporter,
+) -> Result<Vec<AuditCount>, RestoreError> {
+    let holds_text = |table: &&TableName| scrub.table(table).is_none_or(|one| one.holds_text());
+    let worth_a_look = match written {
+        Written::Anywhere => true,
+        Written::Tables(tables) => {
+            !plan.refreshes.is_empty() || tables.iter().any(|table| holds_text(&table))
+        }
+    };
+    if !worth_a_look {
+        return Ok(Vec::new());
+    }
+    let session = connect(url).await?;
+    live::begin(&session, Access::Read, &Limits::default()).await?;
+    let schema = live::read_live_schema(&*session).await?;
+    let with_views = scrub.clone().with_its_views(&schema.views).map_err(LiveError::from)?;
+    let wanted = |name: &TableName| match written {
+        Written::Anywhere => true,
+        Written::Tables(tables) => schema.views.contains_key(name) || tables.contains(name),
+    };
+    let audit = live::audit_of(&session, &with_views, &schema, &wanted, reporter).await?;
+    session.close().await;
+    let findings = audit.findings();
+    if !findings.is_empty() {
+        return Err(RestoreError::PersonalData { findings });
+    }
+    match audit.doubts().into_iter().next() {
+        Some(values) => {
+            Err(ScrubError::NotLookedInto { table: values.table, column: values.column }.into())
+        }
+        None => Ok(audit.counts),
+    }
+}

@@ -1,0 +1,126 @@
+//! `bcops pull-data`: what no row in flight shows is audited as well: materialized views, what the
+//! manifest's own statements wrote, and the definitions of the archive.
+
+use std::fs;
+
+use crate::command::Run;
+use crate::pull_data::world::World;
+use crate::scrub_pii::world::local_with;
+
+const TABLES: &str = "CREATE TABLE page (id int PRIMARY KEY, local text, domain text); \
+     INSERT INTO page VALUES (1, 'jo.canary', 'example.org'); ";
+
+const MANIFEST: &str = "[tables.page]\nclass = \"operational\"\n\
+     operational = [\"local\", \"domain\", \"note\", \"body\"]\n";
+
+const ADDRESS: &str = "jo.canary@example.org";
+
+/// A database with this SQL beside the tables, as a backup, over which it is pulled.
+fn world(sql: &str, manifest: &str) -> World {
+    let known = MANIFEST.replace(", \"note\", \"body\"", "");
+    let world = local_with(&format!("{TABLES}{sql}"), &format!("{known}{manifest}"));
+    let mut dump = world.cluster.tool("pg_dump");
+    let dumped = dump.args(["-Fc", "-d", &world.target]).output().expect("pg_dump");
+    assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+    let path = world.bcops.write("backup.dump", "");
+    fs::write(path, dumped.stdout).expect("a file");
+    world
+}
+
+fn pull(world: &World, more: &[&str]) -> Run {
+    let words = ["pull-data", "--file", "backup.dump", "--yes"];
+    world.bcops.run(&[&words[..], more].concat())
+}
+
+#[track_caller]
+fn assert_refused(world: &World, named: &[&str]) {
+    let before = world.databases();
+    let run = pull(world, &[]).fails(9, named);
+    assert!(!run.printed().contains(ADDRESS), "{}", run.printed());
+    assert_eq!(world.databases(), before, "nothing is swapped and nothing is left");
+}
+
+#[test]
+fn a_materialized_view_is_audited_after_its_refresh() {
+    let view = "CREATE MATERIALIZED VIEW contact AS \
+                SELECT id, local || '@' || domain AS address FROM page";
+    assert_refused(&world(view, ""), &["contact.address: 1 e-mail address"]);
+    let deeper = format!("{view}; CREATE MATERIALIZED VIEW second AS SELECT address FROM contact");
+    let expected = ["contact.address", "second.address"];
+    assert_refused(&world(&deeper, ""), &expected);
+    // What the manifest says of a view's columns counts.
+    let classed = "[tables.contact]\nclass = \"content\"\ncontent = [\"address\"]\n";
+    let world = world(view, classed);
+    pull(&world, &[]).exits(0);
+    assert_eq!(world.psql("SELECT address FROM contact"), ADDRESS);
+    // Without a scrub nothing is audited.
+    pull(&world, &["--no-scrub", "--i-need-personal-data", "a test"]).exits(0);
+}
+
+#[test]
+fn what_the_manifests_statements_write_is_audited() {
+    let after = |sql: &str| format!("[[after]]\npolicies = [\"local\"]\nsql = \"\"\"{sql}\"\"\"\n");
+    let insert = "INSERT INTO page VALUES (2, 'jo.canary' || '@example.org', '')";
+    for sql in [
+        insert.to_owned(),
+        "UPDATE page SET local = local || '@' || domain".to_owned(),
+        format!("SAVEPOINT a; {insert}; RELEASE a"),
+        // They end the transaction, or cannot run in one.
+        format!("{insert}; COMMIT; SELECT 1"),
+        format!("COMMIT; BEGIN; {insert}"),
+        format!("COMMIT; {insert}"),
+    ] {
+        assert_refused(&world("", &after(&sql)), &["page.local: 1 e-mail address"]);
+    }
+    let deferred = "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN UPDATE page SET local = local || '@' || domain; RETURN NULL; END$$; \
+         CREATE TABLE mark (id int); CREATE CONSTRAINT TRIGGER later AFTER INSERT ON mark \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fill()";
+    let marked = format!(
+        "[tables.mark]\nclass = \"operational\"\n{}",
+        after("SET search_path = public; INSERT INTO mark VALUES (1)")
+    );
+    assert_refused(&world(deferred, &marked), &["page.local: 1 e-mail address"]);
+    // Tables and columns that nobody has judged.
+    let column = "ALTER TABLE page ADD more text DEFAULT 'jo.canary' || '@example.org'";
+    assert_refused(&world("", &after(column)), &["page.more"]);
+    let table = "CREATE TABLE copied AS SELECT local || '@' || domain AS address FROM page";
+    assert_refused(&world("", &after(table)), &["copied"]);
+    // Harmless ones pass, those that cannot run in a transaction among them.
+    for sql in ["INSERT INTO page VALUES (2, 'x', 'y')", "VACUUM page"] {
+        let world = world("", &after(sql));
+        pull(&world, &[]).exits(0);
+    }
+}
+
+#[test]
+fn the_definitions_of_the_archive_are_audited() {
+    for (sql, entry) in [
+        ("COMMENT ON TABLE page IS 'ask jo.canary@example.org'", "COMMENT public.TABLE page"),
+        ("COMMENT ON COLUMN page.id IS 'call 01296 395000'", "COMMENT public.COLUMN page.id"),
+        ("ALTER TABLE page ALTER local SET DEFAULT 'jo.canary@example.org'", "page"),
+        ("ALTER TABLE page ADD CHECK (local <> 'jo.canary@example.org2')", "page"),
+        ("CREATE TYPE kind AS ENUM ('jo.canary@example.org')", "TYPE public.kind"),
+        ("CREATE VIEW v AS SELECT 'jo.canary@example.org' AS a", "VIEW public.v"),
+        (
+            "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$SELECT 'AB 22 33 44 C'$$",
+            "FUNCTION public.f()",
+        ),
+        ("CREATE INDEX i ON page (id) WHERE local = 'jo.canary@example.org'", "INDEX public.i"),
+        ("CREATE DOMAIN d AS text CHECK (VALUE <> E'jo.canary\\x40example.org')", "DOMAIN"),
+        ("CREATE TABLE \"jo.canary@example.org\" (id int)", "TABLE "),
+    ] {
+        let manifest = "[tables.\"public.jo.canary@example.org\"]\nclass = \"operational\"\n";
+        let manifest = if sql.contains("\"jo") { manifest } else { "" };
+        assert_refused(&world(sql, manifest), &["the definition of", entry, "audit.allow"]);
+    }
+    let world = world(
+        "COMMENT ON TABLE page IS 'ask jo.canary@example.org'",
+        "[audit]\nallow = { email = [\"jo.canary@example.org\"] }\n",
+    );
+    pull(&world, &[]).exits(0);
+    // A scrubbed file is audited alike, and so is a schema without anything of the kind.
+    crate::scrub_pii::world::set_manifest(&world, &MANIFEST.replace(", \"note\", \"body\"", ""));
+    let words = ["scrub-pii", "--dump", "backup.dump", "out.dump"];
+    world.bcops.run(&words).fails(9, &["the definition of COMMENT public.TABLE page"]);
+}
