@@ -27,8 +27,6 @@ pub struct Surveyed<'a, T> {
     pub ownership: Ownership,
     /// Its server knows no such login: nothing can be written there.
     pub is_refused: bool,
-    /// It could not be asked at all.
-    pub is_silent: bool,
     /// For messages, without a login.
     pub place: String,
 }
@@ -165,12 +163,12 @@ impl<'a> Sides<'_, 'a> {
         let (verdicts, ownership) =
             tokio::join!(prove::database(&url, &held, self.protected), owning);
         let fingerprint = held.lock().map(|lock| lock.fingerprint.clone());
-        let (is_refused, is_silent) = (held.is_refused, held.lock().is_none());
+        let is_refused = held.is_refused;
         held.release().await;
         let place = format!("{} on {}", url.database, url.place());
         let verdicts = verdicts?;
         let target = url;
-        let one = Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place };
+        let one = Surveyed { target, variables, verdicts, ownership, is_refused, place };
         Ok((one, fingerprint))
     }
 
@@ -186,8 +184,8 @@ impl<'a> Sides<'_, 'a> {
             tokio::join!(prove::redis(&url, &own, self.protected), self.owner_of(&set_by_heroku));
         let place = url.place();
         let verdicts = verdicts?;
-        let (target, is_refused, is_silent) = (url, false, false);
-        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
+        let (target, is_refused) = (url, false);
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, place })
     }
 
     async fn cluster(
@@ -205,8 +203,8 @@ impl<'a> Sides<'_, 'a> {
         );
         let place = address.place();
         let verdicts = verdicts?;
-        let (target, is_refused, is_silent) = (address, false, false);
-        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
+        let (target, is_refused) = (address, false);
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, place })
     }
 
     async fn bucket(
@@ -222,8 +220,8 @@ impl<'a> Sides<'_, 'a> {
             .map_or_else(|_| settings.bucket.clone(), |address| address.place());
         let matches = verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Same { .. }));
         let is_refused = matches && refuses_login(&settings).await;
-        let (target, is_silent) = (settings, false);
-        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, is_silent, place })
+        let target = settings;
+        Ok(Surveyed { target, variables, verdicts, ownership, is_refused, place })
     }
 
     async fn owner_of(&self, variables: &BTreeSet<String>) -> Ownership {

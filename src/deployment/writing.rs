@@ -14,8 +14,8 @@ use super::{
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl, connect};
-use crate::adapters::redis::RedisUrl;
-use crate::adapters::s3::{BucketAddress, BucketSettings, DestinationBucket};
+use crate::adapters::redis::{Redis, RedisUrl};
+use crate::adapters::s3::{BucketAddress, BucketSettings, DestinationBucket, SourceBucket};
 use crate::caches::{self, BackendCache, CacheError};
 use crate::error::{CommandError, Kind};
 use crate::secret::Secret;
@@ -114,12 +114,8 @@ impl<'a> Writing<'a> {
     pub async fn database(&self) -> Result<DatabaseUrl, CommandError> {
         let url = self.values.database(self.destination.environment())?;
         let Err(refusal) = self.check_database(&url) else { return Ok(url) };
-        // That it does not answer at all is the news: nothing could be compared with it.
-        let is_silent = |one: &Surveyed<'_, DatabaseUrl>| {
-            one.is_silent && one.same().is_none() && same_database(&one.target, &url)
-        };
-        if self.survey.databases.iter().any(is_silent) {
-            connect(&url).await?;
+        if !is_same(&self.survey.databases, |one| same_database(&one.target, &url)) {
+            connect(&url).await?.close().await;
         }
         Err(refusal)
     }
@@ -195,13 +191,18 @@ impl<'a> Writing<'a> {
     /// # Errors
     /// A refusal where neither proof succeeds; a configuration error where there is none.
     #[expect(clippy::disallowed_methods, reason = "the comparison has been made")]
-    pub fn bucket(
+    pub async fn bucket(
         &self,
         acl: Option<&str>,
         jobs: usize,
     ) -> Result<DestinationBucket, CommandError> {
         let settings = self.bucket_settings()?;
-        self.check_bucket(&settings)?;
+        if let Err(refusal) = self.check_bucket(&settings) {
+            if !is_same(&self.survey.buckets, |one| same_bucket(&one.target, &settings)) {
+                SourceBucket::new(&settings, 1)?.list_page("", None).await?;
+            }
+            return Err(refusal);
+        }
         Ok(DestinationBucket::new(&settings, &self.destination, acl, jobs)?)
     }
 
@@ -216,7 +217,7 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// A refusal where neither proof succeeds; a configuration error where there is none.
-    pub fn cluster(&self) -> Result<DestinationCluster, CommandError> {
+    pub async fn cluster(&self) -> Result<DestinationCluster, CommandError> {
         let own = cluster_address(&self.destination, &self.values.own)?;
         let in_force = cluster_address(&self.destination, &self.values.in_force())?;
         if !own.may_be(&in_force) {
@@ -230,10 +231,14 @@ impl<'a> Writing<'a> {
             return Err(CommandError::new(Kind::Configuration, text)
                 .hint(format!("unset {}", overriding(&self.destination, variable))));
         }
-        for address in [&own, &in_force] {
-            self.check_cluster(address)?;
-        }
         let limit = self.deployments.settings.network_timeout;
+        for address in [&own, &in_force] {
+            let Err(refusal) = self.check_cluster(address) else { continue };
+            if !is_same(&self.survey.clusters, |one| same_cluster(&one.target, address)) {
+                Cluster::new(address.clone(), limit)?.info().await?;
+            }
+            return Err(refusal);
+        }
         Ok(DestinationCluster::new(Cluster::new(in_force, limit)?, &self.destination))
     }
 
@@ -246,14 +251,18 @@ impl<'a> Writing<'a> {
     ///
     /// # Errors
     /// A refusal where neither proof succeeds; a configuration error where there is none.
-    pub fn cache(&self) -> Result<BackendCache, CommandError> {
+    pub async fn cache(&self) -> Result<BackendCache, CommandError> {
         let vars = self.values.in_force();
         let cache = BackendCache::of(&self.destination, &vars, &self.deployments.settings.cache)?;
         if let Some(database) = cache.database() {
             self.check_database(database)?;
         }
-        if let Some(redis) = cache.redis() {
-            self.check_redis(redis)?;
+        let Some(redis) = cache.redis() else { return Ok(cache) };
+        if let Err(refusal) = self.check_redis(redis) {
+            if !is_same(&self.survey.redis, |one| same_redis(&one.target, redis)) {
+                Redis::connect(redis).await.map_err(CacheError::from)?;
+            }
+            return Err(refusal);
         }
         Ok(cache)
     }
@@ -387,6 +396,12 @@ impl<'a> Writing<'a> {
             }
         }
     }
+}
+
+/// Whether what is meant was found to be a protected environment's. Where it was not, and its own
+/// server does not answer, that is the news: nothing could be compared with it.
+fn is_same<'a, T>(found: &[Surveyed<'a, T>], is_meant: impl Fn(&Surveyed<'a, T>) -> bool) -> bool {
+    found.iter().any(|one| is_meant(one) && one.same().is_some())
 }
 
 /// The variable of this process that stands in for a config var.

@@ -44,7 +44,8 @@ struct Budget {
     freed: Condvar,
 }
 
-/// Rows that are on their way. They count until the session has taken them.
+/// Rows that are on their way. They count until the session has taken them, and whoever waits for
+/// more holds none: so the room is never waited for by what fills it.
 struct Batch {
     rows: Bytes,
     budget: Arc<Budget>,
@@ -263,7 +264,11 @@ async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
     let sink = session.copy_in::<_, Bytes>(&*job.statement).await.map_err(fail)?;
     let mut sink = std::pin::pin!(sink);
     loop {
-        if let Err(error) = sink.feed(batch.rows.clone()).await {
+        let fed = sink.feed(batch.rows.clone()).await;
+        // Room is made before the next batch is waited for: a row as large as all the room there is
+        // could not come otherwise, and both sides would wait for each other.
+        drop(batch);
+        if let Err(error) = fed {
             // A server that refuses rows ends the COPY, of which sending only notices that it is
             // closed. Finishing it brings the server's own reason.
             let reason = sink.as_mut().finish().await.err().unwrap_or(error);
@@ -274,7 +279,6 @@ async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
             None => break,
         }
     }
-    drop(batch);
     let rows = sink.as_mut().finish().await.map_err(fail)?;
     job.progress.rows.fetch_add(rows, Ordering::SeqCst);
     Ok(())

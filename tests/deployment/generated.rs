@@ -238,9 +238,9 @@ async fn open(settings: &Settings, home: &Path) -> Result<(), CommandError> {
     let destination = settings.environments["staging"].as_destination()?;
     let writing = deployments.writing(&destination).await?;
     writing.database().await?;
-    writing.cache()?;
-    writing.cluster()?;
-    writing.bucket(None, 1)?;
+    writing.cache().await?;
+    writing.cluster().await?;
+    writing.bucket(None, 1).await?;
     writing.all_of_a_dyno()
 }
 

@@ -161,8 +161,9 @@ fn doctor_writes_to_no_bucket_of_a_protected_environment() {
 
     // What cannot be compared is not written to either.
     let path = "/apps/buckinghamshire-production/config-vars";
-    world.heroku.misbehave(Rule::once(path, Fault::Forbidden));
+    world.heroku.misbehave(Rule::always(path, Fault::Forbidden));
     assert_refused(&world, "could not be compared with production");
+    world.heroku.behave();
     let run = world.bcops.run(&["doctor", "staging"]);
     let passes = run.stdout.lines().any(|line| {
         line.starts_with("pass") && line.contains("staging bucket") && line.ends_with("delete")

@@ -5,6 +5,7 @@
 //! `pushInsteadOf` counts for remotes without a `pushurl` of their own.
 
 use super::error::GitError;
+use super::refusal;
 use super::remote::{Remote, alias};
 use super::repository::Repository;
 use super::words;
@@ -96,7 +97,7 @@ impl Repository {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
         let output = self.remotely(&what, remote, arguments, None).await?;
         if !output.success() {
-            return Err(GitError::Failed { what, said: output.said });
+            return Err(refusal::of_connection(&what, remote, output.said));
         }
         let text = output.text();
         let branch = text.lines().find_map(|line| {

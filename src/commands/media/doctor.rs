@@ -66,7 +66,7 @@ async fn try_writing(
     settings: &BucketSettings,
 ) -> Result<[&'static str; 2], CommandError> {
     let writing = context.deployments().writing(destination).await?;
-    let bucket = writing.bucket(context.settings.media.acl.as_deref(), 1)?;
+    let bucket = writing.bucket(context.settings.media.acl.as_deref(), 1).await?;
     bucket.put(TRIAL, Bytes::new(), &EMPTY_MD5, Vec::new()).await?;
     if let Some(failed) = bucket.delete(&[TRIAL]).await?.into_iter().next() {
         let what = format!("delete `{TRIAL}` in the bucket {}", settings.bucket);

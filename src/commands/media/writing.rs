@@ -44,7 +44,7 @@ impl<'a> Target<'a> {
         let (context, transfer) = (self.context, &self.args.transfer);
         let acl = context.settings.media.acl.as_deref();
         let jobs = usize::from(transfer.jobs);
-        let bucket = self.writing.bucket(acl, jobs)?;
+        let bucket = self.writing.bucket(acl, jobs).await?;
         if !transfer.images {
             return Ok((bucket, None));
         }

@@ -90,7 +90,7 @@ async fn prepare(
     let destination = environment.as_destination()?;
     let writing = deployments.writing(&destination).await?;
     let backend = match args.backend {
-        Some(part) => Some((writing.cache()?, what(part))),
+        Some(part) => Some((writing.cache().await?, what(part))),
         None => None,
     };
     let zone = match work {

@@ -96,10 +96,10 @@ impl LookAgain {
         let same =
             DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination_url));
         must_be_same(same, "database")?;
-        writing.cache()?;
+        writing.cache().await?;
         writing.all_of_a_dyno()?;
         if let Some(sides) = &world.media {
-            let again = writing.bucket(None, 1)?;
+            let again = writing.bucket(None, 1).await?;
             let place = again.reading().place();
             must_be_same(place == sides.destination.reading().place(), "bucket")?;
         }

@@ -30,8 +30,8 @@ pub async fn resolve(
     let destination_url = writing.database_of_heroku().await?;
     let same = writing.is_database(&destination_url, &source_url).await;
     refuse_if(same, "database", source, destination)?;
-    let media = media(context, &writing, (source, &reading))?;
-    writing.cache()?;
+    let media = media(context, &writing, (source, &reading)).await?;
+    writing.cache().await?;
     writing.all_of_a_dyno()?;
     let zone = match !skip.iter().any(|stage| stage == "cleanup") && writing.has_front_end()? {
         true => Some(writing.front_end().await?.front_end.id.as_str().to_owned()),
@@ -145,7 +145,7 @@ fn branches(
     Ok(branches)
 }
 
-fn media(
+async fn media(
     context: &Context,
     writing: &Writing<'_>,
     (source, reading): (&Environment, &Values),
@@ -172,7 +172,7 @@ fn media(
     Ok(Some(MediaSides {
         source: SourceBucket::new(&from, MEDIA_JOBS)?,
         reader: SourceBucket::new(&borrowed, MEDIA_JOBS)?,
-        destination: writing.bucket(acl, MEDIA_JOBS)?,
+        destination: writing.bucket(acl, MEDIA_JOBS).await?,
         secrets,
     }))
 }

@@ -119,7 +119,7 @@ fn of_environment(mut error: CommandError, destination: &Destination) -> Command
 /// reads as well as what is looked at here.
 async fn prepare(context: &Context, destination: Destination) -> Result<Ready, CommandError> {
     let writing = context.deployments().writing(&destination).await?;
-    let cluster = writing.cluster()?;
+    let cluster = writing.cluster().await?;
     let database = writing.database().await.map_err(|error| match error.kind {
         Kind::Configuration => of_environment(error, &destination),
         _ => error,
