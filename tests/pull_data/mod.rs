@@ -6,6 +6,7 @@ mod download;
 mod everyday_writings;
 mod faults;
 mod guards;
+mod large_rows;
 mod late;
 mod privacy;
 mod terminal;
