@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::command::Run;
 use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Trouble, World};
+use crate::standins::heroku::{Fault, Rule};
 use crate::whole_site::STAGING;
 
 /// Everything that a run that was refused must not have touched.
@@ -189,6 +190,9 @@ fn stages_are_left_out_and_the_clone_is_left_alone() {
 #[test]
 fn one_operator_at_a_time() {
     let world = World::new();
+    // The first run stays where its database is not yet touched.
+    let slow = Rule::once("/apps/", Fault::Slow(std::time::Duration::from_secs(60))).on("PATCH");
+    world.whole.heroku.misbehave(slow);
     let running = world.start(&arguments(&[]));
     let runs = world.bcops.state_directory().join("runs");
     let began = std::time::Instant::now();
