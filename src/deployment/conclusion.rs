@@ -54,10 +54,10 @@ pub struct Subject<'a> {
 ///
 /// # Errors
 /// A refusal otherwise.
-pub fn conclude<'e>(
+pub fn conclude(
     subject: Subject<'_>,
     ownership: &Ownership,
-    verdicts: &[(&'e Environment, Verdict)],
+    verdicts: &[(&Environment, Verdict)],
 ) -> Result<(), CommandError> {
     for (environment, verdict) in verdicts {
         if let Verdict::Same { named_by } = verdict {
