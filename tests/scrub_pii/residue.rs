@@ -19,7 +19,7 @@ fn remembered(world: &World, tables: &str) -> String {
 fn as_owner(world: &mut World) -> String {
     let role = format!("owner_of_{}", world.target);
     world.psql(&format!(
-        "CREATE ROLE {role} LOGIN; ALTER TABLE person OWNER TO {role}; \
+        "CREATE ROLE {role} LOGIN CREATEDB; ALTER TABLE person OWNER TO {role}; \
          ALTER TABLE letter OWNER TO {role}; GRANT CREATE ON SCHEMA public TO {role}"
     ));
     let url = world.cluster.url(&world.target);

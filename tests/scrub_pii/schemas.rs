@@ -359,7 +359,7 @@ fn rows_that_a_policy_hides_are_not_taken_for_absent() {
     );
     let mut world = local_with(&sql, &person(""));
     let role = format!("owner_of_{}", world.target);
-    world.psql(&format!("CREATE ROLE {role} LOGIN; ALTER TABLE person OWNER TO {role}"));
+    world.psql(&format!("CREATE ROLE {role} LOGIN CREATEDB; ALTER TABLE person OWNER TO {role}"));
     let url = world.cluster.url(&world.target);
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &url.replace("postgres@", &format!("{role}@")));
     let before = versions(world.cluster, &world.target);

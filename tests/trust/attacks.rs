@@ -161,7 +161,8 @@ fn a_manifest_that_is_not_trusted_only_takes_away() {
     world.pull(&["--yes"]).exits(0);
     // Less than the built-in manifest keeps needs no trust.
     let fewer = "[tables.users_user]\nclass = \"personal\"\n\
-        personal = [\"password\", \"username\", \"first_name\", \"last_name\", \"email\"]\n\
+        personal = [\"password\", \"username\", \"first_name\", \"last_name\", \"email\", \"last_login\"]\n\
+        operational = [\"date_joined\", \"id\", \"is_active\", \"is_staff\", \"is_superuser\"]\n\
         [tables.users_user.policy.staging]\ndelete = true\n\
         [tables.users_user.policy.local]\nunusable_password = [\"password\"]\nnull = [\"last_login\"]\n\
         set = { username = \"user.{id}\", first_name = \"\", last_name = \"\", email = \"\" }\n";

@@ -171,9 +171,10 @@ async fn answers_as_alias(settings: &BucketSettings) -> Result<bool, String> {
 async fn compare(own: &BucketSettings, theirs: &BucketSettings) -> Result<bool, String> {
     let open = |settings| SourceBucket::new(settings, JOBS).map_err(|error| error.to_string());
     let (own, theirs) = (open(own)?, open(theirs)?);
-    let there = first_page(&theirs, "").await?;
+    // Each client learns of its bucket's region by the first request.
+    let (there, here) = tokio::join!(first_page(&theirs, ""), first_page(&own, ""));
+    let (there, here) = (there?, here?);
     if there.is_empty() {
-        let here = first_page(&own, "").await?;
         return match here.is_empty() {
             // There is nothing in either that could be lost, and one server has one bucket of a name.
             true if own.address().same_server(&theirs.address()) => Ok(false),
