@@ -223,7 +223,8 @@ mod tests {
     }
 
     const USERS: &str = "[tables.users_user]\nclass = \"personal\"\n\
-        personal = [\"password\", \"username\", \"first_name\", \"last_name\", \"email\"]\n";
+        personal = [\"password\", \"username\", \"first_name\", \"last_name\", \"email\", \"last_login\"]\n\
+        operational = [\"date_joined\", \"id\", \"is_active\", \"is_staff\", \"is_superuser\"]\n";
 
     #[test]
     fn deleting_emptying_and_nulling_need_no_trust() {
