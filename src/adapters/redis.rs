@@ -128,8 +128,8 @@ impl RedisUrl {
     }
 
     fn is_loopback(&self) -> bool {
-        let host =
-            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let plain = self.host.trim_end_matches('.');
+        let host = if plain.contains(':') { format!("[{plain}]") } else { plain.to_owned() };
         Url::parse(&format!("http://{host}")).is_ok_and(|url| transport::is_loopback(&url))
     }
 }

@@ -234,7 +234,7 @@ async fn must_be_own(
         ),
     )
     .hint(format!("use a role that may create databases: ALTER ROLE \"{}\" CREATEDB", target.user))
-    .hint("or log in, so that bcops can compare: heroku login"))
+    .hint("or log in to Heroku, and bcops compares: heroku login"))
 }
 
 /// A session in the target, or beside it where it is not there yet.

@@ -15,7 +15,9 @@ use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl, connect};
 use crate::adapters::redis::{Redis, RedisUrl};
-use crate::adapters::s3::{BucketAddress, BucketSettings, DestinationBucket, SourceBucket};
+use crate::adapters::s3::{
+    BucketAddress, BucketSettings, DestinationBucket, SourceBucket, is_access_point,
+};
 use crate::caches::{self, BackendCache, CacheError};
 use crate::error::{CommandError, Kind};
 use crate::secret::Secret;
@@ -198,7 +200,8 @@ impl<'a> Writing<'a> {
     ) -> Result<DestinationBucket, CommandError> {
         let settings = self.bucket_settings()?;
         if let Err(refusal) = self.check_bucket(&settings) {
-            if !is_same(&self.survey.buckets, |one| same_bucket(&one.target, &settings)) {
+            let is_same = is_same(&self.survey.buckets, |one| same_bucket(&one.target, &settings));
+            if !is_same && !is_access_point(&settings.bucket) {
                 SourceBucket::new(&settings, 1)?.list_page("", None).await?;
             }
             return Err(refusal);
