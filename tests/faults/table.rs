@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use crate::command::{Bcops, Run, Running};
 use crate::faults::gateway::{self, ALL, Fault, Service};
 use crate::gitlab;
-use crate::heroku::world::{PRODUCTION, PRODUCTION_URL, STAGING};
+use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{COMPLETED, HOUR, digest, sample};
 use crate::purge_cache::world::{
     BEARER, PRODUCTION_NAME, PRODUCTION_ZONE, STAGING_ZONE, TOKEN, ZONE,
@@ -90,7 +90,11 @@ const COMMANDS: &[Asks] = &[
     asks(Service::Heroku, "/dynos", RUN),
     asks(Service::Heroku, "", &["shell", "staging"]),
     asks(Service::Heroku, "", &["backups", "list", "production"]),
-    asks(Service::Heroku, "", &["backups", "url", "production"]),
+    asks(
+        Service::Heroku,
+        "",
+        &["backups", "url", "production", "--i-need-personal-data", "a test"],
+    ),
     asks(Service::Heroku, "", CAPTURE),
     asks(Service::Heroku, "/backups", CAPTURE),
     asks(Service::Heroku, "", DOWNLOAD),
@@ -208,7 +212,8 @@ impl Services {
         for environment in blueprint.environments() {
             let app = environment.app.value.clone();
             heroku.add_app(&app, &[("SECRET_KEY", "django-secret")]);
-            let url = PRODUCTION_URL.replace("/production", &format!("/{app}"));
+            let database = if app == STAGING { &self.database } else { "postgres" };
+            let url = format!("{}?sslmode=disable", Cluster::shared().url(database));
             heroku.add_database(&app, "DATABASE", &url);
             for (name, value) in media::config_vars(&self.s3, &blueprint, environment) {
                 heroku.set_config_var(&app, &name, &value);
@@ -216,8 +221,6 @@ impl Services {
         }
         heroku.add_backup(PRODUCTION, &sample().small, 5 * HOUR, COMPLETED);
         heroku.add_backup(STAGING, &sample().small, 5 * HOUR, COMPLETED);
-        let url = format!("{}?sslmode=disable", Cluster::shared().url(&self.database));
-        heroku.set_config_var(STAGING, "DATABASE_URL", &url);
         heroku.add_addon(STAGING, "bonsai:sandbox", "BONSAI", ("BONSAI_URL", &self.search.url()));
         for (app, zone) in [(PRODUCTION, PRODUCTION_ZONE), (STAGING, STAGING_ZONE)] {
             heroku.set_config_var(app, BEARER, TOKEN);
