@@ -11,6 +11,7 @@
 
 mod audit;
 mod catalog;
+mod demands;
 mod edits;
 mod error;
 mod foreign_keys;
