@@ -23,6 +23,7 @@ mod pre_data;
 mod prepared;
 mod pump;
 mod row_counts;
+pub mod scratch;
 mod session;
 mod source;
 pub mod unscrubbed;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::checks::{Checks, Subject};
 use super::families::Family;
+use super::findings::{Finding, FindingKind};
 use super::plan::{ancestors, entry_of};
 use super::rules::{ColumnAction, Piece, Place, RowRule, Template, UNUSABLE_PASSWORD};
 use super::unclassified::Emptying;
@@ -74,12 +75,23 @@ impl OpenCheck {
     }
 
     /// What is wrong when the server refuses the value of the column.
-    pub(super) fn problem(&self, value: &Option<String>) -> String {
+    pub(super) fn finding(&self, column: &WrittenColumn, value: &Option<String>) -> Finding {
+        Finding {
+            kind: FindingKind::Contradictory,
+            table: Some(self.table.clone()),
+            column: Some(column.name.clone()),
+            place: Some(self.place.clone()),
+            problem: self.problem(value),
+            mend: MEND.to_owned(),
+        }
+    }
+
+    fn problem(&self, value: &Option<String>) -> String {
         format!("{} refuses what the rule writes: {}", self.constraint_in_words(), shown(value))
     }
 }
 
-pub(super) const MEND: &str =
+const MEND: &str =
     "write a value that the constraint accepts, or delete the rows: delete = true";
 
 fn shown(value: &Option<String>) -> String {

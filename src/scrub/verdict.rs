@@ -68,7 +68,7 @@ pub(super) fn null_stands_for_anything(expression: &str) -> bool {
     pairs.all(|(token, next)| match token {
         Token::Word(word) => {
             let is_call = next == Some(&Token::Open)
-                && !matches!(word.as_str(), "and" | "or" | "not" | "any" | "all");
+                && !matches!(word.as_str(), "and" | "or" | "not" | "any" | "array");
             !NOT_STRICT.contains(&word.as_str()) && (!is_call || STRICT.contains(&word.as_str()))
         }
         Token::Name(_) => next != Some(&Token::Open),

@@ -8,6 +8,7 @@ use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
+use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
@@ -59,6 +60,10 @@ pub async fn open(
     check_exclusions(&contents.schema, scrub.as_ref(), &excluded)?;
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
     let extensions = check_extensions(databases.session(), &archive.plan).await?;
+    if let Some(scrub) = &archive.scrub {
+        let contents = &archive.contents;
+        check_written_values(databases, contents, &archive.plan, &extensions, scrub).await?;
+    }
     Ok(Prepared { backup, archive, extensions, emptied })
 }
 
