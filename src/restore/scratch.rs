@@ -48,7 +48,8 @@ pub async fn check_written_values(
     let evaluating = async {
         let session = connect(&url).await?;
         let settings =
-            SessionSettings::for_archive(&session, contents.toc(), std::time::Duration::ZERO).await?;
+            SessionSettings::for_archive(&session, contents.toc(), std::time::Duration::ZERO)
+                .await?;
         settings.apply(&session).await?;
         session.batch_execute("SET statement_timeout = '10s'").await?;
         let tables = needed_tables(contents, scrub);

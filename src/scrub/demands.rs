@@ -91,8 +91,7 @@ impl OpenCheck {
     }
 }
 
-const MEND: &str =
-    "write a value that the constraint accepts, or delete the rows: delete = true";
+const MEND: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
 
 fn shown(value: &Option<String>) -> String {
     value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"))

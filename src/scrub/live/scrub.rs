@@ -10,8 +10,8 @@ use super::pending::{self, Depth};
 use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{loses_all, truncatable, truncate};
 use super::{
-    check_values, Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, edits,
-    read_live_schema, side_effects, statistics,
+    Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, check_values,
+    edits, read_live_schema, side_effects, statistics,
 };
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};

@@ -62,7 +62,9 @@ async fn is_refused(
     let Some(statement) = statement(check, column, value, schema) else { return Ok(false) };
     session.batch_execute("SAVEPOINT bcops_value").await?;
     let answer = session.query_one(&statement, &[]).await;
-    session.batch_execute("ROLLBACK TO SAVEPOINT bcops_value; RELEASE SAVEPOINT bcops_value").await?;
+    session
+        .batch_execute("ROLLBACK TO SAVEPOINT bcops_value; RELEASE SAVEPOINT bcops_value")
+        .await?;
     Ok(match answer {
         Ok(row) => row.try_get::<_, Option<bool>>(0).ok().flatten() == Some(false),
         // A domain refuses its values by an error that names the constraint.
@@ -96,8 +98,11 @@ fn statement(
     if is_partly_known && !null_stands_for_anything(&check.expression) {
         return None;
     }
-    let written: Vec<String> =
-        values.iter().enumerate().map(|(index, (_, value))| format!("{value} AS v{index}")).collect();
+    let written: Vec<String> = values
+        .iter()
+        .enumerate()
+        .map(|(index, (_, value))| format!("{value} AS v{index}"))
+        .collect();
     // A join that never holds gives each other column as a NULL of its own type.
     let columns = table.columns.iter().map(|described| {
         let name = quote_identifier(&described.name);
