@@ -103,7 +103,7 @@ impl Toc {
         let only = in_schema.next().filter(|_| in_schema.next().is_none());
         let before = extensions().filter(|entry| entry.catalog_oid < rows.catalog_oid);
         only.or_else(|| before.max_by_key(|entry| entry.catalog_oid))
-            .or_else(|| extensions().last())
+            .or_else(|| extensions().next_back())
     }
 
     /// Tables whose rows were dumped as INSERT statements, which are not read as rows here.

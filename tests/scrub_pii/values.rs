@@ -67,7 +67,7 @@ fn domains_and_functions_of_the_archive() {
          INSERT INTO person VALUES (1, 'Z1', 'canary@corp.org', 'Zoe Canary')",
         &manifest(
             "\"code\", \"mail\", \"name\"",
-            "set = { code = \"A{id}\", mail = \"{id}@example.invalid\", name = \"E {id}\" }",
+            "set = { code = \"A{id}\", mail = \"{id}@example.invalid\", name = \"E {id}\" }\naudit_allow = [\"mail\"]",
         ),
     );
     let words =

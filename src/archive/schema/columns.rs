@@ -206,7 +206,7 @@ pub(super) fn read_type(cursor: &mut Cursor<'_>) -> Result<String, Reason> {
     let start = cursor.clone();
     loop {
         let token = cursor.peek()?;
-        let ends = matches!(token, Token::Symbol(',' | ')') | Token::End)
+        let ends = matches!(token, Token::Symbol(',' | ')' | ';') | Token::End)
             || ENDS.iter().any(|end| token.is_word(end));
         if ends {
             break;

@@ -299,6 +299,7 @@ fn columns_are_those_of_the_copy_statements() {
 fn checks_and_partition_keys() {
     let schema = schema_of(&[
         ("DOMAIN", "d", "CREATE DOMAIN public.d AS character varying(9) COLLATE pg_catalog.\"C\" DEFAULT 'x, CHECK (y)'::character varying NOT NULL\n\tCONSTRAINT \"d (c\" CHECK (((VALUE)::text ~ ')'::text));\n"),
+        ("DOMAIN", "plain", "CREATE DOMAIN public.plain AS character varying(4);\n"),
         ("CHECK CONSTRAINT", "d late", "ALTER DOMAIN public.d\n    ADD CONSTRAINT a_late CHECK (((VALUE)::text <> ''::text)) NOT VALID;\n"),
         (
             "TABLE",
@@ -339,6 +340,7 @@ fn checks_and_partition_keys() {
     assert_eq!((domain.base_type.as_str(), domain.not_null), ("character varying(9)", true));
     assert_eq!(domain.checks.len(), 2);
     assert_eq!(domain.checks[0].name, "a_late");
+    assert_eq!(schema.domains["public.plain"].base_type, "character varying(4)");
 }
 
 #[test]
