@@ -66,6 +66,7 @@ async fn is_refused(
         .batch_execute("ROLLBACK TO SAVEPOINT bcops_value; RELEASE SAVEPOINT bcops_value")
         .await?;
     Ok(match answer {
+        Ok(_) if check.domain.is_some() => false,
         Ok(row) => row.try_get::<_, Option<bool>>(0).ok().flatten() == Some(false),
         // A domain refuses its values by an error that names the constraint.
         Err(error) => error.as_db_error().is_some_and(|error| {
