@@ -42,6 +42,8 @@ impl From<RestoreError> for CommandError {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Postgres(error) => error.into(),
+            RestoreError::Plan(error) => error.into(),
+            RestoreError::Database(error) => error.into(),
             RestoreError::MissingExtensions { ref names } => {
                 let hint = format!(
                     "install the server's packages for {}, or create them as a superuser",

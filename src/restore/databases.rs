@@ -58,6 +58,7 @@ pub struct Names {
     pub previous: String,
     incoming: String,
     discarded: String,
+    scratch: String,
 }
 
 impl Names {
@@ -67,6 +68,7 @@ impl Names {
             previous: format!("{target}_previous"),
             incoming: format!("{target}_bcops_incoming"),
             discarded: format!("{target}_bcops_discarded"),
+            scratch: format!("{target}_bcops_scratch"),
         };
         if names.discarded.len() > LONGEST_NAME {
             return Err(DatabaseError::NameTooLong { name: target.to_owned() });
@@ -174,10 +176,25 @@ impl Databases {
     pub async fn create_incoming(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
         self.drop_database(&self.names.incoming).await?;
         self.drop_database(&self.names.discarded).await?;
+        self.drop_database(&self.names.scratch).await?;
+        self.create_empty(&self.names.incoming, encoding).await
+    }
+
+    /// Creates an empty database for a short time, and drops the one that a killed run left.
+    pub async fn create_scratch(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
+        self.drop_scratch().await?;
+        self.create_empty(&self.names.scratch, encoding).await
+    }
+
+    pub async fn drop_scratch(&self) -> Result<(), DatabaseError> {
+        self.drop_database(&self.names.scratch).await
+    }
+
+    async fn create_empty(&self, name: &str, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
         let encoding = if encoding == "SQL_ASCII" { encoding } else { "UTF8" };
         let create = format!(
             "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
-            quote_identifier(&self.names.incoming),
+            quote_identifier(name),
             quote_literal(encoding)
         );
         if let Err(error) = self.admin.batch_execute(&create).await {
@@ -185,7 +202,7 @@ impl Databases {
             let with_c = format!("{create} LC_COLLATE 'C' LC_CTYPE 'C'");
             self.admin.batch_execute(&with_c).await.map_err(|_| error)?;
         }
-        Ok(self.url.with_database(&self.names.incoming))
+        Ok(self.url.with_database(name))
     }
 
     /// Drops the half-filled database of this run.

@@ -25,6 +25,7 @@ mod pre_data;
 mod prepared;
 mod pump;
 mod row_counts;
+pub mod scratch;
 mod session;
 mod site_path;
 mod source;

@@ -4,6 +4,7 @@ pub mod archives;
 mod choices;
 mod download;
 mod everyday_writings;
+mod extension_rows;
 mod faults;
 mod guards;
 mod large_rows;

@@ -68,8 +68,15 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let step = "contents";
     let description = format!("Reading the contents of {}", backup.describe());
     context.ui.emit(Event::StepStarted { step, description });
-    let prepared =
-        context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
+    let opening = context.interrupt.guard(prepare::open(context, args, &databases, backup)).await;
+    let prepared = match opening {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // An interrupt may have come while values were being evaluated there.
+            let _ = databases.drop_scratch().await;
+            return Err(error);
+        }
+    };
     let summary = format!("Contents read: {} tables", prepared.tables());
     context.ui.emit(Event::StepFinished { step, summary });
     let before = summary::before(&prepared, &databases, &existing, personal, args);

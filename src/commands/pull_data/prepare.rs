@@ -9,6 +9,7 @@ use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
+use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
@@ -61,6 +62,10 @@ pub async fn open(
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
     let has_rows = archive.has_rows();
     let extensions = check_extensions(databases.session(), &archive.plan, has_rows).await?;
+    if let Some(scrub) = &archive.scrub {
+        let contents = &archive.contents;
+        check_written_values(databases, contents, &archive.plan, &extensions, scrub).await?;
+    }
     Ok(Prepared { backup, archive, extensions, emptied })
 }
 

@@ -58,6 +58,9 @@ pub async fn rewrite(
     let work = move |watch: &Watch| {
         let backup = BackupFile::open(input)?;
         let plan = backup.plan(&manifest, &policy)?;
+        for check in plan.open_checks() {
+            watch.reporter.emit(Event::Warning(check.describe()));
+        }
         Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
     };
     let report = on_a_thread(context, work).await?;
