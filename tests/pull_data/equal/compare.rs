@@ -9,11 +9,11 @@ use super::fingerprint;
 const UNSCRUBBED: [&str; 3] = ["--no-scrub", "--i-need-personal-data", "comparison"];
 
 /// How a comparison ended where it did not find a difference.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Outcome {
     Equal,
     /// `pg_restore` had errors: bcops refused as well, or had warnings of its own.
-    BothComplain,
+    BothComplain(String),
 }
 
 /// Loads the archive both ways. `Err` is a difference, for a person to read.
@@ -41,10 +41,17 @@ pub fn compare_as(world: &World, archive: &Path, role: Option<&str>) -> Result<O
     let said = String::from_utf8_lossy(&restored.stderr).into_owned();
     let run = load(world, archive);
     let printed = run.printed();
+    let both = || {
+        let errors = said.lines().filter(|line| line.contains("ERROR:")).take(3);
+        let answer = printed.lines().filter(|line| line.starts_with("error: ")).take(1);
+        let code = run.code;
+        let lines: Vec<&str> = errors.chain(answer).collect();
+        Outcome::BothComplain(format!("exit {code:?}: {}", lines.join(" | ")))
+    };
     if run.code != Some(0) {
         return match (restored.status.success(), run.code) {
             // A crash, a hang and a signal are never an answer.
-            (false, Some(1 | 3 | 4)) if !printed.contains("panicked") => Ok(Outcome::BothComplain),
+            (false, Some(1 | 3 | 4)) if !printed.contains("panicked") => Ok(both()),
             (false, _) => Err(format!("pg_restore: {said}\nbcops: {printed}")),
             (true, _) => Err(format!("pg_restore loads it, bcops does not:\n{printed}")),
         };
@@ -65,9 +72,9 @@ pub fn compare_as(world: &World, archive: &Path, role: Option<&str>) -> Result<O
         (false, _)
             if theirs.iter().filter(|item| was_done(item)).all(|item| ours.contains(item)) =>
         {
-            Ok(Outcome::BothComplain)
+            Ok(both())
         }
-        (false, _) if warnings > 0 => Ok(Outcome::BothComplain),
+        (false, _) if warnings > 0 => Ok(both()),
         (false, _) => Err(format!(
             "pg_restore complains and bcops does not: {said}\n{}",
             fingerprint::difference(&theirs, &ours)

@@ -45,7 +45,7 @@ fn generated_databases_are_what_pg_restore_makes_of_them() {
                     }
                     match try_seed(&world, seed) {
                         Ok(Outcome::Equal) => drop(alike.fetch_add(1, Ordering::Relaxed)),
-                        Ok(Outcome::BothComplain) => {}
+                        Ok(Outcome::BothComplain(why)) => eprintln!("seed {seed}: {why}"),
                         Err(difference) => {
                             let text = format!("seed {seed}: {difference}");
                             eprintln!("{text}");
