@@ -57,6 +57,8 @@ pub struct Builder {
     pub tables: Vec<Table>,
     /// Views and matviews, to make others of.
     pub views: Vec<String>,
+    /// Those matviews of them that have no rows yet.
+    pub unfilled: Vec<String>,
     /// Types for columns, with an expression over `g` that gives a value.
     pub types: Vec<(String, String)>,
     number: usize,
@@ -98,6 +100,7 @@ impl Builder {
             schemas: vec!["public".to_owned()],
             tables: Vec::new(),
             views: Vec::new(),
+            unfilled: Vec::new(),
             types: types.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             number: 0,
         }

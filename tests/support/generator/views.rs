@@ -51,8 +51,10 @@ pub fn matviews(b: &mut Builder) {
         let name = b.qualified("matview");
         let populated = if b.random.one_in(6) { "WITH NO DATA" } else { "" };
         // What reads one without rows cannot be made with rows.
-        let populated = if source.contains("unfilled") { "WITH NO DATA" } else { populated };
-        let name = if populated.is_empty() { name } else { b.qualified("unfilled") };
+        let populated = if b.unfilled.contains(&source) { "WITH NO DATA" } else { populated };
+        if !populated.is_empty() {
+            b.unfilled.push(name.clone());
+        }
         run!(b, "CREATE MATERIALIZED VIEW {name} AS SELECT id, t FROM {source} {populated}");
         if b.random.one_in(2) {
             let index = b.name("index");
