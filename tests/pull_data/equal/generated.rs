@@ -81,7 +81,7 @@ fn seeds_len() -> u64 {
 fn try_seed(world: &World, seed: u64) -> Result<Outcome, String> {
     let folder = env::temp_dir().join(format!("bcops-generated-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let recipe = recipe(seed);
+    let recipe = recipe(seed, version(world.cluster));
     let script = folder.join(format!("{seed}.sql"));
     fs::write(&script, &recipe.sql).map_err(|error| error.to_string())?;
     let archive = folder.join(format!("{seed}.dump"));
@@ -98,6 +98,13 @@ fn try_seed(world: &World, seed: u64) -> Result<Outcome, String> {
         let _ = fs::remove_dir(&folder);
     }
     outcome.map_err(|difference| format!("(kept in {}) {difference}", folder.display()))
+}
+
+/// The major version of a server.
+fn version(cluster: &Cluster) -> u32 {
+    let number: u32 =
+        cluster.psql("postgres", "SHOW server_version_num").parse().expect("a version");
+    number / 10_000
 }
 
 fn make(

@@ -9,6 +9,7 @@ macro_rules! run {
 }
 
 mod builder;
+mod newer;
 mod objects;
 mod outside;
 mod partitions;
@@ -61,11 +62,18 @@ const LAST: [(usize, fn(&mut Builder)); 3] = [
     (8, outside::event_triggers_and_publications),
 ];
 
-pub fn recipe(seed: u64) -> Recipe {
+/// The recipe of a number for a server of this major version.
+pub fn recipe(seed: u64, version: u32) -> Recipe {
     let mut builder = Builder::new(seed);
     builder.sql.push_str("\\set ON_ERROR_STOP 1\nSET client_min_messages = warning;\n");
     for (cases, feature) in FEATURES.iter().chain(&LAST) {
         if builder.random.one_in(*cases) {
+            feature(&mut builder);
+        }
+    }
+    // Last: the same number means the same as before to an older server.
+    for (since, feature) in [(17, newer::of_17 as fn(&mut Builder)), (18, newer::of_18)] {
+        if version >= since && builder.random.one_in(2) {
             feature(&mut builder);
         }
     }

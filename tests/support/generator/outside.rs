@@ -7,9 +7,16 @@ pub fn extensions(b: &mut Builder) {
     run!(b, "CREATE SCHEMA {home}");
     let table = b.new_table("");
     let (name, text) = (&table.name, &table.text);
-    for extension in
-        ["citext", "hstore", "pg_trgm", "unaccent", "ltree", "btree_gist", "uuid-ossp", "tablefunc"]
-    {
+    for extension in [
+        "citext",
+        "hstore",
+        "pg_trgm",
+        "unaccent",
+        "ltree",
+        "btree_gist",
+        "fuzzystrmatch",
+        "tablefunc",
+    ] {
         if b.random.one_in(2) {
             continue;
         }
