@@ -169,10 +169,17 @@ pub fn search_path(b: &mut Builder) {
     b.run("CREATE FUNCTION counted() RETURNS bigint STABLE LANGUAGE sql AS $f$ SELECT count(*) FROM looked_up $f$");
     for _ in 0..b.random.between(1, 2) {
         match b.random.below(6) {
-            0 => run!(b, "CREATE INDEX {} ON looked_up (outer_one(t))", index(b)),
+            // Servers since 17 refuse these two at once.
+            0 => run!(
+                b,
+                "DO $do$ BEGIN CREATE INDEX {} ON looked_up (outer_one(t)); \
+                 EXCEPTION WHEN undefined_function OR undefined_table THEN NULL; END $do$",
+                index(b)
+            ),
             1 => run!(
                 b,
-                "CREATE MATERIALIZED VIEW {} AS SELECT 1 AS id, counted()::text AS t",
+                "DO $do$ BEGIN CREATE MATERIALIZED VIEW {} AS SELECT 1 AS id, counted()::text AS t; \
+                 EXCEPTION WHEN undefined_function OR undefined_table THEN NULL; END $do$",
                 index(b)
             ),
             2 => run!(
