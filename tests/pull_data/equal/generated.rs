@@ -14,7 +14,7 @@ use std::thread;
 use super::compare::{Outcome, compare};
 use crate::pull_data::world::World;
 use crate::standins::heroku::Options;
-use crate::support::generator::{Recipe, recipe};
+use crate::support::generator::{Recipe, Server, recipe};
 use crate::support::postgres::Cluster;
 
 const IN_THE_SUITE: Range<u64> = 0..20;
@@ -82,7 +82,7 @@ fn generated_databases_are_what_pg_restore_makes_of_them() {
 fn try_seed(world: &World, seed: u64) -> Result<Outcome, String> {
     let folder = env::temp_dir().join(format!("bcops-generated-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let recipe = recipe(seed, version(world.cluster));
+    let recipe = recipe(seed, &server(world.cluster));
     let script = folder.join(format!("{seed}.sql"));
     fs::write(&script, &recipe.sql).map_err(|error| error.to_string())?;
     let archive = folder.join(format!("{seed}.dump"));
@@ -99,6 +99,11 @@ fn try_seed(world: &World, seed: u64) -> Result<Outcome, String> {
         let _ = fs::remove_dir(&folder);
     }
     outcome.map_err(|difference| format!("(kept in {}) {difference}", folder.display()))
+}
+
+fn server(cluster: &Cluster) -> Server {
+    let names = cluster.psql("postgres", "SELECT name FROM pg_available_extensions");
+    Server { version: version(cluster), extensions: names.lines().map(str::to_owned).collect() }
 }
 
 /// The major version of a server.

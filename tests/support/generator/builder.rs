@@ -1,5 +1,6 @@
 //! The SQL of one database as it grows: names that are not taken, and tables to refer to.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::random::Random;
@@ -59,13 +60,15 @@ pub struct Builder {
     pub views: Vec<String>,
     /// Those matviews of them that have no rows yet.
     pub unfilled: Vec<String>,
+    /// What can be created here.
+    pub extensions: BTreeSet<String>,
     /// Types for columns, with an expression over `g` that gives a value.
     pub types: Vec<(String, String)>,
     number: usize,
 }
 
 impl Builder {
-    pub fn new(seed: u64) -> Builder {
+    pub fn new(seed: u64, extensions: BTreeSet<String>) -> Builder {
         let types = [
             ("integer", "g"),
             ("text", "nullif(md5(g::text), '')"),
@@ -101,6 +104,7 @@ impl Builder {
             tables: Vec::new(),
             views: Vec::new(),
             unfilled: Vec::new(),
+            extensions,
             types: types.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             number: 0,
         }

@@ -17,6 +17,8 @@ mod random;
 mod tables;
 mod views;
 
+use std::collections::BTreeSet;
+
 use builder::Builder;
 
 /// A database to be made, and how it is dumped.
@@ -62,9 +64,17 @@ const LAST: [(usize, fn(&mut Builder)); 3] = [
     (8, outside::event_triggers_and_publications),
 ];
 
-/// The recipe of a number for a server of this major version.
-pub fn recipe(seed: u64, version: u32) -> Recipe {
-    let mut builder = Builder::new(seed);
+/// What a server has.
+pub struct Server {
+    /// The major one.
+    pub version: u32,
+    /// The extensions that can be created.
+    pub extensions: BTreeSet<String>,
+}
+
+/// The recipe of a number for such a server.
+pub fn recipe(seed: u64, server: &Server) -> Recipe {
+    let mut builder = Builder::new(seed, server.extensions.clone());
     builder.sql.push_str("\\set ON_ERROR_STOP 1\nSET client_min_messages = warning;\n");
     for (cases, feature) in FEATURES.iter().chain(&LAST) {
         if builder.random.one_in(*cases) {
@@ -73,7 +83,7 @@ pub fn recipe(seed: u64, version: u32) -> Recipe {
     }
     // Last: the same number means the same as before to an older server.
     for (since, feature) in [(17, newer::of_17 as fn(&mut Builder)), (18, newer::of_18)] {
-        if version >= since && builder.random.one_in(2) {
+        if server.version >= since && builder.random.one_in(2) {
             feature(&mut builder);
         }
     }

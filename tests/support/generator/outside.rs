@@ -17,7 +17,7 @@ pub fn extensions(b: &mut Builder) {
         "fuzzystrmatch",
         "tablefunc",
     ] {
-        if b.random.one_in(2) {
+        if b.random.one_in(2) || !b.extensions.contains(extension) {
             continue;
         }
         let schema = if b.random.one_in(2) { home.clone() } else { b.schema() };
@@ -68,7 +68,7 @@ pub fn extensions(b: &mut Builder) {
 pub fn foreign_data(b: &mut Builder) {
     let (server, wrapper) = (b.name("server"), b.name("wrapper"));
     let extension = b.random.one_in(2);
-    if extension {
+    if extension && b.extensions.contains("postgres_fdw") {
         b.run("CREATE EXTENSION IF NOT EXISTS postgres_fdw");
         run!(
             b,
