@@ -3,6 +3,7 @@
 pub mod archives;
 mod choices;
 mod download;
+mod equal;
 mod everyday_writings;
 mod extension_rows;
 mod faults;
