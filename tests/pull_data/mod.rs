@@ -9,6 +9,7 @@ mod guards;
 mod large_rows;
 mod late;
 mod privacy;
+mod properties;
 mod terminal;
 mod unclassified;
 mod unscrubbed;
