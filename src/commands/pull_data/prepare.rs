@@ -11,6 +11,7 @@ use crate::restore::databases::Databases;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
+use crate::words::shell_word;
 
 use super::backup::Backup;
 use super::unclassified;
@@ -107,10 +108,7 @@ fn check_users_table(
 fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>, CommandError> {
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
-        let table = match name.split_once('.') {
-            Some((schema, table)) => TableName::new(schema, table),
-            None => TableName::public(name),
-        };
+        let table = TableName::parse(name);
         if !schema.tables.contains_key(&table) {
             let text = format!("--exclude-data {name}: the backup has no such table");
             return Err(CommandError::new(Kind::Usage, text));
@@ -147,7 +145,7 @@ fn check_exclusions(
                     key.name
                 ),
             )
-            .hint(format!("add --exclude-data {}", name.short())));
+            .hint(format!("add --exclude-data {}", shell_word(&name.short()))));
         }
     }
     Ok(())
