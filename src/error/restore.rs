@@ -4,6 +4,7 @@ use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
+use crate::schema::quote_identifier;
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
@@ -25,13 +26,15 @@ impl From<DatabaseError> for CommandError {
                 wrap(Kind::Refused, error)
             }
             DatabaseError::NotOwner { ref name, ref role } => {
-                let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
+                let (name, role) = (quote_identifier(name), quote_identifier(role));
+                let hint = format!("as a superuser: ALTER DATABASE {name} OWNER TO {role}");
                 wrap(Kind::Configuration, error).hint(hint)
             }
             DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
                 .hint("stop what uses the database (runserver, psql), then try again"),
             DatabaseError::MayNotCreate { ref role, .. } => {
-                let hint = format!("as a superuser: ALTER ROLE \"{role}\" CREATEDB");
+                let hint =
+                    format!("as a superuser: ALTER ROLE {} CREATEDB", quote_identifier(role));
                 wrap(Kind::Configuration, error).hint(hint)
             }
         }

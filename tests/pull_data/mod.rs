@@ -11,6 +11,7 @@ mod guards;
 mod large_rows;
 mod late;
 mod privacy;
+mod properties;
 mod skipped;
 mod terminal;
 mod unclassified;

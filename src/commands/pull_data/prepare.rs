@@ -13,6 +13,7 @@ use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
+use crate::words::shell_word;
 
 use super::backup::Backup;
 use super::unclassified;
@@ -119,10 +120,7 @@ fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableNa
     let views: BTreeSet<TableName> = views.map(TocEntry::table_name).collect();
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
-        let table = match name.split_once('.') {
-            Some((schema, table)) => TableName::new(schema, table),
-            None => TableName::public(name),
-        };
+        let table = TableName::parse(name);
         if views.contains(&table) {
             excluded.insert(table);
             continue;
@@ -163,7 +161,7 @@ fn check_exclusions(
                     key.name
                 ),
             )
-            .hint(format!("add --exclude-data {}", name.short())));
+            .hint(format!("add --exclude-data {}", shell_word(&name.short()))));
         }
     }
     Ok(())

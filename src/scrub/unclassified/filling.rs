@@ -33,6 +33,7 @@ pub(super) fn filling(
     name: &TableName,
     column: &str,
     values: &ColumnValues,
+    addresses: bool,
 ) -> Option<ColumnAction> {
     let table = schema.tables.get(name)?;
     let column = table.column(column)?;
@@ -62,7 +63,7 @@ pub(super) fn filling(
             return None;
         }
         let is_mentioned = !passes(&Candidate::Text(String::new()));
-        return tools::unique_value(table, column).filter(|_| !is_mentioned);
+        return tools::unique_value(table, column, addresses).filter(|_| !is_mentioned);
     }
     let mut candidates = empty_values(table, column, values);
     candidates.extend(checks.iter().flat_map(|check| mentioned(check)));
