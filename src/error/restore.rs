@@ -5,6 +5,10 @@ use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
 
+/// Only a fault of bcops leads there.
+pub(super) const STALLED: &str =
+    "report this as a fault of bcops, with these lines, and run the command again";
+
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
         wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
@@ -60,6 +64,7 @@ impl From<RestoreError> for CommandError {
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             // Whatever the reason is, nobody has shown that nothing personal is there.
             RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
+            RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             _ => wrap(Kind::Unexpected, error),
         }
     }
@@ -72,6 +77,7 @@ impl From<PrepareError> for CommandError {
             PrepareError::Blocks(error) => error.into(),
             PrepareError::Plan(error) => error.into(),
             PrepareError::Restore(error) => error.into(),
+            PrepareError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
         }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::adapters::postgres::{PostgresError, Session};
+use crate::activity::Activity;
+use crate::adapters::postgres::Session;
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
 use crate::schema::TableName;
@@ -18,9 +19,10 @@ use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, Verdict};
 use super::copy_pool::{CopyPool, Loaded};
 use super::prepared::LoadTarget;
 use super::pump::{Pump, PumpReport, RowPolicy};
-use super::session::SessionSettings;
+use super::session::{self, SessionSettings};
 use super::source::BackupSource;
 use super::verify::{Inventory, verify};
+use super::watchdog::ServerEnquiry;
 use super::{
     RestoreError, RestorePlan, after, large_objects, late_audit, post_data, pre_data, pump,
     row_counts,
@@ -38,6 +40,8 @@ pub struct LoadOptions {
     pub with_large_objects: bool,
     /// The archive's length, where it is known.
     pub total_bytes: Option<u64>,
+    /// What the load waits for, for the watch over it.
+    pub activity: Activity,
 }
 
 /// What was loaded.
@@ -63,14 +67,29 @@ pub struct TableReport {
 }
 
 /// Reads the archive to its end and builds the whole database. On an error the database is
-/// useless and has to be dropped.
+/// useless and has to be dropped. A watch over all of it says what takes long, and ends a load that
+/// can never continue.
 pub async fn load<R: Read + Send + 'static>(
     reader: ArchiveReader<R>,
     source: Arc<dyn BackupSource + Sync>,
     options: LoadOptions,
     reporter: SharedReporter,
 ) -> Result<LoadReport, RestoreError> {
-    let target = &options.target;
+    let activity = options.activity.clone();
+    let enquiry = ServerEnquiry::new(options.target.url.clone());
+    tokio::select! {
+        loaded = load_all(reader, source, options, reporter.clone()) => loaded,
+        stall = activity.watch(&reporter, enquiry) => Err(RestoreError::Stalled(stall)),
+    }
+}
+
+async fn load_all<R: Read + Send + 'static>(
+    reader: ArchiveReader<R>,
+    source: Arc<dyn BackupSource + Sync>,
+    options: LoadOptions,
+    reporter: SharedReporter,
+) -> Result<LoadReport, RestoreError> {
+    let (target, activity) = (&options.target, &options.activity);
     let session = crate::adapters::postgres::connect(&target.url).await?;
     let settings =
         SessionSettings::for_archive(&session, reader.toc(), target.lock_timeout).await?;
@@ -81,14 +100,17 @@ pub async fn load<R: Read + Send + 'static>(
         step: "schema",
         description: format!("Creating {} tables", reader.toc().table_data().count()),
     });
+    let creating = activity.statement("creating the schema", session.number());
     let mut notes = pre_data::run(&session, &options.plan, &target.extensions).await?;
+    drop(creating);
     reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
     notes.extend(left_out(&options.plan));
 
     let mut rows = stream(reader, source, &options, &settings, &reporter).await?;
     let description = "Refreshing views and reading back what is there".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
-    refresh(&session, &options.plan).await?;
+    refresh(&session, &options.plan, activity).await?;
+    let finishing = activity.statement("checking what was loaded", session.number());
     if target.count_rows {
         row_counts::compare(&session, &rows).await?;
     }
@@ -99,6 +121,7 @@ pub async fn load<R: Read + Send + 'static>(
         rows.audit.extend(options.definitions.iter().cloned());
     }
     let inventory = verify(&session, &options.plan).await?;
+    drop(finishing);
     session.close().await;
     let summary = format!(
         "{} tables, {} indexes and {} foreign keys are there",
@@ -126,12 +149,18 @@ async fn stream<R: Read + Send + 'static>(
 ) -> Result<PumpReport, RestoreError> {
     let stopped_by_audit = Arc::new(AtomicBool::new(false));
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
-    let (pool, mut copies) =
-        CopyPool::start(&options.target.url, settings, options.target.jobs, loaded.clone()).await?;
+    let (pool, mut copies) = CopyPool::start(
+        &options.target.url,
+        settings,
+        options.target.jobs,
+        loaded.clone(),
+        &options.activity,
+    )
+    .await?;
     let (parts, part_receiver) = mpsc::channel(large_objects::QUEUE);
     if options.with_large_objects && options.plan.toc.has_large_objects() {
         let session = settings.open(&options.target.url).await?;
-        copies.spawn(large_objects::write(session, part_receiver));
+        copies.spawn(large_objects::write(session, part_receiver, options.activity.clone()));
     } else {
         drop(part_receiver);
     }
@@ -155,6 +184,7 @@ async fn stream<R: Read + Send + 'static>(
         source,
         total_bytes: options.total_bytes,
         reporter: reporter.clone(),
+        activity: options.activity.clone(),
         stopped_by_audit: stopped_by_audit.clone(),
     };
     let pumped = Pumping::start(pump, reader);
@@ -164,6 +194,7 @@ async fn stream<R: Read + Send + 'static>(
         settings,
         options.target.jobs,
         loaded_blocks,
+        &options.activity,
         reporter.clone(),
     );
     let rows = async {
@@ -303,13 +334,14 @@ fn check_row_counts(
     Ok(())
 }
 
-async fn refresh(session: &Session, plan: &RestorePlan) -> Result<(), RestoreError> {
+async fn refresh(
+    session: &Session,
+    plan: &RestorePlan,
+    activity: &Activity,
+) -> Result<(), RestoreError> {
     for entry in plan.refreshes.iter().filter_map(|index| plan.entry(*index)) {
         let sql = plan.statement(entry);
-        session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
-            entry: entry.describe(),
-            source: PostgresError::Server(error),
-        })?;
+        session::execute(activity, session, "refreshing", entry, &sql).await?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod session;
 mod source;
 pub mod unscrubbed;
 mod verify;
+mod watchdog;
 
 pub use entries::RestorePlan;
 pub use error::RestoreError;

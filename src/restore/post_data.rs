@@ -11,13 +11,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
+use crate::activity::Activity;
+use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{DumpId, TocEntry};
 use crate::events::{Event, Progress, SharedReporter, Unit};
 
 use super::copy_pool::Loaded;
 use super::entries::PostDataEntry;
-use super::session::SessionSettings;
+use super::session::{self, SessionSettings};
 use super::{RestoreError, RestorePlan};
 
 pub const STEP: &str = "indexes";
@@ -31,6 +32,7 @@ pub async fn run(
     settings: &SessionSettings,
     sessions: usize,
     mut loaded: mpsc::UnboundedReceiver<Loaded>,
+    activity: &Activity,
     reporter: SharedReporter,
 ) -> Result<Vec<Loaded>, RestoreError> {
     let mut scheduler = Scheduler::new(&plan);
@@ -47,9 +49,9 @@ pub async fn run(
                 idle.push(session);
                 break;
             };
-            let plan = plan.clone();
+            let (plan, activity) = (plan.clone(), activity.clone());
             running.spawn(async move {
-                let result = execute(&session, &plan, index).await;
+                let result = execute(&activity, &session, &plan, index).await;
                 (place, session, result)
             });
         }
@@ -82,13 +84,14 @@ pub async fn run(
     Ok(all_loaded)
 }
 
-async fn execute(session: &Session, plan: &RestorePlan, index: usize) -> Result<(), RestoreError> {
+async fn execute(
+    activity: &Activity,
+    session: &Session,
+    plan: &RestorePlan,
+    index: usize,
+) -> Result<(), RestoreError> {
     let Some(entry) = plan.entry(index) else { return Err(RestoreError::PartEnded) };
-    let sql = plan.statement(entry);
-    session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
-        entry: entry.describe(),
-        source: PostgresError::Server(error),
-    })
+    session::execute(activity, session, "building", entry, &plan.statement(entry)).await
 }
 
 struct Scheduler<'a> {

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use crate::adapters::postgres::{DatabaseUrl, Session, connect, quote_literal};
-use crate::archive::Toc;
+use crate::activity::Activity;
+use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
+use crate::archive::{Toc, TocEntry};
 
 use super::RestoreError;
 
@@ -76,6 +77,8 @@ impl SessionSettings {
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
         self.apply(&session).await?;
+        // For the watch over the load, which asks what this session waits for.
+        session.learn_number().await?;
         Ok(session)
     }
 
@@ -83,4 +86,21 @@ impl SessionSettings {
     pub async fn apply(&self, session: &Session) -> Result<(), RestoreError> {
         Ok(session.batch_execute(&self.statements).await?)
     }
+}
+
+/// Runs an entry's SQL, on the account of the watch while it lasts. `doing` goes before the entry's
+/// name: `building`.
+pub async fn execute(
+    activity: &Activity,
+    session: &Session,
+    doing: &str,
+    entry: &TocEntry,
+    sql: &str,
+) -> Result<(), RestoreError> {
+    let what = format!("{doing} {}", entry.describe());
+    let _under_way = activity.statement(what, session.number());
+    session.batch_execute(sql).await.map_err(|error| RestoreError::Statement {
+        entry: entry.describe(),
+        source: PostgresError::Server(error),
+    })
 }

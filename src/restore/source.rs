@@ -5,6 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::activity::Activity;
+use crate::events::{SharedReporter, Silent};
+
 /// A backup that can be read from its beginning, and perhaps a second time from the middle.
 pub trait BackupSource: Send {
     /// The bytes from `start` up to `end`, or `None` where the source can be read only once.
@@ -18,6 +21,10 @@ pub struct OpenBackup {
     /// Unknown for a stream that does not tell its length.
     pub length: Option<u64>,
     pub again: Arc<dyn BackupSource + Sync>,
+    /// The account of what the load that follows waits for. Reads of `bytes` are on it.
+    pub activity: Activity,
+    /// Hears what takes long while the table of contents is read.
+    pub reporter: SharedReporter,
 }
 
 impl OpenBackup {
@@ -26,13 +33,28 @@ impl OpenBackup {
         let source = FileSource { path };
         let file = source.open()?;
         let length = Some(file.metadata()?.len());
-        Ok(OpenBackup { bytes: Box::new(file), length, again: Arc::new(source) })
+        let activity = Activity::default();
+        let what = format!("reading {}", source.path.display());
+        let bytes = Box::new(activity.watched(file, what));
+        Ok(OpenBackup { bytes, length, again: Arc::new(source), activity, reporter: silent() })
     }
 
     /// A stream that nobody can rewind, such as standard input.
     pub fn read_once(bytes: impl Read + Send + 'static) -> OpenBackup {
-        OpenBackup { bytes: Box::new(bytes), length: None, again: Arc::new(ReadOnce) }
+        let activity = Activity::default();
+        let bytes = Box::new(activity.watched(bytes, "reading standard input"));
+        let again = Arc::new(ReadOnce);
+        OpenBackup { bytes, length: None, again, activity, reporter: silent() }
     }
+
+    /// The same with someone who hears what takes long.
+    pub fn telling(self, reporter: SharedReporter) -> OpenBackup {
+        OpenBackup { reporter, ..self }
+    }
+}
+
+fn silent() -> SharedReporter {
+    Arc::new(Silent)
 }
 
 struct FileSource {

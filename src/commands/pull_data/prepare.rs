@@ -39,7 +39,7 @@ pub async fn open(
     databases: &Databases,
     backup: Backup,
 ) -> Result<Prepared, CommandError> {
-    let reading = Contents::read(backup.open().await?).await;
+    let reading = Contents::read(backup.open().await?.telling(context.reporter())).await;
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
     let excluded = excluded(args, &contents.schema)?;
     check_users_table(context, args, &contents.schema)?;
