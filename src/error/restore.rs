@@ -53,6 +53,22 @@ impl From<RestoreError> for CommandError {
                 );
                 wrap(Kind::Configuration, error).hint(hint)
             }
+            RestoreError::NewerArchive { archive, .. } => {
+                wrap(Kind::Unexpected, error).hint(newer_server(archive))
+            }
+            RestoreError::RowsLost { .. } => wrap(Kind::Refused, error)
+                .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
+            RestoreError::Check { ref table, ref name, .. } => {
+                let hint = format!(
+                    "look at the constraint on the site: SELECT pg_get_constraintdef(oid) FROM \
+                     pg_constraint WHERE conname = '{name}' AND conrelid = '{table}'::regclass"
+                );
+                wrap(Kind::Unexpected, error).hint(hint)
+            }
+            RestoreError::Statement { ref entry, .. } => {
+                let hint = format!("rows need it: create what the server names, then pull again ({entry})");
+                wrap(Kind::Unexpected, error).hint(hint)
+            }
             RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
             RestoreError::CannotLookBack { .. } => {
                 wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
@@ -67,6 +83,14 @@ impl From<RestoreError> for CommandError {
             RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             _ => wrap(Kind::Unexpected, error),
         }
+    }
+}
+
+/// The command that installs a server of this version.
+fn newer_server(version: u32) -> String {
+    match std::env::consts::OS {
+        "macos" => format!("brew install postgresql@{version}"),
+        _ => format!("apt install postgresql-{version}   # and give its port with --target"),
     }
 }
 

@@ -19,8 +19,8 @@ use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
 use crate::scrub::{
-    AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, Unclassified, Verdict,
-    audit_definitions, check_blocks, plan_without,
+    AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, TableAction,
+    Unclassified, Verdict, audit_definitions, check_blocks, plan_without,
 };
 
 /// Why a backup is not loaded. Nothing was written.
@@ -153,12 +153,22 @@ impl Prepared {
             scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
         let plan = Arc::new(RestorePlan::new(contents.toc(), with_large_objects));
         plan.check_order()?;
+        let losses = plan.losses(|table| has_rows(scrub.as_ref(), &excluded, table));
+        if !losses.is_empty() {
+            return Err(RestoreError::RowsLost { losses });
+        }
         let definitions = match &scrub {
             Some(scrub) => audited_definitions(&plan, scrub)?,
             None => Vec::new(),
         };
         let scrub = scrub.map(Arc::new);
         Ok(Prepared { contents, plan, scrub, excluded, definitions, with_large_objects })
+    }
+
+    /// Says whether any row of a table is to be loaded.
+    pub fn has_rows(&self) -> impl Fn(&TableName) -> bool + Send + Sync + 'static {
+        let (scrub, excluded) = (self.scrub.clone(), self.excluded.clone());
+        move |table| has_rows(scrub.as_deref(), &excluded, table)
     }
 
     /// Loads it. On an error the database is useless.
@@ -168,9 +178,13 @@ impl Prepared {
         reporter: SharedReporter,
     ) -> Result<LoadReport, RestoreError> {
         let Contents { reader, total_bytes, again, activity, .. } = self.contents;
+        let plan = match target.extensions.left_out.is_empty() {
+            true => self.plan,
+            false => Arc::new(self.plan.without(&target.extensions.left_out)),
+        };
         let options = LoadOptions {
             target,
-            plan: self.plan,
+            plan,
             scrub: self.scrub,
             definitions: self.definitions,
             excluded: self.excluded,
@@ -180,6 +194,11 @@ impl Prepared {
         };
         load(reader, again, options, reporter).await
     }
+}
+
+fn has_rows(scrub: Option<&ScrubPlan>, excluded: &BTreeSet<TableName>, table: &TableName) -> bool {
+    let plan = scrub.and_then(|scrub| scrub.table(table));
+    !excluded.contains(table) && plan.is_none_or(|plan| plan.action != TableAction::Delete)
 }
 
 /// Looks into every definition that the load would run.

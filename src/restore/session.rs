@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use crate::activity::Activity;
-use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
-use crate::archive::{Toc, TocEntry};
+use crate::adapters::postgres::{DatabaseUrl, Session, connect, quote_literal};
+use crate::archive::Toc;
 
 use super::RestoreError;
 
@@ -73,6 +72,11 @@ impl SessionSettings {
         Ok(SessionSettings { statements })
     }
 
+    /// The same with a statement more.
+    pub fn with(&self, statement: &str) -> SessionSettings {
+        SessionSettings { statements: format!("{}{statement}", self.statements) }
+    }
+
     /// Opens a session with these settings.
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
@@ -86,21 +90,4 @@ impl SessionSettings {
     pub async fn apply(&self, session: &Session) -> Result<(), RestoreError> {
         Ok(session.batch_execute(&self.statements).await?)
     }
-}
-
-/// Runs an entry's SQL, on the account of the watch while it lasts. `doing` goes before the entry's
-/// name: `building`.
-pub async fn execute(
-    activity: &Activity,
-    session: &Session,
-    doing: &str,
-    entry: &TocEntry,
-    sql: &str,
-) -> Result<(), RestoreError> {
-    let what = format!("{doing} {}", entry.describe());
-    let _under_way = activity.statement(what, session.number());
-    session.batch_execute(sql).await.map_err(|error| RestoreError::Statement {
-        entry: entry.describe(),
-        source: PostgresError::Server(error),
-    })
 }

@@ -9,6 +9,7 @@ mod guards;
 mod large_rows;
 mod late;
 mod privacy;
+mod skipped;
 mod terminal;
 mod unclassified;
 mod unscrubbed;

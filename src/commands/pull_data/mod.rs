@@ -6,6 +6,7 @@ mod password;
 mod prepare;
 mod previous;
 mod summary;
+mod unbuilt;
 mod unclassified;
 mod undo;
 
@@ -101,7 +102,8 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     findings::warn_of_replaced(context, &loaded.report.audit);
     findings::warn_of_doubts(context, &loaded.report.audit);
     let kept = previous::after_a_pull(context, &databases).await;
-    let after = |kept| summary::after(&loaded, &databases, kept, args, took);
+    let script = unbuilt::keep(context, &loaded.report, &databases.names().current);
+    let after = |kept| summary::after(&loaded, &databases, kept, args, script.as_ref(), took);
     tell_unwritten(context, journal::done(context, &after(kept)));
     Ok(after(previous::offer_to_drop(context, args, &databases, kept, loaded.scrubbed).await))
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::archive::TocEntry;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind};
@@ -41,7 +42,7 @@ pub async fn open(
 ) -> Result<Prepared, CommandError> {
     let reading = Contents::read(backup.open().await?.telling(context.reporter())).await;
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
-    let excluded = excluded(args, &contents.schema)?;
+    let excluded = excluded(args, &contents)?;
     check_users_table(context, args, &contents.schema)?;
     let (scrub, emptied) = match args.no_scrub {
         true => (None, Unclassified::default()),
@@ -58,7 +59,8 @@ pub async fn open(
     }
     check_exclusions(&contents.schema, scrub.as_ref(), &excluded)?;
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
-    let extensions = check_extensions(databases.session(), &archive.plan).await?;
+    let has_rows = archive.has_rows();
+    let extensions = check_extensions(databases.session(), &archive.plan, has_rows).await?;
     Ok(Prepared { backup, archive, extensions, emptied })
 }
 
@@ -104,13 +106,22 @@ fn check_users_table(
 }
 
 /// The named tables with all of their partitions, which hold the rows.
-fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>, CommandError> {
+/// A materialized view that is named stays empty.
+fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableName>, CommandError> {
+    let schema = &contents.schema;
+    let views = contents.toc().entries().iter();
+    let views = views.filter(|entry| entry.entry_type == "MATERIALIZED VIEW");
+    let views: BTreeSet<TableName> = views.map(TocEntry::table_name).collect();
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
         let table = match name.split_once('.') {
             Some((schema, table)) => TableName::new(schema, table),
             None => TableName::public(name),
         };
+        if views.contains(&table) {
+            excluded.insert(table);
+            continue;
+        }
         if !schema.tables.contains_key(&table) {
             let text = format!("--exclude-data {name}: the backup has no such table");
             return Err(CommandError::new(Kind::Usage, text));
