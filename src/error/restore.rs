@@ -1,17 +1,49 @@
 //! The exit codes of reading and loading a backup.
 
+use std::path::Path;
+
 use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
+use crate::words;
 
 /// Only a fault of bcops leads there.
-pub(super) const STALLED: &str =
+pub const STALLED: &str =
     "report this as a fault of bcops, with these lines, and run the command again";
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
-        wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
+        archive(error, None)
+    }
+}
+
+/// What to do about a backup that cannot be read. `file` is its name, if it has one.
+pub(super) fn archive(error: ArchiveError, file: Option<&Path>) -> CommandError {
+    let name = file.map(|path| words::shell_word(&path.display().to_string()));
+    let hints = archive_hints(&error, name.as_deref());
+    hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
+}
+
+/// Why a file is not loaded, with its name.
+pub fn backup_at(error: ArchiveError, path: &Path) -> CommandError {
+    if let ArchiveError::Open { source, .. } = error {
+        let text = format!("cannot open {}", path.display());
+        return CommandError::new(Kind::Usage, text).with_cause(source);
+    }
+    let error = archive(error, Some(path));
+    let (kind, hints) = (error.kind, error.hints.clone());
+    let named = CommandError::new(kind, format!("cannot load {}", path.display()));
+    hints.into_iter().fold(named.with_cause(error), CommandError::hint)
+}
+
+pub(super) fn archive_hints(error: &ArchiveError, file: Option<&str>) -> Vec<String> {
+    match error {
+        ArchiveError::NotAnArchive(found) => found.hints(file),
+        error if error.is_damage() => {
+            vec!["fetch it again, or take a backup that is whole".to_owned()]
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ use super::load::{LoadOptions, LoadReport, load};
 use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
 use crate::activity::{Activity, NoServer, Stall};
 use crate::adapters::postgres::DatabaseUrl;
+use crate::archive::formats::convert;
 use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema};
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
@@ -55,7 +56,8 @@ impl Contents {
     pub async fn read(backup: OpenBackup) -> Result<Contents, PrepareError> {
         let OpenBackup { bytes, length, again, activity, reporter } = backup;
         // Reading blocks, so it happens on a thread where that is allowed.
-        let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
+        let reading =
+            tokio::task::spawn_blocking(move || ArchiveReader::open(convert(bytes)?.bytes));
         let reader = tokio::select! {
             opened = reading => opened.map_err(|_| PrepareError::ReaderEnded)??,
             stall = activity.watch(&reporter, NoServer) => return Err(PrepareError::Stalled(stall)),

@@ -1,11 +1,12 @@
 //! Where an archive's bytes come from, and whether a part of them can be had again.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::activity::Activity;
+use crate::archive::ArchiveError;
+use crate::archive::formats::{StoredBackup, StoredReader};
 use crate::events::{SharedReporter, Silent};
 
 /// A backup that can be read from its beginning, and perhaps a second time from the middle.
@@ -28,15 +29,17 @@ pub struct OpenBackup {
 }
 
 impl OpenBackup {
-    /// An archive on disk.
-    pub fn file(path: PathBuf) -> io::Result<OpenBackup> {
-        let source = FileSource { path };
-        let file = source.open()?;
-        let length = Some(file.metadata()?.len());
+    /// A backup on disk: an archive, compressed or not, or a dump in tar or directory format.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::Open`] where it cannot be opened, and others where it is no backup.
+    pub fn file(path: &Path) -> Result<OpenBackup, ArchiveError> {
+        let StoredReader { backup, bytes, metadata } = StoredBackup::open(path)?;
+        let length = backup.is_custom().then(|| metadata.len());
         let activity = Activity::default();
-        let what = format!("reading {}", source.path.display());
-        let bytes = Box::new(activity.watched(file, what));
-        Ok(OpenBackup { bytes, length, again: Arc::new(source), activity, reporter: silent() })
+        let bytes = Box::new(activity.watched(bytes, format!("reading {}", path.display())));
+        Ok(OpenBackup { bytes, length, again: Arc::new(backup), activity, reporter: silent() })
     }
 
     /// A stream that nobody can rewind, such as standard input.
@@ -57,22 +60,13 @@ fn silent() -> SharedReporter {
     Arc::new(Silent)
 }
 
-struct FileSource {
-    path: PathBuf,
-}
-
-impl FileSource {
-    fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
-    }
-}
-
-impl BackupSource for FileSource {
+impl BackupSource for StoredBackup {
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
-        Some(self.open().and_then(|mut file| {
-            file.seek(SeekFrom::Start(start))?;
-            Ok(Box::new(file.take(end.saturating_sub(start))) as Box<dyn Read + Send>)
-        }))
+        let bytes = StoredBackup::read_again(self, start)?;
+        let limited = |bytes: Box<dyn Read + Send>| {
+            Box::new(bytes.take(end.saturating_sub(start))) as Box<dyn Read + Send>
+        };
+        Some(bytes.map(limited))
     }
 }
 

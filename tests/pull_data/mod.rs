@@ -5,6 +5,7 @@ mod choices;
 mod download;
 mod everyday_writings;
 mod faults;
+mod formats;
 mod guards;
 mod large_rows;
 mod late;
