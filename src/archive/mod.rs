@@ -1,4 +1,4 @@
-//! pg_dump's custom archive format: header, table of contents (TOC), data blocks, and the schema
+//! pg_dump's archives, in every format but plain SQL: header, table of contents (TOC), data blocks, and the schema
 //! that the SQL in the TOC describes.
 
 mod chunks;
@@ -6,6 +6,7 @@ mod column_values;
 mod copy_statement;
 mod decoder;
 mod error;
+pub mod formats;
 mod header;
 mod inflate;
 mod input;

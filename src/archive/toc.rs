@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::Read;
 
 use super::error::ArchiveError;
-use super::header::Header;
+use super::header::{Format, Header};
 use super::input::Input;
 use super::primitives::{Budget, read_int};
 use super::toc_entry::{DumpId, TocEntry};
@@ -29,6 +29,7 @@ impl Toc {
         input: &mut Input<R>,
         header: &Header,
         budget: &mut Budget,
+        format: Format,
     ) -> Result<Toc, ArchiveError> {
         input.enter("the table of contents");
         let count = read_int(input, header.sizes(), "the number of TOC entries")?;
@@ -44,7 +45,7 @@ impl Toc {
         let mut toc = Toc { entries: Vec::new(), by_id: HashMap::new() };
         for index in 0..count {
             input.enter(format!("TOC entry number {} of {count}", index + 1));
-            let entry = TocEntry::read(input, header, budget)?;
+            let entry = TocEntry::read(input, header, budget, format)?;
             check_encoding(&entry)?;
             check_data(input, &entry)?;
             if toc.by_id.insert(entry.id, index).is_some() {

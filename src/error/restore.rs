@@ -1,14 +1,50 @@
 //! The exit codes of reading and loading a backup.
 
+use std::path::Path;
+
 use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
 use crate::schema::quote_identifier;
+use crate::words;
+
+/// Only a fault of bcops leads there.
+pub const STALLED: &str =
+    "report this as a fault of bcops, with these lines, and run the command again";
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
-        wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
+        archive(error, None)
+    }
+}
+
+/// What to do about a backup that cannot be read. `file` is its name, if it has one.
+pub(super) fn archive(error: ArchiveError, file: Option<&Path>) -> CommandError {
+    let name = file.map(|path| words::shell_word(&path.display().to_string()));
+    let hints = archive_hints(&error, name.as_deref());
+    hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
+}
+
+/// Why a file is not loaded, with its name.
+pub fn backup_at(error: ArchiveError, path: &Path) -> CommandError {
+    if let ArchiveError::Open { source, .. } = error {
+        let text = format!("cannot open {}", path.display());
+        return CommandError::new(Kind::Usage, text).with_cause(source);
+    }
+    let error = archive(error, Some(path));
+    let (kind, hints) = (error.kind, error.hints.clone());
+    let named = CommandError::new(kind, format!("cannot load {}", path.display()));
+    hints.into_iter().fold(named.with_cause(error), CommandError::hint)
+}
+
+pub(super) fn archive_hints(error: &ArchiveError, file: Option<&str>) -> Vec<String> {
+    match error {
+        ArchiveError::NotAnArchive(found) => found.hints(file),
+        error if error.is_damage() => {
+            vec!["fetch it again, or take a backup that is whole".to_owned()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -81,6 +117,7 @@ impl From<RestoreError> for CommandError {
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             // Whatever the reason is, nobody has shown that nothing personal is there.
             RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
+            RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             _ => wrap(Kind::Unexpected, error),
         }
     }
@@ -101,6 +138,7 @@ impl From<PrepareError> for CommandError {
             PrepareError::Blocks(error) => error.into(),
             PrepareError::Plan(error) => error.into(),
             PrepareError::Restore(error) => error.into(),
+            PrepareError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
         }
     }

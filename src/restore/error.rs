@@ -3,6 +3,7 @@
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::activity::Stall;
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
 use crate::scrub::live::LiveError;
@@ -67,6 +68,8 @@ pub enum RestoreError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    #[error("cannot continue the load: {0}")]
+    Stalled(Stall),
     #[error("a part of the loader ended before its work was done")]
     PartEnded,
 }

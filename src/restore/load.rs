@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::activity::Activity;
 use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
@@ -24,6 +25,7 @@ use super::source::BackupSource;
 use super::statements::{self, Deferred};
 use super::unbuilt::Unbuilt;
 use super::verify::{Inventory, verify};
+use super::watchdog::ServerEnquiry;
 use super::{
     RestoreError, RestorePlan, after, large_objects, late_audit, late_checks, post_data, pre_data,
     pump, row_counts,
@@ -41,6 +43,8 @@ pub struct LoadOptions {
     pub with_large_objects: bool,
     /// The archive's length, where it is known.
     pub total_bytes: Option<u64>,
+    /// What the load waits for, for the watch over it.
+    pub activity: Activity,
 }
 
 impl LoadOptions {
@@ -76,7 +80,8 @@ pub struct TableReport {
 }
 
 /// Reads the archive to its end and builds the whole database. On an error the database is
-/// useless and has to be dropped.
+/// useless and has to be dropped. A watch over all of it says what takes long, and ends a load that
+/// can never continue.
 pub async fn load<R: Read + Send + 'static>(
     reader: ArchiveReader<R>,
     source: Arc<dyn BackupSource + Sync>,
@@ -85,7 +90,13 @@ pub async fn load<R: Read + Send + 'static>(
 ) -> Result<LoadReport, RestoreError> {
     let archive = reader.header().server_version.as_deref().and_then(major_version);
     let url = options.target.url.clone();
-    match load_all(reader, source, options, reporter).await {
+    let activity = options.activity.clone();
+    let enquiry = ServerEnquiry::new(url.clone());
+    let loaded = tokio::select! {
+        loaded = load_all(reader, source, options, reporter.clone()) => loaded,
+        stall = activity.watch(&reporter, enquiry) => Err(RestoreError::Stalled(stall)),
+    };
+    match loaded {
         Err(error) if error.is_of_a_statement() => {
             let server = server_version(&url).await;
             Err(error.with_versions(archive, server))
@@ -114,7 +125,7 @@ async fn load_all<R: Read + Send + 'static>(
     options: LoadOptions,
     reporter: SharedReporter,
 ) -> Result<LoadReport, RestoreError> {
-    let target = &options.target;
+    let (target, activity) = (&options.target, &options.activity);
     let session = crate::adapters::postgres::connect(&target.url).await?;
     let settings =
         SessionSettings::for_archive(&session, reader.toc(), target.lock_timeout).await?;
@@ -125,15 +136,19 @@ async fn load_all<R: Read + Send + 'static>(
         step: "schema",
         description: format!("Creating {} tables", reader.toc().table_data().count()),
     });
+    let creating = activity.statement("creating the schema", session.number());
     let PreData { mut notes, deferred } =
         pre_data::run(&session, &options.plan, &target.extensions).await?;
     let checks = late_checks::take_off(&session).await?;
+    drop(creating);
     reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
     notes.extend(skipped(&options.plan));
 
     let (mut rows, more_deferred) = stream(reader, source, &options, &settings, &reporter).await?;
     let description = "Refreshing views and reading back what is there".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
+    let finishing =
+        activity.statement("refreshing views and checking what is there", session.number());
     late_checks::put_back(&session, &options.plan, &checks).await?;
     let deferred = deferred.into_iter().chain(more_deferred).collect();
     let unbuilt = finish(&session, &options, deferred).await?;
@@ -147,6 +162,7 @@ async fn load_all<R: Read + Send + 'static>(
         rows.audit.extend(options.definitions.iter().cloned());
     }
     let inventory = verify(&session, &options.plan, &unbuilt).await?;
+    drop(finishing);
     session.close().await;
     let summary = format!(
         "{} tables, {} indexes and {} foreign keys are there",
@@ -194,13 +210,18 @@ async fn stream<R: Read + Send + 'static>(
     // The functions of generated columns and domains find what the site's own sessions find.
     let rows_settings = settings.with(&options.plan.site_path.set());
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
-    let (pool, mut copies) =
-        CopyPool::start(&options.target.url, &rows_settings, options.target.jobs, loaded.clone())
-            .await?;
+    let (pool, mut copies) = CopyPool::start(
+        &options.target.url,
+        &rows_settings,
+        options.target.jobs,
+        loaded.clone(),
+        &options.activity,
+    )
+    .await?;
     let (parts, part_receiver) = mpsc::channel(large_objects::QUEUE);
     if options.with_large_objects && options.plan.toc.has_large_objects() {
         let session = settings.open(&options.target.url).await?;
-        copies.spawn(large_objects::write(session, part_receiver));
+        copies.spawn(large_objects::write(session, part_receiver, options.activity.clone()));
     } else {
         drop(part_receiver);
     }
@@ -224,6 +245,7 @@ async fn stream<R: Read + Send + 'static>(
         source,
         total_bytes: options.total_bytes,
         reporter: reporter.clone(),
+        activity: options.activity.clone(),
         stopped_by_audit: stopped_by_audit.clone(),
     };
     let pumped = Pumping::start(pump, reader);
@@ -233,6 +255,7 @@ async fn stream<R: Read + Send + 'static>(
         settings,
         options.target.jobs,
         loaded_blocks,
+        &options.activity,
         reporter.clone(),
     );
     let rows = async {

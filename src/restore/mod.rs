@@ -35,6 +35,7 @@ mod statements;
 mod unbuilt;
 pub mod unscrubbed;
 mod verify;
+mod watchdog;
 
 pub use entries::RestorePlan;
 pub use error::RestoreError;

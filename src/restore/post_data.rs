@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::activity::Activity;
 use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{DumpId, TocEntry};
 use crate::events::{Event, Progress, SharedReporter, Unit};
@@ -40,6 +41,7 @@ pub async fn run(
     settings: &SessionSettings,
     sessions: usize,
     mut loaded: mpsc::UnboundedReceiver<Loaded>,
+    activity: &Activity,
     reporter: SharedReporter,
 ) -> Result<PostData, RestoreError> {
     let mut scheduler = Scheduler::new(&plan);
@@ -56,8 +58,10 @@ pub async fn run(
                 idle.push(session);
                 break;
             };
-            let plan = plan.clone();
+            let (plan, activity) = (plan.clone(), activity.clone());
             running.spawn(async move {
+                let what = plan.entry(index).map(TocEntry::describe).unwrap_or_default();
+                let _under_way = activity.statement(format!("building {what}"), session.number());
                 let result = statements::execute(&session, &plan, index).await;
                 (place, session, result)
             });

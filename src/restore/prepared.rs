@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use super::load::{LoadOptions, LoadReport, load};
 use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
+use crate::activity::{Activity, NoServer, Stall};
 use crate::adapters::postgres::DatabaseUrl;
+use crate::archive::formats::convert;
 use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema};
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
@@ -36,6 +38,8 @@ pub enum PrepareError {
     Restore(#[from] RestoreError),
     #[error("the reader of the archive ended early")]
     ReaderEnded,
+    #[error("cannot read the backup: {0}")]
+    Stalled(Stall),
 }
 
 /// An archive whose table of contents was read, and whose blocks are rows of its own tables.
@@ -44,18 +48,23 @@ pub struct Contents {
     pub schema: Schema,
     pub total_bytes: Option<u64>,
     again: Arc<dyn BackupSource + Sync>,
+    activity: Activity,
 }
 
 impl Contents {
     /// Reads the table of contents. The rows behind it wait, as long as they have to.
     pub async fn read(backup: OpenBackup) -> Result<Contents, PrepareError> {
-        let OpenBackup { bytes, length, again } = backup;
+        let OpenBackup { bytes, length, again, activity, reporter } = backup;
         // Reading blocks, so it happens on a thread where that is allowed.
-        let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
-        let reader = reading.await.map_err(|_| PrepareError::ReaderEnded)??;
+        let reading =
+            tokio::task::spawn_blocking(move || ArchiveReader::open(convert(bytes)?.bytes));
+        let reader = tokio::select! {
+            opened = reading => opened.map_err(|_| PrepareError::ReaderEnded)??,
+            stall = activity.watch(&reporter, NoServer) => return Err(PrepareError::Stalled(stall)),
+        };
         let schema = read_schema(reader.toc())?;
         check_blocks(reader.toc(), &schema)?;
-        Ok(Contents { reader, schema, total_bytes: length, again })
+        Ok(Contents { reader, schema, total_bytes: length, again, activity })
     }
 
     pub fn toc(&self) -> &Arc<Toc> {
@@ -170,7 +179,7 @@ impl Prepared {
         target: LoadTarget,
         reporter: SharedReporter,
     ) -> Result<LoadReport, RestoreError> {
-        let Contents { reader, total_bytes, again, .. } = self.contents;
+        let Contents { reader, total_bytes, again, activity, .. } = self.contents;
         let plan = match target.extensions.left_out.is_empty() {
             true => self.plan,
             false => Arc::new(self.plan.without(&target.extensions.left_out)),
@@ -183,6 +192,7 @@ impl Prepared {
             excluded: self.excluded,
             with_large_objects: self.with_large_objects,
             total_bytes,
+            activity,
         };
         load(reader, again, options, reporter).await
     }

@@ -81,6 +81,8 @@ impl SessionSettings {
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
         self.apply(&session).await?;
+        // For the watch over the load, which asks what this session waits for.
+        session.learn_number().await?;
         Ok(session)
     }
 

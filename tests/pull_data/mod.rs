@@ -7,6 +7,7 @@ mod equal;
 mod everyday_writings;
 mod extension_rows;
 mod faults;
+mod formats;
 mod guards;
 mod large_rows;
 mod late;

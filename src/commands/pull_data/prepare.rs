@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::archive::TocEntry;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
-use crate::error::{CommandError, Kind};
+use crate::error::{CommandError, Kind, backup_at};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
 use crate::restore::scratch::check_written_values;
@@ -42,7 +42,7 @@ pub async fn open(
     databases: &Databases,
     backup: Backup,
 ) -> Result<Prepared, CommandError> {
-    let reading = Contents::read(backup.open().await?).await;
+    let reading = Contents::read(backup.open().await?.telling(context.reporter())).await;
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
     let excluded = excluded(args, &contents)?;
     check_users_table(context, args, &contents.schema)?;
@@ -71,16 +71,9 @@ pub async fn open(
 }
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {
-    let is_of_archive = matches!(error, PrepareError::Archive(_));
-    let error = CommandError::from(error);
-    match backup {
-        Backup::File(path) if is_of_archive => {
-            let (kind, hints) = (error.kind, error.hints.clone());
-            let text = format!("{} cannot be loaded", path.display());
-            let named = CommandError::new(kind, text).with_cause(error);
-            hints.into_iter().fold(named, CommandError::hint)
-        }
-        _ => error,
+    match (error, backup) {
+        (PrepareError::Archive(error), Backup::File(path)) => backup_at(error, path),
+        (error, _) => error.into(),
     }
 }
 
