@@ -72,6 +72,13 @@ SELECT 'SELECT concat_ws('' '', ''type'', oid::regtype, typtype, typcategory)
           FROM pg_type WHERE oid >= 16384 AND typtype NOT IN (''c'', ''b'')'
 ";
 
+/// To read a table, the server looks into the functions of its indexes, which may find what they
+/// call by the search path alone.
+const EVERY_SCHEMA: &str = r"
+SET extra_float_digits = 3;
+SELECT set_config('search_path', string_agg(quote_ident(nspname), ', ' ORDER BY nspname), false)
+  FROM pg_namespace WHERE nspname !~ '^pg_'";
+
 /// Drops what bcops skips, and what depends on it.
 pub fn drop_skipped(cluster: &Cluster, database: &str) -> Result<(), String> {
     cluster.try_psql(database, SKIPPED).map(drop).map_err(|error| format!("{error:#}"))
@@ -93,7 +100,8 @@ pub fn of(cluster: &Cluster, database: &str) -> Result<Fingerprint, String> {
         .replace('\u{1}', ";\n");
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let file = folder.path().join("questions.sql");
-    std::fs::write(&file, format!("{path}\n{script};\n")).map_err(|error| error.to_string())?;
+    std::fs::write(&file, format!("{EVERY_SCHEMA};\n{script};\n"))
+        .map_err(|error| error.to_string())?;
     let mut psql = cluster.tool("psql");
     psql.args(["-AtXq", "-v", "ON_ERROR_STOP=1", "-d", database, "-f"]).arg(&file);
     let output = psql.output().map_err(|error| error.to_string())?;

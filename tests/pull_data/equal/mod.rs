@@ -14,13 +14,12 @@ use crate::support::postgres::Cluster;
 use compare::{Outcome, compare, compare_as};
 use generated::version;
 
-/// Roles that the archives name in user mappings and policies.
-fn make_roles(cluster: &Cluster) {
-    for role in ["u7gowner"] {
-        let known = format!("SELECT 1 FROM pg_roles WHERE rolname = '{role}'");
-        if cluster.psql("postgres", &known).is_empty() {
-            let _ = cluster.try_psql("postgres", &format!("CREATE ROLE {role}"));
-        }
+/// The role that the archives name in a user mapping.
+fn make_role(cluster: &Cluster) {
+    let known = "SELECT 1 FROM pg_roles WHERE rolname = 'u7gowner'";
+    if cluster.psql("postgres", known).is_empty() {
+        // Another test may make it at the same time.
+        let _ = cluster.try_psql("postgres", "CREATE ROLE u7gowner");
     }
 }
 
@@ -64,7 +63,7 @@ const ARCHIVES: [(u32, &str); 11] = [
 fn archives_of_every_version_are_what_pg_restore_makes_of_them() {
     let Some(fixtures) = fixtures() else { return };
     let world = World::empty(Options::default());
-    make_roles(world.cluster);
+    make_role(world.cluster);
     let mut different = Vec::new();
     for (since, name) in ARCHIVES {
         let known = since <= version(world.cluster);
@@ -90,7 +89,10 @@ fn reported_databases_load_wherever_pg_restore_loads_them() {
     let mut cases: Vec<PathBuf> = folders.flatten().map(|entry| entry.path()).collect();
     cases.sort();
     let mut different = Vec::new();
-    for case in cases.iter().filter(|case| case.is_dir()) {
+    // Thousands of tables take minutes.
+    let in_a_long_run = std::env::var_os("BCOPS_SOAK").is_some();
+    cases.retain(|case| case.is_dir() && (in_a_long_run || !case.ends_with("many_tables")));
+    for case in &cases {
         let database = cluster.create_database("case");
         let mut psql = cluster.tool("psql");
         psql.args(["-AtXq", "-v", "ON_ERROR_STOP=1", "-d", &database, "-f"]);

@@ -29,8 +29,10 @@ pub struct Recipe {
     pub piped: bool,
 }
 
+type Feature = fn(&mut Builder);
+
 /// What a database may be made of, with the number of databases of which one has it.
-const FEATURES: [(usize, fn(&mut Builder)); 24] = [
+const FEATURES: [(usize, Feature); 24] = [
     (1, tables::plain),
     (2, tables::schema),
     (4, tables::schema),
@@ -57,7 +59,7 @@ const FEATURES: [(usize, fn(&mut Builder)); 24] = [
     (5, outside::extensions),
 ];
 
-const LAST: [(usize, fn(&mut Builder)); 3] = [
+const LAST: [(usize, Feature); 3] = [
     (6, outside::foreign_data),
     (10, outside::search_path),
     // What is made after an event trigger sets it off.
@@ -82,7 +84,7 @@ pub fn recipe(seed: u64, server: &Server) -> Recipe {
         }
     }
     // Last: the same number means the same as before to an older server.
-    for (since, feature) in [(17, newer::of_17 as fn(&mut Builder)), (18, newer::of_18)] {
+    for (since, feature) in [(17, newer::of_17 as Feature), (18, newer::of_18)] {
         if server.version >= since && builder.random.one_in(2) {
             feature(&mut builder);
         }
