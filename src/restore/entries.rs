@@ -37,6 +37,8 @@ pub struct PostDataEntry {
     pub index: usize,
     /// The blocks and post-data entries that must be done before.
     pub needs: HashSet<DumpId>,
+    /// Whether the rows of every table must be in.
+    pub needs_all_rows: bool,
     /// The tables that this entry's statement locks.
     pub locks: Vec<DumpId>,
     /// Whether the locks keep out other entries. `CREATE INDEX` shares its table.
@@ -240,7 +242,6 @@ struct Needs<'a> {
     post_data: &'a HashSet<DumpId>,
     /// The blocks of a table's rows, those of its partitions included.
     data_of_table: HashMap<DumpId, Vec<DumpId>>,
-    all_data: Vec<DumpId>,
 }
 
 impl<'a> Needs<'a> {
@@ -269,8 +270,7 @@ impl<'a> Needs<'a> {
                 (*table, family.iter().filter_map(|id| own_data.get(id).copied()).collect())
             })
             .collect();
-        let all_data = toc.table_data().map(|entry| entry.id).collect();
-        Needs { toc, post_data, data_of_table, all_data }
+        Needs { toc, post_data, data_of_table }
     }
 
     fn entry(&self, index: usize, entry: &TocEntry) -> PostDataEntry {
@@ -288,11 +288,16 @@ impl<'a> Needs<'a> {
         }
         // A constraint of a domain leads to no table here, and holds for rows of any.
         let leads_nowhere = needs.is_empty() && locks.is_empty();
-        if leads_nowhere || self.calls_functions(entry) {
-            needs.extend(&self.all_data);
-        }
+        let leads_nowhere = leads_nowhere && entry.entry_type != "SEQUENCE SET";
+        let needs_all_rows = leads_nowhere || self.calls_functions(entry);
         needs.remove(&entry.id);
-        PostDataEntry { index, needs, locks, exclusive: entry.entry_type != "INDEX" }
+        PostDataEntry {
+            index,
+            needs,
+            needs_all_rows,
+            locks,
+            exclusive: entry.entry_type != "INDEX",
+        }
     }
 }
 

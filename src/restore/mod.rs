@@ -27,6 +27,7 @@ mod prepared;
 mod properties;
 mod pump;
 mod row_counts;
+mod scheduler;
 pub mod scratch;
 mod session;
 mod site_path;
