@@ -44,6 +44,8 @@ PEOPLE = {
     "number": lambda: plant(f"+44770090{random.randrange(10000):04}"),
 }
 SECRETS = ("token", "secret", "digest", "password", "key", "code", "nonce", "session_data", "salt")
+# What a site publishes.
+PUBLISHED = ("description", "content", "body", "introduction", "summary", "title")
 # Tables of the framework that its own migrations fill, and that hold nobody.
 LEFT = {
     "contenttypes", "auth.Permission", "auth.Group", "sites", "wagtailcore", "migrations",
@@ -83,6 +85,8 @@ def value_of(field, row):
             return secret(length)
         if "ip_address" in name:
             return plant(f"203.0.113.{row % 250}")
+        if any(part in name for part in PUBLISHED):
+            return f"Published words, number {row}"[: length or None]
         if isinstance(field, models.TextField):
             return f"{{\"text\": \"{person()}\"}}"
         return f"{name[:6]}-{row}"[: length or None]
