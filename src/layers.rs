@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 10] = [
+const GROUND: [&str; 11] = [
+    "activity",
     "child_environment",
     "events",
     "hardening",

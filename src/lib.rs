@@ -5,6 +5,7 @@
 //! and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s, and `ui` is one of
 //! their consumers. `docs/architecture.md` has the picture.
 
+pub mod activity;
 pub mod adapters;
 pub mod archive;
 pub mod caches;

@@ -3,8 +3,12 @@
 //! The same model is filled from an archive's table of contents (`archive::schema`) and from a
 //! live server's catalog, so that one manifest can be validated against either.
 
+mod constraints;
+
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub use constraints::{Check, Domain};
 
 /// A table's schema and bare name, unquoted, as the catalog has them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,6 +115,8 @@ fn quoted_part(inner: &str) -> Option<(String, &str)> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
     pub tables: BTreeMap<TableName, Table>,
+    /// By the name that a column's type has.
+    pub domains: BTreeMap<String, Domain>,
     /// Whether the database (or the archive) holds large objects.
     pub has_large_objects: bool,
 }
@@ -125,8 +131,23 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The partitioned table that this one is a part of.
     pub partition_of: Option<TableName>,
+    /// The columns that decide into which of its partitions a row goes.
+    pub partition_key: Vec<String>,
+    /// Those of parents included. What is not enforced is not here.
+    pub checks: Vec<Check>,
     /// What the database says about columns, by their names.
     pub comments: BTreeMap<String, String>,
+    pub creator: Creator,
+}
+
+/// What brings a table into being.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Creator {
+    #[default]
+    Database,
+    /// An extension creates it, and a backup holds only rows of it. In a backup the types of its
+    /// columns are not known and empty.
+    Extension,
 }
 
 impl Table {

@@ -1,6 +1,9 @@
 //! What can be wrong with an archive, and where.
 
 use std::fmt;
+use std::path::PathBuf;
+
+use super::formats::Found;
 
 /// Where in the archive something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +46,19 @@ pub enum ArchiveError {
     )]
     Truncated { place: Place, expected: &'static str },
 
-    #[error("this is {found}, not an archive in pg_dump's custom format; {mend}")]
-    NotCustomFormat { found: &'static str, mend: &'static str },
+    #[error("cannot open {}", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+
+    #[error("this is {}, not an archive of pg_dump", .0.name())]
+    NotAnArchive(Found),
+
+    /// Of a dump in tar or directory format.
+    #[error("cannot read the backup's file {member}: {reason}")]
+    Member { member: String, reason: String },
 
     #[error(
         "archive version {}.{}-{} is not one of 1.12 to 1.16, which are read here; \
@@ -97,4 +111,30 @@ pub enum ArchiveError {
     /// The caller's own failure, handed through by a method that takes a closure.
     #[error("the data of the archive could not be passed on")]
     Consumer(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ArchiveError {
+    /// A failure of the first reads, before the format is known.
+    pub(super) fn start(source: std::io::Error) -> ArchiveError {
+        match source.downcast::<ArchiveError>() {
+            Ok(error) => error,
+            Err(source) => {
+                let place = Place { offset: 0, part: "the first bytes".to_owned() };
+                ArchiveError::Read { place, source }
+            }
+        }
+    }
+
+    /// Whether another copy of the same backup may be better.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            ArchiveError::Truncated { .. }
+                | ArchiveError::MissingBlocks { .. }
+                | ArchiveError::Corrupt { .. }
+                | ArchiveError::Compressed { .. }
+                | ArchiveError::Member { .. }
+                | ArchiveError::Lost { .. }
+        )
+    }
 }

@@ -7,6 +7,7 @@
 use std::io::Read;
 
 use super::error::ArchiveError;
+use super::formats::Found;
 use super::input::Input;
 use super::primitives::{Budget, Sizes, read_byte, read_int, read_string};
 
@@ -14,6 +15,15 @@ pub(super) const MAGIC: &[u8] = b"PGDMP";
 pub(super) const CUSTOM_FORMAT: u8 = 1;
 const DIRECTORY_FORMAT: u8 = 5;
 const TAR_FORMAT: u8 = 3;
+
+/// In which way entries lead to their data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// By a position in the same file.
+    Custom,
+    /// By the name of a file, in the tar and the directory format.
+    Files,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -70,6 +80,7 @@ impl Header {
     pub(super) fn read<R: Read>(
         input: &mut Input<R>,
         budget: &mut Budget,
+        format: Format,
     ) -> Result<Header, ArchiveError> {
         check_magic(input)?;
         let version = (
@@ -82,7 +93,7 @@ impl Header {
         }
         let int_size = read_size(input, 4..=8, "the size of an int")?;
         let offset_size = read_size(input, 1..=8, "the size of an offset")?;
-        check_format(input)?;
+        check_format(input, format)?;
         let sizes = Sizes { int: int_size, offset: offset_size };
         let compression = read_compression(input, version.1, sizes)?;
         let created = read_creation_time(input, sizes)?;
@@ -108,36 +119,7 @@ fn check_magic<R: Read>(input: &mut Input<R>) -> Result<(), ArchiveError> {
     if !start.is_empty() && MAGIC.starts_with(start) {
         return Err(input.truncated("the header"));
     }
-    let (found, mend) = recognise(start);
-    Err(ArchiveError::NotCustomFormat { found, mend })
-}
-
-/// Names what people take for an archive by mistake.
-fn recognise(start: &[u8]) -> (&'static str, &'static str) {
-    const REDO: &str = "make the backup with pg_dump --format=custom";
-    let text = start.trim_ascii_start();
-    if start.is_empty() {
-        ("an empty file", "fetch the backup again")
-    } else if start.starts_with(&[0x1f, 0x8b]) {
-        ("a file compressed by gzip", "decompress it with gunzip first")
-    } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        ("a file compressed by zstd", "decompress it with unzstd first")
-    } else if start.starts_with(b"BZh") {
-        ("a file compressed by bzip2", "decompress it with bunzip2 first")
-    } else if start.starts_with(b"PK\x03\x04") {
-        ("a zip file", "unpack it first")
-    } else if start.get(257..262) == Some(b"ustar") {
-        ("a tar file (pg_dump's tar format, or a packed directory)", REDO)
-    } else if text.starts_with(b"<") {
-        ("an XML or HTML document (perhaps an error page)", "fetch the backup again")
-    } else if [&b"--"[..], b"\\restrict", b"SET ", b"CREATE ", b"BEGIN", b"/*"]
-        .iter()
-        .any(|opening| text.starts_with(opening))
-    {
-        ("plain SQL", REDO)
-    } else {
-        ("a file of an unknown kind", REDO)
-    }
+    Err(ArchiveError::NotAnArchive(Found::by(start)))
 }
 
 fn read_size<R: Read>(
@@ -152,19 +134,18 @@ fn read_size<R: Read>(
     Err(input.corrupt(format!("{what} is {size} bytes, which no pg_dump writes")))
 }
 
-fn check_format<R: Read>(input: &mut Input<R>) -> Result<(), ArchiveError> {
-    const MEND: &str = "make the backup with pg_dump --format=custom";
-    match read_byte(input, "the format")? {
-        CUSTOM_FORMAT => Ok(()),
-        TAR_FORMAT => Err(ArchiveError::NotCustomFormat {
-            found: "the table of contents of a dump in tar format",
-            mend: MEND,
-        }),
-        DIRECTORY_FORMAT => Err(ArchiveError::NotCustomFormat {
-            found: "the table of contents of a dump in directory format",
-            mend: MEND,
-        }),
-        other => Err(input.corrupt(format!("{other} is no known archive format"))),
+fn check_format<R: Read>(input: &mut Input<R>, format: Format) -> Result<(), ArchiveError> {
+    match (read_byte(input, "the format")?, format) {
+        (CUSTOM_FORMAT, Format::Custom) => Ok(()),
+        // A directory's toc.dat says tar.
+        (TAR_FORMAT | DIRECTORY_FORMAT, Format::Files) => Ok(()),
+        (TAR_FORMAT | DIRECTORY_FORMAT, Format::Custom) => {
+            Err(ArchiveError::NotAnArchive(Found::LoneContents))
+        }
+        (CUSTOM_FORMAT, Format::Files) => {
+            Err(input.corrupt("it is a whole archive in custom format, not a table of contents"))
+        }
+        (other, _) => Err(input.corrupt(format!("{other} is no known archive format"))),
     }
 }
 

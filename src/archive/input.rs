@@ -128,7 +128,13 @@ impl<R: Read> Input<R> {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(ArchiveError::Read { place: self.place(), source }),
+                // A dump of several files has its own errors, which say more.
+                Err(source) => {
+                    return Err(match source.downcast::<ArchiveError>() {
+                        Ok(error) => error,
+                        Err(source) => ArchiveError::Read { place: self.place(), source },
+                    });
+                }
             }
         }
     }

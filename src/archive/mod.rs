@@ -1,4 +1,4 @@
-//! pg_dump's custom archive format: header, table of contents (TOC), data blocks, and the schema
+//! pg_dump's archives, in every format but plain SQL: header, table of contents (TOC), data blocks, and the schema
 //! that the SQL in the TOC describes.
 
 mod chunks;
@@ -6,13 +6,16 @@ mod column_values;
 mod copy_statement;
 mod decoder;
 mod error;
+pub mod formats;
 mod header;
 mod inflate;
 mod input;
 mod large_objects;
+pub mod not_null;
 mod primitives;
 mod reader;
 mod schema;
+mod search_path;
 mod sql;
 mod table_data;
 #[cfg(test)]
@@ -28,7 +31,8 @@ pub use error::{ArchiveError, Place};
 pub use header::{Compression, CreationTime, Header};
 pub use large_objects::LargeObjectsBlock;
 pub use reader::{ArchiveReader, Block};
-pub use schema::read_schema;
+pub use schema::{check_of, mentioned_columns, read_schema};
+pub use search_path::database_search_paths;
 pub use table_data::{DetachedTableData, TableBlock};
 pub use toc::Toc;
 pub use toc_entry::{DumpId, OffsetState, Section, TocEntry};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::chunks::FramedChunks;
 use super::error::ArchiveError;
-use super::header::Header;
+use super::header::{Format, Header};
 use super::input::Input;
 use super::large_objects::{self, LargeObjectsBlock, Progress};
 use super::primitives::{Budget, read_byte, read_int};
@@ -18,7 +18,7 @@ use super::toc::Toc;
 use super::toc_entry::DumpId;
 
 /// Bounds the memory that the header and the table of contents take. The site's has 0.6 MB.
-const MAXIMUM_TOC_BYTES: u64 = 128 << 20;
+pub(super) const MAXIMUM_TOC_BYTES: u64 = 128 << 20;
 
 pub(super) const TABLE_BLOCK: u8 = 1;
 pub(super) const LARGE_OBJECTS_BLOCK: u8 = 3;
@@ -56,8 +56,8 @@ impl<R: Read> ArchiveReader<R> {
     pub fn open(source: R) -> Result<Self, ArchiveError> {
         let mut input = Input::new(source, 0, "the header");
         let mut budget = Budget::new(MAXIMUM_TOC_BYTES);
-        let header = Header::read(&mut input, &mut budget)?;
-        let toc = Toc::read(&mut input, &header, &mut budget)?;
+        let header = Header::read(&mut input, &mut budget, Format::Custom)?;
+        let toc = Toc::read(&mut input, &header, &mut budget, Format::Custom)?;
         let seen = vec![false; toc.entries().len()];
         let chunks = FramedChunks::new(input, header.sizes());
         Ok(ArchiveReader {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use super::error::ArchiveError;
-use super::header::Header;
+use super::header::{Format, Header};
 use super::input::Input;
 use super::primitives::{Budget, read_int, read_offset, read_required_string, read_string};
 use crate::schema::TableName;
@@ -96,6 +96,7 @@ impl TocEntry {
         input: &mut Input<R>,
         header: &Header,
         budget: &mut Budget,
+        format: Format,
     ) -> Result<TocEntry, ArchiveError> {
         budget.spend(size_of::<TocEntry>(), input)?;
         let sizes = header.sizes();
@@ -131,7 +132,14 @@ impl TocEntry {
         let owner = text.optional("a TOC entry's owner")?;
         let with_oids = text.optional("a TOC entry's OIDs flag")?;
         let dependencies = text.dependencies()?;
-        let offset = read_offset(input, sizes)?;
+        let offset = match format {
+            Format::Custom => read_offset(input, sizes)?,
+            Format::Files => {
+                let is_rows = has_data && entry_type != "BLOBS";
+                check_file(input, header, budget, is_rows.then_some(id))?;
+                if has_data { OffsetState::Unknown } else { OffsetState::NoData }
+            }
+        };
         Ok(TocEntry {
             id,
             has_data,
@@ -152,6 +160,23 @@ impl TocEntry {
             dependencies,
             offset,
         })
+    }
+}
+
+/// The name of the file with an entry's data follows from its id, so that no other is ever opened.
+/// Large objects have their own files, whatever stands here.
+fn check_file<R: Read>(
+    input: &mut Input<R>,
+    header: &Header,
+    budget: &mut Budget,
+    rows_of: Option<DumpId>,
+) -> Result<(), ArchiveError> {
+    let name = read_string(input, header.sizes(), budget, "the name of a file")?;
+    let (Some(id), name) = (rows_of, name.unwrap_or_default()) else { return Ok(()) };
+    let plain = ["", ".gz", ".lz4", ".zst"];
+    match plain.iter().any(|ending| name == format!("{id}.dat{ending}")) {
+        true => Ok(()),
+        false => Err(input.corrupt(format!("its rows are in a file that is not {id}.dat"))),
     }
 }
 

@@ -22,7 +22,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-pub use scrub::{personal_data, row_json, rows_in_words};
+pub use restore::{STALLED, backup_at};
+pub use scrub::{backup_file, personal_data, row_json, rows_in_words};
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

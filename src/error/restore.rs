@@ -1,14 +1,50 @@
 //! The exit codes of reading and loading a backup.
 
+use std::path::Path;
+
 use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
 use crate::schema::quote_identifier;
+use crate::words;
+
+/// Only a fault of bcops leads there.
+pub const STALLED: &str =
+    "report this as a fault of bcops, with these lines, and run the command again";
 
 impl From<ArchiveError> for CommandError {
     fn from(error: ArchiveError) -> Self {
-        wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
+        archive(error, None)
+    }
+}
+
+/// What to do about a backup that cannot be read. `file` is its name, if it has one.
+pub(super) fn archive(error: ArchiveError, file: Option<&Path>) -> CommandError {
+    let name = file.map(|path| words::shell_word(&path.display().to_string()));
+    let hints = archive_hints(&error, name.as_deref());
+    hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
+}
+
+/// Why a file is not loaded, with its name.
+pub fn backup_at(error: ArchiveError, path: &Path) -> CommandError {
+    if let ArchiveError::Open { source, .. } = error {
+        let text = format!("cannot open {}", path.display());
+        return CommandError::new(Kind::Usage, text).with_cause(source);
+    }
+    let error = archive(error, Some(path));
+    let (kind, hints) = (error.kind, error.hints.clone());
+    let named = CommandError::new(kind, format!("cannot load {}", path.display()));
+    hints.into_iter().fold(named.with_cause(error), CommandError::hint)
+}
+
+pub(super) fn archive_hints(error: &ArchiveError, file: Option<&str>) -> Vec<String> {
+    match error {
+        ArchiveError::NotAnArchive(found) => found.hints(file),
+        error if error.is_damage() => {
+            vec!["fetch it again, or take a backup that is whole".to_owned()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -45,12 +81,30 @@ impl From<RestoreError> for CommandError {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Postgres(error) => error.into(),
+            RestoreError::Plan(error) => error.into(),
+            RestoreError::Database(error) => error.into(),
             RestoreError::MissingExtensions { ref names } => {
                 let hint = format!(
                     "install the server's packages for {}, or create them as a superuser",
                     names.join(", ")
                 );
                 wrap(Kind::Configuration, error).hint(hint)
+            }
+            RestoreError::NewerArchive { archive, .. } => {
+                wrap(Kind::Unexpected, error).hint(newer_server(archive))
+            }
+            RestoreError::RowsLost { .. } => wrap(Kind::Refused, error)
+                .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
+            RestoreError::Check { ref table, ref name, .. } => {
+                let hint = format!(
+                    "look at the constraint on the site: SELECT pg_get_constraintdef(oid) FROM \
+                     pg_constraint WHERE conname = '{name}' AND conrelid = '{table}'::regclass"
+                );
+                wrap(Kind::Unexpected, error).hint(hint)
+            }
+            RestoreError::Statement { ref entry, .. } => {
+                let hint = format!("rows need it: create what the server names, then pull again ({entry})");
+                wrap(Kind::Unexpected, error).hint(hint)
             }
             RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
             RestoreError::CannotLookBack { .. } => {
@@ -63,8 +117,17 @@ impl From<RestoreError> for CommandError {
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             // Whatever the reason is, nobody has shown that nothing personal is there.
             RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
+            RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             _ => wrap(Kind::Unexpected, error),
         }
+    }
+}
+
+/// The command that installs a server of this version.
+fn newer_server(version: u32) -> String {
+    match std::env::consts::OS {
+        "macos" => format!("brew install postgresql@{version}"),
+        _ => format!("apt install postgresql-{version}   # and give its port with --target"),
     }
 }
 
@@ -75,6 +138,7 @@ impl From<PrepareError> for CommandError {
             PrepareError::Blocks(error) => error.into(),
             PrepareError::Plan(error) => error.into(),
             PrepareError::Restore(error) => error.into(),
+            PrepareError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
         }
     }

@@ -1,8 +1,11 @@
 //! The exit codes of scrubbing, and how what remains is told.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
+use super::restore::{archive, archive_hints};
 use super::{CommandError, Kind, with_hint, wrap};
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
@@ -151,6 +154,19 @@ impl From<BlocksError> for CommandError {
     }
 }
 
+/// The same error with the file's name, so that its hints can be typed.
+pub fn backup_file(error: BackupFileError, file: &Path) -> CommandError {
+    match error {
+        BackupFileError::Archive(reason) => {
+            let read = archive(reason, Some(file));
+            let named = CommandError::new(read.kind, format!("cannot read {}", file.display()));
+            let hints = read.hints.clone();
+            hints.into_iter().fold(named.with_cause(read), CommandError::hint)
+        }
+        error => error.into(),
+    }
+}
+
 impl From<BackupFileError> for CommandError {
     fn from(error: BackupFileError) -> Self {
         match error {
@@ -171,8 +187,9 @@ impl From<BackupFileError> for CommandError {
                 wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
             }
             BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
-            BackupFileError::Archive(_) => {
-                wrap(Kind::Unexpected, error).hint("fetch it again, or take a backup that is whole")
+            BackupFileError::Archive(ref reason) => {
+                let hints = archive_hints(reason, None);
+                hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
             }
             BackupFileError::Read { .. }
             | BackupFileError::Write { .. }

@@ -12,8 +12,10 @@ use futures_util::SinkExt;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::activity::Activity;
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
 use crate::archive::DumpId;
+use crate::words;
 
 use super::RestoreError;
 use super::session::SessionSettings;
@@ -35,6 +37,7 @@ pub struct CopyPool {
     loaded: mpsc::UnboundedSender<Loaded>,
     sessions: usize,
     budget: Arc<Budget>,
+    activity: Activity,
 }
 
 /// Holds the reading thread back while enough bytes are under way.
@@ -44,8 +47,15 @@ struct Budget {
     freed: Condvar,
 }
 
-/// Rows that are on their way. They count until the session has taken them, and whoever waits for
-/// more holds none: so the room is never waited for by what fills it.
+/// Rows that are on their way. They count from [`Batch::new`] until they are dropped.
+///
+/// Why the budget never waits on itself: only [`Batch::new`] waits for room, on the thread that
+/// reads the archive, and at that moment the thread holds no batch. So every byte that counts lies
+/// in a queue or with a session. A session that has a batch waits for the server alone and drops it
+/// as soon as it was sent, before it asks for the next. A queue that is not empty belongs to a table
+/// whose job was sent before its first batch. A session takes that job as soon as it is done with
+/// an earlier table, for which no more rows can come. By induction over the tables each batch is
+/// sent, each drop makes room, and a batch of any size goes when nothing else is under way.
 struct Batch {
     rows: Bytes,
     budget: Arc<Budget>,
@@ -54,9 +64,14 @@ struct Batch {
 impl Batch {
     /// Blocks until there is room. A session that fails drops its batches, which makes room, and
     /// sending then fails.
-    fn new(rows: Bytes, budget: &Arc<Budget>) -> Batch {
+    fn new(rows: Bytes, budget: &Arc<Budget>, activity: &Activity) -> Batch {
         let mut used = budget.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + rows.len() > BYTES_UNDER_WAY {
+            let _waits = activity.waiting(format!(
+                "the reader of the backup waits with {} of rows until sessions have sent some of {}",
+                words::bytes(rows.len() as u64),
+                words::bytes(*used as u64)
+            ));
             used = budget.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
         }
         *used += rows.len();
@@ -145,15 +160,17 @@ impl CopyPool {
         settings: &SessionSettings,
         sessions: usize,
         loaded: mpsc::UnboundedSender<Loaded>,
+        activity: &Activity,
     ) -> Result<(CopyPool, JoinSet<Result<(), RestoreError>>), RestoreError> {
         let (jobs, receiver) = mpsc::channel(sessions * 2);
         let receiver = Arc::new(Mutex::new(receiver));
         let mut tasks = JoinSet::new();
         for _ in 0..sessions {
             let session = settings.open(url).await?;
-            tasks.spawn(work(session, receiver.clone()));
+            tasks.spawn(work(session, receiver.clone(), activity.clone()));
         }
-        Ok((CopyPool { jobs, loaded, sessions, budget: Arc::default() }, tasks))
+        let (budget, activity) = (Arc::default(), activity.clone());
+        Ok((CopyPool { jobs, loaded, sessions, budget, activity }, tasks))
     }
 
     /// Begins a table. Blocks while all sessions are busy and others wait.
@@ -181,6 +198,7 @@ impl CopyPool {
         let table = TableSender {
             sender,
             budget: self.budget.clone(),
+            activity: self.activity.clone(),
             template: JobTemplate {
                 name: job.name.clone(),
                 statement: job.statement.clone(),
@@ -191,6 +209,8 @@ impl CopyPool {
             joined: 1,
             sessions: self.sessions,
         };
+        let waits = format!("the reader of the backup waits for a session to take {name}");
+        let _waits = self.activity.waiting(waits);
         self.jobs.blocking_send(job).map_err(|_| RestoreError::PartEnded)?;
         Ok(table)
     }
@@ -200,6 +220,7 @@ impl CopyPool {
 pub struct TableSender {
     sender: mpsc::Sender<Batch>,
     budget: Arc<Budget>,
+    activity: Activity,
     template: JobTemplate,
     jobs: mpsc::Sender<TableJob>,
     joined: usize,
@@ -210,7 +231,7 @@ impl TableSender {
     /// Blocks while the sessions are behind, and asks another one to join.
     pub fn send(&mut self, rows: Bytes) -> Result<(), RestoreError> {
         let size = self.template.progress.size.fetch_add(rows.len() as u64, Ordering::SeqCst);
-        let batch = match self.sender.try_send(Batch::new(rows, &self.budget)) {
+        let batch = match self.sender.try_send(Batch::new(rows, &self.budget, &self.activity)) {
             Ok(()) => return Ok(()),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(RestoreError::PartEnded),
             Err(mpsc::error::TrySendError::Full(batch)) => batch,
@@ -218,6 +239,9 @@ impl TableSender {
         if size > SPLIT_AFTER && self.joined < self.sessions {
             self.ask_another_to_join();
         }
+        let name = &self.template.name;
+        let waits = format!("the reader of the backup waits for a place in the queue of {name}");
+        let _waits = self.activity.waiting(waits);
         self.sender.blocking_send(batch).map_err(|_| RestoreError::PartEnded)
     }
 
@@ -242,29 +266,44 @@ impl TableSender {
 async fn work(
     session: Session,
     jobs: Arc<Mutex<mpsc::Receiver<TableJob>>>,
+    activity: Activity,
 ) -> Result<(), RestoreError> {
     loop {
+        let idle = activity.waiting("a COPY session waits for a table");
         let job = jobs.lock().await.recv().await;
+        drop(idle);
         let Some(job) = job else {
             session.close().await;
             return Ok(());
         };
-        copy(&session, &job).await?;
+        copy(&session, &job, &activity).await?;
         job.progress.finish_one();
     }
 }
 
 /// Copies the batches of a table that this session gets hold of, in one COPY.
-async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
-    let Some(mut batch) = next_batch(job).await? else { return Ok(()) };
+async fn copy(session: &Session, job: &TableJob, activity: &Activity) -> Result<(), RestoreError> {
+    let what: Arc<str> = format!("copying rows of {}", job.name).into();
+    let waits: Arc<str> = format!("a COPY session waits for rows of {}", job.name).into();
+    let under_way = || activity.statement(what.clone(), session.number());
+    let next_batch = async || {
+        let _waits = activity.waiting(waits.clone());
+        next_batch(job).await
+    };
+    let Some(mut batch) = next_batch().await? else { return Ok(()) };
     let fail = |error| RestoreError::Copy {
         table: job.name.to_string(),
         source: PostgresError::Server(error),
     };
+    let starting = under_way();
     let sink = session.copy_in::<_, Bytes>(&*job.statement).await.map_err(fail)?;
+    drop(starting);
     let mut sink = std::pin::pin!(sink);
     loop {
+        let sending = under_way();
         let fed = sink.feed(batch.rows.clone()).await;
+        drop(sending);
+        activity.moved(batch.rows.len());
         // Room is made before the next batch is waited for: a row as large as all the room there is
         // could not come otherwise, and both sides would wait for each other.
         drop(batch);
@@ -274,11 +313,12 @@ async fn copy(session: &Session, job: &TableJob) -> Result<(), RestoreError> {
             let reason = sink.as_mut().finish().await.err().unwrap_or(error);
             return Err(fail(reason));
         }
-        match next_batch(job).await? {
+        match next_batch().await? {
             Some(next) => batch = next,
             None => break,
         }
     }
+    let _finishing = under_way();
     let rows = sink.as_mut().finish().await.map_err(fail)?;
     job.progress.rows.fetch_add(rows, Ordering::SeqCst);
     Ok(())

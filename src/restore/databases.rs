@@ -60,6 +60,7 @@ pub struct Names {
     pub previous: String,
     incoming: String,
     discarded: String,
+    scratch: String,
 }
 
 impl Names {
@@ -69,6 +70,7 @@ impl Names {
             previous: format!("{target}_previous"),
             incoming: format!("{target}_bcops_incoming"),
             discarded: format!("{target}_bcops_discarded"),
+            scratch: format!("{target}_bcops_scratch"),
         };
         if names.discarded.len() > LONGEST_NAME {
             return Err(DatabaseError::NameTooLong { name: target.to_owned() });
@@ -188,11 +190,30 @@ impl Databases {
     ) -> Result<(DatabaseUrl, Vec<NotKept>), DatabaseError> {
         self.drop_database(&self.names.incoming).await?;
         self.drop_database(&self.names.discarded).await?;
+        self.drop_database(&self.names.scratch).await?;
+        self.create_empty(&self.names.incoming, encoding).await
+    }
+
+    /// Creates an empty database for a short time, and drops the one that a killed run left.
+    pub async fn create_scratch(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
+        self.drop_scratch().await?;
+        Ok(self.create_empty(&self.names.scratch, encoding).await?.0)
+    }
+
+    pub async fn drop_scratch(&self) -> Result<(), DatabaseError> {
+        self.drop_database(&self.names.scratch).await
+    }
+
+    async fn create_empty(
+        &self,
+        name: &str,
+        encoding: &str,
+    ) -> Result<(DatabaseUrl, Vec<NotKept>), DatabaseError> {
         let encoding = if encoding == "SQL_ASCII" { encoding } else { "UTF8" };
-        let Names { current, incoming, .. } = &self.names;
+        let current = &self.names.current;
         let placement = Placement::of(&self.admin, current).await?;
-        let not_kept = placement.create(&self.admin, incoming, encoding, current).await?;
-        Ok((self.url.with_database(incoming), not_kept))
+        let not_kept = placement.create(&self.admin, name, encoding, current).await?;
+        Ok((self.url.with_database(name), not_kept))
     }
 
     /// Drops the half-filled database of this run.

@@ -4,10 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::source::{BackupSource, OpenBackup};
+use crate::activity::Activity;
 use crate::adapters::download::{
     self, DownloadClient, DownloadError, DownloadOptions, MintUrl, ObjectVersion,
 };
 use crate::adapters::heroku::Heroku;
+use crate::events::Silent;
 
 impl OpenBackup {
     /// The backup `number` of the app `owner`, which is the one that owns the database. Every URL
@@ -24,14 +26,18 @@ impl OpenBackup {
         let client = DownloadClient::new()?;
         let mint = mint(heroku.clone(), owner.to_owned(), number);
         let reader = download::start(&client, mint.clone(), DownloadOptions::default()).await?;
-        let length = reader.total_length();
+        let length = Some(reader.total_length());
         let again = DownloadAgain {
             client,
             mint,
             version: reader.version().clone(),
             runtime: tokio::runtime::Handle::current(),
         };
-        Ok(OpenBackup { bytes: Box::new(reader), length: Some(length), again: Arc::new(again) })
+        let activity = Activity::default();
+        let what = format!("downloading the backup of {owner}");
+        let bytes = Box::new(activity.watched(reader, what));
+        let reporter = Arc::new(Silent);
+        Ok(OpenBackup { bytes, length, again: Arc::new(again), activity, reporter })
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::entries::HEROKUS_OWN;
+use super::omissions::HEROKUS_OWN;
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 
 /// How many names of each kind are told.

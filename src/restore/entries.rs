@@ -1,13 +1,9 @@
-//! Sorts a table of contents into what is run before the rows, with them, and after them, and
-//! what is left out.
+//! Sorts a table of contents into what is run before the rows, with them, and after them.
 //!
-//! Owners and grants are left out, as they name roles that exist only at the backup's origin. So
-//! are the kinds that need a superuser and that a copy of a site's data has no use for: event
-//! triggers, publications, subscriptions and foreign servers; and with them the functions in
-//! Heroku's own schema, which only its event triggers call and which each of its databases has.
+//! What is skipped is decided in [`super::omissions`].
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::adapters::postgres::quote_literal;
@@ -15,9 +11,8 @@ use crate::archive::{DumpId, Section, Toc, TocEntry};
 use crate::schema::{TableName, quote_identifier};
 
 use super::RestoreError;
-
-/// The schema of the functions that Heroku's event triggers call.
-pub const HEROKUS_OWN: &str = "_heroku";
+use super::omissions::{Loss, Omissions};
+use super::site_path::SitePath;
 
 /// What is done with the entries of an archive. Entries are named by their index in the TOC.
 #[derive(Debug)]
@@ -30,8 +25,10 @@ pub struct RestorePlan {
     pub refreshes: Vec<usize>,
     /// Whether the SQL names schemas, which it does since archives have a SEARCHPATH entry.
     qualified: bool,
-    /// What was left out on purpose, for the user to read: kind and how many.
-    pub left_out: BTreeMap<&'static str, usize>,
+    with_large_objects: bool,
+    pub omissions: Omissions,
+    /// Where the site's own functions find what they name without a schema.
+    pub site_path: SitePath,
 }
 
 /// An entry that is run once others are done.
@@ -49,12 +46,19 @@ pub struct PostDataEntry {
 impl RestorePlan {
     /// `with_large_objects` is false where the scrub deletes them.
     pub fn new(toc: &Arc<Toc>, with_large_objects: bool) -> RestorePlan {
-        let mut sorter = Sorter {
-            with_large_objects,
-            left_out: BTreeMap::new(),
-            left_out_ids: HashSet::new(),
-            post_data_ids: HashSet::new(),
-        };
+        RestorePlan::decide(toc, with_large_objects, &HashSet::new())
+    }
+
+    /// The same without these extensions, which the server does not create, and without everything
+    /// that stands on them.
+    pub fn without(&self, extensions: &HashSet<String>) -> RestorePlan {
+        RestorePlan::decide(&self.toc, self.with_large_objects, extensions)
+    }
+
+    fn decide(toc: &Arc<Toc>, with_large_objects: bool, refused: &HashSet<String>) -> RestorePlan {
+        let omissions = Omissions::decide(toc, refused);
+        let mut sorter =
+            Sorter { with_large_objects, omissions: &omissions, post_data_ids: HashSet::new() };
         let mut pre_data = Vec::new();
         let mut post_data = Vec::new();
         let mut refreshes = Vec::new();
@@ -75,14 +79,32 @@ impl RestorePlan {
             .filter_map(|index| toc.entries().get(index).map(|entry| needs.entry(index, entry)))
             .collect();
         let qualified = toc.entries().iter().any(|entry| entry.entry_type == "SEARCHPATH");
-        let left_out = sorter.left_out;
-        RestorePlan { toc: toc.clone(), pre_data, post_data, refreshes, qualified, left_out }
+        RestorePlan {
+            toc: toc.clone(),
+            pre_data,
+            post_data,
+            refreshes,
+            qualified,
+            with_large_objects,
+            site_path: SitePath::of(toc),
+            omissions,
+        }
     }
 
-    /// The SQL of an entry. Archives up to 1.12 leave schemas out of it and have it run with the
-    /// entry's own schema as the search path.
+    /// Rows, and what guards rows, that would be lost. `has_rows` says whether any row of a table
+    /// is to be loaded.
+    pub fn losses(&self, has_rows: impl Fn(&TableName) -> bool) -> Vec<Loss> {
+        self.omissions.losses(&self.toc, has_rows)
+    }
+
+    /// The SQL of an entry as the archive means it to be run. Archives up to 1.12 leave schemas out
+    /// of it and have it run with the entry's own schema as the search path.
     pub fn statement<'a>(&self, entry: &'a TocEntry) -> Cow<'a, str> {
-        let sql = entry.definition.as_deref().unwrap_or_default();
+        self.as_archived(entry, entry.definition.as_deref().unwrap_or_default())
+    }
+
+    /// The same for SQL that stands for the entry's own.
+    pub fn as_archived<'a>(&self, entry: &TocEntry, sql: &'a str) -> Cow<'a, str> {
         match &entry.namespace {
             Some(namespace) if !self.qualified => {
                 let path = quote_literal(&format!("{}, pg_catalog", quote_identifier(namespace)));
@@ -92,6 +114,13 @@ impl RestorePlan {
             }
             _ => Cow::Borrowed(sql),
         }
+    }
+
+    /// SQL of an entry where the site's own search path holds. It has to be sent as one message, in
+    /// whose transaction the path is set and with which it ends.
+    pub fn with_site_path(&self, entry: &TocEntry, sql: &str) -> String {
+        let namespace = entry.namespace.as_deref().filter(|_| !self.qualified);
+        format!("{}{sql}", self.site_path.set_local(namespace))
     }
 
     /// Refuses an archive whose entries wait for each other, before anything of it is loaded.
@@ -152,23 +181,15 @@ enum Place {
     Nowhere,
 }
 
-struct Sorter {
+struct Sorter<'a> {
     with_large_objects: bool,
-    left_out: BTreeMap<&'static str, usize>,
-    left_out_ids: HashSet<DumpId>,
+    omissions: &'a Omissions,
     post_data_ids: HashSet<DumpId>,
 }
 
-impl Sorter {
-    fn place(&mut self, entry: &TocEntry) -> Place {
-        if let Some(kind) = self.kind_left_out(entry) {
-            *self.left_out.entry(kind).or_default() += 1;
-            self.left_out_ids.insert(entry.id);
-            return Place::Nowhere;
-        }
-        if entry.section == Section::None
-            && entry.dependencies.iter().any(|id| self.left_out_ids.contains(id))
-        {
+impl Sorter<'_> {
+    fn place(&self, entry: &TocEntry) -> Place {
+        if self.omissions.skips(entry.id) {
             return Place::Nowhere;
         }
         match entry.entry_type.as_str() {
@@ -206,33 +227,6 @@ impl Sorter {
             },
         }
     }
-
-    fn kind_left_out(&self, entry: &TocEntry) -> Option<&'static str> {
-        match entry.entry_type.as_str() {
-            "ACL" | "DEFAULT ACL" => Some("grants"),
-            "SECURITY LABEL" => Some("security labels"),
-            "EVENT TRIGGER" => Some("event triggers"),
-            "PUBLICATION" | "PUBLICATION TABLE" | "PUBLICATION TABLES IN SCHEMA" => {
-                Some("publications")
-            }
-            "SUBSCRIPTION" | "SUBSCRIPTION TABLE" => Some("subscriptions"),
-            "FOREIGN DATA WRAPPER" | "SERVER" | "USER MAPPING" => Some("foreign servers"),
-            "FOREIGN TABLE" => Some("foreign tables"),
-            "STATISTICS DATA" => Some("planner statistics"),
-            _ if is_herokus_own(entry) => Some("Heroku's own functions"),
-            _ => None,
-        }
-    }
-}
-
-/// Whether the entry is Heroku's own schema or a function in it. Anything else there, which nobody
-/// has seen yet, is loaded, and stops a load that may not.
-fn is_herokus_own(entry: &TocEntry) -> bool {
-    match entry.entry_type.as_str() {
-        "SCHEMA" => entry.tag == HEROKUS_OWN,
-        "FUNCTION" => entry.namespace.as_deref() == Some(HEROKUS_OWN),
-        _ => false,
-    }
 }
 
 /// Some entries hold only a line such as `-- *not* creating schema, since initdb creates it`.
@@ -246,6 +240,7 @@ struct Needs<'a> {
     post_data: &'a HashSet<DumpId>,
     /// The blocks of a table's rows, those of its partitions included.
     data_of_table: HashMap<DumpId, Vec<DumpId>>,
+    all_data: Vec<DumpId>,
 }
 
 impl<'a> Needs<'a> {
@@ -274,7 +269,8 @@ impl<'a> Needs<'a> {
                 (*table, family.iter().filter_map(|id| own_data.get(id).copied()).collect())
             })
             .collect();
-        Needs { toc, post_data, data_of_table }
+        let all_data = toc.table_data().map(|entry| entry.id).collect();
+        Needs { toc, post_data, data_of_table, all_data }
     }
 
     fn entry(&self, index: usize, entry: &TocEntry) -> PostDataEntry {
@@ -290,8 +286,26 @@ impl<'a> Needs<'a> {
                 needs.insert(*id);
             }
         }
+        // A constraint of a domain leads to no table here, and holds for rows of any.
+        let leads_nowhere = needs.is_empty() && locks.is_empty();
+        if leads_nowhere || self.calls_functions(entry) {
+            needs.extend(&self.all_data);
+        }
         needs.remove(&entry.id);
         PostDataEntry { index, needs, locks, exclusive: entry.entry_type != "INDEX" }
+    }
+}
+
+impl Needs<'_> {
+    /// Whether a function of the archive is run while the entry is built. It may read any table.
+    fn calls_functions(&self, entry: &TocEntry) -> bool {
+        let is_function = |id: &DumpId| {
+            self.toc.get(*id).is_some_and(|one| {
+                matches!(one.entry_type.as_str(), "FUNCTION" | "AGGREGATE" | "OPERATOR")
+            })
+        };
+        matches!(entry.entry_type.as_str(), "INDEX" | "CONSTRAINT" | "CHECK CONSTRAINT")
+            && entry.dependencies.iter().any(is_function)
     }
 }
 

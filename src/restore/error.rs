@@ -3,10 +3,15 @@
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::activity::Stall;
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
 use crate::scrub::live::LiveError;
-use crate::scrub::{AuditCount, FramingError, NeedyRows, ScrubError};
+use crate::scrub::{AuditCount, FramingError, NeedyRows, PlanError, ScrubError};
+
+use super::databases::DatabaseError;
+
+use super::omissions::Loss;
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
@@ -22,6 +27,16 @@ pub enum RestoreError {
     MissingExtensions { names: Vec<String> },
     #[error("{entry} cannot be created")]
     Statement { entry: String, source: PostgresError },
+    #[error(
+        "cannot load the CHECK constraint {name} of {table}: the rows or its function refuse it"
+    )]
+    Check { table: String, name: String, source: PostgresError },
+    /// Something that the load skips is needed by what holds rows, or guards them.
+    #[error("cannot load the backup: rows would be lost in {}", listed(.losses))]
+    RowsLost { losses: Vec<Loss> },
+    /// The archive is of a newer server, which may be the reason of the failure.
+    #[error("the backup is from PostgreSQL {archive}, and this server is PostgreSQL {server}")]
+    NewerArchive { archive: u32, server: u32, source: Box<RestoreError> },
     #[error("the rows of {table} were not accepted")]
     Copy { table: String, source: PostgresError },
     #[error("{sent} rows of {table} were sent and the server counted {counted}")]
@@ -43,11 +58,18 @@ pub enum RestoreError {
     #[error("the rows cannot be scrubbed")]
     Scrub(#[from] ScrubError),
     #[error("what the load brought cannot be audited")]
-    Audit(#[from] LiveError),
+    Audit(#[source] LiveError),
     #[error("the statement to run afterwards failed: {statement}")]
     After { statement: String, source: PostgresError },
+    /// The manifest does not fit: the server refuses what a rule writes.
+    #[error(transparent)]
+    Plan(PlanError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    #[error("cannot continue the load: {0}")]
+    Stalled(Stall),
     #[error("a part of the loader ended before its work was done")]
     PartEnded,
 }
@@ -63,6 +85,15 @@ fn in_lines(needy: &[NeedyRows]) -> String {
     needy.iter().map(line).collect()
 }
 
+impl From<LiveError> for RestoreError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Plan(error) => RestoreError::Plan(error),
+            other => RestoreError::Audit(other),
+        }
+    }
+}
+
 impl From<tokio_postgres::Error> for RestoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         RestoreError::Postgres(PostgresError::Server(error))
@@ -70,16 +101,41 @@ impl From<tokio_postgres::Error> for RestoreError {
 }
 
 impl RestoreError {
+    /// Whether it was one of the archive's statements, or a table's rows, that the server refused.
+    pub(super) fn is_of_a_statement(&self) -> bool {
+        matches!(
+            self,
+            RestoreError::Statement { .. } | RestoreError::Copy { .. } | RestoreError::Check { .. }
+        ) && self.code().is_some()
+    }
+
+    /// The same, which begins with the versions if the archive is of a newer server.
+    pub(super) fn with_versions(self, archive: Option<u32>, server: Option<u32>) -> RestoreError {
+        match (archive, server) {
+            (Some(archive), Some(server)) if archive > server => {
+                RestoreError::NewerArchive { archive, server, source: Box::new(self) }
+            }
+            _ => self,
+        }
+    }
+
     /// The server's error code, if it was the server that said no.
     pub fn code(&self) -> Option<&SqlState> {
         match self {
             RestoreError::Statement { source, .. }
             | RestoreError::Copy { source, .. }
             | RestoreError::After { source, .. }
+            | RestoreError::Check { source, .. }
             | RestoreError::Postgres(source) => source.code(),
+            RestoreError::NewerArchive { source, .. } => source.code(),
             _ => None,
         }
     }
+}
+
+fn listed(losses: &[Loss]) -> String {
+    let line = |loss: &Loss| format!("\n  {}", loss.entry);
+    losses.iter().take(10).map(line).collect()
 }
 
 fn by_way_of(chain: &[String]) -> String {

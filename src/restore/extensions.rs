@@ -1,15 +1,14 @@
 //! Extensions: which of them this server can create, found out before the rows are fetched.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::adapters::postgres::Session;
 
 use super::pre_data::schema_exists;
 use super::{RestoreError, RestorePlan};
-use crate::schema::quote_identifier;
+use crate::schema::{TableName, quote_identifier};
 
-/// Extensions that observe a server and hold none of a site's data. Where they cannot be created
-/// they are left out with a note.
+/// Extensions that observe a server and hold none of a site's data. They are not missed.
 const DISPENSABLE: [&str; 9] = [
     "pg_stat_statements",
     "pg_buffercache",
@@ -42,10 +41,11 @@ impl ExtensionPlan {
 ///
 /// # Errors
 ///
-/// Names every extension that the data may need and that cannot be had.
+/// Names every extension that rows need and that cannot be created.
 pub async fn check_extensions(
     session: &Session,
     plan: &RestorePlan,
+    has_rows: impl Fn(&TableName) -> bool,
 ) -> Result<ExtensionPlan, RestoreError> {
     let names: Vec<&str> = plan.extensions().map(|entry| entry.tag.as_str()).collect();
     if names.is_empty() {
@@ -64,16 +64,27 @@ pub async fn check_extensions(
         .filter(|row| row.get::<_, bool>(1))
         .map(|row| row.get::<_, String>(0))
         .collect();
-    let (left_out, missing): (Vec<&str>, Vec<&str>) = names
-        .into_iter()
-        .filter(|name| !creatable.contains(*name))
-        .partition(|name| DISPENSABLE.contains(name));
-    if missing.is_empty() {
-        let left_out = left_out.into_iter().map(str::to_owned).collect();
-        Ok(ExtensionPlan { left_out })
-    } else {
-        let names = missing.into_iter().map(str::to_owned).collect();
-        Err(RestoreError::MissingExtensions { names })
+    let is_refused = |name: &&str| !creatable.contains(*name);
+    let left_out = names.into_iter().filter(is_refused).map(str::to_owned).collect();
+    without(plan, left_out, has_rows)
+}
+
+/// # Errors
+///
+/// Names the extensions without which rows would be lost.
+fn without(
+    plan: &RestorePlan,
+    left_out: HashSet<String>,
+    has_rows: impl Fn(&TableName) -> bool,
+) -> Result<ExtensionPlan, RestoreError> {
+    if left_out.is_empty() {
+        return Ok(ExtensionPlan::default());
+    }
+    let losses = plan.without(&left_out).losses(has_rows);
+    let needed: BTreeSet<String> = losses.into_iter().filter_map(|loss| loss.extension).collect();
+    match needed.is_empty() {
+        true => Ok(ExtensionPlan { left_out }),
+        false => Err(RestoreError::MissingExtensions { names: needed.into_iter().collect() }),
     }
 }
 
@@ -86,22 +97,16 @@ pub async fn check_extensions(
 ///
 /// # Errors
 ///
-/// Names every extension that cannot be had and that something in the archive depends on.
+/// Names every extension that rows need and that cannot be created.
 pub async fn try_extensions(
     session: &Session,
     plan: &RestorePlan,
+    has_rows: impl Fn(&TableName) -> bool,
 ) -> Result<ExtensionPlan, RestoreError> {
     session.batch_execute("BEGIN").await?;
     let tried = try_each(session, plan).await;
     session.batch_execute("ROLLBACK").await?;
-    let left_out = tried?;
-    let needed = |name: &&String| is_needed(plan, name, &left_out);
-    let mut names: Vec<String> = left_out.iter().filter(needed).cloned().collect();
-    names.sort();
-    match names.is_empty() {
-        true => Ok(ExtensionPlan { left_out }),
-        false => Err(RestoreError::MissingExtensions { names }),
-    }
+    without(plan, tried?, has_rows)
 }
 
 /// The names of those that cannot be created.
@@ -126,29 +131,6 @@ async fn try_each(session: &Session, plan: &RestorePlan) -> Result<HashSet<Strin
         }
     }
     Ok(refused)
-}
-
-/// Whether something that will be created depends on the extension. Where nothing does, its schema
-/// has only been decoration. A function's body does not tell what it calls.
-fn is_needed(plan: &RestorePlan, name: &str, left_out: &HashSet<String>) -> bool {
-    if DISPENSABLE.contains(&name) {
-        return false;
-    }
-    let Some(extension) = plan.extensions().find(|entry| entry.tag == name) else { return false };
-    let created = plan
-        .pre_data
-        .iter()
-        .copied()
-        .chain(plan.post_data.iter().map(|entry| entry.index))
-        .chain(plan.refreshes.iter().copied());
-    created.filter_map(|index| plan.entry(index)).any(|entry| {
-        let counts = match entry.entry_type.as_str() {
-            "COMMENT" => false,
-            "EXTENSION" => !left_out.contains(&entry.tag),
-            _ => true,
-        };
-        counts && entry.dependencies.contains(&extension.id)
-    })
 }
 
 /// The schema in `CREATE EXTENSION … WITH SCHEMA name;`, unquoted.

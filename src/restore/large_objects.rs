@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use crate::activity::Activity;
 use crate::adapters::postgres::{PostgresError, Session};
 
 use super::RestoreError;
@@ -17,7 +18,11 @@ pub struct Part {
 pub const QUEUE: usize = 16;
 
 /// Writes the parts in order, each at its place. The objects themselves exist already.
-pub async fn write(session: Session, mut parts: mpsc::Receiver<Part>) -> Result<(), RestoreError> {
+pub async fn write(
+    session: Session,
+    mut parts: mpsc::Receiver<Part>,
+    activity: Activity,
+) -> Result<(), RestoreError> {
     let fail = |oid: u32| {
         move |error| RestoreError::Copy {
             table: format!("large object {oid}"),
@@ -25,7 +30,12 @@ pub async fn write(session: Session, mut parts: mpsc::Receiver<Part>) -> Result<
         }
     };
     let mut statement = None;
-    while let Some(part) = parts.recv().await {
+    loop {
+        let idle = activity.waiting("the session for large objects waits for parts of them");
+        let Some(part) = parts.recv().await else { break };
+        drop(idle);
+        let what = format!("writing large object {}", part.oid);
+        let _under_way = activity.statement(what, session.number());
         if statement.is_none() {
             let prepared = session.prepare("SELECT pg_catalog.lo_put($1, $2, $3)").await;
             statement = Some(prepared.map_err(fail(part.oid))?);
@@ -35,6 +45,7 @@ pub async fn write(session: Session, mut parts: mpsc::Receiver<Part>) -> Result<
             .execute(statement, &[&part.oid, &part.offset, &part.bytes])
             .await
             .map_err(fail(part.oid))?;
+        activity.moved(part.bytes.len());
     }
     session.close().await;
     Ok(())

@@ -9,21 +9,26 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::adapters::postgres::{PostgresError, Session};
+use crate::activity::Activity;
+use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{ArchiveReader, DumpId};
 use crate::events::{Event, SharedReporter};
 use crate::schema::TableName;
 use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, Verdict};
 
 use super::copy_pool::{CopyPool, Loaded};
+use super::pre_data::PreData;
 use super::prepared::LoadTarget;
 use super::pump::{Pump, PumpReport, RowPolicy};
 use super::session::SessionSettings;
 use super::source::BackupSource;
+use super::statements::{self, Deferred};
+use super::unbuilt::Unbuilt;
 use super::verify::{Inventory, verify};
+use super::watchdog::ServerEnquiry;
 use super::{
-    RestoreError, RestorePlan, after, large_objects, late_audit, post_data, pre_data, pump,
-    row_counts,
+    RestoreError, RestorePlan, after, large_objects, late_audit, late_checks, post_data, pre_data,
+    pump, row_counts,
 };
 
 /// What to load and how.
@@ -38,6 +43,14 @@ pub struct LoadOptions {
     pub with_large_objects: bool,
     /// The archive's length, where it is known.
     pub total_bytes: Option<u64>,
+    /// What the load waits for, for the watch over it.
+    pub activity: Activity,
+}
+
+impl LoadOptions {
+    fn excludes(&self, view: &TableName) -> bool {
+        self.excluded.contains(view)
+    }
 }
 
 /// What was loaded.
@@ -49,8 +62,12 @@ pub struct LoadReport {
     pub archive_bytes: u64,
     /// Members of JSON that went because nothing names them.
     pub dropped_members: Vec<DroppedMember>,
-    /// What was left out or done differently, for the user.
+    /// What was skipped or done differently, for the user.
     pub notes: Vec<String>,
+    /// Objects that were skipped because of something else that was.
+    pub warnings: Vec<String>,
+    /// What could not be built, and the database is whole without.
+    pub unbuilt: Vec<Unbuilt>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,14 +80,52 @@ pub struct TableReport {
 }
 
 /// Reads the archive to its end and builds the whole database. On an error the database is
-/// useless and has to be dropped.
+/// useless and has to be dropped. A watch over all of it says what takes long, and ends a load that
+/// can never continue.
 pub async fn load<R: Read + Send + 'static>(
     reader: ArchiveReader<R>,
     source: Arc<dyn BackupSource + Sync>,
     options: LoadOptions,
     reporter: SharedReporter,
 ) -> Result<LoadReport, RestoreError> {
-    let target = &options.target;
+    let archive = reader.header().server_version.as_deref().and_then(major_version);
+    let url = options.target.url.clone();
+    let activity = options.activity.clone();
+    let enquiry = ServerEnquiry::new(url.clone());
+    let loaded = tokio::select! {
+        loaded = load_all(reader, source, options, reporter.clone()) => loaded,
+        stall = activity.watch(&reporter, enquiry) => Err(RestoreError::Stalled(stall)),
+    };
+    match loaded {
+        Err(error) if error.is_of_a_statement() => {
+            let server = server_version(&url).await;
+            Err(error.with_versions(archive, server))
+        }
+        result => result,
+    }
+}
+
+/// `17` of `17.10 (Debian 17.10-1)`, and of the `9.6.24` of older servers their 9.
+fn major_version(version: &str) -> Option<u32> {
+    let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// Asked on a session of its own, as that of the load may be gone.
+async fn server_version(url: &DatabaseUrl) -> Option<u32> {
+    let session = crate::adapters::postgres::connect(url).await.ok()?;
+    let asked = session.query_one("SHOW server_version", &[]).await;
+    session.close().await;
+    major_version(asked.ok()?.get(0))
+}
+
+async fn load_all<R: Read + Send + 'static>(
+    reader: ArchiveReader<R>,
+    source: Arc<dyn BackupSource + Sync>,
+    options: LoadOptions,
+    reporter: SharedReporter,
+) -> Result<LoadReport, RestoreError> {
+    let (target, activity) = (&options.target, &options.activity);
     let session = crate::adapters::postgres::connect(&target.url).await?;
     let settings =
         SessionSettings::for_archive(&session, reader.toc(), target.lock_timeout).await?;
@@ -81,14 +136,22 @@ pub async fn load<R: Read + Send + 'static>(
         step: "schema",
         description: format!("Creating {} tables", reader.toc().table_data().count()),
     });
-    let mut notes = pre_data::run(&session, &options.plan, &target.extensions).await?;
+    let creating = activity.statement("creating the schema", session.number());
+    let PreData { mut notes, deferred } =
+        pre_data::run(&session, &options.plan, &target.extensions).await?;
+    let checks = late_checks::take_off(&session).await?;
+    drop(creating);
     reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
-    notes.extend(left_out(&options.plan));
+    notes.extend(skipped(&options.plan));
 
-    let mut rows = stream(reader, source, &options, &settings, &reporter).await?;
+    let (mut rows, more_deferred) = stream(reader, source, &options, &settings, &reporter).await?;
     let description = "Refreshing views and reading back what is there".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
-    refresh(&session, &options.plan).await?;
+    let finishing =
+        activity.statement("refreshing views and checking what is there", session.number());
+    late_checks::put_back(&session, &options.plan, &checks).await?;
+    let deferred = deferred.into_iter().chain(more_deferred).collect();
+    let unbuilt = finish(&session, &options, deferred).await?;
     if target.count_rows {
         row_counts::compare(&session, &rows).await?;
     }
@@ -98,22 +161,41 @@ pub async fn load<R: Read + Send + 'static>(
         rows.audit.extend(audited.await?);
         rows.audit.extend(options.definitions.iter().cloned());
     }
-    let inventory = verify(&session, &options.plan).await?;
+    let inventory = verify(&session, &options.plan, &unbuilt).await?;
+    drop(finishing);
     session.close().await;
     let summary = format!(
         "{} tables, {} indexes and {} foreign keys are there",
         inventory.tables, inventory.indexes, inventory.foreign_keys
     );
     reporter.emit(Event::StepFinished { step: "verify", summary });
-    Ok(report(rows, inventory, notes))
+    let warnings = options.plan.omissions.warnings(&options.plan.toc);
+    Ok(LoadReport { unbuilt, warnings, ..report(rows, inventory, notes) })
 }
 
-fn left_out(plan: &RestorePlan) -> impl Iterator<Item = String> {
-    // Grants are left out of every copy, which needs no mention.
-    plan.left_out
-        .iter()
-        .filter(|(kind, _)| **kind != "grants")
-        .map(|(kind, count)| format!("left out: {kind} ({count})"))
+/// What was skipped for its kind. Grants are skipped in every copy, which needs no mention.
+fn skipped(plan: &RestorePlan) -> impl Iterator<Item = String> {
+    let kinds = plan.omissions.kinds.iter().filter(|(kind, _)| **kind != "grants");
+    kinds.map(|(kind, count)| format!("skipped: {kind} ({count})"))
+}
+
+/// Fills the materialized views, and tries once more what failed: everything else is there now.
+async fn finish(
+    session: &Session,
+    options: &LoadOptions,
+    mut deferred: Vec<Deferred>,
+) -> Result<Vec<Unbuilt>, RestoreError> {
+    let plan = &options.plan;
+    // A view that failed before is created before it is filled.
+    deferred = statements::try_again(session, plan, deferred).await?;
+    for index in plan.refreshes.iter().copied() {
+        let excluded = plan.entry(index).is_some_and(|one| options.excludes(&one.table_name()));
+        if !excluded {
+            deferred.extend(statements::execute(session, plan, index).await?);
+        }
+    }
+    let failed = statements::try_again(session, plan, deferred).await?;
+    statements::unbuilt(plan, failed)
 }
 
 /// Rows and everything that is built on them, all at once.
@@ -123,15 +205,23 @@ async fn stream<R: Read + Send + 'static>(
     options: &LoadOptions,
     settings: &SessionSettings,
     reporter: &SharedReporter,
-) -> Result<PumpReport, RestoreError> {
+) -> Result<(PumpReport, Vec<Deferred>), RestoreError> {
     let stopped_by_audit = Arc::new(AtomicBool::new(false));
+    // The functions of generated columns and domains find what the site's own sessions find.
+    let rows_settings = settings.with(&options.plan.site_path.set());
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
-    let (pool, mut copies) =
-        CopyPool::start(&options.target.url, settings, options.target.jobs, loaded.clone()).await?;
+    let (pool, mut copies) = CopyPool::start(
+        &options.target.url,
+        &rows_settings,
+        options.target.jobs,
+        loaded.clone(),
+        &options.activity,
+    )
+    .await?;
     let (parts, part_receiver) = mpsc::channel(large_objects::QUEUE);
     if options.with_large_objects && options.plan.toc.has_large_objects() {
         let session = settings.open(&options.target.url).await?;
-        copies.spawn(large_objects::write(session, part_receiver));
+        copies.spawn(large_objects::write(session, part_receiver, options.activity.clone()));
     } else {
         drop(part_receiver);
     }
@@ -155,6 +245,7 @@ async fn stream<R: Read + Send + 'static>(
         source,
         total_bytes: options.total_bytes,
         reporter: reporter.clone(),
+        activity: options.activity.clone(),
         stopped_by_audit: stopped_by_audit.clone(),
     };
     let pumped = Pumping::start(pump, reader);
@@ -164,6 +255,7 @@ async fn stream<R: Read + Send + 'static>(
         settings,
         options.target.jobs,
         loaded_blocks,
+        &options.activity,
         reporter.clone(),
     );
     let rows = async {
@@ -175,12 +267,12 @@ async fn stream<R: Read + Send + 'static>(
     };
     let outcome = tokio::try_join!(join_all(&mut copies), rows, built);
     match outcome {
-        Ok(((), report, blocks)) => {
-            check_row_counts(&report, &blocks, options)?;
+        Ok(((), report, built)) => {
+            check_row_counts(&report, &built.loaded, options)?;
             let count = options.plan.post_data.len();
             let summary = format!("{count} indexes, keys and triggers built");
             reporter.emit(Event::StepFinished { step: post_data::STEP, summary });
-            Ok(report)
+            Ok((report, built.deferred))
         }
         Err(error) => Err(cause(error, &pumped, &mut copies, &stopped_by_audit).await),
     }
@@ -303,17 +395,6 @@ fn check_row_counts(
     Ok(())
 }
 
-async fn refresh(session: &Session, plan: &RestorePlan) -> Result<(), RestoreError> {
-    for entry in plan.refreshes.iter().filter_map(|index| plan.entry(*index)) {
-        let sql = plan.statement(entry);
-        session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
-            entry: entry.describe(),
-            source: PostgresError::Server(error),
-        })?;
-    }
-    Ok(())
-}
-
 fn report(rows: PumpReport, inventory: Inventory, notes: Vec<String>) -> LoadReport {
     let tables = rows
         .tables
@@ -333,5 +414,7 @@ fn report(rows: PumpReport, inventory: Inventory, notes: Vec<String>) -> LoadRep
         archive_bytes: rows.archive_bytes,
         dropped_members: rows.dropped_members,
         notes,
+        warnings: Vec::new(),
+        unbuilt: Vec::new(),
     }
 }

@@ -92,8 +92,8 @@ fn privileged_kinds_and_what_hangs_on_them_are_left_out() {
         made(4, "USER MAPPING", Section::PreData, &[]),
     ]);
     assert!(plan.pre_data.is_empty() && plan.post_data.is_empty());
-    assert_eq!(plan.left_out.get("event triggers"), Some(&1));
-    assert_eq!(plan.left_out.get("grants"), Some(&1));
+    assert_eq!(plan.omissions.kinds.get("event triggers"), Some(&1));
+    assert_eq!(plan.omissions.kinds.get("grants"), Some(&1));
 }
 
 #[test]
@@ -112,5 +112,79 @@ fn what_each_database_of_herokus_has_is_left_out_and_nothing_else() {
     ]);
     let ids: Vec<i32> = plan.pre_data.iter().map(|at| plan.entry(*at).unwrap().id.0).collect();
     assert_eq!(ids, [3, 4]);
-    assert_eq!(plan.left_out.get("Heroku's own functions"), Some(&2));
+    assert_eq!(plan.omissions.kinds.get("Heroku's own functions"), Some(&2));
+}
+
+/// What stands on something skipped goes with it, link by link, as long as it holds no rows.
+#[test]
+fn what_stands_on_something_skipped_is_skipped_with_its_chain() {
+    let named = |tag: &str, made: TocEntry| TocEntry { tag: tag.to_owned(), ..made };
+    let plan = plan(&[
+        made(1, "SERVER", Section::PreData, &[]),
+        named("far", made(2, "FOREIGN TABLE", Section::PreData, &[1])),
+        named("one", made(3, "VIEW", Section::PreData, &[2])),
+        named("two", made(4, "MATERIALIZED VIEW", Section::PreData, &[3])),
+        made(5, "INDEX", Section::PostData, &[4]),
+        named("far id", made(6, "DEFAULT", Section::PreData, &[2])),
+        named("part", made(7, "FOREIGN TABLE", Section::PreData, &[1])),
+        named("part", made(8, "TABLE ATTACH", Section::PreData, &[7, 9])),
+        table(9, "parent"),
+        made(10, "COMMENT", Section::None, &[3]),
+    ]);
+    let kept: Vec<i32> = plan.pre_data.iter().map(|at| plan.entry(*at).unwrap().id.0).collect();
+    assert_eq!((kept, plan.post_data.len(), plan.refreshes.len()), (vec![9], 0, 0));
+    assert!(plan.losses(|_| true).is_empty());
+    let warnings = plan.omissions.warnings(&plan.toc);
+    let wanted = "skipped: MATERIALIZED VIEW public.two, which needs VIEW public.one, \
+                  which needs FOREIGN TABLE public.far";
+    assert!(warnings.iter().any(|line| line == wanted), "{warnings:?}");
+    assert!(!warnings.iter().any(|line| line.contains("COMMENT")), "{warnings:?}");
+}
+
+#[test]
+fn what_holds_or_guards_rows_is_never_skipped_with_what_it_stands_on() {
+    for kind in ["TABLE", "DEFAULT", "CONSTRAINT", "SEQUENCE", "A KIND OF TOMORROW"] {
+        let mut extension = made(1, "EXTENSION", Section::PreData, &[]);
+        extension.tag = "one".to_owned();
+        let plan = plan(&[
+            extension,
+            made(2, "TYPE", Section::PreData, &[1]),
+            made(3, kind, Section::PreData, &[2]),
+        ]);
+        assert!(plan.losses(|_| true).is_empty());
+        let losses = plan.without(&HashSet::from(["one".to_owned()])).losses(|_| true);
+        let [loss] = losses.as_slice() else { panic!("{kind}: {losses:?}") };
+        assert_eq!(loss.extension.as_deref(), Some("one"));
+        assert!(loss.entry.ends_with("TYPE public.object_2, which needs EXTENSION public.one"));
+    }
+}
+
+/// Rows that nobody wants do not keep an archive from being loaded.
+#[test]
+fn rows_of_a_skipped_extension_count_only_where_they_are_wanted() {
+    let mut extension = made(1, "EXTENSION", Section::PreData, &[]);
+    extension.tag = "one".to_owned();
+    let rows = TocEntry { dependencies: vec![DumpId(1)], ..table_data(2, "theirs") };
+    let plan = plan(&[extension, rows]).without(&HashSet::from(["one".to_owned()]));
+    assert_eq!(plan.losses(|_| true).len(), 1);
+    assert!(plan.losses(|table| table.name != "theirs").is_empty());
+}
+
+/// A function may read any table, so that an index over it waits for all rows.
+#[test]
+fn an_index_over_a_function_of_the_archive_waits_for_all_rows() {
+    let plan = plan(&[
+        made(1, "FUNCTION", Section::PreData, &[]),
+        table(2, "a"),
+        table(3, "b"),
+        table_data(4, "a"),
+        table_data(5, "b"),
+        made(6, "INDEX", Section::PostData, &[2, 1]),
+        made(7, "TRIGGER", Section::PostData, &[2, 1]),
+        made(8, "DOMAIN", Section::PreData, &[]),
+        made(9, "CHECK CONSTRAINT", Section::PostData, &[8]),
+    ]);
+    assert_eq!(needs_of(&plan, 6), HashSet::from([4, 5]));
+    assert_eq!(needs_of(&plan, 9), HashSet::from([4, 5]));
+    assert_eq!(needs_of(&plan, 7), HashSet::from([4]));
 }

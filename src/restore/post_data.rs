@@ -11,18 +11,28 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session};
+use crate::activity::Activity;
+use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{DumpId, TocEntry};
 use crate::events::{Event, Progress, SharedReporter, Unit};
 
 use super::copy_pool::Loaded;
 use super::entries::PostDataEntry;
 use super::session::SessionSettings;
+use super::statements::{self, Deferred};
 use super::{RestoreError, RestorePlan};
 
 pub const STEP: &str = "indexes";
 
-/// Runs every post-data entry. Ends when all are done, or at the first error.
+/// What became of the entries, and of the rows that they waited for.
+#[derive(Debug, Default)]
+pub struct PostData {
+    pub loaded: Vec<Loaded>,
+    /// Entries that failed and may succeed when everything else is there.
+    pub deferred: Vec<Deferred>,
+}
+
+/// Runs every post-data entry. Ends when all were tried, or at the first error that cannot pass.
 ///
 /// `loaded` tells of each block that is complete, those that were skipped included.
 pub async fn run(
@@ -31,15 +41,16 @@ pub async fn run(
     settings: &SessionSettings,
     sessions: usize,
     mut loaded: mpsc::UnboundedReceiver<Loaded>,
+    activity: &Activity,
     reporter: SharedReporter,
-) -> Result<Vec<Loaded>, RestoreError> {
+) -> Result<PostData, RestoreError> {
     let mut scheduler = Scheduler::new(&plan);
     let mut idle = Vec::new();
     for _ in 0..sessions {
         idle.push(settings.open(url).await?);
     }
-    let mut running: JoinSet<(usize, Session, Result<(), RestoreError>)> = JoinSet::new();
-    let mut all_loaded = Vec::new();
+    let mut running: JoinSet<(usize, Session, Outcome)> = JoinSet::new();
+    let mut done = PostData::default();
     let mut rows_are_in = false;
     loop {
         while let Some(session) = idle.pop() {
@@ -47,9 +58,11 @@ pub async fn run(
                 idle.push(session);
                 break;
             };
-            let plan = plan.clone();
+            let (plan, activity) = (plan.clone(), activity.clone());
             running.spawn(async move {
-                let result = execute(&session, &plan, index).await;
+                let what = plan.entry(index).map(TocEntry::describe).unwrap_or_default();
+                let _under_way = activity.statement(format!("building {what}"), session.number());
+                let result = statements::execute(&session, &plan, index).await;
                 (place, session, result)
             });
         }
@@ -61,7 +74,7 @@ pub async fn run(
                 let Some(Ok((place, session, result))) = finished else {
                     return Err(RestoreError::PartEnded);
                 };
-                result?;
+                done.deferred.extend(result?);
                 scheduler.finish(place);
                 idle.push(session);
                 reporter.emit(scheduler.progress());
@@ -69,7 +82,7 @@ pub async fn run(
             block = loaded.recv(), if !rows_are_in => match block {
                 Some(block) => {
                     scheduler.block_is_in(block);
-                    all_loaded.push(block);
+                    done.loaded.push(block);
                 }
                 None => rows_are_in = true,
             },
@@ -79,17 +92,10 @@ pub async fn run(
         session.close().await;
     }
     scheduler.check_all_done()?;
-    Ok(all_loaded)
+    Ok(done)
 }
 
-async fn execute(session: &Session, plan: &RestorePlan, index: usize) -> Result<(), RestoreError> {
-    let Some(entry) = plan.entry(index) else { return Err(RestoreError::PartEnded) };
-    let sql = plan.statement(entry);
-    session.batch_execute(&sql).await.map_err(|error| RestoreError::Statement {
-        entry: entry.describe(),
-        source: PostgresError::Server(error),
-    })
-}
+type Outcome = Result<Option<Deferred>, RestoreError>;
 
 struct Scheduler<'a> {
     plan: &'a RestorePlan,

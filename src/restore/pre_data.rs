@@ -1,69 +1,161 @@
 //! Everything that must exist before the first row: schemas, types, tables, functions, views.
+//!
+//! Statements are sent in batches, each a transaction of its own: a transaction that creates
+//! thousands of tables holds more locks than a server has room for, and one for each statement
+//! costs a journey each.
 
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::archive::{TocEntry, virtual_columns};
 use crate::schema::quote_identifier;
 
 use super::extensions::{ExtensionPlan, schema_of};
+use super::statements::{self, Deferred};
 use super::{RestoreError, RestorePlan};
 
-/// Runs the pre-data entries in one transaction. Returns what was left out, for the user.
+/// Entries of one batch. A table takes about six locks with its indexes and types, and the smallest
+/// servers have room for some hundred.
+const BATCH_ENTRIES: usize = 40;
+
+/// Bytes of SQL of one batch.
+const BATCH_BYTES: usize = 256 << 10;
+
+/// What became of the entries.
+#[derive(Debug, Default)]
+pub struct PreData {
+    /// What was skipped or done differently, for the user.
+    pub notes: Vec<String>,
+    /// Entries that failed and hold no rows. They are tried again when everything else is there.
+    pub deferred: Vec<Deferred>,
+}
+
+/// Runs the pre-data entries in the order of the TOC.
+///
+/// # Errors
+///
+/// The first entry that failed and that rows need. What was created before stays.
 pub async fn run(
     session: &Session,
     plan: &RestorePlan,
     extensions: &ExtensionPlan,
-) -> Result<Vec<String>, RestoreError> {
-    let version =
-        session.query_one("SELECT current_setting('server_version_num')::int4", &[]).await?;
+) -> Result<PreData, RestoreError> {
+    let server = Server::ask(session).await?;
     let mut creator = Creator {
         session,
+        plan,
         extensions,
-        access_method: "heap".to_owned(),
-        has_virtual_columns: version.get::<_, i32>(0).unsigned_abs()
-            >= virtual_columns::KNOWN_SINCE,
-        notes: Vec::new(),
+        server,
+        batch: Vec::new(),
+        batch_bytes: 0,
+        result: PreData::default(),
     };
-    session.batch_execute("BEGIN").await?;
-    for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
-        creator.create(entry, &plan.statement(entry)).await?;
+    for index in plan.pre_data.iter().copied() {
+        creator.create(index).await?;
     }
-    session.batch_execute("COMMIT").await?;
-    Ok(creator.notes)
+    creator.send_batch().await?;
+    let PreData { notes, deferred } = creator.result;
+    let deferred = statements::try_again(session, plan, deferred).await?;
+    let (wait, fail) = split(plan, deferred);
+    match fail.into_iter().next() {
+        Some(first) => Err(first.into_failure(plan)),
+        None => Ok(PreData { notes, deferred: wait }),
+    }
+}
+
+/// Those that may wait until the rows are in, and those that may not.
+fn split(plan: &RestorePlan, deferred: Vec<Deferred>) -> (Vec<Deferred>, Vec<Deferred>) {
+    deferred.into_iter().partition(|one| one.can_wait(plan))
+}
+
+/// What decides how an entry is spelt for this server.
+struct Server {
+    has_virtual_columns: bool,
+    access_method: String,
+}
+
+impl Server {
+    async fn ask(session: &Session) -> Result<Server, RestoreError> {
+        let sql = "SELECT pg_catalog.current_setting('server_version_num')::int4, coalesce( \
+                   pg_catalog.current_setting('default_table_access_method', true), 'heap')";
+        let row = session.query_one(sql, &[]).await?;
+        Ok(Server {
+            has_virtual_columns: row.get::<_, i32>(0).unsigned_abs()
+                >= virtual_columns::KNOWN_SINCE,
+            access_method: row.get(1),
+        })
+    }
 }
 
 struct Creator<'a> {
     session: &'a Session,
+    plan: &'a RestorePlan,
     extensions: &'a ExtensionPlan,
-    access_method: String,
-    has_virtual_columns: bool,
-    notes: Vec<String>,
+    server: Server,
+    batch: Vec<(usize, String)>,
+    batch_bytes: usize,
+    result: PreData,
 }
 
 impl Creator<'_> {
-    async fn create(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
+    async fn create(&mut self, index: usize) -> Result<(), RestoreError> {
+        let Some(entry) = self.plan.entry(index) else { return Err(RestoreError::PartEnded) };
+        let definition = self.plan.statement(entry);
         match entry.entry_type.as_str() {
-            "EXTENSION" => self.extension(entry, definition).await,
-            "COMMENT" => self.comment(entry, definition).await,
-            "SCHEMA" => self.schema(entry, definition).await,
+            "EXTENSION" => {
+                self.send_batch().await?;
+                self.extension(entry, &definition).await
+            }
+            "COMMENT" if is_on_what_the_role_may_not_own(entry) => {
+                self.send_batch().await?;
+                self.comment(entry, &definition).await
+            }
+            "SCHEMA" => {
+                self.send_batch().await?;
+                self.schema(entry, &definition).await
+            }
             "BLOB METADATA" => {
-                self.large_objects(entry, entry.definition.as_deref().unwrap_or_default()).await
+                let definition = entry.definition.as_deref().unwrap_or_default();
+                self.add(index, large_objects(definition)).await
             }
-            "TABLE" if !self.has_virtual_columns => {
-                self.use_access_method(entry).await?;
-                let Some(stored) = virtual_columns::as_stored(definition) else {
-                    return self.execute(entry, definition).await;
-                };
-                self.notes.push(format!(
-                    "the virtual columns of {} are stored ones here: this server knows no others",
-                    entry.tag
-                ));
-                self.execute(entry, &stored).await
+            "TABLE" if !self.server.has_virtual_columns => {
+                let stored = virtual_columns::as_stored(&definition);
+                if stored.is_some() {
+                    self.result.notes.push(format!(
+                        "the virtual columns of {} are stored ones here: this server knows no others",
+                        entry.tag
+                    ));
+                }
+                let sql = stored.unwrap_or_else(|| definition.into_owned());
+                self.add(index, self.with_access_method(entry, sql)).await
             }
-            _ => {
-                self.use_access_method(entry).await?;
-                self.execute(entry, definition).await
+            _ => self.add(index, self.with_access_method(entry, definition.into_owned())).await,
+        }
+    }
+
+    async fn add(&mut self, index: usize, sql: String) -> Result<(), RestoreError> {
+        self.batch_bytes += sql.len();
+        self.batch.push((index, sql));
+        if self.batch.len() >= BATCH_ENTRIES || self.batch_bytes >= BATCH_BYTES {
+            self.send_batch().await?;
+        }
+        Ok(())
+    }
+
+    /// A batch that fails changes nothing, and its statements are then run one by one.
+    async fn send_batch(&mut self) -> Result<(), RestoreError> {
+        self.batch_bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.len() > 1 {
+            // Comments may end a definition, hence the new line.
+            let sql: Vec<&str> = batch.iter().map(|(_, sql)| sql.as_str()).collect();
+            if self.session.batch_execute(&sql.join("\n;")).await.is_ok() {
+                return Ok(());
             }
         }
+        for (index, sql) in batch {
+            let deferred = statements::execute_sql(self.session, self.plan, index, &sql).await?;
+            self.result.deferred.extend(deferred);
+        }
+        Ok(())
     }
 
     async fn execute(&self, entry: &TocEntry, sql: &str) -> Result<(), RestoreError> {
@@ -76,13 +168,6 @@ impl Creator<'_> {
     /// Heroku kept extensions in a schema of their own for a year, and archives of such databases
     /// name that schema without creating it.
     async fn extension(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
-        if self.extensions.left_out.contains(&entry.tag) {
-            self.notes.push(format!(
-                "the extension {} was left out: this server or role cannot create it, and no data needs it",
-                entry.tag
-            ));
-            return Ok(());
-        }
         if let Some(schema) = schema_of(definition)
             && !schema_exists(self.session, &schema).await?
         {
@@ -104,44 +189,44 @@ impl Creator<'_> {
     /// Whoever could not create a schema does not own it either.
     async fn comment(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         let extension = entry.tag.strip_prefix("EXTENSION ");
-        if extension.is_some_and(|name| self.extensions.left_out.contains(name.trim_matches('"'))) {
+        let is_skipped = |name: &str| self.extensions.left_out.contains(name.trim_matches('"'));
+        if extension.is_some_and(is_skipped) {
             return Ok(());
         }
-        if extension.is_none() && !entry.tag.starts_with("SCHEMA ") {
-            return self.execute(entry, definition).await;
-        }
-        self.session.batch_execute("SAVEPOINT comment").await?;
         if self.execute(entry, definition).await.is_err() {
-            self.session.batch_execute("ROLLBACK TO SAVEPOINT comment").await?;
-            self.notes.push(format!(
-                "the comment on {} was left out: this role may not set it",
-                entry.tag
-            ));
-        }
-        self.session.batch_execute("RELEASE SAVEPOINT comment").await?;
-        Ok(())
-    }
-
-    /// Since pg_dump 17 the definition is a list of OIDs, one a line, and not SQL.
-    async fn large_objects(&self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
-        for line in definition.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let sql = format!("SELECT pg_catalog.lo_create({})", quote_literal(line));
-            self.execute(entry, &sql).await?;
+            let note = format!("skipped: the comment on {}; this role lacks permission", entry.tag);
+            self.result.notes.push(note);
         }
         Ok(())
     }
 
-    async fn use_access_method(&mut self, entry: &TocEntry) -> Result<(), RestoreError> {
+    /// Only tables of another access method than the server's own need a word about it.
+    fn with_access_method(&self, entry: &TocEntry, sql: String) -> String {
+        let own = &self.server.access_method;
         match entry.table_access_method.as_deref() {
-            Some(method) if !method.is_empty() && method != self.access_method => {
-                let sql = format!("SET default_table_access_method = {}", quote_identifier(method));
-                self.execute(entry, &sql).await?;
-                self.access_method = method.to_owned();
-                Ok(())
-            }
-            _ => Ok(()),
+            Some(method) if !method.is_empty() && method != own => format!(
+                "SET LOCAL default_table_access_method = {};\n{sql}\n;\
+                 SET LOCAL default_table_access_method = {};",
+                quote_identifier(method),
+                quote_identifier(own)
+            ),
+            _ => sql,
         }
     }
+}
+
+fn is_on_what_the_role_may_not_own(entry: &TocEntry) -> bool {
+    entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("SCHEMA ")
+}
+
+/// Since pg_dump 17 the definition is a list of OIDs, one a line, and not SQL.
+fn large_objects(definition: &str) -> String {
+    definition
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| format!("SELECT pg_catalog.lo_create({});\n", quote_literal(line)))
+        .collect()
 }
 
 /// Asked first, because `IF NOT EXISTS` wants the right to create schemas even where there is one.

@@ -13,13 +13,15 @@ use thiserror::Error;
 
 use super::load::{LoadOptions, LoadReport, load};
 use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
+use crate::activity::{Activity, NoServer, Stall};
 use crate::adapters::postgres::DatabaseUrl;
+use crate::archive::formats::convert;
 use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema};
 use crate::events::SharedReporter;
 use crate::schema::{Schema, TableName};
 use crate::scrub::{
-    AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, Unclassified, Verdict,
-    audit_definitions, check_blocks, plan_without,
+    AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, TableAction,
+    Unclassified, Verdict, audit_definitions, check_blocks, plan_without,
 };
 
 /// Why a backup is not loaded. Nothing was written.
@@ -36,6 +38,8 @@ pub enum PrepareError {
     Restore(#[from] RestoreError),
     #[error("the reader of the archive ended early")]
     ReaderEnded,
+    #[error("cannot read the backup: {0}")]
+    Stalled(Stall),
 }
 
 /// An archive whose table of contents was read, and whose blocks are rows of its own tables.
@@ -44,18 +48,23 @@ pub struct Contents {
     pub schema: Schema,
     pub total_bytes: Option<u64>,
     again: Arc<dyn BackupSource + Sync>,
+    activity: Activity,
 }
 
 impl Contents {
     /// Reads the table of contents. The rows behind it wait, as long as they have to.
     pub async fn read(backup: OpenBackup) -> Result<Contents, PrepareError> {
-        let OpenBackup { bytes, length, again } = backup;
+        let OpenBackup { bytes, length, again, activity, reporter } = backup;
         // Reading blocks, so it happens on a thread where that is allowed.
-        let reading = tokio::task::spawn_blocking(move || ArchiveReader::open(bytes));
-        let reader = reading.await.map_err(|_| PrepareError::ReaderEnded)??;
+        let reading =
+            tokio::task::spawn_blocking(move || ArchiveReader::open(convert(bytes)?.bytes));
+        let reader = tokio::select! {
+            opened = reading => opened.map_err(|_| PrepareError::ReaderEnded)??,
+            stall = activity.watch(&reporter, NoServer) => return Err(PrepareError::Stalled(stall)),
+        };
         let schema = read_schema(reader.toc())?;
         check_blocks(reader.toc(), &schema)?;
-        Ok(Contents { reader, schema, total_bytes: length, again })
+        Ok(Contents { reader, schema, total_bytes: length, again, activity })
     }
 
     pub fn toc(&self) -> &Arc<Toc> {
@@ -146,6 +155,10 @@ impl Prepared {
             scrub.as_ref().is_none_or(|plan| plan.large_objects() == LargeObjects::Content);
         let plan = Arc::new(RestorePlan::new(contents.toc(), with_large_objects));
         plan.check_order()?;
+        let losses = plan.losses(|table| has_rows(scrub.as_ref(), &excluded, table));
+        if !losses.is_empty() {
+            return Err(RestoreError::RowsLost { losses });
+        }
         let definitions = match &scrub {
             Some(scrub) => audited_definitions(&plan, scrub)?,
             None => Vec::new(),
@@ -154,24 +167,40 @@ impl Prepared {
         Ok(Prepared { contents, plan, scrub, excluded, definitions, with_large_objects })
     }
 
+    /// Says whether any row of a table is to be loaded.
+    pub fn has_rows(&self) -> impl Fn(&TableName) -> bool + Send + Sync + 'static {
+        let (scrub, excluded) = (self.scrub.clone(), self.excluded.clone());
+        move |table| has_rows(scrub.as_deref(), &excluded, table)
+    }
+
     /// Loads it. On an error the database is useless.
     pub async fn load(
         self,
         target: LoadTarget,
         reporter: SharedReporter,
     ) -> Result<LoadReport, RestoreError> {
-        let Contents { reader, total_bytes, again, .. } = self.contents;
+        let Contents { reader, total_bytes, again, activity, .. } = self.contents;
+        let plan = match target.extensions.left_out.is_empty() {
+            true => self.plan,
+            false => Arc::new(self.plan.without(&target.extensions.left_out)),
+        };
         let options = LoadOptions {
             target,
-            plan: self.plan,
+            plan,
             scrub: self.scrub,
             definitions: self.definitions,
             excluded: self.excluded,
             with_large_objects: self.with_large_objects,
             total_bytes,
+            activity,
         };
         load(reader, again, options, reporter).await
     }
+}
+
+fn has_rows(scrub: Option<&ScrubPlan>, excluded: &BTreeSet<TableName>, table: &TableName) -> bool {
+    let plan = scrub.and_then(|scrub| scrub.table(table));
+    !excluded.contains(table) && plan.is_none_or(|plan| plan.action != TableAction::Delete)
 }
 
 /// Looks into every definition that the load would run.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::activity::Activity;
 use crate::archive::{
     ArchiveReader, Block, CopyStatement, DetachedTableData, Header, LargeObjectsBlock, TableBlock,
     TocEntry,
@@ -71,6 +72,7 @@ pub struct Pump {
     pub source: Arc<dyn BackupSource + Sync>,
     pub total_bytes: Option<u64>,
     pub reporter: SharedReporter,
+    pub activity: Activity,
     /// Set as soon as the audit finds something, or a row needs another one that is not loaded:
     /// from then on nothing is sent any more, and the rest of the archive is read only to complete
     /// the list of what was found.
@@ -203,6 +205,7 @@ impl Run<'_> {
         let mut counts = RowCounts::default();
         let mut buffer = Vec::with_capacity(BATCH);
         while rows.read_rows(&mut buffer)? > 0 {
+            self.pump.activity.moved(buffer.len());
             let lines = memchr::memchr_iter(b'\n', &buffer).count() as u64;
             counts.read += lines;
             counts.dropped += lines;
@@ -259,10 +262,16 @@ impl Run<'_> {
         let stopped_by_audit = &self.pump.stopped_by_audit;
         let mut sender: Option<TableSender> = None;
         let mut framer = Framer::new(table);
-        while rows.read_rows(framer.buffer())? > 0 {
+        let activity = &self.pump.activity;
+        let working: Arc<str> = format!("checking rows of {table}").into();
+        while let count @ 1.. = rows.read_rows(framer.buffer())? {
+            activity.moved(count);
             self.tell(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
+            // A row of hundreds of megabytes takes its time.
+            let at_work = activity.begin(working.clone());
             let batch = passage.process(batch)?;
+            drop(at_work);
             if passage.found_personal_data() || passage.found_need() {
                 stopped_by_audit.store(true, Ordering::SeqCst);
             }
@@ -297,6 +306,7 @@ impl Run<'_> {
         let mut length = 0;
         let room = HELD_IN_MEMORY - self.held_bytes;
         block.copy_raw(&mut |piece| {
+            self.pump.activity.moved(piece.len());
             length += piece.len();
             if length <= room {
                 compressed.extend_from_slice(piece);
@@ -352,6 +362,8 @@ impl Run<'_> {
                 }
                 let length = bytes.len() as i64;
                 let part = Part { oid, offset, bytes };
+                let waits = "the reader of the backup waits for the session for large objects";
+                let _waits = self.pump.activity.waiting(waits);
                 self.pump.large_objects.blocking_send(part).map_err(|_| RestoreError::PartEnded)?;
                 offset += length;
             }

@@ -72,10 +72,17 @@ impl SessionSettings {
         Ok(SessionSettings { statements })
     }
 
+    /// The same with a statement more.
+    pub fn with(&self, statement: &str) -> SessionSettings {
+        SessionSettings { statements: format!("{}{statement}", self.statements) }
+    }
+
     /// Opens a session with these settings.
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
         self.apply(&session).await?;
+        // For the watch over the load, which asks what this session waits for.
+        session.learn_number().await?;
         Ok(session)
     }
 

@@ -1,9 +1,13 @@
 //! Where an archive's bytes come from, and whether a part of them can be had again.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Arc;
+
+use crate::activity::Activity;
+use crate::archive::ArchiveError;
+use crate::archive::formats::{StoredBackup, StoredReader};
+use crate::events::{SharedReporter, Silent};
 
 /// A backup that can be read from its beginning, and perhaps a second time from the middle.
 pub trait BackupSource: Send {
@@ -18,39 +22,51 @@ pub struct OpenBackup {
     /// Unknown for a stream that does not tell its length.
     pub length: Option<u64>,
     pub again: Arc<dyn BackupSource + Sync>,
+    /// The account of what the load that follows waits for. Reads of `bytes` are on it.
+    pub activity: Activity,
+    /// Hears what takes long while the table of contents is read.
+    pub reporter: SharedReporter,
 }
 
 impl OpenBackup {
-    /// An archive on disk.
-    pub fn file(path: PathBuf) -> io::Result<OpenBackup> {
-        let source = FileSource { path };
-        let file = source.open()?;
-        let length = Some(file.metadata()?.len());
-        Ok(OpenBackup { bytes: Box::new(file), length, again: Arc::new(source) })
+    /// A backup on disk: an archive, compressed or not, or a dump in tar or directory format.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::Open`] where it cannot be opened, and others where it is no backup.
+    pub fn file(path: &Path) -> Result<OpenBackup, ArchiveError> {
+        let StoredReader { backup, bytes, metadata } = StoredBackup::open(path)?;
+        let length = backup.is_custom().then(|| metadata.len());
+        let activity = Activity::default();
+        let bytes = Box::new(activity.watched(bytes, format!("reading {}", path.display())));
+        Ok(OpenBackup { bytes, length, again: Arc::new(backup), activity, reporter: silent() })
     }
 
     /// A stream that nobody can rewind, such as standard input.
     pub fn read_once(bytes: impl Read + Send + 'static) -> OpenBackup {
-        OpenBackup { bytes: Box::new(bytes), length: None, again: Arc::new(ReadOnce) }
+        let activity = Activity::default();
+        let bytes = Box::new(activity.watched(bytes, "reading standard input"));
+        let again = Arc::new(ReadOnce);
+        OpenBackup { bytes, length: None, again, activity, reporter: silent() }
+    }
+
+    /// The same with someone who hears what takes long.
+    pub fn telling(self, reporter: SharedReporter) -> OpenBackup {
+        OpenBackup { reporter, ..self }
     }
 }
 
-struct FileSource {
-    path: PathBuf,
+fn silent() -> SharedReporter {
+    Arc::new(Silent)
 }
 
-impl FileSource {
-    fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
-    }
-}
-
-impl BackupSource for FileSource {
+impl BackupSource for StoredBackup {
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
-        Some(self.open().and_then(|mut file| {
-            file.seek(SeekFrom::Start(start))?;
-            Ok(Box::new(file.take(end.saturating_sub(start))) as Box<dyn Read + Send>)
-        }))
+        let bytes = StoredBackup::read_again(self, start)?;
+        let limited = |bytes: Box<dyn Read + Send>| {
+            Box::new(bytes.take(end.saturating_sub(start))) as Box<dyn Read + Send>
+        };
+        Some(bytes.map(limited))
     }
 }
 

@@ -48,7 +48,7 @@ async fn assert_reset_and_load_bring_everything(staging: &Staging) {
     let undisturbed = Staging::new(&sample().archive).await;
     for one in [&undisturbed, staging] {
         one.reset().await;
-        let backup = OpenBackup::file(sample().archive.clone()).expect("a file");
+        let backup = OpenBackup::file(&sample().archive).expect("a file");
         let contents = Contents::read(backup).await.expect("an archive");
         let prepared = Prepared::scrubbed(contents, &built_in(), POLICY).expect("it fits");
         let options = InPlaceOptions::default();

@@ -222,12 +222,13 @@ async fn extensions_are_created_where_the_role_may_and_missed_where_nothing_need
     assert!(matches!(warnings.as_slice(), [one] if one.contains("dblink")), "{warnings:?}");
     assert!(loaded.notes.iter().any(|note| note.contains("Heroku's own functions")));
 
-    let (_folder, archive) = backup_of(&format!(
-        "{source} CREATE VIEW links AS SELECT heroku_ext.dblink_get_connections() AS names"
-    ));
+    let (_folder, archive) =
+        backup_of(&format!("{source} CREATE TABLE links (found heroku_ext.dblink_pkey_results)"));
     let staging = Staging::new(&archive).await;
     staging.reset().await;
-    let error = staging.load(&manifest(WORDS)).await.expect_err("a view needs it");
+    let words_and_links =
+        format!("{WORDS}[tables.links]\nclass = \"operational\"\noperational = [\"found\"]\n");
+    let error = staging.load(&manifest(&words_and_links)).await.expect_err("a table needs it");
     let InPlaceError::NotBegun { source: RestoreError::MissingExtensions { names }, .. } = &error
     else {
         panic!("{error:?}")

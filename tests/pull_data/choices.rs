@@ -163,7 +163,7 @@ fn a_file_is_scrubbed_like_a_backup() {
     world.bcops.run(&missing).fails(2, &["cannot open no-such.dump"]);
     world.bcops.write("page.html", "<!DOCTYPE html><title>Not found</title>");
     let page = ["pull-data", "--file", "page.html", "--yes"];
-    world.bcops.run(&page).fails(1, &["page.html cannot be loaded"]);
+    world.bcops.run(&page).fails(1, &["cannot load page.html"]);
     world.bcops.write("empty.dump", "");
     world.bcops.run(&["pull-data", "--file", "empty.dump", "--yes"]).fails(1, &["empty.dump"]);
     world.bcops.run(&["pull-data", "production", "--file", file]).exits(2);

@@ -19,7 +19,11 @@ const POLICY: &str = "local";
 fn rewrite(input: &Path, output: Output, manifest: &Manifest) -> Report {
     let file = BackupFile::open(Input::File(input.to_owned())).expect("an archive");
     let plan = file.plan(manifest, POLICY).unwrap_or_else(|error| panic!("{error}"));
-    let watch = Watch { reporter: Arc::new(Silent), interrupted: Arc::new(AtomicBool::new(false)) };
+    let watch = Watch {
+        reporter: Arc::new(Silent),
+        interrupted: Arc::new(AtomicBool::new(false)),
+        activity: bcops::activity::Activity::default(),
+    };
     file.rewrite(&plan, output, &watch).expect("a rewritten archive")
 }
 

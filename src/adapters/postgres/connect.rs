@@ -1,6 +1,7 @@
 //! Opening a session, and quoting for the SQL that cannot take parameters.
 
 use std::ops::Deref;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Config, NoTls};
@@ -15,6 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Session {
     client: Client,
     connection: tokio::task::JoinHandle<()>,
+    number: OnceLock<i32>,
 }
 
 impl Deref for Session {
@@ -29,10 +31,22 @@ impl Session {
     /// Ends the session and waits until the socket is closed, so that the server lets go of the
     /// database as soon as this returns.
     pub async fn close(self) {
-        let Session { client, connection } = self;
+        let Session { client, connection, .. } = self;
         drop(client);
         // The task ends by itself once the client is gone; its own errors no longer matter.
         let _ = tokio::time::timeout(CONNECT_TIMEOUT, connection).await;
+    }
+
+    /// Asks the server for the number by which other sessions know this one.
+    pub async fn learn_number(&self) -> Result<(), PostgresError> {
+        let row = self.client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?;
+        self.number.get_or_init(|| row.get(0));
+        Ok(())
+    }
+
+    /// The number, if it was asked for before.
+    pub fn number(&self) -> Option<i32> {
+        self.number.get().copied()
     }
 }
 
@@ -97,7 +111,7 @@ where
     let connection = tokio::spawn(async move {
         let _ = connection.await;
     });
-    Session { client, connection }
+    Session { client, connection, number: OnceLock::new() }
 }
 
 /// `'text'`, in the form that does not depend on `standard_conforming_strings`.

@@ -59,6 +59,11 @@ enum Current {
     RawObject,
 }
 
+/// The header and the table of contents as they stand at an archive's beginning.
+pub(super) fn contents_bytes(header: &Header, entries: &[TocEntry]) -> Vec<u8> {
+    Contents::new(header, entries).bytes
+}
+
 impl<W: Write> ArchiveWriter<W> {
     /// Writes the header and the table of contents. Positions in `entries` belong to another file
     /// and are not taken over.

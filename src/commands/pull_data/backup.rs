@@ -181,10 +181,9 @@ impl Backup {
     /// Opens the archive. Nothing of it is kept on disk.
     pub async fn open(&self) -> Result<OpenBackup, CommandError> {
         match self {
-            Backup::File(path) => OpenBackup::file(path.clone()).map_err(|error| {
-                CommandError::new(Kind::Usage, format!("cannot open {}", path.display()))
-                    .with_cause(error)
-            }),
+            Backup::File(path) => {
+                OpenBackup::file(path).map_err(|error| crate::error::backup_at(error, path))
+            }
             Backup::StandardInput => Ok(OpenBackup::read_once(std::io::stdin())),
             Backup::Heroku(backup) => {
                 let (owner, number) = (&backup.billing_app, backup.transfer.num);

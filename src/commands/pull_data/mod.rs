@@ -6,6 +6,7 @@ mod password;
 mod prepare;
 mod previous;
 mod summary;
+mod unbuilt;
 mod unclassified;
 mod undo;
 
@@ -67,8 +68,15 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let step = "contents";
     let description = format!("Reading the contents of {}", backup.describe());
     context.ui.emit(Event::StepStarted { step, description });
-    let prepared =
-        context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
+    let opening = context.interrupt.guard(prepare::open(context, args, &databases, backup)).await;
+    let prepared = match opening {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // An interrupt may have come while values were being evaluated there.
+            let _ = databases.drop_scratch().await;
+            return Err(error);
+        }
+    };
     let summary = format!("Contents read: {} tables", prepared.tables());
     context.ui.emit(Event::StepFinished { step, summary });
     let before = summary::before(&prepared, &databases, &existing, personal, args);
@@ -101,7 +109,8 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     findings::warn_of_replaced(context, &loaded.report.audit);
     findings::warn_of_doubts(context, &loaded.report.audit);
     let kept = previous::after_a_pull(context, &databases).await;
-    let after = |kept| summary::after(&loaded, &databases, kept, args, took);
+    let script = unbuilt::keep(context, &loaded.report, &databases.names().current);
+    let after = |kept| summary::after(&loaded, &databases, kept, args, script.as_ref(), took);
     tell_unwritten(context, journal::done(context, &after(kept)));
     Ok(after(previous::offer_to_drop(context, args, &databases, kept, loaded.scrubbed).await))
 }

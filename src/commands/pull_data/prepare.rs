@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::archive::TocEntry;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
-use crate::error::{CommandError, Kind};
+use crate::error::{CommandError, Kind, backup_at};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
+use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
@@ -40,9 +42,9 @@ pub async fn open(
     databases: &Databases,
     backup: Backup,
 ) -> Result<Prepared, CommandError> {
-    let reading = Contents::read(backup.open().await?).await;
+    let reading = Contents::read(backup.open().await?.telling(context.reporter())).await;
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
-    let excluded = excluded(args, &contents.schema)?;
+    let excluded = excluded(args, &contents)?;
     check_users_table(context, args, &contents.schema)?;
     let (scrub, emptied) = match args.no_scrub {
         true => (None, Unclassified::default()),
@@ -59,21 +61,19 @@ pub async fn open(
     }
     check_exclusions(&contents.schema, scrub.as_ref(), &excluded)?;
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
-    let extensions = check_extensions(databases.session(), &archive.plan).await?;
+    let has_rows = archive.has_rows();
+    let extensions = check_extensions(databases.session(), &archive.plan, has_rows).await?;
+    if let Some(scrub) = &archive.scrub {
+        let contents = &archive.contents;
+        check_written_values(databases, contents, &archive.plan, &extensions, scrub).await?;
+    }
     Ok(Prepared { backup, archive, extensions, emptied })
 }
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {
-    let is_of_archive = matches!(error, PrepareError::Archive(_));
-    let error = CommandError::from(error);
-    match backup {
-        Backup::File(path) if is_of_archive => {
-            let (kind, hints) = (error.kind, error.hints.clone());
-            let text = format!("{} cannot be loaded", path.display());
-            let named = CommandError::new(kind, text).with_cause(error);
-            hints.into_iter().fold(named, CommandError::hint)
-        }
-        _ => error,
+    match (error, backup) {
+        (PrepareError::Archive(error), Backup::File(path)) => backup_at(error, path),
+        (error, _) => error.into(),
     }
 }
 
@@ -105,10 +105,19 @@ fn check_users_table(
 }
 
 /// The named tables with all of their partitions, which hold the rows.
-fn excluded(args: &PullDataArgs, schema: &Schema) -> Result<BTreeSet<TableName>, CommandError> {
+/// A materialized view that is named stays empty.
+fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableName>, CommandError> {
+    let schema = &contents.schema;
+    let views = contents.toc().entries().iter();
+    let views = views.filter(|entry| entry.entry_type == "MATERIALIZED VIEW");
+    let views: BTreeSet<TableName> = views.map(TocEntry::table_name).collect();
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
         let table = TableName::parse(name);
+        if views.contains(&table) {
+            excluded.insert(table);
+            continue;
+        }
         if !schema.tables.contains_key(&table) {
             let text = format!("--exclude-data {name}: the backup has no such table");
             return Err(CommandError::new(Kind::Usage, text));

@@ -16,7 +16,7 @@ use super::Loaded;
 use super::backup::Backup;
 use super::prepare::Prepared;
 use super::previous::Previous;
-use super::unclassified;
+use super::{unbuilt, unclassified};
 
 /// From where to where, and what it will do in numbers.
 pub fn before(
@@ -136,6 +136,7 @@ pub fn after(
     databases: &Databases,
     kept: Previous,
     args: &PullDataArgs,
+    script: Option<&String>,
     took: Duration,
 ) -> Outcome {
     let report = &loaded.report;
@@ -187,6 +188,8 @@ pub fn after(
         "superusers": loaded.superusers,
         "unclassified": unclassified::json(&loaded.emptied),
         "dropped_members": dropped::json(&report.dropped_members),
+        "not_built": unbuilt::json(&report.unbuilt, script),
+        "warnings": report.warnings,
         "notes": report.notes,
     });
     Outcome::done(result, text)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::activity::{Activity, NoServer, Stall};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, dropped, findings, manifest};
 use crate::error::{CommandError, Kind};
@@ -55,9 +56,20 @@ pub async fn rewrite(
 ) -> Result<Report, CommandError> {
     let manifest = manifest::load(context)?;
     let policy = policy.to_owned();
+    let file = match &input {
+        Input::File(path) => Some(path.clone()),
+        Input::Stream(_) => None,
+    };
     let work = move |watch: &Watch| {
-        let backup = BackupFile::open(input)?;
+        let opened = BackupFile::open_on_account(input, &watch.activity);
+        let backup = opened.map_err(|error| match &file {
+            Some(file) => crate::error::backup_file(error, file),
+            None => error.into(),
+        })?;
         let plan = backup.plan(&manifest, &policy)?;
+        for check in plan.open_checks() {
+            watch.reporter.emit(Event::Warning(check.describe()));
+        }
         Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
     };
     let report = on_a_thread(context, work).await?;
@@ -75,10 +87,20 @@ pub async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce(&Watch) -> Result<T, CommandError> + Send + 'static,
 ) -> Result<T, CommandError> {
     let interrupted = Arc::new(AtomicBool::new(false));
-    let watch = Watch { reporter: context.reporter(), interrupted: interrupted.clone() };
+    let (reporter, activity) = (context.reporter(), Activity::default());
+    let watch = Watch {
+        reporter: reporter.clone(),
+        interrupted: interrupted.clone(),
+        activity: activity.clone(),
+    };
     let mut working = tokio::task::spawn_blocking(move || work(&watch));
     let ended = tokio::select! {
         ended = &mut working => ended,
+        stall = activity.watch(&reporter, NoServer) => {
+            interrupted.store(true, Ordering::SeqCst);
+            backup_file::discard_unfinished();
+            return Err(stalled(&stall));
+        }
         () = context.interrupt.pressed() => {
             interrupted.store(true, Ordering::SeqCst);
             tokio::time::timeout(PATIENCE, working).await.map_err(|_| {
@@ -91,6 +113,11 @@ pub async fn on_a_thread<T: Send + 'static>(
     ended.map_err(|_| {
         CommandError::new(Kind::Unexpected, "the work on the backup file ended early")
     })?
+}
+
+fn stalled(stall: &Stall) -> CommandError {
+    CommandError::new(Kind::Unexpected, format!("cannot continue: {stall}"))
+        .hint(crate::error::STALLED)
 }
 
 fn open_input(path: &Path) -> Input {

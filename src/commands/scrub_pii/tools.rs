@@ -87,7 +87,11 @@ fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
         true => Input::Stream(Box::new(std::io::stdin())),
         false => Input::File(path.to_owned()),
     };
-    let backup = BackupFile::open(input)?;
+    let opened = BackupFile::open(input);
+    let backup = match path.as_os_str() == "-" {
+        true => opened?,
+        false => opened.map_err(|error| crate::error::backup_file(error, path))?,
+    };
     let schema = backup.schema().clone();
     let samples = match with {
         With::Schema => RowSamples::default(),

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::reset::values::{LOADED, Loaded};
 use crate::reset::world::{Surroundings, World};
 use crate::restore::in_place::{self, InPlaceOptions};
-use crate::restore::{Contents, OpenBackup, Prepared};
+use crate::restore::{Contents, OpenBackup, Prepared, Unbuilt, save_unbuilt};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
     UndoWay,
@@ -39,6 +39,23 @@ impl Load {
         let options = InPlaceOptions::default();
         let reporter = context.reporter();
         Ok(in_place::load(&world.destination_url, prepared, &options, &reporter).await?)
+    }
+
+    /// A database that lacks an index is whole. The statements are kept to be run by hand.
+    fn report_unbuilt(&self, context: &StepContext, unbuilt: &[Unbuilt]) {
+        for one in unbuilt {
+            context.note(format!("not built: {}: {}", one.entry, one.cause));
+        }
+        let World { surroundings, .. } = &*self.0;
+        let folder = &surroundings.settings.state_directory.value;
+        match save_unbuilt(folder, surroundings.app.name(), unbuilt) {
+            Ok(None) => {}
+            Ok(Some(path)) => context.note(format!(
+                "the statements that failed are in {}; run them with psql",
+                path.display()
+            )),
+            Err(error) => context.note(format!("cannot keep the statements that failed: {error}")),
+        }
     }
 }
 
@@ -90,6 +107,7 @@ impl Step for Load {
             for note in &loaded.notes {
                 context.note(note.clone());
             }
+            self.report_unbuilt(context, &loaded.unbuilt);
             let (tables, rows) = (loaded.tables.len() as u64, loaded.rows.total());
             let value = Loaded { tables, rows, by_table: loaded.rows };
             context.put(&LOADED, &value)?;

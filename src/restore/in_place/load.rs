@@ -10,8 +10,10 @@ use crate::restore::row_counts::{self, RowsByTable};
 use crate::restore::session::SessionSettings;
 use crate::restore::verify::Inventory;
 use crate::restore::{
-    LoadReport, LoadTarget, Prepared, RestoreError, RestorePlan, TableReport, default_jobs, empty,
+    LoadReport, LoadTarget, Prepared, RestoreError, RestorePlan, TableReport, Unbuilt,
+    default_jobs, empty,
 };
+use crate::schema::TableName;
 use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, TableAction};
 
 /// Held by the session that watches over a load; in the namespace of its one database.
@@ -54,8 +56,10 @@ pub struct Loaded {
     pub archive_bytes: u64,
     /// Members of JSON that went because nothing names them.
     pub dropped_members: Vec<DroppedMember>,
-    /// What was left out or done differently, for the user.
+    /// What was skipped or done differently, for the user.
     pub notes: Vec<String>,
+    /// What could not be built, and the database is whole without.
+    pub unbuilt: Vec<Unbuilt>,
 }
 
 /// What became of one table's rows.
@@ -106,7 +110,8 @@ pub async fn load(
     let Some(scrub) = prepared.scrub.clone() else {
         return Err(InPlaceError::NotScrubbed { place });
     };
-    let (control, target) = begin(url, &prepared.plan, options, reporter, &place).await?;
+    let (control, target) =
+        begin(url, &prepared.plan, prepared.has_rows(), options, reporter, &place).await?;
     let loading = async {
         let report = prepared.load(target, reporter.clone()).await?;
         control.batch_execute(MAKE_DURABLE).await?;
@@ -123,6 +128,7 @@ pub async fn load(
 async fn begin(
     url: &DatabaseUrl,
     plan: &RestorePlan,
+    has_rows: impl Fn(&TableName) -> bool + Send,
     options: &InPlaceOptions,
     reporter: &SharedReporter,
     place: &str,
@@ -144,9 +150,9 @@ async fn begin(
     if !found.is_empty() {
         return Err(InPlaceError::NotEmpty { place: place.to_owned(), found });
     }
-    let extensions = try_extensions(&control, plan).await.map_err(not_begun)?;
+    let extensions = try_extensions(&control, plan, has_rows).await.map_err(not_begun)?;
     for name in extensions.missed() {
-        let text = format!("the extension {name} cannot be created in {place}, and is left out");
+        let text = format!("the extension {name} cannot be created in {place}; it is skipped");
         reporter.emit(Event::Warning(text));
     }
     let url = url.clone();
@@ -154,7 +160,17 @@ async fn begin(
 }
 
 fn summary(report: LoadReport, rows: RowsByTable, scrub: &ScrubPlan) -> Loaded {
-    let LoadReport { tables, audit, inventory, archive_bytes, dropped_members, notes } = report;
+    let LoadReport {
+        tables,
+        audit,
+        inventory,
+        archive_bytes,
+        dropped_members,
+        mut notes,
+        warnings,
+        unbuilt,
+    } = report;
+    notes.extend(warnings);
     let tables = tables.into_iter().map(|report| {
         let plan = scrub.table(&report.table);
         let proof = match plan.map(|plan| plan.action) {
@@ -166,7 +182,7 @@ fn summary(report: LoadReport, rows: RowsByTable, scrub: &ScrubPlan) -> Loaded {
         LoadedTable { report, rule, proof }
     });
     let tables = tables.collect();
-    Loaded { tables, audit, inventory, rows, archive_bytes, dropped_members, notes }
+    Loaded { tables, audit, inventory, rows, archive_bytes, dropped_members, notes, unbuilt }
 }
 
 fn half_loaded(error: RestoreError, place: String) -> InPlaceError {

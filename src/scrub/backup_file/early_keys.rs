@@ -27,7 +27,11 @@ pub(super) fn collect(source: &Source, plan: &ScrubPlan) -> Result<EarlyKeys, Ba
     if early.complete {
         return Ok(early);
     }
-    let Some(bytes) = source.read_again(0) else { return Ok(early) };
+    let read_again = |position| {
+        let bytes = source.read_again(position).transpose();
+        bytes.map_err(|source| BackupFileError::Read { source })
+    };
+    let Some(bytes) = read_again(0)? else { return Ok(early) };
     let mut reader = ArchiveReader::open(bytes)?;
     let (header, toc) = (reader.header().clone(), reader.toc().clone());
     let wanted: BTreeSet<TableName> =
@@ -44,7 +48,7 @@ pub(super) fn collect(source: &Source, plan: &ScrubPlan) -> Result<EarlyKeys, Ba
     }
     for table in sought {
         let Some((id, position)) = places.get(table).copied() else { continue };
-        let (Some(entry), Some(bytes)) = (toc.get(id), source.read_again(position)) else {
+        let (Some(entry), Some(bytes)) = (toc.get(id), read_again(position)?) else {
             continue;
         };
         early.add(plan, &header, entry, position, bytes)?;

@@ -30,7 +30,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::archive::{ArchiveReader, ArchiveWriter, read_schema};
+use crate::activity::Activity;
+use crate::archive::formats::{Converted, convert};
+use crate::archive::{ArchiveReader, ArchiveWriter, Compression, read_schema};
 use crate::events::{Event, SharedReporter};
 use crate::schema::{Schema, TableName};
 
@@ -89,6 +91,8 @@ pub struct Watch {
     /// Looked at between portions of rows. Once it is set, the work ends with
     /// [`BackupFileError::Interrupted`], and nothing of it is left.
     pub interrupted: Arc<AtomicBool>,
+    /// The account of what the work waits for.
+    pub activity: Activity,
 }
 
 /// What was done.
@@ -112,16 +116,33 @@ pub struct BackupFile {
     source: Source,
     reader: ArchiveReader<Box<dyn Read + Send>>,
     schema: Schema,
+    /// Its rows are not compressed, because they come from several files.
+    compress: bool,
 }
 
 impl BackupFile {
     /// Opens an archive and refuses one whose rows cannot be judged.
     pub fn open(input: Input) -> Result<BackupFile, BackupFileError> {
+        BackupFile::open_on_account(input, &Activity::default())
+    }
+
+    /// The same with each read of the archive on an account.
+    pub fn open_on_account(
+        input: Input,
+        activity: &Activity,
+    ) -> Result<BackupFile, BackupFileError> {
+        let what = match &input {
+            Input::File(path) => format!("reading {}", path.display()),
+            Input::Stream(_) => "reading the backup from its stream".to_owned(),
+        };
         let (source, bytes) = Source::open(input)?;
+        let bytes = Box::new(activity.watched(bytes, what));
+        let Converted { bytes, assembled } = convert(bytes)?;
+        let compress = assembled || source.is_assembled();
         let reader = ArchiveReader::open(bytes)?;
         let schema = read_schema(reader.toc())?;
         check_blocks(reader.toc(), &schema)?;
-        Ok(BackupFile { source, reader, schema })
+        Ok(BackupFile { source, reader, schema, compress })
     }
 
     pub fn schema(&self) -> &Schema {
@@ -158,11 +179,15 @@ impl BackupFile {
         let description = "Rewriting the backup".to_owned();
         watch.reporter.emit(Event::StepStarted { step: STEP, description });
         let sink = destination.sink()?;
-        let writer = ArchiveWriter::create(sink, self.reader.header(), &contents.entries)
+        let mut header = self.reader.header().clone();
+        if self.compress {
+            header.compression = Compression::Gzip { level: Some(6) };
+        }
+        let writer = ArchiveWriter::create(sink, &header, &contents.entries)
             .map_err(|error| destination.failed(error))?;
         let early = early_keys::collect(&self.source, plan)?;
-        let (sender, writing) = sending::start(writer);
-        let mut run = Run::new(plan, watch, sender, early, self.source.length());
+        let (sender, writing) = sending::start(writer, &watch.activity);
+        let mut run = Run::new(plan, watch, sender, early, self.source.length(), self.compress);
         let read = run.read_all(&mut self.reader);
         let (mut report, sender) = run.end();
         // Closing the channel ends the thread. Its error is the reason where sending failed.

@@ -33,6 +33,8 @@ pub(super) struct Run<'a> {
     early: EarlyKeys,
     waiting: Waiting,
     total_bytes: Option<u64>,
+    /// What the plan leaves alone is compressed here, and not copied as it is.
+    compress: bool,
     report: Report,
     last_told: Instant,
 }
@@ -89,10 +91,11 @@ impl<'a> Run<'a> {
         sender: Sender,
         early: EarlyKeys,
         total_bytes: Option<u64>,
+        compress: bool,
     ) -> Self {
         let (waiting, report) = (Waiting::default(), Report::default());
         let last_told = Instant::now();
-        Run { plan, watch, sender, early, waiting, total_bytes, report, last_told }
+        Run { plan, watch, sender, early, waiting, total_bytes, compress, report, last_told }
     }
 
     /// What was found out until now, and the end of the queue, which closes when it is dropped.
@@ -169,7 +172,7 @@ impl<'a> Run<'a> {
         let passage = Passage::new(Some(self.plan), &table, &columns, plan.action, keys)?;
         // A file lies about and is handed on: nobody looks at it again.
         let mut passage = passage.thorough(self.plan, &table, &columns)?;
-        let result = match plan.changes_rows() {
+        let result = match plan.changes_rows() || self.compress {
             true => self.write_anew(&table, entry, rows, &mut passage),
             false => self.copy_raw(&table, entry, rows, &mut passage),
         };
@@ -263,7 +266,10 @@ impl<'a> Run<'a> {
     /// What is left of the rows. A finding ends all writing, while the rest is still read to
     /// complete the list of what was found.
     fn audited(&self, passage: &mut Passage, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
+        let at_work = self.watch.activity.begin("checking rows");
         let rows = passage.process(rows)?;
+        drop(at_work);
+        self.watch.activity.moved(rows.len());
         if passage.found_personal_data() {
             self.sender.stop();
         }
@@ -285,14 +291,20 @@ impl<'a> Run<'a> {
         block.record();
         let mut content = Vec::new();
         while let Some(oid) = block.next_object()? {
-            self.sender.send(Piece::BeginRawObject(oid))?;
+            self.sender.send(match self.compress {
+                true => Piece::BeginObject(oid),
+                false => Piece::BeginRawObject(oid),
+            })?;
             loop {
                 self.check_interrupt()?;
                 content.clear();
                 let count = block.read_into(&mut content, BATCH)?;
                 let mut recorded = Vec::new();
                 block.take_recorded(&mut recorded);
-                self.sender.send(Piece::Raw(recorded))?;
+                self.sender.send(match self.compress {
+                    true => Piece::ObjectBytes(content.clone()),
+                    false => Piece::Raw(recorded),
+                })?;
                 if count == 0 {
                     break;
                 }
@@ -319,6 +331,8 @@ impl<'a> Run<'a> {
     }
 
     fn check_interrupt(&self) -> Result<(), BackupFileError> {
+        // It is asked between portions: each is a step, also where rows are only counted.
+        self.watch.activity.moved(1);
         if self.watch.interrupted.load(Ordering::SeqCst) {
             self.sender.stop();
             return Err(BackupFileError::Interrupted);

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use super::BackupFileError;
 use super::destination::Sink;
+use crate::activity::Activity;
 use crate::archive::{ArchiveWriter, DumpId, WriteError};
 
 /// Portions that wait to be written, of a quarter of a megabyte each if rows are not longer.
@@ -24,6 +25,8 @@ pub(super) enum Piece {
     EndRawRows,
     BeginObjects(DumpId),
     BeginRawObject(u32),
+    BeginObject(u32),
+    ObjectBytes(Vec<u8>),
     EndObject,
     EndObjects,
 }
@@ -32,6 +35,7 @@ pub(super) enum Piece {
 pub(super) struct Sender {
     queue: SyncSender<Piece>,
     stopped: Arc<AtomicBool>,
+    activity: Activity,
 }
 
 impl Sender {
@@ -40,6 +44,7 @@ impl Sender {
         if self.stopped.load(Ordering::SeqCst) {
             return Ok(());
         }
+        let _waits = self.activity.waiting("the reader of the backup waits for the writer");
         self.queue.send(piece).map_err(|_| BackupFileError::WriterEnded)
     }
 
@@ -62,12 +67,13 @@ impl Writing {
     }
 }
 
-pub(super) fn start(mut writer: ArchiveWriter<Sink>) -> (Sender, Writing) {
+pub(super) fn start(mut writer: ArchiveWriter<Sink>, activity: &Activity) -> (Sender, Writing) {
     let (queue, pieces) = sync_channel(QUEUE);
     let stopped = Arc::new(AtomicBool::new(false));
-    let sender = Sender { queue, stopped: stopped.clone() };
+    let sender = Sender { queue, stopped: stopped.clone(), activity: activity.clone() };
+    let activity = activity.clone();
     let thread = std::thread::spawn(move || {
-        write_all(&mut writer, &pieces, &stopped)?;
+        write_all(&mut writer, &pieces, &stopped, &activity)?;
         Ok(writer)
     });
     (sender, Writing { thread })
@@ -77,11 +83,16 @@ fn write_all(
     writer: &mut ArchiveWriter<Sink>,
     pieces: &Receiver<Piece>,
     stopped: &AtomicBool,
+    activity: &Activity,
 ) -> Result<(), WriteError> {
-    for piece in pieces {
+    loop {
+        let idle = activity.waiting("the writer waits for rows");
+        let Ok(piece) = pieces.recv() else { break };
+        drop(idle);
         if stopped.load(Ordering::SeqCst) {
             continue;
         }
+        let _at_work = activity.begin("compressing and writing the result");
         match piece {
             Piece::BeginRows(id) => writer.begin_rows(id)?,
             Piece::Rows(rows) => writer.rows(&rows)?,
@@ -91,6 +102,8 @@ fn write_all(
             Piece::EndRawRows => writer.end_raw_rows()?,
             Piece::BeginObjects(id) => writer.begin_objects(id)?,
             Piece::BeginRawObject(oid) => writer.begin_raw_object(oid)?,
+            Piece::BeginObject(oid) => writer.begin_object(oid)?,
+            Piece::ObjectBytes(bytes) => writer.object_bytes(&bytes)?,
             Piece::EndObject => writer.end_object()?,
             Piece::EndObjects => writer.end_objects()?,
         }

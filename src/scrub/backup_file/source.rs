@@ -1,65 +1,50 @@
 //! The archive's bytes, and a second look at them where that is possible.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use super::{BackupFileError, Input};
+use crate::archive::ArchiveError;
+use crate::archive::formats::{StoredBackup, StoredReader};
+
+type Bytes = Box<dyn Read + Send>;
 
 /// What is known of where the archive comes from.
 pub(super) struct Source {
-    /// An ordinary file, which can be read any number of times.
-    file: Option<(Arc<File>, Metadata)>,
+    /// A file or a folder on disk.
+    stored: Option<(StoredBackup, Metadata)>,
 }
 
 impl Source {
-    pub(super) fn open(input: Input) -> Result<(Source, Box<dyn Read + Send>), BackupFileError> {
+    pub(super) fn open(input: Input) -> Result<(Source, Bytes), BackupFileError> {
         let path = match input {
-            Input::Stream(stream) => return Ok((Source { file: None }, stream)),
+            Input::Stream(stream) => return Ok((Source { stored: None }, stream)),
             Input::File(path) => path,
         };
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) =
-            opened.map_err(|source| BackupFileError::Open { path: path.clone(), source })?;
-        if metadata.is_dir() {
-            let source = io::ErrorKind::IsADirectory.into();
-            return Err(BackupFileError::Open { path, source });
-        }
-        // A named pipe or a device is read once, like standard input.
-        if !metadata.is_file() {
-            return Ok((Source { file: None }, Box::new(file)));
-        }
-        let file = Arc::new(file);
-        let reader = FileReader { file: file.clone(), position: 0 };
-        Ok((Source { file: Some((file, metadata)) }, Box::new(reader)))
+        let opened = StoredBackup::open(&path).map_err(|error| match error {
+            ArchiveError::Open { path, source } => BackupFileError::Open { path, source },
+            error => error.into(),
+        })?;
+        let StoredReader { backup, bytes, metadata } = opened;
+        Ok((Source { stored: Some((backup, metadata)) }, bytes))
     }
 
     pub(super) fn metadata(&self) -> Option<&Metadata> {
-        self.file.as_ref().map(|(_, metadata)| metadata)
+        self.stored.as_ref().map(|(_, metadata)| metadata)
     }
 
+    /// How long the archive is, where the file is the archive itself.
     pub(super) fn length(&self) -> Option<u64> {
-        self.metadata().map(Metadata::len)
+        let (backup, metadata) = self.stored.as_ref()?;
+        backup.is_custom().then(|| metadata.len())
     }
 
-    /// The same file again from `position` on, whatever has its name by now. `None` where it can
-    /// be read only once.
-    pub(super) fn read_again(&self, position: u64) -> Option<FileReader> {
-        self.file.as_ref().map(|(file, _)| FileReader { file: file.clone(), position })
+    pub(super) fn is_assembled(&self) -> bool {
+        self.stored.as_ref().is_some_and(|(backup, _)| backup.is_assembled())
     }
-}
 
-/// A file with a position of its own, so that several can read it.
-pub(super) struct FileReader {
-    file: Arc<File>,
-    position: u64,
-}
-
-impl Read for FileReader {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(target, self.position)?;
-        self.position += count as u64;
-        Ok(count)
+    /// The same archive again from `position` on. `None` where it can be read only once.
+    pub(super) fn read_again(&self, position: u64) -> Option<io::Result<Bytes>> {
+        self.stored.as_ref()?.0.read_again(position)
     }
 }

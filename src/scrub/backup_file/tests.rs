@@ -88,7 +88,11 @@ impl Write for Shared {
 }
 
 pub(super) fn watch() -> Watch {
-    Watch { reporter: Arc::new(Silent), interrupted: Arc::new(AtomicBool::new(false)) }
+    Watch {
+        reporter: Arc::new(Silent),
+        interrupted: Arc::new(AtomicBool::new(false)),
+        activity: crate::activity::Activity::default(),
+    }
 }
 
 pub(super) fn run(input: Input, output: Output, manifest: &str) -> Result<Report, BackupFileError> {

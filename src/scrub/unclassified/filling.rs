@@ -39,7 +39,9 @@ pub(super) fn filling(
     let column = table.column(column)?;
     let has = |columns: &[String]| columns.contains(&column.name);
     let is_key = table.unique_keys.iter().any(|key| key.primary && has(&key.columns))
-        || tools::is_referenced(schema, name, &column.name);
+        || tools::is_referenced(schema, name, &column.name)
+        || ancestors(schema, name)
+            .any(|one| schema.tables.get(one).is_some_and(|table| has(&table.partition_key)));
     if is_key || column.generated {
         return None;
     }

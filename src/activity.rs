@@ -1,0 +1,426 @@
+//! Keeps account of what a long job is waiting for, so that a job that stands still can say why.
+//!
+//! Two things are kept apart. What is *outstanding* lies in the hands of someone else, or is work:
+//! a read from the network, a statement on the server, rows that are being rewritten. It ends
+//! without help from another part of bcops, and it may take any time. What is *waiting* needs
+//! another part of bcops. If something waits, nothing is outstanding and no byte moves, then no part
+//! can ever continue, and the watch ends the job with an error that names every part.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::events::{Event, SharedReporter};
+use crate::words;
+
+/// How many outstanding things one round of lines names.
+const NAMED_AT_ONCE: usize = 4;
+
+/// How often the watch looks, speaks and gives up.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    pub look_every: Duration,
+    /// What is outstanding for so long while no byte moves is named, and again after each such time.
+    pub tell_every: Duration,
+    /// How long nothing may move with nothing outstanding.
+    pub stalled_after: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            look_every: Duration::from_secs(1),
+            tell_every: Duration::from_secs(15),
+            stalled_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The account of one job. Clones are the same account.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(Arc<Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    timing: Timing,
+    /// Bytes that were read, rewritten or handed to the server.
+    moved: AtomicU64,
+    /// Things that began or ended.
+    steps: AtomicU64,
+    items: Mutex<Items>,
+}
+
+#[derive(Debug, Default)]
+struct Items {
+    next: u64,
+    outstanding: BTreeMap<u64, Item>,
+    waiting: BTreeMap<u64, Item>,
+}
+
+/// One thing that has begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Reads well after "still": `building INDEX public.i`.
+    pub what: Arc<str>,
+    pub since: Instant,
+    /// The server's number of the session on which it runs.
+    pub session: Option<i32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Outstanding,
+    Waiting,
+}
+
+/// Lasts as long as the thing that it stands for.
+#[derive(Debug)]
+#[must_use = "what it stands for ends when it is dropped"]
+pub struct UnderWay {
+    account: Arc<Account>,
+    kind: Kind,
+    number: u64,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.account.steps.fetch_add(1, Ordering::Relaxed);
+        let mut items = self.account.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.of(self.kind).remove(&self.number);
+    }
+}
+
+impl Items {
+    fn of(&mut self, kind: Kind) -> &mut BTreeMap<u64, Item> {
+        match kind {
+            Kind::Outstanding => &mut self.outstanding,
+            Kind::Waiting => &mut self.waiting,
+        }
+    }
+}
+
+impl Activity {
+    pub fn with_timing(timing: Timing) -> Activity {
+        Activity(Arc::new(Account { timing, ..Account::default() }))
+    }
+
+    /// Something that ends by itself begins: a read, or work on rows.
+    pub fn begin(&self, what: impl Into<Arc<str>>) -> UnderWay {
+        self.add(Kind::Outstanding, what.into(), None)
+    }
+
+    /// A statement begins on the session of this number.
+    pub fn statement(&self, what: impl Into<Arc<str>>, session: Option<i32>) -> UnderWay {
+        self.add(Kind::Outstanding, what.into(), session)
+    }
+
+    /// A part begins to wait for another part of bcops. `what` names both: `a COPY session waits
+    /// for rows`.
+    pub fn waiting(&self, what: impl Into<Arc<str>>) -> UnderWay {
+        self.add(Kind::Waiting, what.into(), None)
+    }
+
+    pub fn moved(&self, bytes: usize) {
+        self.0.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The same bytes, with each read of them on account.
+    pub fn watched<R: Read>(&self, inner: R, what: impl Into<Arc<str>>) -> Watched<R> {
+        Watched { inner, activity: self.clone(), what: what.into() }
+    }
+
+    fn add(&self, kind: Kind, what: Arc<str>, session: Option<i32>) -> UnderWay {
+        self.0.steps.fetch_add(1, Ordering::Relaxed);
+        let item = Item { what, since: Instant::now(), session };
+        let mut items = self.0.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.next += 1;
+        let number = items.next;
+        items.of(kind).insert(number, item);
+        UnderWay { account: self.0.clone(), kind, number }
+    }
+
+    /// Looks on for ever, and ends only when the job stands still for good.
+    pub async fn watch<E: Enquiry>(&self, reporter: &SharedReporter, mut enquiry: E) -> Stall {
+        let mut observer = Observer::new(self.clone(), Instant::now());
+        loop {
+            tokio::time::sleep(self.0.timing.look_every).await;
+            match observer.look(Instant::now()) {
+                Sight::Moving => {}
+                Sight::Slow { quiet, items } => {
+                    let details = enquiry.ask(&items).await;
+                    for line in lines(quiet, &items, &details) {
+                        reporter.emit(Event::Note(line));
+                    }
+                }
+                Sight::Stalled(stall) => match enquiry.is_anything_running().await {
+                    true => observer.excuse(Instant::now()),
+                    false => return stall,
+                },
+            }
+        }
+    }
+}
+
+/// What the server can say about statements that take long.
+pub trait Enquiry: Send {
+    /// For each item, what it waits for; nothing where that is not known.
+    fn ask(&mut self, items: &[Item]) -> impl Future<Output = Vec<Option<Delay>>> + Send;
+
+    /// Whether the server works on a statement of this job that is on no account.
+    fn is_anything_running(&mut self) -> impl Future<Output = bool> + Send;
+}
+
+/// What holds a statement up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delay {
+    pub cause: String,
+    /// Someone else's session has to end or continue first.
+    pub blocked: bool,
+}
+
+/// For jobs without a server.
+pub struct NoServer;
+
+impl Enquiry for NoServer {
+    async fn ask(&mut self, _items: &[Item]) -> Vec<Option<Delay>> {
+        Vec::new()
+    }
+
+    async fn is_anything_running(&mut self) -> bool {
+        false
+    }
+}
+
+/// One line for each thing that holds the job up: all of them if nothing moves, and those that
+/// another session blocks in any case.
+fn lines(quiet: bool, items: &[Item], details: &[Option<Delay>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        let detail = details.get(at).cloned().flatten();
+        if !quiet && !detail.as_ref().is_some_and(|delay| delay.blocked) {
+            continue;
+        }
+        let cause = detail.map(|delay| format!(": {}", delay.cause)).unwrap_or_default();
+        let elapsed = words::duration(item.since.elapsed());
+        lines.push(format!("still {} after {elapsed}{cause}", item.what));
+    }
+    let more = lines.len().saturating_sub(NAMED_AT_ONCE);
+    lines.truncate(NAMED_AT_ONCE);
+    if more > 0 {
+        lines.push(format!("… and {more} more like these"));
+    }
+    lines
+}
+
+/// A job of which no part can ever continue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stall {
+    pub quiet_for: Duration,
+    /// Each part that waits, and for what.
+    pub parts: Vec<Arc<str>>,
+}
+
+impl fmt::Display for Stall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quiet_for = words::duration(self.quiet_for);
+        write!(f, "nothing has moved for {quiet_for}, no read and no statement is under way")?;
+        if self.parts.is_empty() {
+            return write!(f, ", and no part says what it waits for");
+        }
+        for part in &self.parts {
+            write!(f, "\n  {part}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What one look finds.
+#[derive(Debug, PartialEq, Eq)]
+enum Sight {
+    Moving,
+    /// Things are outstanding for long; `quiet` if no byte moved meanwhile. The oldest comes first.
+    Slow {
+        quiet: bool,
+        items: Vec<Item>,
+    },
+    Stalled(Stall),
+}
+
+struct Observer {
+    activity: Activity,
+    seen: (u64, u64),
+    bytes_since: Instant,
+    steps_since: Instant,
+    told: Instant,
+}
+
+impl Observer {
+    fn new(activity: Activity, now: Instant) -> Observer {
+        let seen = (u64::MAX, u64::MAX);
+        Observer { activity, seen, bytes_since: now, steps_since: now, told: now }
+    }
+
+    /// What looked like a standstill was none.
+    fn excuse(&mut self, now: Instant) {
+        self.steps_since = now;
+    }
+
+    fn look(&mut self, now: Instant) -> Sight {
+        let account = &self.activity.0;
+        let timing = account.timing;
+        let seen = (account.moved.load(Ordering::Relaxed), account.steps.load(Ordering::Relaxed));
+        if seen.0 != self.seen.0 {
+            self.bytes_since = now;
+        }
+        if seen != self.seen {
+            self.steps_since = now;
+        }
+        self.seen = seen;
+        let items = account.items.lock().unwrap_or_else(PoisonError::into_inner);
+        if items.outstanding.is_empty() {
+            let quiet_for = now.duration_since(self.steps_since);
+            if quiet_for < timing.stalled_after {
+                return Sight::Moving;
+            }
+            let parts = items.waiting.values().map(|item| item.what.clone()).collect();
+            return Sight::Stalled(Stall { quiet_for, parts });
+        }
+        let is_slow = |item: &&Item| now.duration_since(item.since) >= timing.tell_every;
+        let mut slow: Vec<Item> = items.outstanding.values().filter(is_slow).cloned().collect();
+        if slow.is_empty() || now.duration_since(self.told) < timing.tell_every {
+            return Sight::Moving;
+        }
+        self.told = now;
+        slow.sort_by_key(|item| item.since);
+        let quiet = now.duration_since(self.bytes_since) >= timing.tell_every;
+        Sight::Slow { quiet, items: slow }
+    }
+}
+
+/// A reader each of whose reads is on account.
+pub struct Watched<R> {
+    inner: R,
+    activity: Activity,
+    what: Arc<str>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let _under_way = self.activity.begin(self.what.clone());
+        let count = self.inner.read(target)?;
+        self.activity.moved(count);
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn observed() -> (Activity, Observer, Instant) {
+        let activity = Activity::default();
+        let now = Instant::now();
+        (activity.clone(), Observer::new(activity, now), now)
+    }
+
+    #[test]
+    fn parts_that_wait_for_each_other_are_found_after_a_minute() {
+        let (activity, mut observer, start) = observed();
+        let _reader = activity.waiting("the reader waits for room");
+        let _session = activity.waiting("a session waits for rows");
+        assert_eq!(observer.look(start), Sight::Moving);
+        assert_eq!(observer.look(start + 59 * SECOND), Sight::Moving);
+        let Sight::Stalled(stall) = observer.look(start + 60 * SECOND) else { panic!("moving") };
+        assert_eq!(stall.parts.len(), 2);
+        assert!(stall.to_string().contains("the reader waits for room"), "{stall}");
+        activity.moved(1);
+        assert_eq!(observer.look(start + 61 * SECOND), Sight::Moving, "a byte moved");
+        drop(activity.waiting("a step"));
+        assert_eq!(observer.look(start + 120 * SECOND), Sight::Moving, "a step was taken");
+        assert!(matches!(observer.look(start + 180 * SECOND), Sight::Stalled(_)));
+        observer.excuse(start + 180 * SECOND);
+        assert_eq!(observer.look(start + 239 * SECOND), Sight::Moving);
+    }
+
+    #[test]
+    fn what_is_outstanding_is_named_and_never_a_stall() {
+        let (activity, mut observer, start) = observed();
+        let read = activity.begin("reading standard input");
+        assert_eq!(observer.look(start), Sight::Moving);
+        for round in 1..20 {
+            let sight = observer.look(start + (15 * round + 1) * SECOND);
+            let Sight::Slow { quiet: true, items } = sight else { panic!("{sight:?}") };
+            assert_eq!(&*items[0].what, "reading standard input");
+            assert_eq!(observer.look(start + (15 * round + 2) * SECOND), Sight::Moving);
+        }
+        activity.moved(1);
+        let sight = observer.look(start + 400 * SECOND);
+        assert!(matches!(sight, Sight::Slow { quiet: false, .. }), "{sight:?}");
+        drop(read);
+        assert_eq!(observer.look(start + 401 * SECOND), Sight::Moving);
+    }
+
+    #[test]
+    fn while_bytes_move_only_blocked_statements_are_named() {
+        let item = |what: &str| Item { what: what.into(), since: Instant::now(), session: None };
+        let items = [item("building a"), item("building b"), item("building c")];
+        let delay = |blocked| Some(Delay { cause: "it waits".to_owned(), blocked });
+        let details = [delay(true), delay(false), None];
+        assert_eq!(lines(false, &items, &details).len(), 1);
+        let all = lines(true, &items, &details);
+        assert_eq!(all.len(), 3);
+        assert!(all[0].starts_with("still building a after"), "{all:?}");
+        assert!(all[0].ends_with(": it waits"), "{all:?}");
+        assert_eq!(lines(true, &[items.clone(), items].concat(), &[]).len(), NAMED_AT_ONCE + 1);
+    }
+
+    #[tokio::test]
+    async fn a_watch_speaks_and_then_ends() {
+        #[derive(Default)]
+        struct Heard(Mutex<Vec<Event>>);
+        impl crate::events::Reporter for Heard {
+            fn emit(&self, event: Event) {
+                self.0.lock().unwrap().push(event);
+            }
+        }
+        let timing = Timing {
+            look_every: Duration::from_millis(2),
+            tell_every: Duration::from_millis(20),
+            stalled_after: Duration::from_millis(60),
+        };
+        let activity = Activity::with_timing(timing);
+        let heard = Arc::new(Heard::default());
+        let reporter: SharedReporter = heard.clone();
+        let _part = activity.waiting("a waits for b");
+        let read = activity.begin("reading");
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            drop(read);
+        };
+        let (stall, ()) = tokio::join!(activity.watch(&reporter, NoServer), ending);
+        assert_eq!(stall.parts.len(), 1);
+        let notes = heard.0.lock().unwrap().len();
+        assert!((2..=7).contains(&notes), "{notes}");
+    }
+
+    #[test]
+    fn reads_are_on_account_while_they_last() {
+        struct Looks(Activity);
+        impl Read for Looks {
+            fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+                assert_eq!(self.0.0.items.lock().unwrap().outstanding.len(), 1);
+                Ok(target.len())
+            }
+        }
+        let activity = Activity::default();
+        let mut reader = activity.watched(Looks(activity.clone()), "reading");
+        assert_eq!(reader.read(&mut [0; 7]).unwrap(), 7);
+        assert_eq!(activity.0.moved.load(Ordering::Relaxed), 7);
+        assert!(activity.0.items.lock().unwrap().outstanding.is_empty());
+    }
+}

@@ -1,0 +1,39 @@
+//! Reports what of a backup could not be built, and keeps its statements to be run by hand.
+
+use serde_json::{Value, json};
+
+use crate::commands::Context;
+use crate::events::{Event, Reporter};
+use crate::restore::{LoadReport, Unbuilt, save_unbuilt};
+
+/// Warns of each entry. Gives the file that has the statements.
+pub fn keep(context: &Context, report: &LoadReport, database: &str) -> Option<String> {
+    for text in &report.warnings {
+        context.ui.emit(Event::Warning(text.clone()));
+    }
+    for one in &report.unbuilt {
+        let text = format!("not built: {}: {}", one.entry, one.cause);
+        context.ui.emit(Event::Warning(text));
+    }
+    let folder = &context.settings.state_directory.value;
+    match save_unbuilt(folder, database, &report.unbuilt) {
+        Ok(Some(path)) => {
+            let path = path.display().to_string();
+            let text = format!("the statements that failed are in {path}; run them with psql");
+            context.ui.emit(Event::Warning(text));
+            Some(path)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            let text =
+                format!("cannot keep the statements that failed in {}: {error}", folder.display());
+            context.ui.emit(Event::Warning(text));
+            None
+        }
+    }
+}
+
+pub fn json(unbuilt: &[Unbuilt], file: Option<&String>) -> Value {
+    let entry = |one: &Unbuilt| json!({ "entry": one.entry, "cause": one.cause });
+    json!({ "entries": unbuilt.iter().map(entry).collect::<Vec<_>>(), "file": file })
+}
