@@ -5,4 +5,5 @@ mod elasticsearch;
 mod gitlab;
 pub mod heroku;
 mod heroku_changes;
+mod pip_sites;
 mod s3;

@@ -4,6 +4,7 @@
 //! commands.
 
 mod contradictions;
+mod cut;
 mod draft;
 mod explain;
 mod framework;

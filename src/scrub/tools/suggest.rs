@@ -10,8 +10,9 @@ use super::super::built_in;
 use super::super::checks::toml_string;
 use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
 use super::super::plan::entry_of;
-use super::super::rules::{Class, Place, RowRule, Rule};
+use super::super::rules::{Class, ColumnAction, Place, RowRule, Rule};
 use super::super::telling;
+use super::cut;
 use super::draft;
 use super::framework;
 use super::guess::guess;
@@ -143,9 +144,9 @@ fn header(schema: &Schema, manifest: &Manifest) -> String {
 }
 
 /// An entry in the making.
-struct Draft<'a> {
-    name: &'a TableName,
-    table: &'a Table,
+pub(super) struct Draft<'a> {
+    pub name: &'a TableName,
+    pub table: &'a Table,
     class: Class,
     columns: Vec<SpelledColumn>,
     rules: BTreeMap<String, Rule>,
@@ -188,16 +189,21 @@ fn drafts<'a>(
         }
     }
     let goes = |draft: &&Draft<'_>| {
-        let is_new = draft.replaces.is_none() && !draft.is_known;
+        let is_new = draft.is_new();
         let is_deleted = |rule: &Rule| rule.rows == RowRule::Delete;
         (is_new && draft.class == Class::Personal && draft.stays().is_none())
             || (draft.is_known && !draft.rules.is_empty() && draft.rules.values().all(is_deleted))
     };
     let candidates = drafts.iter().filter(goes).map(|draft| draft.name);
-    let deletable: BTreeSet<&TableName> = draft::deletable(candidates, manifest, schema);
+    let mut deletable: BTreeSet<&TableName> = draft::deletable(candidates, manifest, schema);
     let addresses = draft::may_write_addresses(manifest);
+    let cut = cut::links_to_tables_without_a_rule(&drafts, schema, &deletable, addresses);
+    deletable.extend(cut.tables);
     for draft in &mut drafts {
         draft.add_rules(manifest, schema, deletable.contains(draft.name), addresses);
+        for column in cut.columns.get(draft.name).into_iter().flatten() {
+            draft.empty(column);
+        }
     }
     drafts
 }
@@ -253,9 +259,24 @@ fn begin<'a>(
     Draft { name, table, class, columns, rules, replaces: None, is_known: false, remarks }
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// Whether nothing is known or written of the table yet.
+    pub fn is_new(&self) -> bool {
+        self.replaces.is_none() && !self.is_known
+    }
+
+    /// The personal columns that still need a rule.
+    pub fn without_rule(&self) -> Vec<&'a Column> {
+        let table = self.table;
+        self.columns
+            .iter()
+            .filter(|column| column.class == Class::Personal && column.remark.is_some())
+            .filter_map(|column| table.column(&column.name))
+            .collect()
+    }
+
     /// Why the rows had better stay whatever points to them, if there is a reason.
-    fn stays(&self) -> Option<String> {
+    pub fn stays(&self) -> Option<String> {
         let primary = self.table.unique_keys.iter().find(|key| key.primary);
         let inherits = primary.and_then(|primary| {
             let mut keys = self.table.foreign_keys.iter();
@@ -275,13 +296,8 @@ impl Draft<'_> {
         deletable: bool,
         addresses: bool,
     ) {
-        let is_new = self.replaces.is_none() && !self.is_known;
-        let new_personal: Vec<&Column> = self
-            .columns
-            .iter()
-            .filter(|column| column.class == Class::Personal && column.remark.is_some())
-            .filter_map(|column| self.table.column(&column.name))
-            .collect();
+        let is_new = self.is_new();
+        let new_personal = self.without_rule();
         if new_personal.is_empty() {
             return;
         }
@@ -321,6 +337,17 @@ impl Draft<'_> {
                 rule.columns.entry(column.clone()).or_insert_with(|| action.clone());
             }
         }
+    }
+
+    /// A link to rows that go.
+    fn empty(&mut self, column: &str) {
+        if self.rules.is_empty() {
+            self.rules.insert(ANY_POLICY.into(), self.empty_rule());
+        }
+        for rule in self.rules.values_mut().filter(|rule| rule.rows != RowRule::Delete) {
+            rule.columns.insert(column.to_owned(), ColumnAction::Null);
+        }
+        self.remarks.push(format!("{column} is emptied, as it points to rows that are deleted."));
     }
 
     fn empty_rule(&self) -> Rule {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::{ColumnSample, ProblemKind, RowSamples, Samples, Severity, suggest, validate};
 use super::{column, manifest, pointing_to, schema, schema_of, table};
 use crate::schema::{Schema, TableName, UniqueKey};
-use crate::scrub::{Kind, Manifest};
+use crate::scrub::{Class, Kind, Manifest};
 
 /// The same number of values everywhere, and hits in some columns.
 struct Sampled(u64, BTreeMap<(&'static str, &'static str), (Kind, u64)>);
@@ -101,6 +101,11 @@ fn entries_of_the_built_in_manifest_are_spelt_as_they_were() {
         assert_eq!(again.columns.len(), entry.columns.len() + 1, "{name}");
         for policy in &built_in.policies {
             let (rule, again) = (entry.rule(policy), again.rule(policy));
+            // The name of the table alone makes its new column personal, which then needs a rule.
+            if name.name == "forms_postcodelookupresponse" {
+                assert_eq!(drafted.tables[name].columns["new_thing"].0, Class::Personal);
+                continue;
+            }
             assert_eq!(rule.is_some(), again.is_some(), "{name}");
             let Some((rule, again)) = rule.zip(again) else { continue };
             assert_eq!((&rule.rows, &rule.columns), (&again.rows, &again.columns), "{name}");
