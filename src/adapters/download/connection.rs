@@ -1,6 +1,6 @@
 //! One connection after the other: what is asked, and what of the answer is believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,10 @@ use crate::adapters::transport::{self, MAX_REDIRECTS};
 /// A URL that is about to expire is not used for a new connection.
 const SPARE_LIFE: SignedDuration = SignedDuration::from_secs(30);
 
+/// A connection that brings less than this a second, while it is waited for, counts as one that
+/// brings nothing: no link is so slow, but a stuck proxy is.
+const LEAST_A_SECOND: f64 = 64.0;
+
 /// What stays from one connection to the next.
 pub struct Fetcher {
     client: Client,
@@ -27,6 +31,9 @@ pub struct Fetcher {
     position: u64,
     failures: u32,
     connections: u64,
+    /// What came since the last look at the speed, and how long it was waited for.
+    came: u64,
+    waited: Duration,
 }
 
 /// An answer whose body stands at, or `skip` bytes before, the position.
@@ -58,7 +65,18 @@ impl Fetcher {
     pub fn new(client: Client, mint: MintUrl, options: DownloadOptions) -> Self {
         let (position, version) = (options.start, options.version.clone());
         let url = None;
-        Fetcher { client, mint, options, url, version, position, failures: 0, connections: 0 }
+        Fetcher {
+            client,
+            mint,
+            options,
+            url,
+            version,
+            position,
+            failures: 0,
+            connections: 0,
+            came: 0,
+            waited: Duration::ZERO,
+        }
     }
 
     pub fn position(&self) -> u64 {
@@ -97,7 +115,9 @@ impl Fetcher {
                     self.pause_after(error.into()).await?;
                 }
                 Ok(bytes) => {
-                    self.failures = 0;
+                    if self.came >= self.enough() || self.position == self.end() {
+                        self.failures = 0;
+                    }
                     return Ok(bytes);
                 }
                 Err(error) => self.pause_after(error.into()).await?,
@@ -131,11 +151,15 @@ impl Fetcher {
             return Ok(None);
         }
         loop {
+            self.check_speed()?;
+            let started = Instant::now();
             let chunk = tokio::time::timeout(self.options.stall, connection.response.chunk());
             let chunk = chunk.await.map_err(|_| self.stalled())?;
+            self.waited += started.elapsed();
             let Some(mut bytes) = chunk.map_err(|cause| self.network(cause))? else {
                 return Ok(None);
             };
+            self.came += bytes.len() as u64;
             let skipped = connection.skip.min(bytes.len() as u64);
             connection.skip -= skipped;
             bytes = bytes.split_off(skipped as usize);
@@ -148,6 +172,24 @@ impl Fetcher {
             }
             self.position += bytes.len() as u64;
             return Ok(Some(bytes));
+        }
+    }
+
+    /// How many bytes make a connection more than a trickle.
+    fn enough(&self) -> u64 {
+        (self.options.stall.as_secs_f64() * LEAST_A_SECOND) as u64
+    }
+
+    /// Looks at the speed each time that a whole stall was waited for in all.
+    fn check_speed(&mut self) -> Result<(), DownloadError> {
+        if self.waited < self.options.stall {
+            return Ok(());
+        }
+        let (came, enough) = (self.came, self.enough());
+        (self.came, self.waited) = (0, Duration::ZERO);
+        match came < enough {
+            true => Err(self.stalled()),
+            false => Ok(()),
         }
     }
 
@@ -242,6 +284,7 @@ impl Fetcher {
         }
         let version = self.version.get_or_insert(version).clone();
         self.connections += 1;
+        (self.came, self.waited) = (0, Duration::ZERO);
         Ok(Connection { response, skip: self.position - first, version })
     }
 
