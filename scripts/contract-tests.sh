@@ -29,3 +29,9 @@ if grep -i 'skipped: ' "$log"; then
     say "a test was skipped although its client is there"
     exit 1
 fi
+
+# What pull-data loads, on servers of other versions: their archives, and older ones.
+while read -r programs; do
+    say "$("$programs/postgres" --version)"
+    BCOPS_PG_BINDIR=$programs cargo test --test end_to_end -- pull_data::equal
+done < <(tests/install-postgres-servers.sh target/postgres-servers)

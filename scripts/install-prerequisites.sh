@@ -36,6 +36,17 @@ has_postgres_contrib() {
     return 1
 }
 
+# pg_partman is an extension whose own tables are part of a backup. Its package is small, and of one
+# major version of the server: that of the newest server here.
+has_partman() {
+    local file
+    for file in /usr/share/postgresql/*/extension/pg_partman.control \
+        "$(pg_config --sharedir 2>/dev/null || true)/extension/pg_partman.control"; do
+        if [[ -f "$file" ]]; then return 0; fi
+    done
+    return 1
+}
+
 packages=()
 has cc || packages+=(gcc libc6-dev)
 has make || packages+=(make)
@@ -52,6 +63,8 @@ has redis-server || redis_packages=(redis-server)
 # PgBouncer comes as a service, too; the tests put one in front of a database of theirs.
 pgbouncer_packages=()
 has pgbouncer || [[ -x /usr/sbin/pgbouncer || "$(uname -s)" = Darwin ]] || pgbouncer_packages=(pgbouncer)
+partman=no
+has_partman || [[ "$(uname -s)" = Darwin ]] || partman=yes
 if [[ $heroku_cli = yes ]] && ! { has node && has npm; }; then packages+=(nodejs npm); fi
 # The aws CLI of the same proofs lives in a Python environment of its own.
 if [[ $heroku_cli = yes ]] && ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -87,6 +100,12 @@ install_packages() {
         fi
         "${apt[@]}" install "${postgres_packages[@]}" >&2 </dev/null
     fi
+    if [[ $partman = yes ]]; then
+        local newest
+        newest=$(ls /usr/lib/postgresql 2>/dev/null | sort -n | tail -n 1)
+        say "installing postgresql-$newest-partman"
+        "${apt[@]}" install "postgresql-$newest-partman" >&2 </dev/null
+    fi
     if [[ ${#pgbouncer_packages[@]} -gt 0 ]]; then
         say "installing ${pgbouncer_packages[*]-}, without a server that runs as a service"
         "${apt[@]}" install "${pgbouncer_packages[@]}" >&2 </dev/null
@@ -104,7 +123,7 @@ install_packages() {
     fi
 }
 
-if [[ $((${#packages[@]} + ${#postgres_packages[@]} + ${#redis_packages[@]} + ${#pgbouncer_packages[@]})) -eq 0 ]]; then
+if [[ $((${#packages[@]} + ${#postgres_packages[@]} + ${#redis_packages[@]} + ${#pgbouncer_packages[@]})) -eq 0 && $partman = no ]]; then
     say "nothing to install"
 elif has apt-get; then
     install_packages

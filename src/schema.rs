@@ -3,8 +3,12 @@
 //! The same model is filled from an archive's table of contents (`archive::schema`) and from a
 //! live server's catalog, so that one manifest can be validated against either.
 
+mod constraints;
+
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub use constraints::{Check, Domain};
 
 /// A table's schema and bare name, unquoted, as the catalog has them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,9 +27,27 @@ impl TableName {
         TableName::new("public", name)
     }
 
-    /// How a person and the manifest write it: without the schema where that is `public`.
+    /// How a person and the manifest write it, in the form that [`TableName::parse`] reads: without
+    /// the schema where that is `public`, and quoted as in SQL where the plain form would mean another
+    /// table.
     pub fn short(&self) -> String {
-        if self.schema == "public" { self.name.clone() } else { self.to_string() }
+        let is_plain = |text: &String| !text.contains('"') && TableName::parse(text) == *self;
+        let plain = [self.name.clone(), self.to_string()];
+        plain.into_iter().find(is_plain).unwrap_or_else(|| self.quoted())
+    }
+
+    /// Reads `table`, `schema.table`, or either with any part quoted: `"odd.schema"."odd.table"`. In
+    /// the plain form the first full stop ends the schema.
+    pub fn parse(text: &str) -> TableName {
+        match quoted_parts(text).as_deref() {
+            Some([name]) => return TableName::public(name),
+            Some([schema, name]) => return TableName::new(schema, name),
+            _ => {}
+        }
+        match text.split_once('.') {
+            Some((schema, name)) => TableName::new(schema, name),
+            None => TableName::public(text),
+        }
     }
 
     /// `"schema"."name"`, for a statement.
@@ -46,10 +68,55 @@ pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The names between full stops, of which at least one is quoted as in SQL. `None` for everything
+/// else.
+pub fn quoted_parts(text: &str) -> Option<Vec<String>> {
+    if !text.contains('"') {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = match rest.strip_prefix('"') {
+            Some(inner) => quoted_part(inner)?,
+            None => {
+                let (part, after) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+                (part.to_owned(), after)
+            }
+        };
+        if part.is_empty() || (part.contains('"') && !rest.starts_with('"')) {
+            return None;
+        }
+        parts.push(part);
+        if after.is_empty() {
+            return Some(parts);
+        }
+        rest = after.strip_prefix('.')?;
+    }
+}
+
+/// A quoted name behind its first quote, and what comes after its last one.
+fn quoted_part(inner: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut characters = inner.char_indices().peekable();
+    while let Some((index, character)) = characters.next() {
+        if character != '"' {
+            part.push(character);
+        } else if characters.next_if(|(_, next)| *next == '"').is_some() {
+            part.push('"');
+        } else {
+            return Some((part, inner.get(index + 1..).unwrap_or_default()));
+        }
+    }
+    None
+}
+
 /// Every table of a database with its columns, unique keys and foreign keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schema {
     pub tables: BTreeMap<TableName, Table>,
+    /// By the name that a column's type has.
+    pub domains: BTreeMap<String, Domain>,
     /// Whether the database (or the archive) holds large objects.
     pub has_large_objects: bool,
 }
@@ -64,8 +131,23 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// The partitioned table that this one is a part of.
     pub partition_of: Option<TableName>,
+    /// The columns that decide into which of its partitions a row goes.
+    pub partition_key: Vec<String>,
+    /// Those of parents included. What is not enforced is not here.
+    pub checks: Vec<Check>,
     /// What the database says about columns, by their names.
     pub comments: BTreeMap<String, String>,
+    pub creator: Creator,
+}
+
+/// What brings a table into being.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Creator {
+    #[default]
+    Database,
+    /// An extension creates it, and a backup holds only rows of it. In a backup the types of its
+    /// columns are not known and empty.
+    Extension,
 }
 
 impl Table {
@@ -207,6 +289,36 @@ mod tests {
     #[test]
     fn names_are_always_quoted() {
         assert_eq!(quote_identifier(r#"a"b"#), r#""a""b""#);
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (schema, name, written) in [
+            ("public", "users_user", "users_user"),
+            ("other", "t", "other.t"),
+            ("public", "odd.name", "public.odd.name"),
+            ("other", "odd.name", "other.odd.name"),
+            ("we.ird", "ta.ble", r#""we.ird"."ta.ble""#),
+            ("public", "a\"b", r#""public"."a""b""#),
+            ("", "x", ".x"),
+            ("s", "line\nfeed", "s.line\nfeed"),
+        ] {
+            let table = TableName::new(schema, name);
+            assert_eq!(table.short(), written);
+            assert_eq!(TableName::parse(written), table);
+        }
+        for text in [r#""a"#, r#"a"b"#, r#""a"b"#, r#"a.""#, r#""".x"#, r#""a"."b"."c"."d"."#] {
+            assert_eq!(quoted_parts(text), None, "{text}");
+        }
+        assert_eq!(TableName::parse(r#"s."a.b""#), TableName::new("s", "a.b"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_name_survives_writing_and_reading(schema in "[a.\"é\n ]{1,4}", name in "[a.\"é\n ]{1,4}") {
+            let table = TableName::new(schema, name);
+            proptest::prop_assert_eq!(TableName::parse(&table.short()), table);
+        }
     }
 
     #[test]

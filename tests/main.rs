@@ -15,6 +15,7 @@ mod purge_cache;
 mod reset_staging;
 mod scrub_pii;
 mod search;
+mod suggest;
 // Only tests know where the binary is, so this is not a part of the shared `support`.
 #[path = "support/bcops.rs"]
 mod command;

@@ -60,7 +60,11 @@ static PLAN: LazyLock<ScrubPlan> = LazyLock::new(|| {
         unique_keys: vec![key],
         ..Table::default()
     };
-    let schema = Schema { tables: [(table(), described)].into(), has_large_objects: false };
+    let schema = Schema {
+        tables: [(table(), described)].into(),
+        has_large_objects: false,
+        ..Schema::default()
+    };
     let manifest = Manifest::parse("fuzz.toml", MANIFEST).expect("a manifest");
     ScrubPlan::new(&manifest, "local", &schema, &[]).expect("a plan")
 });

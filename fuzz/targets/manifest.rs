@@ -13,7 +13,11 @@ fn schema() -> Schema {
     };
     let columns = vec![column("id", "integer"), column("email", "text"), column("data", "jsonb")];
     let table = Table { columns, ..Table::default() };
-    Schema { tables: [(TableName::public("t"), table)].into(), has_large_objects: false }
+    Schema {
+        tables: [(TableName::public("t"), table)].into(),
+        has_large_objects: false,
+        ..Schema::default()
+    }
 }
 
 pub fn run(bytes: &[u8]) {

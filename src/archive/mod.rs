@@ -31,7 +31,7 @@ pub use error::{ArchiveError, Place};
 pub use header::{Compression, CreationTime, Header};
 pub use large_objects::LargeObjectsBlock;
 pub use reader::{ArchiveReader, Block};
-pub use schema::read_schema;
+pub use schema::{check_of, mentioned_columns, read_schema};
 pub use search_path::database_search_paths;
 pub use table_data::{DetachedTableData, TableBlock};
 pub use toc::Toc;

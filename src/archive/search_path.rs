@@ -32,12 +32,11 @@ fn next_path<'a>(cursor: &mut Cursor<'a>) -> Result<Option<(bool, Option<&'a str
     loop {
         match cursor.next()? {
             Token::Symbol(';') | Token::End => return Ok(Some((is_of_role, path))),
-            token if token.is_word("SET") => {
-                if cursor.take_word("search_path")? && cursor.take_word("TO")? {
-                    let start = cursor.clone();
-                    skip_value(cursor)?;
-                    path = Some(start.text_until(cursor)).filter(|text| !text.is_empty());
-                }
+            token if token.is_word("SET") && cursor.take_word("search_path")? => {
+                cursor.take_word("TO")?;
+                let start = cursor.clone();
+                skip_value(cursor)?;
+                path = Some(start.text_until(cursor)).filter(|text| !text.is_empty());
             }
             _ => {}
         }

@@ -74,6 +74,39 @@ impl Toc {
         self.entries.iter().filter(|entry| entry.has_data && !entry.is_large_objects())
     }
 
+    /// Rows of tables that belong to extensions.
+    ///
+    /// Of a table that belongs to an extension pg_dump writes no definition. It writes the rows, or
+    /// some of them, where the extension marks the table as configuration: PostGIS' coordinate
+    /// systems, pg_partman's settings. Their entry depends on the number of a table that is not in
+    /// the archive, and perhaps on the rows of another such table, which a foreign key needs. In an
+    /// archive without extensions there are none: there it is a dump with --data-only that has rows
+    /// without definitions.
+    pub fn rows_of_extensions(&self) -> impl Iterator<Item = &TocEntry> {
+        let has_extensions = self.entries.iter().any(|entry| entry.entry_type == "EXTENSION");
+        self.table_data().filter(move |entry| {
+            let mut found = entry.dependencies.iter().filter_map(|id| self.get(*id));
+            has_extensions && found.all(|other| other.entry_type == "TABLE DATA")
+        })
+    }
+
+    /// The extension to which the table of these rows most probably belongs: the one with that
+    /// schema of its own, or the last one that was created before the table.
+    pub fn extension_of(&self, rows: &TocEntry) -> Option<&TocEntry> {
+        let extensions = || self.entries.iter().filter(|entry| entry.entry_type == "EXTENSION");
+        let schema = rows.namespace.as_deref().unwrap_or("public");
+        let is_in_schema = |entry: &&TocEntry| {
+            let definition = entry.definition.as_deref().unwrap_or_default();
+            let (bare, quoted) = (format!(" {schema};"), format!(" \"{schema}\";"));
+            definition.trim_end().ends_with(&bare) || definition.trim_end().ends_with(&quoted)
+        };
+        let mut in_schema = extensions().filter(is_in_schema);
+        let only = in_schema.next().filter(|_| in_schema.next().is_none());
+        let before = extensions().filter(|entry| entry.catalog_oid < rows.catalog_oid);
+        only.or_else(|| before.max_by_key(|entry| entry.catalog_oid))
+            .or_else(|| extensions().next_back())
+    }
+
     /// Tables whose rows were dumped as INSERT statements, which are not read as rows here.
     pub fn insert_style_tables(&self) -> impl Iterator<Item = &TocEntry> {
         self.table_data().filter(|entry| entry.copy_statement.is_none())

@@ -214,6 +214,8 @@ async fn must_be_own(
     reason: &str,
 ) -> Result<(), CommandError> {
     let session = session_beside(target).await?;
+    // The database may have a limit of its own.
+    session.batch_execute("SET statement_timeout = 0").await.map_err(PostgresError::from)?;
     let marks = Marks::in_state_folder(&deployments.settings.state_directory.value);
     let is_own =
         may_create_databases(&session).await? || marks.knows(&session, &target.database).await?;
@@ -237,10 +239,19 @@ async fn must_be_own(
     .hint("or log in to Heroku, and bcops compares: heroku login"))
 }
 
-/// A session in the target, or beside it where it is not there yet.
+/// What a server answers that is there and does not open this one database: it is missing, closed,
+/// full, or not for this role.
+const CLOSED: [SqlState; 4] = [
+    SqlState::INVALID_CATALOG_NAME,
+    SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+    SqlState::TOO_MANY_CONNECTIONS,
+    SqlState::INSUFFICIENT_PRIVILEGE,
+];
+
+/// A session in the target, or beside it where it does not open.
 async fn session_beside(target: &DatabaseUrl) -> Result<Session, PostgresError> {
     let first = match connect(target).await {
-        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => error,
+        Err(error) if error.code().is_some_and(|code| CLOSED.contains(code)) => error,
         other => return other,
     };
     for database in ["postgres", "template1"] {

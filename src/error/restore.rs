@@ -6,6 +6,7 @@ use super::{CommandError, Kind, personal_data, wrap};
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
+use crate::schema::quote_identifier;
 use crate::words;
 
 /// Only a fault of bcops leads there.
@@ -61,13 +62,15 @@ impl From<DatabaseError> for CommandError {
                 wrap(Kind::Refused, error)
             }
             DatabaseError::NotOwner { ref name, ref role } => {
-                let hint = format!("as a superuser: ALTER DATABASE \"{name}\" OWNER TO \"{role}\"");
+                let (name, role) = (quote_identifier(name), quote_identifier(role));
+                let hint = format!("as a superuser: ALTER DATABASE {name} OWNER TO {role}");
                 wrap(Kind::Configuration, error).hint(hint)
             }
             DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
                 .hint("stop what uses the database (runserver, psql), then try again"),
             DatabaseError::MayNotCreate { ref role, .. } => {
-                let hint = format!("as a superuser: ALTER ROLE \"{role}\" CREATEDB");
+                let hint =
+                    format!("as a superuser: ALTER ROLE {} CREATEDB", quote_identifier(role));
                 wrap(Kind::Configuration, error).hint(hint)
             }
         }
@@ -78,6 +81,8 @@ impl From<RestoreError> for CommandError {
     fn from(error: RestoreError) -> Self {
         match error {
             RestoreError::Postgres(error) => error.into(),
+            RestoreError::Plan(error) => error.into(),
+            RestoreError::Database(error) => error.into(),
             RestoreError::MissingExtensions { ref names } => {
                 let hint = format!(
                     "install the server's packages for {}, or create them as a superuser",

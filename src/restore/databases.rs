@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
-use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
+use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 use crate::schema::quote_identifier;
 
+use super::placement::Placement;
+use super::properties::{NotKept, Properties};
 use super::unscrubbed::{self, Identity};
 
 /// Postgres cuts longer names off, silently.
@@ -58,6 +60,7 @@ pub struct Names {
     pub previous: String,
     incoming: String,
     discarded: String,
+    scratch: String,
 }
 
 impl Names {
@@ -67,6 +70,7 @@ impl Names {
             previous: format!("{target}_previous"),
             incoming: format!("{target}_bcops_incoming"),
             discarded: format!("{target}_bcops_discarded"),
+            scratch: format!("{target}_bcops_scratch"),
         };
         if names.discarded.len() > LONGEST_NAME {
             return Err(DatabaseError::NameTooLong { name: target.to_owned() });
@@ -81,6 +85,14 @@ pub struct Existing {
     /// Size in bytes of the current database, if there is one.
     pub current: Option<u64>,
     pub previous: Option<u64>,
+}
+
+/// What a swap could not do, after which the new database is in its place all the same.
+#[derive(Debug)]
+pub struct Swapped {
+    pub not_kept: Vec<NotKept>,
+    /// Why the database that is no longer needed is still there. The next pull drops it.
+    pub not_dropped: Option<DatabaseError>,
 }
 
 /// The target's server, locked against another bcops for as long as this lives.
@@ -160,7 +172,7 @@ impl Databases {
             .admin
             .query(
                 "SELECT datname::text FROM pg_catalog.pg_database \
-                 WHERE datname = ANY($1) AND NOT pg_catalog.pg_has_role(datdba, 'MEMBER')",
+                 WHERE datname = ANY($1) AND NOT pg_catalog.pg_has_role(datdba, 'USAGE')",
                 &[&names.as_slice()],
             )
             .await?;
@@ -170,22 +182,38 @@ impl Databases {
         }
     }
 
-    /// Drops what a killed run left and creates an empty database to fill.
-    pub async fn create_incoming(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
+    /// Drops what a killed run left and creates an empty database to fill, in the place and with the
+    /// locale of the one in use. Also gives what of these the server refused.
+    pub async fn create_incoming(
+        &self,
+        encoding: &str,
+    ) -> Result<(DatabaseUrl, Vec<NotKept>), DatabaseError> {
         self.drop_database(&self.names.incoming).await?;
         self.drop_database(&self.names.discarded).await?;
+        self.drop_database(&self.names.scratch).await?;
+        self.create_empty(&self.names.incoming, encoding).await
+    }
+
+    /// Creates an empty database for a short time, and drops the one that a killed run left.
+    pub async fn create_scratch(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
+        self.drop_scratch().await?;
+        Ok(self.create_empty(&self.names.scratch, encoding).await?.0)
+    }
+
+    pub async fn drop_scratch(&self) -> Result<(), DatabaseError> {
+        self.drop_database(&self.names.scratch).await
+    }
+
+    async fn create_empty(
+        &self,
+        name: &str,
+        encoding: &str,
+    ) -> Result<(DatabaseUrl, Vec<NotKept>), DatabaseError> {
         let encoding = if encoding == "SQL_ASCII" { encoding } else { "UTF8" };
-        let create = format!(
-            "CREATE DATABASE {} TEMPLATE template0 ENCODING {}",
-            quote_identifier(&self.names.incoming),
-            quote_literal(encoding)
-        );
-        if let Err(error) = self.admin.batch_execute(&create).await {
-            // The cluster's locale may be bound to another encoding; C goes with every one.
-            let with_c = format!("{create} LC_COLLATE 'C' LC_CTYPE 'C'");
-            self.admin.batch_execute(&with_c).await.map_err(|_| error)?;
-        }
-        Ok(self.url.with_database(&self.names.incoming))
+        let current = &self.names.current;
+        let placement = Placement::of(&self.admin, current).await?;
+        let not_kept = placement.create(&self.admin, name, encoding, current).await?;
+        Ok((self.url.with_database(name), not_kept))
     }
 
     /// Drops the half-filled database of this run.
@@ -193,15 +221,16 @@ impl Databases {
         self.drop_database(&self.names.incoming).await
     }
 
-    /// Makes the filled database the current one. The current one becomes the previous one, or is
-    /// dropped if it is not to be kept.
+    /// Makes the filled database the current one, with all that belongs to the current one itself.
+    /// That becomes the previous one, or is dropped if it is not to be kept.
     ///
-    /// Once this returns `Ok`, the new database is in its place. What it gives then is the reason
-    /// why the database that is no longer needed could not be dropped; the next pull drops it.
-    pub async fn swap_in(
-        &self,
-        keep_previous: bool,
-    ) -> Result<Option<DatabaseError>, DatabaseError> {
+    /// Once this returns `Ok`, the new database is in its place.
+    pub async fn swap_in(&self, keep_previous: bool) -> Result<Swapped, DatabaseError> {
+        let Names { current, incoming, .. } = &self.names;
+        let not_kept = match Properties::of(&self.admin, current).await? {
+            Some(properties) => properties.give(&self.admin, incoming, current).await?,
+            None => Vec::new(),
+        };
         let existing = self.existing().await?;
         let mut renames = Vec::new();
         match (existing.current, keep_previous) {
@@ -216,7 +245,8 @@ impl Databases {
         }
         renames.push((&self.names.incoming, &self.names.current));
         self.rename(&renames).await?;
-        Ok(self.drop_database(&self.names.discarded).await.err())
+        let not_dropped = self.drop_database(&self.names.discarded).await.err();
+        Ok(Swapped { not_kept, not_dropped })
     }
 
     /// Writes on the new, empty database that its rows are those of real people, and says which
@@ -295,6 +325,16 @@ impl Databases {
         }
     }
 
+    /// A template cannot be dropped.
+    async fn end_use_as_template(&self, name: &str) -> Result<(), DatabaseError> {
+        let statement = "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate";
+        if self.admin.query_opt(statement, &[&name]).await?.is_some() {
+            let sql = format!("ALTER DATABASE {} IS_TEMPLATE false", quote_identifier(name));
+            self.admin.batch_execute(&sql).await?;
+        }
+        Ok(())
+    }
+
     async fn end_sessions(&self, database: &str) -> Result<(), DatabaseError> {
         self.admin
             .execute(
@@ -311,6 +351,7 @@ impl Databases {
 
     /// `DROP DATABASE … WITH (FORCE)` needs Postgres 13, so sessions are ended by hand.
     async fn drop_database(&self, name: &str) -> Result<(), DatabaseError> {
+        self.end_use_as_template(name).await?;
         let sql = format!("DROP DATABASE IF EXISTS {}", quote_identifier(name));
         let mut attempts = 0;
         loop {

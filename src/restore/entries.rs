@@ -286,7 +286,9 @@ impl<'a> Needs<'a> {
                 needs.insert(*id);
             }
         }
-        if self.calls_functions(entry) {
+        // A constraint of a domain leads to no table here, and holds for rows of any.
+        let leads_nowhere = needs.is_empty() && locks.is_empty();
+        if leads_nowhere || self.calls_functions(entry) {
             needs.extend(&self.all_data);
         }
         needs.remove(&entry.id);

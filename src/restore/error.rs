@@ -7,7 +7,9 @@ use crate::activity::Stall;
 use crate::adapters::postgres::PostgresError;
 use crate::archive::ArchiveError;
 use crate::scrub::live::LiveError;
-use crate::scrub::{AuditCount, FramingError, NeedyRows, ScrubError};
+use crate::scrub::{AuditCount, FramingError, NeedyRows, PlanError, ScrubError};
+
+use super::databases::DatabaseError;
 
 use super::omissions::Loss;
 
@@ -56,9 +58,14 @@ pub enum RestoreError {
     #[error("the rows cannot be scrubbed")]
     Scrub(#[from] ScrubError),
     #[error("what the load brought cannot be audited")]
-    Audit(#[from] LiveError),
+    Audit(#[source] LiveError),
     #[error("the statement to run afterwards failed: {statement}")]
     After { statement: String, source: PostgresError },
+    /// The manifest does not fit: the server refuses what a rule writes.
+    #[error(transparent)]
+    Plan(PlanError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
     #[error("cannot continue the load: {0}")]
@@ -76,6 +83,15 @@ fn in_lines(needy: &[NeedyRows]) -> String {
         format!("\n  {rows} of {table} {verb} rows of {parent} ({table}.{columns})")
     };
     needy.iter().map(line).collect()
+}
+
+impl From<LiveError> for RestoreError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Plan(error) => RestoreError::Plan(error),
+            other => RestoreError::Audit(other),
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for RestoreError {

@@ -114,6 +114,12 @@ impl Omissions {
                 dependents.entry(*need).or_default().push(entry);
             }
         }
+        // Rows of a table that an extension creates do not say which one it is.
+        for rows in toc.rows_of_extensions() {
+            if let Some(extension) = toc.extension_of(rows) {
+                dependents.entry(extension.id).or_default().push(rows);
+            }
+        }
         while let Some(skipped) = open.pop() {
             for entry in dependents.remove(&skipped).unwrap_or_default() {
                 if self.skips(entry.id) {

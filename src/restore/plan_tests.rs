@@ -181,7 +181,10 @@ fn an_index_over_a_function_of_the_archive_waits_for_all_rows() {
         table_data(5, "b"),
         made(6, "INDEX", Section::PostData, &[2, 1]),
         made(7, "TRIGGER", Section::PostData, &[2, 1]),
+        made(8, "DOMAIN", Section::PreData, &[]),
+        made(9, "CHECK CONSTRAINT", Section::PostData, &[8]),
     ]);
     assert_eq!(needs_of(&plan, 6), HashSet::from([4, 5]));
+    assert_eq!(needs_of(&plan, 9), HashSet::from([4, 5]));
     assert_eq!(needs_of(&plan, 7), HashSet::from([4]));
 }

@@ -10,7 +10,7 @@ use crate::adapters::postgres::{PostgresError, Session};
 use crate::schema::TableName;
 
 /// How many tables one statement counts: each one apart would cost a journey to the server.
-const AT_ONCE: usize = 200;
+pub const AT_ONCE: usize = 200;
 
 /// The rows of each table, by `schema.name`. Partitions count with the table that they belong to,
 /// as a row may fall into another one of them than it came from.
@@ -46,12 +46,13 @@ impl RowsByTable {
 }
 
 /// What holds rows, and the table that its rows are counted with.
-struct Counted {
+pub struct Counted {
     table: TableName,
     root: TableName,
 }
 
-async fn list(session: &Session) -> Result<Vec<Counted>, PostgresError> {
+/// Every table of the database but those of extensions.
+pub async fn list(session: &Session) -> Result<Vec<Counted>, PostgresError> {
     let rows = session
         .query(
             "SELECT n.nspname::text, c.relname::text, rn.nspname::text, r.relname::text \
@@ -75,11 +76,17 @@ async fn list(session: &Session) -> Result<Vec<Counted>, PostgresError> {
 
 /// Counts every table of the database but those of extensions.
 pub async fn count(session: &Session) -> Result<RowsByTable, PostgresError> {
-    count_listed(session, &list(session).await?).await
+    let mut rows = RowsByTable::default();
+    count_listed(session, &list(session).await?, &mut rows).await?;
+    Ok(rows)
 }
 
-async fn count_listed(session: &Session, tables: &[Counted]) -> Result<RowsByTable, PostgresError> {
-    let mut result = RowsByTable::default();
+/// Adds the rows of these tables.
+pub async fn count_listed(
+    session: &Session,
+    tables: &[Counted],
+    result: &mut RowsByTable,
+) -> Result<(), PostgresError> {
     for tables in tables.chunks(AT_ONCE) {
         let counts: Vec<String> = tables
             .iter()
@@ -96,7 +103,7 @@ async fn count_listed(session: &Session, tables: &[Counted]) -> Result<RowsByTab
             *result.0.entry(one.root.to_string()).or_default() += rows;
         }
     }
-    Ok(result)
+    Ok(())
 }
 
 /// Compares what was sent with what is there, before any other statement has changed it.
@@ -109,7 +116,8 @@ pub async fn compare(session: &Session, report: &PumpReport) -> Result<(), Resto
         let root = roots.get(table).copied().unwrap_or(table);
         *sent.0.entry(root.to_string()).or_default() += counts.kept;
     }
-    let found = count_listed(session, &tables).await?;
+    let mut found = RowsByTable::default();
+    count_listed(session, &tables, &mut found).await?;
     // A table without a block of its own has no rows to expect.
     let wrong = sent
         .differences(&found)

@@ -23,14 +23,27 @@ pub(super) async fn is_marked(session: &Session, database: &str) -> Result<bool,
     Ok(row.is_some_and(|row| row.get(0)))
 }
 
-/// Takes the mark off the database of this session, which was scrubbed. Another comment stays.
+/// The part of a database's comment that is the user's own, if there is one.
+pub(super) fn own_comment(comment: &str) -> Option<&str> {
+    let own = comment.strip_prefix(MARK).map_or(comment, |rest| rest.trim_start_matches('\n'));
+    (!own.is_empty()).then_some(own)
+}
+
+/// A comment of the user's behind the mark.
+pub(super) fn marked_comment(own: &str) -> String {
+    format!("{MARK}\n{own}")
+}
+
+/// Takes the mark off the database of this session, which was scrubbed. The user's own comment stays.
 pub async fn unmark_own(session: &Session) -> Result<(), PostgresError> {
-    let row = session.query_one("SELECT pg_catalog.current_database()::text", &[]).await?;
-    let name: &str = row.get(0);
-    if is_marked(session, name).await? {
-        let statement = format!("COMMENT ON DATABASE {} IS NULL", quote_identifier(name));
-        session.batch_execute(&statement).await?;
-    }
+    let statement = "SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_database') \
+                     FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
+    let row = session.query_one(statement, &[]).await?;
+    let (name, comment): (&str, Option<&str>) = (row.get(0), row.get(1));
+    let Some(comment) = comment.filter(|comment| comment.starts_with(MARK)) else { return Ok(()) };
+    let own = own_comment(comment).map_or_else(|| "NULL".to_owned(), quote_literal);
+    let statement = format!("COMMENT ON DATABASE {} IS {own}", quote_identifier(name));
+    session.batch_execute(&statement).await?;
     Ok(())
 }
 

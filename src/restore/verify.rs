@@ -78,7 +78,8 @@ async fn check_indexes(session: &Session) -> Result<(), RestoreError> {
     }
 }
 
-/// Schemas and names, in the form of the archive's tags: `TABLE NAME` for what belongs to a table.
+/// Schemas and names, in the form of the archive's tags: `TABLE NAME` for what belongs to a table,
+/// `DOMAIN NAME` for what belongs to a domain.
 #[derive(Default)]
 struct Names(HashSet<(String, String)>);
 
@@ -100,6 +101,9 @@ async fn everything(session: &Session) -> Result<HashMap<String, Names>, Restore
                nspname::text, relname::text FROM mine WHERE relkind IN ('r', 'p', 'i', 'I') \
              UNION ALL SELECT k.contype::text, nspname, relname || ' ' || conname \
                FROM pg_catalog.pg_constraint k JOIN mine ON mine.oid = k.conrelid \
+             UNION ALL SELECT k.contype::text, n.nspname::text, t.typname || ' ' || k.conname \
+               FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid \
+               JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
              UNION ALL SELECT 'trigger', nspname, relname || ' ' || tgname \
                FROM pg_catalog.pg_trigger t JOIN mine ON mine.oid = t.tgrelid \
                WHERE NOT t.tgisinternal",

@@ -30,7 +30,13 @@ fn plan() -> ScrubPlan {
     let table = Table { columns: columns.map(column).into(), ..Table::default() };
     let tables = [(TableName::public("django_session"), table)].into();
     let manifest = Manifest::parse("test.toml", MANIFEST).unwrap();
-    ScrubPlan::new(&manifest, "local", &Schema { tables, has_large_objects: false }, &[]).unwrap()
+    ScrubPlan::new(
+        &manifest,
+        "local",
+        &Schema { tables, has_large_objects: false, ..Schema::default() },
+        &[],
+    )
+    .unwrap()
 }
 
 fn thorough(rows: &str) -> TableAudit {

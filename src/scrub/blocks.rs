@@ -1,10 +1,10 @@
 //! Refuses an archive whose rows cannot be judged by the tables that they are said to belong to.
 //!
-//! Every block must be the rows of a table that the archive itself creates, as COPY text that goes
-//! to that table: the rules are chosen by the table, so that nothing may go elsewhere.
+//! Every block must be the rows of a table that the archive itself creates, or one of its extensions,
+//! as COPY text that goes to that table: the rules are chosen by the table.
 
 use super::plan::ancestors;
-use crate::archive::{ArchiveError, CopyStatement, Toc};
+use crate::archive::{ArchiveError, CopyStatement, Toc, TocEntry};
 use crate::schema::Schema;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +29,16 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
     for entry in toc.table_data() {
         let table = entry.table_name();
         let Some(found) = schema.tables.get(&table) else {
-            return refuse(
-                format!("the backup has rows of {table} but does not create that table"),
-                Some("make the backup of the whole database, without --data-only"),
-            );
+            return match is_foreign(toc, entry) {
+                true => refuse(
+                    format!("{table} is a foreign table, and the backup holds its rows"),
+                    Some("make the backup without --include-foreign-data"),
+                ),
+                false => refuse(
+                    format!("the backup has rows of {table} but does not create that table"),
+                    Some("make the backup of the whole database, without --data-only"),
+                ),
+            };
         };
         let Some(copy) = CopyStatement::of(entry)? else { continue };
         if !ancestors(schema, &table).any(|name| *name == copy.target) {
@@ -46,4 +52,9 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
         }
     }
     Ok(())
+}
+
+fn is_foreign(toc: &Toc, entry: &TocEntry) -> bool {
+    let mut found = entry.dependencies.iter().filter_map(|id| toc.get(*id));
+    found.any(|other| other.entry_type == "FOREIGN TABLE")
 }

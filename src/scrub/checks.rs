@@ -1,5 +1,6 @@
 //! Whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
 
+use super::demands::OpenCheck;
 use super::families::{Family, placeholder_length};
 use super::findings::{Finding, FindingKind};
 use super::manifest::{LargeObjects, Manifest, TableEntry};
@@ -18,6 +19,7 @@ pub(super) struct Checks<'a> {
     pub schema: &'a Schema,
     pub findings: Vec<Finding>,
     pub notes: Vec<String>,
+    pub open_checks: Vec<OpenCheck>,
 }
 
 /// The table that is being checked.
@@ -30,7 +32,14 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Checks<'a> {
     pub(super) fn new(manifest: &'a Manifest, policy: &'a str, schema: &'a Schema) -> Self {
-        Checks { manifest, policy, schema, findings: Vec::new(), notes: Vec::new() }
+        Checks {
+            manifest,
+            policy,
+            schema,
+            findings: Vec::new(),
+            notes: Vec::new(),
+            open_checks: Vec::new(),
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -172,7 +181,10 @@ impl<'a> Checks<'a> {
         ];
         let mut mend = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
         for column in unlisted {
-            let problem = format!("the column ({}) is not classified", column.type_name);
+            let problem = match column.type_name.as_str() {
+                "" => "the column is not classified".to_owned(),
+                type_name => format!("the column ({type_name}) is not classified"),
+            };
             let lines = std::mem::take(&mut mend);
             let (kind, place) = (FindingKind::Unclassified, Some(&entry.place));
             self.find(kind, name, Some(&column.name), place, problem, lines);
@@ -233,6 +245,7 @@ impl<'a> Checks<'a> {
                 self.unknown_column(subject, column);
             }
         }
+        self.demands(subject);
         unique_keys::check(self, subject);
         // Rows that need those of an unclassified table are found as they come.
         let is_omitted = &*rule.place.origin == unclassified::ORIGIN;
@@ -374,7 +387,12 @@ impl<'a> Checks<'a> {
 
     fn set(&mut self, subject: Subject<'_>, column: &Column, template: &Template) {
         let name = column.name.as_str();
-        if let Some(problem) = Family::of(column).refuses(template) {
+        let column = &self.stored(column);
+        if column.type_name.is_empty() {
+            let problem =
+                "the type of the column is not known, because an extension creates the table";
+            self.rule_problem(subject, name, problem, "null the column, or delete the rows");
+        } else if let Some(problem) = Family::of(column).refuses(template) {
             self.rule_problem(subject, name, problem, "write a value of the column's type");
         }
         let mut longest = Some(0_usize);
@@ -431,7 +449,14 @@ impl<'a> Checks<'a> {
         length
     }
 
+    /// The column with the type that its values are stored as: a domain is a name for another.
+    fn stored(&self, column: &Column) -> Column {
+        let type_name = self.schema.base_type(&column.type_name).to_owned();
+        Column { type_name, ..column.clone() }
+    }
+
     fn unusable_password(&mut self, subject: Subject<'_>, column: &Column) {
+        let column = &self.stored(column);
         let fits = column.max_length().is_none_or(|limit| UNUSABLE_PASSWORD.len() <= limit);
         if Family::of(column) != Family::Text || !fits {
             let problem = format!("a {} cannot hold an unusable password", column.type_name);

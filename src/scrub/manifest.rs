@@ -78,6 +78,12 @@ impl TableEntry {
         self.rules.get(policy).or_else(|| self.rules.get(ANY_POLICY))
     }
 
+    /// Whether every rule is for one of these policies, or for any.
+    pub(super) fn has_rules_for(&self, policies: &BTreeSet<String>) -> bool {
+        self.rules.keys().all(|policy| policy == ANY_POLICY || policies.contains(policy))
+            && (self.rules.is_empty() || policies.iter().all(|policy| self.rule(policy).is_some()))
+    }
+
     /// The rules as the manifest has them, `any` for every other policy among them.
     pub(super) fn rules(&self) -> &BTreeMap<String, Rule> {
         &self.rules

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::checks::Checks;
+use super::demands::OpenCheck;
 use super::encoded::Form;
 use super::findings::{Finding, FindingKind, PlanError};
 use super::manifest::{AfterStatement, LargeObjects, Manifest, TableEntry};
@@ -14,6 +15,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, Place, RowRule, Rule, Test,
 };
 use super::unclassified::{Emptying, Need};
+use super::well_known;
 use crate::schema::{Schema, Table, TableName};
 
 /// What to do with every table of one database under one policy.
@@ -26,6 +28,7 @@ pub struct ScrubPlan {
     held: Vec<TableName>,
     sought: Vec<TableName>,
     notes: Vec<String>,
+    open_checks: Vec<OpenCheck>,
     after: Vec<AfterStatement>,
     large_objects: LargeObjects,
     pub(super) allow: BTreeMap<Kind, Vec<String>>,
@@ -130,6 +133,7 @@ impl ScrubPlan {
             held,
             sought,
             notes: checks.notes,
+            open_checks: checks.open_checks,
             after: manifest.after.clone(),
             large_objects: manifest.large_objects,
             allow: manifest.allow.clone(),
@@ -239,6 +243,11 @@ impl ScrubPlan {
         &self.notes
     }
 
+    /// Conditions on values that the rules write, which only a server can evaluate.
+    pub fn open_checks(&self) -> &[OpenCheck] {
+        &self.open_checks
+    }
+
     pub fn large_objects(&self) -> LargeObjects {
         self.large_objects
     }
@@ -261,7 +270,9 @@ pub(super) fn entry_of<'a>(
     schema: &Schema,
     table: &TableName,
 ) -> Option<&'a TableEntry> {
-    ancestors(schema, table).find_map(|name| manifest.tables.get(name))
+    ancestors(schema, table)
+        .find_map(|name| manifest.tables.get(name))
+        .or_else(|| well_known::entry(table, schema.tables.get(table)?))
 }
 
 /// The table itself, the table that it is a partition of, and so on.

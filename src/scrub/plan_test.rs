@@ -46,7 +46,7 @@ fn refers(mut table: Table, column: &str, parent: &str) -> Table {
 
 fn schema(tables: &[(&str, &Table)]) -> Schema {
     let tables = tables.iter().map(|(name, table)| (TableName::public(*name), (*table).clone()));
-    Schema { tables: tables.collect(), has_large_objects: false }
+    Schema { tables: tables.collect(), has_large_objects: false, ..Schema::default() }
 }
 
 fn plan_in_order(text: &str, schema: &Schema, order: &[&str]) -> Result<ScrubPlan, PlanError> {

@@ -35,6 +35,7 @@ fn schema() -> Schema {
             .map(|(name, table)| (TableName::public(name), table))
             .into(),
         has_large_objects: false,
+        ..Schema::default()
     }
 }
 

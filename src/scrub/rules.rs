@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::patterns::Kind;
 use super::unclassified::Emptying;
-use crate::schema::TableName;
+use crate::schema::{TableName, quote_identifier, quoted_parts};
 
 /// Where in which manifest something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,8 @@ impl fmt::Display for Literal {
     }
 }
 
-/// A column of a table, written `table.column` or `schema.table.column`.
+/// A column of a table, written `table.column` or `schema.table.column`, with any part quoted as in
+/// SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ColumnReference {
     pub table: TableName,
@@ -128,6 +129,14 @@ pub struct ColumnReference {
 
 impl ColumnReference {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
+        if let Some([table @ .., column]) = quoted_parts(text).as_deref() {
+            let table = match table {
+                [name] => TableName::public(name),
+                [schema, name] => TableName::new(schema, name),
+                _ => return Err(format!("`{text}` is not of the form \"table.column\"")),
+            };
+            return Ok(ColumnReference { table, column: column.clone() });
+        }
         match text.rsplit_once('.') {
             Some((table, column)) if !table.is_empty() && !column.is_empty() => {
                 Ok(ColumnReference { table: parse_table_name(table), column: column.into() })
@@ -139,21 +148,22 @@ impl ColumnReference {
 
 impl fmt::Display for ColumnReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.table.short(), self.column)
+        let plain = format!("{}.{}", self.table.short(), self.column);
+        if ColumnReference::parse(&plain).is_ok_and(|read| read == *self) {
+            return f.write_str(&plain);
+        }
+        write!(f, "{}.{}", self.table.quoted(), quote_identifier(&self.column))
     }
 }
 
-/// A table as the manifest writes it: `table`, or `schema.table` outside of `public`.
+/// A table's name as the manifest writes it.
 pub(super) fn parse_table_name(text: &str) -> TableName {
-    match text.split_once('.') {
-        Some((schema, name)) => TableName::new(schema, name),
-        None => TableName::public(text),
-    }
+    TableName::parse(text)
 }
 
 /// A table's name in the form that [`parse_table_name`] reads.
 pub(super) fn manifest_name(table: &TableName) -> String {
-    if table.name.contains('.') { table.to_string() } else { table.short() }
+    table.short()
 }
 
 /// What happens to one column. A NULL always stays NULL.
@@ -347,6 +357,13 @@ mod tests {
         let reference = ColumnReference::parse("other.table.id").unwrap();
         assert_eq!(reference.table, TableName::new("other", "table"));
         assert_eq!(ColumnReference::parse("page.id").unwrap().to_string(), "page.id");
+        for (table, column) in [("a.b", "c"), ("t", "c.d"), ("t", "c\"d"), ("a\nb", "c")] {
+            for schema in ["public", "x", "x.y"] {
+                let table = TableName::new(schema, table);
+                let reference = ColumnReference { table, column: column.into() };
+                assert_eq!(ColumnReference::parse(&reference.to_string()), Ok(reference));
+            }
+        }
         for text in ["id", ".id", "page."] {
             assert!(ColumnReference::parse(text).is_err(), "{text}");
         }

@@ -43,6 +43,8 @@ use crate::secret::Secret;
 /// The effective configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Whether the built-in site is a part of this configuration.
+    pub inherits: bool,
     pub environments: BTreeMap<String, Environment>,
     pub local: Local,
     pub media: Media,

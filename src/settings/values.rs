@@ -21,6 +21,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
             .map_or_else(|| "auth_user".to_owned(), |found| found.value),
     };
     Ok(Settings {
+        inherits: layers.inherits(),
         environments: environments(&layers)?,
         local,
         media: media(&layers, surroundings)?,

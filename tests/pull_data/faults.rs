@@ -274,7 +274,8 @@ fn a_missing_extension_is_found_before_the_rows_are_fetched() {
     }
     let source = world.cluster.create_database("with_extension");
     let rows = "CREATE EXTENSION dblink; CREATE TABLE auth_group AS SELECT n AS id, \
-                translate(md5(n::text), '0123456789', 'ghijklmnop') AS name FROM generate_series(1, 50000) n";
+                translate(md5(n::text), '0123456789', 'ghijklmnop') AS name FROM generate_series(1, 50000) n; \
+                CREATE TABLE django_migrations (app dblink_pkey_results)";
     world.cluster.psql(&source, rows);
     let archive = world.bcops.directory().join("extension.dump");
     site::back_up(world.cluster, &source, &archive).expect("a backup");

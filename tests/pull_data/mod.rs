@@ -3,13 +3,16 @@
 pub mod archives;
 mod choices;
 mod download;
+mod equal;
 mod everyday_writings;
+mod extension_rows;
 mod faults;
 mod formats;
 mod guards;
 mod large_rows;
 mod late;
 mod privacy;
+mod properties;
 mod skipped;
 mod terminal;
 mod unclassified;

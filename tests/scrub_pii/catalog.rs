@@ -48,6 +48,7 @@ fn assert_same(live: &Schema, archived: &Schema) {
     for (name, table) in &live.tables {
         assert_eq!(Some(table), archived.tables.get(name), "{name}: in the server, in the backup");
     }
+    assert_eq!(live.domains, archived.domains);
     assert_eq!(live.has_large_objects, archived.has_large_objects);
 }
 
@@ -77,6 +78,22 @@ fn a_real_backup() {
         cluster.pg_restore(&database, &archive).expect("pg_restore");
         assert_same(&of_database(cluster, &database), &of_archive(&archive));
     }
+}
+
+/// Every form of CREATE TABLE that PostgreSQL's own tests leave behind.
+#[test]
+fn every_table_of_postgres_regression_suite() {
+    let Some(fixtures) = std::env::var_os("BCOPS_FIXTURES") else {
+        eprintln!("skipped: BCOPS_FIXTURES names no folder with real inputs");
+        return;
+    };
+    let cluster = Cluster::shared();
+    let archive = Path::new(&fixtures).join("archives/regression_pg15.dump");
+    let database = cluster.create_database("catalog");
+    cluster.pg_restore(&database, &archive).expect("pg_restore");
+    let (live, archived) = (of_database(cluster, &database), of_archive(&archive));
+    assert!(live.tables.len() > 500, "{}", live.tables.len());
+    assert_same(&live, &archived);
 }
 
 #[test]

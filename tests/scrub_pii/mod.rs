@@ -11,6 +11,7 @@ mod files;
 mod guards;
 mod residue;
 mod schemas;
+mod values;
 pub mod world;
 
 use serde_json::Value;

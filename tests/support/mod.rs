@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "the tests and the sandbox each use a part of it")]
 
 pub mod forward;
+pub mod generator;
 pub mod git;
 pub mod postgres;
 pub mod redis;

@@ -294,3 +294,112 @@ fn columns_are_those_of_the_copy_statements() {
     }
     assert!(compared > 300, "{compared}");
 }
+
+#[test]
+fn checks_and_partition_keys() {
+    let schema = schema_of(&[
+        ("DOMAIN", "d", "CREATE DOMAIN public.d AS character varying(9) COLLATE pg_catalog.\"C\" DEFAULT 'x, CHECK (y)'::character varying NOT NULL\n\tCONSTRAINT \"d (c\" CHECK (((VALUE)::text ~ ')'::text));\n"),
+        ("DOMAIN", "plain", "CREATE DOMAIN public.plain AS character varying(4);\n"),
+        ("CHECK CONSTRAINT", "d late", "ALTER DOMAIN public.d\n    ADD CONSTRAINT a_late CHECK (((VALUE)::text <> ''::text)) NOT VALID;\n"),
+        (
+            "TABLE",
+            "t",
+            "CREATE TABLE public.t (\n    a integer,\n    b text,\n    \"c (\" date CONSTRAINT inl CHECK ((\"c (\" > '2000-01-01'::date)),\n    \
+             CONSTRAINT z CHECK ((a > 0)) NO INHERIT,\n    CONSTRAINT k CHECK ((b <> ')'::text)),\n    CONSTRAINT n CHECK ((a < 9)) NOT ENFORCED\n)\n\
+             PARTITION BY RANGE (\"c (\", lower(b))\nWITH (fillfactor='70');\n",
+        ),
+        ("TABLE", "child", "CREATE TABLE public.child (\n    e integer\n)\nINHERITS (public.t);\n"),
+        (
+            "CHECK CONSTRAINT",
+            "t late",
+            "ALTER TABLE public.t\n    ADD CONSTRAINT late CHECK ((a <> 7)) NOT VALID;\n",
+        ),
+    ])
+    .unwrap();
+    let checks = |name: &str| {
+        let table = &schema.tables[&TableName::public(name)];
+        let checks =
+            table.checks.iter().map(|check| format!("{} {}", check.name, check.expression));
+        checks.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        checks("t"),
+        [
+            "inl ((\"c (\" > '2000-01-01'::date))",
+            "k ((b <> ')'::text))",
+            "late ((a <> 7))",
+            "z ((a > 0))",
+        ]
+    );
+    assert_eq!(
+        checks("child"),
+        [&checks("t")[0], &checks("t")[1], &checks("t")[2]].map(String::as_str)
+    );
+    assert_eq!(schema.tables[&TableName::public("t")].partition_key, ["b", "c ("]);
+    let domain = &schema.domains["public.d"];
+    assert_eq!((domain.base_type.as_str(), domain.not_null), ("character varying(9)", true));
+    assert_eq!(domain.checks.len(), 2);
+    assert_eq!(domain.checks[0].name, "a_late");
+    assert_eq!(schema.domains["public.plain"].base_type, "character varying(4)");
+}
+
+#[test]
+fn what_is_not_inherited_stays_with_the_parent() {
+    let schema = schema_of(&[
+        (
+            "TABLE",
+            "p",
+            "CREATE TABLE public.p (a integer NOT NULL NO INHERIT, b integer NOT NULL, c integer, \
+             CONSTRAINT named NOT NULL c NO INHERIT);",
+        ),
+        ("TABLE", "child", "CREATE TABLE public.child (\n)\nINHERITS (public.p);"),
+    ])
+    .unwrap();
+    let of = |name: &str| columns(&schema.tables[&TableName::public(name)]);
+    assert_eq!(of("p"), ["a integer !", "b integer !", "c integer !"]);
+    assert_eq!(of("child"), ["a integer", "b integer !", "c integer"]);
+}
+
+/// An archive with rows of `t`, of which nothing else is written, and these entries.
+fn with_rows(others: &[TocEntry], needs: &[i32]) -> Result<Schema, ArchiveError> {
+    let mut rows = super::builder::table_data(9, "t");
+    rows.dependencies = needs.iter().map(|id| DumpId(*id)).collect();
+    let entries = [others, &[rows]].concat();
+    let bytes = ArchiveBytes::start(&header(14, Compression::None), &entries).bytes;
+    read_schema(ArchiveReader::open(bytes.as_slice())?.toc())
+}
+
+#[test]
+fn rows_without_a_definition_are_an_extensions_where_there_is_one() {
+    let extension = || TocEntry {
+        namespace: None,
+        dependencies: Vec::new(),
+        definition: Some("CREATE EXTENSION IF NOT EXISTS x WITH SCHEMA public;\n".to_owned()),
+        ..entry(3, "EXTENSION", "x")
+    };
+    let name = TableName::public("t");
+    let schema = with_rows(&[extension()], &[218]).unwrap();
+    let table = &schema.tables[&name];
+    assert_eq!(table.creator, crate::schema::Creator::Extension);
+    assert_eq!(columns(table), ["a ", "b "]);
+    assert!(table.columns.iter().all(|column| column.can_hold_text() && !column.is_plain_value()));
+    // With --data-only there is no extension, and the rows of a foreign table have a definition.
+    assert!(!with_rows(&[], &[218]).unwrap().tables.contains_key(&name));
+    let foreign = TocEntry {
+        definition: Some("CREATE FOREIGN TABLE public.t (a integer) SERVER s;".to_owned()),
+        ..entry(4, "FOREIGN TABLE", "t")
+    };
+    assert!(!with_rows(&[extension(), foreign], &[4]).unwrap().tables.contains_key(&name));
+}
+
+#[test]
+fn a_typed_table_of_a_type_that_is_not_in_the_archive_has_the_columns_of_its_rows() {
+    let table = TocEntry {
+        definition: Some(
+            "CREATE TABLE public.t OF ext.pair (\n    b WITH OPTIONS NOT NULL\n);".to_owned(),
+        ),
+        ..entry(4, "TABLE", "t")
+    };
+    let schema = with_rows(&[table], &[4]).unwrap();
+    assert_eq!(columns(&schema.tables[&TableName::public("t")]), ["a ", "b  !"]);
+}

@@ -19,7 +19,7 @@ use crate::deployment::{Marks, local};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::{Databases, Existing};
-use crate::restore::{self, LoadReport, LoadTarget};
+use crate::restore::{self, LoadReport, LoadTarget, NotKept};
 use crate::scrub::Unclassified;
 
 use prepare::Prepared;
@@ -68,8 +68,15 @@ pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, Comm
     let step = "contents";
     let description = format!("Reading the contents of {}", backup.describe());
     context.ui.emit(Event::StepStarted { step, description });
-    let prepared =
-        context.interrupt.guard(prepare::open(context, args, &databases, backup)).await?;
+    let opening = context.interrupt.guard(prepare::open(context, args, &databases, backup)).await;
+    let prepared = match opening {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            // An interrupt may have come while values were being evaluated there.
+            let _ = databases.drop_scratch().await;
+            return Err(error);
+        }
+    };
     let summary = format!("Contents read: {} tables", prepared.tables());
     context.ui.emit(Event::StepFinished { step, summary });
     let before = summary::before(&prepared, &databases, &existing, personal, args);
@@ -171,7 +178,8 @@ async fn fill(
 ) -> Result<Loaded, CommandError> {
     let work = async {
         let Prepared { backup, archive, extensions, emptied } = prepared;
-        let incoming = databases.create_incoming(archive.contents.encoding()).await?;
+        let (incoming, not_kept) = databases.create_incoming(archive.contents.encoding()).await?;
+        warn_of_lost(context, &not_kept);
         let source = backup.describe();
         let scrubbed = archive.scrub.is_some();
         if !scrubbed {
@@ -205,6 +213,13 @@ async fn fill(
     result
 }
 
+/// Nothing of this makes a pull a failure: the data is in its place.
+fn warn_of_lost(context: &Context, not_kept: &[NotKept]) {
+    for one in not_kept {
+        context.ui.emit(Event::Warning(one.to_string()));
+    }
+}
+
 /// Leaves a mark in the new database, by which it is known as this machine's own without a network.
 async fn mark(context: &Context, databases: &Databases, incoming: &DatabaseUrl) {
     let marks = Marks::in_state_folder(&context.settings.state_directory.value);
@@ -225,10 +240,14 @@ async fn swap(
         description: format!("Putting the new database in place as {name}"),
     });
     match databases.swap_in(!args.no_keep_previous).await {
-        Ok(None) => {}
-        Ok(Some(error)) => context.ui.emit(Event::Warning(format!(
-            "the database that is no longer needed could not be dropped ({error}); the next pull drops it"
-        ))),
+        Ok(swapped) => {
+            warn_of_lost(context, &swapped.not_kept);
+            if let Some(error) = swapped.not_dropped {
+                context.ui.emit(Event::Warning(format!(
+                    "the database that is no longer needed could not be dropped ({error}); the next pull drops it"
+                )));
+            }
+        }
         Err(error) => {
             // The renames are one transaction, so the old database is still in its place. What
             // cannot be dropped now is dropped by the next pull.

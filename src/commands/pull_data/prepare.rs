@@ -9,9 +9,11 @@ use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind, backup_at};
 use crate::events::{Event, Reporter};
 use crate::restore::databases::Databases;
+use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
 use crate::schema::{ForeignKey, Schema, TableName};
 use crate::scrub::{ScrubPlan, TableAction, Unclassified};
+use crate::words::shell_word;
 
 use super::backup::Backup;
 use super::unclassified;
@@ -61,6 +63,10 @@ pub async fn open(
     let archive = restore::Prepared::new(contents, scrub, excluded)?;
     let has_rows = archive.has_rows();
     let extensions = check_extensions(databases.session(), &archive.plan, has_rows).await?;
+    if let Some(scrub) = &archive.scrub {
+        let contents = &archive.contents;
+        check_written_values(databases, contents, &archive.plan, &extensions, scrub).await?;
+    }
     Ok(Prepared { backup, archive, extensions, emptied })
 }
 
@@ -107,10 +113,7 @@ fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableNa
     let views: BTreeSet<TableName> = views.map(TocEntry::table_name).collect();
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
-        let table = match name.split_once('.') {
-            Some((schema, table)) => TableName::new(schema, table),
-            None => TableName::public(name),
-        };
+        let table = TableName::parse(name);
         if views.contains(&table) {
             excluded.insert(table);
             continue;
@@ -151,7 +154,7 @@ fn check_exclusions(
                     key.name
                 ),
             )
-            .hint(format!("add --exclude-data {}", name.short())));
+            .hint(format!("add --exclude-data {}", shell_word(&name.short()))));
         }
     }
     Ok(())

@@ -73,7 +73,11 @@ pub async fn offer_to_drop(
 /// Says that the kept database holds personal data, and how to drop it.
 pub fn warn(context: &Context, args: &PullDataArgs, databases: &Databases) {
     let name = &databases.names().previous;
-    let target = args.target.as_ref().map(|name| format!(" --target {name}")).unwrap_or_default();
+    let target = args
+        .target
+        .as_ref()
+        .map(|name| format!(" --target {}", words::shell_word(name)))
+        .unwrap_or_default();
     context.ui.emit(Event::Warning(format!(
         "{name} holds personal data, loaded without a scrub; to drop it: {DROP}{target}"
     )));

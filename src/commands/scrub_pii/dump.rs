@@ -67,6 +67,9 @@ pub async fn rewrite(
             None => error.into(),
         })?;
         let plan = backup.plan(&manifest, &policy)?;
+        for check in plan.open_checks() {
+            watch.reporter.emit(Event::Warning(check.describe()));
+        }
         Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
     };
     let report = on_a_thread(context, work).await?;

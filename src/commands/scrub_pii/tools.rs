@@ -128,7 +128,11 @@ async fn validate(
     environment: Option<&str>,
 ) -> Result<Outcome, CommandError> {
     let subject = subject(context, args, environment, With::Schema).await?;
-    let problems = tools::validate(manifest, &subject.schema);
+    let mut problems = tools::validate(manifest, &subject.schema);
+    if !context.settings.inherits {
+        // Another site need not have the tables of the built-in one.
+        problems.retain(|problem| !problem.is_of_the_built_in_site());
+    }
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     let tables = words::plural(subject.schema.tables.len() as u64, "table");

@@ -1,15 +1,17 @@
 //! A live database's shape, as [`crate::schema`] models it, from the server's catalog.
 //!
 //! It has to be the same schema that the archive's reader makes of a dump of this database, so that
-//! one manifest is judged alike in both places. Dropped columns, tables of extensions, temporary
-//! tables and the server's own are left out, as pg_dump leaves them out.
+//! one manifest is judged alike in both places. Dropped columns, temporary tables and the server's
+//! own are missing, as they are from a dump. Of the tables of extensions a dump has those that the
+//! extension marks as configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{GenericClient, Row};
 
 use super::LiveError;
-use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
+use super::demands;
+use crate::schema::{Column, Creator, ForeignKey, Schema, Table, TableName, UniqueKey};
 
 /// A schema, and what only a live database can tell.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,17 +25,20 @@ pub struct LiveSchema {
     pub views: BTreeMap<TableName, Table>,
     /// Tables whose rows are on another server, and which no rule reaches.
     pub foreign_tables: Vec<TableName>,
-    /// Tables of extensions that have columns of text. A dump has their rows at most in part.
+    /// Tables of extensions that have columns of text and no row in a dump.
     pub extension_tables: Vec<TableName>,
 }
 
-/// The relations that count: nobody's temporary ones, the server's own, or an extension's.
-const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relispartition, \
-     c.relispopulated FROM pg_catalog.pg_class c \
+/// The relations that count: no temporary ones, none of the server's own, and of an extension's
+/// those whose rows a dump has.
+pub(super) const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relispartition, \
+     c.relispopulated, x.objid IS NOT NULL AS of_extension FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+     LEFT JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+       AND x.objid = c.oid AND x.objsubid = 0 AND x.deptype = 'e' \
      WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't' \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
-       AND d.objid = c.oid AND d.deptype = 'e')";
+     AND (x.objid IS NULL OR c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_catalog.pg_extension e \
+       WHERE c.oid = ANY (e.extconfig)))";
 
 /// Reads the schema. The names of types are written out in full outside of the session's search
 /// path, which the caller has therefore emptied.
@@ -42,6 +47,7 @@ pub async fn read_live_schema(client: &impl GenericClient) -> Result<LiveSchema,
     read_columns(client, &mut live).await?;
     read_unique_keys(client, &mut live.schema).await?;
     read_foreign_keys(client, &mut live.schema).await?;
+    demands::read(client, &mut live.schema).await?;
     live.materialized_views = read_materialized_views(client).await?;
     let populated = &live.materialized_views;
     live.views.retain(|name, _| populated.contains(name));
@@ -58,7 +64,8 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
                 "WITH r AS ({RELATIONS}) \
                  SELECT r.nspname::text, r.relname::text, r.relkind::text, pn.nspname::text, p.relname::text, \
                    a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
-                   a.attgenerated <> '', pg_catalog.col_description(r.oid, a.attnum::pg_catalog.int4) \
+                   a.attgenerated <> '', pg_catalog.col_description(r.oid, a.attnum::pg_catalog.int4), \
+                   r.of_extension \
                  FROM r \
                  LEFT JOIN pg_catalog.pg_inherits i ON i.inhrelid = r.oid AND r.relispartition \
                  LEFT JOIN pg_catalog.pg_class p ON p.oid = i.inhparent \
@@ -84,6 +91,9 @@ async fn read_columns(client: &impl GenericClient, live: &mut LiveSchema) -> Res
         }
         let tables = if kind == "m" { &mut live.views } else { &mut live.schema.tables };
         let table = tables.entry(name).or_default();
+        if row.get(10) {
+            table.creator = Creator::Extension;
+        }
         if let Some((schema, parent)) = optional_text(&row, 3).zip(optional_text(&row, 4)) {
             table.partition_of = Some(TableName::new(schema, parent));
         }
@@ -213,7 +223,9 @@ async fn read_extension_tables(client: &impl GenericClient) -> Result<Vec<TableN
                AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
                AND NOT a.attisdropped \
-             WHERE c.relkind IN ('r', 'p', 'f', 'm') ORDER BY 1, 2, a.attnum",
+             WHERE c.relkind IN ('r', 'p', 'f', 'm') AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension e \
+               WHERE c.relkind IN ('r', 'p') AND c.oid = ANY (e.extconfig)) \
+             ORDER BY 1, 2, a.attnum",
             &[],
         )
         .await?;
@@ -242,7 +254,7 @@ impl LiveSchema {
     }
 }
 
-fn text(row: &Row, column: usize) -> String {
+pub(super) fn text(row: &Row, column: usize) -> String {
     row.get(column)
 }
 

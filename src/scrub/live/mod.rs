@@ -11,6 +11,7 @@
 
 mod audit;
 mod catalog;
+mod demands;
 mod edits;
 mod error;
 mod foreign_keys;
@@ -23,6 +24,7 @@ mod statements;
 mod statistics;
 mod transaction;
 mod truncate;
+mod values;
 
 pub use audit::{Audit, audit, audit_of};
 pub use catalog::{LiveSchema, read_live_schema};
@@ -32,6 +34,7 @@ pub use pending::{Depth, PendingRows, pending};
 pub use sample::sample;
 pub use scrub::{LiveReport, TableChange, Uncommitted, look, scrub};
 pub use transaction::{Access, Limits, begin};
+pub use values::check_values;
 
 /// The step under which the rows' progress is told.
 pub const SCRUB_STEP: &str = "scrub";

@@ -3,11 +3,19 @@
 use std::pin::pin;
 
 use futures_util::TryStreamExt;
+use tokio_postgres::error::SqlState;
 
 use super::{LiveError, LiveSchema};
 use crate::adapters::postgres::Session;
 use crate::schema::{TableName, quote_identifier};
-use crate::scrub::tools::{RowSamples, SAMPLE_ROWS};
+use crate::scrub::tools::{RowSamples, SAMPLE_ROWS, Samples};
+
+/// So many rows of a table are looked at in the order in which they lie there. Of a column that is
+/// mostly empty, values are then asked for by themselves.
+const ROWS: usize = 10 * SAMPLE_ROWS;
+
+/// How long the server may look for values of one column.
+const PATIENCE: &str = "20s";
 
 /// So much of a table is looked at together.
 const PORTION: usize = 1 << 20;
@@ -32,22 +40,67 @@ pub async fn sample<'a>(
             continue;
         }
         let list: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+        let from = name.quoted();
         let limit = match RowSamples::wants_all(name) {
             true => String::new(),
-            false => format!(" LIMIT {SAMPLE_ROWS}"),
+            false => format!(" LIMIT {ROWS}"),
         };
-        let statement =
-            format!("COPY (SELECT {} FROM {}{limit}) TO STDOUT", list.join(", "), name.quoted());
-        let mut stream = pin!(session.copy_out(&statement).await?);
-        let mut rows = Vec::new();
-        while let Some(row) = stream.try_next().await? {
-            rows.extend_from_slice(&row);
-            if rows.len() > PORTION && rows.ends_with(b"\n") {
-                samples.take(name, &columns, &rows);
-                rows.clear();
-            }
+        let query = format!("SELECT {} FROM {from}{limit}", list.join(", "));
+        let rows = take(session, &mut samples, name, &columns, &query).await?;
+        if rows < ROWS as u64 || RowSamples::wants_all(name) {
+            continue;
         }
-        samples.take(name, &columns, &rows);
+        for (column, quoted) in columns.iter().zip(list) {
+            if samples.column(name, column).values >= SAMPLE_ROWS as u64 {
+                continue;
+            }
+            let query = format!(
+                "SELECT {quoted} FROM {from} WHERE {quoted}::pg_catalog.text <> '' LIMIT {SAMPLE_ROWS}"
+            );
+            take_in_time(session, &mut samples, name, column, &query).await?;
+        }
     }
     Ok(samples)
+}
+
+/// Gives the number of rows.
+async fn take(
+    session: &Session,
+    samples: &mut RowSamples,
+    name: &TableName,
+    columns: &[String],
+    query: &str,
+) -> Result<u64, LiveError> {
+    let mut stream = pin!(session.copy_out(&format!("COPY ({query}) TO STDOUT")).await?);
+    let (mut rows, mut number) = (Vec::new(), 0);
+    while let Some(row) = stream.try_next().await? {
+        rows.extend_from_slice(&row);
+        number += memchr::memchr_iter(b'\n', &row).count() as u64;
+        if rows.len() > PORTION && rows.ends_with(b"\n") {
+            samples.take(name, columns, &rows);
+            rows.clear();
+        }
+    }
+    samples.take(name, columns, &rows);
+    Ok(number)
+}
+
+/// A column that the server cannot look through in time keeps the values that it has.
+async fn take_in_time(
+    session: &Session,
+    samples: &mut RowSamples,
+    name: &TableName,
+    column: &String,
+    query: &str,
+) -> Result<(), LiveError> {
+    let begin = format!("SAVEPOINT sample; SET LOCAL statement_timeout = '{PATIENCE}'");
+    session.batch_execute(&begin).await?;
+    let taken = take(session, samples, name, std::slice::from_ref(column), query).await;
+    session.batch_execute("ROLLBACK TO SAVEPOINT sample; RELEASE SAVEPOINT sample").await?;
+    match taken {
+        Err(LiveError::Postgres(error)) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+            Ok(())
+        }
+        other => other.map(drop),
+    }
 }

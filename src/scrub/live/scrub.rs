@@ -10,8 +10,8 @@ use super::pending::{self, Depth};
 use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{loses_all, truncatable, truncate};
 use super::{
-    Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, edits,
-    read_live_schema, side_effects, statistics,
+    Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, check_values,
+    edits, read_live_schema, side_effects, statistics,
 };
 use crate::adapters::postgres::Session;
 use crate::events::{Event, Progress, SharedReporter, Unit};
@@ -356,6 +356,7 @@ pub async fn look(
 ) -> Result<(LiveSchema, ScrubPlan), LiveError> {
     let live = read_live_schema(&**session).await?;
     let plan = plan(manifest, policy, &live)?;
+    check_values(session, &plan, &live.schema).await?;
     Ok((live, plan))
 }
 

@@ -45,7 +45,7 @@ fn schema() -> Schema {
         ("wagtailcore_revision", revision),
     ];
     let tables = tables.map(|(name, table)| (TableName::public(name), table));
-    Schema { tables: tables.into(), has_large_objects: false }
+    Schema { tables: tables.into(), has_large_objects: false, ..Schema::default() }
 }
 
 const MANIFEST: &str = r#"

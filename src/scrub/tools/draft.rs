@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::families::{Family, placeholder_length};
 use super::super::foreign_keys::referencing;
 use super::super::manifest::Manifest;
+use super::super::patterns::Kind;
 use super::super::plan::entry_of;
 use super::super::rules::{ColumnAction, RowRule, Template, UNUSABLE_PASSWORD};
 use crate::schema::{Column, Schema, Table, TableName};
@@ -49,6 +50,7 @@ pub fn action(
     table: &Table,
     column: &Column,
     schema: &Schema,
+    addresses: bool,
 ) -> Option<ColumnAction> {
     let has = |columns: &[String]| columns.contains(&column.name);
     let is_key = table.unique_keys.iter().any(|key| key.primary && has(&key.columns))
@@ -69,12 +71,16 @@ pub fn action(
         return Some(ColumnAction::UnusablePassword);
     }
     let value = match family {
-        Family::Text | Family::OtherText if unique => return unique_value(table, column),
+        Family::Text | Family::OtherText if unique => {
+            return unique_value(table, column, addresses);
+        }
         _ if unique => return None,
         Family::Text | Family::OtherText | Family::SearchVector => "",
         Family::Json | Family::Jsonb => "{{}}",
         Family::TextArray => "{{}}",
-        Family::Integer | Family::Boolean | Family::Uuid | Family::Other => return None,
+        Family::Integer => "0",
+        Family::Boolean => "f",
+        Family::Uuid | Family::Other => return None,
     };
     Template::parse(value).ok().map(ColumnAction::Set)
 }
@@ -84,13 +90,24 @@ pub(in super::super) fn is_referenced(schema: &Schema, name: &TableName, column:
     referencing(schema, name).any(|(_, key)| key.referenced_columns.iter().any(|one| one == column))
 }
 
-/// A value that is made of the primary key, and so as unique as that is.
-pub(in super::super) fn unique_value(table: &Table, column: &Column) -> Option<ColumnAction> {
+/// Whether the audit lets the addresses pass that bcops itself would write.
+pub(in super::super) fn may_write_addresses(manifest: &Manifest) -> bool {
+    let allowed = manifest.allow.get(&Kind::Email);
+    allowed.is_some_and(|allowed| allowed.iter().any(|one| one == "*@example.invalid"))
+}
+
+/// A value that is made of the primary key, and so as unique as that is. It is an address only where
+/// the audit does not take it for someone's.
+pub(in super::super) fn unique_value(
+    table: &Table,
+    column: &Column,
+    addresses: bool,
+) -> Option<ColumnAction> {
     let primary = table.unique_keys.iter().find(|key| key.primary)?;
     let [id] = primary.columns.as_slice() else { return None };
     let id_column = table.column(id).filter(|id| id.not_null)?;
     let id_length = placeholder_length(id_column)?;
-    let (before, after) = match column.name.to_lowercase().contains("mail") {
+    let (before, after) = match addresses && column.name.to_lowercase().contains("mail") {
         true => ("removed.", "@example.invalid"),
         false => ("removed-", ""),
     };

@@ -1,16 +1,16 @@
 //! What a column is likely to hold, from its name, its type and what a sample of it shows.
 //!
-//! A guess is a draft for a person to confirm, so it errs to the side of personal data: only a
-//! sample without any sign of it makes a column of unknown meaning operational.
-
-use std::collections::BTreeMap;
+//! A guess is a draft for a person to confirm, so it errs to the side of personal data: only values
+//! that were seen, and that show no sign of it, make a column of unknown meaning operational.
 
 use super::super::encoded::Form;
 use super::super::families::Family;
 use super::super::patterns::Kind;
+use super::super::personal_words::is_about_people;
 use super::super::rules::Class;
 use super::super::telling::{self, has_part, meaning};
-use crate::schema::{Column, Table};
+use super::sample::ColumnSample;
+use crate::schema::{Column, Table, TableName};
 
 /// A class with the reason for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,11 @@ const PERSONAL: [(&str, &[&str]); 13] = [
             "username",
             "user_name",
             "nickname",
+            "nick",
+            "alias",
+            "handle",
+            "login",
+            "screen_name",
             "contact",
             "author",
             "creator",
@@ -96,16 +101,77 @@ const CONTENT: [&str; 14] = [
     "subtitle",
 ];
 
-/// So few rows show nothing.
-const ENOUGH_ROWS: u64 = 20;
+/// Parts of names under which a program keeps its own codes.
+const CODES: [&str; 31] = [
+    "slug",
+    "codename",
+    "model",
+    "app_label",
+    "path",
+    "url",
+    "locale",
+    "language",
+    "lang",
+    "mime",
+    "content_type",
+    "status",
+    "type",
+    "kind",
+    "state",
+    "format",
+    "template",
+    "version",
+    "object_id",
+    "task",
+    "queue",
+    "timezone",
+    "currency",
+    "colour",
+    "color",
+    "icon",
+    "class",
+    "module",
+    "app",
+    "method",
+    "encoding",
+];
 
-/// What the sample of a column showed.
-#[derive(Debug, Clone, Default)]
-pub struct Sampled {
-    pub rows: u64,
-    /// In how many of the rows each kind was found.
-    pub hits: BTreeMap<Kind, u64>,
-}
+/// Names of columns that hold a secret whatever their values look like. In other columns these words
+/// are harmless, so each is a whole name or its end.
+const SECRETS: [&str; 9] =
+    ["key", "digest", "salt", "seed", "nonce", "verifier", "hmac", "private", "hash"];
+
+/// Words beside those that say it is the sum of a file.
+const OF_FILES: [&str; 7] =
+    ["file", "content", "storage", "checksum", "etag", "name", "translation"];
+
+/// Words of a table that holds secrets, beside those that suggest one anywhere.
+const TABLES_OF_SECRETS: [&str; 21] = [
+    "otp",
+    "totp",
+    "hotp",
+    "twofactor",
+    "two_factor",
+    "mfa",
+    "webauthn",
+    "u2f",
+    "session",
+    "sessions",
+    "nonce",
+    "apikey",
+    "apikeys",
+    "api_key",
+    "api_keys",
+    "authenticator",
+    "recovery",
+    "invitation",
+    "emailconfirmation",
+    "grant",
+    "grants",
+];
+
+/// So few values show nothing.
+const ENOUGH_VALUES: u64 = 20;
 
 /// What a name means, if it suggests personal data.
 pub fn by_name(name: &str) -> Option<&'static str> {
@@ -114,21 +180,22 @@ pub fn by_name(name: &str) -> Option<&'static str> {
     found.map(|(meaning, _)| *meaning).or_else(|| meaning(&name))
 }
 
-pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
+pub fn guess(name: &TableName, table: &Table, column: &Column, sample: &ColumnSample) -> Guess {
     let personal = |reason: String| Guess { class: Class::Personal, reason };
-    let hit = sampled.hits.iter().filter(|(_, rows)| **rows > 0).max_by_key(|(_, rows)| **rows);
+    let hit =
+        sample.hits.iter().filter(|(_, values)| **values > 0).max_by_key(|(_, values)| **values);
     if let Some((kind, hits)) = hit {
-        return personal(format!(
-            "{hits} of {} sampled rows hold {}",
-            sampled.rows,
-            article(*kind)
-        ));
+        return personal(format!("{hits} of {} values hold {}", sample.values, article(*kind)));
+    }
+    if sample.unread > 0 {
+        let (unread, values) = (sample.unread, sample.values);
+        return personal(format!("{unread} of {values} values cannot be looked into"));
     }
     if let Some(reason) = personal_form(table, column) {
         return personal(reason.into());
     }
-    let name = column.name.to_lowercase();
-    if let Some(meaning) = by_name(&name) {
+    let lower = column.name.to_lowercase();
+    if let Some(meaning) = by_name(&lower) {
         return personal(format!("by its name, {meaning}"));
     }
     if let Some(reason) = telling::why_telling(table, column).filter(|_| column.is_plain_value()) {
@@ -137,23 +204,70 @@ pub fn guess(table: &Table, column: &Column, sampled: &Sampled) -> Guess {
     if !column.can_hold_text() {
         return number(table, column);
     }
-    if sampled.rows < ENOUGH_ROWS {
+    let is_link = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    if !is_link && is_secret(&lower) {
+        return personal("by its name, a secret".into());
+    }
+    if let Some(meaning) = by_table(name) {
+        return personal(format!("by the name of its table, {meaning}"));
+    }
+    text(column, &lower, sample)
+}
+
+/// Text without a telling name: its values decide.
+fn text(column: &Column, name: &str, sample: &ColumnSample) -> Guess {
+    let personal = |reason: String| Guess { class: Class::Personal, reason };
+    let (values, shapes) = (sample.values, &sample.shapes);
+    if values < ENOUGH_VALUES {
+        return personal(match values {
+            0 => "to decide: no value was seen".into(),
+            1 => "to decide: only 1 value was seen".into(),
+            _ => format!("to decide: only {values} values were seen"),
+        });
+    }
+    let is_code = CODES.iter().any(|part| has_part(name, part));
+    if shapes.are_keys() && !is_code {
+        return personal("most values look like keys or tokens".into());
+    }
+    if shapes.are_names() {
+        return personal("most values look like names of people".into());
+    }
+    let seen = format!("no sign of personal data in {values} values: confirm");
+    if CONTENT.iter().any(|part| has_part(name, part)) {
+        let reason = format!("by its name, text that is published; {seen}");
+        return Guess { class: Class::Content, reason };
+    }
+    if is_unbounded(column) {
         return personal(format!(
-            "too little is known of what it holds: {} sampled rows",
-            sampled.rows
+            "text without a limit, in which anybody may have written; {seen}"
         ));
     }
-    let seen = format!("no sign of personal data in {} sampled rows: confirm", sampled.rows);
-    match CONTENT.iter().any(|part| has_part(&name, part)) {
-        true => Guess {
-            class: Class::Content,
-            reason: format!("by its name, text that is published; {seen}"),
-        },
-        false if is_unbounded(column) => {
-            personal(format!("text without a limit, in which anybody may have written; {seen}"))
+    if !shapes.are_of_a_choice() {
+        if shapes.written() > 0 {
+            let written = shapes.written();
+            return personal(format!("{written} of {values} values are words that someone wrote"));
         }
-        false => Guess { class: Class::Operational, reason: seen },
+        if shapes.words() > 0 && !is_code {
+            return personal(format!("{} of {values} values can be names", shapes.words()));
+        }
     }
+    Guess { class: Class::Operational, reason: seen }
+}
+
+fn is_secret(column: &str) -> bool {
+    let ends_with = |word: &str| column == word || column.ends_with(&format!("_{word}"));
+    SECRETS.iter().any(|word| ends_with(word))
+        && !OF_FILES.iter().any(|part| has_part(column, part))
+}
+
+/// What the name of a table says of every text in it.
+fn by_table(table: &TableName) -> Option<&'static str> {
+    let name = table.name.to_lowercase();
+    let meaning = meaning(&name);
+    if TABLES_OF_SECRETS.iter().any(|part| has_part(&name, part)) {
+        return Some("a secret");
+    }
+    meaning.or_else(|| is_about_people(&name).then_some("something about a person"))
 }
 
 /// A number or a date without a telling name, of which no sample could show more.

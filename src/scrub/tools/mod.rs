@@ -6,22 +6,24 @@
 mod contradictions;
 mod draft;
 mod explain;
+mod framework;
 mod guess;
 mod nearest;
 mod problem;
 mod revision_draft;
 mod revision_samples;
 mod sample;
+mod shapes;
 mod spell;
 mod suggest;
 mod validate;
 
 pub use explain::{ExplainError, Explanation, explain};
 pub use problem::{Problem, ProblemKind, Severity};
-pub use sample::{RowSamples, SAMPLE_ROWS};
+pub use sample::{ColumnSample, RowSamples, SAMPLE_ROWS};
 pub use suggest::{NoSamples, Samples, suggest};
 
-pub(super) use draft::{is_referenced, unique_value};
+pub(super) use draft::{is_referenced, may_write_addresses, unique_value};
 pub use validate::validate;
 
 #[cfg(test)]

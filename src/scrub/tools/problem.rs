@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::super::built_in;
 use super::super::rules::Place;
 use crate::schema::TableName;
 
@@ -63,6 +64,16 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether it is only that the database lacks what the built-in manifest names.
+    pub fn is_of_the_built_in_site(&self) -> bool {
+        let is_absent = matches!(self.kind, ProblemKind::Unknown | ProblemKind::Stale);
+        let is_built_in =
+            self.place.as_ref().is_some_and(|place| &*place.origin == built_in::ORIGIN);
+        // A rule that cannot be applied is a problem whoever wrote it.
+        is_built_in
+            && (self.severity == Severity::Warning || (is_absent && self.policies.is_empty()))
+    }
+
     pub fn to_json(&self) -> Value {
         json!({
             "severity": self.severity.to_string(),

@@ -1,26 +1,51 @@
-//! Samples of a table's rows as COPY text, of which only counts are kept.
+//! Samples of a table's values as COPY text, of which only counts are kept.
+//!
+//! Values count and not rows: a thousand empty ones are no evidence. So every value is looked at until
+//! the time for the table is used up. A column with too few values then stays unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use super::super::patterns::{Kind, find_all};
+use super::super::encoded::{Effort, Form, look_into};
+use super::super::patterns::Kind;
+use super::super::tally::AllowList;
 use super::revision_samples::RevisionSamples;
+use super::shapes::Shapes;
 use super::suggest::Samples;
 use crate::schema::TableName;
 
-/// How many rows of a table are enough to tell what it holds.
-pub const SAMPLE_ROWS: usize = 200;
+/// How many rows of each table are looked at, however long it takes.
+pub const SAMPLE_ROWS: usize = 2_000;
 
-/// What the first rows of each table hold.
+/// How long the rows behind those may take, of one table and of all.
+const TIME_OF_TABLE: Duration = Duration::from_secs(10);
+const TIME_OF_ALL: Duration = Duration::from_secs(90);
+
+/// What the values of one column showed.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnSample {
+    /// How many values there were, NULLs and empty ones apart.
+    pub values: u64,
+    /// In how many of them each kind was found.
+    pub hits: BTreeMap<Kind, u64>,
+    /// How many could not be looked into.
+    pub unread: u64,
+    pub shapes: Shapes,
+}
+
+/// What the rows of each table hold.
 #[derive(Debug, Default)]
 pub struct RowSamples {
     tables: BTreeMap<TableName, TableSample>,
     revisions: RevisionSamples,
+    spent: Duration,
 }
 
 #[derive(Debug, Default)]
 struct TableSample {
     rows: u64,
-    hits: BTreeMap<String, BTreeMap<Kind, u64>>,
+    spent: Duration,
+    columns: BTreeMap<String, ColumnSample>,
 }
 
 impl RowSamples {
@@ -29,25 +54,33 @@ impl RowSamples {
         if RevisionSamples::wants(table) {
             self.revisions.take(table, columns, rows);
         }
+        let started = Instant::now();
+        let spent = self.spent;
         let sample = self.tables.entry(table.clone()).or_default();
-        let wanted = SAMPLE_ROWS.saturating_sub(usize::try_from(sample.rows).unwrap_or(usize::MAX));
-        for row in rows.split(|byte| *byte == b'\n').filter(|row| !row.is_empty()).take(wanted) {
+        let before = sample.spent;
+        let mut seen: Vec<ColumnSample> =
+            columns.iter().map(|one| sample.columns.remove(one).unwrap_or_default()).collect();
+        for row in rows.split(|byte| *byte == b'\n').filter(|row| !row.is_empty()) {
+            let took = started.elapsed();
+            if sample.rows >= SAMPLE_ROWS as u64 && is_over(before + took, spent + took) {
+                break;
+            }
             sample.rows += 1;
-            for (column, field) in columns.iter().zip(row.split(|byte| *byte == b'\t')) {
-                let kinds: BTreeSet<Kind> =
-                    find_all(field, |_| true).into_iter().map(|hit| hit.kind).collect();
-                let hits = sample.hits.entry(column.clone()).or_default();
-                for kind in kinds {
-                    *hits.entry(kind).or_default() += 1;
-                }
+            for (column, field) in seen.iter_mut().zip(row.split(|byte| *byte == b'\t')) {
+                column.take(field);
             }
         }
+        sample.columns.extend(columns.iter().cloned().zip(seen));
+        sample.spent += started.elapsed();
+        self.spent += started.elapsed();
     }
 
     /// Whether enough rows of the table have been seen.
     pub fn is_complete(&self, table: &TableName) -> bool {
         !RevisionSamples::wants(table)
-            && self.tables.get(table).is_some_and(|sample| sample.rows >= SAMPLE_ROWS as u64)
+            && self.tables.get(table).is_some_and(|sample| {
+                sample.rows >= SAMPLE_ROWS as u64 && is_over(sample.spent, self.spent)
+            })
     }
 
     /// Whether every row of the table is wanted.
@@ -56,21 +89,41 @@ impl RowSamples {
     }
 }
 
+fn is_over(of_table: Duration, of_all: Duration) -> bool {
+    of_table >= TIME_OF_TABLE || of_all >= TIME_OF_ALL
+}
+
+impl ColumnSample {
+    fn take(&mut self, field: &[u8]) {
+        if field.is_empty() || field == b"\\N" || field.iter().all(u8::is_ascii_whitespace) {
+            return;
+        }
+        self.values += 1;
+        self.shapes.take(field);
+        let allow = AllowList::default();
+        let seen = look_into(field, Form::Any, Effort::Everything, &allow);
+        let mut tally = allow.plain_tally(field);
+        tally.add(seen.tally);
+        self.unread += u64::from(seen.incomplete);
+        let kinds: BTreeSet<Kind> = tally
+            .by_kind()
+            .filter(|(_, [unknown, allowed])| unknown + allowed > 0)
+            .map(|(kind, _)| kind)
+            .collect();
+        for kind in kinds {
+            *self.hits.entry(kind).or_default() += 1;
+        }
+    }
+}
+
 impl Samples for RowSamples {
     fn revisions(&self) -> Option<&RevisionSamples> {
         Some(&self.revisions)
     }
 
-    fn rows(&self, table: &TableName) -> u64 {
-        self.tables.get(table).map_or(0, |sample| sample.rows)
-    }
-
-    fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64> {
-        self.tables
-            .get(table)
-            .and_then(|sample| sample.hits.get(column))
-            .cloned()
-            .unwrap_or_default()
+    fn column(&self, table: &TableName, column: &str) -> ColumnSample {
+        let sample = self.tables.get(table).and_then(|sample| sample.columns.get(column));
+        sample.cloned().unwrap_or_default()
     }
 }
 
@@ -79,17 +132,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_counted_once_for_each_kind() {
+    fn values_are_counted_once_for_each_kind_and_empty_ones_are_none() {
         let table = TableName::public("t");
         let mut samples = RowSamples::default();
         let columns = ["a".to_owned(), "b".to_owned()];
         samples.take(&table, &columns, b"x@example.com y@example.com\t1\nplain\tz@example.com\n");
-        assert_eq!(samples.rows(&table), 2);
-        assert_eq!(samples.hits(&table, "a"), BTreeMap::from([(Kind::Email, 1)]));
-        assert_eq!(samples.hits(&table, "b"), BTreeMap::from([(Kind::Email, 1)]));
-        let many = b"x\t1\n".repeat(SAMPLE_ROWS);
+        assert_eq!(samples.column(&table, "a").values, 2);
+        assert_eq!(samples.column(&table, "a").hits, BTreeMap::from([(Kind::Email, 1)]));
+        assert_eq!(samples.column(&table, "b").hits, BTreeMap::from([(Kind::Email, 1)]));
+        let many = b"\t\\N\n".repeat(SAMPLE_ROWS);
         samples.take(&table, &columns, &many);
-        assert_eq!(samples.rows(&table), SAMPLE_ROWS as u64);
-        assert!(samples.is_complete(&table));
+        samples.take(&table, &columns, b"w@example.com\t \n");
+        assert_eq!(samples.column(&table, "a").hits, BTreeMap::from([(Kind::Email, 2)]));
+        assert_eq!(samples.column(&table, "a").values, 3);
+        assert_eq!(samples.column(&table, "b").values, 2);
+        assert_eq!(samples.column(&table, "c").values, 0);
     }
 }

@@ -120,11 +120,7 @@ fn literal(literal: &Literal) -> String {
 }
 
 fn lookup(references: &[ColumnReference]) -> String {
-    list(
-        references
-            .iter()
-            .map(|reference| format!("{}.{}", manifest_name(&reference.table), reference.column)),
-    )
+    list(references)
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {

@@ -9,24 +9,24 @@ use std::sync::Arc;
 use super::super::built_in;
 use super::super::checks::toml_string;
 use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
-use super::super::patterns::Kind;
 use super::super::plan::entry_of;
 use super::super::rules::{Class, Place, RowRule, Rule};
 use super::super::telling;
 use super::draft;
-use super::guess::{Sampled, guess};
+use super::framework;
+use super::guess::guess;
+use super::problem::Severity;
 use super::revision_draft;
 use super::revision_samples::RevisionSamples;
+use super::sample::ColumnSample;
 use super::spell::{self, SpelledColumn, one_line};
+use super::validate::validate;
 use crate::schema::{Column, Schema, Table, TableName};
 
-/// What a look at some rows of each table showed.
+/// What a look at values of each table showed.
 pub trait Samples {
-    /// How many rows of the table were looked at.
-    fn rows(&self, table: &TableName) -> u64;
-
-    /// In how many of them the column holds something of each kind.
-    fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64>;
+    /// What the values of the column showed.
+    fn column(&self, table: &TableName, column: &str) -> ColumnSample;
 
     /// What was seen of revisions, if anything was.
     fn revisions(&self) -> Option<&RevisionSamples> {
@@ -34,16 +34,12 @@ pub trait Samples {
     }
 }
 
-/// Where no row was looked at.
+/// Where no value was looked at.
 pub struct NoSamples;
 
 impl Samples for NoSamples {
-    fn rows(&self, _: &TableName) -> u64 {
-        0
-    }
-
-    fn hits(&self, _: &TableName, _: &str) -> BTreeMap<Kind, u64> {
-        BTreeMap::new()
+    fn column(&self, _: &TableName, _: &str) -> ColumnSample {
+        ColumnSample::default()
     }
 }
 
@@ -52,19 +48,77 @@ impl Samples for NoSamples {
 /// Over the built-in manifest, or over one without entries, it is a whole file. Otherwise it is to
 /// be added to the file at hand; an entry that is already there says so, and is to be replaced.
 pub fn suggest(schema: &Schema, manifest: &Manifest, samples: &dyn Samples) -> String {
-    let drafts = drafts(schema, manifest, samples);
+    let mut known = framework::entries(schema, manifest, samples);
+    let mut round = suggest_with(schema, manifest, samples, &known);
+    // What is known of a table elsewhere may not fit it here. It is then guessed like any other.
+    loop {
+        let unfit: Vec<TableName> =
+            round.problems.iter().flat_map(|(table, _)| table.clone()).collect();
+        let before = known.len();
+        known.retain(|table, _| !unfit.contains(table));
+        if known.len() == before {
+            return round.text;
+        }
+        round = suggest_with(schema, manifest, samples, &known);
+    }
+}
+
+/// A draft, and what a check of it against the schema objects to.
+struct Round {
+    text: String,
+    problems: Vec<(Option<TableName>, String)>,
+}
+
+fn suggest_with(
+    schema: &Schema,
+    manifest: &Manifest,
+    samples: &dyn Samples,
+    known: &BTreeMap<TableName, TableEntry>,
+) -> Round {
+    let drafts = drafts(schema, manifest, samples, known);
+    let tables: String = drafts.iter().map(|draft| format!("\n{}", draft.spell())).collect();
+    let whole = with_draft(manifest, &tables);
+    let problems: Vec<(Option<TableName>, String)> = whole
+        .iter()
+        .flat_map(|whole| validate(whole, schema))
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| {
+            let column = problem.column.as_ref().map(|one| format!(".{one}")).unwrap_or_default();
+            let table = problem.table.as_ref().map(TableName::short).unwrap_or_default();
+            (problem.table, format!("{table}{column}: {}", problem.problem))
+        })
+        .collect();
     let mut text = header(schema, manifest);
-    let revisions = samples.revisions().map(|seen| revision_draft::draft(seen, schema, manifest));
-    let revisions = revisions.unwrap_or_default();
+    let lines: BTreeSet<String> = problems
+        .iter()
+        .filter(|(table, _)| table.is_some())
+        .map(|(_, line)| format!("#   {}\n", one_line(line)))
+        .collect();
+    if !lines.is_empty() {
+        text.push_str("\n# To decide, before a scrub can use this:\n");
+        text.extend(lines);
+    }
+    let revisions = samples
+        .revisions()
+        .map(|seen| revision_draft::draft(seen, schema, whole.as_ref().unwrap_or(manifest)))
+        .unwrap_or_default();
     if drafts.is_empty() && revisions.is_empty() {
         text.push_str("# Everything that needs a class has one.\n");
     }
     text.push_str(&revisions);
-    for draft in drafts {
-        text.push('\n');
-        text.push_str(&draft.spell());
-    }
-    text
+    text.push_str(&tables);
+    Round { text, problems }
+}
+
+/// The manifest as it is once the draft is in it. `None` where the draft cannot be read, which only a
+/// fault of this program could bring about.
+fn with_draft(manifest: &Manifest, tables: &str) -> Option<Manifest> {
+    let policies: Vec<String> = manifest.policies.iter().map(|name| toml_string(name)).collect();
+    let text = format!("schema_version = 1\npolicies = [{}]\n{tables}", policies.join(", "));
+    let drafted = Manifest::parse("draft", &text).ok()?;
+    let mut whole = manifest.clone();
+    whole.tables.extend(drafted.tables);
+    Some(whole)
 }
 
 fn header(schema: &Schema, manifest: &Manifest) -> String {
@@ -97,20 +151,28 @@ struct Draft<'a> {
     rules: BTreeMap<String, Rule>,
     /// The entry that this one takes the place of.
     replaces: Option<&'a Place>,
+    /// Whether the classes and rules are those that Django's and Wagtail's own tables have.
+    is_known: bool,
     remarks: Vec<String>,
 }
 
-fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples) -> Vec<Draft<'a>> {
+fn drafts<'a>(
+    schema: &'a Schema,
+    manifest: &'a Manifest,
+    samples: &dyn Samples,
+    known: &'a BTreeMap<TableName, TableEntry>,
+) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = Vec::new();
     for (name, table) in &schema.tables {
         let own = manifest.tables.get(name);
         if own.is_none() && is_covered(name, table, schema, manifest) {
             continue;
         }
+        let base = own.or_else(|| known.get(name));
         let unclassified: Vec<&Column> = table
             .columns
             .iter()
-            .filter(|column| match own {
+            .filter(|column| match base {
                 Some(entry) => {
                     telling::needs_class(table, column, entry.class)
                         && !entry.columns.contains_key(&column.name)
@@ -119,15 +181,23 @@ fn drafts<'a>(schema: &'a Schema, manifest: &'a Manifest, samples: &dyn Samples)
             })
             .collect();
         if own.is_none() || !unclassified.is_empty() {
-            drafts.push(begin(name, table, own, &unclassified, samples));
+            let mut draft = begin(name, table, base, &unclassified, samples);
+            draft.is_known = own.is_none() && base.is_some();
+            draft.replaces = own.map(|entry| &entry.place);
+            drafts.push(draft);
         }
     }
-    let new = drafts.iter().filter(|draft| draft.replaces.is_none());
-    let personal = new.filter(|draft| draft.class == Class::Personal && draft.stays().is_none());
-    let personal = personal.map(|draft| draft.name);
-    let deletable: BTreeSet<&TableName> = draft::deletable(personal, manifest, schema);
+    let goes = |draft: &&Draft<'_>| {
+        let is_new = draft.replaces.is_none() && !draft.is_known;
+        let is_deleted = |rule: &Rule| rule.rows == RowRule::Delete;
+        (is_new && draft.class == Class::Personal && draft.stays().is_none())
+            || (draft.is_known && !draft.rules.is_empty() && draft.rules.values().all(is_deleted))
+    };
+    let candidates = drafts.iter().filter(goes).map(|draft| draft.name);
+    let deletable: BTreeSet<&TableName> = draft::deletable(candidates, manifest, schema);
+    let addresses = draft::may_write_addresses(manifest);
     for draft in &mut drafts {
-        draft.add_rules(manifest, schema, deletable.contains(draft.name));
+        draft.add_rules(manifest, schema, deletable.contains(draft.name), addresses);
     }
     drafts
 }
@@ -147,7 +217,6 @@ fn begin<'a>(
     unclassified: &[&Column],
     samples: &dyn Samples,
 ) -> Draft<'a> {
-    let rows = samples.rows(name);
     let mut columns: Vec<SpelledColumn> = own
         .into_iter()
         .flat_map(|entry| &entry.columns)
@@ -158,8 +227,7 @@ fn begin<'a>(
         })
         .collect();
     for column in unclassified {
-        let sampled = Sampled { rows, hits: samples.hits(name, &column.name) };
-        let guess = guess(table, column, &sampled);
+        let guess = guess(name, table, column, &samples.column(name, &column.name));
         columns.push(SpelledColumn {
             name: column.name.clone(),
             class: guess.class,
@@ -181,8 +249,8 @@ fn begin<'a>(
         });
     }
     let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();
-    let replaces = own.map(|entry| &entry.place);
-    Draft { name, table, class, columns, rules, replaces, remarks: Vec::new() }
+    let remarks = Vec::new();
+    Draft { name, table, class, columns, rules, replaces: None, is_known: false, remarks }
 }
 
 impl Draft<'_> {
@@ -200,8 +268,14 @@ impl Draft<'_> {
         published.then(|| "they also hold what is published".into())
     }
 
-    fn add_rules(&mut self, manifest: &Manifest, schema: &Schema, deletable: bool) {
-        let is_new = self.replaces.is_none();
+    fn add_rules(
+        &mut self,
+        manifest: &Manifest,
+        schema: &Schema,
+        deletable: bool,
+        addresses: bool,
+    ) {
+        let is_new = self.replaces.is_none() && !self.is_known;
         let new_personal: Vec<&Column> = self
             .columns
             .iter()
@@ -224,7 +298,7 @@ impl Draft<'_> {
         }
         let mut actions = BTreeMap::new();
         for column in new_personal {
-            match draft::action(self.name, self.table, column, schema) {
+            match draft::action(self.name, self.table, column, schema, addresses) {
                 Some(action) => {
                     actions.insert(column.name.clone(), action);
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::demands::OpenCheck;
 use super::super::findings::{Finding, FindingKind};
 use super::super::manifest::{Manifest, TableEntry};
 use super::super::plan::ScrubPlan;
@@ -15,9 +16,16 @@ pub fn validate(manifest: &Manifest, schema: &Schema) -> Vec<Problem> {
     let mut problems = Problems::default();
     for policy in &manifest.policies {
         // The check that a scrub itself begins with, so that both always agree.
-        if let Err(error) = ScrubPlan::new(manifest, policy, schema, &[]) {
-            for finding in error.findings {
-                problems.add(of_finding(finding, schema), policy);
+        match ScrubPlan::new(manifest, policy, schema, &[]) {
+            Ok(plan) => {
+                for check in plan.open_checks() {
+                    problems.add(not_evaluated(check), policy);
+                }
+            }
+            Err(error) => {
+                for finding in error.findings {
+                    problems.add(of_finding(finding, schema), policy);
+                }
             }
         }
         contradictions::under_policy(manifest, policy, schema, |problem| {
@@ -84,6 +92,19 @@ fn of_finding(finding: Finding, schema: &Schema) -> Problem {
         policies: Vec::new(),
         problem: finding.problem,
         mend,
+    }
+}
+
+fn not_evaluated(check: &OpenCheck) -> Problem {
+    Problem {
+        severity: Severity::Warning,
+        kind: ProblemKind::Contradictory,
+        table: Some(check.table.clone()),
+        column: check.written.first().map(|column| column.name.clone()),
+        place: Some(check.place.clone()),
+        policies: Vec::new(),
+        problem: format!("{} was not evaluated", check.constraint_in_words()),
+        mend: "pull-data and scrub-pii evaluate it on a server before the first row".into(),
     }
 }
 

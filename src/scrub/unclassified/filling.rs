@@ -33,12 +33,15 @@ pub(super) fn filling(
     name: &TableName,
     column: &str,
     values: &ColumnValues,
+    addresses: bool,
 ) -> Option<ColumnAction> {
     let table = schema.tables.get(name)?;
     let column = table.column(column)?;
     let has = |columns: &[String]| columns.contains(&column.name);
     let is_key = table.unique_keys.iter().any(|key| key.primary && has(&key.columns))
-        || tools::is_referenced(schema, name, &column.name);
+        || tools::is_referenced(schema, name, &column.name)
+        || ancestors(schema, name)
+            .any(|one| schema.tables.get(one).is_some_and(|table| has(&table.partition_key)));
     if is_key || column.generated {
         return None;
     }
@@ -60,7 +63,7 @@ pub(super) fn filling(
             return None;
         }
         let is_mentioned = !passes(&Candidate::Text(String::new()));
-        return tools::unique_value(table, column).filter(|_| !is_mentioned);
+        return tools::unique_value(table, column, addresses).filter(|_| !is_mentioned);
     }
     let mut candidates = empty_values(table, column, values);
     candidates.extend(checks.iter().flat_map(|check| mentioned(check)));

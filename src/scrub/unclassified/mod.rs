@@ -142,7 +142,9 @@ impl Emptied<'_> {
             if rule.columns.contains_key(column) || self.is_asked_for(table, column, &rule) {
                 return;
             }
-            let Some(action) = filling::filling(self.schema, table, column, self.values) else {
+            let addresses = tools::may_write_addresses(&self.manifest);
+            let Some(action) = filling::filling(self.schema, table, column, self.values, addresses)
+            else {
                 return;
             };
             words = filling::describe(&action);

@@ -52,7 +52,7 @@ fn pointing_to(mut table: Table, column: &str, parent: &str) -> Table {
 
 fn schema(tables: Vec<(&str, Table)>) -> Schema {
     let tables = tables.into_iter().map(|(name, table)| (TableName::public(name), table));
-    Schema { tables: tables.collect(), has_large_objects: false }
+    Schema { tables: tables.collect(), has_large_objects: false, ..Schema::default() }
 }
 
 #[track_caller]

@@ -2,21 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{ProblemKind, RowSamples, Samples, Severity, suggest, validate};
+use super::super::{ColumnSample, ProblemKind, RowSamples, Samples, Severity, suggest, validate};
 use super::{column, manifest, pointing_to, schema, schema_of, table};
 use crate::schema::{Schema, TableName, UniqueKey};
 use crate::scrub::{Kind, Manifest};
 
-/// The same number of rows everywhere, and hits in some columns.
+/// The same number of values everywhere, and hits in some columns.
 struct Sampled(u64, BTreeMap<(&'static str, &'static str), (Kind, u64)>);
 
 impl Samples for Sampled {
-    fn rows(&self, _: &TableName) -> u64 {
-        self.0
-    }
-
-    fn hits(&self, table: &TableName, column: &str) -> BTreeMap<Kind, u64> {
-        self.1.get(&(table.name.as_str(), column)).copied().into_iter().collect()
+    fn column(&self, table: &TableName, column: &str) -> ColumnSample {
+        let hits = self.1.get(&(table.name.as_str(), column)).copied().into_iter().collect();
+        ColumnSample { values: self.0, hits, ..ColumnSample::default() }
     }
 }
 
@@ -64,9 +61,9 @@ fn a_table_and_a_column_of_a_new_release_are_drafted_over_the_built_in_manifest(
     let text = suggest(&schema, &Manifest::built_in().unwrap(), &Sampled(200, hits));
     for words in [
         "extends = \"built-in\"",
-        "\"headline\", # 37 of 200 sampled rows hold an e-mail address",
+        "\"headline\", # 37 of 200 values hold an e-mail address",
         "\"contact_email\", # by its name, an e-mail address",
-        "\"slug\", # no sign of personal data in 200 sampled rows: confirm",
+        "\"slug\", # no sign of personal data in 200 values: confirm",
         "[tables.notices_notice.policy.any]\ndelete = true",
         "# Takes the place of the entry at built-in manifest:",
         "\"mobile\", # by its name, a telephone number",
@@ -160,7 +157,7 @@ fn rows_that_others_point_to_are_rewritten_instead() {
     for words in [
         "# Rows stay, as other tables point to them: note, page.",
         "# No rule fits signature (bytea)",
-        "set = { answers = \"{{}}\", email = \"removed.{id}@example.invalid\", surname = \"\" }",
+        "set = { answers = \"{{}}\", email = \"removed-{id}\", surname = \"\" }",
         "null = [\"phone\"]\nunusable_password = [\"password\"]",
         "[tables.note.policy.any]\ndelete = true",
     ] {

@@ -1,0 +1,318 @@
+//! Whether the database accepts what a rule writes: partition keys, CHECK constraints, domains.
+//!
+//! What cannot be decided here is collected, for a server to evaluate, or for the user to know.
+
+use std::collections::BTreeMap;
+
+use super::checks::{Checks, Subject};
+use super::families::Family;
+use super::findings::{Finding, FindingKind};
+use super::plan::{ancestors, entry_of};
+use super::rules::{ColumnAction, Piece, Place, RowRule, Template, UNUSABLE_PASSWORD};
+use super::unclassified::Emptying;
+use super::verdict::{Value, Verdict, verdict};
+use crate::archive::mentioned_columns;
+use crate::schema::{Check, Column, TableName};
+
+/// A condition on values that a rule writes, which only a server can evaluate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCheck {
+    pub table: TableName,
+    /// Where the rule stands.
+    pub place: Place,
+    pub constraint: String,
+    pub expression: String,
+    /// The domain whose constraint it is; otherwise it is the table's.
+    pub domain: Option<String>,
+    /// The columns that the condition reads and the rule rewrites.
+    pub written: Vec<WrittenColumn>,
+    /// Whether the condition reads a column that the rule leaves alone.
+    pub reads_others: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenColumn {
+    pub name: String,
+    pub type_name: String,
+    pub values: Written,
+}
+
+/// What a rule writes into a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    Null,
+    /// The value, or several where it depends on the row's key. A NULL may stay NULL.
+    Values {
+        samples: Vec<String>,
+        beside_null: bool,
+    },
+    /// It depends on the row.
+    Unknown,
+}
+
+impl OpenCheck {
+    /// The constraint in words.
+    pub fn constraint_in_words(&self) -> String {
+        let OpenCheck { constraint, expression, .. } = self;
+        match &self.domain {
+            Some(domain) => {
+                format!("the constraint {constraint} of the domain {domain}, {expression}")
+            }
+            None => format!("the constraint {constraint}, CHECK {expression}"),
+        }
+    }
+
+    /// For a warning: where nothing can evaluate the condition.
+    pub fn describe(&self) -> String {
+        let columns: Vec<&str> = self.written.iter().map(|one| one.name.as_str()).collect();
+        format!(
+            "{}.{} is rewritten ({}), and {} was not evaluated; a restore fails if it refuses the new values",
+            self.table.short(),
+            columns.join(", "),
+            self.place,
+            self.constraint_in_words()
+        )
+    }
+
+    /// What is wrong when the server refuses the value of the column.
+    pub(super) fn finding(&self, column: &WrittenColumn, value: &Option<String>) -> Finding {
+        Finding {
+            kind: FindingKind::Contradictory,
+            table: Some(self.table.clone()),
+            column: Some(column.name.clone()),
+            place: Some(self.place.clone()),
+            problem: self.problem(value),
+            mend: MEND.to_owned(),
+        }
+    }
+
+    fn problem(&self, value: &Option<String>) -> String {
+        format!("{} refuses what the rule writes: {}", self.constraint_in_words(), shown(value))
+    }
+}
+
+const MEND: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
+
+fn shown(value: &Option<String>) -> String {
+    value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"))
+}
+
+impl Written {
+    /// Each value that is written for certain, where NULL is one.
+    pub fn samples(&self) -> Vec<Option<String>> {
+        match self {
+            Written::Null => vec![None],
+            Written::Values { samples, .. } => samples.iter().cloned().map(Some).collect(),
+            Written::Unknown => Vec::new(),
+        }
+    }
+
+    /// The value that every row has afterwards.
+    pub fn in_every_row(&self) -> Option<Option<&str>> {
+        match self {
+            Written::Null => Some(None),
+            Written::Values { samples, beside_null: false } => match samples.as_slice() {
+                [one] => Some(Some(one)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn of(action: &ColumnAction, subject: Subject<'_>, column: &Column) -> Written {
+        let values = |samples| Written::Values { samples, beside_null: !column.not_null };
+        match action {
+            ColumnAction::Set(template) => values(samples(template, subject)),
+            ColumnAction::UnusablePassword => values(vec![UNUSABLE_PASSWORD.to_owned()]),
+            ColumnAction::Null | ColumnAction::NullUnless(_) => Written::Null,
+            ColumnAction::Empty(Emptying::Value(value)) => {
+                Written::Values { samples: vec![value.clone()], beside_null: false }
+            }
+            ColumnAction::Empty(Emptying::Default) | ColumnAction::Edit(_) => Written::Unknown,
+        }
+    }
+}
+
+/// What the template gives for a small key, one of medium length, and the largest.
+fn samples(template: &Template, subject: Subject<'_>) -> Vec<String> {
+    if let Some(constant) = template.constant() {
+        return vec![constant.to_owned()];
+    }
+    let sample = |index: usize| {
+        let piece = |piece: &Piece| match piece {
+            Piece::Literal(text) => text.clone(),
+            Piece::Column(column) => {
+                let type_name =
+                    subject.table.column(column).map_or("", |column| column.type_name.as_str());
+                let keys = match type_name {
+                    "smallint" => ["1", "1234", "32767"],
+                    "uuid" => [
+                        "00000000-0000-0000-0000-000000000001",
+                        "6f9619ff-8b86-4011-b42d-00c04fc964ff",
+                        "ffffffff-ffff-4fff-bfff-ffffffffffff",
+                    ],
+                    "bigint" => ["1", "1234567", "9223372036854775807"],
+                    _ => ["1", "1234567", "2147483647"],
+                };
+                keys.get(index).copied().unwrap_or_default().to_owned()
+            }
+        };
+        template.pieces.iter().map(piece).collect::<String>()
+    };
+    (0..3).map(sample).collect()
+}
+
+impl<'a> Checks<'a> {
+    /// Everything that the database demands of the columns that the rule rewrites.
+    pub(super) fn demands(&mut self, subject: Subject<'a>) {
+        if subject.rule.rows == RowRule::Delete || subject.rule.columns.is_empty() {
+            return;
+        }
+        self.partition_keys(subject);
+        let schema = self.schema;
+        let parent = subject.table.partition_of.as_ref().filter(|parent| {
+            let place = |name| entry_of(self.manifest, schema, name).map(|entry| &entry.place);
+            place(parent) == place(subject.name)
+        });
+        let parent = parent.and_then(|name| schema.tables.get(name));
+        for check in &subject.table.checks {
+            let is_known =
+                parent.is_some_and(|parent| parent.checks.iter().any(|one| one.name == check.name));
+            if !is_known {
+                self.table_check(subject, check);
+            }
+        }
+        if parent.is_none() {
+            for (name, action) in &subject.rule.columns {
+                if let Some(column) = subject.table.column(name) {
+                    self.domains(subject, column, action);
+                }
+            }
+        }
+    }
+
+    fn partition_keys(&mut self, subject: Subject<'a>) {
+        let schema = self.schema;
+        let own = entry_of(self.manifest, schema, subject.name).map(|entry| &entry.place);
+        for owner in ancestors(schema, subject.name) {
+            // The rule of the parent was looked at with the parent.
+            let place = entry_of(self.manifest, schema, owner).map(|entry| &entry.place);
+            if owner != subject.name && place == own {
+                continue;
+            }
+            let Some(table) = schema.tables.get(owner) else { continue };
+            for column in
+                table.partition_key.iter().filter(|one| subject.rule.columns.contains_key(*one))
+            {
+                let problem = format!(
+                    "the rule rewrites a column of the partition key of {}, by which rows are in their partitions",
+                    owner.short()
+                );
+                let mend = "delete the rows, or leave the column as it is";
+                self.rule_problem(subject, column, problem, mend);
+            }
+        }
+    }
+
+    fn table_check(&mut self, subject: Subject<'a>, check: &Check) {
+        let mentioned = mentioned_columns(&check.expression, &subject.table.columns);
+        let mut written = Vec::new();
+        for name in &mentioned {
+            let Some(column) = subject.table.column(name) else { continue };
+            if let Some(action) = subject.rule.columns.get(name) {
+                written.push(WrittenColumn {
+                    name: name.clone(),
+                    type_name: column.type_name.clone(),
+                    values: Written::of(action, subject, column),
+                });
+            }
+        }
+        if written.is_empty() {
+            return;
+        }
+        let open = OpenCheck {
+            table: subject.name.clone(),
+            place: subject.rule.place.clone(),
+            constraint: check.name.clone(),
+            expression: check.expression.clone(),
+            domain: None,
+            reads_others: written.len() < mentioned.len(),
+            written,
+        };
+        self.judge(subject, open, |name| name.to_owned());
+    }
+
+    fn domains(&mut self, subject: Subject<'a>, column: &Column, action: &ColumnAction) {
+        for (domain, described) in self.schema.domains_of(&column.type_name) {
+            let values = Written::of(action, subject, column);
+            if described.not_null && values == Written::Null {
+                let problem = format!("the domain {domain} is NOT NULL and cannot be nulled");
+                self.rule_problem(subject, &column.name, problem, MEND);
+            }
+            for check in &described.checks {
+                let open = OpenCheck {
+                    table: subject.name.clone(),
+                    place: subject.rule.place.clone(),
+                    constraint: check.name.clone(),
+                    expression: check.expression.clone(),
+                    domain: Some(domain.to_owned()),
+                    written: vec![WrittenColumn {
+                        name: column.name.clone(),
+                        type_name: column.type_name.clone(),
+                        values: values.clone(),
+                    }],
+                    reads_others: false,
+                };
+                // In a domain's condition its value goes by this name.
+                self.judge(subject, open, |_| "value".to_owned());
+            }
+        }
+    }
+
+    /// A condition that fails whatever else is in the row is a finding, and one that is not decided
+    /// is kept.
+    fn judge(&mut self, subject: Subject<'a>, open: OpenCheck, alias: fn(&str) -> String) {
+        let mut is_open = false;
+        for column in &open.written {
+            let verdicts: Vec<Verdict> = (column.values.samples().iter())
+                .map(|value| {
+                    let mut values: BTreeMap<String, Value> = BTreeMap::new();
+                    for other in open.written.iter().filter(|other| other.name != column.name) {
+                        if let Some(value) = other.values.in_every_row() {
+                            let value = value.map(str::to_owned);
+                            values.insert(alias(&other.name), self.value(other, &value));
+                        }
+                    }
+                    values.insert(alias(&column.name), self.value(column, value));
+                    let values = values.iter().map(|(name, value)| (name.as_str(), value.clone()));
+                    verdict(&open.expression, &values.collect())
+                })
+                .collect();
+            if !verdicts.is_empty() && verdicts.iter().all(|one| *one == Verdict::Fails) {
+                let value = column.values.samples().into_iter().next().flatten();
+                self.rule_problem(subject, &column.name, open.problem(&value), MEND);
+                return;
+            }
+            is_open |= verdicts.is_empty() || verdicts.contains(&Verdict::Open);
+        }
+        if is_open {
+            self.open_checks.push(open);
+        }
+    }
+
+    /// The value as its type compares it; nothing is known of types with rules of their own.
+    fn value(&self, column: &WrittenColumn, value: &Option<String>) -> Value {
+        let Some(text) = value else { return Value::Null };
+        let resolved = Column {
+            name: column.name.clone(),
+            type_name: self.schema.base_type(&column.type_name).to_owned(),
+            not_null: false,
+            generated: false,
+        };
+        match Family::of(&resolved) {
+            Family::Text => Value::Text(text.clone()),
+            Family::Integer => text.parse().map_or(Value::Open, Value::Integer),
+            _ => Value::Open,
+        }
+    }
+}
