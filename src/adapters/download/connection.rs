@@ -34,6 +34,8 @@ pub struct Fetcher {
     /// What came since the last look at the speed, and how long it was waited for.
     came: u64,
     waited: Duration,
+    /// How many connections in a row only trickled.
+    trickles: u32,
 }
 
 /// An answer whose body stands at, or `skip` bytes before, the position.
@@ -76,6 +78,7 @@ impl Fetcher {
             connections: 0,
             came: 0,
             waited: Duration::ZERO,
+            trickles: 0,
         }
     }
 
@@ -115,9 +118,7 @@ impl Fetcher {
                     self.pause_after(error.into()).await?;
                 }
                 Ok(bytes) => {
-                    if self.came >= self.enough() || self.position == self.end() {
-                        self.failures = 0;
-                    }
+                    self.failures = 0;
                     return Ok(bytes);
                 }
                 Err(error) => self.pause_after(error.into()).await?,
@@ -187,9 +188,17 @@ impl Fetcher {
         }
         let (came, enough) = (self.came, self.enough());
         (self.came, self.waited) = (0, Duration::ZERO);
-        match came < enough {
-            true => Err(self.stalled()),
-            false => Ok(()),
+        if came >= enough {
+            self.trickles = 0;
+            return Ok(());
+        }
+        self.trickles += 1;
+        let (at, attempts) = (self.position, self.trickles);
+        match attempts >= self.options.attempts_without_progress {
+            true => {
+                Err(DownloadError::NoProgress { at, attempts, cause: Box::new(self.stalled()) })
+            }
+            false => Err(self.stalled()),
         }
     }
 
