@@ -135,10 +135,12 @@ impl TarIndex {
         };
         let mut folders: Vec<String> = all.keys().filter_map(in_folder).collect();
         let Some(folder) = folders.pop() else {
-            return Err(ArchiveError::NotAnArchive(match all.keys().any(is_of_server) {
-                true => Found::ServerFiles,
-                false => Found::OtherTar,
-            }));
+            return Err(ArchiveError::NotAnArchive(
+                match all.keys().any(|name| is_of_server(name)) {
+                    true => Found::ServerFiles,
+                    false => Found::OtherTar,
+                },
+            ));
         };
         if !folders.is_empty() {
             return Err(corrupt(0, "it holds several backups; unpack it and give one folder"));
@@ -156,7 +158,7 @@ impl TarIndex {
     }
 }
 
-fn is_of_server(name: &String) -> bool {
+fn is_of_server(name: &str) -> bool {
     name.ends_with("backup_label") || name.ends_with("PG_VERSION")
 }
 
