@@ -132,6 +132,11 @@ impl Activity {
         Watched { inner, activity: self.clone(), what: what.into() }
     }
 
+    /// Bytes and steps.
+    fn counted(&self) -> (u64, u64) {
+        (self.0.moved.load(Ordering::Relaxed), self.0.steps.load(Ordering::Relaxed))
+    }
+
     fn add(&self, kind: Kind, what: Arc<str>, session: Option<i32>) -> UnderWay {
         self.0.steps.fetch_add(1, Ordering::Relaxed);
         let item = Item { what, since: Instant::now(), session };
@@ -254,13 +259,16 @@ struct Observer {
     seen: (u64, u64),
     bytes_since: Instant,
     steps_since: Instant,
+    /// When a standstill was last told of.
     told: Instant,
+    /// When the server was last asked while bytes moved.
+    asked: Instant,
 }
 
 impl Observer {
     fn new(activity: Activity, now: Instant) -> Observer {
-        let seen = (u64::MAX, u64::MAX);
-        Observer { activity, seen, bytes_since: now, steps_since: now, told: now }
+        let seen = activity.counted();
+        Observer { activity, seen, bytes_since: now, steps_since: now, told: now, asked: now }
     }
 
     /// What looked like a standstill was none.
@@ -271,7 +279,7 @@ impl Observer {
     fn look(&mut self, now: Instant) -> Sight {
         let account = &self.activity.0;
         let timing = account.timing;
-        let seen = (account.moved.load(Ordering::Relaxed), account.steps.load(Ordering::Relaxed));
+        let seen = self.activity.counted();
         if seen.0 != self.seen.0 {
             self.bytes_since = now;
         }
@@ -290,12 +298,13 @@ impl Observer {
         }
         let is_slow = |item: &&Item| now.duration_since(item.since) >= timing.tell_every;
         let mut slow: Vec<Item> = items.outstanding.values().filter(is_slow).cloned().collect();
-        if slow.is_empty() || now.duration_since(self.told) < timing.tell_every {
+        let quiet = now.duration_since(self.bytes_since) >= timing.tell_every;
+        let last = if quiet { &mut self.told } else { &mut self.asked };
+        if slow.is_empty() || now.duration_since(*last) < timing.tell_every {
             return Sight::Moving;
         }
-        self.told = now;
+        *last = now;
         slow.sort_by_key(|item| item.since);
-        let quiet = now.duration_since(self.bytes_since) >= timing.tell_every;
         Sight::Slow { quiet, items: slow }
     }
 }
@@ -354,7 +363,7 @@ mod tests {
         assert_eq!(observer.look(start), Sight::Moving);
         for round in 1..20 {
             let sight = observer.look(start + (15 * round + 1) * SECOND);
-            let Sight::Slow { quiet: true, items } = sight else { panic!("{sight:?}") };
+            let Sight::Slow { quiet: true, items } = sight else { panic!("{round}: {sight:?}") };
             assert_eq!(&*items[0].what, "reading standard input");
             assert_eq!(observer.look(start + (15 * round + 2) * SECOND), Sight::Moving);
         }

@@ -7,6 +7,7 @@ use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
 use crate::schema::quote_identifier;
+use crate::scrub::FramingError;
 use crate::words;
 
 /// Only a fault of bcops leads there.
@@ -117,6 +118,10 @@ impl From<RestoreError> for CommandError {
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             // Whatever the reason is, nobody has shown that nothing personal is there.
             RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
+            RestoreError::Framing(FramingError::RowTooLong { ref table, .. }) => {
+                let hint = format!("load without its rows: --exclude-data {}", table.short());
+                wrap(Kind::Unexpected, error).hint(hint)
+            }
             RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
             _ => wrap(Kind::Unexpected, error),
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::source::{BackupSource, OpenBackup};
 use crate::activity::Activity;
@@ -25,12 +26,15 @@ impl OpenBackup {
     ) -> Result<OpenBackup, DownloadError> {
         let client = DownloadClient::new()?;
         let mint = mint(heroku.clone(), owner.to_owned(), number);
-        let reader = download::start(&client, mint.clone(), DownloadOptions::default()).await?;
+        let stall = heroku.stall();
+        let options = DownloadOptions { stall, ..DownloadOptions::default() };
+        let reader = download::start(&client, mint.clone(), options).await?;
         let length = Some(reader.total_length());
         let again = DownloadAgain {
             client,
             mint,
             version: reader.version().clone(),
+            stall,
             runtime: tokio::runtime::Handle::current(),
         };
         let activity = Activity::default();
@@ -53,6 +57,7 @@ struct DownloadAgain {
     client: DownloadClient,
     mint: MintUrl,
     version: ObjectVersion,
+    stall: Duration,
     runtime: tokio::runtime::Handle,
 }
 
@@ -63,6 +68,7 @@ impl BackupSource for DownloadAgain {
             start,
             end: Some(end),
             version: Some(self.version.clone()),
+            stall: self.stall,
             ..DownloadOptions::default()
         };
         let reader =

@@ -36,7 +36,7 @@ impl OpenBackup {
     /// [`ArchiveError::Open`] where it cannot be opened, and others where it is no backup.
     pub fn file(path: &Path) -> Result<OpenBackup, ArchiveError> {
         let StoredReader { backup, bytes, metadata } = StoredBackup::open(path)?;
-        let length = backup.is_custom().then(|| metadata.len());
+        let length = backup.is_custom().then_some(metadata.len());
         let activity = Activity::default();
         let bytes = Box::new(activity.watched(bytes, format!("reading {}", path.display())));
         Ok(OpenBackup { bytes, length, again: Arc::new(backup), activity, reporter: silent() })

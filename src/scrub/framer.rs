@@ -5,8 +5,9 @@ use crate::schema::TableName;
 /// Rows are read and handed on in portions of about this size.
 pub const BATCH: usize = 256 << 10;
 
-/// Longer rows are refused: the server reads no longer line of COPY text either, and a bomb's single
-/// endless row must not fill the memory.
+/// Longer rows are refused. The server reads no longer line of COPY text either, and PostgreSQL's
+/// own limit is 1 GB for a field and for a message, so pg_dump could not have read such a row. A
+/// bomb's single endless row must not fill the memory.
 const LONGEST_ROW: usize = 1 << 30;
 
 /// Why a table's rows have no usable borders.

@@ -6,9 +6,12 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bcops::activity::{Activity, Timing};
 use bcops::error::{CommandError, Kind};
+use bcops::events::{Event, Reporter, SharedReporter};
 use bcops::restore::in_place::{self, InPlaceError, InPlaceOptions};
 use bcops::restore::{Contents, OpenBackup, Prepared};
 
@@ -237,6 +240,65 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     holder.wait().expect("ended");
     staging.reset().await;
     staging.load(&built_in()).await.expect("nobody is in the way");
+}
+
+/// Keeps what it is told, for [`what_a_statement_waits_for_is_told`].
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Reporter for Heard {
+    fn emit(&self, event: Event) {
+        if let Event::Note(text) = event {
+            self.0.lock().expect("no panic").push(text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_statement_waits_for_is_told() {
+    let staging = Staging::new(&sample().small).await;
+    staging.reset().await;
+    let hold = format!(
+        "BEGIN; SET ROLE {}; CREATE TABLE auth_group (a int); SELECT pg_sleep(60)",
+        staging.name
+    );
+    let mut psql = staging.cluster.tool("psql");
+    let mut holder = psql.args(["-X", "-d", &staging.name, "-c", &hold]).spawn().expect("psql");
+    let asleep = "SELECT max(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    let mut session = String::new();
+    while session.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        session = staging.psql(asleep);
+    }
+    let timing = Timing {
+        look_every: Duration::from_millis(20),
+        tell_every: Duration::from_millis(300),
+        ..Timing::default()
+    };
+    let activity = Activity::with_timing(timing);
+    let backup = OpenBackup::file(&sample().small).expect("a file");
+    let backup = OpenBackup { activity, ..backup };
+    let contents = Contents::read(backup).await.expect("an archive");
+    let prepared = Prepared::scrubbed(contents, &built_in(), POLICY).expect("it fits");
+    let heard = Arc::new(Heard::default());
+    let reporter: SharedReporter = heard.clone();
+    let options = InPlaceOptions::default();
+    let loading = in_place::load(&staging.url, prepared, &options, &reporter);
+    let expected = format!("it waits for a lock of session {session}");
+    let ending = async {
+        while !heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        holder.kill().expect("killed");
+        let stop = format!("SELECT pg_terminate_backend({session})");
+        staging.psql(&stop);
+    };
+    let (loaded, ()) = tokio::join!(loading, ending);
+    loaded.expect("nobody is in the way");
+    holder.wait().expect("ended");
+    let notes = heard.0.lock().expect("no panic");
+    assert!(notes.iter().any(|note| note.starts_with("still creating the schema")), "{notes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

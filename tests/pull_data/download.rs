@@ -1,7 +1,8 @@
 //! The resumable download against the stand-in's store, with everything that can go wrong there.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bcops::adapters::download::{
@@ -303,6 +304,65 @@ async fn a_slow_reader_holds_the_download_back() {
     let rest = read_to_end(reader).await.expect("the rest");
     assert!([start, rest].concat() == backup.bytes);
     assert_eq!(counters.connections(), 1);
+}
+
+/// A server that begins each answer well and goes on as `body` says. Gives its address and how often
+/// it was asked.
+fn strange_server(body: fn(&mut std::net::TcpStream)) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            count.fetch_add(1, Ordering::SeqCst);
+            std::thread::spawn(move || body(&mut stream));
+        }
+    });
+    (address, asked)
+}
+
+async fn error_of(address: std::net::SocketAddr) -> DownloadError {
+    let mint: MintUrl = Arc::new(move || {
+        let url = bcops::secret::Secret::new(format!("http://{address}/store/1"));
+        async move { Ok(bcops::adapters::heroku::SignedUrl { url, expires_at: None }) }.boxed()
+    });
+    let few = DownloadOptions { attempts_without_progress: 3, ..quick() };
+    let client = DownloadClient::new().expect("a client");
+    match download::start(&client, mint, few).await {
+        Ok(reader) => read_to_end(reader).await.expect_err("no end"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_trickles_or_never_answers_is_given_up() {
+    let trickle = |stream: &mut std::net::TcpStream| {
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).unwrap_or_default();
+        let text = String::from_utf8_lossy(&request[..length]).to_ascii_lowercase();
+        let first = text.split("bytes=").nth(1).and_then(|rest| rest.split('-').next());
+        let head = match first {
+            Some(first) => format!(
+                "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {first}-9999/10000\r\n\
+                 Content-Length: {}\r\n\r\n",
+                10_000 - first.parse::<u64>().unwrap_or_default()
+            ),
+            None => "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n".to_owned(),
+        };
+        let _ = stream.write_all(head.as_bytes());
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let silent = |_: &mut std::net::TcpStream| std::thread::sleep(Duration::from_secs(20));
+    for (address, asked) in [strange_server(trickle), strange_server(silent)] {
+        let error = error_of(address).await;
+        let DownloadError::NoProgress { cause, .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(**cause, DownloadError::Stalled { .. }), "{error:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! says plainly what happened and leaves the local database as it was.
 
 use std::fs;
+use std::io::Write;
+use std::process::Command;
 use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -294,4 +296,39 @@ fn a_missing_extension_is_found_before_the_rows_are_fetched() {
     world.pull(&["--yes"]).exits(0);
     let extensions = "SELECT count(*) FROM pg_extension WHERE extname = 'dblink'";
     assert_eq!(world.psql(extensions), "1");
+}
+
+#[test]
+fn a_download_that_sends_nothing_is_resumed_after_the_networks_timeout() {
+    let mut world = World::small();
+    world.bcops.set("BCOPS_NETWORK_TIMEOUT", "1s");
+    let stall = StoreFault::StallAfter(20_000);
+    world.standin.misbehave(Rule::once("/store/", stall));
+    let started = Instant::now();
+    world.pull(&["--yes"]).exits(0);
+    assert!(started.elapsed() < Duration::from_secs(20), "not after 30 s");
+    let requests = world.standin.requests();
+    let ranges = requests.iter().filter(|one| one.path.contains("/store/"));
+    let ranges: Vec<_> = ranges.filter_map(|one| one.header("range")).collect();
+    assert_eq!(ranges, ["bytes=20000-"]);
+}
+
+/// Standard input may wait for ever, and the lines say that it does.
+#[test]
+fn what_standard_input_keeps_waiting_is_told() {
+    let world = World::empty(Options::default());
+    let pipe = world.bcops.directory().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let feeding = {
+        let (pipe, archive) = (pipe.clone(), sample().small.clone());
+        std::thread::spawn(move || {
+            let bytes = fs::read(archive).expect("the backup");
+            let mut pipe = fs::File::options().write(true).open(pipe).expect("a pipe");
+            sleep(Duration::from_secs(17));
+            pipe.write_all(&bytes).expect("fed");
+        })
+    };
+    let run = world.bcops.run_reading(&["pull-data", "--file", "-", "--yes"], &pipe);
+    run.exits(0).says(&["note: still reading standard input after 1"]);
+    feeding.join().expect("fed");
 }

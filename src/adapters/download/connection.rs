@@ -1,6 +1,6 @@
 //! One connection after the other: what is asked, and what of the answer is believed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,10 @@ use crate::adapters::transport::{self, MAX_REDIRECTS};
 /// A URL that is about to expire is not used for a new connection.
 const SPARE_LIFE: SignedDuration = SignedDuration::from_secs(30);
 
+/// A connection that brings less than this a second, while it is waited for, counts as one that
+/// brings nothing: no link is so slow, but a stuck proxy is.
+const LEAST_A_SECOND: f64 = 64.0;
+
 /// What stays from one connection to the next.
 pub struct Fetcher {
     client: Client,
@@ -27,6 +31,11 @@ pub struct Fetcher {
     position: u64,
     failures: u32,
     connections: u64,
+    /// What came since the last look at the speed, and how long it was waited for.
+    came: u64,
+    waited: Duration,
+    /// How many connections in a row only trickled.
+    trickles: u32,
 }
 
 /// An answer whose body stands at, or `skip` bytes before, the position.
@@ -58,7 +67,19 @@ impl Fetcher {
     pub fn new(client: Client, mint: MintUrl, options: DownloadOptions) -> Self {
         let (position, version) = (options.start, options.version.clone());
         let url = None;
-        Fetcher { client, mint, options, url, version, position, failures: 0, connections: 0 }
+        Fetcher {
+            client,
+            mint,
+            options,
+            url,
+            version,
+            position,
+            failures: 0,
+            connections: 0,
+            came: 0,
+            waited: Duration::ZERO,
+            trickles: 0,
+        }
     }
 
     pub fn position(&self) -> u64 {
@@ -131,11 +152,15 @@ impl Fetcher {
             return Ok(None);
         }
         loop {
+            self.check_speed()?;
+            let started = Instant::now();
             let chunk = tokio::time::timeout(self.options.stall, connection.response.chunk());
             let chunk = chunk.await.map_err(|_| self.stalled())?;
+            self.waited += started.elapsed();
             let Some(mut bytes) = chunk.map_err(|cause| self.network(cause))? else {
                 return Ok(None);
             };
+            self.came += bytes.len() as u64;
             let skipped = connection.skip.min(bytes.len() as u64);
             connection.skip -= skipped;
             bytes = bytes.split_off(skipped as usize);
@@ -148,6 +173,32 @@ impl Fetcher {
             }
             self.position += bytes.len() as u64;
             return Ok(Some(bytes));
+        }
+    }
+
+    /// How many bytes make a connection more than a trickle.
+    fn enough(&self) -> u64 {
+        (self.options.stall.as_secs_f64() * LEAST_A_SECOND) as u64
+    }
+
+    /// Looks at the speed each time that a whole stall was waited for in all.
+    fn check_speed(&mut self) -> Result<(), DownloadError> {
+        if self.waited < self.options.stall {
+            return Ok(());
+        }
+        let (came, enough) = (self.came, self.enough());
+        (self.came, self.waited) = (0, Duration::ZERO);
+        if came >= enough {
+            self.trickles = 0;
+            return Ok(());
+        }
+        self.trickles += 1;
+        let (at, attempts) = (self.position, self.trickles);
+        match attempts >= self.options.attempts_without_progress {
+            true => {
+                Err(DownloadError::NoProgress { at, attempts, cause: Box::new(self.stalled()) })
+            }
+            false => Err(self.stalled()),
         }
     }
 
@@ -242,6 +293,7 @@ impl Fetcher {
         }
         let version = self.version.get_or_insert(version).clone();
         self.connections += 1;
+        (self.came, self.waited) = (0, Duration::ZERO);
         Ok(Connection { response, skip: self.position - first, version })
     }
 

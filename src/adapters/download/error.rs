@@ -30,7 +30,7 @@ pub enum DownloadError {
         cause: reqwest::Error,
     },
 
-    #[error("the server sent nothing for {seconds} seconds at byte {at}")]
+    #[error("the server sent nothing, or next to nothing, for {seconds} s at byte {at}")]
     Stalled { at: u64, seconds: u64 },
 
     #[error("the server ended the download at byte {at} of {end}")]

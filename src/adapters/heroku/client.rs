@@ -6,6 +6,7 @@
 //! is sent back as `Range` until an answer has none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RANGE,
@@ -76,6 +77,11 @@ struct ErrorBody {
 impl Heroku {
     pub fn new(endpoints: Endpoints, token: Secret) -> Result<Self, HerokuError> {
         Heroku::with_timing(endpoints, token, Timing::default())
+    }
+
+    /// How long the download of a backup may bring nothing.
+    pub fn stall(&self) -> Duration {
+        self.timing.stall
     }
 
     pub fn with_timing(

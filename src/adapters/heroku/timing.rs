@@ -10,6 +10,8 @@ pub struct Timing {
     pub connect: Duration,
     /// From the first byte sent to the last byte of the answer.
     pub request: Duration,
+    /// How long the download of a backup may bring nothing before it connects again.
+    pub stall: Duration,
     /// How often a GET is sent in all, and for how long.
     pub tries: u32,
     pub try_for: Duration,
@@ -32,7 +34,7 @@ impl Timing {
     /// The same with a limit of the user's own for each request, if there is one.
     pub fn limited(self, request: Option<Duration>) -> Timing {
         let Some(request) = request else { return self };
-        Timing { request, try_for: request.saturating_mul(2), ..self }
+        Timing { request, stall: request, try_for: request.saturating_mul(2), ..self }
     }
 }
 
@@ -41,6 +43,7 @@ impl Default for Timing {
         Timing {
             connect: Duration::from_secs(10),
             request: Duration::from_secs(60),
+            stall: Duration::from_secs(30),
             tries: 5,
             try_for: Duration::from_secs(120),
             backoff: Backoff {

@@ -141,7 +141,7 @@ fn bad_list(list: &str, reason: &str) -> ArchiveError {
 }
 
 /// The OID and the file of `16401 blob_16401.dat`. No other name is ever opened.
-fn object_of(line: &str) -> Option<(u32, String)> {
+pub(super) fn object_of(line: &str) -> Option<(u32, String)> {
     let (oid, name) = line.split_once(' ')?;
     let oid: u32 = oid.parse().ok().filter(|oid| *oid != 0)?;
     let plain = format!("blob_{oid}.dat");

@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::assembled::Members;
-use super::folder::packing_of;
+use super::folder::{object_of, packing_of};
 use super::member::Packing;
 use super::recognise::{Found, is_tar};
 use crate::archive::ArchiveError;
@@ -19,6 +19,9 @@ const BLOCK: u64 = 512;
 
 /// Bounds the memory of an index. Each table has one file.
 const MOST_FILES: usize = 1_000_000;
+
+/// Large objects have about 30 bytes of it each.
+const LONGEST_LIST: usize = 256 << 20;
 
 /// What one header says.
 struct Entry {
@@ -132,10 +135,12 @@ impl TarIndex {
         };
         let mut folders: Vec<String> = all.keys().filter_map(in_folder).collect();
         let Some(folder) = folders.pop() else {
-            return Err(ArchiveError::NotAnArchive(match all.keys().any(is_of_server) {
-                true => Found::ServerFiles,
-                false => Found::OtherTar,
-            }));
+            return Err(ArchiveError::NotAnArchive(
+                match all.keys().any(|name| is_of_server(name)) {
+                    true => Found::ServerFiles,
+                    false => Found::OtherTar,
+                },
+            ));
         };
         if !folders.is_empty() {
             return Err(corrupt(0, "it holds several backups; unpack it and give one folder"));
@@ -153,7 +158,7 @@ impl TarIndex {
     }
 }
 
-fn is_of_server(name: &String) -> bool {
+fn is_of_server(name: &str) -> bool {
     name.ends_with("backup_label") || name.ends_with("PG_VERSION")
 }
 
@@ -187,11 +192,13 @@ pub(super) struct TarStream<R> {
     padding: u64,
     /// A header that was read and not used.
     next: Option<Entry>,
+    /// Of the block that is being read.
+    objects: Vec<u32>,
 }
 
-impl<R: Read> TarStream<R> {
+impl<R: Read + Send> TarStream<R> {
     pub(super) fn new(inner: R) -> Self {
-        TarStream { inner, position: 0, left: 0, padding: 0, next: None }
+        TarStream { inner, position: 0, left: 0, padding: 0, next: None, objects: Vec::new() }
     }
 
     fn read_some(&mut self, target: &mut [u8]) -> Result<usize, ArchiveError> {
@@ -252,6 +259,20 @@ impl<R: Read> TarStream<R> {
         }
     }
 
+    /// The open list must name the large objects that came before it, and no others.
+    fn check_list(&mut self, list: &str) -> Result<(), ArchiveError> {
+        let mut bytes = Vec::new();
+        while bytes.len() < LONGEST_LIST && self.read(&mut bytes, 64 << 10)? > 0 {}
+        let text = String::from_utf8_lossy(&bytes);
+        let named = text.lines().map(|line| object_of(line).map(|(oid, _)| oid));
+        let objects = std::mem::take(&mut self.objects);
+        if named.eq(objects.into_iter().map(Some)) {
+            return Ok(());
+        }
+        let reason = "it does not name the large objects that came before it".to_owned();
+        Err(ArchiveError::Member { member: list.to_owned(), reason })
+    }
+
     /// Opens the file of this name, which must be the next one.
     fn expect(&mut self, name: &str) -> Result<(), ArchiveError> {
         let fail = |reason: String| Err(ArchiveError::Member { member: name.to_owned(), reason });
@@ -286,17 +307,16 @@ impl<R: Read + Send> Members for TarStream<R> {
 
     fn open_next_object(&mut self, list: &str) -> Result<Option<u32>, ArchiveError> {
         let Some(entry) = self.advance()? else {
-            self.next = None;
-            self.expect(list)?;
-            return Ok(None);
+            return self.expect(list).map(|()| None);
         };
         let object = entry.name.strip_prefix("blob_").and_then(|rest| rest.strip_suffix(".dat"));
         if let Some(oid) = object.and_then(|oid| oid.parse().ok()).filter(|oid| *oid != 0) {
+            self.objects.push(oid);
             return Ok(Some(oid));
         }
         self.next = Some(entry);
         self.expect(list)?;
-        Ok(None)
+        self.check_list(list).map(|()| None)
     }
 
     fn read(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError> {
@@ -315,5 +335,21 @@ impl<R: Read + Send> Members for TarStream<R> {
             }
         }
         Ok(out.len() - start)
+    }
+}
+
+#[cfg(test)]
+mod number_tests {
+    use super::number;
+
+    #[test]
+    fn sizes_are_octal_or_binary() {
+        assert_eq!(number(b"00000000017 "), Some(15));
+        assert_eq!(number(b"77777777777\0"), Some((1 << 33) - 1));
+        assert_eq!(number(b"\x80\0\0\0\0\0\0\x02\0\0\0\0"), Some(1 << 33));
+        assert_eq!(number(b"\x80\0\0\0\xff\0\0\0\0\0\0\0"), None);
+        assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);
+        assert_eq!(number(b"-0000000017 "), None);
+        assert_eq!(number(b"99999999999 "), None);
     }
 }

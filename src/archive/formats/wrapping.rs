@@ -19,6 +19,9 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 
 type Bytes = Box<dyn Read + Send>;
 
+/// What was looked at, and the rest behind it.
+type Whole = Chain<Cursor<Vec<u8>>, Bytes>;
+
 /// The bytes of a custom archive, whatever format the stream has that holds one.
 pub fn convert(bytes: Bytes) -> Result<Converted, ArchiveError> {
     let mut bytes = bytes;
@@ -47,7 +50,7 @@ fn unzstd(all: impl Read + Send + 'static) -> Result<impl Read + Send, ArchiveEr
 }
 
 /// The first bytes, and all bytes with them.
-fn peek(mut bytes: Bytes) -> Result<(Vec<u8>, Chain<Cursor<Vec<u8>>, Bytes>), ArchiveError> {
+fn peek(mut bytes: Bytes) -> Result<(Vec<u8>, Whole), ArchiveError> {
     let mut start = vec![0; START];
     let mut filled = 0;
     while filled < START {

@@ -36,7 +36,7 @@ impl Source {
     /// How long the archive is, where the file is the archive itself.
     pub(super) fn length(&self) -> Option<u64> {
         let (backup, metadata) = self.stored.as_ref()?;
-        backup.is_custom().then(|| metadata.len())
+        backup.is_custom().then_some(metadata.len())
     }
 
     pub(super) fn is_assembled(&self) -> bool {

@@ -280,7 +280,8 @@ pub const KEYS: &[Key] = &[
         Text,
         "how long one answer of Heroku, Cloudflare, GitLab or the search cluster may \
          take, for example \"90s\"; each service's own, 15 s to 60 s, where nothing \
-         is said",
+         is said. A download that brings nothing for as long (30 s where nothing is \
+         said) connects again and resumes",
     )
     .variable("BCOPS_NETWORK_TIMEOUT")
     .used_by("every command that asks them")
