@@ -188,16 +188,14 @@ fn the_councils_site_is_scrubbed_alike_from_each_format() {
         let (before, after) = (before.expect("a file").len(), after.expect("a file").len());
         assert!(after < 2 * before, "{after} bytes of {before}: it is compressed");
     }
-    for through_a_pipe in ["tar"] {
-        let out = folder.path().join("piped").to_str().expect("a path").to_owned();
-        let input = folder.path().join(through_a_pipe);
-        world.bcops.run_reading(&["scrub-pii", "--dump", "-", &out], &input).exits(0);
-        let restored = cluster.create_database("piped");
-        cluster.pg_restore(&restored, Path::new(&out)).expect("restored");
-        let mut found = digest(cluster, &restored);
-        found.retain(|line| !line.starts_with("birdbath_execution"));
-        assert_eq!(Some(found), expected, "{through_a_pipe}");
-    }
+    let out = folder.path().join("piped").to_str().expect("a path").to_owned();
+    let input = ["scrub-pii", "--dump", "-", &out];
+    world.bcops.run_reading(&input, &folder.path().join("tar")).exits(0);
+    let restored = cluster.create_database("piped");
+    cluster.pg_restore(&restored, Path::new(&out)).expect("restored");
+    let mut found = digest(cluster, &restored);
+    found.retain(|line| !line.starts_with("birdbath_execution"));
+    assert_eq!(Some(found), expected, "through a pipe");
 }
 
 #[test]
