@@ -71,6 +71,13 @@ impl Contents {
         self.reader.toc()
     }
 
+    /// The materialized views that the archive fills.
+    pub fn materialized_views(&self) -> BTreeSet<TableName> {
+        let entries = self.toc().entries().iter();
+        let views = entries.filter(|entry| entry.entry_type == "MATERIALIZED VIEW");
+        views.map(|entry| entry.table_name()).collect()
+    }
+
     /// The encoding of the archive's text.
     pub fn encoding(&self) -> &str {
         self.toc().encoding().unwrap_or("UTF8")

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::archive::TocEntry;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
 use crate::error::{CommandError, Kind, backup_at};
@@ -108,9 +107,7 @@ fn check_users_table(
 /// A materialized view that is named stays empty.
 fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableName>, CommandError> {
     let schema = &contents.schema;
-    let views = contents.toc().entries().iter();
-    let views = views.filter(|entry| entry.entry_type == "MATERIALIZED VIEW");
-    let views: BTreeSet<TableName> = views.map(TocEntry::table_name).collect();
+    let views = contents.materialized_views();
     let mut excluded = BTreeSet::new();
     for name in &args.exclude_data {
         let table = TableName::parse(name);
