@@ -67,6 +67,10 @@ impl From<DatabaseError> for CommandError {
                 let hint = format!("as a superuser: ALTER DATABASE {name} OWNER TO {role}");
                 wrap(Kind::Configuration, error).hint(hint)
             }
+            DatabaseError::NotOwnerOfRest { ref name, .. } => {
+                let hint = format!("as a superuser: DROP DATABASE {}", quote_identifier(name));
+                wrap(Kind::Configuration, error).hint(hint)
+            }
             DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
                 .hint("stop what uses the database (runserver, psql), then try again"),
             DatabaseError::MayNotCreate { ref role, .. } => {

@@ -43,6 +43,8 @@ pub enum DatabaseError {
         "the database {name} belongs to another role than {role}, which may therefore not rename it"
     )]
     NotOwner { name: String, role: String },
+    #[error("cannot drop the database {name} of an earlier pull: another role than {role} owns it")]
+    NotOwnerOfRest { name: String, role: String },
     #[error(transparent)]
     Postgres(#[from] PostgresError),
 }
@@ -357,6 +359,10 @@ impl Databases {
         loop {
             self.end_sessions(name).await?;
             let Err(error) = self.admin.batch_execute(&sql).await else { return Ok(()) };
+            if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+                let (name, role) = (name.to_owned(), self.url.user.clone());
+                return Err(DatabaseError::NotOwnerOfRest { name, role });
+            }
             if error.code() != Some(&SqlState::OBJECT_IN_USE) {
                 return Err(error.into());
             }

@@ -11,6 +11,7 @@ mod formats;
 mod guards;
 mod large_rows;
 mod late;
+mod many_tables;
 mod privacy;
 mod properties;
 mod skipped;

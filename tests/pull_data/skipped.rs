@@ -65,6 +65,9 @@ fn rows_that_stand_on_something_skipped_stop_the_pull_before_it_begins() {
     let sql = "CREATE SCHEMA _heroku; CREATE TABLE _heroku.heir AS SELECT 1 AS id";
     let file = backup(&world, sql);
     pull(&world, &file, &[]).fails(4, &["_heroku.heir", "which needs SCHEMA _heroku"]);
+    let sql = format!("{FOREIGN} CREATE TABLE heir (more int) INHERITS (far);");
+    let file = backup(&world, &format!("{sql} INSERT INTO heir VALUES (1, 'a', 2)"));
+    pull(&world, &file, &[]).fails(4, &["public.heir", "which needs FOREIGN TABLE public.far"]);
     world.assert_untouched();
 }
 
@@ -103,13 +106,15 @@ fn what_holds_no_rows_and_fails_is_a_warning_with_its_statement_in_a_file() {
     assert_eq!(world.psql("SELECT count(*) FROM pg_indexes WHERE indexname = 't_broken'"), "1");
 }
 
+/// A CHECK that no database of a pull fulfils.
+const GUARDED: &str = "CREATE FUNCTION ok(int) RETURNS bool LANGUAGE sql \
+        AS 'SELECT current_database() !~ ''^pulled'''; \
+        CREATE TABLE t (id int PRIMARY KEY CHECK (ok(id))); INSERT INTO t VALUES (1);";
+
 #[test]
 fn what_guards_rows_and_fails_is_an_error() {
     let world = World::empty(Options::default()).with_target();
-    let check = "CREATE FUNCTION ok(int) RETURNS bool LANGUAGE sql \
-        AS 'SELECT current_database() !~ ''^pulled'''; \
-        CREATE TABLE t (id int PRIMARY KEY CHECK (ok(id))); INSERT INTO t VALUES (1);";
-    let file = backup(&world, check);
+    let file = backup(&world, GUARDED);
     pull(&world, &file, &[]).fails(1, &["CHECK constraint t_id_check of public.t", "hint:"]);
     world.assert_untouched();
 }
@@ -159,4 +164,42 @@ fn a_materialized_view_can_be_excluded() {
     let sql = "SELECT relispopulated FROM pg_class WHERE relname = 'm'";
     assert_eq!(world.psql(sql), "f");
     pull(&world, &file, &["--exclude-data", "n"]).fails(2, &["no such table"]);
+}
+
+/// The server's version stands near the start of an archive.
+#[test]
+fn an_error_over_an_archive_of_a_newer_server_begins_with_that() {
+    let world = World::empty(Options::default()).with_target();
+    let file = backup(&world, GUARDED);
+    let mut bytes = std::fs::read(&file).expect("a file");
+    let version = world.cluster.psql("postgres", "SHOW server_version");
+    let at = bytes
+        .windows(version.len())
+        .position(|part| part == version.as_bytes())
+        .expect("the version of the server");
+    bytes[at..at + 2].copy_from_slice(b"99");
+    std::fs::write(&file, bytes).expect("a file");
+    let wanted = ["the backup is from PostgreSQL 99, and this server is PostgreSQL", "caused by:"];
+    pull(&world, &file, &[]).fails(1, &wanted);
+    world.assert_untouched();
+}
+
+#[test]
+fn the_rest_of_another_roles_pull_is_named_with_the_way_to_drop_it() {
+    let mut world = World::empty(Options::default()).with_target();
+    let file = backup(&world, "CREATE TABLE t (id int)");
+    let role = format!("role_of_{}", world.target);
+    let rest = format!("{}_bcops_incoming", world.target);
+    for sql in [
+        format!("CREATE ROLE {role} LOGIN CREATEDB"),
+        format!("ALTER DATABASE {} OWNER TO {role}", world.target),
+        format!("CREATE DATABASE {rest}"),
+    ] {
+        world.cluster.psql("postgres", &sql);
+    }
+    let url = world.cluster.url(&world.target).replace("postgres@", &format!("{role}@"));
+    world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &url);
+    pull(&world, &file, &[]).fails(3, &[&rest, "DROP DATABASE"]);
+    world.cluster.psql("postgres", &format!("DROP DATABASE {rest}"));
+    pull(&world, &file, &[]).exits(0);
 }
