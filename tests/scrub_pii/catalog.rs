@@ -1,6 +1,7 @@
 //! One database has one schema, whether it is read from the server or from a backup: a manifest is
 //! judged alike in both places.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -46,7 +47,12 @@ fn assert_same(live: &Schema, archived: &Schema) {
     let names = |schema: &Schema| schema.tables.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(live), names(archived));
     for (name, table) in &live.tables {
-        assert_eq!(Some(table), archived.tables.get(name), "{name}: in the server, in the backup");
+        let mut table = table.clone();
+        // A partition may have a key of its own beside the same one of its parent, where they differ
+        // in what follows a deletion. For a scrub they are one.
+        let mut seen = BTreeSet::new();
+        table.foreign_keys.retain(|key| seen.insert((key.columns.clone(), key.references.clone())));
+        assert_eq!(Some(&table), archived.tables.get(name), "{name}: in the server, in the backup");
     }
     assert_eq!(live.domains, archived.domains);
     assert_eq!(live.has_large_objects, archived.has_large_objects);
