@@ -21,6 +21,8 @@ pub struct RestorePlan {
     /// Run one after the other, in the TOC's order.
     pub pre_data: Vec<usize>,
     pub post_data: Vec<PostDataEntry>,
+    /// The blocks of partitioned tables, by the id that stands for all of them among the needs.
+    pub families: HashMap<DumpId, Vec<DumpId>>,
     /// `REFRESH MATERIALIZED VIEW`, run last and in order: their queries may read any table.
     pub refreshes: Vec<usize>,
     /// Whether the SQL names schemas, which it does since archives have a SEARCHPATH entry.
@@ -35,7 +37,7 @@ pub struct RestorePlan {
 #[derive(Debug)]
 pub struct PostDataEntry {
     pub index: usize,
-    /// The blocks and post-data entries that must be done before.
+    /// The blocks, families of blocks and post-data entries that must be done before.
     pub needs: HashSet<DumpId>,
     /// Whether the rows of every table must be in.
     pub needs_all_rows: bool,
@@ -85,6 +87,7 @@ impl RestorePlan {
             toc: toc.clone(),
             pre_data,
             post_data,
+            families: needs.families,
             refreshes,
             qualified,
             with_large_objects,
@@ -240,8 +243,9 @@ fn is_only_a_comment(sql: &str) -> bool {
 struct Needs<'a> {
     toc: &'a Toc,
     post_data: &'a HashSet<DumpId>,
-    /// The blocks of a table's rows, those of its partitions included.
-    data_of_table: HashMap<DumpId, Vec<DumpId>>,
+    /// The block of each table's rows; for a table with partitions, the id of its family.
+    data_of_table: HashMap<DumpId, Option<DumpId>>,
+    families: HashMap<DumpId, Vec<DumpId>>,
 }
 
 impl<'a> Needs<'a> {
@@ -263,14 +267,27 @@ impl<'a> Needs<'a> {
             .table_data()
             .filter_map(|entry| Some((*tables.get(&entry.table_name())?, entry.id)))
             .collect();
-        let data_of_table = tables
-            .values()
-            .map(|table| {
-                let family = family(*table, &partitions);
-                (*table, family.iter().filter_map(|id| own_data.get(id).copied()).collect())
-            })
-            .collect();
-        Needs { toc, post_data, data_of_table }
+        // Thousands of entries may need the rows of one table with thousands of partitions, so that
+        // its blocks go by one name. Ids of archives are above zero.
+        let mut families = HashMap::new();
+        let mut data_of_table = HashMap::new();
+        for table in tables.values().copied() {
+            let blocks: Vec<DumpId> = family(table, &partitions)
+                .iter()
+                .filter_map(|id| own_data.get(id).copied())
+                .collect();
+            let need = match blocks.as_slice() {
+                [] => None,
+                [block] => Some(*block),
+                _ => {
+                    let id = DumpId(-table.0);
+                    families.insert(id, blocks);
+                    Some(id)
+                }
+            };
+            data_of_table.insert(table, need);
+        }
+        Needs { toc, post_data, data_of_table, families }
     }
 
     fn entry(&self, index: usize, entry: &TocEntry) -> PostDataEntry {
@@ -278,7 +295,7 @@ impl<'a> Needs<'a> {
         let mut locks = Vec::new();
         for id in &entry.dependencies {
             if let Some(blocks) = self.data_of_table.get(id) {
-                needs.extend(blocks);
+                needs.extend(*blocks);
                 locks.push(*id);
             } else if self.post_data.contains(id)
                 || self.toc.get(*id).is_some_and(|found| found.has_data)

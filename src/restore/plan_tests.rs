@@ -33,7 +33,8 @@ fn plan(entries: &[TocEntry]) -> RestorePlan {
 
 fn needs_of(plan: &RestorePlan, id: i32) -> HashSet<i32> {
     let found = plan.post_data.iter().find(|one| plan.entry(one.index).unwrap().id == DumpId(id));
-    found.unwrap().needs.iter().map(|id| id.0).collect()
+    let blocks = |id: &DumpId| plan.families.get(id).cloned().unwrap_or_else(|| vec![*id]);
+    found.unwrap().needs.iter().flat_map(blocks).map(|id| id.0).collect()
 }
 
 #[test]

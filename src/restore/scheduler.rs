@@ -23,6 +23,9 @@ pub struct Scheduler<'a> {
     waiting: Vec<Waiting<'a>>,
     /// Which waiting entries look at a block or entry.
     dependents: HashMap<DumpId, Vec<usize>>,
+    /// Which families a block belongs to, and how many blocks each family lacks.
+    families_of: HashMap<DumpId, Vec<DumpId>>,
+    missing: HashMap<DumpId, usize>,
     /// Entries that wait for the rows of all tables.
     after_all_rows: Vec<usize>,
     /// Entries that need nothing more: size of the table and place in `waiting`, earlier ones first.
@@ -62,6 +65,8 @@ impl<'a> Scheduler<'a> {
             plan,
             waiting: Vec::new(),
             dependents: HashMap::new(),
+            families_of: HashMap::new(),
+            missing: HashMap::new(),
             after_all_rows: Vec::new(),
             ready: BinaryHeap::new(),
             locks: HashMap::new(),
@@ -70,6 +75,12 @@ impl<'a> Scheduler<'a> {
             done: 0,
             current: String::new(),
         };
+        for (family, blocks) in &plan.families {
+            scheduler.missing.insert(*family, blocks.len());
+            for block in blocks {
+                scheduler.families_of.entry(*block).or_default().push(*family);
+            }
+        }
         for (place, entry) in plan.post_data.iter().enumerate() {
             let id = plan.entry(entry.index).map_or(DumpId(0), |found| found.id);
             for need in &entry.needs {
@@ -93,6 +104,16 @@ impl<'a> Scheduler<'a> {
     pub fn block_is_in(&mut self, loaded: Loaded) {
         self.sizes.insert(loaded.block, loaded.size);
         self.satisfy(loaded.block);
+        // Taken out, so that a block counts once.
+        for family in self.families_of.remove(&loaded.block).unwrap_or_default() {
+            let largest = self.sizes.entry(family).or_default();
+            *largest = (*largest).max(loaded.size);
+            let Some(missing) = self.missing.get_mut(&family) else { continue };
+            *missing = missing.saturating_sub(1);
+            if *missing == 0 {
+                self.satisfy(family);
+            }
+        }
     }
 
     /// Every block is in.
