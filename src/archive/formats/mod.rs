@@ -1,7 +1,7 @@
 //! Every format of pg_dump but plain SQL, read as one: as the bytes of a custom archive.
 //!
 //! A tar file and a directory hold what a custom archive holds, in files of their own: `toc.dat`,
-//! and one file for each table's rows and each large object. [`Assembled`] puts them together to
+//! and one file for each table's rows and each large object. `Assembled` puts them together to
 //! the bytes that pg_dump would have written in its custom format, uncompressed. The same input
 //! always gives the same bytes, so that positions in them can be come back to.
 
