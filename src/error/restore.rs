@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{CommandError, Kind, personal_data, wrap};
+use crate::adapters::postgres::quote_literal;
 use crate::archive::ArchiveError;
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
@@ -101,14 +102,15 @@ impl From<RestoreError> for CommandError {
             RestoreError::RowsLost { .. } => wrap(Kind::Refused, error)
                 .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
             RestoreError::Check { ref table, ref name, .. } => {
+                let (name, table) = (quote_literal(name), quote_literal(table));
                 let hint = format!(
                     "look at the constraint on the site: SELECT pg_get_constraintdef(oid) FROM \
-                     pg_constraint WHERE conname = '{name}' AND conrelid = '{table}'::regclass"
+                     pg_constraint WHERE conname = {name} AND conrelid = {table}::regclass"
                 );
                 wrap(Kind::Unexpected, error).hint(hint)
             }
             RestoreError::Statement { ref entry, .. } => {
-                let hint = format!("rows need it: create what the server names, then pull again ({entry})");
+                let hint = format!("create what the server misses, then run the command again; rows need {entry}");
                 wrap(Kind::Unexpected, error).hint(hint)
             }
             RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
@@ -136,7 +138,9 @@ impl From<RestoreError> for CommandError {
 fn newer_server(version: u32) -> String {
     match std::env::consts::OS {
         "macos" => format!("brew install postgresql@{version}"),
-        _ => format!("apt install postgresql-{version}   # and give its port with --target"),
+        _ => format!(
+            "apt install postgresql-{version}   # then set its port in BCOPS_LOCAL_DATABASE_URL"
+        ),
     }
 }
 
