@@ -211,7 +211,10 @@ proptest! {
     #[test]
     fn harmless_things_are_not(thing in harmless(), (before, after) in around()) {
         let value = format!("{before}{thing}{after}");
-        prop_assert!(is_clean(&value), "{:?}", value);
+        // A `+` is also how a form writes a space, and `g0+0dd` in a digest is then a postcode by
+        // chance: such a reading may count, but only as a weak one.
+        let by_chance = thing.contains('+') && !holds_strong(&value);
+        prop_assert!(is_clean(&value) || by_chance, "{:?}", value);
     }
 
     #[test]
