@@ -162,6 +162,7 @@ impl From<GitError> for CommandError {
             | GitError::HookDeclined { .. }
             | GitError::ShallowNotAllowed { .. }
             | GitError::Refused { .. }
+            | GitError::Submodule { .. }
             | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
             GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
             GitError::Unreachable { .. }
@@ -172,6 +173,7 @@ impl From<GitError> for CommandError {
             | GitError::Library { .. }
             | GitError::NotUtf8 { .. }
             | GitError::Lost(_)
+            | GitError::Archive { .. }
             | GitError::Thread(_) => wrap(Kind::Unexpected, error),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::git::Oid;
 use crate::adapters::heroku::Formation;
 use crate::restore::RowsByTable;
 use crate::runbook::ValueKey;
@@ -14,6 +15,8 @@ pub const MERGED: ValueKey<Merged> = ValueKey::new("merged");
 /// The release that was current before the deploy.
 pub const RELEASE_BEFORE: ValueKey<ReleaseSeen> = ValueKey::new("release_before");
 pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
+/// The release of the merged tip that failed, by its identifier: the next attempt builds again.
+pub const RELEASE_FAILED: ValueKey<String> = ValueKey::new("release_failed");
 pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
 pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
@@ -57,6 +60,17 @@ pub struct Merged {
 pub struct ReleaseSeen {
     pub id: String,
     pub version: u64,
+    /// The commit that it runs, where Heroku shows it; perhaps its beginning only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl ReleaseSeen {
+    /// The commit, if all of its id is known.
+    pub fn whole_commit(&self) -> Option<Oid> {
+        let commit = self.commit.as_deref().filter(|commit| commit.len() == 40)?;
+        Oid::from_str(commit).ok()
+    }
 }
 
 /// What was loaded.

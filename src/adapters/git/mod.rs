@@ -27,6 +27,7 @@ mod refusal;
 mod remote;
 mod repository;
 mod rewriting;
+mod source;
 mod temporary;
 mod tree;
 mod version;

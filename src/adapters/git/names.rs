@@ -53,6 +53,11 @@ pub fn lock_reference(branch: &str) -> String {
     format!("{OURS}lock/{branch}")
 }
 
+/// Where a run keeps the commit that was deployed before it, if no branch has that.
+pub fn deployed_reference(run: &str) -> String {
+    format!("{OURS}deployed/{run}")
+}
+
 /// The ref on the remote that keeps a branch's tip from before a run.
 pub fn backup_reference(run: &str) -> String {
     format!("{OURS}backup/{run}")
