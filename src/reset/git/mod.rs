@@ -19,7 +19,7 @@ pub use keep_tip::KeepTip;
 pub use merge::Merge;
 pub use migrations::Migrations;
 pub use push::Push;
-pub use release::Release;
+pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
 #[allow(unused_imports, reason = "runs rollback says it before it asks")]
 pub use way_back::way_back_in_words;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::logs;
 use super::process::{self, Process};
 use super::server::{Recorded, Reply};
-use super::state::{App, Shared, World};
+use super::state::{App, Shared, Stack, World};
 
 pub struct Dyno {
     pub id: String,
@@ -167,6 +167,12 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
     let Some(command) = body["command"].as_str() else {
         return Reply::error(422, "invalid_params", "A command is required.");
+    };
+    // Images of cloud-native buildpacks find their programs through the launcher only.
+    let command = match (app.stack, command.strip_prefix("launcher ")) {
+        (Stack::CloudNative, None) => "echo 'no launcher' >&2; exit 127",
+        (Stack::CloudNative, Some(command)) => command,
+        _ => command,
     };
     let attach = body["attach"] == json!(true);
     let given = body["env"].as_object().into_iter().flatten();
