@@ -168,18 +168,16 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     let Some(command) = body["command"].as_str() else {
         return Reply::error(422, "invalid_params", "A command is required.");
     };
-    // Images of cloud-native buildpacks find their programs through the launcher only.
-    let command = match (app.stack, command.strip_prefix("launcher ")) {
-        (Stack::CloudNative, None) => "echo 'no launcher' >&2; exit 127",
-        (Stack::CloudNative, Some(command)) => command,
-        _ => command,
-    };
     let attach = body["attach"] == json!(true);
     let given = body["env"].as_object().into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut environment = app.config_vars.clone();
     environment.extend(given.map(|(name, value)| (name.clone(), text(value))));
     app.one_offs += 1;
+    // Images of cloud-native buildpacks find their programs through the launcher only.
+    if app.stack == Stack::CloudNative && !command.contains("launcher ") {
+        return Reply::error(422, "invalid_params", "The stand-in knows no such program.");
+    }
     let dyno = Dyno {
         id,
         name: format!("run.{}", 1000 + app.one_offs),
