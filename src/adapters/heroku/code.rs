@@ -161,6 +161,7 @@ impl Origin {
             "Retry" => rest.strip_prefix("of v").map_or(Origin::Unknown, version),
             "Set" | "Unset" | "Remove" if rest.contains("config var") => Origin::CodeOfTheOneBefore,
             "Attach" | "Detach" | "Update" => Origin::CodeOfTheOneBefore,
+            "Enable" | "Disable" if rest.ends_with(" feature") => Origin::CodeOfTheOneBefore,
             _ => Origin::Unknown,
         }
     }
