@@ -36,6 +36,8 @@ mod quarantine;
 mod records;
 pub mod sites;
 mod sites_answer;
+mod take_over;
+pub mod unfinished;
 mod values;
 mod world;
 
@@ -44,6 +46,7 @@ pub use choices::{Choices, MediaChoice, Pins, RestoreVia};
 pub use cleanup::FRONT_END_CACHE;
 pub use database::POLICY as SCRUB_POLICY;
 pub use git::refuse_replaced;
-pub use lock::OriginLock;
+pub use lock::{OriginLock, SeenLock};
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
+pub use take_over::values_of_takeover;
 pub use world::{Branches, MediaSides, Surroundings, World};

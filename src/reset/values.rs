@@ -8,6 +8,12 @@ use crate::runbook::ValueKey;
 
 /// The backup of staging from before the run, by its number and its identifier.
 pub const BACKUP: ValueKey<BackupTaken> = ValueKey::new("staging_backup");
+/// A backup of staging that a rollback made before it replaced anything.
+pub const PRESENT_BACKUP: ValueKey<BackupTaken> = ValueKey::new("present_backup");
+/// What ran when the run began, with its commit where that is known.
+pub const RELEASE_AT_START: ValueKey<ReleaseAtStart> = ValueKey::new("release_at_start");
+/// The unfinished run whose lock was broken, and which this run takes over.
+pub const TAKEN_OVER: ValueKey<TakenOver> = ValueKey::new("taken_over");
 /// When merge commits say they were made, so that merging again gives the same commits.
 pub const MERGED_AT: ValueKey<i64> = ValueKey::new("merged_at");
 pub const MERGED: ValueKey<Merged> = ValueKey::new("merged");
@@ -57,6 +63,24 @@ pub struct Merged {
 pub struct ReleaseSeen {
     pub id: String,
     pub version: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseAtStart {
+    pub id: String,
+    pub version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// What an unfinished run left, for the run that takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    pub run: String,
+    /// It has left staging closed.
+    pub closed: bool,
+    /// It has left rows in staging's database that were not verified.
+    pub unverified: bool,
 }
 
 /// What was loaded.
