@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::adapters::git::is_in_clone;
 use crate::adapters::heroku::Formation;
 use crate::commands::Context;
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
@@ -39,9 +40,14 @@ impl Found {
         self.unfinished.hints(Timestamp::now())
     }
 
+    /// The line that fixes it.
+    pub fn fix(&self) -> String {
+        self.hints().join(", ")
+    }
+
     /// One line: what is so, and what to type.
     pub fn line(&self) -> String {
-        format!("{}; {}", self.sentence(), self.hints().join(", "))
+        format!("{}; {}", self.sentence(), self.fix())
     }
 
     pub fn document(&self) -> Value {
@@ -68,26 +74,45 @@ pub async fn look(
     context: &Context,
     environment: &Environment,
 ) -> Result<Option<Found>, CommandError> {
-    let Some(branch) = environment.branch.as_deref().filter(|_| !environment.protected) else {
-        return Ok(None);
-    };
+    Ok(look_at(context, &[environment]).await?.pop())
+}
+
+async fn look_at(
+    context: &Context,
+    environments: &[&Environment],
+) -> Result<Vec<Found>, CommandError> {
+    let mut all = Vec::new();
+    let written = environments.iter().filter(|one| !one.protected && one.branch.is_some());
+    let written: Vec<&&Environment> = written.collect();
+    if written.is_empty() {
+        return Ok(all);
+    }
     let repository = open_repository(context).await?;
     let _planning = ForgetsPlanning::new(&repository);
-    let Some(unfinished) = unfinished(&repository, branch, &runs(context)).await? else {
-        return Ok(None);
-    };
-    let state = tokio::time::timeout(PATIENCE, app_state(context, environment)).await;
-    Ok(Some(Found { unfinished, state: state.ok().flatten() }))
+    let locked = repository.branches_with_locks().await?;
+    for environment in written {
+        let branch = environment.branch.as_ref().filter(|branch| locked.contains(*branch));
+        let Some(branch) = branch else { continue };
+        let Some(unfinished) = unfinished(&repository, branch, &runs(context)).await? else {
+            continue;
+        };
+        let state = tokio::time::timeout(PATIENCE, app_state(context, environment)).await;
+        all.push(Found { unfinished, state: state.ok().flatten() });
+    }
+    Ok(all)
 }
 
 /// The same for a command that has another question to answer: what cannot be seen is not said, and
 /// nothing is waited for.
-pub async fn glance(context: &Context, environment: &Environment) -> Option<Found> {
-    let folder = std::env::current_dir().ok()?;
-    if !crate::adapters::git::is_in_clone(&folder) && context.settings.git.url.is_none() {
-        return None;
+pub async fn glance(context: &Context, environments: &[&Environment]) -> Vec<Found> {
+    let is_in_clone = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
+    if !is_in_clone && context.settings.git.url.is_none() {
+        return Vec::new();
     }
-    tokio::time::timeout(PATIENCE, look(context, environment)).await.ok()?.ok().flatten()
+    match tokio::time::timeout(PATIENCE, look_at(context, environments)).await {
+        Ok(Ok(found)) => found,
+        _ => Vec::new(),
+    }
 }
 
 async fn app_state(context: &Context, environment: &Environment) -> Option<AppState> {

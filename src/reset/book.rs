@@ -16,6 +16,7 @@ use super::quarantine::{Dynos, Maintenance, Open};
 use super::values::{
     BACKUP, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP,
     RELEASE, RELEASE_AT_START, RELEASE_BEFORE, SITES_OF_SOURCE, TAKEN_OVER,
+    TIP_GIVEN_UP,
 };
 use super::world::World;
 
@@ -24,7 +25,7 @@ pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
 /// What another machine needs to put a run back. None of it names a person.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 13] = [
     BACKUP.name(),
     MERGED.name(),
     MERGED_AT.name(),
@@ -37,6 +38,7 @@ const SHARED: [&str; 12] = [
     SITES_OF_SOURCE.name(),
     PRESENT_BACKUP.name(),
     TAKEN_OVER.name(),
+    TIP_GIVEN_UP.name(),
 ];
 
 /// Whether a step may leave the database with another identity in its server.

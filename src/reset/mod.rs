@@ -39,6 +39,7 @@ mod sites_answer;
 mod take_over;
 pub mod unfinished;
 mod values;
+mod way_back;
 mod world;
 
 pub use book::{STAGES, book, replaces_database};
@@ -49,4 +50,5 @@ pub use git::refuse_replaced;
 pub use lock::{OriginLock, SeenLock};
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
 pub use take_over::values_of_takeover;
+pub use way_back::{Asked, Losses, PresentBackup, WayBack, look_back, values_of_rollback};
 pub use world::{Branches, MediaSides, Surroundings, World};

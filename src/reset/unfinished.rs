@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::adapters::git::Repository;
 use crate::adapters::heroku::Formation;
 use crate::runbook::history::Phase;
-use crate::runbook::{History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey};
+use crate::runbook::{Essence, History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey};
 use crate::words;
 
 use super::lock::{OriginLock, SeenLock};
@@ -34,6 +34,8 @@ pub struct Unfinished {
     pub place: Place,
     /// The lock that keeps others out; `None` where it was broken.
     pub lock: Option<SeenLock>,
+    /// The lock as it is, or was before it was broken.
+    seen: SeenLock,
     /// When it was heard of last.
     pub heard: Timestamp,
     pub history: History,
@@ -72,9 +74,15 @@ impl Unfinished {
             operator: operator.clone(),
             place,
             lock: is_locked.then(|| seen.clone()),
+            seen: seen.clone(),
             heard: history.last_at.map_or(*at, |last| last.max(*at)),
             history,
         }
+    }
+
+    /// What the lock says of the run for other machines.
+    pub fn essence(&self) -> Option<Essence> {
+        self.seen.holder.essence.clone()
     }
 
     /// Whether it came to its end, and was killed before it gave its lock up.

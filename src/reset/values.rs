@@ -10,6 +10,8 @@ use crate::runbook::ValueKey;
 pub const BACKUP: ValueKey<BackupTaken> = ValueKey::new("staging_backup");
 /// A backup of staging that a rollback made before it replaced anything.
 pub const PRESENT_BACKUP: ValueKey<BackupTaken> = ValueKey::new("present_backup");
+/// The tip of staging's branch that a rollback was told to give up, where it is not the run's own.
+pub const TIP_GIVEN_UP: ValueKey<String> = ValueKey::new("tip_given_up");
 /// What ran when the run began, with its commit where that is known.
 pub const RELEASE_AT_START: ValueKey<ReleaseAtStart> = ValueKey::new("release_at_start");
 /// The unfinished run whose lock was broken, and which this run takes over.

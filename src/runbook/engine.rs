@@ -193,6 +193,11 @@ impl Engine {
         }
     }
 
+    /// Values that are put on record when the work begins.
+    pub fn with_values(self, values: BTreeMap<&'static str, Value>) -> Self {
+        Engine { values, ..self }
+    }
+
     /// A step that is done before a rollback changes anything.
     pub fn with_precaution(self, step: Arc<dyn Step>) -> Self {
         Engine { precaution: Some(step), ..self }
@@ -237,7 +242,7 @@ impl Engine {
         self.finish(result).await
     }
 
-    fn record_values(&self) -> Result<(), RunError> {
+    pub(super) fn record_values(&self) -> Result<(), RunError> {
         let step = self.book.steps().first().map_or("", |step| step.id());
         for (key, value) in &self.values {
             let (step, key) = (step.to_owned(), (*key).to_owned());

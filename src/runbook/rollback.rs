@@ -32,6 +32,7 @@ impl Engine {
             operator: self.operator().clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
+        self.record_values()?;
         let result = match self.share().await {
             Ok(()) => self.undo_steps().await,
             Err(error) => Err(error),

@@ -4,6 +4,7 @@
 //! and removing it are pushes with a lease on the exact commit, so that the server decides who was
 //! first. It never runs out by itself: whoever breaks it has to name the run that holds it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use git2::{ErrorCode, Oid, Signature, Time};
@@ -144,6 +145,19 @@ impl Repository {
             };
         }
         Err(GitError::Locked(Box::new(lock.holder)))
+    }
+
+    /// The branches that are locked, or whose lock was broken before the run had come to its end.
+    pub async fn branches_with_locks(&self) -> Result<BTreeSet<String>, GitError> {
+        let prefixes = [names::lock_reference(""), names::unfinished_reference("")];
+        let patterns: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}*")).collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let tips = self.tips(self.origin(), &patterns).await?;
+        let branch = |name: &String| {
+            let mut prefixes = prefixes.iter();
+            prefixes.find_map(|prefix| name.strip_prefix(prefix.as_str()).map(str::to_owned))
+        };
+        Ok(tips.keys().filter_map(branch).collect())
     }
 
     /// Who holds the lock of a branch, if anybody.

@@ -27,6 +27,7 @@ mod refusal;
 mod remote;
 mod repository;
 mod rewriting;
+mod since;
 mod temporary;
 mod tree;
 mod version;
@@ -39,6 +40,7 @@ pub use fetch::Branch;
 pub use git2::Oid;
 pub use identity::{Identity, Person};
 pub use lock::{Holder, Lock};
+pub use since::CommitLine;
 pub use merge::{
     Assembled, Assembly, BranchOutcome, Choice, Conflict, ConflictKind, OnConflict, Outcome,
 };

@@ -95,7 +95,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let run = engine.id().clone();
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
-    ended(context, &world, &run, result)
+    ended(context, &world, &run, result).await
 }
 
 pub fn runs(context: &Context) -> Runs {
