@@ -163,6 +163,7 @@ impl From<GitError> for CommandError {
             | GitError::HookDeclined { .. }
             | GitError::ShallowNotAllowed { .. }
             | GitError::Refused { .. }
+            | GitError::Submodule { .. }
             | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
             GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
             GitError::Unreachable { .. }
@@ -173,6 +174,7 @@ impl From<GitError> for CommandError {
             | GitError::Library { .. }
             | GitError::NotUtf8 { .. }
             | GitError::Lost(_)
+            | GitError::Archive { .. }
             | GitError::Thread(_) => wrap(Kind::Unexpected, error),
         }
     }

@@ -15,7 +15,7 @@ use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, Co
 use super::quarantine::{Dynos, Maintenance, Open};
 use super::values::{
     BACKUP, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP,
-    RELEASE, RELEASE_AT_START, RELEASE_BEFORE, SITES_OF_SOURCE, TAKEN_OVER,
+    RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED, SITES_OF_SOURCE, TAKEN_OVER,
     TIP_GIVEN_UP,
 };
 use super::world::World;
@@ -25,13 +25,14 @@ pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
 /// What another machine needs to put a run back. None of it names a person.
-const SHARED: [&str; 13] = [
+const SHARED: [&str; 14] = [
     BACKUP.name(),
     MERGED.name(),
     MERGED_AT.name(),
     RELEASE_AT_START.name(),
     RELEASE_BEFORE.name(),
     RELEASE.name(),
+    RELEASE_FAILED.name(),
     MAINTENANCE_BEFORE.name(),
     FORMATION_BEFORE.name(),
     DOWN_BEFORE.name(),

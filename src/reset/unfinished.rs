@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use crate::adapters::git::Repository;
 use crate::adapters::heroku::Formation;
 use crate::runbook::history::Phase;
-use crate::runbook::{Essence, History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey};
+use crate::runbook::{
+    Essence, History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey,
+};
 use crate::words;
 
 use super::lock::{OriginLock, SeenLock};

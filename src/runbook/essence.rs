@@ -95,9 +95,7 @@ fn essential(entry: &Entry, shared: &[&str]) -> Option<Entry> {
             evidence: Evidence::new(),
             warnings: Vec::new(),
         },
-        Entry::LeftOut { step, .. } => {
-            Entry::LeftOut { step: step.clone(), reason: String::new() }
-        }
+        Entry::LeftOut { step, .. } => Entry::LeftOut { step: step.clone(), reason: String::new() },
         Entry::StepUndone { step, .. } => Entry::StepUndone {
             step: step.clone(),
             evidence: Evidence::new(),

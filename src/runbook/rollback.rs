@@ -101,9 +101,8 @@ impl Engine {
 
     /// After the doors were opened: whether what is behind them works. Gives the step that says no.
     async fn ask_what_is_open(&self) -> Result<Option<String>, RunError> {
-        let acted = |step: &&Arc<dyn Step>| {
-            self.history(|history| history.step(step.id()).may_have_acted)
-        };
+        let acted =
+            |step: &&Arc<dyn Step>| self.history(|history| history.step(step.id()).may_have_acted);
         let standing = self.book.steps().iter().filter(acted).find_map(|step| step.stands_until());
         let ends = |id| self.book.steps().iter().find(|step| step.id() == id);
         let Some(step) = standing.and_then(ends) else { return Ok(None) };

@@ -3,6 +3,7 @@
 
 mod calm;
 mod choices;
+mod code;
 mod content;
 mod endless;
 pub mod fault_cases;

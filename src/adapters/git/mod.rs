@@ -28,6 +28,7 @@ mod remote;
 mod repository;
 mod rewriting;
 mod since;
+mod source;
 mod temporary;
 mod tree;
 mod version;
@@ -40,7 +41,6 @@ pub use fetch::Branch;
 pub use git2::Oid;
 pub use identity::{Identity, Person};
 pub use lock::{Holder, Lock};
-pub use since::CommitLine;
 pub use merge::{
     Assembled, Assembly, BranchOutcome, Choice, Conflict, ConflictKind, OnConflict, Outcome,
 };
@@ -50,5 +50,6 @@ pub use progress::Listener;
 pub use push::{Lease, Pushed, Update};
 pub use remote::{Remote, is_project, is_repository_of, is_same_repository};
 pub use repository::{Access, Repository};
+pub use since::CommitLine;
 pub use tree::{FileContent, TreeFile};
 pub use words::without_user_parts;

@@ -8,6 +8,7 @@
 mod attachments;
 mod capture;
 mod client;
+mod code;
 mod config_vars;
 mod consoles;
 mod credentials;
@@ -23,6 +24,7 @@ mod one_off;
 mod places;
 mod request;
 mod restore;
+mod sources;
 mod timing;
 mod transfers;
 mod waiting;
@@ -30,6 +32,7 @@ mod watching;
 
 pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
 pub use client::{Account, App, Heroku};
+pub use code::{CodeId, Releases};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;
 pub use credentials::{CredentialSources, Credentials, find_credentials};
@@ -45,6 +48,7 @@ pub use one_off::{
     with_encoded_input,
 };
 pub use restore::BackupSource;
+pub use sources::UploadedSource;
 pub use timing::Timing;
 pub use transfers::{
     LogLine, SignedUrl, Transfer, TransferState, Verbosity, backup_named, newest_completed,

@@ -13,8 +13,8 @@ use crate::cli::{RunsArgs, RunsWork};
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
-use crate::reset::unfinished::{Place, Unfinished, unfinished};
 use crate::reset::Choices;
+use crate::reset::unfinished::{Place, Unfinished, unfinished};
 use crate::runbook::entry::{Entry, Record};
 use crate::runbook::{Essence, History, Journal, RunId, Runs, Standing, StoreError};
 

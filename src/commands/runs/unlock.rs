@@ -7,8 +7,8 @@ use crate::cli::UnlockArgs;
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
-use crate::reset::unfinished::{Unfinished, unfinished};
 use crate::reset::OriginLock;
+use crate::reset::unfinished::{Unfinished, unfinished};
 use crate::runbook::{LockError, RunId, RunState};
 use crate::settings::Environment;
 use crate::words;
@@ -85,10 +85,8 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     let error = CommandError::new(Kind::Refused, text);
     let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
     let error = ways.fold(error, CommandError::hint);
-    Err(error.hint(format!(
-        "if that process is dead: {} --confirm {run} --force",
-        run.unlock_command()
-    )))
+    Err(error
+        .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
 }
 
 /// Who, where, since when, last heard of, and whether the process lives.

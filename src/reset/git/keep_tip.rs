@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use crate::adapters::git::BackupPlace;
-use crate::adapters::heroku::Build;
-use crate::reset::values::{RELEASE_AT_START, ReleaseAtStart};
+use crate::reset::values::{RELEASE_AT_START, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult,
-    UndoWay,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
 };
 
-use super::{STAGE, commit, deploy, short};
+use super::{STAGE, commit, short};
 
 pub struct KeepTip(pub Arc<World>);
 
@@ -22,16 +20,10 @@ impl KeepTip {
             return Ok(());
         }
         let (heroku, app) = (&self.0.heroku, self.0.app.id());
-        let releases = heroku.newest_releases(app).await?;
-        let Some(release) = deploy::current(&releases) else { return Ok(()) };
-        let mut commit = heroku.commit_of(app, release).await?;
-        if commit.is_none() {
-            // A container's release has no slug, and its build knows the commit.
-            let builds = heroku.newest_builds(app).await?;
-            let made = |build: &&Build| build.release.as_ref().is_some_and(|r| r.id == release.id);
-            commit = builds.iter().find(made).and_then(|build| build.commit().map(str::to_owned));
-        }
-        let seen = ReleaseAtStart { id: release.id.clone(), version: release.version, commit };
+        let releases = heroku.releases(app).await?;
+        let Some(release) = releases.current() else { return Ok(()) };
+        let commit = releases.code(release).and_then(|code| code.whole()).map(str::to_owned);
+        let seen = ReleaseSeen { id: release.id.clone(), version: release.version, commit };
         context.put(&RELEASE_AT_START, &seen)
     }
 }

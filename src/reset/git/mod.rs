@@ -3,13 +3,16 @@
 //! The operator's checkout is never touched. Nothing is pushed before the merged tree's migrations
 //! were shown to go together, and every push has a lease on the tip that was seen.
 
+mod building;
 mod deploy;
+mod deployed;
 mod keep_tip;
 mod merge;
 mod migrations;
 mod push;
 mod release;
 mod replaced;
+mod way_back;
 
 pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
@@ -18,6 +21,8 @@ pub use migrations::Migrations;
 pub use push::Push;
 pub use release::Release;
 pub use replaced::refuse_replaced;
+#[allow(unused_imports, reason = "runs rollback says it before it asks")]
+pub use way_back::way_back_in_words;
 
 use crate::adapters::git::Oid;
 use crate::error::{CommandError, Kind};

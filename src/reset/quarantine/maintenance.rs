@@ -68,7 +68,10 @@ impl Step for Maintenance {
     fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             if let Some(taken) = left_closed(context)? {
-                return Ok(Evidence::of(format!("Maintenance is on, as run {} left it", taken.run)));
+                return Ok(Evidence::of(format!(
+                    "Maintenance is on, as run {} left it",
+                    taken.run
+                )));
             }
             let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
             self.0.heroku.set_maintenance(&self.0.app, before).await?;

@@ -29,7 +29,8 @@ pub(super) async fn since(
     names.extend(content.images.iter().chain(&content.documents).map(String::as_str));
     let tables = Tables::read(session, &names).await?;
     let changes = ["latest_revision_created_at", "last_published_at", "first_published_at"];
-    let mut found = list(session, &tables, "page", PAGES, ["title", "url_path"], &changes, since).await?;
+    let mut found =
+        list(session, &tables, "page", PAGES, ["title", "url_path"], &changes, since).await?;
     for (kind, names) in [("image", &content.images), ("document", &content.documents)] {
         for table in names {
             let columns = ["title", "file"];

@@ -74,17 +74,22 @@ impl Losses {
             }
             let count = words::plural(of_kind.len() as u64, kind);
             writeln!(text, "{} {count} new or changed{since}", head(&mut is_first))?;
-            let line = |one: &New| format!("{} ({}, {})", plain(&one.title), plain(&one.address), one.changed);
+            let line = |one: &New| {
+                format!("{} ({}, {})", plain(&one.title), plain(&one.address), one.changed)
+            };
             list(text, of_kind.iter().map(|one| line(one)))?;
         }
         if !self.tables.is_empty() {
             let backup = self.backup.as_deref().unwrap_or("the backup");
             let head = head(&mut is_first);
             writeln!(text, "{head} rows by table: now, and in {backup}")?;
-            list(text, self.tables.iter().map(|one| {
-                let backup = one.backup.map_or_else(|| "no table".to_owned(), words::count);
-                format!("{:<44} {:>10} {backup:>10}", one.table, words::count(one.now))
-            }))?;
+            list(
+                text,
+                self.tables.iter().map(|one| {
+                    let backup = one.backup.map_or_else(|| "no table".to_owned(), words::count);
+                    format!("{:<44} {:>10} {backup:>10}", one.table, words::count(one.now))
+                }),
+            )?;
         }
         for (what, lines) in [("release", &self.releases), ("commit", &self.commits)] {
             if !lines.is_empty() {

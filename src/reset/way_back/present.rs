@@ -44,8 +44,7 @@ impl Step for PresentBackup {
             if self.again && context.get(&PRESENT_BACKUP)?.is_some() {
                 context.settle(CAPTURE, "staging was in use since")?;
             }
-            let capturing =
-                self.world.transfer(context, CAPTURE, Wanted::Backup, "present-backup");
+            let capturing = self.world.transfer(context, CAPTURE, Wanted::Backup, "present-backup");
             let done = capturing.await?;
             let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
             context.put(&PRESENT_BACKUP, &taken)?;

@@ -10,9 +10,7 @@ use crate::adapters::postgres::PostgresError;
 use crate::error::{CommandError, Kind};
 use crate::reset::content::ContentTables;
 use crate::reset::git::short;
-use crate::reset::values::{
-    BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE,
-};
+use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
 use crate::reset::world::World;
 use crate::restore::OpenBackup;
 use crate::runbook::history::UndoPhase;
@@ -160,9 +158,8 @@ impl Look<'_> {
                 "cannot roll run {run} back: the old tip {} of {branch} is no longer kept",
                 short(&before.to_string())
             );
-            return Err(refused(text).hint(format!(
-                "push it to refs/bcops/backup/{run} from a clone that has it"
-            )));
+            return Err(refused(text)
+                .hint(format!("push it to refs/bcops/backup/{run} from a clone that has it")));
         }
         Ok(())
     }
@@ -240,18 +237,15 @@ impl Look<'_> {
         }
         let why = if found.is_some() { "is deleted or not complete" } else { "is gone" };
         let text = format!("cannot roll run {run} back: backup {} of {owner} {why}", backup.name);
-        let error = refused(text).hint(format!("bcops backups list {}", self.world.destination.name));
+        let error =
+            refused(text).hint(format!("bcops backups list {}", self.world.destination.name));
         Err(match self.asked.history.rollback_has_begun() {
             true => error,
             false => error.hint(format!("to continue instead: {}", run.resume_command())),
         })
     }
 
-    async fn compare(
-        &self,
-        losses: &mut Losses,
-        backup: &BackupTaken,
-    ) -> Result<(), CommandError> {
+    async fn compare(&self, losses: &mut Losses, backup: &BackupTaken) -> Result<(), CommandError> {
         let world = self.world;
         let session = world.connect_destination().await?;
         let reading = "SET default_transaction_read_only = on; SET statement_timeout = '120s'";

@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::faults::Fault;
 use super::state::Shared;
-use super::{data, logs, platform, pushes, releases, restores, store};
+use super::{data, logs, platform, pushes, releases, restores, sources, store};
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -31,6 +31,8 @@ pub struct Recorded {
     pub path: String,
     pub headers: HeaderMap,
     pub body: String,
+    /// The body as it came, where it need not be text.
+    pub bytes: Bytes,
 }
 
 impl Recorded {
@@ -131,6 +133,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
         path,
         headers: head.headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     };
     shared.record(request.clone());
     let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
@@ -159,6 +162,7 @@ async fn route(
 ) -> Response<Body> {
     match request.segments()[..] {
         ["store", object] => store::answer(shared, request, object, fault),
+        ["source-blobs", id] => sources::upload(shared, request, id),
         ["streams", id] => releases::stream(shared, request, id),
         ["pushes", app, what] => pushes::answer(shared, request, app, what).await,
         ["logs", secret] => logs::stream(shared, secret),
