@@ -96,6 +96,8 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .bracket("database", "quarantine")
         // New code must not meet the public with the old database.
         .put_back_behind("deploy", "quarantine")
+        // The release phase of new code migrates the old database.
+        .put_back_also_after(filled_by, "deploy")
         .shares(&SHARED)
         .build()
 }

@@ -49,6 +49,7 @@ pub use database::POLICY as SCRUB_POLICY;
 pub use git::refuse_replaced;
 pub use lock::{OriginLock, SeenLock};
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, media_numbers};
-pub use take_over::values_of_takeover;
+pub use take_over::{accounts_before, kept_backup, values_of_takeover};
+pub use values::BackupTaken;
 pub use way_back::{Asked, Losses, PresentBackup, WayBack, look_back, values_of_rollback};
 pub use world::{Branches, MediaSides, Surroundings, World};

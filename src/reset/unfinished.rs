@@ -122,6 +122,7 @@ impl Unfinished {
             backup: self.value(&BACKUP),
             has_closed: stands("maintenance"),
             has_stopped: stands("dynos"),
+            has_filled: has_filled || self.is_filling_back(),
             is_unverified: has_filled && !verified || self.is_filling_back(),
         }
     }
@@ -212,6 +213,8 @@ pub struct Before {
     pub has_closed: bool,
     /// The run stopped the dynos and has not started them again.
     pub has_stopped: bool,
+    /// The run has begun to replace the database.
+    pub has_filled: bool,
     /// The database may hold rows that nobody has verified, or half of something.
     pub is_unverified: bool,
 }
@@ -239,7 +242,7 @@ impl Before {
         TakenOver {
             run: run.to_string(),
             closed: self.has_closed || self.has_stopped,
-            unverified: self.is_unverified,
+            keeps_backup: false,
         }
     }
 }

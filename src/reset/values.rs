@@ -87,8 +87,9 @@ pub struct TakenOver {
     pub run: String,
     /// It has left staging closed.
     pub closed: bool,
-    /// It has left rows in staging's database that were not verified.
-    pub unverified: bool,
+    /// Its backup of staging is that of this run as well.
+    #[serde(default)]
+    pub keeps_backup: bool,
 }
 
 /// What was loaded.

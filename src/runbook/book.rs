@@ -38,6 +38,8 @@ pub struct Runbook {
     /// Steps that are put back only while the standing steps of a stage are in force, although they
     /// run without them.
     behind: Vec<(&'static str, &'static str)>,
+    /// Steps that are put back as well where another step may have acted.
+    also: Vec<(&'static str, &'static str)>,
     /// The names of the values that the lock may carry to another machine.
     shared: Vec<&'static str>,
 }
@@ -55,6 +57,7 @@ pub struct Builder {
     left_out: BTreeSet<String>,
     brackets: Vec<Bracket>,
     behind: Vec<(&'static str, &'static str)>,
+    also: Vec<(&'static str, &'static str)>,
     shared: Vec<&'static str>,
 }
 
@@ -89,6 +92,13 @@ impl Builder {
         self
     }
 
+    /// What the step puts back is also changed by `other`: it is put back where that may have acted,
+    /// whether or not the step itself has.
+    pub fn put_back_also_after(mut self, step: &'static str, other: &'static str) -> Self {
+        self.also.push((step, other));
+        self
+    }
+
     /// The lock may carry these values to another machine. They must name no person.
     pub fn shares(mut self, values: &[&'static str]) -> Self {
         self.shared.extend(values);
@@ -96,8 +106,8 @@ impl Builder {
     }
 
     pub fn build(self) -> Result<Runbook, BookError> {
-        let Builder { steps, left_out, brackets, behind, shared } = self;
-        let book = Runbook { steps, left_out, brackets, behind, shared };
+        let Builder { steps, left_out, brackets, behind, also, shared } = self;
+        let book = Runbook { steps, left_out, brackets, behind, also, shared };
         book.check_references()?;
         book.check_stages()?;
         for bracket in &book.brackets {
@@ -303,11 +313,21 @@ impl Runbook {
         }
     }
 
+    /// Whether the step may have changed something, or another one may have changed what it puts back.
+    fn may_have_acted(&self, step: &dyn Step, history: &History) -> bool {
+        let others = self.also.iter().filter(|(id, _)| *id == step.id()).map(|(_, other)| *other);
+        std::iter::once(step.id()).chain(others).any(|id| history.step(id).may_have_acted)
+    }
+
+    /// Whether a rollback has something to do for the step.
+    pub fn is_to_be_put_back(&self, step: &dyn Step, history: &History) -> bool {
+        self.may_have_acted(step, history) && !history.step(step.id()).is_undone()
+    }
+
     /// Whether nothing of what the step did, or may have done, is left.
     pub(super) fn is_put_back(&self, step: &dyn Step, history: &History) -> bool {
-        let known = history.step(step.id());
         match step.undo_way() {
-            _ if !known.may_have_acted || known.is_undone() => true,
+            _ if !self.is_to_be_put_back(step, history) => true,
             UndoWay::Nothing | UndoWay::Stays(_) => true,
             UndoWay::Own | UndoWay::Impossible(_) => false,
             // The other one is an earlier step, so that this comes to an end.

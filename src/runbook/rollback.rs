@@ -77,8 +77,7 @@ impl Engine {
     }
 
     fn is_to_be_put_back(&self, step: &dyn Step) -> bool {
-        let known = self.history(|history| history.step(step.id()));
-        known.may_have_acted && !known.is_undone()
+        self.history(|history| self.book.is_to_be_put_back(step, history))
     }
 
     /// Brings the standing steps into force around what is put back behind them, whether or not the

@@ -40,6 +40,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let looking = unfinished::before_reset(context, &destination, looks_only);
     let values = context.interrupt.guard(looking).await?;
+    let kept = reset::kept_backup(&values);
     let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
     let source = context.settings.environment(&wishes.from)?.clone();
     if !looks_only {
@@ -50,7 +51,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
-        context.interrupt.guard(look::look(context, &surroundings, &wishes)).await?
+        context.interrupt.guard(look::look(context, &surroundings, &wishes, kept.as_ref())).await?
     };
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let world = Arc::new(World { surroundings, choices });

@@ -42,10 +42,10 @@ impl Step for Backup {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let taken_over = context.get(&TAKEN_OVER)?.filter(|taken| taken.unverified);
+            let taken_over = context.get(&TAKEN_OVER)?.filter(|taken| taken.keeps_backup);
             if let (Some(taken), Some(backup)) = (taken_over, context.get(&BACKUP)?) {
                 let reason = format!(
-                    "run {} left rows that nobody has verified; {} from before it is kept",
+                    "run {} left the database half replaced; its backup {} is kept",
                     taken.run, backup.name
                 );
                 let evidence = Evidence::new().fact("staging's backup", backup.name);

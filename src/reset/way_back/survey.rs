@@ -5,11 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::adapters::git::Oid;
-use crate::adapters::heroku::{HerokuError, TransferState};
+use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
 use crate::error::{CommandError, Kind};
 use crate::reset::content::ContentTables;
-use crate::reset::git::short;
+use crate::reset::git::{short, way_back_in_words};
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
 use crate::reset::world::World;
 use crate::restore::OpenBackup;
@@ -40,6 +40,8 @@ pub struct WayBack {
     pub captures_again: bool,
     /// A tip that is not the run's own, and that is given up.
     pub gives_up: Option<String>,
+    /// How the code comes back, in words.
+    pub code: Option<String>,
     pub losses: Losses,
 }
 
@@ -65,7 +67,7 @@ pub async fn look_back(
     let mut back = WayBack::default();
     let mut losses = Losses { since: asked.ended, ..Losses::default() };
     look.branch(&mut back, &mut losses).await?;
-    look.code(&mut losses).await?;
+    look.code(&mut back, &mut losses).await?;
     look.database(&mut back, &mut losses).await?;
     back.losses = losses;
     Ok(back)
@@ -165,19 +167,19 @@ impl Look<'_> {
     }
 
     /// Whether the release from before is still known, and what was released since.
-    async fn code(&self, losses: &mut Losses) -> Result<(), CommandError> {
+    async fn code(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
         if !self.is_pending("deploy") {
             return Ok(());
         }
         let (heroku, app) = (&self.world.heroku, self.world.app.id());
-        let at_start = self.value(&RELEASE_AT_START).map(|seen| (seen.id, seen.version));
-        let before = self.value(&RELEASE_BEFORE).map(|seen| (seen.id, seen.version)).or(at_start);
-        if let Some((id, version)) = before
-            && let Err(error @ HerokuError::NotFound { .. }) = heroku.release(app, &id).await
-        {
-            let (run, name) = (self.asked.run, self.world.app.name());
-            let text = format!("cannot roll run {run} back: release v{version} of {name} is gone");
-            return Err(refused(text).with_cause(error));
+        let before = self.value(&RELEASE_BEFORE).or_else(|| self.value(&RELEASE_AT_START));
+        if let Some(before) = &before {
+            back.code = Some(way_back_in_words(self.world, before).await?);
+        }
+        let is_lost = before.is_some_and(|before| before.whole_commit().is_none())
+            && back.code.as_ref().is_some_and(|code| code.starts_with("the code"));
+        if let (true, Some(code)) = (is_lost, &back.code) {
+            return Err(refused(format!("cannot roll run {} back: {code}", self.asked.run)));
         }
         let ours = self.asked.history.value("release").and_then(|seen| seen["version"].as_u64());
         let Some(ours) = ours else { return Ok(()) };
@@ -191,18 +193,23 @@ impl Look<'_> {
     /// Whether the old backup is still there, and what it does not have of the present.
     async fn database(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
         let steps = ["load", "restore"];
-        back.replaces_database = steps.iter().any(|id| self.is_pending(id));
+        let history = self.asked.history;
+        let has_filled = steps.iter().any(|id| self.is_pending(id));
+        let is_put_back = steps.iter().any(|id| history.step(id).is_undone());
+        // The release phase of the new code may have migrated the old database.
+        let has_migrated = self.is_pending("deploy") && history.value(BACKUP.name()).is_some();
+        back.replaces_database = has_filled || (has_migrated && !is_put_back);
         if !back.replaces_database {
             return Ok(());
         }
         let backup = self.backup().await?;
         losses.backup = Some(backup.name.clone());
         let has_begun = steps.iter().any(|id| {
-            let undo = self.asked.history.step(id).undo;
+            let undo = history.step(id).undo;
             matches!(undo, UndoPhase::UnderWay | UndoPhase::Failed { .. })
         });
-        let verified = self.asked.history.step("verify").is_finished();
-        back.captures = verified && !has_begun;
+        let is_verified = !has_filled || history.step("verify").is_finished();
+        back.captures = is_verified && !has_begun;
         if !back.captures {
             let text = match has_begun {
                 true => "the database is half put back; the present was backed up before",

@@ -79,10 +79,7 @@ async fn go_back(
 
 /// What becomes of each step, the last one first.
 fn ways(book: &Runbook, past: &GoesBack) -> Vec<String> {
-    let acted = |step: &&Arc<dyn Step>| {
-        let known = past.history.step(step.id());
-        known.may_have_acted && !known.is_undone()
-    };
+    let acted = |step: &&Arc<dyn Step>| book.is_to_be_put_back(step.as_ref(), &past.history);
     let steps = book.steps().iter().rev().filter(acted);
     steps.filter_map(|step| way(step.as_ref())).collect()
 }
@@ -109,6 +106,9 @@ fn text(past: &GoesBack, world: &World, lines: &[String], back: &WayBack) -> Str
         true => writeln!(text, "first {app} is backed up as it is now"),
         false => Ok(()),
     };
+    if let Some(code) = &back.code {
+        let _ = writeln!(text, "code  {code}");
+    }
     if let Some(tip) = &back.gives_up {
         let branch = &world.branches.staging;
         let _ = writeln!(text, "{branch} is at {tip} now, which is given up");
