@@ -150,7 +150,8 @@ impl From<GitError> for CommandError {
             | GitError::NoIdentity { .. }
             | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
             GitError::Locked(ref holder) => {
-                let hint = format!("if that run is dead: bcops runs unlock {}", holder.run);
+                let run = &holder.run;
+                let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");
                 wrap(Kind::Locked, error).hint(hint)
             }
             GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {

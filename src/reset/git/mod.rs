@@ -21,7 +21,6 @@ pub use migrations::Migrations;
 pub use push::Push;
 pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
-#[allow(unused_imports, reason = "runs rollback says it before it asks")]
 pub use way_back::way_back_in_words;
 
 use crate::adapters::git::Oid;

@@ -135,6 +135,10 @@ impl Step for Open {
         })
     }
 
+    fn verify_open_again<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(self.0.ask_after_rollback(context))
+    }
+
     fn undo_way(&self) -> UndoWay {
         // What the quarantine's own steps put back is how it was before.
         UndoWay::With("dynos")

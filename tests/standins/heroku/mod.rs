@@ -165,6 +165,11 @@ impl HerokuStandIn {
     }
 
     /// What the app has for processes: kind, quantity and size of each.
+    /// Somebody turns maintenance mode on or off by hand.
+    pub fn somebody_sets_maintenance(&self, app: &str, on: bool) {
+        self.shared.world().app_mut(app).expect("an app of the stand-in").maintenance = on;
+    }
+
     pub fn set_formation(&self, app: &str, processes: &[(&str, i64, &str)]) {
         self.shared.world().set_formation(app, processes);
     }
