@@ -114,6 +114,9 @@ impl From<PostgresError> for CommandError {
     }
 }
 
+/// For a bucket that takes no ACL.
+pub const UNSET_ACL: &str = "remove media.acl from bcops.toml: this bucket takes no ACL, and its own policy decides who may read";
+
 impl From<S3Error> for CommandError {
     fn from(error: S3Error) -> Self {
         let (kind, hint) = match &error {
@@ -123,6 +126,9 @@ impl From<S3Error> for CommandError {
                     "the bucket's keys are no longer good: set new ones as config vars of the app",
                 ),
             ),
+            S3Error::Refused { code, .. } if code == crate::media::NO_ACLS => {
+                (Kind::Configuration, Some(UNSET_ACL))
+            }
             S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
                 (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
             }

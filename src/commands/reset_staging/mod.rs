@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::error::{CommandError, Kind};
-use crate::reset::{self, Choices, OriginLock, World};
+use crate::reset::{self, Choices, MediaChoice, OriginLock, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
@@ -140,8 +140,13 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
+    let mut skip = choices.skip.clone();
+    // A bucket that nobody works with may be down.
+    if choices.media == MediaChoice::None {
+        skip.push("media".to_owned());
+    }
     let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &choices.skip)).await?;
+        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     Ok(Arc::new(World { surroundings, choices }))
 }
 
