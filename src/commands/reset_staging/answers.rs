@@ -130,6 +130,11 @@ impl Wishes {
         &self.skip
     }
 
+    /// Whether branches are merged and pushed.
+    pub fn merges(&self) -> bool {
+        self.runs("git")
+    }
+
     fn runs(&self, stage: &str) -> bool {
         !self.skip.iter().any(|skipped| skipped == stage)
     }

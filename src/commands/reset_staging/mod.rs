@@ -15,9 +15,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::adapters::git::{GitError, Repository};
 use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
 use crate::reset::{self, Choices, OriginLock, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
@@ -46,6 +48,9 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let surroundings =
         context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
+    if wishes.merges() {
+        check_identity(context, &surroundings.repository, looks_only).await?;
+    }
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
@@ -94,6 +99,23 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
     ended(context, &world, &run, result)
+}
+
+/// Merges need an author. That nobody is known is found out before a backup is made; what only looks
+/// goes on, because the plan may be run by someone else.
+async fn check_identity(
+    context: &Context,
+    repository: &Repository,
+    looks_only: bool,
+) -> Result<(), CommandError> {
+    match repository.identity().await {
+        Ok(_) => Ok(()),
+        Err(error @ GitError::NoIdentity { .. }) if looks_only => {
+            context.ui.emit(Event::Warning(format!("{error}; the reset needs both")));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub fn runs(context: &Context) -> Runs {
