@@ -3,6 +3,7 @@
 
 mod calm;
 mod choices;
+mod ci;
 mod content;
 mod endless;
 pub mod fault_cases;

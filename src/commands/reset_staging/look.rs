@@ -24,8 +24,10 @@ pub struct Seen {
     /// The tips of every branch of the origin, by name.
     pub tips: BTreeMap<String, String>,
     pub backup: Transfer,
-    /// Whether the source had no newer one that is complete.
-    pub is_newest: bool,
+    /// The name of the source's newest complete backup.
+    pub newest: Option<String>,
+    /// Whether the destination shows its maintenance page now, where Heroku says so.
+    pub maintenance: Option<bool>,
     /// `None` where the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
@@ -39,7 +41,9 @@ pub async fn look(
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, is_newest) = backup(surroundings, wishes).await?;
+    let (backup, newest) = backup(surroundings, wishes).await?;
+    let app = surroundings.heroku.app(surroundings.app.id()).await;
+    let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &surroundings.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
@@ -64,7 +68,7 @@ pub async fn look(
     };
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, is_newest, content, accounts })
+    Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
@@ -132,17 +136,17 @@ async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Accoun
     Ok((content, accounts))
 }
 
-/// The backup that was named, or the newest one that is complete; and whether that is the newest.
+/// The backup that was named, or the newest one that is complete; and the name of the newest.
 async fn backup(
     surroundings: &Surroundings,
     wishes: &Wishes,
-) -> Result<(Transfer, bool), CommandError> {
+) -> Result<(Transfer, Option<String>), CommandError> {
     let app = &surroundings.source.app.value;
     let transfers = surroundings.heroku.transfers_of(&surroundings.source_database).await?;
     let hint = format!("bcops backups list {}", surroundings.source.name);
     let newest = newest_completed(&transfers);
     let Some(name) = wishes.backup_name() else {
-        return newest.cloned().map(|newest| (newest, true)).ok_or_else(|| {
+        return newest.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(|| {
             let text = format!("{app} has no completed backup; nothing was changed");
             CommandError::new(Kind::Refused, text)
                 .hint(format!("bcops backups capture {}", surroundings.source.name))
@@ -155,6 +159,5 @@ async fn backup(
         let text = format!("backup {name} of {app} is not complete; nothing was changed");
         return Err(CommandError::new(Kind::Refused, text).hint(hint));
     }
-    let is_newest = newest.is_some_and(|newest| newest.uuid == found.uuid);
-    Ok((found.clone(), is_newest))
+    Ok((found.clone(), newest.map(Transfer::name)))
 }

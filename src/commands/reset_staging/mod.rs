@@ -4,9 +4,12 @@
 //! written with what is protected, and the app's name was typed.
 
 mod answers;
+mod ask;
 mod end;
+mod forecast;
 mod guard;
 mod look;
+mod observed;
 mod origin;
 mod plan;
 mod resolve;
@@ -56,7 +59,18 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         let _planning = ForgetsPlanning::new(&surroundings.repository);
         context.interrupt.guard(look::look(context, &surroundings, &wishes)).await?
     };
-    let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
+    let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
+    let merging = match choices.leaves_out("git") {
+        true => None,
+        false => {
+            let preview =
+                reset::preview(&surroundings.repository, &surroundings.branches, &choices);
+            Some(context.interrupt.guard(preview).await?)
+        }
+    };
+    if let Some(merging) = merging.as_ref().filter(|_| !looks_only) {
+        answers::settle_conflicts(context, &wishes, merging, &mut choices)?;
+    }
     let world = Arc::new(World { surroundings, choices });
     let book = reset::book(&world)?;
     plan::check_backed_up(&world)?;
@@ -66,11 +80,10 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
-    let media = match world.choices.leaves_out("media") {
-        false => context.interrupt.guard(reset::media_numbers(&world)).await?,
-        true => None,
-    };
-    let text = plan::text(&world, &plan, &seen, media);
+    let forecast = forecast::Forecast::of(context, &world, &plan, &seen, merging);
+    let forecast = context.interrupt.guard(forecast).await?;
+    let text = plan::text(&world, &plan, &seen, &forecast);
+    let preview = forecast.document(&world, &seen);
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);
@@ -78,11 +91,13 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
             "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
             path.display()
         );
-        let result = json!({ "dry_run": true, "plan": path, "digest": plan.digest() });
+        let result = json!({
+            "dry_run": true, "plan": path, "digest": plan.digest(), "preview": preview,
+        });
         return Ok(Outcome::done(result, said));
     }
     if args.dry_run {
-        let result = json!({ "dry_run": true, "plan": plan });
+        let result = json!({ "dry_run": true, "plan": plan, "preview": preview });
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }
     context.ui.question(&text);

@@ -60,6 +60,7 @@ impl Look for ChooseBackup {
                 age.as_ref().map_or_else(String::new, |age| format!(", {age} old"))
             ))
             .fact("backup", chosen.name())
+            .fact("bytes of that backup", json!(chosen.processed_bytes))
             .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
             .table(table);
             Ok(Outcome::Done(evidence))
