@@ -6,6 +6,7 @@
 //! [`Heroku::start_capture`] makes a backup, and [`Heroku::public_url`] mints a signed URL.
 
 mod attachments;
+mod backups;
 mod capture;
 mod client;
 mod config_vars;
@@ -29,6 +30,7 @@ mod waiting;
 mod watching;
 
 pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
+pub use backups::{Backups, OfDatabase};
 pub use client::{Account, App, Heroku};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;

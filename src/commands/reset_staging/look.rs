@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::adapters::git::inventory::Inventory;
-use crate::adapters::heroku::{Transfer, TransferState, backup_named, newest_completed};
+use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
+use crate::commands::backups::choice;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
@@ -41,7 +42,7 @@ pub async fn look(
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, newest) = backup(surroundings, wishes).await?;
+    let (backup, newest) = backup(context, surroundings, wishes).await?;
     let app = surroundings.heroku.app(surroundings.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &surroundings.repository;
@@ -138,26 +139,25 @@ async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Accoun
 
 /// The backup that was named, or the newest one that is complete; and the name of the newest.
 async fn backup(
+    context: &Context,
     surroundings: &Surroundings,
     wishes: &Wishes,
 ) -> Result<(Transfer, Option<String>), CommandError> {
-    let app = &surroundings.source.app.value;
-    let transfers = surroundings.heroku.transfers_of(&surroundings.source_database).await?;
-    let hint = format!("bcops backups list {}", surroundings.source.name);
-    let newest = newest_completed(&transfers);
+    let source = &surroundings.source;
+    let backups = surroundings.heroku.backups_of(&surroundings.source_database).await?;
     let Some(name) = wishes.backup_name() else {
-        return newest.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(|| {
-            let text = format!("{app} has no completed backup; nothing was changed");
-            CommandError::new(Kind::Refused, text)
-                .hint(format!("bcops backups capture {}", surroundings.source.name))
-        });
+        return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
+            || {
+                let app = &source.app.value;
+                let text = format!("{app} has no completed backup; nothing was changed");
+                CommandError::new(Kind::Refused, text)
+                    .hint(format!("bcops backups capture {}", source.name))
+            },
+        );
     };
-    let found = backup_named(&transfers, name).ok_or_else(|| {
-        CommandError::new(Kind::Usage, format!("{app} has no backup {name}")).hint(hint.clone())
-    })?;
-    if found.state() != TransferState::Completed {
-        let text = format!("backup {name} of {app} is not complete; nothing was changed");
-        return Err(CommandError::new(Kind::Refused, text).hint(hint));
-    }
-    Ok((found.clone(), newest.map(Transfer::name)))
+    let place = (source.app.value.as_str(), source.name.as_str());
+    let found = choice::named_and_complete(context, &backups, place, name)?;
+    // A backup that was named is taken, whatever the others are.
+    let newest = backups.newest().ok().flatten();
+    Ok((found, newest.as_ref().map(Transfer::name)))
 }
