@@ -153,8 +153,10 @@ impl From<GitError> for CommandError {
             | GitError::Authentication { .. }
             | GitError::NoSuchRepository { .. }
             | GitError::NoSuchBranch { .. }
-            | GitError::NoIdentity { .. }
             | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
+            GitError::NoIdentity { .. } => wrap(Kind::Configuration, error)
+                .hint("git config --global user.email you@example.org && git config --global user.name 'Your Name'")
+                .hint("in CI set GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL"),
             GitError::Locked(ref holder) => {
                 let run = &holder.run;
                 let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");
