@@ -46,6 +46,10 @@ pub struct ResumeArgs {
     /// How many objects may be deleted from staging's bucket: a number or a share
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<crate::media::MaxDelete>,
+
+    /// Open staging at the end if someone closed it before the run: yes or no
+    #[arg(long, value_name = "yes|no")]
+    pub open: Option<crate::reset::OpenAtEnd>,
 }
 
 #[derive(Debug, Clone, Args)]

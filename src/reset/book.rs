@@ -12,7 +12,7 @@ use super::database::{ChooseBackup, Load, Migrate, RecreateUsers, Restore, Scrub
 use super::git::{Deploy, KeepTip, Merge, Migrations, Push, Release};
 use super::media::{CopyMedia, Renditions};
 use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
-use super::quarantine::{Dynos, Maintenance, Open};
+use super::quarantine::{Dynos, Maintenance, Open, Quiet};
 use super::world::World;
 
 /// The stages, in the order of the runbook.
@@ -47,22 +47,24 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .step(Release(w()))
         .step(Maintenance(w()))
         .step(Dynos(w()))
-        .step(Check(ChooseBackup(w())));
+        .step(quiet(world, Check(ChooseBackup(w()))));
     builder = match via {
-        RestoreVia::Stream => builder.step(Load(w())),
-        RestoreVia::Heroku => builder.step(Restore(w())).step(Scrub(w())),
+        RestoreVia::Stream => builder.step(quiet(world, Load(w()))),
+        RestoreVia::Heroku => {
+            builder.step(quiet(world, Restore(w()))).step(quiet(world, Scrub(w())))
+        }
     };
     builder = builder
-        .step(Check(Verify(w())))
-        .step(Migrate { world: w(), undone_with: filled_by })
-        .step(RecreateUsers { world: w(), undone_with: filled_by })
-        .step(CopyMedia(w()))
-        .step(Renditions { world: w(), undone_with: filled_by })
-        .step(Sites { world: w(), undone_with: filled_by })
-        .step(Cache(w()))
-        .step(Search(w()))
-        .step(FrontEndCache(w()))
-        .step(Check(Makemigrations(w())))
+        .step(quiet(world, Check(Verify(w()))))
+        .step(quiet(world, Migrate { world: w(), undone_with: filled_by }))
+        .step(quiet(world, RecreateUsers { world: w(), undone_with: filled_by }))
+        .step(quiet(world, CopyMedia(w())))
+        .step(quiet(world, Renditions { world: w(), undone_with: filled_by }))
+        .step(quiet(world, Sites { world: w(), undone_with: filled_by }))
+        .step(quiet(world, Cache(w())))
+        .step(quiet(world, Search(w())))
+        .step(quiet(world, FrontEndCache(w())))
+        .step(quiet(world, Check(Makemigrations(w()))))
         .step(Open(w()))
         .step(Check(Pipeline(w())))
         .step(Messages(w()));
@@ -70,4 +72,9 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         builder = builder.leave_out(stage.clone());
     }
     builder.bracket("database", "quarantine").build()
+}
+
+/// A step between the dynos' end and their start.
+fn quiet<S>(world: &Arc<World>, step: S) -> Quiet<S> {
+    Quiet { world: world.clone(), step }
 }

@@ -15,6 +15,11 @@ pub const MERGED: ValueKey<Merged> = ValueKey::new("merged");
 pub const RELEASE_BEFORE: ValueKey<ReleaseSeen> = ValueKey::new("release_before");
 pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
 pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
+/// How staging was closed before the run touched it; `null` where it was open.
+pub const CLOSED_BEFORE: ValueKey<Option<crate::reset::closed::Closed>> =
+    ValueKey::new("closed_before");
+/// Whether staging is open now, and what was seen of its sites then.
+pub const OPENED: ValueKey<crate::reset::sites_answer::Opened> = ValueKey::new("opened");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
 pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
 pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
@@ -22,6 +27,9 @@ pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging
 /// Hosts that did not answer before the run, with why.
 pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::Down>> =
     ValueKey::new("down_before");
+/// Which hosts answered before the run. Runs of before have none.
+pub const ANSWERED_BEFORE: ValueKey<crate::reset::sites_answer::AnsweredBefore> =
+    ValueKey::new("answered_before");
 pub const SITES_BEFORE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
     ValueKey::new("sites_before");
 /// Production's own records: whatever becomes of them, none of these hosts may remain.

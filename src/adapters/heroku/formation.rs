@@ -12,6 +12,9 @@ use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::request::{Api, Request};
 
+/// The process that serves visitors.
+const WEB: &str = "web";
+
 /// What runs, by the type of the process. It can be kept, and put back later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -41,6 +44,24 @@ impl Formation {
 
     pub fn is_at_zero(&self) -> bool {
         self.dynos() == 0
+    }
+
+    /// Whether the app has web dynos in its formation and runs none. An app that was never deployed
+    /// has no processes at all.
+    pub fn serves_nobody(&self) -> bool {
+        match self.0.get(WEB) {
+            Some(web) => web.quantity == 0,
+            None => !self.0.is_empty() && self.is_at_zero(),
+        }
+    }
+
+    /// The same with one web dyno, which is what Heroku gives a new app.
+    pub fn with_a_web_dyno(&self) -> Formation {
+        let mut formation = self.clone();
+        if let Some(web) = formation.0.get_mut(WEB) {
+            web.quantity = web.quantity.max(1);
+        }
+        formation
     }
 
     /// How many dynos there are in all.
@@ -127,6 +148,16 @@ mod tests {
         ]);
         assert_eq!(updates, expected);
         assert!(wanted.at_zero().is_at_zero() && wanted.dynos() == 3);
+    }
+
+    #[test]
+    fn without_a_web_dyno_nobody_is_served() {
+        let without = formation(&[("web", 0, "Basic"), ("worker", 1, "Basic")]);
+        assert!(without.serves_nobody() && !without.with_a_web_dyno().serves_nobody());
+        assert_eq!(without.with_a_web_dyno().to_string(), "web=1:Basic worker=1:Basic");
+        assert!(!formation(&[("web", 2, "Basic")]).serves_nobody());
+        assert!(!Formation::default().serves_nobody());
+        assert!(formation(&[("worker", 0, "Basic")]).serves_nobody());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{SCRUB_POLICY, Surroundings};
+use crate::reset::{Closed, SCRUB_POLICY, Starters, Surroundings};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
@@ -29,6 +29,10 @@ pub struct Seen {
     /// `None` where the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
+    /// How staging is closed, where it is.
+    pub closed: Option<Closed>,
+    /// The add-ons that start one-off dynos by themselves, and such dynos that run now.
+    pub starters: Starters,
 }
 
 pub async fn look(
@@ -62,9 +66,11 @@ pub async fn look(
             (None, None)
         }
     };
+    let closed = surroundings.closed(None).await?;
+    let starters = surroundings.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, is_newest, content, accounts })
+    Ok(Seen { inventory, tips, backup, is_newest, content, accounts, closed, starters })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.

@@ -7,6 +7,7 @@ mod answers;
 mod end;
 mod guard;
 mod look;
+mod openness;
 mod origin;
 mod plan;
 mod resolve;

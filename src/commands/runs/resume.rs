@@ -41,6 +41,7 @@ fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
             None => choices.on_conflict,
         },
         max_delete: args.max_delete.map(|limit| limit.to_string()).or(choices.max_delete),
+        open: args.open.or(choices.open),
         ..choices
     }
 }
