@@ -44,6 +44,9 @@ pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
 
+/// How many of the site's search indices could not be counted after they were rebuilt.
+pub const SEARCH_UNCOUNTED: ValueKey<u64> = ValueKey::new("search_uncounted");
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupTaken {
     pub name: String,

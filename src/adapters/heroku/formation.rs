@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,6 +10,7 @@ use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::request::{Api, Request};
+use super::set_state::Reads;
 
 /// The process that serves visitors.
 const WEB: &str = "web";
@@ -99,8 +99,7 @@ impl Heroku {
         let path = ["apps", app, "formation"];
         let request = Request::new(Api::Platform, &path, format!("the formation of {app}"));
         let processes: Vec<Process> = self.get_list(&request).await?;
-        let scale = |one: Process| (one.kind, Scale { quantity: one.quantity, size: one.size });
-        Ok(Formation(processes.into_iter().map(scale).collect()))
+        Ok(of_processes(processes))
     }
 
     /// Brings the processes of `wanted` to what it says, and reads back that they are. Processes
@@ -113,17 +112,28 @@ impl Heroku {
         }
         let path = ["apps", app.id(), "formation"];
         let what = format!("the formation of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what.clone());
+        let request = Request::new(Api::Platform, &path, what);
         let body = json!({ "updates": updates });
-        let sent: Result<Value, _> = self.send(Method::PATCH, &request, Some(&body)).await;
-        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
-        let found = self.formation(app.id()).await?;
-        if !wanted.updates_from(&found).is_empty() {
-            let (wanted, found) = (wanted.to_string(), found.to_string());
-            return Err(HerokuError::NotTaken { what, wanted, found });
-        }
-        Ok(())
+        let is_wanted = |found: &Formation| wanted.updates_from(found).is_empty();
+        let echoes = |answer: &Value| {
+            let processes = serde_json::from_value::<Vec<Process>>(answer.clone());
+            processes.is_ok_and(|processes| is_wanted(&of_processes(processes)))
+        };
+        self.set_state(&request, &body, echoes, || async {
+            let found = self.formation(app.id()).await?;
+            let (wanted, as_wanted) = (wanted.to_string(), is_wanted(&found));
+            Ok(match as_wanted {
+                true => Reads::AsWanted,
+                false => Reads::Otherwise { wanted, found: found.to_string() },
+            })
+        })
+        .await
     }
+}
+
+fn of_processes(processes: Vec<Process>) -> Formation {
+    let scale = |one: Process| (one.kind, Scale { quantity: one.quantity, size: one.size });
+    Formation(processes.into_iter().map(scale).collect())
 }
 
 #[cfg(test)]

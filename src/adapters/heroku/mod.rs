@@ -23,6 +23,7 @@ mod one_off;
 mod places;
 mod request;
 mod restore;
+mod set_state;
 mod timing;
 mod transfers;
 mod waiting;
