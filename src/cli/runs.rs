@@ -65,6 +65,10 @@ pub struct RollbackArgs {
     /// Answer the question for the app's name
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
+
+    /// Give up what later runs and later commits did to the same staging
+    #[arg(long)]
+    pub past_later_runs: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -76,4 +80,12 @@ pub struct UnlockArgs {
     /// The environment whose branch is locked, where the run is another machine's
     #[arg(long, value_name = "ENV", default_value = "staging")]
     pub environment: String,
+
+    /// Answer the question for the run's name
+    #[arg(long, value_name = "RUN")]
+    pub confirm: Vec<String>,
+
+    /// Break the lock although the run was heard of a few minutes ago, or its process runs
+    #[arg(long)]
+    pub force: bool,
 }

@@ -150,7 +150,8 @@ impl From<GitError> for CommandError {
             | GitError::NoIdentity { .. }
             | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
             GitError::Locked(ref holder) => {
-                let hint = format!("if that run is dead: bcops runs unlock {}", holder.run);
+                let run = &holder.run;
+                let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");
                 wrap(Kind::Locked, error).hint(hint)
             }
             GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
@@ -162,6 +163,7 @@ impl From<GitError> for CommandError {
             | GitError::HookDeclined { .. }
             | GitError::ShallowNotAllowed { .. }
             | GitError::Refused { .. }
+            | GitError::Submodule { .. }
             | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
             GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
             GitError::Unreachable { .. }
@@ -172,6 +174,7 @@ impl From<GitError> for CommandError {
             | GitError::Library { .. }
             | GitError::NotUtf8 { .. }
             | GitError::Lost(_)
+            | GitError::Archive { .. }
             | GitError::Thread(_) => wrap(Kind::Unexpected, error),
         }
     }

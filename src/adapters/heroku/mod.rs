@@ -8,6 +8,7 @@
 mod attachments;
 mod capture;
 mod client;
+mod code;
 mod config_vars;
 mod consoles;
 mod credentials;
@@ -24,6 +25,7 @@ mod places;
 mod request;
 mod restore;
 mod set_state;
+mod sources;
 mod timing;
 mod transfers;
 mod waiting;
@@ -31,6 +33,7 @@ mod watching;
 
 pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
 pub use client::{Account, App, Heroku};
+pub use code::{CodeId, Releases};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;
 pub use credentials::{CredentialSources, Credentials, find_credentials};
@@ -46,6 +49,7 @@ pub use one_off::{
     with_encoded_input,
 };
 pub use restore::BackupSource;
+pub use sources::UploadedSource;
 pub use timing::Timing;
 pub use transfers::{
     LogLine, SignedUrl, Transfer, TransferState, Verbosity, backup_named, newest_completed,

@@ -15,6 +15,7 @@ mod services;
 use serde_json::{Value, json};
 
 use crate::cli::DoctorArgs;
+use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
@@ -31,17 +32,25 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
         None => context.settings.environments.values().collect(),
     };
     let looking = async {
+        let unfinished = unfinished_runs(context, &environments).await;
         let (local, git, heroku, gitlab) = tokio::join!(
             many("local database", local::checks(context)),
             many("git", git::checks(context)),
             heroku::checks(context, &environments),
             many("GitLab", git::project(context, &environments)),
         );
-        let groups = [files::checks(context), local, git, heroku, gitlab];
+        let groups = [unfinished, files::checks(context), local, git, heroku, gitlab];
         Ok(groups.into_iter().flatten().collect::<Vec<Check>>())
     };
     let checks = context.interrupt.guard(looking).await?;
     Ok(outcome(&checks))
+}
+
+/// A run that has not come to its end is the first thing to know of.
+async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+    let found = glance(context, environments).await;
+    let check = |found: &Found| Check::fail("unfinished run", found.sentence(), found.fix());
+    found.iter().map(check).collect()
 }
 
 fn outcome(checks: &[Check]) -> Outcome {

@@ -10,7 +10,9 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{Closed, SCRUB_POLICY, Starters, Surroundings};
+use crate::reset::{
+    BackupTaken, Closed, Preset, SCRUB_POLICY, Starters, Surroundings, accounts_before,
+};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
@@ -39,6 +41,8 @@ pub async fn look(
     context: &Context,
     surroundings: &Surroundings,
     wishes: &Wishes,
+    kept: Option<&BackupTaken>,
+    preset: &Preset,
 ) -> Result<Seen, CommandError> {
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
@@ -66,7 +70,12 @@ pub async fn look(
             (None, None)
         }
     };
-    let closed = surroundings.closed(None).await?;
+    // An unfinished run has replaced the accounts; its backup has those that staging had.
+    let accounts = match kept {
+        Some(backup) => Some(accounts_before(surroundings, backup).await?),
+        None => accounts,
+    };
+    let closed = surroundings.closed(preset).await?;
     let starters = surroundings.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });

@@ -17,14 +17,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::ResetArgs;
-use crate::commands::{Context, Outcome, confirm};
+use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::error::{CommandError, Kind};
-use crate::reset::{self, Choices, OriginLock, World};
+use crate::reset::{self, Choices, OriginLock, Preset, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
-use origin::ForgetsPlanning;
-pub use origin::open_repository;
+pub use origin::{ForgetsPlanning, open_repository};
 pub use plan::target;
 use resolve::resolve;
 
@@ -40,6 +39,9 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         confirm::check_names(&args.confirm, &[Some(&app)])?;
     }
+    let looking = unfinished::before_reset(context, &destination, looks_only);
+    let values = context.interrupt.guard(looking).await?;
+    let (kept, preset) = (reset::kept_backup(&values), Preset::of(&values));
     let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
     let source = context.settings.environment(&wishes.from)?.clone();
     if !looks_only {
@@ -50,7 +52,8 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
-        context.interrupt.guard(look::look(context, &surroundings, &wishes)).await?
+        let looking = look::look(context, &surroundings, &wishes, kept.as_ref(), &preset);
+        context.interrupt.guard(looking).await?
     };
     let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let world = Arc::new(World { surroundings, choices });
@@ -88,13 +91,14 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         target: plan.target.clone(),
         plan_digest: Some(plan.digest().to_owned()),
         flags: plan.flags.clone(),
+        values,
     };
     let runs = runs(context);
     let engine = Engine::begin(setup(context, &world, redactor)?, &runs, beginning)?;
     let run = engine.id().clone();
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
-    ended(context, &world, &run, result)
+    ended(context, &world, &run, result).await
 }
 
 pub fn runs(context: &Context) -> Runs {

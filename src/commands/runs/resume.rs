@@ -8,13 +8,16 @@ use crate::commands::reset_staging::{ended, register_secrets, runs, setup, targe
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::reset::{Choices, refuse_replaced};
-use crate::runbook::{Engine, Flags, Redactor};
+use crate::runbook::{Engine, Flags, Redactor, Runs};
 
-use super::Past;
+use super::{Past, elsewhere};
 
 pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, CommandError> {
     let runs = runs(context);
-    let past = Past::read(&runs, &args.run)?;
+    let past = match Past::read(&runs, &args.run) {
+        Ok(past) => past,
+        Err(error) => return Err(elsewhere_or(context, &runs, &args.run, error).await),
+    };
     let before = past.choices()?;
     let choices = changed(before.clone(), args);
     let flags = difference(&before, &choices);
@@ -28,7 +31,21 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     let setup = setup(context, &world, redactor)?;
     let engine = Engine::reopen(setup, &runs, past.id.clone(), &target(&world), flags)?;
     let result = engine.run().await;
-    ended(context, &world, &past.id, result)
+    ended(context, &world, &past.id, result).await
+}
+
+/// A run of another machine can be resumed only there: what its steps have found is in its journal.
+async fn elsewhere_or(
+    context: &Context,
+    runs: &Runs,
+    given: &str,
+    error: CommandError,
+) -> CommandError {
+    let Ok(Some(found)) = elsewhere(context, runs, given).await else { return error };
+    let now = jiff::Timestamp::now();
+    let text = format!("{error} on this machine: {}", found.sentence(now, None));
+    let error = CommandError::new(error.kind, text);
+    found.hints(now).into_iter().fold(error, CommandError::hint)
 }
 
 /// The answers, with those that were given now.

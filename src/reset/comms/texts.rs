@@ -6,7 +6,7 @@ use crate::reset::git::short;
 use crate::reset::sites_answer::Opened;
 use crate::reset::values::{
     ACCOUNTS_BACK, BACKUP, LOADED, MAINTENANCE_BEFORE, MEDIA_COPIED, MERGED, Merged, OPENED,
-    RELEASE,
+    RELEASE, SEARCH_UNCOUNTED,
 };
 use crate::reset::world::World;
 use crate::runbook::history::Phase;

@@ -3,21 +3,25 @@
 //! The operator's checkout is never touched. Nothing is pushed before the merged tree's migrations
 //! were shown to go together, and every push has a lease on the tip that was seen.
 
+mod building;
 mod deploy;
+mod deployed;
 mod keep_tip;
 mod merge;
 mod migrations;
 mod push;
 mod release;
 mod replaced;
+mod way_back;
 
 pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
 pub use merge::Merge;
 pub use migrations::Migrations;
 pub use push::Push;
-pub use release::Release;
+pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
+pub use way_back::way_back_in_words;
 
 use crate::adapters::git::Oid;
 use crate::error::{CommandError, Kind};

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::reset::values::{ANSWERED_BEFORE, CLOSED_BEFORE, MAINTENANCE_BEFORE};
+use crate::reset::closed::Preset;
+use crate::reset::take_over::left_closed;
+use crate::reset::values::{
+    ANSWERED_BEFORE, CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER,
+};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
@@ -20,7 +24,12 @@ impl Maintenance {
             // Preflight was skipped.
             context.wait_for("nothing", world.look_before(context)).await?;
         }
-        let closed = world.closed(Some(context.run())).await?;
+        let preset = Preset {
+            formation: context.get(&FORMATION_BEFORE)?,
+            run: context.get(&TAKEN_OVER)?.map(|taken| taken.run),
+            ..Preset::default()
+        };
+        let closed = world.closed(&preset).await?;
         let on = closed.as_ref().is_some_and(|closed| closed.maintenance);
         context.put(&CLOSED_BEFORE, &closed)?;
         context.put(&MAINTENANCE_BEFORE, &on)
@@ -83,6 +92,12 @@ impl Step for Maintenance {
 
     fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
+            if let Some(taken) = left_closed(context)? {
+                return Ok(Evidence::of(format!(
+                    "Maintenance is on, as run {} left it",
+                    taken.run
+                )));
+            }
             let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
             self.0.heroku.set_maintenance(&self.0.app, before).await?;
             let word = if before { "on" } else { "off" };
@@ -92,6 +107,9 @@ impl Step for Maintenance {
 
     fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
+            if left_closed(context)?.is_some() {
+                return Ok(Evidence::new().fact("maintenance", "on"));
+            }
             let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
             let now = self.0.heroku.app(self.0.app.id()).await?.maintenance;
             super::must_be(now == before, || "maintenance mode is not as before".to_owned())?;

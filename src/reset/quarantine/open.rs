@@ -52,6 +52,7 @@ impl Open {
 
     async fn open(&self, context: &StepContext, end: &End) -> StepResult<Judged> {
         let world = &*self.0;
+        crate::reset::git::keep_in_force(&self.0, context).await?;
         world.heroku.scale(&world.app, &end.formation).await?;
         match world.heroku.wait_for_dynos(world.app.id(), &end.formation, None).await {
             // Visitors would get Heroku's error page.
@@ -221,6 +222,10 @@ impl Step for Open {
             })?;
             Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
         })
+    }
+
+    fn verify_open_again<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(self.0.ask_after_rollback(context))
     }
 
     fn undo_way(&self) -> UndoWay {
