@@ -74,10 +74,8 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .step(Dynos(w()))
         .step(quiet(world, Check(ChooseBackup(w()))));
     builder = match via {
-        RestoreVia::Stream => builder.step(quiet(world, Load(w()))),
-        RestoreVia::Heroku => {
-            builder.step(quiet(world, Restore(w()))).step(quiet(world, Scrub(w())))
-        }
+        RestoreVia::Stream => builder.step(Load(w())),
+        RestoreVia::Heroku => builder.step(Restore(w())).step(Scrub(w())),
     };
     builder = builder
         .step(quiet(world, Check(Verify(w()))))
@@ -106,7 +104,8 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .build()
 }
 
-/// A step between the dynos' end and their start.
+/// A step between the dynos' end and their start. Those that fill the database watch by themselves, and
+/// stop what an attempt that was killed left running as well.
 fn quiet<S>(world: &Arc<World>, step: S) -> Quiet<S> {
     Quiet { world: world.clone(), step }
 }

@@ -105,6 +105,13 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ),
     ("GitLab", "absent", "open", "every_part_of_staging_is_new_when_the_backup_is_streamed"),
     (
+        "GitLab",
+        "does not answer",
+        "open, with a warning",
+        "a_gitlab_that_does_not_answer_is_a_warning",
+    ),
+    ("Slack", "absent", "open", "every_part_of_staging_is_new_when_the_backup_is_streamed"),
+    (
         "Sites",
         "one that answered before answers 5xx or nothing",
         "closed",

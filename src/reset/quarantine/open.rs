@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::adapters::heroku::{Formation, HerokuError};
 use crate::error::{CommandError, Kind};
-use crate::reset::choices::OpenAtEnd;
 use crate::reset::closed::Closed;
 use crate::reset::sites_answer::{Judged, Opened};
 use crate::reset::values::{CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, OPENED};
@@ -148,12 +147,8 @@ impl Step for Open {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        let app = self.0.app.name();
-        vec![Effect::new(match self.0.choices.open {
-            None => format!("{app} is open"),
-            Some(OpenAtEnd::Yes) => format!("{app} is open, also if it was closed before"),
-            Some(OpenAtEnd::No) => format!("{app} is as open as it was before"),
-        })]
+        // The same whatever the answer is: a plan is bound to this.
+        vec![Effect::new(format!("{} is open, or as --open says", self.0.app.name()))]
     }
 
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
