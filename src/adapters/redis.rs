@@ -46,6 +46,31 @@ pub enum RedisError {
     Command { place: String, command: &'static str, reason: String },
 }
 
+impl RedisError {
+    /// Whether the server does not have the command, or does not let this login use it.
+    pub fn lacks_command(&self) -> bool {
+        match self {
+            RedisError::NotAllowed { .. } => true,
+            RedisError::Command { reason, .. } => {
+                reason.to_ascii_lowercase().contains("unknown command")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the server has no database with this number, or does not let this login use it: a
+    /// cluster has one alone.
+    pub fn lacks_database(&self) -> bool {
+        let (RedisError::Connect { reason, .. } | RedisError::Login { reason, .. }) = self else {
+            return false;
+        };
+        let reason = reason.to_ascii_lowercase();
+        ["select is not allowed", "db index is out of range", "'select'", "invalid db index"]
+            .iter()
+            .any(|words| reason.contains(words))
+    }
+}
+
 /// Where a server is and how to log in.
 #[derive(Debug, Clone)]
 pub struct RedisUrl {
@@ -80,9 +105,26 @@ impl RedisUrl {
             None => None,
         };
         let user = Some(decoded(url.username())?).filter(|user| !user.is_empty());
+        // The client of the site takes these from the query where the URL has none before its host.
+        let of_query = |wanted: &str| {
+            let mut pairs = url.query_pairs().filter(|(name, _)| name == wanted);
+            pairs.next().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
+        };
+        let user = user.or_else(|| of_query("username"));
+        let password = password.or_else(|| of_query("password").map(Secret::new));
         let database = database_of(&url)?;
         let port = url.port().unwrap_or(6379);
         Ok(RedisUrl { host, port, encrypted, user, password, database })
+    }
+
+    /// Another database of the same server.
+    pub fn with_database(&self, database: u16) -> RedisUrl {
+        RedisUrl { database: i64::from(database), ..self.clone() }
+    }
+
+    /// Another node of the same cluster, with the same login.
+    fn at(&self, host: &str, port: u16) -> RedisUrl {
+        RedisUrl { host: host.to_owned(), port, database: 0, ..self.clone() }
     }
 
     /// The number of the database in its server.
@@ -171,19 +213,35 @@ fn database_of(url: &Url) -> Result<i64, RedisError> {
 
 /// Parameters of redis-py and django-redis that do not change which database is reached.
 const HARMLESS: &[&str] = &[
+    "client_name",
     "decode_responses",
     "encoding",
+    "encoding_errors",
     "health_check_interval",
+    "lib_name",
+    "lib_version",
     "max_connections",
+    "password",
     "protocol",
+    "retry_on_error",
     "retry_on_timeout",
+    "single_connection_client",
     "socket_connect_timeout",
     "socket_keepalive",
+    "socket_read_size",
     "socket_timeout",
     "ssl_ca_certs",
+    "ssl_ca_data",
+    "ssl_ca_path",
     "ssl_cert_reqs",
+    "ssl_certfile",
     "ssl_check_hostname",
+    "ssl_keyfile",
+    "ssl_min_version",
+    "ssl_validate_ocsp",
+    "ssl_validate_ocsp_stapled",
     "timeout",
+    "username",
 ];
 
 fn percent_decoded(text: &str) -> Option<String> {
@@ -207,6 +265,8 @@ pub struct Redis {
     connection: MultiplexedConnection,
     driver: tokio::task::JoinHandle<()>,
     place: String,
+    deletes_by: &'static str,
+    is_cluster: bool,
 }
 
 impl Drop for Redis {
@@ -241,12 +301,63 @@ impl Redis {
         self.query("SCAN", &command).await
     }
 
-    /// Deletes keys, whose memory the server frees in its own time. Gives how many were there.
-    pub async fn unlink(&mut self, keys: &[Vec<u8>]) -> Result<u64, RedisError> {
+    /// Deletes keys. Gives how many were there.
+    ///
+    /// UNLINK lets the server free the memory in its own time. Servers before 4.0 do not have it, and
+    /// a login may be denied it; DEL does the same at once. A cluster takes keys one by one.
+    pub async fn delete(&mut self, keys: &[Vec<u8>]) -> Result<u64, RedisError> {
         if keys.is_empty() {
             return Ok(0);
         }
-        self.query("UNLINK", redis::cmd("UNLINK").arg(keys)).await
+        match self.delete_by(self.deletes_by, keys).await {
+            Err(error) if self.deletes_by == "UNLINK" && error.lacks_command() => {
+                self.deletes_by = "DEL";
+                self.delete_by("DEL", keys).await
+            }
+            other => other,
+        }
+    }
+
+    async fn delete_by(
+        &mut self,
+        command: &'static str,
+        keys: &[Vec<u8>],
+    ) -> Result<u64, RedisError> {
+        if !self.is_cluster {
+            return self.query(command, redis::cmd(command).arg(keys)).await;
+        }
+        let mut deleted = 0;
+        for key in keys {
+            deleted += self.query::<u64>(command, redis::cmd(command).arg(key)).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// The URLs of all nodes that hold keys: this server alone, unless it is a cluster's node.
+    ///
+    /// # Errors
+    /// Where it is a cluster's node that does not name the others.
+    pub async fn nodes(&mut self, url: &RedisUrl) -> Result<Vec<RedisUrl>, RedisError> {
+        if !self.is_cluster {
+            return Ok(vec![url.clone()]);
+        }
+        let said: String = self.query("CLUSTER NODES", redis::cmd("CLUSTER").arg("NODES")).await?;
+        let found: Vec<RedisUrl> = said.lines().filter_map(|line| node(url, line)).collect();
+        if found.is_empty() {
+            return Err(RedisError::Command {
+                place: self.place.clone(),
+                command: "CLUSTER NODES",
+                reason: "no node holds keys".to_owned(),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Asks once whether the server is a node of a cluster. One that does not say so is none.
+    async fn look_for_cluster(&mut self) {
+        let said = self.query::<String>("INFO", redis::cmd("INFO").arg("cluster")).await;
+        self.is_cluster =
+            said.is_ok_and(|said| said.lines().any(|line| line.trim() == "cluster_enabled:1"));
     }
 
     /// What the server calls itself since it was started, whatever name it is reached by.
@@ -326,11 +437,35 @@ where
     let driver = tokio::spawn(driver);
     // A server that wants a password, and got none, says so at the first command only.
     let pong: Result<String, _> = redis::cmd("PING").query_async(&mut connection).await;
-    let redis = Redis { connection, driver, place };
+    let mut redis = Redis { connection, driver, place, deletes_by: "UNLINK", is_cluster: false };
     match pong {
-        Ok(_) => Ok(redis),
-        Err(error) => Err(refused(url, &error)),
+        // A login that may not send PING is a login.
+        Err(error) if error.code() != Some("NOPERM") => Err(refused(url, &error)),
+        _ => {
+            redis.look_for_cluster().await;
+            Ok(redis)
+        }
     }
+}
+
+/// The node of a line of CLUSTER NODES, if it holds keys: `ID HOST:PORT@BUS[,NAME] FLAGS MASTER …`.
+/// Without a host it is the one that was asked.
+fn node(url: &RedisUrl, line: &str) -> Option<RedisUrl> {
+    let mut words = line.split(' ');
+    let address = words.nth(1)?;
+    let flags: Vec<&str> = words.next()?.split(',').collect();
+    if !flags.contains(&"master") || flags.iter().any(|flag| flag.starts_with("fail")) {
+        return None;
+    }
+    if flags.contains(&"myself") {
+        return Some(url.clone());
+    }
+    let (place, name) = address.split_once(',').unwrap_or((address, ""));
+    let name = name.split(',').next().filter(|name| !name.is_empty());
+    let (host, port) = place.split_once('@').map_or(place, |(place, _)| place).rsplit_once(':')?;
+    let host = name.unwrap_or(host).trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().ok()?;
+    Some(url.at(if host.is_empty() { &url.host } else { host }, port))
 }
 
 fn refused(url: &RedisUrl, error: &redis::RedisError) -> RedisError {
@@ -369,6 +504,10 @@ mod tests {
         let found = url("redis://default:x@localhost/1");
         assert_eq!((found.port, found.user.as_deref(), found.database), (6379, Some("default"), 1));
         assert_eq!(url("redis://[::1]:7000").place(), "[::1]:7000");
+        let found = url("redis://h?username=u&password=p%40&health_check_interval=5");
+        assert_eq!(found.user.as_deref(), Some("u"));
+        assert_eq!(found.password.expect("one").expose(), "p@");
+        assert_eq!(url("redis://:own@h?password=other").password.expect("one").expose(), "own");
         assert_eq!(url("redis://h/1?db=2").database(), 2);
         assert_eq!(url("rediss://h/1?ssl_cert_reqs=none").database(), 1);
         for bad in [
@@ -395,6 +534,43 @@ mod tests {
         {
             assert!(!url(private).is_exposed(), "{private}");
         }
+    }
+
+    #[test]
+    fn nodes_of_a_cluster_are_found_by_their_lines() {
+        let url = url("rediss://:p@h:6380");
+        let place = |line: &str| node(&url, line).map(|node| node.place());
+        for (line, expected) in [
+            ("a 10.0.0.1:7000@17000 myself,master - 0 0 1 connected 0-5460", Some("h:6380")),
+            ("b 10.0.0.2:7001@17001 master - 0 1 2 connected", Some("10.0.0.2:7001")),
+            ("b 10.0.0.2:7001@17001,b.example master - 0 1", Some("b.example:7001")),
+            ("b ::1:7001@17001 master - 0 1", Some("[::1]:7001")),
+            ("b :7001@17001 master - 0 1", Some("h:7001")),
+            ("b 10.0.0.2:7001 master - 0 1", Some("10.0.0.2:7001")),
+            ("c 10.0.0.3:7002@17002 slave b 0 1", None),
+            ("d 10.0.0.4:7003@17003 master,fail - 0 1", None),
+            ("", None),
+            ("e nonsense master", None),
+        ] {
+            assert_eq!(place(line).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_lacks_is_told_by_its_words() {
+        let place = || "h".to_owned();
+        let command = |reason: &str| RedisError::Command {
+            place: place(),
+            command: "UNLINK",
+            reason: reason.to_owned(),
+        };
+        assert!(command("unknown command `UNLINK`, with args").lacks_command());
+        assert!(!command("OOM command not allowed").lacks_command());
+        let select =
+            |reason: &str| RedisError::Connect { place: place(), reason: reason.to_owned() };
+        assert!(select("SELECT is not allowed in cluster mode").lacks_database());
+        assert!(select("DB index is out of range").lacks_database());
+        assert!(!select("connection refused").lacks_database());
     }
 
     #[test]

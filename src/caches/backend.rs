@@ -1,7 +1,8 @@
 //! Django's cache: Redis where the environment has one, and a table of its database otherwise.
 //!
-//! Only Django's own keys go, by their names. Never FLUSHDB: sessions, queues and the cache of
-//! renditions may live on the same server.
+//! Only Django's own keys go, by their names. Never FLUSHDB: queues and other sites may live on the
+//! same server. The cache of renditions is a second database of it. Sessions are Django's keys where
+//! the site keeps them in its cache, and are counted.
 
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, Session, SslMode, connect};
@@ -31,10 +32,19 @@ pub enum What {
     SiteRoots,
 }
 
-/// How many keys went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cleared {
+/// How many keys there are, or went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keys {
     pub keys: u64,
+    /// Those of them that are sessions: without them everybody has to log in again.
+    pub sessions: u64,
+}
+
+impl Keys {
+    fn and(self, other: Keys) -> Keys {
+        let (keys, sessions) = (self.keys + other.keys, self.sessions + other.sessions);
+        Keys { keys, sessions }
+    }
 }
 
 /// The cache of an environment that may be written to: there is no other way to make one.
@@ -46,8 +56,12 @@ pub struct BackendCache {
 
 #[derive(Debug, Clone)]
 enum Store {
-    Redis(RedisUrl),
-    Table { database: DatabaseUrl, table: String },
+    /// With the number of the database that holds renditions.
+    Redis(RedisUrl, Option<u16>),
+    Table {
+        database: DatabaseUrl,
+        table: String,
+    },
 }
 
 impl BackendCache {
@@ -74,7 +88,9 @@ impl BackendCache {
                 variable: variable.clone(),
                 source,
             })?;
-            return Ok(BackendCache { store: Store::Redis(url), prefix });
+            let own = url.database();
+            let second = settings.renditions_database.filter(|number| i64::from(*number) != own);
+            return Ok(BackendCache { store: Store::Redis(url, second), prefix });
         }
         let variable = &destination.database_url_variable;
         let url = set(variable).ok_or_else(|| CacheError::NoVariable {
@@ -94,7 +110,7 @@ impl BackendCache {
     /// For the guards: the server, where it is Redis.
     pub fn redis(&self) -> Option<&RedisUrl> {
         match &self.store {
-            Store::Redis(url) => Some(url),
+            Store::Redis(url, _) => Some(url),
             Store::Table { .. } => None,
         }
     }
@@ -102,7 +118,7 @@ impl BackendCache {
     /// For the guards: the database, where it is a table.
     pub fn database(&self) -> Option<&DatabaseUrl> {
         match &self.store {
-            Store::Redis(_) => None,
+            Store::Redis(..) => None,
             Store::Table { database, .. } => Some(database),
         }
     }
@@ -110,7 +126,7 @@ impl BackendCache {
     /// The name of the kind in `--json`.
     pub fn kind(&self) -> &'static str {
         match &self.store {
-            Store::Redis(_) => "redis",
+            Store::Redis(..) => "redis",
             Store::Table { .. } => "table",
         }
     }
@@ -118,7 +134,7 @@ impl BackendCache {
     /// For messages.
     pub fn place(&self) -> String {
         match &self.store {
-            Store::Redis(url) => format!("Redis at {}", url.place()),
+            Store::Redis(url, _) => format!("Redis at {}", url.place()),
             Store::Table { database, table } => {
                 format!("the table {table} of {} on {}", database.database, database.place())
             }
@@ -128,34 +144,44 @@ impl BackendCache {
 
 /// Deletes Django's keys. It may be given up at any point: what is gone is gone, and the rest stays
 /// until it is called again.
-pub async fn clear_backend(cache: &BackendCache, what: What) -> Result<Cleared, CacheError> {
-    let keys = match &cache.store {
-        Store::Redis(url) => walk(url, &cache.prefix, what, Doing::Delete).await?,
+pub async fn clear_backend(cache: &BackendCache, what: What) -> Result<Keys, CacheError> {
+    match &cache.store {
+        Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Delete).await,
         Store::Table { database, table } => {
             let (condition, prefix) = condition(&cache.prefix, what);
             let session = open(database, table).await?;
-            let sql = format!("DELETE FROM {} WHERE {condition}", quoted(table));
-            let rows = session.execute(&sql, &[&prefix]).await.map_err(PostgresError::from)?;
-            session.close().await;
-            rows
+            let sql = format!(
+                "WITH gone AS (DELETE FROM {} WHERE {condition} RETURNING cache_key) \
+                 SELECT {COUNTS} FROM gone",
+                quoted(table)
+            );
+            counted(session, &sql, &prefix).await
         }
-    };
-    Ok(Cleared { keys })
+    }
 }
 
 /// How many keys [`clear_backend`] would delete at this moment.
-pub async fn count_backend(cache: &BackendCache, what: What) -> Result<u64, CacheError> {
+pub async fn count_backend(cache: &BackendCache, what: What) -> Result<Keys, CacheError> {
     match &cache.store {
-        Store::Redis(url) => walk(url, &cache.prefix, what, Doing::Count).await,
+        Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Count).await,
         Store::Table { database, table } => {
             let (condition, prefix) = condition(&cache.prefix, what);
             let session = open(database, table).await?;
-            let sql = format!("SELECT count(*) FROM {} WHERE {condition}", quoted(table));
-            let row = session.query_one(&sql, &[&prefix]).await.map_err(PostgresError::from)?;
-            session.close().await;
-            Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+            let sql = format!("SELECT {COUNTS} FROM {} WHERE {condition}", quoted(table));
+            counted(session, &sql, &prefix).await
         }
     }
+}
+
+/// All keys, and those of sessions.
+const COUNTS: &str = "count(*), \
+    count(*) FILTER (WHERE cache_key ~ ':django[.]contrib[.]sessions[.]cache(?!d_db)')";
+
+async fn counted(session: Session, sql: &str, prefix: &str) -> Result<Keys, CacheError> {
+    let row = session.query_one(sql, &[&prefix]).await.map_err(PostgresError::from)?;
+    session.close().await;
+    let number = |column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+    Ok(Keys { keys: number(0), sessions: number(1) })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,19 +190,52 @@ enum Doing {
     Delete,
 }
 
-/// Goes through all keys of the server that match. SCAN sees every key that is there from its
+/// Both databases. What Wagtail remembers of its sites is in the first one.
+async fn redis(
+    url: &RedisUrl,
+    second: Option<u16>,
+    prefix: &str,
+    what: What,
+    doing: Doing,
+) -> Result<Keys, CacheError> {
+    let keys = server(url, prefix, what, doing).await?;
+    let Some(second) = second.filter(|_| what == What::Everything) else { return Ok(keys) };
+    match server(&url.with_database(second), prefix, what, doing).await {
+        Ok(renditions) => Ok(keys.and(renditions)),
+        // A server with one database alone holds no second cache.
+        Err(CacheError::Redis(error)) if error.lacks_database() => Ok(keys),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every node of the server that holds keys.
+async fn server(
+    url: &RedisUrl,
+    prefix: &str,
+    what: What,
+    doing: Doing,
+) -> Result<Keys, CacheError> {
+    let nodes = Redis::connect(url).await?.nodes(url).await?;
+    let mut keys = Keys::default();
+    for node in nodes {
+        keys = keys.and(walk(&node, prefix, what, doing).await?);
+    }
+    Ok(keys)
+}
+
+/// Goes through all keys of a node that match. SCAN sees every key that is there from its
 /// beginning to its end, and may see one twice, so that what is deleted is counted by the server.
-async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<u64, CacheError> {
+async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<Keys, CacheError> {
     let mut redis = Redis::connect(url).await?;
     let pattern = keys::pattern(prefix, what);
     let mut seen = std::collections::HashSet::new();
-    let (mut cursor, mut deleted) = (0, 0);
+    let (mut cursor, mut deleted) = (0, Keys::default());
     let (mut pages, mut so_far, mut repeated) = (0_u32, 0, 0_u32);
     let mut cursors = std::collections::HashSet::new();
     loop {
         let (next, mut page) = redis.scan(cursor, &pattern, PAGE).await?;
         page.retain(|key| keys::is_one(key, prefix, what));
-        let known = seen.len() as u64 + deleted;
+        let known = seen.len() as u64 + deleted.keys;
         pages = if known > so_far { 0 } else { pages + 1 };
         so_far = known;
         repeated += u32::from(!cursors.insert(next));
@@ -186,14 +245,22 @@ async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<
         match doing {
             Doing::Count => seen.extend(page),
             Doing::Delete => {
-                for keys in page.chunks(PAGE as usize) {
-                    deleted += redis.unlink(keys).await?;
+                let (sessions, rest): (Vec<_>, Vec<_>) =
+                    page.into_iter().partition(|key| keys::is_session(key));
+                for keys in rest.chunks(PAGE as usize) {
+                    deleted.keys += redis.delete(keys).await?;
+                }
+                for keys in sessions.chunks(PAGE as usize) {
+                    let gone = redis.delete(keys).await?;
+                    deleted = deleted.and(Keys { keys: gone, sessions: gone });
                 }
             }
         }
         cursor = next;
         if cursor == 0 {
-            return Ok(if doing == Doing::Count { seen.len() as u64 } else { deleted });
+            let sessions = seen.iter().filter(|key: &&Vec<u8>| keys::is_session(key)).count();
+            let counted = Keys { keys: seen.len() as u64, sessions: sessions as u64 };
+            return Ok(if doing == Doing::Count { counted } else { deleted });
         }
     }
 }

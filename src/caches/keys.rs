@@ -1,6 +1,5 @@
 //! How Django names what it caches: `PREFIX:VERSION:KEY`, with an empty prefix unless the site sets
-//! `KEY_PREFIX`. Other users of the same server (sessions, queues) have other names, and keep what
-//! they have.
+//! `KEY_PREFIX`. Other users of the same server (queues) have other names, and keep what they have.
 
 use super::backend::What;
 
@@ -37,6 +36,15 @@ pub fn is_one(key: &[u8], prefix: &str, what: What) -> bool {
     }
 }
 
+/// Whether it is a session that lives in the cache alone. Those of `cached_db` are in the database as
+/// well, and survive.
+pub fn is_session(key: &[u8]) -> bool {
+    memchr::memmem::find(key, b":django.contrib.sessions.cache").is_some_and(|at| {
+        let rest = key.get(at + b":django.contrib.sessions.cache".len()..).unwrap_or_default();
+        !rest.starts_with(b"d_db")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +62,14 @@ mod tests {
         let roots = |key: &str| is_one(key.as_bytes(), "", What::SiteRoots);
         assert!(roots(":1:wagtail_site_root_paths") && roots(":2:wagtail_site_root_paths"));
         assert!(!roots(":2:wagtail_site_root_paths_2") && !roots(":2:x:wagtail_site_root_paths"));
+    }
+
+    #[test]
+    fn sessions_that_live_in_the_cache_alone_are_known() {
+        assert!(is_session(b":1:django.contrib.sessions.cacheabc123"));
+        assert!(is_session(b"bc:1:django.contrib.sessions.cachedx"));
+        assert!(!is_session(b":1:django.contrib.sessions.cached_dbabc"));
+        assert!(!is_session(b":1:page"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use url::Url;
 
 pub use pipeline::{Pipeline, PipelineLook};
-pub use report::{Aspect, Line, Report, SiteReport, Verdict};
+pub use report::{Aspect, Line, Reply, Report, SiteReport, Verdict};
 pub use targets::{Targets, protected_hosts};
 pub use waiting::wait_until_up;
 

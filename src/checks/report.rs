@@ -77,11 +77,25 @@ impl Line {
     }
 }
 
+/// What came back from a site in the end, whatever else is to be said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing.
+    None,
+    /// Heroku's own page: it has no app for this host.
+    NoSuchApp,
+    /// An error of the site or of what stands before it (5xx), Heroku's pages included.
+    Error,
+    /// Any other answer. That may be a refusal, or a redirect.
+    Answer,
+}
+
 /// One site.
 #[derive(Debug, Clone)]
 pub struct SiteReport {
     pub url: Url,
     pub lines: Vec<Line>,
+    pub reply: Reply,
     /// It says that it is being worked on, and nothing else is wrong with its answer.
     pub in_maintenance: bool,
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use url::Url;
 
 use super::content;
-use super::report::{Aspect, Line, SiteReport, Verdict};
+use super::report::{Aspect, Line, Reply, SiteReport, Verdict};
 use crate::adapters::site::{Answer, SiteClient, Tls, TlsError, Visit};
 
 /// As browsers, roughly: more is nothing that anybody has planned.
@@ -50,7 +50,8 @@ pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) 
         let text =
             "it is a protected environment's host, and not visited: a Site record has kept it";
         let line = Line::new(Aspect::Http, Verdict::Fail, text).with(json!({ "way": [] }));
-        return SiteReport { url: url.clone(), lines: vec![line], in_maintenance: false };
+        let (url, reply) = (url.clone(), Reply::Answer);
+        return SiteReport { url, lines: vec![line], reply, in_maintenance: false };
     }
     let first = client.visit(url).await;
     let mut lines = Vec::new();
@@ -66,7 +67,19 @@ pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) 
         in_maintenance = maintenance;
         lines.extend(page(&journey, surroundings));
     }
-    SiteReport { url: url.clone(), lines, in_maintenance }
+    SiteReport { url: url.clone(), lines, reply: reply(&journey), in_maintenance }
+}
+
+/// What came back. A redirect that is not followed is an answer, and one that leads to nothing is none.
+fn reply(journey: &Journey) -> Reply {
+    match (&journey.end, &journey.last.answer) {
+        (End::Answered, Some(Ok(answer))) if answer.mitigated.is_some() => Reply::Answer,
+        (End::Answered, Some(Ok(answer))) if answer.status >= 500 => Reply::Error,
+        (End::Answered, Some(Ok(answer))) if is_unknown_to_heroku(answer) => Reply::NoSuchApp,
+        (End::Answered, Some(Ok(_))) => Reply::Answer,
+        (End::Answered, Some(Err(_)) | None) => Reply::None,
+        _ => Reply::Answer,
+    }
 }
 
 async fn travel(
@@ -259,7 +272,7 @@ fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {
         }
         401 => (Verdict::Warn, Some("it asks for a password, and was not seen further")),
         403 => (Verdict::Warn, Some("it lets nobody in who looks from here")),
-        404 if has(answer, b"no-such-app") => {
+        404 if is_unknown_to_heroku(answer) => {
             (Verdict::Fail, Some("Heroku has no app for this host"))
         }
         503 if is_maintenance(answer) => (Verdict::Fail, Some("it is in maintenance mode")),
@@ -274,6 +287,10 @@ fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {
 /// Heroku's own page, and most that are put in its place, say so.
 fn is_maintenance(answer: &Answer) -> bool {
     answer.status == 503 && has(answer, b"maintenance")
+}
+
+fn is_unknown_to_heroku(answer: &Answer) -> bool {
+    answer.status == 404 && has(answer, b"no-such-app")
 }
 
 fn has(answer: &Answer, words: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::media::MaxDelete;
-use crate::reset::{MediaChoice, RestoreVia};
+use crate::reset::{MediaChoice, OpenAtEnd, RestoreVia};
 
 const CHOICES: &str = "What is decided";
 
@@ -65,6 +65,10 @@ pub struct ResetArgs {
     /// How many objects may be deleted from staging's bucket: a number or a share
     #[arg(long, value_name = "N|N%", help_heading = CHOICES)]
     pub max_delete: Option<MaxDelete>,
+
+    /// Open staging at the end if someone closed it before the run: yes or no
+    #[arg(long, value_name = "yes|no", help_heading = CHOICES)]
+    pub open: Option<OpenAtEnd>,
 
     /// Show what would be done, and change nothing
     #[arg(long, conflicts_with_all = ["plan", "confirm"])]

@@ -54,6 +54,10 @@ pub struct ResumeArgs {
     /// Leave a stage out that has not begun; may be given several times
     #[arg(long, value_name = "STAGE")]
     pub skip: Vec<String>,
+
+    /// Open staging at the end if someone closed it before the run: yes or no
+    #[arg(long, value_name = "yes|no")]
+    pub open: Option<crate::reset::OpenAtEnd>,
 }
 
 #[derive(Debug, Clone, Args)]

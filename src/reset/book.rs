@@ -12,11 +12,11 @@ use super::database::{ChooseBackup, Load, Migrate, RecreateUsers, Restore, Scrub
 use super::git::{Deploy, KeepTip, Merge, Migrations, Push, Release};
 use super::media::{CopyMedia, Renditions};
 use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
-use super::quarantine::{Dynos, Maintenance, Open};
+use super::quarantine::{Dynos, Maintenance, Open, Quiet};
 use super::values::{
-    BACKUP, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP,
-    RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED, SITES_OF_SOURCE, TAKEN_OVER,
-    TIP_GIVEN_UP,
+    ANSWERED_BEFORE, BACKUP, CLOSED_BEFORE, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE,
+    MERGED, MERGED_AT, PRESENT_BACKUP, RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED,
+    SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
 };
 use super::world::World;
 
@@ -25,7 +25,7 @@ pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
 /// What another machine needs to put a run back. None of it names a person.
-const SHARED: [&str; 14] = [
+const SHARED: [&str; 16] = [
     BACKUP.name(),
     MERGED.name(),
     MERGED_AT.name(),
@@ -39,6 +39,8 @@ const SHARED: [&str; 14] = [
     SITES_OF_SOURCE.name(),
     PRESENT_BACKUP.name(),
     TAKEN_OVER.name(),
+    CLOSED_BEFORE.name(),
+    ANSWERED_BEFORE.name(),
     TIP_GIVEN_UP.name(),
 ];
 
@@ -70,22 +72,22 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .step(Release(w()))
         .step(Maintenance(w()))
         .step(Dynos(w()))
-        .step(Check(ChooseBackup(w())));
+        .step(quiet(world, Check(ChooseBackup(w()))));
     builder = match via {
         RestoreVia::Stream => builder.step(Load(w())),
         RestoreVia::Heroku => builder.step(Restore(w())).step(Scrub(w())),
     };
     builder = builder
-        .step(Check(Verify(w())))
-        .step(Migrate { world: w(), undone_with: filled_by })
-        .step(RecreateUsers { world: w(), undone_with: filled_by })
-        .step(CopyMedia(w()))
-        .step(Renditions { world: w(), undone_with: filled_by })
-        .step(Sites { world: w(), undone_with: filled_by })
-        .step(Cache(w()))
-        .step(Search(w()))
-        .step(FrontEndCache(w()))
-        .step(Check(Makemigrations(w())))
+        .step(quiet(world, Check(Verify(w()))))
+        .step(quiet(world, Migrate { world: w(), undone_with: filled_by }))
+        .step(quiet(world, RecreateUsers { world: w(), undone_with: filled_by }))
+        .step(quiet(world, CopyMedia(w())))
+        .step(quiet(world, Renditions { world: w(), undone_with: filled_by }))
+        .step(quiet(world, Sites { world: w(), undone_with: filled_by }))
+        .step(quiet(world, Cache(w())))
+        .step(quiet(world, Search(w())))
+        .step(quiet(world, FrontEndCache(w())))
+        .step(quiet(world, Check(Makemigrations(w()))))
         .step(Open(w()))
         .step(Check(Pipeline(w())))
         .step(Messages(w()));
@@ -100,4 +102,10 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
         .put_back_also_after(filled_by, "deploy")
         .shares(&SHARED)
         .build()
+}
+
+/// A step between the dynos' end and their start. Those that fill the database watch by themselves, and
+/// stop what an attempt that was killed left running as well.
+fn quiet<S>(world: &Arc<World>, step: S) -> Quiet<S> {
+    Quiet { world: world.clone(), step }
 }

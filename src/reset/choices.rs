@@ -35,6 +35,9 @@ pub struct Choices {
     pub skip: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delete: Option<String>,
+    /// Whether a staging that a person had closed before the run is opened at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenAtEnd>,
     pub pins: Pins,
 }
 
@@ -59,6 +62,14 @@ pub enum MediaChoice {
     Originals,
     All,
     None,
+}
+
+/// The answer about a staging that is closed before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenAtEnd {
+    Yes,
+    No,
 }
 
 /// How the backup comes to staging.
@@ -115,6 +126,18 @@ impl FromStr for MediaChoice {
             "all" => Ok(MediaChoice::All),
             "none" => Ok(MediaChoice::None),
             _ => Err("write originals, all or none".to_owned()),
+        }
+    }
+}
+
+impl FromStr for OpenAtEnd {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "yes" => Ok(OpenAtEnd::Yes),
+            "no" => Ok(OpenAtEnd::No),
+            _ => Err("write yes or no".to_owned()),
         }
     }
 }
@@ -180,10 +203,12 @@ mod tests {
             restore_via: RestoreVia::Heroku,
             skip: vec!["media".into()],
             max_delete: Some("30%".into()),
+            open: Some(OpenAtEnd::Yes),
             pins: Pins { master: "1".into(), ..Pins::default() },
         };
         let flags = choices.to_flags();
         assert_eq!(flags["on_conflict"], "skip");
+        assert_eq!(flags["open"], "yes");
         assert_eq!(Choices::from_flags(&flags), Ok(choices));
         assert!(Choices::from_flags(&Flags::new()).is_err());
     }

@@ -1,9 +1,9 @@
-//! Whether staging's sites answer, before and after: every configured site and every host of the
-//! Site records, looked at as `check` does.
+//! Whether staging's sites answer, before and after: every configured site, every host of the Site
+//! records, and the app's own host at Heroku, looked at as `check` does.
 //!
-//! What cannot be reached from here at all says nothing of the site, and is told apart from a site
-//! that answers with an error. Pages that lead to production are warnings here: published content
-//! links to itself by full addresses, and the site works.
+//! A host that could not be reached before the run says nothing of the run. Pages that lead to
+//! production are warnings here: published content links to itself by full addresses, and the site
+//! works.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::checks::{
-    Aspect, CheckOptions, Line, SiteReport, Targets, Verdict, check_sites, protected_hosts,
+    Aspect, CheckOptions, Line, Reply, SiteReport, Targets, Verdict, check_sites, protected_hosts,
 };
 use crate::runbook::{StepContext, StepResult};
 
 use super::sites;
-use super::values::SITES_OF_SOURCE;
+use super::values::{ANSWERED_BEFORE, DOWN_BEFORE, SITES_OF_SOURCE};
 use super::world::World;
 
 /// A site that was only just started may take a while.
@@ -30,19 +30,107 @@ pub struct Down {
     pub url: String,
     pub problem: String,
     pub answered: bool,
+    /// Journals of before do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+/// What is wrong with a site's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// Nothing came.
+    Silent,
+    /// An error of the site (5xx), or a page that Heroku shows in its place.
+    Broken,
+    /// Heroku has no app for this host: its domain was never added.
+    Unknown,
+    /// Something else: another status, a certificate, redirects that lead nowhere.
+    Odd,
+}
+
+/// The hosts that answered before the run, whatever they said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnsweredBefore {
+    pub urls: Vec<String>,
+    /// Whether the app's own host at Heroku did.
+    pub own: bool,
+}
+
+/// What was seen when staging was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    pub open: bool,
+    /// Hosts that answer well.
+    pub answering: u64,
+    /// Hosts of which nothing is known.
+    pub unseen: Vec<String>,
 }
 
 /// What was seen of all sites at one moment.
 #[derive(Debug, Default)]
 pub struct Seen {
-    pub asked: usize,
+    /// Every site but the app's own host, by its URL.
+    pub asked: Vec<String>,
     pub down: Vec<Down>,
+    /// The app's own host at Heroku, unless it is one of the sites. `None` where it answers well.
+    pub own: Option<Own>,
     pub warnings: Vec<String>,
 }
 
+/// The app's own host, and what is wrong with its answer.
+#[derive(Debug)]
+pub struct Own {
+    pub down: Option<Down>,
+}
+
+/// What the sites' answers at the end come to.
+#[derive(Debug, Default)]
+pub struct Judged {
+    pub asked: u64,
+    /// These keep staging closed.
+    pub down: Vec<Down>,
+    /// These do not answer well, and the run is not the reason.
+    pub unjudged: Vec<Down>,
+    pub warnings: Vec<String>,
+}
+
+/// What was known of the sites before the run.
+struct Before {
+    down: Vec<Down>,
+    answered: Option<AnsweredBefore>,
+}
+
+impl Before {
+    fn of(context: &StepContext) -> StepResult<Before> {
+        let down = context.get(&DOWN_BEFORE)?.unwrap_or_default();
+        Ok(Before { down, answered: context.get(&ANSWERED_BEFORE)? })
+    }
+
+    fn asks_own(&self) -> bool {
+        self.answered.as_ref().is_some_and(|answered| answered.own)
+    }
+
+    /// Whether the run is the reason for what is wrong now.
+    fn blames(&self, now: &Down) -> bool {
+        let before = self.down.iter().find(|one| one.url == now.url);
+        if before.is_some_and(|before| !before.answered) {
+            return false;
+        }
+        let is_known = before.is_some()
+            // Without a list every host counts that was not seen to be silent.
+            || self.answered.as_ref().is_none_or(|answered| answered.urls.contains(&now.url));
+        match now.fault {
+            Some(Fault::Silent | Fault::Unknown) => is_known,
+            Some(Fault::Broken) => true,
+            Some(Fault::Odd) | None => before.is_none_or(|before| before.problem != now.problem),
+        }
+    }
+}
+
 impl World {
-    /// Looks at every site of staging once.
-    pub(super) async fn look_at_sites(&self, context: &StepContext) -> StepResult<Seen> {
+    /// Looks at every site of staging once. The app's own host is asked for where `own` says so.
+    pub(super) async fn look_at_sites(&self, context: &StepContext, own: bool) -> StepResult<Seen> {
         let mut targets = Targets::of(&self.destination);
         let configured = targets.urls.clone();
         // A database that holds half of something has no records to read.
@@ -51,40 +139,69 @@ impl World {
                 targets.add_record(&record.hostname, record.port);
             }
         }
+        let own = match own {
+            true => self.own_host().await?.filter(|own| !is_among(own, &targets.urls)),
+            false => None,
+        };
+        let mut urls = targets.urls;
+        let sites = urls.len();
+        urls.extend(own);
         let forbidden = self.forbidden(context, &configured)?;
         let settings = self.settings.check.clone();
         let options = CheckOptions { settings, forbidden, ..CheckOptions::default() };
-        let reports = check_sites(&targets.urls, &options).await?;
-        let mut seen = Seen { asked: reports.len(), ..Seen::default() };
-        seen.warnings = targets.warnings;
-        for report in &reports {
+        let reports = check_sites(&urls, &options).await?;
+        let mut seen = Seen { warnings: targets.warnings, ..Seen::default() };
+        for (number, report) in reports.iter().enumerate() {
+            if number >= sites {
+                seen.own = Some(Own { down: down(report) });
+                continue;
+            }
+            seen.asked.push(report.url.to_string());
             seen.down.extend(down(report));
             seen.warnings.extend(warnings(report));
         }
         Ok(seen)
     }
 
+    /// Looks before anything is changed, and keeps what was seen for the end. A second attempt would
+    /// find the run's own changes.
+    pub(super) async fn look_before(&self, context: &StepContext) -> StepResult<Seen> {
+        let seen = self.look_at_sites(context, true).await?;
+        let is_silent = |url: &String| seen.down.iter().any(|one| one.url == *url && !one.answered);
+        let urls = seen.asked.iter().filter(|url| !is_silent(url)).cloned().collect();
+        let own = match &seen.own {
+            Some(Own { down: Some(down) }) => down.answered,
+            Some(Own { down: None }) => true,
+            None => false,
+        };
+        context.put(&DOWN_BEFORE, &seen.down)?;
+        context.put(&ANSWERED_BEFORE, &AnsweredBefore { urls, own })?;
+        Ok(seen)
+    }
+
     /// Looks until every site answers well, or until it has gone on for too long. Sites that could
     /// not be reached before cannot be judged, and are given back apart.
-    pub(super) async fn wait_for_sites(
-        &self,
-        context: &StepContext,
-        before: &[Down],
-    ) -> StepResult<(Seen, Vec<Down>)> {
-        let unreachable = |down: &Down| {
-            !down.answered && before.iter().any(|one| one.url == down.url && !one.answered)
-        };
+    pub(super) async fn wait_for_sites(&self, context: &StepContext) -> StepResult<Judged> {
+        let before = Before::of(context)?;
         let began = Instant::now();
         loop {
-            let mut seen = self.look_at_sites(context).await?;
-            let (unjudged, bad): (Vec<Down>, Vec<Down>) =
-                seen.down.into_iter().partition(unreachable);
+            let seen = self.look_at_sites(context, before.asks_own()).await?;
+            let (mut bad, unjudged): (Vec<Down>, Vec<Down>) =
+                seen.down.into_iter().partition(|down| before.blames(down));
+            bad.extend(seen.own.and_then(|own| own.down).filter(keeps_own_host_down));
             if bad.is_empty() || began.elapsed() > PATIENCE {
-                seen.down = bad;
-                return Ok((seen, unjudged));
+                let (asked, warnings) = (seen.asked.len() as u64, seen.warnings);
+                return Ok(Judged { asked, down: bad, unjudged, warnings });
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// The host that Heroku gives the app, whatever domains it has beside it.
+    async fn own_host(&self) -> StepResult<Option<Url>> {
+        let app = self.heroku.app(self.app.id()).await?;
+        let url = app.web_url.and_then(|url| Url::parse(&url).ok());
+        Ok(url.filter(|url| ["https", "http"].contains(&url.scheme()) && url.has_host()))
     }
 
     /// Hosts of protected environments: by the configuration, and by production's Site records.
@@ -102,17 +219,32 @@ impl World {
     }
 }
 
-/// The first thing that keeps visitors from the site.
+fn is_among(own: &Url, urls: &[Url]) -> bool {
+    urls.iter().any(|url| url.host_str() == own.host_str())
+}
+
+/// The site may answer at its domains only, and refuse every other host. That is an answer.
+fn keeps_own_host_down(down: &Down) -> bool {
+    down.fault != Some(Fault::Odd)
+}
+
+/// The worst thing that keeps visitors from the site.
 fn down(report: &SiteReport) -> Option<Down> {
     let fails = |line: &&Line| line.verdict == Verdict::Fail && line.aspect != Aspect::Content;
-    let line = report.lines.iter().find(fails)?;
-    let answered = match line.aspect {
-        Aspect::Dns => false,
-        // A line about a connection that was not made has nothing to tell of an answer.
-        Aspect::Http => !line.data.is_null(),
-        Aspect::Tls | Aspect::Content => true,
+    let first = report.lines.iter().find(fails)?;
+    let (answered, fault) = match report.reply {
+        Reply::None => (false, Fault::Silent),
+        Reply::NoSuchApp => (true, Fault::Unknown),
+        Reply::Error => (true, Fault::Broken),
+        Reply::Answer => (true, Fault::Odd),
     };
-    Some(Down { url: report.url.to_string(), problem: line.text.clone(), answered })
+    let of_answer = |line: &&Line| fails(line) && line.aspect == Aspect::Http;
+    let line = match fault {
+        Fault::Broken | Fault::Unknown => report.lines.iter().find(of_answer).unwrap_or(first),
+        Fault::Silent | Fault::Odd => first,
+    };
+    let (url, problem) = (report.url.to_string(), line.text.clone());
+    Some(Down { url, problem, answered, fault: Some(fault) })
 }
 
 fn warnings(report: &SiteReport) -> impl Iterator<Item = String> {
@@ -122,4 +254,61 @@ fn warnings(report: &SiteReport) -> impl Iterator<Item = String> {
         Verdict::Pass | Verdict::Skip => false,
     };
     report.lines.iter().filter(is_worth).map(|line| format!("{}: {}", report.url, line.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn down(fault: Fault) -> Down {
+        let answered = fault != Fault::Silent;
+        let url = "https://staging.example/".to_owned();
+        Down { url, problem: format!("{fault:?}"), answered, fault: Some(fault) }
+    }
+
+    fn before(down: Option<Fault>, answered: bool) -> Before {
+        let now = self::down(Fault::Broken);
+        let urls = if answered { vec![now.url] } else { Vec::new() };
+        let answered = Some(AnsweredBefore { urls, own: false });
+        Before { down: down.map(self::down).into_iter().collect(), answered }
+    }
+
+    #[test]
+    fn a_host_that_answered_has_to_answer_again() {
+        use Fault::{Broken, Odd, Silent, Unknown};
+        for (was, is, blamed) in [
+            (None, Silent, true),
+            (None, Broken, true),
+            (None, Odd, true),
+            (None, Unknown, true),
+            // In maintenance before, or broken: staging has to work at the end.
+            (Some(Broken), Broken, true),
+            (Some(Broken), Silent, true),
+            (Some(Odd), Odd, false),
+            (Some(Odd), Broken, true),
+            (Some(Silent), Silent, false),
+            (Some(Silent), Broken, false),
+            (Some(Silent), Odd, false),
+        ] {
+            let answered = was != Some(Silent);
+            assert_eq!(before(was, answered).blames(&down(is)), blamed, "{was:?} {is:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_new_need_not_be_there_yet() {
+        let before = before(None, false);
+        assert!(!before.blames(&down(Fault::Silent)) && !before.blames(&down(Fault::Unknown)));
+        assert!(before.blames(&down(Fault::Broken)) && before.blames(&down(Fault::Odd)));
+    }
+
+    #[test]
+    fn a_journal_of_before_has_no_list_of_hosts() {
+        let kept = r#"[{"url":"https://staging.example/","problem":"p","answered":false}]"#;
+        let down_before: Vec<Down> = serde_json::from_str(kept).expect("a list");
+        let before = Before { down: down_before, answered: None };
+        assert!(!before.blames(&down(Fault::Silent)) && !before.asks_own());
+        let before = Before { down: Vec::new(), answered: None };
+        assert!(before.blames(&down(Fault::Silent)));
+    }
 }

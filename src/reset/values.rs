@@ -26,6 +26,11 @@ pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
 /// The release of the merged tip that failed, by its identifier: the next attempt builds again.
 pub const RELEASE_FAILED: ValueKey<String> = ValueKey::new("release_failed");
 pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
+/// How staging was closed before the run touched it; `null` where it was open.
+pub const CLOSED_BEFORE: ValueKey<Option<crate::reset::closed::Closed>> =
+    ValueKey::new("closed_before");
+/// Whether staging is open now, and what was seen of its sites then.
+pub const OPENED: ValueKey<crate::reset::sites_answer::Opened> = ValueKey::new("opened");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
 pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
 pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
@@ -33,6 +38,9 @@ pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging
 /// Hosts that did not answer before the run, with why.
 pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::Down>> =
     ValueKey::new("down_before");
+/// Which hosts answered before the run. Runs of before have none.
+pub const ANSWERED_BEFORE: ValueKey<crate::reset::sites_answer::AnsweredBefore> =
+    ValueKey::new("answered_before");
 pub const SITES_BEFORE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
     ValueKey::new("sites_before");
 /// Production's own records: whatever becomes of them, none of these hosts may remain.
@@ -48,6 +56,9 @@ pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
 /// What of the media was not copied, although the step has ended.
 pub const MEDIA_LEFT: ValueKey<crate::reset::media::MediaLeft> = ValueKey::new("media_left");
+
+/// How many of the site's search indices could not be counted after they were rebuilt.
+pub const SEARCH_UNCOUNTED: ValueKey<u64> = ValueKey::new("search_uncounted");
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupTaken {

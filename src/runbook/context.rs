@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::entry::Entry;
-use super::history::Job;
+use super::history::{Job, StepHistory};
 use super::interrupt::Interrupt;
 use super::ledger::Ledger;
 use super::run_id::RunId;
@@ -69,6 +69,11 @@ impl StepContext {
             let text = format!("the value {} of the run is of another kind", key.name());
             CommandError::new(Kind::Unexpected, text).with_cause(error).into()
         })
+    }
+
+    /// How far another step of the run is.
+    pub fn step(&self, id: &str) -> StepHistory {
+        self.ledger.history(|history| history.step(id))
     }
 
     /// A value that the step cannot do without.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Counts, SearchError};
-use crate::adapters::elasticsearch::{Alias, Cluster, HealthStatus, IndexListing};
+use crate::adapters::elasticsearch::{
+    Alias, Cluster, ElasticsearchError, HealthStatus, IndexListing,
+};
 use crate::settings::{IndexRule, Rows, Search};
 
 /// Wagtail gives an index that is built beside the old one a name with so many characters of
@@ -18,8 +20,10 @@ pub struct IndexStatus {
     pub health: Option<HealthStatus>,
     pub bytes: Option<u64>,
     pub shards: u64,
-    /// `None` of a closed index, in which nothing can be counted or found.
+    /// `None` of a closed index, of one that is not the site's, and of one that cannot be counted.
     pub documents: Option<u64>,
+    /// Why it cannot be counted.
+    pub problem: Option<String>,
     pub rule: Option<Rows>,
     /// Of the database, where its table is there.
     pub rows: Option<u64>,
@@ -48,33 +52,100 @@ impl Role {
     }
 }
 
+/// What came of counting an index.
+#[derive(Debug)]
+pub enum Count {
+    Documents(u64),
+    /// Nothing can be counted or found in it.
+    Closed,
+    /// The cluster's own or somebody else's, which is not looked at.
+    NotAsked,
+    Failed(ElasticsearchError),
+}
+
+impl Count {
+    fn documents(&self) -> Option<u64> {
+        match self {
+            Count::Documents(documents) => Some(*documents),
+            Count::Closed | Count::NotAsked | Count::Failed(_) => None,
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        match self {
+            Count::Failed(error) => Some(error.to_string()),
+            Count::Documents(_) | Count::Closed | Count::NotAsked => None,
+        }
+    }
+}
+
 /// The indices of a cluster with their documents; what they are for is not known yet.
 pub struct Look {
-    pub listings: Vec<(IndexListing, Option<u64>)>,
+    pub listings: Vec<(IndexListing, Count)>,
     aliases: BTreeMap<String, Vec<String>>,
+    /// Why the other names of indices are not known.
+    pub without_aliases: Option<String>,
 }
 
 impl Look {
-    pub async fn at(cluster: &Cluster) -> Result<Look, SearchError> {
-        let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for Alias { name, index } in cluster.aliases().await? {
-            aliases.entry(index).or_default().push(name);
+    /// Looks at the site's own indices, by their names or their aliases. An index that cannot be
+    /// counted is one index: only a cluster that lets nothing be seen is an error.
+    pub async fn at(cluster: &Cluster, settings: &Search) -> Result<Look, SearchError> {
+        let (aliases, without_aliases) = aliases(cluster).await?;
+        let mut look = Look { listings: Vec::new(), aliases, without_aliases };
+        match cluster.indices().await {
+            Ok(listed) => {
+                for listing in listed {
+                    let count = match look.is_the_sites(&listing.name, settings) {
+                        true if !listing.is_open() => Some(Count::Closed),
+                        true => count(cluster, &listing.name, listing.health).await?,
+                        false => Some(Count::NotAsked),
+                    };
+                    look.listings.extend(count.map(|count| (listing, count)));
+                }
+                if look.without_aliases.is_some() {
+                    look.ask_by_name(cluster, settings).await?;
+                }
+            }
+            Err(error) if error.is_forbidden() => {
+                look.ask_by_name(cluster, settings).await?;
+                let is_counted = |(_, count): &(_, Count)| count.documents().is_some();
+                if !look.listings.iter().any(is_counted) {
+                    return Err(error.into());
+                }
+                look.without_aliases.get_or_insert(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
         }
-        let mut listings = Vec::new();
-        for listing in cluster.indices().await? {
-            let documents = match listing.is_open() {
-                true => match cluster.count(&listing.name).await {
-                    Ok(documents) => Some(documents),
-                    // It went away after it was listed.
-                    Err(error) if error.is_not_found() => continue,
-                    Err(error) => return Err(error.into()),
-                },
-                false => None,
-            };
-            listings.push((listing, documents));
+        look.listings.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+        Ok(look)
+    }
+
+    /// Asks for the indices that the site has to have and that were not listed under their names: an
+    /// alias is counted like an index.
+    async fn ask_by_name(
+        &mut self,
+        cluster: &Cluster,
+        settings: &Search,
+    ) -> Result<(), SearchError> {
+        for rule in &settings.indices {
+            if self.listings.iter().any(|(listing, _)| listing.name == rule.index) {
+                continue;
+            }
+            if let Some(count) = count(cluster, &rule.index, None).await? {
+                self.listings.push((IndexListing::named(&rule.index), count));
+            }
         }
-        listings.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
-        Ok(Look { listings, aliases })
+        Ok(())
+    }
+
+    /// Whether the site may search in it: it, or an alias of it, has a name of the site's.
+    fn is_the_sites(&self, index: &str, settings: &Search) -> bool {
+        !index.starts_with('.')
+            && self.names(index).any(|name| {
+                name.starts_with(&settings.index_prefix)
+                    || settings.indices.iter().any(|rule| rule.index == name)
+            })
     }
 
     /// Primaries and replicas of every index.
@@ -85,13 +156,33 @@ impl Look {
     /// Documents by every name that an index has.
     pub fn documents(&self) -> Counts {
         let mut counts = Counts::new();
-        for (listing, documents) in &self.listings {
-            let Some(documents) = documents else { continue };
+        for (listing, count) in &self.listings {
+            let Some(documents) = count.documents() else { continue };
             for name in self.names(&listing.name) {
                 *counts.entry(name.to_owned()).or_default() += documents;
             }
         }
         counts
+    }
+
+    /// Why an index could not be counted, by every name that it has.
+    pub fn problems(&self) -> BTreeMap<String, String> {
+        let mut problems = BTreeMap::new();
+        for (listing, count) in &self.listings {
+            let Some(problem) = count.problem() else { continue };
+            for name in self.names(&listing.name) {
+                problems.insert(name.to_owned(), problem.clone());
+            }
+        }
+        problems
+    }
+
+    /// The first of those reasons.
+    pub fn into_failure(self) -> Option<ElasticsearchError> {
+        self.listings.into_iter().find_map(|(_, count)| match count {
+            Count::Failed(error) => Some(error),
+            _ => None,
+        })
     }
 
     /// The rules of the settings, and one for each other index that bears the site's prefix: that
@@ -112,7 +203,7 @@ impl Look {
     /// What each index is for. `rows` is `None` where the database could not be read.
     pub fn judged(&self, settings: &Search, rows: Option<&Counts>) -> Vec<IndexStatus> {
         let rules = self.rules(settings);
-        let judge = |(listing, documents): &(IndexListing, Option<u64>)| {
+        let judge = |(listing, count): &(IndexListing, Count)| {
             let aliases = self.aliases.get(&listing.name).cloned().unwrap_or_default();
             let rule = self.rule_of(listing, &rules, rows);
             let known = rule.map(|rule| rule.index.as_str());
@@ -134,7 +225,8 @@ impl Look {
                 health: listing.health,
                 bytes: listing.bytes,
                 shards: listing.shards(),
-                documents: *documents,
+                documents: count.documents(),
+                problem: count.problem(),
                 rule: rule.and_then(|rule| rule.rows.clone()),
                 rows: rows_here,
                 role,
@@ -163,6 +255,43 @@ impl Look {
     fn names<'a>(&'a self, index: &'a str) -> impl Iterator<Item = &'a str> {
         let aliases = self.aliases.get(index).into_iter().flatten().map(String::as_str);
         std::iter::once(index).chain(aliases)
+    }
+}
+
+type Aliases = BTreeMap<String, Vec<String>>;
+
+/// The aliases by index, and why they are not known where the login may not list them.
+async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchError> {
+    let mut aliases = Aliases::new();
+    match cluster.aliases().await {
+        Ok(found) => {
+            for Alias { name, index } in found {
+                aliases.entry(index).or_default().push(name);
+            }
+            Ok((aliases, None))
+        }
+        Err(error) if error.is_forbidden() => Ok((aliases, Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Counts one index. `None` where it went away after it was listed.
+async fn count(
+    cluster: &Cluster,
+    index: &str,
+    health: Option<HealthStatus>,
+) -> Result<Option<Count>, SearchError> {
+    // Of a red index it is known that some of it does not answer.
+    let counted = match health {
+        Some(HealthStatus::Red) => cluster.count_once(index).await,
+        _ => cluster.count(index).await,
+    };
+    match counted {
+        Ok(documents) => Ok(Some(Count::Documents(documents))),
+        Err(error) if error.is_not_found() => Ok(None),
+        // A cluster that has gone says nothing of one index.
+        Err(error) if error.is_of_the_whole_cluster() => Err(error.into()),
+        Err(error) => Ok(Some(Count::Failed(error))),
     }
 }
 

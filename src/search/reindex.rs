@@ -1,5 +1,6 @@
 //! Building the site's indices anew, and the proof that they are whole.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::look::Look;
 use super::output::LineTeller;
 use super::rows::{count_rows, make_read_only};
 use super::{Counts, Difference, SearchError, compare};
-use crate::adapters::elasticsearch::DestinationCluster;
+use crate::adapters::elasticsearch::{DestinationCluster, ElasticsearchError};
 use crate::adapters::heroku::{
     DestinationApp, Heroku, Limits, OneOff, OneOffError, through_the_log,
 };
@@ -39,13 +40,17 @@ pub struct Site<'a> {
 }
 
 /// What was built, as it was seen afterwards.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reindexed {
     pub dyno: String,
     pub took: Duration,
     pub indices: Vec<Counted>,
     /// Documents beyond the rows, which hide nothing.
     pub surplus: Vec<Difference>,
+    /// Indices that could not be counted, and why.
+    pub uncounted: Vec<(String, String)>,
+    /// The first of those reasons, for whoever cannot go on without the count.
+    pub failure: Option<ElasticsearchError>,
 }
 
 /// One index and its table.
@@ -90,12 +95,15 @@ pub async fn reindex(
         checked = check(site) => checked,
         () = stop => Err(SearchError::Interrupted),
     };
-    let (indices, surplus) = match checked {
+    let Checked { indices, surplus, uncounted, failure } = match checked {
         Ok(checked) => checked,
         Err(error) => return Err(failed(reporter, CHECK, error)),
     };
     for difference in &surplus {
         reporter.emit(Event::Warning(difference.to_string()));
+    }
+    for (index, why) in &uncounted {
+        reporter.emit(Event::Warning(format!("{index} was not counted: {why}")));
     }
     let documents = indices.iter().map(|one| one.documents).sum();
     let number = u64::try_from(indices.len()).unwrap_or(u64::MAX);
@@ -106,7 +114,8 @@ pub async fn reindex(
         words::plural(documents, "document")
     );
     reporter.emit(Event::StepFinished { step: CHECK, summary });
-    Ok(Reindexed { dyno, took: started.elapsed(), indices, surplus })
+    let took = started.elapsed();
+    Ok(Reindexed { dyno, took, indices, surplus, uncounted, failure })
 }
 
 fn failed(reporter: &dyn Reporter, step: &'static str, error: SearchError) -> SearchError {
@@ -140,12 +149,21 @@ async fn run(
     })
 }
 
-/// Looks until nothing is lacking, or several times in vain.
-async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), SearchError> {
+/// What the indices hold after the command.
+struct Checked {
+    indices: Vec<Counted>,
+    surplus: Vec<Difference>,
+    uncounted: Vec<(String, String)>,
+    failure: Option<ElasticsearchError>,
+}
+
+/// Looks until nothing is lacking, or several times in vain. An index that cannot be counted is not
+/// lacking: the caller decides what that means.
+async fn check(site: &Site<'_>) -> Result<Checked, SearchError> {
     let mut looks = 0;
     loop {
         looks += 1;
-        let (documents, rows) = count(site).await?;
+        let Counting { documents, rows, uncounted, failure } = count(site).await?;
         let differences = compare(&documents, &rows);
         let (lacking, surplus): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(Difference::lacks_rows);
@@ -154,7 +172,7 @@ async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), Searc
                 let documents = documents.get(&index).copied()?;
                 Some(Counted { index, documents, rows })
             });
-            return Ok((counted.collect(), surplus));
+            return Ok(Checked { indices: counted.collect(), surplus, uncounted, failure });
         }
         if looks >= LOOKS {
             let command = site.settings.reindex_command.value.clone();
@@ -164,16 +182,32 @@ async fn check(site: &Site<'_>) -> Result<(Vec<Counted>, Vec<Difference>), Searc
     }
 }
 
+/// Documents and rows of the indices that can be counted.
+struct Counting {
+    documents: Counts,
+    rows: Counts,
+    uncounted: Vec<(String, String)>,
+    failure: Option<ElasticsearchError>,
+}
+
 /// The rows are counted first: what is saved afterwards can only make the index larger.
-async fn count(site: &Site<'_>) -> Result<(Counts, Counts), SearchError> {
-    let (rules, rows) = expected(site).await?;
-    refresh(site, &rules).await?;
-    Ok((Look::at(site.cluster).await?.documents(), rows))
+async fn count(site: &Site<'_>) -> Result<Counting, SearchError> {
+    let (rules, mut rows) = expected(site).await?;
+    let (mut uncounted, mut failure) = refresh(site, &rules).await?;
+    let look = Look::at(site.cluster, site.settings).await?;
+    for (index, why) in look.problems() {
+        uncounted.entry(index).or_insert(why);
+    }
+    // A name without rows to compare is nothing that was to be counted.
+    uncounted.retain(|index, _| rows.remove(index).is_some());
+    let documents = look.documents();
+    failure = failure.or_else(|| look.into_failure());
+    Ok(Counting { documents, rows, uncounted: uncounted.into_iter().collect(), failure })
 }
 
 /// Which indices there have to be, and for how many rows.
 async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchError> {
-    let rules = Look::at(site.cluster).await?.rules(site.settings);
+    let rules = Look::at(site.cluster, site.settings).await?.rules(site.settings);
     let session = connect(site.database).await?;
     make_read_only(&session).await?;
     let rows = count_rows(&session, &rules).await?;
@@ -184,15 +218,24 @@ async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchErr
     Ok((rules, rows))
 }
 
-/// An index that is not there is found by the comparison.
-async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<(), SearchError> {
+type Unrefreshed = (BTreeMap<String, String>, Option<ElasticsearchError>);
+
+/// An index that is not there is found by the comparison. One that cannot be refreshed may hold more
+/// than can be counted.
+async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<Unrefreshed, SearchError> {
+    let (mut unrefreshed, mut first) = (BTreeMap::new(), None);
     for rule in rules {
         match site.cluster.refresh(&rule.index).await {
-            Err(error) if !error.is_not_found() => return Err(error.into()),
-            _ => {}
+            Ok(()) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) if error.is_of_the_whole_cluster() => return Err(error.into()),
+            Err(error) => {
+                unrefreshed.insert(rule.index.clone(), error.to_string());
+                first.get_or_insert(error);
+            }
         }
     }
-    Ok(())
+    Ok((unrefreshed, first))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::look::Look;
 use super::rows::{count_rows, make_read_only};
-use super::{Difference, IndexStatus, SearchError, ShardLimit, compare, shard_limit};
+use super::{Counts, Difference, IndexStatus, Role, SearchError, ShardLimit, compare, shard_limit};
 use crate::adapters::elasticsearch::{Cluster, Health, HealthStatus, Info};
 use crate::adapters::postgres::Session;
 use crate::settings::Search;
@@ -19,13 +19,24 @@ pub struct Status {
     pub indices: Vec<IndexStatus>,
     /// Empty where the database could not be read.
     pub differences: Vec<Difference>,
+    /// Why the aliases of the indices are not known.
+    pub without_aliases: Option<String>,
 }
 
 impl Status {
-    /// Whether searches fail or find nothing.
+    /// Whether searches fail or find nothing, or that cannot be seen.
     pub fn is_broken(&self) -> bool {
-        self.health.status == HealthStatus::Red
+        self.is_red()
+            || self.without_aliases.is_some()
+            || self.indices.iter().any(|index| index.problem.is_some())
             || self.differences.iter().any(Difference::lacks_all)
+    }
+
+    /// A cluster is as red as its worst index, which may be somebody else's.
+    fn is_red(&self) -> bool {
+        let own = || self.indices.iter().filter(|index| index.role == Role::InUse);
+        let is_well = |index: &IndexStatus| !matches!(index.health, None | Some(HealthStatus::Red));
+        self.health.status == HealthStatus::Red && (own().next().is_none() || !own().all(is_well))
     }
 
     pub fn is_over_limit(&self) -> bool {
@@ -43,7 +54,7 @@ pub async fn status(
 ) -> Result<Status, SearchError> {
     let info = cluster.info().await?;
     let health = cluster.health().await?;
-    let look = Look::at(cluster).await?;
+    let look = Look::at(cluster, settings).await?;
     let rows = match session {
         None => None,
         Some(session) => {
@@ -51,12 +62,20 @@ pub async fn status(
             Some(count_rows(session, &look.rules(settings)).await?)
         }
     };
+    // What cannot be counted is in its row, and is not missing.
+    let problems = look.problems();
+    let rows = rows.map(|all| {
+        let counted = all.iter().filter(|(name, _)| !problems.contains_key(*name));
+        (counted.map(|(name, rows)| (name.clone(), *rows)).collect(), all)
+    });
+    let (compared, rows): (Option<Counts>, Option<Counts>) = rows.unzip();
     Ok(Status {
         info,
         health,
         shards: look.shards(),
         shard_limit: shard_limit(settings, plan),
         indices: look.judged(settings, rows.as_ref()),
-        differences: rows.map(|rows| compare(&look.documents(), &rows)).unwrap_or_default(),
+        differences: compared.map(|rows| compare(&look.documents(), &rows)).unwrap_or_default(),
+        without_aliases: look.without_aliases,
     })
 }

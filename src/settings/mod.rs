@@ -143,6 +143,8 @@ pub struct Cache {
     pub key_prefix: String,
     /// Where there is no Redis.
     pub table: String,
+    /// The database of the same Redis that holds the cache of renditions. `None` without one.
+    pub renditions_database: Option<u16>,
 }
 
 /// The config vars that tell of an environment's bucket.

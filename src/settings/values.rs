@@ -45,6 +45,7 @@ pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings
                 .map_or_else(String::new, |found| found.value),
             table: text(&layers, &["cache", "table"])
                 .map_or_else(|| "database_cache".to_owned(), |found| found.value),
+            renditions_database: renditions_database(&layers)?,
         },
         commands: Commands::read(
             &layers,
@@ -247,6 +248,20 @@ fn bad_value(layers: &Layers, key: &str, value: &str, reason: String) -> Setting
         key: key.to_owned(),
         value: value.to_owned(),
         reason,
+    }
+}
+
+/// The site keeps renditions beside its default cache, in the database with the next number.
+fn renditions_database(layers: &Layers) -> Result<Option<u16>, SettingsError> {
+    let Some(found) = text(layers, &["cache", "renditions_database"]) else { return Ok(Some(1)) };
+    match found.value.trim() {
+        "none" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| SettingsError::BadValue {
+            key: "cache.renditions_database".to_owned(),
+            value: found.value.clone(),
+            origin: found.origin.to_string(),
+            reason: "write the number of a database in quotes, or \"none\"".to_owned(),
+        }),
     }
 }
 

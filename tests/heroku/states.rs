@@ -44,13 +44,42 @@ async fn a_lost_answer_is_settled_by_reading() {
     let staging = world.staging().await;
     world.standin.misbehave(Rule::once("/apps/", Fault::CloseAfter).on("PATCH"));
     world.heroku.set_maintenance(&staging, true).await.expect("it had its effect");
-    world.standin.misbehave(Rule::once("/apps/", Fault::ServerError).on("PATCH"));
-    let error = world.heroku.set_maintenance(&staging, false).await.expect_err("no effect");
-    assert!(matches!(error, HerokuError::NotTaken { .. }), "{error:?}");
     world.standin.misbehave(Rule::once("/apps/", Fault::RateLimited(3600)).on("PATCH"));
     let error = world.heroku.set_maintenance(&staging, false).await.expect_err("refused");
     assert!(matches!(error, HerokuError::RateLimited { .. }), "{error:?}");
+    // The lost answer was asked for once more.
     assert_eq!(count(&world.standin, "PATCH", "/apps/"), 3);
+}
+
+#[tokio::test]
+async fn an_error_of_the_moment_is_no_end_of_a_change() {
+    let world = world().await;
+    let staging = world.staging().await;
+    for fault in [Fault::ServerError, Fault::HtmlUnavailable, Fault::CloseBefore] {
+        for on in [true, false] {
+            world.standin.misbehave(Rule::once("/apps/", fault.clone()).on("PATCH"));
+            world.heroku.set_maintenance(&staging, on).await.expect("asked for again");
+            assert_eq!(world.heroku.app(STAGING).await.expect("the app").maintenance, on);
+        }
+    }
+    let before = world.heroku.formation(STAGING).await.expect("the formation");
+    world.standin.misbehave(Rule::once("/formation", Fault::HtmlUnavailable).on("PATCH"));
+    world.heroku.scale(&staging, &before.at_zero()).await.expect("asked for again");
+    assert!(world.heroku.formation(STAGING).await.expect("the formation").is_at_zero());
+    world.standin.misbehave(Rule::once("/config-vars", Fault::HtmlUnavailable).on("PATCH"));
+    let changes = [("NEW".to_owned(), Some(Secret::new("value")))].into();
+    world.heroku.set_config_vars(&staging, &changes).await.expect("asked for again");
+}
+
+#[tokio::test]
+async fn someone_else_is_named_only_where_seen() {
+    let world = world().await;
+    let staging = world.staging().await;
+    world.standin.misbehave(Rule::always("/apps/", Fault::HtmlUnavailable).on("PATCH"));
+    let error = world.heroku.set_maintenance(&staging, true).await.expect_err("no effect");
+    let told = error.to_string();
+    assert!(told.contains("gave no clear answer") && !told.contains("someone else"), "{told}");
+    assert!(!told.contains("somebody"), "{told}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ const DJANGOS: [&str; 4] = [
 fn filled(server: &RedisServer) {
     server.set(0, &OTHERS);
     server.set(0, &DJANGOS);
-    server.set(1, &[":1:rendition"]);
+    server.set(1, &[":1:rendition", OTHERS[0]]);
 }
 
 fn others() -> Vec<String> {
@@ -42,12 +42,13 @@ fn only_djangos_keys_go() {
     world.heroku.set_config_var(STAGING, "REDIS_URL", "redis://127.0.0.1:1");
     let document = world.purge(&["staging", "--backend", "--dry-run", "--json"]).exits(0).json();
     let backend = &document["result"]["backend"];
-    assert_eq!((&backend["store"], &backend["found"]), (&"redis".into(), &4.into()));
+    assert_eq!((&backend["store"], &backend["found"]), (&"redis".into(), &5.into()));
     assert_eq!(server.keys(0).len(), 8);
     let run = world.purge(&["staging", "--backend"]).exits(0);
-    assert_eq!(run.stdout, "Cleared 4 keys\n");
+    assert_eq!(run.stdout, "Cleared 5 keys\n");
     assert_eq!(server.keys(0), others());
-    assert_eq!(server.keys(1), [":1:rendition"]);
+    // The renditions' cache is Django's as well, and in the next database.
+    assert_eq!(server.keys(1), OTHERS[..1]);
     world.assert_nothing_purged();
     let run = world.purge(&["staging", "--backend"]).exits(0);
     assert_eq!(run.stdout, "Cleared 0 keys\n");
@@ -71,6 +72,77 @@ fn the_sites_alone_and_another_prefix() {
 }
 
 #[test]
+fn the_cache_of_renditions_is_where_the_configuration_says() {
+    let (world, server) = (World::new(), RedisServer::start());
+    let fill = || {
+        filled(&server);
+        server.set(3, &[":1:elsewhere"]);
+    };
+    staging_uses(&world, &format!("{}?ssl_cert_reqs=none", server.tls_url()));
+    fill();
+    world.bcops.write("bcops.toml", "[cache]\nrenditions_database = \"none\"\n");
+    world.purge(&["staging", "--backend"]).exits(0);
+    assert_eq!((server.keys(1).len(), server.keys(3).len()), (2, 1));
+    fill();
+    world.bcops.write("bcops.toml", "[cache]\nrenditions_database = \"3\"\n");
+    world.purge(&["staging", "--backend"]).exits(0);
+    assert_eq!((server.keys(1).len(), server.keys(3).len()), (2, 0));
+    // What Wagtail remembers of its sites is in the first database alone.
+    server.set(3, &[":1:wagtail_site_root_paths"]);
+    world.purge(&["staging", "--backend=sites"]).exits(0);
+    assert_eq!(server.keys(3).len(), 1);
+    world.bcops.write("bcops.toml", "[cache]\nrenditions_database = \"many\"\n");
+    world.purge(&["staging", "--backend"]).fails(3, &["renditions_database", "number"]);
+}
+
+#[test]
+fn sessions_in_the_cache_are_said_before_they_go() {
+    let (world, server) = (World::new(), RedisServer::start());
+    server.set(
+        0,
+        &[
+            ":1:django.contrib.sessions.cacheabc",
+            ":1:django.contrib.sessions.cachexyz",
+            ":1:django.contrib.sessions.cached_dbabc",
+            ":1:page",
+        ],
+    );
+    staging_uses(&world, &server.url());
+    let run = world.purge(&["staging", "--backend", "--dry-run"]).exits(0);
+    assert!(run.stdout.contains("2 of them are sessions"), "{}", run.printed());
+    let document = world.purge(&["staging", "--backend", "--json"]).exits(0).json();
+    let backend = &document["result"]["backend"];
+    assert_eq!((&backend["cleared"], &backend["sessions"]), (&4.into(), &2.into()));
+}
+
+#[test]
+fn a_login_with_few_commands_deletes_all_the_same() {
+    let (world, server) = (World::new(), RedisServer::start());
+    let (_, place) =
+        server.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("it");
+    // Without UNLINK, PING and INFO, and with one database alone: the site has no second one either.
+    server.run::<()>(0, &["ACL", "SETUSER", "old", "on", ">redis-password", "~*", "+scan", "+del"]);
+    filled(&server);
+    staging_uses(&world, &format!("redis://old:redis-password@{place}"));
+    world.purge(&["staging", "--backend"]).exits(0);
+    assert_eq!((server.keys(0), server.keys(1).len()), (others(), 2));
+    server.run::<()>(0, &["ACL", "SETUSER", "old", "+select"]);
+    world.purge(&["staging", "--backend"]).exits(0);
+    assert_eq!(server.keys(1), OTHERS[..1]);
+}
+
+#[test]
+fn a_cluster_takes_keys_one_by_one() {
+    let (world, server) = (World::new(), RedisServer::clustered());
+    server.set(0, &OTHERS);
+    server.set(0, &DJANGOS);
+    staging_uses(&world, &server.url());
+    let document = world.purge(&["staging", "--backend", "--json"]).exits(0).json();
+    assert_eq!(document["result"]["backend"]["cleared"], 4);
+    assert_eq!(server.keys(0), others());
+}
+
+#[test]
 fn tens_of_thousands_of_keys() {
     let (world, server) = (World::new(), RedisServer::start());
     let script = "for i = 1, 30000 do redis.call('SET', ':1:key' .. i, 'x') end return 1";
@@ -78,7 +150,7 @@ fn tens_of_thousands_of_keys() {
     filled(&server);
     staging_uses(&world, &server.url());
     let run = world.purge(&["staging", "--backend"]).exits(0);
-    assert_eq!(run.stdout, "Cleared 30,004 keys\n");
+    assert_eq!(run.stdout, "Cleared 30,005 keys\n");
     assert_eq!(server.keys(0), others());
 }
 

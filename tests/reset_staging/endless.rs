@@ -66,7 +66,9 @@ fn a_site_that_answers_500_goes_back_into_quarantine() {
     let running = world.start(&[&first, CHOSEN].concat());
     wait_for_step(&world, "maintenance");
     world.make(Trouble::HostBroken);
-    let run = running.finish().fails(8, &["back in quarantine", "heroku logs --app"]);
+    let run = running
+        .finish()
+        .fails(11, &["back in quarantine", "heroku logs --app", "bcops runs resume"]);
     let now = world.staging();
     assert!(now.maintenance && now.formation.iter().all(|one| one.1 == 0), "{}", run.printed());
     let id = &runs(&world)[0];

@@ -7,6 +7,7 @@ use crate::purge_cache::world::{
     BEARER, PRODUCTION_NAME, PRODUCTION_ZONE, STAGING_NAME, STAGING_ZONE, TOKEN, ZONE,
 };
 use crate::reset_staging::fault_cases::{Left, case, check_in};
+use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::cloudflare::{self, CloudflareStandIn, Login, Plan};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Options, Rule};
@@ -49,6 +50,18 @@ fn an_index_that_is_short_keeps_staging_closed() {
         cluster.misbehave(Rule::always("_bulk", Fault::LostDocument));
     });
     check_in(&world, short.mended_by(|_| cluster.behave()));
+}
+
+#[test]
+fn an_index_that_cannot_be_counted_is_a_warning() {
+    let (world, cluster) = searching();
+    let count = "wagtail__wagtailcore_page/_count";
+    cluster.misbehave(Rule::always(count, Fault::FailedShard));
+    let run = world.bcops(&arguments(&["--media", "none"])).exits(0);
+    run.says(&["wagtail__wagtailcore_page was not counted", "shards took no part"]);
+    let state = world.staging();
+    assert!(!state.maintenance && state.is_deployed);
+    assert_eq!(world.outcome("search"), "done");
 }
 
 #[test]

@@ -181,8 +181,6 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
         ("/", Fault::HtmlUnavailable, 1, &["503"]),
         ("/", Fault::HtmlPage, 1, &["looks like HTML"]),
         ("/_cluster", Fault::OtherJson, 1, &["JSON of another form"]),
-        ("_count", Fault::HalfJson, 1, &["cut short"]),
-        ("_count", Fault::FailedShard, 1, &["shards took no part"]),
         ("/", Fault::CloseBefore, 1, &["no answer from"]),
     ] {
         world.staging.misbehave(Rule::always(path, fault.clone()));
@@ -196,6 +194,67 @@ fn what_a_cluster_refuses_is_told_with_its_mend() {
     world.staging.misbehave(Rule::once("/_cat", Fault::ServerError("a hiccup")));
     world.staging.misbehave(Rule::once("/_cluster", Fault::TooManyRequests(Some(0))));
     world.search(&["status", "staging"]).exits(0);
+}
+
+/// An index that cannot be counted has its reason in its row.
+#[test]
+fn one_index_that_cannot_be_counted_is_one_row() {
+    let world = SearchWorld::new();
+    let pages = "wagtail__wagtailcore_page";
+    for (fault, reason) in [
+        (Fault::HalfJson, "cut short"),
+        (Fault::FailedShard, "shards took no part"),
+        (Fault::ReadOnly, "Cluster Read Only"),
+        (Fault::ServerError("all shards failed"), "all shards failed"),
+        (Fault::HtmlPage, "looks like HTML"),
+        (Fault::OtherJson, "JSON of another form"),
+    ] {
+        let path = format!("{pages}/_count");
+        world.staging.misbehave(Rule::always(&path, fault.clone()));
+        let run = world.search(&["status", "staging"]).exits(8);
+        let row = run.stdout.lines().find(|line| line.starts_with(pages)).expect("its row");
+        assert!(row.contains(reason), "{fault:?}: {row}");
+        assert!(run.stdout.contains("bcops search reindex staging"), "{}", run.stdout);
+        let other = run.stdout.lines().find(|line| line.starts_with("wagtail__utils_toptask"));
+        assert!(other.is_some_and(|row| !row.contains(reason)), "{}", run.stdout);
+        let document = world.search(&["status", "staging", "--json"]).exits(8).json();
+        assert_eq!(document["status"], "failed");
+        let found = index(&document, pages);
+        assert!(found["problem"].as_str().is_some_and(|why| why.contains(reason)), "{found}");
+        assert_eq!(differences(&document), [], "what cannot be counted is not missing");
+        world.staging.behave();
+    }
+}
+
+#[test]
+fn indices_of_others_are_not_looked_at() {
+    let world = SearchWorld::new();
+    for (name, documents) in [(".kibana_1", 1), (".security-7", 1), ("somebody-elses", 4)] {
+        world.staging.fill(name, documents);
+        let path = format!("/{name}/_count");
+        world.staging.misbehave(Rule::always(&path, Fault::ReadOnly));
+    }
+    let document = world.search(&["status", "staging", "--json"]).exits(0).json();
+    assert_eq!(index(&document, "somebody-elses")["documents"], Value::Null);
+    let asked = world.staging.requests();
+    let is_theirs = |path: &str| path.contains("kibana") || path.contains("somebody");
+    assert!(!asked.iter().any(|request| is_theirs(&request.path)));
+}
+
+#[test]
+fn without_its_aliases_a_cluster_is_still_counted() {
+    let world = SearchWorld::new();
+    let pages = "wagtail__wagtailcore_page";
+    world.staging.remove(pages);
+    world.staging.fill("wagtail__wagtailcore_page_ab12cd3", 5);
+    world.staging.add_alias(pages, "wagtail__wagtailcore_page_ab12cd3");
+    world.staging.misbehave(Rule::always("/_alias", Fault::ReadOnly));
+    let run = world.search(&["status", "staging"]).exits(8);
+    run.says(&["the other names of the indices are not known"]);
+    let document = world.search(&["status", "staging", "--json"]).exits(8).json();
+    // The alias was counted under its name: nothing is missing.
+    assert_eq!(differences(&document), []);
+    assert_eq!(index(&document, pages)["documents"], 5);
 }
 
 #[tokio::test]

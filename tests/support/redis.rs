@@ -39,6 +39,30 @@ fn free_port() -> u16 {
 impl RedisServer {
     /// With a certificate that nobody has signed, as Heroku's.
     pub fn start() -> RedisServer {
+        RedisServer::configured("")
+    }
+
+    /// A cluster of one node, which has every slot.
+    pub fn clustered() -> RedisServer {
+        let server = RedisServer::configured("cluster-enabled yes\n");
+        let mut connection = server.client().get_connection().expect("a connection");
+        redis::cmd("CLUSTER")
+            .arg(&["ADDSLOTSRANGE", "0", "16383"])
+            .exec(&mut connection)
+            .expect("slots");
+        let began = Instant::now();
+        loop {
+            let info: String =
+                redis::cmd("CLUSTER").arg("INFO").query(&mut connection).expect("an answer");
+            if info.contains("cluster_state:ok") {
+                return server;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{info}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn configured(more: &str) -> RedisServer {
         // Two that start at once may be given the same free port.
         static STARTING: Mutex<()> = Mutex::new(());
         let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +79,7 @@ impl RedisServer {
         let configuration = format!(
             "bind 127.0.0.1\nport {port}\ntls-port {tls_port}\ntls-cert-file {cert}\n\
              tls-key-file {key}\ntls-auth-clients no\nrequirepass {password}\nsave \"\"\n\
-             dir {folder}\n"
+             dir {folder}\n{more}"
         );
         std::fs::write(path("redis.conf"), configuration).expect("a file");
         let keeper = Command::new("sh")

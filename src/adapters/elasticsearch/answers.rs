@@ -54,6 +54,9 @@ pub enum HealthStatus {
     Green,
     Yellow,
     Red,
+    /// Another word, which newer versions have.
+    #[serde(other)]
+    Unknown,
 }
 
 impl HealthStatus {
@@ -62,6 +65,7 @@ impl HealthStatus {
             HealthStatus::Green => "green",
             HealthStatus::Yellow => "yellow",
             HealthStatus::Red => "red",
+            HealthStatus::Unknown => "unknown",
         }
     }
 }
@@ -106,6 +110,18 @@ pub(super) struct IndexUuid {
 }
 
 impl IndexListing {
+    /// Of an index of which no more than the name is known.
+    pub fn named(name: &str) -> IndexListing {
+        IndexListing {
+            name: name.to_owned(),
+            health: None,
+            status: None,
+            primaries: None,
+            replicas: None,
+            bytes: None,
+        }
+    }
+
     /// Primaries and their copies, whether or not there is a node for each: providers count both.
     pub fn shards(&self) -> u64 {
         let copies = self.replicas.unwrap_or(0).saturating_add(1);
@@ -231,6 +247,9 @@ mod tests {
         let list: Vec<IndexListing> = serde_json::from_str(text).expect("a list");
         assert_eq!((list[0].shards(), list[0].bytes, list[0].is_open()), (2, Some(512), true));
         assert_eq!((list[1].shards(), list[1].bytes, list[1].is_open()), (2, None, false));
+        let other = r#"[{"index":"a","health":"unavailable"}]"#;
+        let other: Vec<IndexListing> = serde_json::from_str(other).expect("a list");
+        assert_eq!(other[0].health, Some(HealthStatus::Unknown));
         let wrong = r#"[{"index":"a","pri":"many"}]"#;
         assert!(serde_json::from_str::<Vec<IndexListing>>(wrong).is_err());
     }

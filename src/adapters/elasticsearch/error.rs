@@ -64,6 +64,24 @@ impl Failure for ElasticsearchError {
 }
 
 impl ElasticsearchError {
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, ElasticsearchError::Forbidden { .. })
+    }
+
+    /// Whether it would meet every question to the cluster, whatever it is about.
+    pub fn is_of_the_whole_cluster(&self) -> bool {
+        matches!(
+            self,
+            ElasticsearchError::BadUrl { .. }
+                | ElasticsearchError::Unencrypted { .. }
+                | ElasticsearchError::ClientSetup(_)
+                | ElasticsearchError::Unauthorized { .. }
+                | ElasticsearchError::Network { .. }
+                | ElasticsearchError::Timeout { .. }
+                | ElasticsearchError::TooManyRequests { .. }
+        )
+    }
+
     pub fn is_not_found(&self) -> bool {
         matches!(self, ElasticsearchError::NotFound { .. })
     }

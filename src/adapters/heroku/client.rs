@@ -1,7 +1,7 @@
 //! The HTTP side of both APIs: headers, limits, retries, errors, pages.
 //!
-//! Only GET is repeated whatever the reason: neither API knows idempotency keys, so that a repeated
-//! POST may start a second backup. A request over the limit (429) was not looked at, and is sent
+//! Only GET, and a PATCH that sets a state, is repeated whatever the reason: neither API knows
+//! idempotency keys, so that a repeated POST may start a second backup. A request over the limit (429) was not looked at, and is sent
 //! again whatever its method. Platform lists come in pages: status 206 with a `Next-Range` header, whose value
 //! is sent back as `Range` until an answer has none.
 
@@ -166,6 +166,17 @@ impl Heroku {
     ) -> Result<T, HerokuError> {
         let over_limit = |error: &HerokuError| matches!(error, HerokuError::RateLimited { .. });
         parse(self.repeated(&method, request, body, None, over_limit).await?, request)
+    }
+
+    /// The same for what may be asked for twice without harm: sent again after an error of the moment.
+    pub(super) async fn send_again<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        request: &Request<'_>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<T, HerokuError> {
+        let sent = self.repeated(&method, request, body, None, HerokuError::is_transient).await;
+        parse(sent?, request)
     }
 
     async fn get_answer(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -10,6 +9,7 @@ use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::request::{Api, Request};
+use super::set_state::Reads;
 use crate::secret::Secret;
 
 /// The config vars of one app. Printing it shows the names only.
@@ -49,27 +49,32 @@ impl Heroku {
     ) -> Result<(), HerokuError> {
         let path = ["apps", app.id(), "config-vars"];
         let what = format!("the change of config vars of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what.clone());
+        let request = Request::new(Api::Platform, &path, what);
         let value = |one: &Option<Secret>| {
             one.as_ref().map_or(Value::Null, |secret| secret.expose().into())
         };
         let body: Map<String, Value> =
             changes.iter().map(|(name, one)| (name.clone(), value(one))).collect();
-        let sent: Result<Value, _> =
-            self.send(Method::PATCH, &request, Some(&Value::Object(body))).await;
-        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
-        let found = self.config_vars(app.id()).await?;
-        let differs = |(name, value): &(&String, &Option<Secret>)| {
-            found.get(name).map(Secret::expose) != value.as_ref().map(Secret::expose)
+        let differs = |found: &ConfigVars| {
+            let differing = changes.iter().find(|(name, value)| {
+                found.get(name).map(Secret::expose) != value.as_ref().map(Secret::expose)
+            });
+            differing.map(|(name, _)| name.clone())
         };
-        match changes.iter().find(differs) {
-            None => Ok(()),
-            Some((name, _)) => Err(HerokuError::NotTaken {
-                what,
-                wanted: format!("the new value of {name}"),
-                found: "another one".to_owned(),
-            }),
-        }
+        let echoes = |answer: &Value| {
+            let found = serde_json::from_value::<ConfigVars>(answer.clone());
+            found.is_ok_and(|found| differs(&found).is_none())
+        };
+        self.set_state(&request, &Value::Object(body), echoes, || async {
+            Ok(match differs(&self.config_vars(app.id()).await?) {
+                None => Reads::AsWanted,
+                Some(name) => Reads::Otherwise {
+                    wanted: format!("the new value of {name}"),
+                    found: "another one".to_owned(),
+                },
+            })
+        })
+        .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong between bcops and Heroku. No variant holds a token, a signed URL or a
 //! database URL: what a server says is stripped of them before it is kept.
 
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -139,10 +140,8 @@ pub enum HerokuError {
         "the database {database} belongs to {owner} and is only attached to {app}, so it is not written to"
     )]
     ForeignDatabase { database: String, owner: String, app: String },
-    #[error(
-        "Heroku took {what}, but it reads {found} instead of {wanted}; look whether somebody else is changing it"
-    )]
-    NotTaken { what: String, wanted: String, found: String },
+    #[error("cannot change {what} to {wanted}: it reads {found}; {because}")]
+    NotTaken { what: String, wanted: String, found: String, because: NotTaken },
     #[error("the dynos of {app} have not become {wanted} within {} minutes: {}", .limit.as_secs() / 60, list_in_words(.found))]
     DynosUnsettled { app: String, wanted: String, found: Vec<String>, limit: Duration },
     #[error("{app} has no add-on that {name} means and that has a console")]
@@ -193,6 +192,27 @@ pub enum HerokuError {
     OneOff(#[from] OneOffError),
 }
 
+/// Why a state that was asked for is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTaken {
+    /// No clear answer came to the change.
+    NoAnswer,
+    /// Heroku answered well, and has not done it.
+    Ignored,
+    /// Heroku answered with the new state, and later reads show another.
+    ChangedSince,
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotTaken::NoAnswer => "Heroku gave no clear answer to the change",
+            NotTaken::Ignored => "Heroku accepted the change and did not make it",
+            NotTaken::ChangedSince => "someone else changed it a moment later",
+        })
+    }
+}
+
 impl Failure for HerokuError {
     fn try_again_after(&self) -> Option<Duration> {
         match self {
@@ -231,11 +251,6 @@ impl HerokuError {
             HerokuError::Api { status, .. } => (400..500).contains(status),
             _ => false,
         }
-    }
-
-    /// For a change that is read back anyway: doubt about its answer is no error yet.
-    pub(super) fn unless_in_doubt(self) -> Result<(), HerokuError> {
-        if self.leaves_doubt() { Ok(()) } else { Err(self) }
     }
 
     /// Whether asking again cannot help.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,6 +10,10 @@ use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::request::{Api, Request};
+use super::set_state::Reads;
+
+/// The process that serves visitors.
+const WEB: &str = "web";
 
 /// What runs, by the type of the process. It can be kept, and put back later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,24 @@ impl Formation {
 
     pub fn is_at_zero(&self) -> bool {
         self.dynos() == 0
+    }
+
+    /// Whether the app has web dynos in its formation and runs none. An app that was never deployed
+    /// has no processes at all.
+    pub fn serves_nobody(&self) -> bool {
+        match self.0.get(WEB) {
+            Some(web) => web.quantity == 0,
+            None => !self.0.is_empty() && self.is_at_zero(),
+        }
+    }
+
+    /// The same with one web dyno, which is what Heroku gives a new app.
+    pub fn with_a_web_dyno(&self) -> Formation {
+        let mut formation = self.clone();
+        if let Some(web) = formation.0.get_mut(WEB) {
+            web.quantity = web.quantity.max(1);
+        }
+        formation
     }
 
     /// How many dynos there are in all.
@@ -78,8 +99,7 @@ impl Heroku {
         let path = ["apps", app, "formation"];
         let request = Request::new(Api::Platform, &path, format!("the formation of {app}"));
         let processes: Vec<Process> = self.get_list(&request).await?;
-        let scale = |one: Process| (one.kind, Scale { quantity: one.quantity, size: one.size });
-        Ok(Formation(processes.into_iter().map(scale).collect()))
+        Ok(of_processes(processes))
     }
 
     /// Brings the processes of `wanted` to what it says, and reads back that they are. Processes
@@ -92,17 +112,28 @@ impl Heroku {
         }
         let path = ["apps", app.id(), "formation"];
         let what = format!("the formation of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what.clone());
+        let request = Request::new(Api::Platform, &path, what);
         let body = json!({ "updates": updates });
-        let sent: Result<Value, _> = self.send(Method::PATCH, &request, Some(&body)).await;
-        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
-        let found = self.formation(app.id()).await?;
-        if !wanted.updates_from(&found).is_empty() {
-            let (wanted, found) = (wanted.to_string(), found.to_string());
-            return Err(HerokuError::NotTaken { what, wanted, found });
-        }
-        Ok(())
+        let is_wanted = |found: &Formation| wanted.updates_from(found).is_empty();
+        let echoes = |answer: &Value| {
+            let processes = serde_json::from_value::<Vec<Process>>(answer.clone());
+            processes.is_ok_and(|processes| is_wanted(&of_processes(processes)))
+        };
+        self.set_state(&request, &body, echoes, || async {
+            let found = self.formation(app.id()).await?;
+            let (wanted, as_wanted) = (wanted.to_string(), is_wanted(&found));
+            Ok(match as_wanted {
+                true => Reads::AsWanted,
+                false => Reads::Otherwise { wanted, found: found.to_string() },
+            })
+        })
+        .await
     }
+}
+
+fn of_processes(processes: Vec<Process>) -> Formation {
+    let scale = |one: Process| (one.kind, Scale { quantity: one.quantity, size: one.size });
+    Formation(processes.into_iter().map(scale).collect())
 }
 
 #[cfg(test)]
@@ -127,6 +158,16 @@ mod tests {
         ]);
         assert_eq!(updates, expected);
         assert!(wanted.at_zero().is_at_zero() && wanted.dynos() == 3);
+    }
+
+    #[test]
+    fn without_a_web_dyno_nobody_is_served() {
+        let without = formation(&[("web", 0, "Basic"), ("worker", 1, "Basic")]);
+        assert!(without.serves_nobody() && !without.with_a_web_dyno().serves_nobody());
+        assert_eq!(without.with_a_web_dyno().to_string(), "web=1:Basic worker=1:Basic");
+        assert!(!formation(&[("web", 2, "Basic")]).serves_nobody());
+        assert!(!Formation::default().serves_nobody());
+        assert!(formation(&[("worker", 0, "Basic")]).serves_nobody());
     }
 
     #[test]

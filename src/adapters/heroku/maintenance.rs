@@ -1,29 +1,29 @@
 //! Maintenance mode: while it is on, Heroku answers visitors itself and the app sees none of them.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::request::{Api, Request};
+use super::set_state::Reads;
 
 impl Heroku {
     /// Turns maintenance mode on or off, and reads back that it is.
     pub async fn set_maintenance(&self, app: &DestinationApp, on: bool) -> Result<(), HerokuError> {
         let path = ["apps", app.id()];
         let what = format!("the maintenance mode of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what.clone());
+        let request = Request::new(Api::Platform, &path, what);
         let body = json!({ "maintenance": on });
-        let sent: Result<Value, _> = self.send(Method::PATCH, &request, Some(&body)).await;
-        // An answer that was lost does not matter: what counts is what is read afterwards.
-        sent.map(drop).or_else(HerokuError::unless_in_doubt)?;
-        let found = self.app(app.id()).await?.maintenance;
-        if found != on {
-            let (wanted, found) = (word(on), word(found));
-            return Err(HerokuError::NotTaken { what, wanted, found });
-        }
-        Ok(())
+        let echoes = |answer: &Value| answer["maintenance"] == on;
+        self.set_state(&request, &body, echoes, || async {
+            let found = self.app(app.id()).await?.maintenance;
+            Ok(match found == on {
+                true => Reads::AsWanted,
+                false => Reads::Otherwise { wanted: word(on), found: word(found) },
+            })
+        })
+        .await
     }
 }
 

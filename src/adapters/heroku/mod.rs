@@ -25,6 +25,7 @@ mod one_off;
 mod places;
 mod request;
 mod restore;
+mod set_state;
 mod sources;
 mod timing;
 mod transfers;

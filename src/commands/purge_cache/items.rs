@@ -44,7 +44,30 @@ pub fn work(args: &PurgeCacheArgs) -> Result<Option<Work>, CommandError> {
     Ok(asked.then_some(Work::Some(targets)))
 }
 
-/// `-` stands for the lines of stdin; empty ones say nothing.
+/// Empty lines and comments say nothing. Files that were put together may have a mark of their
+/// encoding at the beginning of any line.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let is_blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+    let lines = text.split(['\n', '\r']).map(move |line| line.trim_matches(is_blank));
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// UTF-8, or UTF-16 with its mark, as Windows' shells write files.
+fn decoded(bytes: Vec<u8>) -> Option<String> {
+    let units = |order: fn([u8; 2]) -> u16| -> Option<String> {
+        let rest = bytes.get(2..).unwrap_or_default();
+        let (pairs, odd) = rest.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|pair| order(*pair)).collect();
+        String::from_utf16(&units).ok().filter(|_| odd.is_empty())
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, ..] => units(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => units(u16::from_be_bytes),
+        _ => String::from_utf8(bytes).ok(),
+    }
+}
+
+/// `-` stands for the lines of stdin.
 fn expand(items: &[String]) -> Result<Vec<String>, CommandError> {
     let mut expanded = Vec::new();
     for item in items {
@@ -53,21 +76,52 @@ fn expand(items: &[String]) -> Result<Vec<String>, CommandError> {
             continue;
         }
         let text = tokio::task::block_in_place(read_standard_input)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        expanded.extend(lines.map(str::to_owned));
+        expanded.extend(lines(&text).map(str::to_owned));
     }
     Ok(expanded)
 }
 
 fn read_standard_input() -> Result<String, CommandError> {
-    let mut text = String::new();
-    let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
     read.map_err(|error| {
         CommandError::new(ErrorKind::Usage, "cannot read standard input").with_cause(error)
     })?;
-    if text.len() as u64 > LONGEST_INPUT {
+    if bytes.len() as u64 > LONGEST_INPUT {
         return Err(CommandError::new(ErrorKind::Usage, "standard input holds too much to purge")
             .hint("purge the whole zone: --everything"));
     }
-    Ok(text)
+    decoded(bytes).ok_or_else(|| {
+        let text = "cannot read standard input: it is neither UTF-8 nor UTF-16 with a mark";
+        CommandError::new(ErrorKind::Usage, text).hint("save the file as UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_lose_marks_comments_and_blanks() {
+        let text =
+            "\u{feff}https://a.example/\r\n\r\n  # a comment\r\n\u{feff}https://b.example/ \n\t\nx";
+        let found: Vec<&str> = lines(text).collect();
+        assert_eq!(found, ["https://a.example/", "https://b.example/", "x"]);
+        // A fragment is a part of a URL.
+        assert_eq!(lines("https://a.example/#x").count(), 1);
+    }
+
+    #[test]
+    fn files_of_windows_shells_are_read() {
+        let text = "\u{feff}https://a.example/\r\n";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [text.as_bytes().to_vec(), little.clone(), big] {
+            let text = decoded(bytes).expect("a text");
+            assert_eq!(lines(&text).collect::<Vec<_>>(), ["https://a.example/"]);
+        }
+        assert_eq!(decoded(little[..little.len() - 1].to_vec()), None);
+        assert_eq!(decoded(vec![0xc3]), None);
+        assert_eq!(decoded(vec![0xff, 0xfe]), Some(String::new()));
+    }
 }

@@ -11,7 +11,7 @@ pub use doctor::{Finding, checks};
 
 use serde_json::json;
 
-use crate::caches::{self, BackendCache, Cleared, Ending, Work, clear_backend, count_backend};
+use crate::caches::{self, BackendCache, Ending, Keys, Work, clear_backend, count_backend};
 use crate::cli::{BackendPart, PurgeCacheArgs};
 use crate::commands::{Context, Outcome, confirm, journal};
 use crate::deployment::{Reading, Zone, check_hosts, find_front_end};
@@ -143,12 +143,12 @@ async fn act(
         let description = format!("Clearing {}", cache.place());
         context.ui.emit(Event::StepStarted { step: BACKEND_STEP, description });
         let clearing = async { Ok(clear_backend(cache, *what).await?) };
-        let Cleared { keys } =
+        let cleared: Keys =
             context.interrupt.guard(clearing).await.map_err(|error| {
                 error.hint("some keys may be gone: the same command does the rest")
             })?;
-        report.cleared(keys);
-        let summary = format!("Cleared {}", words::plural(keys, "key"));
+        report.cleared(cleared);
+        let summary = format!("Cleared {}", words::plural(cleared.keys, "key"));
         context.ui.emit(Event::StepFinished { step: BACKEND_STEP, summary });
     }
     let (Some(zone), Some(work)) = (&prepared.zone, work) else { return Ok(report.outcome()) };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use crate::adapters::cloudflare::{Cloudflare, Kind};
-use crate::caches::{BackendCache, Ending, Purged, Targets, What, Work};
+use crate::caches::{BackendCache, Ending, Keys, Purged, Targets, What, Work};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind as ErrorKind};
 use crate::private_folder;
@@ -41,8 +41,8 @@ struct Backend {
     place: String,
     what: What,
     /// Before it was cleared.
-    found: u64,
-    cleared: Option<u64>,
+    found: Keys,
+    cleared: Option<Keys>,
 }
 
 impl Report {
@@ -75,12 +75,12 @@ impl Report {
         }
     }
 
-    pub fn backend(&mut self, cache: &BackendCache, what: What, found: u64) {
+    pub fn backend(&mut self, cache: &BackendCache, what: What, found: Keys) {
         let (kind, place) = (cache.kind(), cache.place());
         self.backend = Some(Backend { kind, place, what, found, cleared: None });
     }
 
-    pub fn cleared(&mut self, keys: u64) {
+    pub fn cleared(&mut self, keys: Keys) {
         if let Some(backend) = &mut self.backend {
             backend.cleared = Some(keys);
         }
@@ -99,9 +99,15 @@ impl Report {
                 self.environment,
                 self.app,
                 backend.place,
-                words::plural(backend.found, "key"),
+                words::plural(backend.found.keys, "key"),
                 words(backend.what)
             ));
+            if backend.found.sessions > 0 {
+                lines.push(format!(
+                    "{} of them are sessions: everybody who is logged in has to log in again",
+                    words::count(backend.found.sessions)
+                ));
+            }
         }
         if let Some((label, id, plan)) = &self.zone {
             let plan = plan.as_ref().map(|plan| format!(", {plan} plan")).unwrap_or_default();
@@ -150,8 +156,13 @@ impl Report {
             (true, _) => format!("{}\nnothing was changed", self.plan()),
             (false, Some(_)) => self.done_line(),
             (false, None) => {
-                let keys = self.backend.as_ref().and_then(|backend| backend.cleared).unwrap_or(0);
-                format!("Cleared {}", words::plural(keys, "key"))
+                let cleared = self.backend.as_ref().and_then(|backend| backend.cleared);
+                let Keys { keys, sessions } = cleared.unwrap_or_default();
+                let text = format!("Cleared {}", words::plural(keys, "key"));
+                match sessions {
+                    0 => text,
+                    _ => format!("{text}, {} of them sessions", words::count(sessions)),
+                }
             }
         };
         Outcome::done(self.json(), text)
@@ -174,8 +185,9 @@ impl Report {
                 "store": backend.kind,
                 "place": backend.place,
                 "part": match backend.what { What::Everything => "all", What::SiteRoots => "sites" },
-                "found": backend.found,
-                "cleared": backend.cleared,
+                "found": backend.found.keys,
+                "cleared": backend.cleared.map(|cleared| cleared.keys),
+                "sessions": backend.cleared.unwrap_or(backend.found).sessions,
             })),
         });
         if let (Some(purged), Some(result)) = (&self.purged, result.as_object_mut()) {

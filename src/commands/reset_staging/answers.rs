@@ -11,12 +11,13 @@ use crate::commands::{Context, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{Account, Recreate, choose};
-use crate::reset::{Choices, MediaChoice, Pins, Preview, RestoreVia, STAGES};
+use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, Preview, RestoreVia, STAGES};
 use crate::runbook::Plan;
 use crate::words;
 
 use super::ask::until_usable;
 use super::look::Seen;
+use super::openness;
 
 /// What was given before anything was looked at.
 #[derive(Debug, Clone)]
@@ -34,6 +35,7 @@ pub struct Wishes {
     max_delete: Option<String>,
     /// The answers are those of an approved plan, which nothing may be asked about again.
     approved: bool,
+    pub(super) open: Option<OpenAtEnd>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +67,8 @@ impl Wishes {
     ) -> Result<Wishes, CommandError> {
         if let Some(plan) = approved {
             let wishes = Wishes::of_plan(plan, destination)?;
-            return Ok(Wishes { agreed: wishes.agreed || args.attest.is_some(), ..wishes });
+            let agreed = wishes.agreed || args.attest.is_some();
+            return Ok(Wishes { agreed, open: args.open.or(wishes.open), ..wishes });
         }
         if let Some(unknown) = args.skip.iter().find(|one| !STAGES.contains(&one.as_str())) {
             let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
@@ -90,6 +93,7 @@ impl Wishes {
             skip: args.skip.clone(),
             max_delete: args.max_delete.map(|limit| limit.to_string()),
             approved: false,
+            open: args.open,
         })
     }
 
@@ -121,12 +125,18 @@ impl Wishes {
             skip: choices.skip,
             max_delete: choices.max_delete,
             approved: true,
+            open: choices.open,
         })
     }
 
     /// The backup that was asked for by its name.
     pub fn backup_name(&self) -> Option<&str> {
         self.backup.as_deref().filter(|name| *name != "newest")
+    }
+
+    /// The environment that is reset.
+    pub(super) fn destination(&self) -> &str {
+        &self.destination
     }
 
     /// The stages that are left out.
@@ -139,7 +149,7 @@ impl Wishes {
         self.runs("git")
     }
 
-    fn runs(&self, stage: &str) -> bool {
+    pub(super) fn runs(&self, stage: &str) -> bool {
         !self.skip.iter().any(|skipped| skipped == stage)
     }
 
@@ -196,6 +206,7 @@ pub fn decide(
         (None, true) => not_compared(wishes)?,
         (_, false) => Vec::new(),
     };
+    let open = openness::decide(context, wishes, seen, asks)?;
     let agreed = wishes.agreed || (asks && wishes.runs("preflight") && agree(context, seen)?);
     Ok(Choices {
         source: wishes.from.clone(),
@@ -209,6 +220,7 @@ pub fn decide(
         restore_via: wishes.restore_via,
         skip: wishes.skip.clone(),
         max_delete: wishes.max_delete.clone(),
+        open,
         pins: Pins {
             master: seen.inventory.master.to_string(),
             staging: seen.inventory.staging.to_string(),
@@ -230,6 +242,9 @@ fn open_questions(context: &Context, wishes: &Wishes, seen: &Seen) -> Vec<String
     }
     if wishes.runs("database") && wishes.backup.is_none() && too_old(context, seen).is_some() {
         missing.push(format!("--backup {}", seen.backup.name()));
+    }
+    if openness::is_asked(wishes, seen) {
+        missing.push("--open yes|no".to_owned());
     }
     missing
 }

@@ -11,7 +11,9 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{BackupTaken, SCRUB_POLICY, Surroundings, accounts_before};
+use crate::reset::{
+    BackupTaken, Closed, Preset, SCRUB_POLICY, Starters, Surroundings, accounts_before,
+};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
@@ -32,6 +34,10 @@ pub struct Seen {
     /// `None` where the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
+    /// How staging is closed, where it is.
+    pub closed: Option<Closed>,
+    /// The add-ons that start one-off dynos by themselves, and such dynos that run now.
+    pub starters: Starters,
 }
 
 pub async fn look(
@@ -39,6 +45,7 @@ pub async fn look(
     surroundings: &Surroundings,
     wishes: &Wishes,
     kept: Option<&BackupTaken>,
+    preset: &Preset,
 ) -> Result<Seen, CommandError> {
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
@@ -73,9 +80,11 @@ pub async fn look(
         Some(backup) => Some(accounts_before(surroundings, backup).await?),
         None => accounts,
     };
+    let closed = surroundings.closed(preset).await?;
+    let starters = surroundings.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts })
+    Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts, closed, starters })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.

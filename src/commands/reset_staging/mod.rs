@@ -10,6 +10,7 @@ mod forecast;
 mod guard;
 mod look;
 mod observed;
+mod openness;
 mod origin;
 mod plan;
 mod resolve;
@@ -23,7 +24,7 @@ use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::reset::{self, Choices, MediaChoice, OriginLock, World};
+use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
@@ -45,7 +46,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let looking = unfinished::before_reset(context, &destination, looks_only);
     let values = context.interrupt.guard(looking).await?;
-    let kept = reset::kept_backup(&values);
+    let (kept, preset) = (reset::kept_backup(&values), Preset::of(&values));
     let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
     let source = context.settings.environment(&wishes.from)?.clone();
     if !looks_only {
@@ -59,7 +60,8 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
-        context.interrupt.guard(look::look(context, &surroundings, &wishes, kept.as_ref())).await?
+        let looking = look::look(context, &surroundings, &wishes, kept.as_ref(), &preset);
+        context.interrupt.guard(looking).await?
     };
     let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let merging = match choices.leaves_out("git") {

@@ -12,6 +12,7 @@ use super::COMMAND;
 use super::forecast::Forecast;
 use super::look::Seen;
 use super::observed::observed;
+use super::openness;
 
 /// What the run is about to change, by identity.
 pub fn target(world: &World) -> Target {
@@ -44,6 +45,11 @@ pub fn check_fresh(
     if let Some(agreed) = approved.flags.get("agreed") {
         flags.insert("agreed".to_owned(), agreed.clone());
     }
+    // Staging may have been closed since, which is asked about now.
+    match approved.flags.get("open") {
+        Some(open) => flags.insert("open".to_owned(), open.clone()),
+        None => flags.remove("open"),
+    };
     approved.check_fresh(&with_flags(world, book, seen, flags))
 }
 
@@ -125,6 +131,7 @@ fn write(
         )?;
     }
     write_losses(text, seen)?;
+    openness::write(text, world, seen)?;
     writeln!(text)?;
     write_steps(text, plan)?;
     forecast.write(text, world, seen)?;

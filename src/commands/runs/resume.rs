@@ -97,6 +97,7 @@ fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
         media: args.media.unwrap_or(choices.media),
         skip: with_skipped(choices.skip, &args.skip),
         max_delete: args.max_delete.map(|limit| limit.to_string()).or(choices.max_delete),
+        open: args.open.or(choices.open),
         ..choices
     }
 }

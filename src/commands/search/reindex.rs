@@ -59,9 +59,12 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         settings: &context.settings.search,
         silence: context.settings.commands.silence,
     };
-    let done = search::reindex(&site, &*context.ui, context.interrupt.pressed())
+    let mut done = search::reindex(&site, &*context.ui, context.interrupt.pressed())
         .await
         .map_err(|error| explained(error, &ready.destination))?;
+    if let Some(failure) = done.failure.take() {
+        return Err(explained(failure.into(), &ready.destination));
+    }
     Ok(Outcome::done(result(&ready, &place, command, &done), text(&done)))
 }
 

@@ -9,6 +9,9 @@ use crate::words;
 /// What somebody should look at. What is broken is told by the result itself.
 pub fn warnings(status: &Status) -> Vec<String> {
     let mut warnings: Vec<String> = status.differences.iter().map(Difference::to_string).collect();
+    if let Some(why) = &status.without_aliases {
+        warnings.push(format!("the other names of the indices are not known: {why}"));
+    }
     if status.is_over_limit()
         && let Some(limit) = &status.shard_limit
     {
@@ -43,7 +46,8 @@ pub fn text(environment: &Environment, place: &str, plan: Option<&str>, status: 
     for difference in status.differences.iter().filter(|one| one.lacks_rows()) {
         lines.push(format!("wrong: {difference}"));
     }
-    if status.differences.iter().any(Difference::lacks_rows) {
+    let is_uncounted = status.indices.iter().any(|index| index.problem.is_some());
+    if is_uncounted || status.differences.iter().any(Difference::lacks_rows) {
         lines.push(format!("to build it anew: {}", mend(environment)));
     }
     lines.join("\n")
@@ -82,6 +86,12 @@ fn index_line(index: &IndexStatus) -> String {
     if !index.aliases.is_empty() {
         line.push_str(&format!(" as {}", index.aliases.join(", ")));
     }
+    if let Some(problem) = &index.problem {
+        line.push_str(&format!(" {problem}"));
+    }
+    if index.documents.is_none() && index.problem.is_none() && index.role == Role::InUse {
+        line.push_str(" closed");
+    }
     match &index.role {
         Role::Unused(why) => line.push_str(&format!(" unused: {why}")),
         Role::System => line.push_str(" the cluster's own"),
@@ -107,6 +117,7 @@ pub fn json(
             "aliases": index.aliases,
             "health": index.health.map(|health| health.name()),
             "documents": index.documents,
+            "problem": index.problem,
             "rows": index.rows,
             "rows_of": index.rule.as_ref().map(ToString::to_string),
             "bytes": index.bytes,

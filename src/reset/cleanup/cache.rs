@@ -56,7 +56,8 @@ impl Step for Cache {
             let summary = format!("Cache cleared: {}", words::plural(cleared.keys, "key"));
             let evidence = Evidence::of(summary)
                 .fact("cache", cache.place())
-                .fact("keys cleared", cleared.keys);
+                .fact("keys cleared", cleared.keys)
+                .fact("sessions cleared", cleared.sessions);
             Ok(Outcome::Done(evidence))
         })
     }
@@ -65,7 +66,7 @@ impl Step for Cache {
         Box::pin(async move {
             // No process of the site runs that could have made them again.
             let left = caches::count_backend(&self.cache()?, What::SiteRoots).await?;
-            if left > 0 {
+            if left.keys > 0 {
                 let text = "the cache still holds the root paths of the sites";
                 return Err(CommandError::new(Kind::RemoteJob, text).into());
             }

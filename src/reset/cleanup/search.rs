@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
+use crate::reset::values::SEARCH_UNCOUNTED;
 use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
@@ -81,6 +82,7 @@ impl Step for Search {
             world.stop_lost_dynos(context, command).await?;
             let reporter = context.reporter();
             let done = reindex(&site, &*reporter, context.interrupt().wanted()).await?;
+            context.put(&SEARCH_UNCOUNTED, &(done.uncounted.len() as u64))?;
             let mut table = Table::new("Search indices", &["index", "documents", "rows"]);
             let mut documents = 0;
             for one in &done.indices {
@@ -88,7 +90,10 @@ impl Step for Search {
                 table = table.row(vec![json!(one.index), json!(one.documents), json!(one.rows)]);
             }
             let summary = format!("Search index: {}", words::plural(documents, "document"));
-            let evidence = Evidence::of(summary).fact("documents", documents).table(table);
+            let evidence = Evidence::of(summary)
+                .fact("documents", documents)
+                .fact("indices not counted", done.uncounted.len() as u64)
+                .table(table);
             Ok(Outcome::Done(evidence))
         })
     }

@@ -1,7 +1,6 @@
 //! The message for colleagues and the one for the client: printed, saved with the run, and the first
-//! one posted where a webhook is set.
+//! one posted where a webhook is set. What they say is in [`super::texts`].
 
-use std::fmt::Write;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,16 +10,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::error::{CommandError, Kind};
-use crate::plain_text;
-use crate::reset::choices::{MediaChoice, RestoreVia};
-use crate::reset::git::short;
-use crate::reset::values::{ACCOUNTS_BACK, BACKUP, LOADED, MEDIA_COPIED, MERGED, RELEASE};
-use crate::reset::world::{Surroundings, World};
+use crate::reset::world::World;
 use crate::runbook::{
     Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
 };
-use crate::words;
 
+use super::texts::Texts;
 use super::{STAGE, slack};
 
 /// The file in the run's folder.
@@ -29,135 +24,10 @@ const POST: &str = "message to Slack";
 
 pub struct Messages(pub Arc<World>);
 
-/// The two texts.
-struct Texts {
-    colleagues: String,
-    client: String,
-}
-
 impl Messages {
     fn path(&self, context: &StepContext) -> PathBuf {
         let state = &self.0.settings.state_directory.value;
         Runs::in_state_folder(state).path(context.run()).join(FILE)
-    }
-
-    fn texts(&self, context: &StepContext) -> StepResult<Texts> {
-        Ok(Texts { colleagues: self.colleagues(context)?, client: self.client(context)? })
-    }
-
-    fn colleagues(&self, context: &StepContext) -> StepResult<String> {
-        let World { surroundings, choices } = &*self.0;
-        let Surroundings { source, destination, branches, app, .. } = surroundings;
-        let mut text = format!("*{} was reset from {}.*\n", destination.name, source.name);
-        if let Some(merged) = context.get(&MERGED)? {
-            let what = match merged.merged.as_slice() {
-                [] => branches.master.clone(),
-                names => format!("{} with {}", branches.master, names.join(", ")),
-            };
-            line(&mut text, format!("`{}` is {what} ({})", branches.staging, short(&merged.tip)));
-            if !merged.left_out.is_empty() {
-                let names = merged.left_out.join(", ");
-                line(&mut text, format!("left out because of conflicts: {names}"));
-            }
-            line(
-                &mut text,
-                format!(
-                    "your copy of the branch is out of date: `git fetch && git checkout {0} && git reset --hard origin/{0}`",
-                    branches.staging
-                ),
-            );
-        }
-        if let Some(release) = context.get(&RELEASE)? {
-            line(&mut text, format!("{} runs release v{}", app.name(), release.version));
-        }
-        if let Some(data) = self.data(context)? {
-            line(&mut text, data);
-        }
-        if let Some((objects, bytes)) = context.get(&MEDIA_COPIED)? {
-            let media = match choices.media {
-                MediaChoice::Originals => "original images",
-                MediaChoice::All | MediaChoice::None => "media",
-            };
-            line(
-                &mut text,
-                format!(
-                    "{media}: {} copied ({})",
-                    words::plural(objects, "object"),
-                    words::bytes(bytes)
-                ),
-            );
-        }
-        match context.get(&ACCOUNTS_BACK)? {
-            Some(0) | None => {}
-            Some(accounts) => line(
-                &mut text,
-                format!(
-                    "{} that only {} had put back",
-                    words::plural(accounts, "account"),
-                    destination.name
-                ),
-            ),
-        }
-        if !choices.skip.is_empty() {
-            line(&mut text, format!("left out: {}", choices.skip.join(", ")));
-        }
-        if let Some(backup) = context.get(&BACKUP)? {
-            line(
-                &mut text,
-                format!(
-                    "what was there before is backup {}, and `bcops runs rollback {}` puts it back",
-                    backup.name,
-                    context.run()
-                ),
-            );
-        }
-        Ok(text)
-    }
-
-    fn client(&self, context: &StepContext) -> StepResult<String> {
-        let Surroundings { source, destination, .. } = &self.0.surroundings;
-        let site = destination.sites.first().map_or("the staging site", String::as_str);
-        let mut text = format!(
-            "Hello,\n\nthe staging site has been brought up to date: {site} now shows the content of the live site.\n"
-        );
-        if let Some(data) = self.data(context)? {
-            let _ = write!(text, "\nIn detail:\n\n");
-            line(&mut text, data);
-            line(&mut text, "personal data that the public sent (forms, alerts, feedback) is not on the staging site".to_owned());
-        }
-        if self.0.media.is_some() && self.0.choices.media != MediaChoice::None {
-            line(&mut text, "images are those of the live site".to_owned());
-        }
-        let _ = write!(
-            text,
-            "\nWhat was only on the staging site before is no longer there. If you miss something, \
-             tell us soon: we have kept a backup. Accounts and passwords are those of {}.\n",
-            source.name
-        );
-        Ok(text)
-    }
-
-    fn data(&self, context: &StepContext) -> StepResult<Option<String>> {
-        let choices = &self.0.choices;
-        if choices.leaves_out(crate::reset::database::STAGE) {
-            return Ok(None);
-        }
-        let how = match choices.restore_via {
-            RestoreVia::Stream => "scrubbed on its way",
-            RestoreVia::Heroku => "scrubbed after it was restored",
-        };
-        let rows = context.get(&LOADED)?.map_or_else(String::new, |loaded| {
-            format!(
-                ", {} in {}",
-                words::plural(loaded.rows, "row"),
-                words::plural(loaded.tables, "table")
-            )
-        });
-        let source = &self.0.source.name;
-        Ok(Some(format!(
-            "the data is backup {} of {source}, {how} and audited{rows}",
-            choices.backup
-        )))
     }
 
     fn save(&self, context: &StepContext, texts: &Texts) -> io::Result<()> {
@@ -202,11 +72,6 @@ impl Messages {
     }
 }
 
-/// Names of branches are other people's words.
-fn line(text: &mut String, line: String) {
-    text.push_str(&format!("- {}\n", plain_text::on_one_line(&line)));
-}
-
 impl Step for Messages {
     fn id(&self) -> &'static str {
         "messages"
@@ -233,7 +98,7 @@ impl Step for Messages {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let texts = self.texts(context)?;
+            let texts = Texts::of(&self.0, context)?;
             self.save(context, &texts).map_err(|error| {
                 let text = format!("cannot write {}", self.path(context).display());
                 CommandError::new(Kind::Configuration, text).with_cause(error)

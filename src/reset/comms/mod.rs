@@ -3,6 +3,7 @@
 mod messages;
 mod pipeline;
 mod slack;
+mod texts;
 
 pub use messages::Messages;
 pub use pipeline::Pipeline;

@@ -33,7 +33,6 @@ impl Look for Verify {
                 let (manifest, rows) = (&world.manifest, expected.as_ref());
                 Ok(in_place::verify(url, manifest, POLICY, rows, &limits, &reporter).await?)
             };
-            let looking = world.in_quiet(context, looking);
             let verified = context.wait_for("nothing", looking).await?;
             let (tables, rows) = (verified.rows.0.len() as u64, verified.rows.total());
             for table in &verified.not_looked_at {

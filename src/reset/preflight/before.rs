@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::reset::check::Look;
 use crate::reset::sites;
 use crate::reset::sites_answer::Seen;
-use crate::reset::values::{DOWN_BEFORE, SITES_BEFORE, SITES_OF_SOURCE};
+use crate::reset::values::{SITES_BEFORE, SITES_OF_SOURCE};
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, Table};
 use crate::words;
@@ -40,9 +40,9 @@ impl Look for Before {
             let of_source = of_source.await.unwrap_or_default();
             context.put_first(&SITES_BEFORE, records.clone())?;
             context.put_first(&SITES_OF_SOURCE, of_source)?;
-            let looking = world.look_at_sites(context);
+            let looking = world.look_before(context);
             let Seen { asked, down, .. } = context.wait_for("nothing", looking).await?;
-            context.put(&DOWN_BEFORE, &down)?;
+            let asked = asked.len();
             let mut table = Table::new("Site records before", &["host", "port", "name"]);
             for record in &records {
                 let name = json!(record.site_name);

@@ -22,14 +22,6 @@ impl Dynos {
         Ok(self.0.heroku.formation(self.0.app.id()).await?)
     }
 
-    /// The add-ons that start one-off dynos by themselves.
-    async fn schedulers(&self) -> StepResult<Vec<String>> {
-        let addons = self.0.heroku.addons(self.0.app.id()).await?;
-        let is_scheduler = |name: &str| name.contains("scheduler") || name.contains("cron");
-        let found = addons.into_iter().filter(|addon| is_scheduler(&addon.service.name));
-        Ok(found.map(|addon| addon.name).collect())
-    }
-
     async fn stop(&self, context: &StepContext) -> StepResult<()> {
         let zero = context.need(&FORMATION_BEFORE)?.at_zero();
         self.0.heroku.scale(&self.0.app, &self.formation().await?.at_zero()).await?;
@@ -86,11 +78,16 @@ impl Step for Dynos {
                 table = table.row(vec![json!(kind), json!(scale.quantity), json!(scale.size)]);
             }
             let evidence = Evidence::of("No dyno runs").table(table);
-            let schedulers = self.schedulers().await?;
-            if schedulers.is_empty() {
-                return Ok(Outcome::Done(evidence.fact("scheduler", "none")));
+            let starters = self.0.starters().await;
+            for why in &starters.unknown {
+                context.warn(format!("cannot see what starts dynos by itself: {why}"));
             }
-            let names = schedulers.join(", ");
+            if starters.addons.is_empty() {
+                let none = if starters.unknown.is_empty() { "none" } else { "not known" };
+                return Ok(Outcome::Done(evidence.fact("scheduler", none)));
+            }
+            let names: Vec<String> = starters.addons.into_iter().map(|(name, _)| name).collect();
+            let names = names.join(", ");
             let text = format!(
                 "{names} starts one-off dynos by itself; those that it starts during the \
                  quarantine are stopped"

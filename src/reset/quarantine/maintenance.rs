@@ -2,16 +2,39 @@
 
 use std::sync::Arc;
 
+use crate::reset::closed::Preset;
 use crate::reset::take_over::left_closed;
-use crate::reset::values::MAINTENANCE_BEFORE;
+use crate::reset::values::{
+    ANSWERED_BEFORE, CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER,
+};
 use crate::reset::world::World;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, UndoWay,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
 };
 
 use super::STAGE;
 
 pub struct Maintenance(pub Arc<World>);
+
+impl Maintenance {
+    /// What there is before this run closes staging. It is what the end is decided by.
+    async fn see_before(&self, context: &StepContext) -> StepResult<()> {
+        let world = &*self.0;
+        if context.get(&ANSWERED_BEFORE)?.is_none() {
+            // Preflight was skipped.
+            context.wait_for("nothing", world.look_before(context)).await?;
+        }
+        let preset = Preset {
+            formation: context.get(&FORMATION_BEFORE)?,
+            run: context.get(&TAKEN_OVER)?.map(|taken| taken.run),
+            ..Preset::default()
+        };
+        let closed = world.closed(&preset).await?;
+        let on = closed.as_ref().is_some_and(|closed| closed.maintenance);
+        context.put(&CLOSED_BEFORE, &closed)?;
+        context.put(&MAINTENANCE_BEFORE, &on)
+    }
+}
 
 impl Step for Maintenance {
     fn id(&self) -> &'static str {
@@ -40,8 +63,10 @@ impl Step for Maintenance {
 
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         Box::pin(async move {
+            if context.get(&MAINTENANCE_BEFORE)?.is_none() {
+                self.see_before(context).await?;
+            }
             let on = self.0.heroku.app(self.0.app.id()).await?.maintenance;
-            context.put_first(&MAINTENANCE_BEFORE, on)?;
             Ok(if on { Probe::Done(Evidence::of("Maintenance is on")) } else { Probe::NotYet })
         })
     }

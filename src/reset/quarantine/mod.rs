@@ -8,11 +8,15 @@
 mod dynos;
 mod maintenance;
 mod open;
+mod quiet;
+mod starters;
 mod watch;
 
 pub use dynos::Dynos;
 pub use maintenance::Maintenance;
 pub use open::Open;
+pub use quiet::Quiet;
+pub use starters::Starters;
 
 pub const STAGE: &str = "quarantine";
 

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::adapters::heroku::Formation;
+use crate::adapters::heroku::{Formation, HerokuError};
 use crate::error::{CommandError, Kind};
-use crate::reset::sites_answer::Down;
-use crate::reset::values::{DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE};
+use crate::reset::closed::Closed;
+use crate::reset::sites_answer::{Judged, Opened};
+use crate::reset::values::{CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, OPENED};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
@@ -18,36 +19,72 @@ use super::STAGE;
 
 pub struct Open(pub Arc<World>);
 
+/// How the run leaves staging.
+struct End {
+    formation: Formation,
+    /// Whether visitors get in. Otherwise a person had closed staging, and wants it so.
+    open: bool,
+    maintenance: bool,
+}
+
 impl Open {
-    async fn open(&self, context: &StepContext) -> StepResult<Vec<Down>> {
-        let world = &*self.0;
-        crate::reset::git::keep_in_force(&self.0, context).await?;
+    /// What the run ends in, or the question that a person has to answer first.
+    fn end(&self, context: &StepContext) -> StepResult<End> {
         let before = context.need(&FORMATION_BEFORE)?;
-        world.heroku.scale(&world.app, &before).await?;
-        world.heroku.wait_for_dynos(world.app.id(), &before, None).await?;
-        if context.need(&MAINTENANCE_BEFORE)? {
-            return Ok(Vec::new());
+        let was_on = context.need(&MAINTENANCE_BEFORE)?;
+        let Some(closed) = closed_before(context, was_on, &before)? else {
+            return Ok(End { formation: before, open: true, maintenance: false });
+        };
+        match closed.opens(self.0.choices.open) {
+            Some(true) => Ok(End { formation: closed.opens_with, open: true, maintenance: false }),
+            Some(false) => Ok(End { formation: before, open: false, maintenance: was_on }),
+            None => Err(StepError::NeedsDecision {
+                question: format!(
+                    "{} was {} before this run; open it?",
+                    self.0.destination.name,
+                    closed.in_words()
+                ),
+                flag: "--open yes|no".to_owned(),
+            }),
         }
-        world.heroku.set_maintenance(&world.app, false).await?;
-        let down_before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
-        let (seen, unjudged) = world.wait_for_sites(context, &down_before).await?;
-        if seen.down.is_empty() {
-            seen.warnings.into_iter().for_each(|warning| context.warn(warning));
-            return Ok(unjudged);
-        }
-        let problems: Vec<String> =
-            seen.down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
-        let text = format!("{}; staging is back in quarantine", problems.join("; "));
-        Err(CommandError::new(Kind::RemoteJob, text)
-            .hint(format!("heroku logs --app {}", world.app.name()))
-            .into())
     }
 
-    async fn is_open(&self, context: &StepContext, before: &Formation) -> StepResult<bool> {
+    async fn open(&self, context: &StepContext, end: &End) -> StepResult<Judged> {
+        let world = &*self.0;
+        crate::reset::git::keep_in_force(&self.0, context).await?;
+        world.heroku.scale(&world.app, &end.formation).await?;
+        match world.heroku.wait_for_dynos(world.app.id(), &end.formation, None).await {
+            // Visitors would get Heroku's error page.
+            Err(error @ HerokuError::DynosUnsettled { .. }) if end.open => {
+                return Err(self.not_opened(&error.to_string()));
+            }
+            other => other?,
+        }
+        if !end.open {
+            return Ok(Judged::default());
+        }
+        world.heroku.set_maintenance(&world.app, false).await?;
+        let judged = world.wait_for_sites(context).await?;
+        if judged.down.is_empty() {
+            return Ok(judged);
+        }
+        let problems: Vec<String> =
+            judged.down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
+        Err(self.not_opened(&problems.join("; ")))
+    }
+
+    fn not_opened(&self, why: &str) -> StepError {
+        let app = self.0.app.name();
+        let text = format!("cannot open {app}: {why}; staging is back in quarantine");
+        let error = CommandError::new(Kind::Partial, text);
+        error.hint(format!("to see why: heroku logs --app {app}")).into()
+    }
+
+    async fn is_as(&self, end: &End) -> StepResult<bool> {
         let world = &*self.0;
         let app = world.heroku.app(world.app.id()).await?;
-        Ok(world.heroku.formation(world.app.id()).await? == *before
-            && app.maintenance == context.get(&MAINTENANCE_BEFORE)?.unwrap_or_default())
+        let formation = world.heroku.formation(world.app.id()).await?;
+        Ok(formation == end.formation && app.maintenance == end.maintenance)
     }
 
     /// Nothing that was said may hide that the quarantine could not be brought back.
@@ -66,6 +103,30 @@ impl Open {
             (_, error) => error,
         }
     }
+
+    fn left_closed(&self, end: &End) -> String {
+        let (name, app) = (&self.0.destination.name, self.0.app.name());
+        let how = match end.maintenance {
+            true => format!("in maintenance; to open it: heroku maintenance:off --app {app}"),
+            false => format!("without a web dyno; to start one: heroku ps:scale web=1 --app {app}"),
+        };
+        format!("{name} stays {how}")
+    }
+}
+
+/// How staging was closed before the run. Journals of before have no record of their own for it.
+fn closed_before(
+    context: &StepContext,
+    was_on: bool,
+    before: &Formation,
+) -> StepResult<Option<Closed>> {
+    if let Some(recorded) = context.get(&CLOSED_BEFORE)?.flatten() {
+        return Ok(Some(recorded));
+    }
+    let no_dynos = before.serves_nobody();
+    let opens_with = before.with_a_web_dyno();
+    let closed = Closed { maintenance: was_on, no_dynos, left_by: None, opens_with };
+    Ok((was_on || no_dynos).then_some(closed))
 }
 
 impl Step for Open {
@@ -86,14 +147,15 @@ impl Step for Open {
     }
 
     fn effects(&self) -> Vec<Effect> {
-        vec![Effect::new(format!("{} is as open as it was before", self.0.app.name()))]
+        // The same whatever the answer is: a plan is bound to this.
+        vec![Effect::new(format!("{} is open, or as --open says", self.0.app.name()))]
     }
 
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         Box::pin(async move {
             // A run that was killed after it had opened is quarantined again before it goes on.
             let is_open = match context.get(&FORMATION_BEFORE)? {
-                Some(before) => self.is_open(context, &before).await?,
+                Some(_) => self.is_as(&self.end(context)?).await?,
                 None => false,
             };
             // That the sites answer is for the act to see.
@@ -103,21 +165,40 @@ impl Step for Open {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let opening = context.wait_for("nothing", self.open(context));
-            let unjudged = match opening.await {
-                Ok(unjudged) => unjudged,
+            let end = self.end(context)?;
+            // What a scheduler started a moment ago was started in quarantine.
+            self.0.stop_one_off_dynos(context).await?;
+            let opening = context.wait_for("nothing", self.open(context, &end));
+            let judged = match opening.await {
+                Ok(judged) => judged,
                 Err(error) => return Err(self.close_again(error).await),
             };
-            let sites = self.0.destination.sites.len() as u64;
-            let before = context.need(&FORMATION_BEFORE)?;
-            let evidence = Evidence::of(format!("Open again: {before}"))
-                .fact("formation", before.to_string())
-                .fact("sites asked", words::plural(sites, "site"));
-            if unjudged.is_empty() {
+            let evidence = Evidence::of(match end.open {
+                true => format!("Open: {}", end.formation),
+                false => format!("Closed, as before: {}", end.formation),
+            })
+            .fact("formation", end.formation.to_string())
+            .fact("sites asked", words::plural(judged.asked, "site"));
+            judged.warnings.into_iter().for_each(|warning| context.warn(warning));
+            let unseen: Vec<String> = judged.unjudged.iter().map(|one| one.url.clone()).collect();
+            let answering = judged.asked.saturating_sub(unseen.len() as u64);
+            context.put(&OPENED, &Opened { open: end.open, answering, unseen })?;
+            if !end.open {
+                return Ok(Outcome::Warning { text: self.left_closed(&end), evidence });
+            }
+            for one in judged.unjudged.iter().filter(|one| one.answered) {
+                context.warn(format!("{}: {}, as before the run", one.url, one.problem));
+            }
+            let silent: Vec<&str> = judged
+                .unjudged
+                .iter()
+                .filter(|one| !one.answered)
+                .map(|one| one.url.as_str())
+                .collect();
+            if silent.is_empty() {
                 return Ok(Outcome::Done(evidence));
             }
-            let urls: Vec<&str> = unjudged.iter().map(|one| one.url.as_str()).collect();
-            let text = format!("{} cannot be reached from here, as before", urls.join(", "));
+            let text = format!("{} cannot be reached from here, as before", silent.join(", "));
             Ok(Outcome::Warning { text, evidence })
         })
     }
@@ -125,12 +206,15 @@ impl Step for Open {
     fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             let world = &*self.0;
-            let (before, was_on) =
-                (context.need(&FORMATION_BEFORE)?, context.need(&MAINTENANCE_BEFORE)?);
+            let end = self.end(context)?;
             let now = world.heroku.formation(world.app.id()).await?;
-            super::must_be(now == before, || format!("the formation is {now} and was {before}"))?;
+            let wanted = &end.formation;
+            super::must_be(now == *wanted, || format!("the formation is {now}, and not {wanted}"))?;
             let on = world.heroku.app(world.app.id()).await?.maintenance;
-            super::must_be(on == was_on, || "maintenance mode is not as before".to_owned())?;
+            super::must_be(on == end.maintenance, || {
+                let word = if on { "on" } else { "off" };
+                format!("maintenance of {} is {word}", world.app.name())
+            })?;
             Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
         })
     }

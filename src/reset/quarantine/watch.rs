@@ -1,12 +1,24 @@
-//! Keeps one-off dynos down while rows are in the database that nobody may work on.
+//! Keeps one-off dynos down while staging is in quarantine.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::adapters::heroku::{Dyno, HerokuError};
 use crate::reset::world::World;
 use crate::runbook::{StepContext, StepResult};
 
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// So many looks in a row may fail. Each of them was repeated before it failed.
+const FAILED_LOOKS: u32 = 3;
+
+/// Whose dynos are stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stops {
+    All,
+    /// All but those that run a command of this runbook.
+    Others,
+}
 
 impl World {
     /// Stops the one-off dynos that run now, whoever started them.
@@ -14,7 +26,7 @@ impl World {
         &self,
         context: &StepContext,
     ) -> StepResult<()> {
-        self.stop_those(context, Dyno::is_one_off).await
+        self.stop_those(context, &Mutex::default(), Dyno::is_one_off).await
     }
 
     /// Stops what an attempt that was killed has left running of a command.
@@ -24,17 +36,21 @@ impl World {
         command: &str,
     ) -> StepResult<()> {
         let is_ours = |dyno: &Dyno| dyno.is_one_off() && dyno.was_started_by_bcops(command);
-        self.stop_those(context, is_ours).await
+        self.stop_those(context, &Mutex::default(), is_ours).await
     }
 
     async fn stop_those(
         &self,
         context: &StepContext,
+        known: &Mutex<BTreeSet<String>>,
         is_meant: impl Fn(&Dyno) -> bool,
     ) -> StepResult<()> {
         let dynos = self.heroku.dynos(self.app.id()).await?;
-        for dyno in dynos.into_iter().filter(is_meant) {
-            context.warn(format!("the one-off dyno {} was stopped", dyno.name));
+        for dyno in dynos.into_iter().filter(|dyno| is_meant(dyno) && !dyno.has_ended()) {
+            // A dyno takes a moment to stop, and is said once.
+            if known.lock().unwrap_or_else(PoisonError::into_inner).insert(dyno.id.clone()) {
+                context.warn(format!("the one-off dyno {} was stopped", dyno.name));
+            }
             match self.heroku.stop_dyno(&self.app, &dyno.name).await {
                 // It may have ended by itself.
                 Ok(()) | Err(HerokuError::NotFound { .. }) => {}
@@ -51,20 +67,60 @@ impl World {
         context: &StepContext,
         work: impl Future<Output = StepResult<T>>,
     ) -> StepResult<T> {
-        self.stop_one_off_dynos(context).await?;
+        self.beside(context, Stops::All, work).await
+    }
+
+    /// The same for any step of the quarantine: the runbook's own commands go on.
+    pub(super) async fn watched<T>(
+        &self,
+        context: &StepContext,
+        work: impl Future<Output = StepResult<T>>,
+    ) -> StepResult<T> {
+        self.beside(context, Stops::Others, work).await
+    }
+
+    async fn beside<T>(
+        &self,
+        context: &StepContext,
+        stops: Stops,
+        work: impl Future<Output = StepResult<T>>,
+    ) -> StepResult<T> {
+        let known = Mutex::default();
+        let look = || {
+            self.stop_those(context, &known, move |dyno: &Dyno| {
+                dyno.is_one_off() && (stops == Stops::All || !self.is_own(dyno))
+            })
+        };
+        look().await?;
         let watching = async {
+            let mut failed = 0;
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
-                if let Err(error) = self.stop_one_off_dynos(context).await {
-                    break error;
+                match look().await {
+                    Ok(()) => failed = 0,
+                    Err(_) if failed + 1 < FAILED_LOOKS => failed += 1,
+                    Err(error) => break error,
                 }
             }
         };
         tokio::select! {
             biased;
             result = work => result,
-            // Nobody can say any more that nothing runs.
+            // It is no longer known that nothing runs.
             error = watching => Err(error),
         }
+    }
+
+    /// Whether the dyno runs one of the commands of this runbook, started by bcops.
+    fn is_own(&self, dyno: &Dyno) -> bool {
+        let commands = &self.settings.commands;
+        [
+            &commands.migrate,
+            &commands.migrate_check,
+            &commands.makemigrations_check,
+            &self.settings.search.reindex_command.value,
+        ]
+        .into_iter()
+        .any(|command| !command.is_empty() && dyno.was_started_by_bcops(command))
     }
 }

@@ -20,8 +20,8 @@ impl World {
         }
         let app = self.app.name();
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
-        let asking = self.wait_for_sites(context, &before);
-        let (seen, _) = context.wait_for("nothing: staging is open", asking).await?;
+        let asking = self.wait_for_sites(context);
+        let seen = context.wait_for("nothing: staging is open", asking).await?;
         let is_new =
             |one: &&crate::reset::sites_answer::Down| !before.iter().any(|old| old.url == one.url);
         let down: Vec<String> = seen
@@ -31,7 +31,7 @@ impl World {
             .map(|one| format!("{}: {}", one.url, one.problem))
             .collect();
         if down.is_empty() {
-            let sites = words::plural(seen.asked as u64, "site");
+            let sites = words::plural(seen.asked, "site");
             return Ok(Evidence::of(format!("{sites} asked")));
         }
         let text = format!("{}; staging is open", down.join("; "));

@@ -171,6 +171,13 @@ pub const KEYS: &[Key] = &[
         .default(r#""database_cache""#)
         .used_by("purge-cache, reset-staging"),
     key(
+        "cache.renditions_database",
+        Text,
+        "the number of the Redis database that holds the cache of renditions, or none",
+    )
+    .default(r#""1""#)
+    .used_by("purge-cache, reset-staging"),
+    key(
         "check.dns_server",
         Text,
         "the DNS server that check asks instead of the system's, for example \

@@ -1,0 +1,56 @@
+//! A PATCH that sets a state: maintenance, a formation, config vars.
+//!
+//! Asked for twice it is the same state, so it is repeated where the first answer was an error of
+//! the moment. What counts is what is read afterwards.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::client::Heroku;
+use super::error::{HerokuError, NotTaken};
+use super::request::Request;
+
+/// A read may be a moment behind the change.
+const READS: u32 = 3;
+const BETWEEN_READS: Duration = Duration::from_millis(300);
+
+/// How the state reads.
+pub(super) enum Reads {
+    AsWanted,
+    Otherwise { wanted: String, found: String },
+}
+
+impl Heroku {
+    /// Sends the change until it is answered, and reads until the state is as wanted. `echoes` says
+    /// whether Heroku's answer to the change holds the new state.
+    pub(super) async fn set_state<F: Future<Output = Result<Reads, HerokuError>>>(
+        &self,
+        request: &Request<'_>,
+        body: &Value,
+        echoes: impl Fn(&Value) -> bool,
+        read: impl Fn() -> F,
+    ) -> Result<(), HerokuError> {
+        let because = match self.patch(request, body).await {
+            Ok(answer) if echoes(&answer) => NotTaken::ChangedSince,
+            Ok(_) => NotTaken::Ignored,
+            Err(error) if error.leaves_doubt() => NotTaken::NoAnswer,
+            Err(error) => return Err(error),
+        };
+        let mut reads = 0;
+        loop {
+            let Reads::Otherwise { wanted, found } = read().await? else { return Ok(()) };
+            reads += 1;
+            if reads >= READS {
+                let what = request.what.clone();
+                return Err(HerokuError::NotTaken { what, wanted, found, because });
+            }
+            tokio::time::sleep(BETWEEN_READS).await;
+        }
+    }
+
+    async fn patch(&self, request: &Request<'_>, body: &Value) -> Result<Value, HerokuError> {
+        self.send_again(Method::PATCH, request, Some(body)).await
+    }
+}

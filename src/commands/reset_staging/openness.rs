@@ -1,0 +1,85 @@
+//! A staging that is closed before the run, and what starts dynos by itself: what the plan says of
+//! them, and the question whether the run opens staging at its end.
+
+use std::fmt::{self, Write};
+
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::reset::{Choices, OpenAtEnd, World};
+use crate::ui::Answer;
+
+use super::answers::Wishes;
+use super::look::Seen;
+
+const QUARANTINE: &str = "quarantine";
+
+/// Whether a person has to say what becomes of a closed staging.
+pub fn is_asked(wishes: &Wishes, seen: &Seen) -> bool {
+    // Without the quarantine the run ends none.
+    let closed = seen.closed.as_ref().filter(|_| wishes.runs(QUARANTINE));
+    closed.is_some_and(|closed| closed.opens(wishes.open).is_none())
+}
+
+/// The answer. Nothing is asked of an open staging, or of one that an earlier run left closed.
+pub fn decide(
+    context: &Context,
+    wishes: &Wishes,
+    seen: &Seen,
+    asks: bool,
+) -> Result<Option<OpenAtEnd>, CommandError> {
+    let Some(closed) = seen.closed.as_ref().filter(|_| asks && is_asked(wishes, seen)) else {
+        return Ok(wishes.open);
+    };
+    let (name, how) = (wishes.destination(), closed.in_words());
+    let question = format!("{name} is {how} now; open it at the end? (yes or no)");
+    loop {
+        let prompter = context.ui.prompter();
+        let text = match tokio::task::block_in_place(|| prompter.text(&question)) {
+            Answer::Given(text) => text,
+            Answer::Declined | Answer::CannotAsk => {
+                let text = "not answered; nothing was changed";
+                return Err(CommandError::new(Kind::NotConfirmed, text).hint("--open yes|no"));
+            }
+        };
+        match text.trim().to_ascii_lowercase().as_str() {
+            "yes" | "y" => return Ok(Some(OpenAtEnd::Yes)),
+            "no" | "n" => return Ok(Some(OpenAtEnd::No)),
+            _ => context.ui.question("write yes or no"),
+        }
+    }
+}
+
+/// The lines of the plan.
+pub fn write(text: &mut String, world: &World, seen: &Seen) -> fmt::Result {
+    let choices = &world.choices;
+    if choices.leaves_out(QUARANTINE) {
+        return Ok(());
+    }
+    if let Some(closed) = &seen.closed {
+        let name = &world.destination.name;
+        let because = match &closed.left_by {
+            Some(run) => format!(", because run {run} stopped"),
+            None => String::new(),
+        };
+        writeln!(text, "now   {name} is {}{because}", closed.in_words())?;
+        match closed.opens(choices.open) {
+            Some(true) => {
+                writeln!(text, "      it is opened at the end with {}", closed.opens_with)?;
+            }
+            Some(false) => writeln!(text, "      it stays closed at the end (--open no)")?,
+            None => writeln!(text, "      open it at the end? {}", answers(choices))?,
+        }
+    }
+    for line in seen.starters.lines() {
+        writeln!(text, "dynos {line}")?;
+    }
+    Ok(())
+}
+
+fn answers(choices: &Choices) -> &'static str {
+    match choices.open {
+        None => "(--open yes|no)",
+        Some(OpenAtEnd::Yes) => "yes",
+        Some(OpenAtEnd::No) => "no",
+    }
+}
