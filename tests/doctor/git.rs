@@ -51,6 +51,12 @@ fn a_clone_that_a_reset_can_work_in() {
     introduce(&world);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
+    assert_lines(&run, &["pass git push takes pushes"]);
+    // An origin that shows everything and takes nothing.
+    git.git(&work(&world), &["config", "remote.origin.receivepack", "false"]);
+    let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+    assert_lines(&run, &["pass git origin", "fail git push", "to mend: Developer"]);
+    git.git(&work(&world), &["config", "--unset", "remote.origin.receivepack"]);
 
     git.point("dev", None);
     let run = world.bcops.run(&["doctor"]).exits(0);
