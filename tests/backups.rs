@@ -84,7 +84,7 @@ fn a_backup_of_another_database_is_never_taken() {
     for name in [&blue, &gone] {
         let url = [&["backups", "url", "production", name][..], &reason].concat();
         world.bcops.run(&url).fails(4, &["nothing was changed"]);
-        let file = ["backups", "download", "production", name, "--output", "out.dump"];
+        let file = ["backups", "download", "production", "out.dump", "--backup", name];
         world.bcops.run(&file).fails(4, &[name]);
     }
     let word = world.pull(&["--yes", "--dry-run", "--backup", &nobody]).exits(0);

@@ -77,9 +77,9 @@ fn on_a_healthy_site_it_is_green_and_only_reads() {
     let world = world();
     let before = world.state();
     world.whole.heroku.forget_requests();
-    for words in [&["doctor"][..], &["doctor", "staging"], &["doctor", "production"]] {
-        let run = world.bcops.run(words).exits(0);
-        if words.last() != Some(&"production") {
+    for environment in ["staging", "production"] {
+        let run = world.bcops.run(&["doctor", environment]).exits(0);
+        if environment == "staging" {
             assert_lines(
                 &run,
                 &[

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::check::{Check, Verdict, one};
+use super::check::{Check, Verdict, limited, one};
 use crate::adapters::git::{
     GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
 };
@@ -99,6 +99,9 @@ async fn heroku_push(
         };
         match asked.await {
             Ok(()) => Check::pass(&name, format!("Heroku's repository of {app} takes pushes")),
+            Err(error @ (GitError::Unreachable { .. } | GitError::TimedOut { .. })) => {
+                unreachable(&name, &CommandError::from(error).to_string())
+            }
             Err(error) => Check::fail(
                 &name,
                 CommandError::from(error).to_string(),
@@ -106,7 +109,13 @@ async fn heroku_push(
             ),
         }
     };
-    Some(one(&name, look).await)
+    Some(limited(&name, look, |late| unreachable(&name, &late.detail)).await)
+}
+
+/// Only a deploy needs it, and everything else at Heroku may well be reached.
+fn unreachable(name: &str, detail: &str) -> Check {
+    let fix = "see whether HEROKU_GIT_HOST, or git.heroku.com, can be reached from here";
+    Check::warn(name, detail, fix)
 }
 
 /// Whether it answers, and has the branches that are deployed.
