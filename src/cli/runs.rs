@@ -46,6 +46,14 @@ pub struct ResumeArgs {
     /// How many objects may be deleted from staging's bucket: a number or a share
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<crate::media::MaxDelete>,
+
+    /// Media to copy, if they are not copied yet: originals, all or none
+    #[arg(long, value_name = "WHICH")]
+    pub media: Option<crate::reset::MediaChoice>,
+
+    /// Leave a stage out that has not begun; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub skip: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -61,6 +69,10 @@ pub struct RollbackArgs {
     /// Answer the question for the app's name
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
+
+    /// Give up what later runs and later commits did to the same staging
+    #[arg(long)]
+    pub past_later_runs: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -72,4 +84,12 @@ pub struct UnlockArgs {
     /// The environment whose branch is locked, where the run is another machine's
     #[arg(long, value_name = "ENV", default_value = "staging")]
     pub environment: String,
+
+    /// Answer the question for the run's name
+    #[arg(long, value_name = "RUN")]
+    pub confirm: Vec<String>,
+
+    /// Break the lock although the run was heard of a few minutes ago, or its process runs
+    #[arg(long)]
+    pub force: bool,
 }

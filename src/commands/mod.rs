@@ -23,6 +23,7 @@ pub mod reset_staging;
 pub mod runs;
 pub mod scrub_pii;
 pub mod search;
+pub(crate) mod unfinished;
 mod unscrubbed;
 
 use serde_json::Value;

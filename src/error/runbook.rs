@@ -2,7 +2,7 @@
 
 use super::{CommandError, Kind, wrap};
 use crate::runbook::plan::PlanError;
-use crate::runbook::{BookError, JournalError, LockError, RunError, RunId, StoreError};
+use crate::runbook::{BookError, Holder, JournalError, LockError, RunError, RunId, StoreError};
 
 impl From<BookError> for CommandError {
     fn from(error: BookError) -> Self {
@@ -49,17 +49,35 @@ impl From<LockError> for CommandError {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Held { ref holder } => {
-                let hint = format!(
-                    "if that process is dead, and only then: {}",
-                    holder.run.unlock_command()
-                );
-                wrap(Kind::Locked, error).hint(hint)
+                let hints = held_by(holder);
+                hints.into_iter().fold(wrap(Kind::Locked, error), CommandError::hint)
             }
             LockError::Lost { .. } => wrap(Kind::Locked, error),
             LockError::NotThere { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
             LockError::Unusable { .. } => wrap(Kind::Configuration, error),
         }
     }
+}
+
+/// What to do about a lock that another run has. Breaking it is the last of the ways.
+fn held_by(holder: &Holder) -> Vec<String> {
+    let (run, host) = (&holder.run, &holder.operator.host);
+    if holder.may_be_at_work(jiff::Timestamp::now()) {
+        return vec![format!("wait for the end of run {run} on {host}")];
+    }
+    let (resume, back) = (run.resume_command(), run.rollback_command());
+    if holder.operator.is_of_this_machine() {
+        return vec![format!("to continue: {resume}"), format!("to go back: {back}")];
+    }
+    let way_back = match holder.essence {
+        Some(_) => format!(", roll it back here with {back},"),
+        None => String::new(),
+    };
+    vec![format!(
+        "run {run} is {host}'s: resume it there{way_back} or take over with {} and bcops \
+         reset-staging",
+        run.unlock_command()
+    )]
 }
 
 impl From<JournalError> for CommandError {

@@ -13,11 +13,34 @@ use super::git::{Deploy, KeepTip, Merge, Migrations, Push, Release};
 use super::media::{CopyMedia, Renditions};
 use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
 use super::quarantine::{Dynos, Maintenance, Open};
+use super::values::{
+    BACKUP, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP,
+    RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED, SITES_OF_SOURCE, TAKEN_OVER,
+    TIP_GIVEN_UP,
+};
 use super::world::World;
 
 /// The stages, in the order of the runbook.
 pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
+
+/// What another machine needs to put a run back. None of it names a person.
+const SHARED: [&str; 14] = [
+    BACKUP.name(),
+    MERGED.name(),
+    MERGED_AT.name(),
+    RELEASE_AT_START.name(),
+    RELEASE_BEFORE.name(),
+    RELEASE.name(),
+    RELEASE_FAILED.name(),
+    MAINTENANCE_BEFORE.name(),
+    FORMATION_BEFORE.name(),
+    DOWN_BEFORE.name(),
+    SITES_OF_SOURCE.name(),
+    PRESENT_BACKUP.name(),
+    TAKEN_OVER.name(),
+    TIP_GIVEN_UP.name(),
+];
 
 /// Whether a step may leave the database with another identity in its server.
 pub fn replaces_database(step: &str) -> bool {
@@ -69,5 +92,12 @@ pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
     for stage in &world.choices.skip {
         builder = builder.leave_out(stage.clone());
     }
-    builder.bracket("database", "quarantine").build()
+    builder
+        .bracket("database", "quarantine")
+        // New code must not meet the public with the old database.
+        .put_back_behind("deploy", "quarantine")
+        // The release phase of new code migrates the old database.
+        .put_back_also_after(filled_by, "deploy")
+        .shares(&SHARED)
+        .build()
 }

@@ -1,16 +1,27 @@
 //! The lock of a reset: the ref on the origin that only one operator can make.
 
-use std::sync::{Mutex, PoisonError};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::adapters::git::{GitError, Holder as GitHolder, Lock, Repository};
 use crate::runbook::lock::LockFuture;
-use crate::runbook::{Holder, LockError, Operator, RunId, RunLock};
+use crate::runbook::{Essence, History, Holder, LockError, Operator, RunId, RunLock};
+
+use super::values::{BACKUP, FORMATION_BEFORE, MAINTENANCE_BEFORE, RELEASE_AT_START};
 
 /// The lock of one branch.
 pub struct OriginLock {
     repository: Repository,
     branch: String,
+    /// Held while the lock is changed: signs of life and steps write it side by side.
     held: Mutex<Option<Lock>>,
+}
+
+/// A lock as it was seen, which can be broken as long as it is exactly this one.
+#[derive(Debug, Clone)]
+pub struct SeenLock {
+    pub holder: Holder,
+    lock: Lock,
 }
 
 impl OriginLock {
@@ -18,12 +29,35 @@ impl OriginLock {
         OriginLock { repository, branch: branch.to_owned(), held: Mutex::default() }
     }
 
-    fn held(&self) -> Option<Lock> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The lock as it is now.
+    pub async fn look(&self) -> Result<Option<SeenLock>, LockError> {
+        let lock = self.repository.read_lock(&self.branch).await;
+        Ok(lock.map_err(|error| self.unusable(error))?.and_then(seen))
     }
 
-    fn hold(&self, lock: Option<Lock>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = lock;
+    /// The lock that was broken, while nobody has finished what its run began.
+    pub async fn look_at_broken(&self) -> Result<Option<SeenLock>, LockError> {
+        let lock = self.repository.read_broken_lock(&self.branch).await;
+        Ok(lock.map_err(|error| self.unusable(error))?.and_then(seen))
+    }
+
+    /// Breaks the lock that was seen, and no other.
+    pub async fn break_seen(&self, seen: &SeenLock) -> Result<(), LockError> {
+        let run = &seen.holder.run;
+        match self.repository.break_this_lock(&seen.lock).await {
+            Ok(()) => Ok(()),
+            Err(GitError::LeaseRejected { .. }) => match self.look().await? {
+                Some(now) => Err(LockError::Held { holder: Box::new(now.holder) }),
+                None => Err(LockError::NotThere { run: run.clone() }),
+            },
+            Err(error) => Err(self.unusable(error)),
+        }
+    }
+
+    /// What an earlier run left unfinished has come to a good end.
+    pub async fn forget_broken(&self) -> Result<(), LockError> {
+        let forgotten = self.repository.forget_broken_lock(&self.branch).await;
+        forgotten.map_err(|error| self.unusable(error))
     }
 
     /// The repository in the namespace of the run, whose refs the lock is read into.
@@ -48,93 +82,132 @@ impl OriginLock {
             error => self.unusable(error),
         }
     }
+
+    /// Writes the lock again, as long as it is this process's.
+    async fn write(&self, holder: &Holder) -> Result<(), LockError> {
+        let lost = || LockError::Lost { run: holder.run.clone() };
+        let mut held = self.held.lock().await;
+        let lock = held.clone().ok_or_else(lost)?;
+        let repository = self.of_run(&holder.run)?;
+        let now = GitHolder { since: lock.holder.since, ..to_git(holder) };
+        let replaced = match repository.replace_lock(&lock, &now).await {
+            Err(GitError::LeaseRejected { .. }) => {
+                // An earlier sign of life may have arrived although its answer did not.
+                let there = repository.read_lock(&self.branch).await;
+                match there.map_err(|error| self.unusable(error))? {
+                    Some(there) if there.holder.is_same_process(&now) => {
+                        repository.replace_lock(&there, &now).await
+                    }
+                    _ => return Err(lost()),
+                }
+            }
+            other => other,
+        };
+        *held = Some(replaced.map_err(|error| self.unusable(error))?);
+        Ok(())
+    }
+}
+
+fn seen(lock: Lock) -> Option<SeenLock> {
+    Some(SeenLock { holder: from_git(&lock.holder)?, lock })
 }
 
 fn to_git(holder: &Holder) -> GitHolder {
-    let Holder { run, operator: Operator { who, host, pid }, at, command } = holder;
-    GitHolder::new(who, host, run.as_str(), command, *at).with_process(*pid)
+    let Operator { who, host, pid, beginning } = &holder.operator;
+    let mut git = GitHolder::new(who, host, holder.run.as_str(), &holder.command, holder.at);
+    git.process = *pid;
+    git.process_beginning = beginning.clone();
+    git.since = holder.since.unwrap_or(holder.at);
+    if let Some(essence) = &holder.essence {
+        git.before = Some(before(essence));
+        git.journal = serde_json::to_value(essence).ok();
+    }
+    git
 }
 
 fn from_git(holder: &GitHolder) -> Option<Holder> {
-    let operator =
-        Operator { who: holder.who.clone(), host: holder.host.clone(), pid: holder.process };
+    let operator = Operator {
+        who: holder.who.clone(),
+        host: holder.host.clone(),
+        pid: holder.process,
+        beginning: holder.process_beginning.clone(),
+    };
+    let run = RunId::parse(&holder.run)?;
+    // What cannot be understood is as good as not there: an older or a newer bcops wrote it.
+    let essence: Option<Essence> =
+        holder.journal.clone().and_then(|journal| serde_json::from_value(journal).ok());
     Some(Holder {
-        run: RunId::parse(&holder.run)?,
+        essence: essence.filter(|essence| essence.is_of(&run)),
+        run,
         operator,
         at: holder.refreshed,
         command: holder.command.clone(),
+        since: Some(holder.since),
+    })
+}
+
+/// What staging was before the run, for a person who reads the lock.
+fn before(essence: &Essence) -> Value {
+    let history = History::of(essence.records());
+    let value = |name: &str| history.value(name).cloned();
+    let started = history.started.as_ref();
+    json!({
+        "app": started.map(|started| started.target.name.clone()),
+        "tip": history.flags.get("pins").map(|pins| pins["staging"].clone()),
+        "release": value(RELEASE_AT_START.name()),
+        "backup": value(BACKUP.name()),
+        "formation": value(FORMATION_BEFORE.name()),
+        "maintenance": value(MAINTENANCE_BEFORE.name()),
     })
 }
 
 impl RunLock for OriginLock {
     fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
         Box::pin(async move {
+            let mut held = self.held.lock().await;
             let repository = self.of_run(&holder.run)?;
             let taken = repository.take_lock(&self.branch, &to_git(holder)).await;
-            self.hold(Some(taken.map_err(|error| self.translate(error))?));
+            *held = Some(taken.map_err(|error| self.translate(error))?);
             Ok(())
         })
     }
 
     fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            let lost = || LockError::Lost { run: holder.run.clone() };
-            let lock = self.held().ok_or_else(lost)?;
-            let repository = self.of_run(&holder.run)?;
-            match repository.refresh_lock(&lock, holder.at).await {
-                Ok(lock) => {
-                    self.hold(Some(lock));
-                    Ok(())
-                }
-                Err(GitError::LeaseRejected { .. }) => {
-                    // An earlier sign of life may have arrived although its answer did not.
-                    match repository.read_lock(&self.branch).await {
-                        Ok(Some(lock)) if lock.holder.run == holder.run.as_str() => {
-                            self.hold(Some(lock));
-                            Ok(())
-                        }
-                        Ok(_) => Err(lost()),
-                        Err(error) => Err(self.unusable(error)),
-                    }
-                }
-                Err(error) => Err(self.unusable(error)),
-            }
-        })
+        Box::pin(self.write(holder))
     }
 
     fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()> {
         Box::pin(async move {
+            let mut held = self.held.lock().await;
             let repository = self.of_run(run)?;
             let unusable = |error| self.unusable(error);
             let Some(lock) = repository.read_lock(&self.branch).await.map_err(unusable)? else {
                 return Ok(());
             };
-            if lock.holder.run == run.as_str() {
+            // Another process of the run, perhaps on another machine, has taken it over.
+            let is_taken_over =
+                held.as_ref().is_some_and(|held| !held.holder.is_same_process(&lock.holder));
+            if lock.holder.run == run.as_str() && !is_taken_over {
                 repository.release_lock(&lock).await.map_err(|error| self.unusable(error))?;
-                self.hold(None);
+                *held = None;
             }
             Ok(())
         })
     }
 
     fn holder(&self) -> LockFuture<'_, Option<Holder>> {
-        Box::pin(async move {
-            let lock = self.repository.read_lock(&self.branch).await;
-            let lock = lock.map_err(|error| self.unusable(error))?;
-            Ok(lock.and_then(|lock| from_git(&lock.holder)))
-        })
+        Box::pin(async move { Ok(self.look().await?.map(|seen| seen.holder)) })
     }
 
     fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder> {
         Box::pin(async move {
-            let repository = self.of_run(run)?;
-            match repository.break_lock(&self.branch, run.as_str()).await {
-                Ok(holder) => {
-                    let holder = from_git(&holder);
-                    holder.ok_or_else(|| LockError::NotThere { run: run.clone() })
+            match self.look().await? {
+                Some(seen) if seen.holder.run == *run => {
+                    self.break_seen(&seen).await?;
+                    Ok(seen.holder)
                 }
-                Err(GitError::NotLocked { .. }) => Err(LockError::NotThere { run: run.clone() }),
-                Err(error) => Err(self.translate(error)),
+                Some(seen) => Err(LockError::Held { holder: Box::new(seen.holder) }),
+                None => Err(LockError::NotThere { run: run.clone() }),
             }
         })
     }

@@ -2,18 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::git::Oid;
 use crate::adapters::heroku::Formation;
 use crate::restore::RowsByTable;
 use crate::runbook::ValueKey;
 
 /// The backup of staging from before the run, by its number and its identifier.
 pub const BACKUP: ValueKey<BackupTaken> = ValueKey::new("staging_backup");
+/// A backup of staging that a rollback made before it replaced anything.
+pub const PRESENT_BACKUP: ValueKey<BackupTaken> = ValueKey::new("present_backup");
+/// The tip of staging's branch that a rollback was told to give up, where it is not the run's own.
+pub const TIP_GIVEN_UP: ValueKey<String> = ValueKey::new("tip_given_up");
+/// What ran when the run began, with its commit where that is known.
+pub const RELEASE_AT_START: ValueKey<ReleaseSeen> = ValueKey::new("release_at_start");
+/// The unfinished run whose lock was broken, and which this run takes over.
+pub const TAKEN_OVER: ValueKey<TakenOver> = ValueKey::new("taken_over");
 /// When merge commits say they were made, so that merging again gives the same commits.
 pub const MERGED_AT: ValueKey<i64> = ValueKey::new("merged_at");
 pub const MERGED: ValueKey<Merged> = ValueKey::new("merged");
 /// The release that was current before the deploy.
 pub const RELEASE_BEFORE: ValueKey<ReleaseSeen> = ValueKey::new("release_before");
 pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
+/// The release of the merged tip that failed, by its identifier: the next attempt builds again.
+pub const RELEASE_FAILED: ValueKey<String> = ValueKey::new("release_failed");
 pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
 pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
@@ -35,6 +46,8 @@ pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
     ValueKey::new("accounts_stored");
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
+/// What of the media was not copied, although the step has ended.
+pub const MEDIA_LEFT: ValueKey<crate::reset::media::MediaLeft> = ValueKey::new("media_left");
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupTaken {
@@ -57,6 +70,28 @@ pub struct Merged {
 pub struct ReleaseSeen {
     pub id: String,
     pub version: u64,
+    /// The commit that it runs, where Heroku shows it; perhaps its beginning only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl ReleaseSeen {
+    /// The commit, if all of its id is known.
+    pub fn whole_commit(&self) -> Option<Oid> {
+        let commit = self.commit.as_deref().filter(|commit| commit.len() == 40)?;
+        Oid::from_str(commit).ok()
+    }
+}
+
+/// What an unfinished run left, for the run that takes over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOver {
+    pub run: String,
+    /// It has left staging closed.
+    pub closed: bool,
+    /// Its backup of staging is that of this run as well.
+    #[serde(default)]
+    pub keeps_backup: bool,
 }
 
 /// What was loaded.

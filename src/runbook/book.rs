@@ -35,6 +35,13 @@ pub struct Runbook {
     steps: Vec<Arc<dyn Step>>,
     left_out: BTreeSet<String>,
     brackets: Vec<Bracket>,
+    /// Steps that are put back only while the standing steps of a stage are in force, although they
+    /// run without them.
+    behind: Vec<(&'static str, &'static str)>,
+    /// Steps that are put back as well where another step may have acted.
+    also: Vec<(&'static str, &'static str)>,
+    /// The names of the values that the lock may carry to another machine.
+    shared: Vec<&'static str>,
 }
 
 impl std::fmt::Debug for Runbook {
@@ -49,6 +56,9 @@ pub struct Builder {
     steps: Vec<Arc<dyn Step>>,
     left_out: BTreeSet<String>,
     brackets: Vec<Bracket>,
+    behind: Vec<(&'static str, &'static str)>,
+    also: Vec<(&'static str, &'static str)>,
+    shared: Vec<&'static str>,
 }
 
 impl Builder {
@@ -75,9 +85,29 @@ impl Builder {
         self
     }
 
+    /// The step is put back only while the standing steps of the stage `around` are in force: what
+    /// it puts back must not meet the public before everything else is back.
+    pub fn put_back_behind(mut self, step: &'static str, around: &'static str) -> Self {
+        self.behind.push((step, around));
+        self
+    }
+
+    /// What the step puts back is also changed by `other`: it is put back where that may have acted,
+    /// whether or not the step itself has.
+    pub fn put_back_also_after(mut self, step: &'static str, other: &'static str) -> Self {
+        self.also.push((step, other));
+        self
+    }
+
+    /// The lock may carry these values to another machine. They must name no person.
+    pub fn shares(mut self, values: &[&'static str]) -> Self {
+        self.shared.extend(values);
+        self
+    }
+
     pub fn build(self) -> Result<Runbook, BookError> {
-        let Builder { steps, left_out, brackets } = self;
-        let book = Runbook { steps, left_out, brackets };
+        let Builder { steps, left_out, brackets, behind, also, shared } = self;
+        let book = Runbook { steps, left_out, brackets, behind, also, shared };
         book.check_references()?;
         book.check_stages()?;
         for bracket in &book.brackets {
@@ -120,6 +150,10 @@ impl Runbook {
             left_out: self.is_left_out(step.as_ref()),
         };
         self.steps.iter().map(plan).collect()
+    }
+
+    pub(super) fn shared(&self) -> &[&'static str] {
+        &self.shared
     }
 
     pub(super) fn recorded(&self) -> Vec<RecordedStep> {
@@ -215,6 +249,17 @@ impl Runbook {
         self.brackets_around(step).flat_map(|one| self.standing_of(one)).cloned().collect()
     }
 
+    /// The standing steps that have to be in force while the step is put back.
+    pub(super) fn required_to_put_back(&self, step: &dyn Step) -> Vec<Arc<dyn Step>> {
+        let mut required = self.required_for(step);
+        let stages = self.behind.iter().filter(|(id, _)| *id == step.id()).map(|(_, stage)| *stage);
+        for stage in stages {
+            let bracket = Bracket { inner: "", around: stage };
+            required.extend(self.standing_of(&bracket).into_iter().cloned());
+        }
+        required
+    }
+
     /// The standing steps that are in force according to what has happened so far.
     pub(super) fn in_force(&self, history: &History) -> Vec<Arc<dyn Step>> {
         let holds = |step: &&Arc<dyn Step>| {
@@ -252,7 +297,9 @@ impl Runbook {
     pub(super) fn not_put_back(&self, step: &dyn Step, history: &History) -> Option<&'static str> {
         let is_inside = |inner: &Arc<dyn Step>| {
             let mut brackets = self.brackets.iter();
+            let mut behind = self.behind.iter();
             brackets.any(|one| one.around == step.stage() && one.inner == inner.stage())
+                || behind.any(|(id, around)| *around == step.stage() && *id == inner.id())
         };
         let mut inside = self.steps.iter().filter(|inner| is_inside(inner));
         inside.find(|inner| !self.is_put_back(inner.as_ref(), history)).map(|inner| inner.id())
@@ -266,11 +313,21 @@ impl Runbook {
         }
     }
 
+    /// Whether the step may have changed something, or another one may have changed what it puts back.
+    fn may_have_acted(&self, step: &dyn Step, history: &History) -> bool {
+        let others = self.also.iter().filter(|(id, _)| *id == step.id()).map(|(_, other)| *other);
+        std::iter::once(step.id()).chain(others).any(|id| history.step(id).may_have_acted)
+    }
+
+    /// Whether a rollback has something to do for the step.
+    pub fn is_to_be_put_back(&self, step: &dyn Step, history: &History) -> bool {
+        self.may_have_acted(step, history) && !history.step(step.id()).is_undone()
+    }
+
     /// Whether nothing of what the step did, or may have done, is left.
     pub(super) fn is_put_back(&self, step: &dyn Step, history: &History) -> bool {
-        let known = history.step(step.id());
         match step.undo_way() {
-            _ if !known.may_have_acted || known.is_undone() => true,
+            _ if !self.is_to_be_put_back(step, history) => true,
             UndoWay::Nothing | UndoWay::Stays(_) => true,
             UndoWay::Own | UndoWay::Impossible(_) => false,
             // The other one is an earlier step, so that this comes to an end.

@@ -83,6 +83,11 @@ impl StepContext {
         })
     }
 
+    /// Whether an act of the step may have changed something.
+    pub fn may_have_acted(&self) -> bool {
+        self.ledger.history(|history| history.step(self.step).may_have_acted)
+    }
+
     /// How far an earlier attempt came with the remote job of this name.
     pub fn job(&self, name: &str) -> Job {
         self.ledger.history(|history| history.step(self.step).job(name))

@@ -2,7 +2,10 @@
 //!
 //! What happens within a step is in [`super::perform`], putting back in [`super::rollback`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use tokio::sync::watch;
 
@@ -10,6 +13,7 @@ use super::book::Runbook;
 use super::context::{Relay, StepContext};
 use super::entry::{Consumer, EndStatus, Entry, Flags, RunStarted, Target};
 use super::error::RunError;
+use super::essence::Essence;
 use super::history::History;
 use super::interrupt::Interrupt;
 use super::journal::{FILE_NAME, Journal, Writer};
@@ -18,6 +22,7 @@ use super::lock::{Holder, Keeper, LockError, Operator, RunLock};
 use super::redact::Redactor;
 use super::run_id::RunId;
 use super::screen::Screen;
+use super::share::Share;
 use super::step::{Guard, Step};
 use super::store::{RunFolder, Runs};
 use crate::events::{Event, SharedReporter};
@@ -44,6 +49,8 @@ pub struct Beginning {
     pub target: Target,
     pub plan_digest: Option<String>,
     pub flags: Flags,
+    /// Values that were known before the run, such as those of an unfinished run that it takes over.
+    pub values: BTreeMap<&'static str, Value>,
 }
 
 /// A run that can be let go.
@@ -55,6 +62,11 @@ pub struct Engine {
     pub(super) reporter: SharedReporter,
     pub(super) ledger: Arc<Ledger>,
     pub(super) lock_lost: watch::Receiver<bool>,
+    pub(super) share: Arc<Share>,
+    /// Done before anything is put back.
+    pub(super) precaution: Option<Arc<dyn Step>>,
+    /// Known before the run.
+    values: BTreeMap<&'static str, Value>,
     lock: Arc<dyn RunLock>,
     operator: Operator,
     command: String,
@@ -87,7 +99,7 @@ impl Engine {
         folder: Option<RunFolder>,
         beginning: Beginning,
     ) -> Self {
-        let Beginning { command, target, plan_digest, flags } = beginning;
+        let Beginning { command, target, plan_digest, flags, values } = beginning;
         let first = Entry::RunStarted(Box::new(RunStarted {
             run: run.clone(),
             command: command.clone(),
@@ -99,7 +111,10 @@ impl Engine {
             steps: setup.book.recorded(),
             left_out: setup.book.left_out(),
         }));
-        Engine::assemble(setup, run, writer, History::default(), folder, command, first)
+        let past = Past { history: History::default(), essence: Essence::default() };
+        let mut engine = Engine::assemble(setup, run, writer, past, folder, command, first);
+        engine.values = values;
+        engine
     }
 
     /// Goes on with a run, forwards with [`Engine::run`] or back with [`Engine::roll_back`]. `flags`
@@ -138,14 +153,16 @@ impl Engine {
         };
         let command = began.command.clone();
         let history = History::of(journal.records());
-        Ok(Engine::assemble(setup, run, writer, history, folder, command, first))
+        let essence = Essence::of(journal.records(), setup.book.shared());
+        let past = Past { history, essence };
+        Ok(Engine::assemble(setup, run, writer, past, folder, command, first))
     }
 
     fn assemble(
         setup: Setup,
         run: RunId,
         writer: Writer,
-        history: History,
+        past: Past,
         folder: Option<RunFolder>,
         command: String,
         first: Entry,
@@ -153,7 +170,9 @@ impl Engine {
         let Setup { book, lock, guard, interrupt, reporter, redactor, operator, mut consumers } =
             setup;
         consumers.insert(0, Box::new(Screen::new(reporter.clone(), &book)));
-        let ledger = Arc::new(Ledger::new(writer, history, consumers, redactor));
+        let share = Arc::new(Share::new(past.essence, book.shared()));
+        consumers.push(Box::new(share.clone()));
+        let ledger = Arc::new(Ledger::new(writer, past.history, consumers, redactor));
         let (_, lock_lost) = watch::channel(false);
         Engine {
             run,
@@ -163,12 +182,25 @@ impl Engine {
             reporter,
             ledger,
             lock_lost,
+            share,
+            precaution: None,
+            values: BTreeMap::new(),
             lock,
             operator,
             command,
             first,
             folder,
         }
+    }
+
+    /// Values that are put on record when the work begins.
+    pub fn with_values(self, values: BTreeMap<&'static str, Value>) -> Self {
+        Engine { values, ..self }
+    }
+
+    /// A step that is done before a rollback changes anything.
+    pub fn with_precaution(self, step: Arc<dyn Step>) -> Self {
+        Engine { precaution: Some(step), ..self }
     }
 
     pub fn id(&self) -> &RunId {
@@ -192,6 +224,7 @@ impl Engine {
             // On record before the lock is there: a lock whose run nobody could go on with or put
             // back would keep everybody out.
             self.record(self.first.clone())?;
+            self.record_values()?;
             match self.take_lock().await {
                 Err(RunError::Lock(error @ LockError::Held { .. })) => {
                     self.discard();
@@ -207,6 +240,15 @@ impl Engine {
         let result = self.run_steps().await;
         drop(keeper);
         self.finish(result).await
+    }
+
+    pub(super) fn record_values(&self) -> Result<(), RunError> {
+        let step = self.book.steps().first().map_or("", |step| step.id());
+        for (key, value) in &self.values {
+            let (step, key) = (step.to_owned(), (*key).to_owned());
+            self.record(Entry::Value { step, key, value: value.clone() })?;
+        }
+        Ok(())
     }
 
     /// Removes the folder of a run that was refused before its first step.
@@ -300,6 +342,23 @@ impl Engine {
         Ok(RunError::Interrupted { run: self.run.clone(), goes_on, changed: self.has_changed() })
     }
 
+    /// Brings the lock up to date before something is changed, for whoever has only the lock. An
+    /// origin that cannot be reached is no reason to stop: the next sign of life makes up for it.
+    pub(super) async fn share(&self) -> Result<(), RunError> {
+        let Some(holder) = self.share.holder(jiff::Timestamp::now()) else { return Ok(()) };
+        match self.lock.refresh(&holder).await {
+            Ok(()) => Ok(()),
+            Err(LockError::Lost { .. } | LockError::Held { .. }) => {
+                Err(RunError::LockLost { run: self.run.clone() })
+            }
+            Err(error) => {
+                let text = format!("cannot bring the lock up to date: {error}");
+                self.reporter.emit(Event::Warning(self.ledger.redactor().clean(&text)));
+                Ok(())
+            }
+        }
+    }
+
     pub(super) async fn give_up_lock(&self) -> Result<(), RunError> {
         Ok(self.lock.release(&self.run).await?)
     }
@@ -310,9 +369,14 @@ impl Engine {
             operator: self.operator.clone(),
             at: jiff::Timestamp::now(),
             command: self.command.clone(),
+            since: None,
+            essence: Some(self.share.essence()),
         };
         self.lock.acquire(&holder).await?;
-        let keeper = Keeper::start(self.lock.clone(), holder);
+        self.share.hold(holder.clone());
+        let share = self.share.clone();
+        let says = Arc::new(move || share.essence());
+        let keeper = Keeper::start(self.lock.clone(), holder, says, self.share.news());
         self.lock_lost = keeper.lost();
         Ok(keeper)
     }
@@ -371,6 +435,12 @@ impl Engine {
             lock_lost: self.lock_lost.clone(),
         }
     }
+}
+
+/// What is known of a run when its engine is put together.
+struct Past {
+    history: History,
+    essence: Essence,
 }
 
 /// A journal says how far steps are by their names and order. Other steps are another runbook.

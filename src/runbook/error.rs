@@ -31,8 +31,8 @@ pub enum RunError {
     HeldBack { run: RunId, step: String, inside: String },
     #[error("{step} is not run: {around}, which has to be in force around it, is not")]
     NotAround { run: RunId, step: String, around: String },
-    #[error("the rollback of the run {run} could not put back {}", left.join(", "))]
-    NotPutBack { run: RunId, left: Vec<String>, hints: Vec<String> },
+    #[error("the rollback of the run {run} could not put back {}{}", left.join(", "), because(.reasons))]
+    NotPutBack { run: RunId, left: Vec<String>, hints: Vec<String>, reasons: Vec<String> },
     #[error("the run {run} is over")]
     Over { run: RunId },
     #[error("the run {run} is being rolled back")]
@@ -51,4 +51,8 @@ pub enum RunError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+fn because(reasons: &[String]) -> String {
+    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }

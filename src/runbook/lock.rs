@@ -13,10 +13,12 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use super::essence::Essence;
 use super::run_id::RunId;
+use crate::process_id;
 
 /// Who runs this, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +26,32 @@ pub struct Operator {
     pub who: String,
     pub host: String,
     pub pid: u32,
+    /// Tells the process from a later one with its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beginning: Option<String>,
 }
 
 impl Operator {
     /// This process. `who` comes from the caller, which knows the surroundings.
     pub fn of_this_process(who: impl Into<String>) -> Self {
-        Operator { who: who.into(), host: host_name(), pid: std::process::id() }
+        let pid = std::process::id();
+        Operator {
+            who: who.into(),
+            host: host_name(),
+            pid,
+            beginning: process_id::beginning_of(pid),
+        }
+    }
+
+    /// Whether this was written on this machine.
+    pub fn is_of_this_machine(&self) -> bool {
+        self.host == host_name()
+    }
+
+    /// Whether the process still runs. `None` where it is another machine's.
+    pub fn lives(&self) -> Option<bool> {
+        let beginning = self.beginning.as_deref();
+        self.is_of_this_machine().then(|| process_id::lives(self.pid, beginning))
     }
 }
 
@@ -50,18 +72,38 @@ pub struct Holder {
     /// When it was taken, or last refreshed.
     pub at: jiff::Timestamp,
     pub command: String,
+    /// When the run took it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<jiff::Timestamp>,
+    /// What of the journal another machine needs to put the run back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub essence: Option<Essence>,
 }
+
+/// A holder that was heard of this recently may be at work.
+const RECENTLY: Duration = Duration::from_secs(10 * 60);
 
 impl Holder {
     /// How long ago it gave a sign of life.
     pub fn age(&self, now: jiff::Timestamp) -> Duration {
         now.duration_since(self.at).try_into().unwrap_or_default()
     }
+
+    /// Whether the holder was heard of so recently that it may be at work.
+    pub fn is_recent(&self, now: jiff::Timestamp) -> bool {
+        self.age(now) < RECENTLY
+    }
+
+    /// Whether a process may be at work on the run. On this machine that is known; of another
+    /// machine only when it was heard of.
+    pub fn may_be_at_work(&self, now: jiff::Timestamp) -> bool {
+        self.operator.lives().unwrap_or_else(|| self.is_recent(now))
+    }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Operator { who, host, pid } = &self.operator;
+        let Operator { who, host, pid, .. } = &self.operator;
         write!(
             f,
             "{who} on {host} (process {pid}, run {}, {}, last seen {:.0})",
@@ -89,7 +131,8 @@ pub trait RunLock: Send + Sync {
     /// Takes the lock, or takes it over from an earlier process of the same run.
     fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
 
-    /// Gives a sign of life. [`LockError::Lost`] if another run has it or nobody.
+    /// Gives a sign of life, with what is known by now. [`LockError::Lost`] if another process has
+    /// it or nobody.
     fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
 
     /// Gives it up. A lock that is not this run's is left alone, which is not an error.
@@ -104,6 +147,9 @@ pub trait RunLock: Send + Sync {
 /// How often a held lock gives a sign of life.
 const REFRESH: Duration = Duration::from_secs(60);
 
+/// What the lock is to say, as far as the run knows it by now.
+pub(super) type Says = Arc<dyn Fn() -> Essence + Send + Sync>;
+
 /// Refreshes a lock for as long as it lives, and notices when it is lost.
 pub(super) struct Keeper {
     lost: watch::Receiver<bool>,
@@ -111,12 +157,22 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn start(lock: Arc<dyn RunLock>, mut holder: Holder) -> Self {
+    /// `news` makes it refresh the lock at once.
+    pub(super) fn start(
+        lock: Arc<dyn RunLock>,
+        mut holder: Holder,
+        says: Says,
+        news: Arc<Notify>,
+    ) -> Self {
         let (sender, lost) = watch::channel(false);
         let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(REFRESH).await;
+                tokio::select! {
+                    () = tokio::time::sleep(REFRESH) => {}
+                    () = news.notified() => {}
+                }
                 holder.at = jiff::Timestamp::now();
+                holder.essence = Some(says());
                 // A lock that cannot be reached is still ours; only one that is seen in other hands
                 // is not.
                 if matches!(

@@ -8,7 +8,7 @@ use super::entry::{Ending, Entry};
 use super::error::RunError;
 use super::evidence::Evidence;
 use super::history::Phase;
-use super::step::{Outcome, Probe, Step, StepError};
+use super::step::{Outcome, Probe, Step, StepError, UndoWay};
 use crate::error::{CommandError, Kind};
 
 /// A step in the hands of the engine.
@@ -56,6 +56,20 @@ impl Engine {
         self.settle(&attempt, result)
     }
 
+    /// Brings a standing step into force for a rollback, wherever the run left it.
+    pub(super) async fn stand(&self, step: &dyn Step) -> Result<(), RunError> {
+        let attempt = self.attempt(step);
+        let known = self.history(|history| history.step(step.id()));
+        let stands = known.may_have_acted && !known.is_undone();
+        let result = match step.probe(&attempt.context).await {
+            Ok(Probe::Done(_)) if stands => Ok(()),
+            // On record as begun, so that it is put back at the end.
+            Ok(_) => self.act(&attempt).await,
+            Err(error) => Err(error.into()),
+        };
+        self.settle(&attempt, result)
+    }
+
     fn attempt<'a>(&self, step: &'a dyn Step) -> Attempt<'a> {
         Attempt { step, context: self.context(step), began: Instant::now() }
     }
@@ -89,6 +103,9 @@ impl Engine {
         }
         let number = self.history(|history| history.step(step.id()).attempts) + 1;
         self.record(Entry::StepStarted { step: attempt.id(), attempt: number })?;
+        if is_put_back_by_itself(step) {
+            self.share().await?;
+        }
         let (ending, evidence) = match step.act(context).await? {
             Outcome::Done(evidence) => (Ending::Done, evidence),
             Outcome::Warning { text, evidence } => {
@@ -175,6 +192,11 @@ impl Engine {
         let (run, changed) = (self.run.clone(), self.has_changed());
         Err(RunError::Step { run, step: attempt.id(), error, undo_hint, changed })
     }
+}
+
+/// Whether a rollback has to know of the step by itself.
+fn is_put_back_by_itself(step: &dyn Step) -> bool {
+    step.kind().changes() && matches!(step.undo_way(), UndoWay::Own | UndoWay::Impossible(_))
 }
 
 /// The sentence with its causes.

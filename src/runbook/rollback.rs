@@ -1,9 +1,13 @@
 //! Puts back what a run did, the last step first.
 //!
+//! The order is: the precaution (a backup of the present), the standing steps into force, everything
+//! behind them, and the standing steps last. The public never meets new code with an old database.
+//!
 //! A step that cannot be put back does not keep the others from it, with one exception: what stands
 //! around a stage that could not be put back stays. A half-restored database is not opened to the
 //! public because the rest of the rollback went well.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::engine::{Engine, RunEnd};
@@ -28,24 +32,39 @@ impl Engine {
             operator: self.operator().clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
-        let result = self.undo_steps().await;
+        self.record_values()?;
+        let result = match self.share().await {
+            Ok(()) => self.undo_steps().await,
+            Err(error) => Err(error),
+        };
         drop(keeper);
         self.finish(result).await
     }
 
+    /// First everything that the public must not meet half put back, behind closed doors; then the
+    /// doors, which are the standing steps.
     async fn undo_steps(&self) -> Result<RunEnd, RunError> {
-        for step in self.book.steps().iter().rev() {
-            let known = self.history(|history| history.step(step.id()));
-            if known.may_have_acted && !known.is_undone() {
+        if let Some(step) = &self.precaution {
+            self.safe_point()?;
+            self.perform(step.as_ref()).await?;
+        }
+        self.close().await?;
+        let (doors, inside): (Vec<_>, Vec<_>) =
+            self.book.steps().iter().rev().partition(|step| step.stands_until().is_some());
+        for step in inside.into_iter().chain(doors) {
+            if self.is_to_be_put_back(step.as_ref()) {
                 self.safe_point()?;
                 self.undo(step.as_ref()).await?;
             }
         }
-        let left: Vec<String> = self.history(|history| {
+        let mut left: Vec<String> = self.history(|history| {
             let steps = self.book.steps().iter();
             let left = steps.filter(|step| !self.book.is_put_back(step.as_ref(), history));
             left.map(|step| step.id().to_owned()).collect()
         });
+        if left.is_empty() {
+            left.extend(self.ask_what_is_open().await?);
+        }
         let status = if left.is_empty() { EndStatus::RolledBack } else { EndStatus::Incomplete };
         self.record(Entry::RollbackFinished { status, left: left.clone() })?;
         let run = self.run.clone();
@@ -53,7 +72,55 @@ impl Engine {
             return Ok(RunEnd { run, status, warnings: self.warnings() });
         }
         let hints = left.iter().flat_map(|id| self.hints_for(id)).collect();
-        Err(RunError::NotPutBack { run, hints, left })
+        let reasons = left.iter().filter_map(|id| self.reason_for(id)).collect();
+        Err(RunError::NotPutBack { run, hints, left, reasons })
+    }
+
+    fn is_to_be_put_back(&self, step: &dyn Step) -> bool {
+        self.history(|history| self.book.is_to_be_put_back(step, history))
+    }
+
+    /// Brings the standing steps into force around what is put back behind them, whether or not the
+    /// run itself had come to them.
+    async fn close(&self) -> Result<(), RunError> {
+        let steps = self.book.steps().iter();
+        let mut needed: Vec<&'static str> = Vec::new();
+        for step in steps.filter(|step| step.undo_way() == UndoWay::Own) {
+            if self.is_to_be_put_back(step.as_ref()) {
+                let required = self.book.required_to_put_back(step.as_ref());
+                needed.extend(required.iter().map(|standing| standing.id()));
+            }
+        }
+        for standing in self.book.steps().iter().filter(|step| needed.contains(&step.id())) {
+            self.safe_point()?;
+            self.stand(standing.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// After the doors were opened: whether what is behind them works. Gives the step that says no.
+    async fn ask_what_is_open(&self) -> Result<Option<String>, RunError> {
+        let acted =
+            |step: &&Arc<dyn Step>| self.history(|history| history.step(step.id()).may_have_acted);
+        let standing = self.book.steps().iter().filter(acted).find_map(|step| step.stands_until());
+        let ends = |id| self.book.steps().iter().find(|step| step.id() == id);
+        let Some(step) = standing.and_then(ends) else { return Ok(None) };
+        match step.verify_open_again(&self.context(step.as_ref())).await {
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.undo_failed(step.as_ref(), error)?;
+                Ok(Some(step.id().to_owned()))
+            }
+        }
+    }
+
+    /// Why a step was not put back, where that is known.
+    fn reason_for(&self, id: &str) -> Option<String> {
+        match self.history(|history| history.step(id)).undo {
+            UndoPhase::Failed { message, .. } => Some(format!("{id}: {message}")),
+            UndoPhase::Left { reason } => Some(format!("{id}: {reason}")),
+            _ => None,
+        }
     }
 
     /// What to do about a step that was not put back. What stays in force on purpose gets no hint:
@@ -96,7 +163,7 @@ impl Engine {
 
     async fn try_undo(&self, step: &dyn Step) -> Result<(), Halt> {
         // What a step could not be done without, it cannot be put back without either.
-        for standing in self.book.required_for(step) {
+        for standing in self.book.required_to_put_back(step) {
             if !self.history(|history| history.step(standing.id()).is_undone()) {
                 self.hold(standing.as_ref()).await.map_err(|error| match error {
                     RunError::Step { error, .. } => Halt::Step(StepError::Failed(error)),
@@ -112,6 +179,7 @@ impl Engine {
             }
         }
         self.record(Entry::UndoStarted { step: step.id().to_owned() })?;
+        self.share().await.map_err(Halt::Run)?;
         let evidence = step.undo(&context).await?;
         let verified = step.verify_undo(&context).await?;
         self.record(Entry::StepUndone {

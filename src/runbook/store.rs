@@ -2,12 +2,13 @@
 //! folder.
 
 use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::essence::Essence;
 use super::history::{History, Standing};
 use super::journal::{FILE_NAME, Journal, JournalError, sync_folder};
 use super::lock_file::FolderLock;
@@ -151,6 +152,28 @@ impl Runs {
                 Err(error) => return Err(fail(error)),
             }
         }
+    }
+
+    /// Makes a run of another machine one of this machine, as far as its lock tells of it.
+    pub fn adopt(&self, id: &RunId, essence: &Essence) -> Result<(), StoreError> {
+        let fail = |source| StoreError::Folder { path: self.folder.clone(), source };
+        let mut text = Vec::new();
+        for record in essence.records() {
+            serde_json::to_writer(&mut text, record).map_err(io::Error::from).map_err(fail)?;
+            text.push(b'\n');
+        }
+        let mut builder = DirBuilder::new();
+        let path = self.path(id);
+        builder.mode(0o700).recursive(true).create(&path).map_err(fail)?;
+        let file = path.join(FILE_NAME);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let written = options.open(&file).and_then(|mut open| {
+            open.write_all(&text)?;
+            open.sync_all()?;
+            sync_folder(&file)
+        });
+        written.map_err(fail)
     }
 
     /// Takes the right to go on with a run.

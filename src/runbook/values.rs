@@ -17,7 +17,7 @@ impl<T> ValueKey<T> {
         ValueKey { name, holds: PhantomData }
     }
 
-    pub fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         self.name
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bcops::adapters::heroku::{HerokuError, JobStatus, Release, Timing};
+use bcops::adapters::heroku::{CodeId, HerokuError, JobStatus, Release, Timing};
 
 use crate::heroku::world::{STAGING, World, client, count, quick, world};
 use crate::standins::heroku::{Deploy, Fault, Rule};
@@ -38,7 +38,7 @@ async fn a_deploy_is_watched_to_its_end() {
     let newest = world.heroku.newest_releases(STAGING).await.expect("releases");
     assert!(newest[0].current && newest[0].id == release.id);
     let commit = world.heroku.commit_of(STAGING, &release).await.expect("a slug");
-    assert_eq!(commit.as_deref(), Some(COMMIT));
+    assert_eq!(commit.as_ref().map(CodeId::as_str), Some(COMMIT));
     let dynos = world.heroku.dynos(STAGING).await.expect("dynos");
     assert_eq!(dynos[0].release.as_ref().map(|one| one.version), Some(release.version));
 }
@@ -126,7 +126,7 @@ async fn a_rollback_is_a_new_release_of_the_old_slug() {
     let made = world.heroku.roll_back(&staging, old).await.expect("rolled back");
     assert_eq!((made.version, &made.slug), (releases[0].version + 1, &old.slug));
     let commit = world.heroku.commit_of(STAGING, &made).await.expect("a slug");
-    assert_eq!(commit.as_deref(), Some("aaaaaaaaaa"));
+    assert_eq!(commit.as_ref().map(CodeId::as_str), Some("aaaaaaaaaa"));
 
     world.standin.misbehave(Rule::once("/releases", Fault::CloseAfter).on("POST"));
     let found = world.heroku.roll_back(&staging, old).await.expect("found");

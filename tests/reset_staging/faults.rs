@@ -82,12 +82,14 @@ fn deploys_that_go_wrong() {
             world.make(Trouble::BuildFails);
         })
         .mended_by(mend),
-        case("the release fails", 8, Moved, &["releases:retry"], |world| {
+        case("the release fails", 8, Moved, &["bcops runs resume"], |world| {
             world.make(Trouble::ReleaseFails);
-        }),
+        })
+        .mended_by(mend),
         case("the release expires", 8, Moved, &["the step release failed"], |world| {
             world.make(Trouble::ReleaseExpires);
-        }),
+        })
+        .mended_by(mend),
     ]);
 }
 

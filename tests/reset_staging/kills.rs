@@ -183,7 +183,11 @@ fn kill_after(world: &World, arguments: &[&str], milliseconds: u64) {
 pub struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn of(seed: u64) -> Chance {
+        Chance(seed)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end.max(1)

@@ -22,12 +22,26 @@ fn runs_of(operator: &Bcops) -> Vec<Value> {
     listed["result"]["runs"].as_array().expect("runs").clone()
 }
 
-/// Who, where, which run, and what to do if it is dead.
-fn refuses(operator: &Bcops, run: &str) {
-    let unlock = format!("bcops runs unlock {run}");
+/// Who, where, which run, and what leads to a good end. `unlock` is hinted last, and only where the
+/// journal is elsewhere.
+fn refuses(operator: &Bcops, run: &str, words: &[&str]) {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let refused = operator.run(&reset_by("stream"));
-    refused.fails(7, &["Op Erator", host.trim(), run, &unlock]);
+    refused.fails(7, &[&["Op Erator", host.trim(), run], words].concat());
+}
+
+/// What is said of a run that stopped, on the machine that has its journal and on another one.
+fn refuses_for_both(world: &World, other: &Bcops, run: &str) {
+    let (resume, back) = (format!("bcops runs resume {run}"), format!("bcops runs rollback {run}"));
+    let unlock = format!("bcops runs unlock {run}");
+    refuses(&world.bcops, run, &["stopped after", &resume, &back]);
+    refuses(other, run, &["stopped after", "resume it there", &back, &unlock]);
+    let here = world.bcops(&reset_by("stream"));
+    assert!(!here.printed().contains("unlock"), "{}", here.printed());
+}
+
+fn unlock<'a>(run: &'a str) -> [&'a str; 6] {
+    ["runs", "unlock", run, "--confirm", run, "--force"]
 }
 
 #[test]
@@ -39,12 +53,15 @@ fn a_second_operator_on_another_machine_is_kept_out() {
     world.wait_for_entry(&mut running, &["\"external\"", "\"backup\""]);
     let run = world.run_on_disk().expect("a run");
     let other = world.another_operator();
-    refuses(&other, &run);
+    refuses(&other, &run, &["is at work"]);
     // What was refused is no run.
     assert_eq!(runs_of(&other), Vec::<Value>::new());
-    // A run of another machine is unknown here, and can only be unlocked.
-    other.run(&["runs", "resume", &run]).fails(2, &["there is no run"]);
-    other.run(&["runs", "rollback", &run, "--confirm", STAGING]).fails(2, &["there is no run"]);
+    // A run of another machine is unknown here, and while it is at work nothing is done to it.
+    other.run(&["runs", "resume", &run]).fails(2, &["there is no run", "is at work"]);
+    other.run(&["runs", "rollback", &run, "--confirm", STAGING]).fails(7, &["is at work"]);
+    other.run(&["runs", "unlock", &run]).fails(5, &["still runs", "no terminal"]);
+    let refused = other.run(&["runs", "unlock", &run, "--confirm", &run]);
+    refused.fails(4, &["still runs", "--force"]);
     other.run(&["runs", "unlock", &run[..run.len() - 1]]).fails(2, &["whole name"]);
     let ended = running.finish().exits(0);
     assert_eq!(seen(&world), calm("stream").state, "{}", ended.printed());
@@ -57,15 +74,14 @@ fn a_run_that_stopped_keeps_its_lock_until_it_is_over() {
     let before = world.staging();
     let run = killed(&world);
     let other = world.another_operator();
-    refuses(&world.bcops, &run);
-    refuses(&other, &run);
+    refuses_for_both(&world, &other, &run);
     assert_eq!(runs_of(&world.bcops).len(), 1, "what was refused is no run");
     // Neither another name nor the beginning of the right one breaks it.
     for wrong in ["r20260101-000000-0000", &run[..run.len() - 1], "staging"] {
         let refused = other.run(&["runs", "unlock", wrong]);
         assert!(matches!(refused.code, Some(2 | 7)), "{}", refused.printed());
     }
-    refuses(&other, &run);
+    refuses_for_both(&world, &other, &run);
     world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
     assert_eq!(world.staging().branch, before.branch);
     assert_eq!(world.litter(), Vec::<String>::new());
@@ -77,9 +93,11 @@ fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
     let world = World::new();
     let run = killed(&world);
     let other = world.another_operator();
-    let broken = other.run(&["runs", "unlock", &run]).exits(0);
+    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last heard of"]);
+    other.run(&["runs", "unlock", &run, "--confirm", &run]).fails(4, &["--force"]);
+    let broken = other.run(&unlock(&run)).exits(0);
     assert!(broken.stdout.contains("Op Erator"), "{}", broken.printed());
-    other.run(&["runs", "unlock", &run]).fails(2, &[&run]);
+    other.run(&unlock(&run)).fails(2, &[&run]);
     other.run(&reset_by("stream")).exits(0);
     let reset = world.staging();
     // What the first one had seen is not so any more, and nothing of it is done.
@@ -104,7 +122,7 @@ fn a_run_that_was_killed_while_it_took_the_lock_can_be_resumed_or_unlocked() {
             world.bcops(&["runs", "resume", &run]).exits(0);
         } else {
             // The lock may or may not have been taken.
-            let unlocked = world.bcops(&["runs", "unlock", &run]);
+            let unlocked = world.bcops(&unlock(&run));
             assert!(matches!(unlocked.code, Some(0 | 2)), "{}", unlocked.printed());
             world.bcops(&reset_by("stream")).exits(0);
         }
@@ -120,14 +138,14 @@ fn a_live_run_of_this_machine_is_not_unlocked() {
     let mut running = world.start(&reset_by("stream"));
     world.wait_for_entry(&mut running, &["\"step_started\"", "\"dynos\""]);
     let run = world.run_on_disk().expect("a run");
-    for command in ["unlock", "resume"] {
-        world.bcops(&["runs", command, &run]).fails(7, &[&run, "another process"]);
-    }
+    world.bcops(&["runs", "resume", &run]).fails(7, &[&run, "another process"]);
+    let refused = world.bcops(&["runs", "unlock", &run, "--confirm", &run]);
+    refused.fails(4, &[&run, "still runs"]);
     world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).fails(7, &[&run]);
     assert_eq!(runs_of(&world.bcops)[0]["state"], "running");
     running.kill();
     assert_eq!(runs_of(&world.bcops)[0]["state"], "stopped");
-    world.bcops(&["runs", "unlock", &run]).exits(0);
+    world.bcops(&unlock(&run)).exits(0);
     world.bcops(&["runs", "resume", &run]).exits(0);
     assert_eq!(world.litter(), Vec::<String>::new());
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bcops::settings::Environment;
 
-use crate::standins::heroku::{Deploy, HerokuStandIn, Options as HerokuOptions, Outcome};
+use crate::standins::heroku::{Deploy, HerokuStandIn, Options as HerokuOptions, Outcome, Stack};
 use crate::standins::s3::S3StandIn;
 use crate::standins::site::SiteStandIn;
 use crate::support::postgres::Cluster;
@@ -32,6 +32,15 @@ pub const CONTENT_PREP: &str = "buckinghamshire-content-prep";
 /// What the apps do when a release is made.
 pub const RELEASE_COMMAND: &str =
     "python manage.py createcachetable && python manage.py migrate --noinput";
+
+/// The stack of the apps: `container` as the council has it, or what `BCOPS_TEST_STACK` says.
+pub fn stack() -> Stack {
+    match std::env::var("BCOPS_TEST_STACK").as_deref() {
+        Ok("heroku-24") => Stack::Slug,
+        Ok("cnb") => Stack::CloudNative,
+        _ => Stack::Container,
+    }
+}
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -108,6 +117,7 @@ impl WholeSite {
         let s3 = media::empty(&blueprint).await;
         for environment in blueprint.environments() {
             heroku.add_app(&environment.app.value, &[("SECRET_KEY", "django-secret")]);
+            heroku.set_stack(&environment.app.value, stack());
         }
         // Each Site of staging has a port of its own; production's site is one.
         let names: Vec<String> =

@@ -5,6 +5,7 @@ use git2::Oid;
 use super::error::GitError;
 use super::names;
 use super::push::{Lease, Update};
+use super::remote::Remote;
 use super::repository::Repository;
 
 /// Where the old tip is kept.
@@ -17,6 +18,7 @@ pub enum BackupPlace {
 }
 
 const KEPT: &str = "backup";
+const DEPLOYED: &str = "deployed";
 
 impl Repository {
     /// Keeps a tip under the run's id: on the origin, or where that refuses it in the clone. A
@@ -46,9 +48,48 @@ impl Repository {
         self.kept(KEPT)
     }
 
+    /// Fetches the branch that Heroku builds, and tells whether the commit has come with it.
+    pub async fn fetch_deployed(
+        &self,
+        remote: &Remote,
+        reference: &str,
+        commit: Oid,
+    ) -> Result<bool, GitError> {
+        let kept = self.namespace().reference(DEPLOYED);
+        self.fetch(remote, &[format!("+{reference}:{kept}")], None).await?;
+        self.has_commit(commit)
+    }
+
+    /// Keeps the commit that was deployed, which no branch of the origin has: in the clone, and on
+    /// the origin if that takes it.
+    pub async fn back_up_deployed(&self, commit: Oid) -> Result<(), GitError> {
+        self.keep(DEPLOYED, commit)?;
+        let reference = names::deployed_reference(self.run());
+        let update = Update { reference, to: Some(commit), lease: Lease::Absent };
+        match self.push(self.origin(), &[update], None).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_refusal(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fetches what [`Repository::back_up_deployed`] kept on the origin, if it did.
+    pub async fn backed_up_deployed(&self) -> Result<Option<Oid>, GitError> {
+        let reference = names::deployed_reference(self.run());
+        if self.tip(self.origin(), &reference).await?.is_some() {
+            let kept = self.namespace().reference(DEPLOYED);
+            self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await?;
+        }
+        self.kept(DEPLOYED)
+    }
+
     /// Removes a backup that is no longer needed. One that is gone already is as good.
     pub async fn forget_backup(&self) -> Result<(), GitError> {
-        let reference = names::backup_reference(self.run());
+        self.forget_on_origin(names::deployed_reference(self.run())).await?;
+        self.forget_on_origin(names::backup_reference(self.run())).await
+    }
+
+    async fn forget_on_origin(&self, reference: String) -> Result<(), GitError> {
         let Some(tip) = self.tip(self.origin(), &reference).await? else { return Ok(()) };
         let update = Update { reference, to: None, lease: Lease::At(tip) };
         match self.push(self.origin(), &[update], None).await {

@@ -15,6 +15,18 @@ pub enum GitError {
     #[error("the end of git could not be observed")]
     Lost(#[source] std::io::Error),
 
+    #[error(
+        "cannot put the commit {commit} into an archive: {path} is a submodule, which Heroku fetches for a push only"
+    )]
+    Submodule { commit: String, path: String },
+
+    #[error("cannot put the commit {commit} into an archive")]
+    Archive {
+        commit: String,
+        #[source]
+        cause: std::io::Error,
+    },
+
     #[error("git is {version}, and {oldest} or newer is needed; install a newer one")]
     TooOld { version: String, oldest: &'static str },
 

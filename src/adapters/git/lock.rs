@@ -4,11 +4,13 @@
 //! and removing it are pushes with a lease on the exact commit, so that the server decides who was
 //! first. It never runs out by itself: whoever breaks it has to name the run that holds it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use git2::{ErrorCode, Oid, Signature, Time};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::error::GitError;
 use super::names;
@@ -19,7 +21,10 @@ const FILE: &str = "lock.json";
 const VERSION: u32 = 1;
 
 /// Nobody's lock is longer.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = 1 << 20;
+
+/// How often a lock that changes while it is taken over is tried again.
+const TAKE_OVER_TRIES: u32 = 5;
 
 /// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +42,15 @@ pub struct Holder {
     pub since: Timestamp,
     /// When the run last said that it goes on.
     pub refreshed: Timestamp,
+    /// Tells the process from a later one with its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_beginning: Option<String>,
+    /// What the run found before it changed anything, for a person who reads the lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What the run's journal says, as far as another machine needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Value>,
 }
 
 impl Holder {
@@ -50,11 +64,24 @@ impl Holder {
             command: command.to_owned(),
             since: now,
             refreshed: now,
+            process_beginning: None,
+            before: None,
+            journal: None,
         }
     }
 
     pub fn with_process(self, process: u32) -> Holder {
         Holder { process, ..self }
+    }
+
+    /// Whether both were written by the same process of the same run.
+    pub fn is_same_process(&self, other: &Holder) -> bool {
+        let of = |one: &Holder| (one.run.clone(), one.host.clone(), one.process);
+        let is_same_start = match (&self.process_beginning, &other.process_beginning) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        of(self) == of(other) && is_same_start
     }
 }
 
@@ -90,23 +117,81 @@ impl Repository {
         }
         // Either somebody has it, or the answer was lost and it may be ours.
         match self.read_lock(branch).await? {
-            Some(lock) if lock.holder.run == holder.run => Ok(lock),
+            Some(lock) if lock.holder.run == holder.run => self.take_over(lock, holder).await,
             Some(lock) => Err(GitError::Locked(Box::new(lock.holder))),
             None => Err(error),
         }
     }
 
+    /// Puts this process in the place of an earlier one of the same run. What that one still had
+    /// under way may arrive in between.
+    async fn take_over(&self, mut lock: Lock, holder: &Holder) -> Result<Lock, GitError> {
+        for _ in 0..TAKE_OVER_TRIES {
+            let before = holder.before.clone().or_else(|| lock.holder.before.clone());
+            let journal = holder.journal.clone().or_else(|| lock.holder.journal.clone());
+            let holder = Holder { since: lock.holder.since, before, journal, ..holder.clone() };
+            match self.replace_lock(&lock, &holder).await {
+                Err(GitError::LeaseRejected { .. }) => {}
+                other => return other,
+            }
+            lock = match self.read_lock(&lock.branch).await? {
+                Some(now) if now.holder.run == holder.run => now,
+                Some(now) => return Err(GitError::Locked(Box::new(now.holder))),
+                None => {
+                    let reference = names::lock_reference(&lock.branch);
+                    let remote = self.origin().label().to_owned();
+                    return Err(GitError::NotLocked { remote, reference });
+                }
+            };
+        }
+        Err(GitError::Locked(Box::new(lock.holder)))
+    }
+
+    /// The branches that are locked, or whose lock was broken before the run had come to its end.
+    pub async fn branches_with_locks(&self) -> Result<BTreeSet<String>, GitError> {
+        let prefixes = [names::lock_reference(""), names::unfinished_reference("")];
+        let patterns: Vec<String> = prefixes.iter().map(|prefix| format!("{prefix}*")).collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let tips = self.tips(self.origin(), &patterns).await?;
+        let branch = |name: &String| {
+            let mut prefixes = prefixes.iter();
+            prefixes.find_map(|prefix| name.strip_prefix(prefix.as_str()).map(str::to_owned))
+        };
+        Ok(tips.keys().filter_map(branch).collect())
+    }
+
     /// Who holds the lock of a branch, if anybody.
     pub async fn read_lock(&self, branch: &str) -> Result<Option<Lock>, GitError> {
-        let reference = names::lock_reference(branch);
-        let Some(commit) = self.tip(self.origin(), &reference).await? else { return Ok(None) };
-        let kept = self.namespace().reference("lock");
-        self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await?;
+        self.read_lock_at(branch, &names::lock_reference(branch), "lock").await
+    }
+
+    /// The lock of a run that was broken before the run had come to its end, if nobody has finished
+    /// what it began.
+    pub async fn read_broken_lock(&self, branch: &str) -> Result<Option<Lock>, GitError> {
+        self.read_lock_at(branch, &names::unfinished_reference(branch), "unfinished").await
+    }
+
+    async fn read_lock_at(
+        &self,
+        branch: &str,
+        reference: &str,
+        kept: &str,
+    ) -> Result<Option<Lock>, GitError> {
+        let Some(commit) = self.tip(self.origin(), reference).await? else { return Ok(None) };
+        let kept = self.namespace().reference(kept);
+        let fetched = self.fetch(self.origin(), &[format!("+{reference}:{kept}")], None).await;
+        if let Err(error) = fetched {
+            // It may have been given back between the two questions.
+            return match self.tip(self.origin(), reference).await {
+                Ok(None) => Ok(None),
+                _ => Err(error),
+            };
+        }
         // It may have changed between the two questions; the second answer counts.
         let commit = self.resolve(&kept)?.unwrap_or(commit);
         let holder = self.read_holder(commit).map_err(|reason| GitError::UnreadableLock {
             remote: self.origin().label().to_owned(),
-            reference,
+            reference: reference.to_owned(),
             commit: commit.to_string(),
             reason,
         })?;
@@ -115,10 +200,42 @@ impl Repository {
 
     /// Says that the run goes on. Fails when the lock is no longer the one that was taken.
     pub async fn refresh_lock(&self, lock: &Lock, now: Timestamp) -> Result<Lock, GitError> {
-        let holder = Holder { refreshed: now, ..lock.holder.clone() };
-        let commit = self.write_holder(&holder)?;
+        self.replace_lock(lock, &Holder { refreshed: now, ..lock.holder.clone() }).await
+    }
+
+    /// Writes the lock again with what is known now. Fails when it is no longer the one that was
+    /// taken.
+    pub async fn replace_lock(&self, lock: &Lock, holder: &Holder) -> Result<Lock, GitError> {
+        let commit = self.write_holder(holder)?;
         self.push_lock(&lock.branch, Some(commit), Lease::At(lock.commit)).await?;
-        Ok(Lock { commit, holder, ..lock.clone() })
+        Ok(Lock { commit, holder: holder.clone(), branch: lock.branch.clone() })
+    }
+
+    /// Removes exactly this lock, and keeps what it says for whoever finishes what the run began.
+    pub async fn break_this_lock(&self, lock: &Lock) -> Result<(), GitError> {
+        let unfinished = names::unfinished_reference(&lock.branch);
+        let there = self.tip(self.origin(), &unfinished).await?;
+        let updates = [
+            Update {
+                reference: names::lock_reference(&lock.branch),
+                to: None,
+                lease: Lease::At(lock.commit),
+            },
+            Update { reference: unfinished, to: Some(lock.commit), lease: Lease::from(there) },
+        ];
+        self.push(self.origin(), &updates, None).await?;
+        Ok(())
+    }
+
+    /// Forgets the lock that was broken: what its run began has come to an end.
+    pub async fn forget_broken_lock(&self, branch: &str) -> Result<(), GitError> {
+        let reference = names::unfinished_reference(branch);
+        let Some(commit) = self.tip(self.origin(), &reference).await? else { return Ok(()) };
+        let update = Update { reference, to: None, lease: Lease::At(commit) };
+        match self.push(self.origin(), &[update], None).await {
+            Ok(_) | Err(GitError::LeaseRejected { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives the lock back. One that is gone already is as good.

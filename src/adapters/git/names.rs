@@ -16,7 +16,7 @@ impl Namespace {
         let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let name = format!("{OURS}{run}");
         if !run.chars().all(sound)
-            || matches!(run, "lock" | "backup")
+            || matches!(run, "lock" | "backup" | "unfinished")
             || !git2::Reference::is_valid_name(&name)
         {
             return Err(GitError::InvalidName { what: "the id of a run", name: run.to_owned() });
@@ -53,6 +53,16 @@ pub fn lock_reference(branch: &str) -> String {
     format!("{OURS}lock/{branch}")
 }
 
+/// The ref on the remote that keeps a lock which was broken.
+pub fn unfinished_reference(branch: &str) -> String {
+    format!("{OURS}unfinished/{branch}")
+}
+
+/// Where a run keeps the commit that was deployed before it, if no branch has that.
+pub fn deployed_reference(run: &str) -> String {
+    format!("{OURS}deployed/{run}")
+}
+
 /// The ref on the remote that keeps a branch's tip from before a run.
 pub fn backup_reference(run: &str) -> String {
     format!("{OURS}backup/{run}")
@@ -78,7 +88,9 @@ mod tests {
         assert_eq!(space.branch("feature/x"), "refs/bcops/20260101T1200-ab.c/branches/feature/x");
         assert_eq!(Namespace::run_of("refs/bcops/plan-1/branches/a/b"), Some("plan-1"));
         assert_eq!(Namespace::run_of("refs/heads/plan-1/a"), None);
-        for run in ["", "a/b", "..", "a..b", ".a", "a.lock", "a b", "lock", "backup", "é"] {
+        for run in
+            ["", "a/b", "..", "a..b", ".a", "a.lock", "a b", "lock", "backup", "unfinished", "é"]
+        {
             assert!(Namespace::of_run(run).is_err(), "{run}");
         }
         assert!(branch_reference("feature/123-x").is_ok());

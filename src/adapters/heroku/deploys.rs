@@ -26,6 +26,9 @@ pub struct Build {
     output_stream_url: Option<Secret>,
     #[serde(default)]
     source_blob: Option<SourceBlob>,
+    /// Absent on stacks that build no slug.
+    #[serde(default)]
+    pub slug: Option<Identified>,
     /// Set once there is one, which may be a moment after the build has succeeded.
     #[serde(default)]
     pub release: Option<Identified>,
@@ -55,18 +58,23 @@ pub struct Release {
     /// Whether the dynos run it.
     #[serde(default)]
     pub current: bool,
+    /// What it runs. Absent on the container stack.
     #[serde(default)]
     pub slug: Option<Identified>,
+    /// The same on the stack of cloud-native buildpacks.
+    #[serde(default)]
+    oci_image: Option<Identified>,
     #[serde(default)]
     output_stream_url: Option<Secret>,
     #[serde(default)]
     pub created_at: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct Slug {
-    #[serde(default)]
-    commit: Option<String>,
+impl Release {
+    /// The slug or the image that it runs, where the stack has such a thing.
+    pub fn image(&self) -> Option<&Identified> {
+        self.slug.as_ref().or(self.oci_image.as_ref())
+    }
 }
 
 impl Build {
@@ -74,6 +82,14 @@ impl Build {
     pub fn commit(&self) -> Option<&str> {
         self.source_blob.as_ref()?.version.as_deref()
     }
+}
+
+/// The order was asked for; what is done next to an app is not left to whether it was heeded.
+fn newest_first(mut builds: Vec<Build>) -> Vec<Build> {
+    if builds.iter().all(|build| build.created_at.is_some()) {
+        builds.sort_by_key(|build| std::cmp::Reverse(build.created_at));
+    }
+    builds
 }
 
 impl Job for Build {
@@ -101,7 +117,7 @@ impl Heroku {
     pub async fn newest_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
         let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
-        self.get_page(&request, "created_at ..; order=desc,max=10").await
+        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=10").await?))
     }
 
     pub async fn build(&self, app: &str, id: &str) -> Result<Build, HerokuError> {
@@ -128,7 +144,26 @@ impl Heroku {
             accept: VERSION_3_SDK,
             ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
         };
-        self.get_page(&request, "version ..; max=10, order=desc").await
+        let mut releases: Vec<Release> =
+            self.get_page(&request, "version ..; max=10, order=desc").await?;
+        releases.sort_by_key(|release| std::cmp::Reverse(release.version));
+        Ok(releases)
+    }
+
+    /// The last two hundred, for whoever looks for where the code of a release came from.
+    pub(super) async fn last_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
+        let path = ["apps", app, "releases"];
+        let request = Request {
+            accept: VERSION_3_SDK,
+            ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
+        };
+        self.get_page(&request, "version ..; max=200, order=desc").await
+    }
+
+    pub(super) async fn last_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
+        let path = ["apps", app, "builds"];
+        let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
+        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=100").await?))
     }
 
     /// A release by its id or its version.
@@ -148,19 +183,6 @@ impl Heroku {
         let path = ["apps", app, "releases", id];
         let request = Request::new(Api::Platform, &path, format!("the release of {app}"));
         self.watch(&request, output).await
-    }
-
-    /// The commit that a release runs, where Heroku knows it.
-    pub async fn commit_of(
-        &self,
-        app: &str,
-        release: &Release,
-    ) -> Result<Option<String>, HerokuError> {
-        let Some(slug) = &release.slug else { return Ok(None) };
-        let path = ["apps", app, "slugs", &slug.id];
-        let request =
-            Request::new(Api::Platform, &path, format!("the slug of v{}", release.version));
-        Ok(self.get::<Slug>(&request).await?.commit)
     }
 
     /// Makes a new release that runs what an older one ran. It does not undo what the release phase

@@ -187,6 +187,8 @@ pub enum HerokuError {
         #[source]
         cause: Box<HerokuError>,
     },
+    #[error("cannot upload the source code: Heroku names a place for it that is not encrypted")]
+    SourcePlace,
     #[error(transparent)]
     OneOff(#[from] OneOffError),
 }
@@ -217,6 +219,16 @@ impl HerokuError {
             | HerokuError::NotJson { .. }
             | HerokuError::Endless { .. } => true,
             HerokuError::Api { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// Whether Heroku has understood the request and does not do it, as opposed to a token that it
+    /// does not accept and to a limit.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            HerokuError::NotFound { .. } | HerokuError::Conflict { .. } => true,
+            HerokuError::Api { status, .. } => (400..500).contains(status),
             _ => false,
         }
     }

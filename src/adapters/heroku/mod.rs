@@ -9,6 +9,7 @@ mod attachments;
 mod backups;
 mod capture;
 mod client;
+mod code;
 mod config_vars;
 mod consoles;
 mod credentials;
@@ -24,6 +25,7 @@ mod one_off;
 mod places;
 mod request;
 mod restore;
+mod sources;
 mod timing;
 mod transfers;
 mod waiting;
@@ -32,6 +34,7 @@ mod watching;
 pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
 pub use backups::{Backups, OfDatabase};
 pub use client::{Account, App, Heroku};
+pub use code::{CodeId, Releases};
 pub use config_vars::ConfigVars;
 pub use consoles::Console;
 pub use credentials::{CredentialSources, Credentials, find_credentials};
@@ -47,6 +50,7 @@ pub use one_off::{
     with_encoded_input,
 };
 pub use restore::BackupSource;
+pub use sources::UploadedSource;
 pub use timing::Timing;
 pub use transfers::{
     LogLine, SignedUrl, Transfer, TransferState, Verbosity, backup_named, newest_completed,

@@ -158,7 +158,8 @@ impl Transfer {
         format!("{letter}{:03}", self.num)
     }
 
-    fn is_there(&self) -> bool {
+    /// Whether it was neither deleted nor purged.
+    pub fn is_there(&self) -> bool {
         self.deleted_at.is_none() && self.purged_at.is_none()
     }
 }

@@ -11,7 +11,7 @@ use crate::checks::{
     self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
 };
 use crate::cli::CheckArgs;
-use crate::commands::{Context, Outcome, gitlab};
+use crate::commands::{Context, Outcome, gitlab, unfinished};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::settings::Environment;
@@ -26,6 +26,9 @@ async fn look(
     environment: &Environment,
     args: &CheckArgs,
 ) -> Result<Outcome, CommandError> {
+    for found in unfinished::glance(context, &[environment]).await {
+        context.ui.emit(Event::Warning(found.line()));
+    }
     let (targets, forbidden) = targets(context, environment).await;
     for warning in &targets.warnings {
         context.ui.emit(Event::Warning(warning.clone()));

@@ -15,6 +15,7 @@ mod services;
 use serde_json::{Value, json};
 
 use crate::cli::DoctorArgs;
+use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
@@ -32,13 +33,14 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
     };
     let source = source(context, &environments);
     let looking = async {
-        let (local, git, heroku, gitlab) = tokio::join!(
+        let (unfinished, local, git, heroku, gitlab) = tokio::join!(
+            many("unfinished run", unfinished_runs(context, &environments)),
             many("local database", local::checks(context)),
             many("git", git::checks(context, &environments, source)),
             heroku::checks(context, &environments, source),
             many("GitLab", git::project(context, &environments)),
         );
-        let groups = [files::checks(context), local, git, heroku, gitlab];
+        let groups = [unfinished, files::checks(context), local, git, heroku, gitlab];
         Ok(groups.into_iter().flatten().collect::<Vec<Check>>())
     };
     let checks = context.interrupt.guard(looking).await?;
@@ -60,6 +62,13 @@ fn source<'a>(context: &'a Context, environments: &[&Environment]) -> Option<&'a
 
 /// What `--from` is where nobody says otherwise.
 const SOURCE: &str = "production";
+
+/// A run that has not come to its end is the first thing to know of.
+async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+    let found = glance(context, environments).await;
+    let check = |found: &Found| Check::fail("unfinished run", found.sentence(), found.fix());
+    found.iter().map(check).collect()
+}
 
 fn outcome(checks: &[Check]) -> Outcome {
     let with = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();

@@ -10,13 +10,13 @@ use serde_json::json;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::events::{Event, Reporter};
-use crate::reset::World;
-use crate::runbook::{EndStatus, Report, RunEnd, RunError, RunId};
+use crate::reset::{OriginLock, World};
+use crate::runbook::{EndStatus, History, Report, RunEnd, RunError, RunId};
 
 use super::{runs, unexpected};
 
 /// Writes the report beside the journal, and tells of it.
-pub fn ended(
+pub async fn ended(
     context: &Context,
     world: &World,
     run: &RunId,
@@ -52,6 +52,9 @@ pub fn ended(
     if end.status != EndStatus::Incomplete {
         forget(context, world, run);
     }
+    if let Err(error) = settle_origin(context, world, run, end.status).await {
+        context.ui.emit(Event::Warning(format!("cannot tidy the origin: {error}")));
+    }
     let mut text = match end.status {
         EndStatus::Done => format!("{} is reset: run {run}", world.destination.name),
         EndStatus::DoneWithWarnings => {
@@ -74,6 +77,37 @@ pub fn ended(
     }
     let result = json!({ "run": run.to_string(), "report_file": path, "report": document });
     Ok(Outcome::done(result, text))
+}
+
+/// Removes from the origin what nobody needs any more: the tip that was kept for a rollback, once that
+/// is done, and what a run left whose lock was broken, once staging is open again.
+async fn settle_origin(
+    context: &Context,
+    world: &World,
+    run: &RunId,
+    status: EndStatus,
+) -> Result<(), CommandError> {
+    let repository = world.repository.for_run(run.as_str())?;
+    let lock = OriginLock::new(repository.clone(), &world.branches.staging);
+    let broken = lock.look_at_broken().await?;
+    let is_own = broken.as_ref().is_some_and(|broken| broken.holder.run == *run);
+    let history = History::of(runs(context).journal(run)?.records());
+    let is_finished = match status {
+        EndStatus::RolledBack => is_own,
+        _ => is_own || history.step("open").is_finished() || !leaves_closed(&history),
+    };
+    if broken.is_some() && is_finished {
+        lock.forget_broken().await?;
+    }
+    if status == EndStatus::RolledBack {
+        repository.forget_backup().await?;
+    }
+    Ok(repository.forget()?)
+}
+
+/// Whether the run began with a staging that an unfinished run had closed.
+fn leaves_closed(history: &History) -> bool {
+    history.value("taken_over").is_some_and(|taken| taken["closed"] == true)
 }
 
 /// Removes from the clone what the run fetched and merged; its backup of the tip is on the origin.

@@ -11,7 +11,7 @@ use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{SCRUB_POLICY, Surroundings};
+use crate::reset::{BackupTaken, SCRUB_POLICY, Surroundings, accounts_before};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
@@ -38,6 +38,7 @@ pub async fn look(
     context: &Context,
     surroundings: &Surroundings,
     wishes: &Wishes,
+    kept: Option<&BackupTaken>,
 ) -> Result<Seen, CommandError> {
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
@@ -66,6 +67,11 @@ pub async fn look(
             context.ui.emit(Event::Warning(text));
             (None, None)
         }
+    };
+    // An unfinished run has replaced the accounts; its backup has those that staging had.
+    let accounts = match kept {
+        Some(backup) => Some(accounts_before(surroundings, backup).await?),
+        None => accounts,
     };
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });

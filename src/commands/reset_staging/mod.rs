@@ -20,15 +20,14 @@ use serde_json::json;
 
 use crate::adapters::git::{GitError, Repository};
 use crate::cli::ResetArgs;
-use crate::commands::{Context, Outcome, confirm};
+use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::reset::{self, Choices, OriginLock, World};
+use crate::reset::{self, Choices, MediaChoice, OriginLock, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
-use origin::ForgetsPlanning;
-pub use origin::open_repository;
+pub use origin::{ForgetsPlanning, open_repository};
 pub use plan::target;
 use resolve::resolve;
 
@@ -44,6 +43,9 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         confirm::check_names(&args.confirm, &[Some(&app)])?;
     }
+    let looking = unfinished::before_reset(context, &destination, looks_only);
+    let values = context.interrupt.guard(looking).await?;
+    let kept = reset::kept_backup(&values);
     let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
     let source = context.settings.environment(&wishes.from)?.clone();
     if !looks_only {
@@ -57,7 +59,7 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
-        context.interrupt.guard(look::look(context, &surroundings, &wishes)).await?
+        context.interrupt.guard(look::look(context, &surroundings, &wishes, kept.as_ref())).await?
     };
     let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let merging = match choices.leaves_out("git") {
@@ -107,13 +109,14 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         target: plan.target.clone(),
         plan_digest: Some(plan.digest().to_owned()),
         flags: plan.flags.clone(),
+        values,
     };
     let runs = runs(context);
     let engine = Engine::begin(setup(context, &world, redactor)?, &runs, beginning)?;
     let run = engine.id().clone();
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
-    ended(context, &world, &run, result)
+    ended(context, &world, &run, result).await
 }
 
 /// Merges need an author. That nobody is known is found out before a backup is made; what only looks
@@ -174,8 +177,13 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
+    let mut skip = choices.skip.clone();
+    // A bucket that nobody works with may be down.
+    if choices.media == MediaChoice::None {
+        skip.push("media".to_owned());
+    }
     let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &choices.skip)).await?;
+        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     Ok(Arc::new(World { surroundings, choices }))
 }
 

@@ -3,18 +3,31 @@
 use serde_json::json;
 
 use crate::commands::reset_staging::runs;
+use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
 use crate::runbook::{RunState, RunSummary};
 
-pub fn run(context: &Context) -> Result<Outcome, CommandError> {
+pub async fn run(context: &Context) -> Result<Outcome, CommandError> {
     let found = runs(context).list()?;
-    let result = json!({ "runs": found.iter().map(document).collect::<Vec<_>>() });
+    let unfinished = context.interrupt.guard(async { Ok(unfinished_runs(context).await) }).await?;
+    let result = json!({
+        "runs": found.iter().map(document).collect::<Vec<_>>(),
+        "unfinished": unfinished.iter().map(Found::document).collect::<Vec<_>>(),
+    });
+    let mut lines: Vec<String> = unfinished.iter().map(Found::line).collect();
     if found.is_empty() {
-        return Ok(Outcome::done(result, "no runs on this machine".to_owned()));
+        lines.push("no runs on this machine".to_owned());
     }
-    let lines: Vec<String> = found.iter().map(line).collect();
+    lines.extend(found.iter().map(line));
     Ok(Outcome::done(result, lines.join("\n")))
+}
+
+/// Those that hold a lock on the origin, or held one that was broken: of every environment that is
+/// written to.
+async fn unfinished_runs(context: &Context) -> Vec<Found> {
+    let environments = context.settings.environments.values().filter(|one| !one.protected);
+    glance(context, &environments.collect::<Vec<_>>()).await
 }
 
 fn line(one: &RunSummary) -> String {

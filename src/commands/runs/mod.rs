@@ -6,15 +6,21 @@ mod rollback;
 mod show;
 mod unlock;
 
+use jiff::Timestamp;
+
+use crate::adapters::git::Repository;
 use crate::cli::{RunsArgs, RunsWork};
+use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
 use crate::reset::Choices;
-use crate::runbook::{History, Journal, RunId, Runs, Standing};
+use crate::reset::unfinished::{Place, Unfinished, unfinished};
+use crate::runbook::entry::{Entry, Record};
+use crate::runbook::{Essence, History, Journal, RunId, Runs, Standing, StoreError};
 
 pub async fn run(context: &Context, args: &RunsArgs) -> Result<Outcome, CommandError> {
     match &args.work {
-        RunsWork::List => list::run(context),
+        RunsWork::List => list::run(context).await,
         RunsWork::Show(args) => show::run(context, args),
         RunsWork::Resume(args) => resume::run(context, args).await,
         RunsWork::Rollback(args) => rollback::run(context, args).await,
@@ -45,9 +51,101 @@ impl Past {
 
     /// What was decided for it.
     fn choices(&self) -> Result<Choices, CommandError> {
-        Choices::from_flags(&self.history.flags).map_err(|reason| {
-            let text = format!("the run {} is no run of reset-staging: {reason}", self.id);
-            CommandError::new(Kind::Configuration, text).hint("use the bcops that began the run")
-        })
+        choices(&self.id, &self.history)
     }
+}
+
+fn choices(run: &RunId, history: &History) -> Result<Choices, CommandError> {
+    Choices::from_flags(&history.flags).map_err(|reason| {
+        let text = format!("the run {run} is no run of reset-staging: {reason}");
+        CommandError::new(Kind::Configuration, text).hint("use the bcops that began the run")
+    })
+}
+
+/// A run that is to be rolled back: by its journal, or by what its lock says where the journal is on
+/// another machine.
+struct GoesBack {
+    id: RunId,
+    history: History,
+    records: Vec<Record>,
+    /// Where the journal is elsewhere.
+    essence: Option<Essence>,
+}
+
+impl GoesBack {
+    async fn find(context: &Context, runs: &Runs, given: &str) -> Result<GoesBack, CommandError> {
+        match Past::read(runs, given) {
+            Ok(Past { id, journal, history }) => {
+                let records = journal.records().to_vec();
+                Ok(GoesBack { id, history, records, essence: None })
+            }
+            Err(error) => match elsewhere(context, runs, given).await? {
+                Some(found) => GoesBack::from_lock(found),
+                None => Err(error),
+            },
+        }
+    }
+
+    fn from_lock(found: Unfinished) -> Result<GoesBack, CommandError> {
+        let now = Timestamp::now();
+        let essence = found.essence().filter(|_| found.place == Place::Lock);
+        let (Some(essence), false) = (essence, found.may_be_at_work(now)) else {
+            let text = format!("cannot roll it back here: {}", found.sentence(now, None));
+            let error = CommandError::new(Kind::Locked, text);
+            return Err(found.hints(now).into_iter().fold(error, CommandError::hint));
+        };
+        let history = History::of(essence.records());
+        let records = essence.records().to_vec();
+        Ok(GoesBack { id: found.run, history, records, essence: Some(essence) })
+    }
+
+    fn choices(&self) -> Result<Choices, CommandError> {
+        choices(&self.id, &self.history)
+    }
+
+    /// When the run itself was heard of last, before any rollback.
+    fn ended(&self) -> Option<Timestamp> {
+        let is_back = |record: &&Record| matches!(record.entry, Entry::RollbackStarted { .. });
+        let back = self.records.iter().position(|record| is_back(&record));
+        let own = self.records.get(..back.unwrap_or(self.records.len()))?;
+        own.last().map(|record| record.at)
+    }
+
+    /// Makes the run one of this machine, if it is not.
+    fn adopt(&self, runs: &Runs) -> Result<(), StoreError> {
+        match &self.essence {
+            Some(essence) => runs.adopt(&self.id, essence),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The run of another machine that begins like this, by its lock on the origin.
+async fn elsewhere(
+    context: &Context,
+    runs: &Runs,
+    given: &str,
+) -> Result<Option<Unfinished>, CommandError> {
+    let looking = async {
+        let repository = open_repository(context).await?;
+        let _planning = ForgetsPlanning::new(&repository);
+        look_for(context, &repository, runs, given).await
+    };
+    context.interrupt.guard(looking).await
+}
+
+async fn look_for(
+    context: &Context,
+    repository: &Repository,
+    runs: &Runs,
+    given: &str,
+) -> Result<Option<Unfinished>, CommandError> {
+    let environments = context.settings.environments.values().filter(|one| !one.protected);
+    for branch in environments.filter_map(|one| one.branch.as_deref()) {
+        let found = unfinished(repository, branch, runs).await?;
+        if let Some(found) = found.filter(|found| found.run.as_str().starts_with(given)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }

@@ -1,13 +1,17 @@
-//! `runs unlock`: breaks the lock of a run that is dead, which has to be named in full.
+//! `runs unlock`: breaks the lock of a run that nobody will resume, after showing whose it is.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::UnlockArgs;
-use crate::commands::reset_staging::{open_repository, runs};
-use crate::commands::{Context, Outcome};
+use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::{Context, Outcome, confirm};
 use crate::error::{CommandError, Kind};
 use crate::reset::OriginLock;
-use crate::runbook::{RunId, RunLock, RunState, StoreError};
+use crate::reset::unfinished::{Unfinished, unfinished};
+use crate::runbook::{LockError, RunId, RunState};
+use crate::settings::Environment;
+use crate::words;
 
 use super::Past;
 
@@ -16,28 +20,101 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         let text = format!("{} is not the whole name of a run", args.run);
         CommandError::new(Kind::Usage, text).hint("bcops runs list")
     })?;
-    let runs = runs(context);
-    // It may be a run of another machine, or one that was killed before it wrote what it is for.
-    let choices = Past::read(&runs, run.as_str()).and_then(|past| past.choices());
-    let environment =
-        choices.map_or_else(|_| args.environment.clone(), |choices| choices.destination);
-    if matches!(runs.summary(run.clone()).state, RunState::Running) {
-        return Err(StoreError::Busy { run }.into());
-    }
-    let environment = context.settings.environment(&environment)?;
-    environment.check_something_is_protected()?;
+    confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
+    let environment = environment(context, &run, &args.environment)?;
     let branch = environment.branch.as_ref().ok_or_else(|| {
         CommandError::new(Kind::Configuration, format!("{} has no branch", environment.name))
+            .hint(format!("set environments.{}.branch in bcops.toml", environment.name))
     })?;
     let repository = context.interrupt.guard(open_repository(context)).await?;
+    let _planning = ForgetsPlanning::new(&repository);
     let lock = OriginLock::new(repository.clone(), branch);
-    let holder = lock.break_of(&run).await?;
-    repository.forget()?;
-    if !runs.path(&run).exists() {
-        // Reading the lock of a run of another machine has left a ref here.
-        repository.for_run(run.as_str())?.forget()?;
+    let runs = runs(context);
+    let looking = async { Ok(unfinished(&repository, branch, &runs).await?) };
+    let found = context.interrupt.guard(looking).await?.filter(|found| found.lock.is_some());
+    let Some(found) = found else { return Err(LockError::NotThere { run }.into()) };
+    let Some(seen) = &found.lock else { return Err(LockError::NotThere { run }.into()) };
+    if found.run != run {
+        let error = LockError::Held { holder: Box::new(seen.holder.clone()) };
+        return Err(error.into());
     }
-    let text = format!("the lock of {branch} is broken; it was held by {holder}");
-    let result = json!({ "run": run.as_str(), "branch": branch, "holder": holder });
-    Ok(Outcome::done(result, text))
+    let is_busy = matches!(runs.summary(run.clone()).state, RunState::Running);
+    context.ui.question(&description(&found, branch));
+    confirm::check_can_be_asked(context, run.as_str(), &args.confirm)?;
+    refuse_at_work(&found, is_busy, args.force)?;
+    confirm::type_name(context, run.as_str(), &args.confirm)?;
+    context.interrupt.guard(async { Ok(lock.break_seen(seen).await?) }).await?;
+    let holder = seen.holder.to_string();
+    let text = format!(
+        "the lock of {branch} is broken; {holder} had it\nto take over: bcops reset-{}",
+        environment.name
+    );
+    Ok(Outcome::done(json!({ "run": run.as_str(), "branch": branch, "holder": holder }), text))
+}
+
+/// It may be a run of another machine, or one that was killed before it wrote what it is for.
+fn environment<'a>(
+    context: &'a Context,
+    run: &RunId,
+    given: &str,
+) -> Result<&'a Environment, CommandError> {
+    let choices = Past::read(&runs(context), run.as_str()).and_then(|past| past.choices());
+    let name = choices.map_or_else(|_| given.to_owned(), |choices| choices.destination);
+    let environment = context.settings.environment(&name)?;
+    environment.check_something_is_protected()?;
+    Ok(environment)
+}
+
+/// A run that may be at work stops half-way without its lock.
+fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), CommandError> {
+    if force {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let lives = is_busy || found.operator.lives() == Some(true);
+    let is_recent = found.lock.as_ref().is_some_and(|seen| seen.holder.is_recent(now));
+    let why = match (lives, is_recent) {
+        (true, _) => format!("process {} still runs", found.operator.pid),
+        (_, true) => {
+            format!("it was heard of {} ago", words::duration(found.age(now)))
+        }
+        _ => return Ok(()),
+    };
+    let run = &found.run;
+    let text = format!("cannot break the lock of run {run}: {why}; nothing was changed");
+    let error = CommandError::new(Kind::Refused, text);
+    let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
+    let error = ways.fold(error, CommandError::hint);
+    Err(error
+        .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
+}
+
+/// Who, where, since when, last heard of, and whether the process lives.
+fn description(found: &Unfinished, branch: &str) -> String {
+    let now = Timestamp::now();
+    let operator = &found.operator;
+    let process = match operator.lives() {
+        Some(true) => "still runs",
+        Some(false) => "is gone",
+        None => "is on another machine",
+    };
+    let since = found.lock.as_ref().and_then(|seen| seen.holder.since);
+    let ago = |at: Timestamp| {
+        let age = now.duration_since(at).try_into().unwrap_or_default();
+        format!("{at:.0}, {} ago", words::duration(age))
+    };
+    let mut lines = vec![
+        format!("the lock of {branch} on the origin"),
+        format!("  run            {}", found.run),
+        format!("  who            {}", operator.who),
+        format!("  host           {}", operator.host),
+        format!("  process        {} {process}", operator.pid),
+        format!("  since          {}", since.map_or_else(|| "unknown".to_owned(), ago)),
+        format!("  last heard of  {}", ago(found.heard)),
+        format!("  last step      {}", found.last_step().unwrap_or("none")),
+    ];
+    if found.before().has_closed || found.before().has_stopped {
+        lines.push("  it left staging in maintenance; the next reset opens it".to_owned());
+    }
+    lines.join("\n")
 }

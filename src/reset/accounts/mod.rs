@@ -9,6 +9,7 @@ mod error;
 mod insert;
 mod put_back;
 pub mod stored;
+mod stored_list;
 mod tables;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use choice::{BadRecreate, Recreate, UnknownAccounts, choose};
 pub use error::AccountsError;
 pub use put_back::{PutBack, not_there, put_back};
 pub use stored::{StoredAccount, StoredError};
+pub use stored_list::list as list_stored;
 
 /// An account as it is shown to be chosen from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,19 @@ async fn compare(
         groups: row.get(6),
     });
     Ok(accounts.filter(|account| !known.contains(&account.username)).collect())
+}
+
+/// The accounts of a backup whose usernames production does not have, in their order.
+///
+/// # Errors
+/// A users table that production does not have.
+pub async fn not_in_production(
+    stored: Vec<Account>,
+    production: &Session,
+    users_table: &str,
+) -> Result<Vec<Account>, AccountsError> {
+    let known = usernames(production, users_table, "production").await?;
+    Ok(stored.into_iter().filter(|account| !known.contains(&account.username)).collect())
 }
 
 async fn usernames(

@@ -134,7 +134,7 @@ pub fn read(
     kept.accounts()
 }
 
-fn check_encoding(toc: &Toc) -> Result<(), ArchiveError> {
+pub(super) fn check_encoding(toc: &Toc) -> Result<(), ArchiveError> {
     match toc.encoding() {
         // Text of an unknown encoding is believed if it is UTF-8, value by value.
         None | Some("UTF8" | "UTF-8" | "SQL_ASCII") => Ok(()),
@@ -294,7 +294,11 @@ fn sorted<T: Clone + Ord>(ids: Vec<&str>, by_id: &BTreeMap<&str, T>) -> Vec<T> {
     found
 }
 
-fn read_row(line: &[u8], table: &str, columns: &[String]) -> Result<StoredRow, StoredError> {
+pub(super) fn read_row(
+    line: &[u8],
+    table: &str,
+    columns: &[String],
+) -> Result<StoredRow, StoredError> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
     if fields.len() != columns.len() {
         let (found, expected) = (fields.len(), columns.len());

@@ -3,14 +3,30 @@
 use std::sync::Arc;
 
 use crate::adapters::git::BackupPlace;
+use crate::reset::values::{RELEASE_AT_START, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, UndoWay,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
 };
 
 use super::{STAGE, commit, short};
 
 pub struct KeepTip(pub Arc<World>);
+
+impl KeepTip {
+    /// Puts on record what runs now, for the lock: another machine may have to go back to it.
+    async fn keep_release(&self, context: &StepContext) -> StepResult<()> {
+        if context.get(&RELEASE_AT_START)?.is_some() {
+            return Ok(());
+        }
+        let (heroku, app) = (&self.0.heroku, self.0.app.id());
+        let releases = heroku.releases(app).await?;
+        let Some(release) = releases.current() else { return Ok(()) };
+        let commit = releases.code(release).and_then(|code| code.whole()).map(str::to_owned);
+        let seen = ReleaseSeen { id: release.id.clone(), version: release.version, commit };
+        context.put(&RELEASE_AT_START, &seen)
+    }
+}
 
 impl Step for KeepTip {
     fn id(&self) -> &'static str {
@@ -40,6 +56,7 @@ impl Step for KeepTip {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
+            self.keep_release(context).await?;
             let repository = self.0.repository(context)?;
             // The tip has to be here to be pushed under another name.
             repository.fetch_branches(None).await?;

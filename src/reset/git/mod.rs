@@ -3,7 +3,9 @@
 //! The operator's checkout is never touched. Nothing is pushed before the merged tree's migrations
 //! were shown to go together, and every push has a lease on the tip that was seen.
 
+mod building;
 mod deploy;
+mod deployed;
 mod keep_tip;
 mod merge;
 mod migrations;
@@ -11,6 +13,7 @@ mod preview;
 mod push;
 mod release;
 mod replaced;
+mod way_back;
 
 pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
@@ -18,8 +21,9 @@ pub use merge::Merge;
 pub use migrations::Migrations;
 pub use preview::{InConflict, Preview, preview};
 pub use push::Push;
-pub use release::Release;
+pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
+pub use way_back::way_back_in_words;
 
 use crate::adapters::git::Oid;
 use crate::error::{CommandError, Kind};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::adapters::git::{GitError, Lease, Update};
 use crate::error::{CommandError, Kind};
-use crate::reset::values::MERGED;
+use crate::reset::values::{MERGED, TIP_GIVEN_UP};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
@@ -21,6 +21,18 @@ impl Push {
         let repository = self.0.repository(context)?;
         let tip = repository.tip(repository.origin(), &self.0.staging_reference()).await?;
         Ok(tip.map(|tip| tip.to_string()))
+    }
+
+    /// Whether the branch on the origin holds the commit that the run has pushed.
+    async fn holds(&self, context: &StepContext, merged: Option<&str>) -> StepResult<bool> {
+        let Some(merged) = merged else { return Ok(false) };
+        let repository = self.0.repository(context)?;
+        let branches = repository.fetch_branches(None).await?;
+        let now = branches.iter().find(|one| one.name == self.0.branches.staging);
+        match now {
+            Some(now) => Ok(repository.contains(now.commit, commit(merged)?)?),
+            None => Ok(true),
+        }
     }
 }
 
@@ -117,7 +129,14 @@ impl Step for Push {
                 return Ok(evidence);
             }
             let merged = context.get(&MERGED)?.map(|merged| merged.tip);
-            if there.is_none() || there != merged {
+            let given_up = context.get(&TIP_GIVEN_UP)?;
+            if given_up.is_none() && !self.holds(context, merged.as_deref()).await? {
+                return Ok(Evidence::of(format!(
+                    "{} has moved on without this run's commits",
+                    self.0.branches.staging
+                )));
+            }
+            if there.is_none() || (there != merged && there != given_up) {
                 let text = format!(
                     "somebody has pushed to {} since; it was left as it is",
                     self.0.branches.staging
@@ -142,8 +161,12 @@ impl Step for Push {
     fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             let before = &self.0.choices.pins.staging;
+            let merged = context.get(&MERGED)?.map(|merged| merged.tip);
             match self.tip_on_origin(context).await? {
                 Some(tip) if tip == *before => Ok(Evidence::new().fact("tip on the origin", tip)),
+                Some(tip) if !self.holds(context, merged.as_deref()).await? => {
+                    Ok(Evidence::new().fact("tip on the origin", tip))
+                }
                 _ => {
                     let text = format!("{} is not where it was", self.0.branches.staging);
                     Err(CommandError::new(Kind::Unexpected, text).into())

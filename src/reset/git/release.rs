@@ -1,4 +1,8 @@
-//! Watches the release that the build makes, with the output of its release phase, to its end.
+//! Brings about that the merged tip is what the dynos run: watches its release, with the output of
+//! its release phase, to the end.
+//!
+//! A release phase that failed is not tried again as it is, which Heroku cannot do on every stack. The
+//! next attempt of this step has the commit built once more, and that makes a release of its own.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,73 +11,197 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWrite;
 
-use crate::adapters::heroku::{JobStatus, Release as HerokuRelease};
+use crate::adapters::heroku::{HerokuError, JobStatus, Release as HerokuRelease, Releases};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, SharedReporter};
-use crate::reset::values::{MERGED, RELEASE, ReleaseSeen};
+use crate::reset::values::{MERGED, RELEASE, RELEASE_FAILED, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
     Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind, StepResult,
+    UndoWay,
 };
 
-use super::{STAGE, deploy, short};
+use super::building::{AGAIN, Building, LOOK_EVERY};
+use super::{STAGE, merge, short};
 
 /// How long a build may take to be followed by its release.
 const APPEARS_WITHIN: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub struct Release(pub Arc<World>);
 
-impl Release {
-    /// The newest release of the merged tip.
-    async fn ours(&self, context: &StepContext) -> StepResult<Option<HerokuRelease>> {
-        let tip = context.need(&MERGED)?.tip;
-        let (heroku, app) = (&self.0.heroku, self.0.app.id());
-        let builds = heroku.newest_builds(app).await?;
-        let built = builds.iter().find(|build| build.commit() == Some(tip.as_str()));
-        if let Some(release) = built.and_then(|build| build.release.as_ref()) {
-            let made = heroku.release(app, &release.id).await?;
-            // Somebody may have had Heroku try the release phase again, which makes a new release.
-            let newest = heroku.newest_releases(app).await?;
-            let same = newest.into_iter().find(|one| one.slug.is_some() && one.slug == made.slug);
-            return Ok(Some(same.filter(|one| one.version > made.version).unwrap_or(made)));
-        }
-        // What was deployed before this run is no longer among the newest builds.
-        let releases = heroku.newest_releases(app).await?;
-        let Some(current) = deploy::current(&releases) else { return Ok(None) };
-        let commit = heroku.commit_of(app, current).await?;
-        Ok((commit.as_deref() == Some(tip.as_str())).then(|| current.clone()))
+/// Brings the merged tip back into force where something else was released since, as by somebody's
+/// rollback in the middle of the run. Nothing is done where the run deploys nothing.
+pub async fn keep_in_force(world: &Arc<World>, context: &StepContext) -> StepResult<()> {
+    if context.get(&MERGED)?.is_none() || context.get(&RELEASE)?.is_none() {
+        return Ok(());
     }
+    Release(Arc::clone(world)).release(context).await.map(drop)
+}
 
-    fn how_to_try_again(&self, error: StepError) -> StepError {
-        match error {
-            StepError::Failed(error) if error.kind == Kind::RemoteJob => {
-                let app = self.0.app.name();
-                let hint = format!("when its cause is mended: heroku releases:retry --app {app}");
-                error.hint(hint).into()
+/// Where the merged tip stands at Heroku.
+enum Standing {
+    /// The dynos run it.
+    InForce(HerokuRelease),
+    Pending(HerokuRelease),
+    Failed(HerokuRelease),
+    /// It was in force, and then something else was released.
+    Replaced {
+        ours: HerokuRelease,
+        by: HerokuRelease,
+    },
+    /// There is no release of it that could be in force, so far.
+    Missing,
+}
+
+impl Standing {
+    fn of(releases: &Releases, tip: &str) -> Standing {
+        if let Some(now) = releases.current().filter(|now| releases.runs(now, tip)) {
+            return Standing::InForce(now.clone());
+        }
+        let Some(ours) = releases.newest_of(tip).cloned() else { return Standing::Missing };
+        match (ours.status, releases.current()) {
+            (JobStatus::Failed | JobStatus::Expired, _) => Standing::Failed(ours),
+            (JobStatus::Succeeded, Some(by)) if by.version > ours.version => {
+                Standing::Replaced { ours, by: by.clone() }
             }
-            other => other,
+            // The list says a moment later that it is current.
+            (JobStatus::Succeeded, _) => Standing::Missing,
+            _ => Standing::Pending(ours),
         }
     }
+}
 
-    async fn wait_for_ours(&self, context: &StepContext) -> StepResult<HerokuRelease> {
+impl Release {
+    async fn look(&self, tip: &str) -> StepResult<Standing> {
+        let releases = self.0.heroku.releases(self.0.app.id()).await?;
+        Ok(Standing::of(&releases, tip))
+    }
+
+    /// Looks until there is a release of the tip.
+    async fn appears(&self, tip: &str) -> StepResult<Standing> {
         let began = Instant::now();
         loop {
-            if let Some(found) = self.ours(context).await? {
-                return Ok(found);
+            match self.look(tip).await? {
+                Standing::Missing if began.elapsed() < APPEARS_WITHIN => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                standing => return Ok(standing),
             }
-            if began.elapsed() > APPEARS_WITHIN {
-                let text = format!(
-                    "{} has no release of {}",
-                    self.0.app.name(),
-                    short(&context.need(&MERGED)?.tip)
-                );
-                return Err(CommandError::new(Kind::RemoteJob, text)
-                    .hint(format!("heroku releases --app {}", self.0.app.name()))
-                    .into());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Brings the tip into force, and puts on record the release that it is in force by.
+    async fn release(&self, context: &StepContext) -> StepResult<u64> {
+        let HerokuRelease { id, version, .. } = self.bring_about(context).await?;
+        let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip) };
+        if context.get(&RELEASE)?.as_ref() != Some(&seen) {
+            context.put(&RELEASE, &seen)?;
+        }
+        Ok(version)
+    }
+
+    /// Brings the tip into force. It is built once more at most, where its release failed before this
+    /// attempt or something else has taken its place.
+    async fn bring_about(&self, context: &StepContext) -> StepResult<HerokuRelease> {
+        let tip = context.need(&MERGED)?.tip;
+        let failed_before = context.get(&RELEASE_FAILED)?;
+        let mut may_build = true;
+        loop {
+            let looking = async { self.appears(&tip).await };
+            match context.wait_for("the build at Heroku", looking).await? {
+                Standing::InForce(release) => return Ok(release),
+                Standing::Pending(release) => self.watch(context, &release).await?,
+                Standing::Failed(release) => {
+                    if !may_build || failed_before.as_deref() != Some(release.id.as_str()) {
+                        // Its output is shown, and its end is the error.
+                        self.watch(context, &release).await?;
+                        continue;
+                    }
+                    context.note(format!(
+                        "the release v{} failed; it is built again",
+                        release.version
+                    ));
+                    self.build_again(context, &mut may_build).await?;
+                }
+                Standing::Replaced { ours, by } => {
+                    if !may_build {
+                        return Err(self.replaced(&tip, &ours, &by));
+                    }
+                    context.warn(format!(
+                        "v{} ({}) has replaced v{} of this run; the merged tip is built again",
+                        by.version, by.description, ours.version
+                    ));
+                    self.build_again(context, &mut may_build).await?;
+                }
+                Standing::Missing => return Err(self.missing(&tip)),
+            }
+        }
+    }
+
+    async fn watch(&self, context: &StepContext, release: &HerokuRelease) -> StepResult<()> {
+        let watching = async {
+            let mut output = Notes::new(context.reporter());
+            let app = self.0.app.id();
+            let watched = self.0.heroku.watch_release(app, &release.id, &mut output).await;
+            output.end();
+            Ok(watched)
+        };
+        let watched = context.wait_for("the release phase at Heroku", watching).await?;
+        let Err(error) = watched else { return Ok(()) };
+        if !matches!(error, HerokuError::JobFailed { .. }) {
+            return Err(error.into());
+        }
+        context.put(&RELEASE_FAILED, &release.id)?;
+        self.building(context, merge::tip(&self.0, context).await?.1)
+            .settle("its release failed")?;
+        let hint = format!(
+            "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
+            context.run()
+        );
+        Err(CommandError::from(error).hint(hint).into())
+    }
+
+    fn building<'a>(
+        &'a self,
+        context: &'a StepContext,
+        commit: crate::adapters::git::Oid,
+    ) -> Building<'a> {
+        Building { world: &self.0, context, names: AGAIN, commit }
+    }
+
+    async fn build_again(&self, context: &StepContext, may_build: &mut bool) -> StepResult<()> {
+        *may_build = false;
+        let (repository, tip) = merge::tip(&self.0, context).await?;
+        let building = self.building(context, tip);
+        building.finish(&repository).await?;
+        // The release of this build appears a moment later; until then the old one is the newest.
+        let began = Instant::now();
+        let newest = self.0.heroku.newest_builds(self.0.app.id()).await?;
+        let ours = newest.into_iter().find(|one| one.commit() == Some(&tip.to_string()));
+        let Some(mut build) = ours else { return Ok(()) };
+        while build.release.is_none() && began.elapsed() < APPEARS_WITHIN {
+            tokio::time::sleep(LOOK_EVERY).await;
+            build = self.0.heroku.build(self.0.app.id(), &build.id).await?;
+        }
+        Ok(())
+    }
+
+    fn missing(&self, tip: &str) -> StepError {
+        let app = self.0.app.name();
+        let text = format!("{app} has no release of {} in force", short(tip));
+        CommandError::new(Kind::RemoteJob, text).hint(format!("heroku releases --app {app}")).into()
+    }
+
+    fn replaced(&self, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
+        let app = self.0.app.name();
+        let text = format!(
+            "{app} runs v{} ({}) and not {}, which was v{}",
+            by.version,
+            by.description,
+            short(tip),
+            ours.version
+        );
+        CommandError::new(Kind::RemoteJob, text).hint(format!("heroku releases --app {app}")).into()
     }
 }
 
@@ -86,8 +214,9 @@ impl Step for Release {
         STAGE
     }
 
+    /// It may have to build the tip once more.
     fn kind(&self) -> StepKind {
-        StepKind::Wait
+        StepKind::Reversible
     }
 
     fn describe(&self) -> String {
@@ -100,35 +229,33 @@ impl Step for Release {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let watching = async {
-                let release = self.wait_for_ours(context).await?;
-                let mut output = Notes::new(context.reporter());
-                let watched =
-                    self.0.heroku.watch_release(self.0.app.id(), &release.id, &mut output).await;
-                output.end();
-                Ok(watched?)
-            };
-            let watched = context.wait_for("the release phase at Heroku", watching).await;
-            let release = watched.map_err(|error| self.how_to_try_again(error))?;
-            let seen = ReleaseSeen { id: release.id.clone(), version: release.version };
-            context.put(&RELEASE, &seen)?;
+            let version = self.release(context).await?;
             Ok(Outcome::Done(
-                Evidence::of(format!("Release v{} succeeded", release.version))
-                    .fact("release", release.version),
+                Evidence::of(format!("Release v{version} succeeded")).fact("release", version),
             ))
         })
     }
 
     fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
+            let tip = context.need(&MERGED)?.tip;
             let seen = context.need(&RELEASE)?;
-            let now = self.0.heroku.release(self.0.app.id(), &seen.id).await?;
-            if now.status != JobStatus::Succeeded {
-                let text = format!("the release v{} did not succeed", seen.version);
-                return Err(CommandError::new(Kind::RemoteJob, text).into());
+            match self.look(&tip).await? {
+                Standing::InForce(now) => Ok(Evidence::new()
+                    .fact("release status", "succeeded")
+                    .fact("release in force", now.version)
+                    .fact("commit in force", short(&tip))),
+                Standing::Replaced { ours, by } => Err(self.replaced(&tip, &ours, &by)),
+                _ => {
+                    let text = format!("the release v{} did not succeed", seen.version);
+                    Err(CommandError::new(Kind::RemoteJob, text).into())
+                }
             }
-            Ok(Evidence::new().fact("release status", "succeeded"))
         })
+    }
+
+    fn undo_way(&self) -> UndoWay {
+        UndoWay::With("deploy")
     }
 }
 

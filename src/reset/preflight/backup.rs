@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::adapters::heroku::{TransferState, Verbosity};
 use crate::error::{CommandError, Kind};
 use crate::reset::jobs::Wanted;
-use crate::reset::values::{BACKUP, BackupTaken};
+use crate::reset::values::{BACKUP, BackupTaken, TAKEN_OVER};
 use crate::reset::world::World;
 use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind};
 use crate::words;
@@ -42,6 +42,15 @@ impl Step for Backup {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
+            let taken_over = context.get(&TAKEN_OVER)?.filter(|taken| taken.keeps_backup);
+            if let (Some(taken), Some(backup)) = (taken_over, context.get(&BACKUP)?) {
+                let reason = format!(
+                    "run {} left the database half replaced; its backup {} is kept",
+                    taken.run, backup.name
+                );
+                let evidence = Evidence::new().fact("staging's backup", backup.name);
+                return Ok(Outcome::Skipped { reason, evidence });
+            }
             let done = self.0.transfer(context, "capture", Wanted::Backup, "backup").await?;
             let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
             context.put(&BACKUP, &taken)?;

@@ -21,6 +21,7 @@ pub struct Open(pub Arc<World>);
 impl Open {
     async fn open(&self, context: &StepContext) -> StepResult<Vec<Down>> {
         let world = &*self.0;
+        crate::reset::git::keep_in_force(&self.0, context).await?;
         let before = context.need(&FORMATION_BEFORE)?;
         world.heroku.scale(&world.app, &before).await?;
         world.heroku.wait_for_dynos(world.app.id(), &before, None).await?;
@@ -132,6 +133,10 @@ impl Step for Open {
             super::must_be(on == was_on, || "maintenance mode is not as before".to_owned())?;
             Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
         })
+    }
+
+    fn verify_open_again<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
+        Box::pin(self.0.ask_after_rollback(context))
     }
 
     fn undo_way(&self) -> UndoWay {

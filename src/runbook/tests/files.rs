@@ -80,9 +80,11 @@ fn a_dead_holders_lock_is_broken_by_its_name_alone() {
     let lock = LockFile::new(folder.path().join("lock.json"));
     let holder = Holder {
         run: run_id(),
-        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1 },
+        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
         at: jiff::Timestamp::now(),
         command: "reset".into(),
+        since: None,
+        essence: None,
     };
     let other = RunId::parse("r20261122-201531-0000").unwrap();
     block_on(async {

@@ -217,7 +217,7 @@ fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
         interrupt: Interrupt::new(receiver),
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
-        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1 },
+        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;

@@ -18,6 +18,7 @@ mod releases;
 mod rendezvous;
 mod restores;
 mod server;
+mod sources;
 mod state;
 mod store;
 
@@ -30,7 +31,7 @@ pub use glance::Glance;
 pub use releases::{Deploy, Deployed};
 pub use rendezvous::Rendezvous;
 pub use server::Recorded;
-pub use state::{CapturePlan, Outcome};
+pub use state::{CapturePlan, Outcome, Stack};
 
 use super::tls::LoopbackTls;
 
@@ -183,6 +184,11 @@ impl HerokuStandIn {
     }
 
     /// What the app has for processes: kind, quantity and size of each.
+    /// Somebody turns maintenance mode on or off by hand.
+    pub fn somebody_sets_maintenance(&self, app: &str, on: bool) {
+        self.shared.world().app_mut(app).expect("an app of the stand-in").maintenance = on;
+    }
+
     pub fn set_formation(&self, app: &str, processes: &[(&str, i64, &str)]) {
         self.shared.world().set_formation(app, processes);
     }
@@ -200,7 +206,25 @@ impl HerokuStandIn {
 
     /// The hook that makes a bare repository the one of an app: it builds what is pushed.
     pub fn push_hook(&self, app: &str, trees: &Path, python: &Path) -> String {
+        let mut world = self.shared.world();
+        let found = world.app_mut(app).expect("an app of the stand-in");
+        found.builder = Some((trees.to_owned(), python.to_owned()));
         pushes::hook(&self.url, app, trees, python)
+    }
+
+    /// What an app is built as from now on.
+    pub fn set_stack(&self, app: &str, stack: Stack) {
+        self.shared.world().app_mut(app).expect("an app of the stand-in").stack = stack;
+    }
+
+    /// From now on no app is rolled back.
+    pub fn refuse_rollbacks(&self) {
+        self.shared.world().refuses_rollback = true;
+    }
+
+    /// Rolls an app back as somebody else does, by the version of the release.
+    pub fn somebody_rolls_back(&self, app: &str, version: u64) {
+        releases::roll_back_to(&self.shared, app, version);
     }
 
     /// What an app looks like from the outside.

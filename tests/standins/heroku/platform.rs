@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::server::{Recorded, Reply};
 use super::state::{Addon, App, Attachment, Process, Shared, World};
-use super::{dynos, logs, releases};
+use super::{dynos, logs, releases, sources};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
     if !request.header("accept").unwrap_or_default().contains("version=3") {
         return Reply::error(406, "not_acceptable", "Accept must name version 3 of the API.");
     }
-    if let Some(reply) =
-        dynos::answer(shared, request).or_else(|| releases::answer(shared, request))
+    if let Some(reply) = dynos::answer(shared, request)
+        .or_else(|| releases::answer(shared, request))
+        .or_else(|| sources::answer(shared, request))
     {
         return reply;
     }
@@ -86,8 +87,8 @@ fn app_json(app: &App) -> Value {
         "id": app.id, "name": app.name, "maintenance": app.maintenance,
         "web_url": format!("https://{}-0123456789ab.herokuapp.com/", app.name),
         "git_url": format!("https://git.heroku.com/{}.git", app.name),
-        "stack": { "id": app.id, "name": "heroku-24" },
-        "build_stack": { "id": app.id, "name": "heroku-24" },
+        "stack": { "id": app.id, "name": app.stack.name() },
+        "build_stack": { "id": app.id, "name": app.stack.name() },
         "region": { "id": app.id, "name": "eu" }, "space": null,
         "owner": { "id": app.id, "email": "operator@stand-in.test" },
         "created_at": "2019-03-01T09:00:00Z", "released_at": "2024-03-01T09:00:00Z",

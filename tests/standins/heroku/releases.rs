@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::process::Process;
 use super::server::{Body, Recorded, Reply, full};
-use super::state::{App, Shared, World};
+use super::state::{App, Shared, Stack, World};
 
 /// How a deploy goes.
 #[derive(Debug, Clone)]
@@ -133,17 +133,26 @@ impl World {
     }
 }
 
-fn build_json(world: &World, app: &App, build: &Build) -> Value {
+pub fn build_json(world: &World, app: &App, build: &Build) -> Value {
     json!({
         "id": build.id, "status": build.status, "created_at": build.created_at.to_string(),
-        "updated_at": build.created_at.to_string(), "stack": "heroku-24",
+        "updated_at": build.created_at.to_string(), "stack": app.stack.name(),
         "app": { "id": app.id, "name": app.name },
         "source_blob": { "url": "https://source.stand-in.test/", "version": build.commit },
-        "slug": { "id": format!("{}-{}", build.id, build.commit) },
+        "slug": slug_json(app, &format!("{}-{}", build.id, build.commit)),
         "release": build.release.as_ref().map(|id| json!({ "id": id })),
         "output_stream_url": format!("{}/streams/{}", world.base, build.stream),
         "user": { "id": app.id, "email": "operator@stand-in.test" },
     })
+}
+
+/// Only releases of slugs name one.
+fn slug_json(app: &App, slug: &str) -> Value {
+    if app.stack == Stack::Slug { json!({ "id": slug }) } else { Value::Null }
+}
+
+fn image_json(app: &App, slug: &str) -> Value {
+    if app.stack == Stack::CloudNative { json!({ "id": slug }) } else { Value::Null }
 }
 
 fn release_json(world: &World, app: &App, release: &Release) -> Value {
@@ -151,7 +160,7 @@ fn release_json(world: &World, app: &App, release: &Release) -> Value {
     json!({
         "id": release.id, "version": release.version, "status": release.status,
         "description": release.description, "current": release.version == app.version(),
-        "slug": { "id": release.slug }, "app": { "id": app.id, "name": app.name },
+        "slug": slug_json(app, &release.slug), "oci_image": image_json(app, &release.slug), "app": { "id": app.id, "name": app.name },
         "output_stream_url": release.stream.as_ref().map(url), "eligible_for_rollback": true,
         "created_at": release.created_at.to_string(), "updated_at": release.created_at.to_string(),
         "user": { "id": app.id, "email": "operator@stand-in.test" }, "addon_plan_names": [],
@@ -192,9 +201,17 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
         }
         ("POST", ["apps", app, "releases"]) => {
             let name = world.app(app)?.name.clone();
-            roll_back(&mut world, &name, &request.json(), shared.options.dyno_start)
+            let body = request.json();
+            if body["release"].is_null() {
+                retry(shared, &mut world, &name, &body)
+            } else {
+                roll_back(&mut world, &name, &body, shared.options.dyno_start)
+            }
         }
         ("GET", ["apps", app, "slugs", id]) => {
+            if world.app(app)?.stack != Stack::Slug {
+                return Some(Reply::not_found("slug"));
+            }
             let commit = world.app(app)?.builds.iter().find(|one| id.starts_with(&one.id));
             let commit = commit.map(|one| one.commit.clone());
             Reply::ok(json!({ "id": id, "commit": commit, "process_types": {} }))
@@ -223,9 +240,50 @@ fn newest_first(mut all: Vec<Value>, request: &Recorded) -> Reply {
     Reply { status: 206, body: all.into(), headers: next }
 }
 
+/// Rolls an app back without a request.
+pub fn roll_back_to(shared: &Shared, app: &str, version: u64) {
+    let mut world = shared.world();
+    let found = world.app(app).expect("an app of the stand-in");
+    let target = found.releases.iter().find(|one| one.version == version).expect("a release");
+    let body = json!({ "release": target.id });
+    roll_back(&mut world, app, &body, shared.options.dyno_start);
+}
+
+/// Runs the release phase of a slug once more, as `heroku releases:retry` asks for it.
+fn retry(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Reply {
+    let (id, stream, plan) = (world.new_id(), world.new_id(), world.deploy_plan.clone());
+    let slug = body["slug"].as_str().unwrap_or_default().to_owned();
+    let found = world.app(app).expect("found before");
+    if found.stack != Stack::Slug || !found.releases.iter().any(|one| one.slug == slug) {
+        return Reply::error(422, "invalid_params", "You must specify a slug to release.");
+    }
+    world.streams.insert(stream.clone(), Stream::default());
+    let found = world.app_mut(app).expect("found before");
+    found.releases.push(Release {
+        id: id.clone(),
+        version: found.next_version(),
+        status: "pending",
+        description: body["description"].as_str().unwrap_or_default().to_owned(),
+        slug,
+        stream: Some(stream),
+        created_at: Timestamp::now(),
+    });
+    let (task, name, release) = (Arc::clone(shared), app.to_owned(), id.clone());
+    tokio::spawn(async move {
+        let command = plan.release_command.clone().unwrap_or_else(|| "true".to_owned());
+        run_release(&task, &name, &release, &command, &plan).await;
+    });
+    let app = world.app(app).expect("found before");
+    let release = app.releases.iter().find(|one| one.id == id).expect("just made");
+    Reply { status: 201, ..Reply::ok(release_json(world, app, release)) }
+}
+
 fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Reply {
     let id = world.new_id();
     let target = body["release"].as_str().unwrap_or_default();
+    if world.refuses_rollback {
+        return Reply::error(422, "invalid_params", "This release cannot be rolled back to.");
+    }
     let Some(found) = world.app_mut(app) else { return Reply::not_found("app") };
     let Some(old) = found.releases.iter().find(|one| one.id == target) else {
         return Reply::not_found("release");
@@ -248,7 +306,17 @@ fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Rep
 
 /// Enters a build of a commit and lets it run.
 pub fn deploy(shared: &Arc<Shared>, app: &str, commit: &str, plan: Deploy) -> String {
-    let mut world = shared.world();
+    begin(shared, &mut shared.world(), app, commit, plan)
+}
+
+/// The same for a caller who holds the world.
+pub fn begin(
+    shared: &Arc<Shared>,
+    world: &mut World,
+    app: &str,
+    commit: &str,
+    plan: Deploy,
+) -> String {
     let (id, stream) = (world.new_id(), world.new_id());
     world.streams.insert(stream.clone(), Stream { has_begun: true, ..Stream::default() });
     let found = world.app_mut(app).expect("an app of the stand-in");

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -19,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::faults::Fault;
 use super::state::Shared;
-use super::{data, logs, platform, pushes, releases, restores, store};
+use super::{data, logs, platform, pushes, releases, restores, sources, store};
 
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -31,6 +33,8 @@ pub struct Recorded {
     pub path: String,
     pub headers: HeaderMap,
     pub body: String,
+    /// The body as it came, where it need not be text.
+    pub bytes: Bytes,
 }
 
 impl Recorded {
@@ -131,6 +135,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<R
         path,
         headers: head.headers,
         body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     };
     shared.record(request.clone());
     let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
@@ -159,6 +164,7 @@ async fn route(
 ) -> Response<Body> {
     match request.segments()[..] {
         ["store", object] => store::answer(shared, request, object, fault),
+        ["source-blobs", id] => sources::upload(shared, request, id),
         ["streams", id] => releases::stream(shared, request, id),
         ["pushes", app, what] => pushes::answer(shared, request, app, what).await,
         ["logs", secret] => logs::stream(shared, secret),
@@ -185,9 +191,13 @@ fn authorized(
 }
 
 fn refused(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
-    let bearer = format!("Bearer {}", shared.options.token);
+    let token = &shared.options.token;
+    // Older clients send it as the password of nobody.
+    let accepted =
+        [format!("Bearer {token}"), format!("Basic {}", STANDARD.encode(format!(":{token}")))];
     let message = "Invalid credentials provided.";
-    let is_refused = request.header("authorization") != Some(&bearer);
+    let given = request.header("authorization").unwrap_or_default();
+    let is_refused = accepted.iter().all(|one| one != given);
     is_refused.then(|| Reply::error(401, "unauthorized", message).into_response())
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -87,6 +88,10 @@ pub struct World {
     /// The stand-in's own URL.
     pub base: String,
     pub restore_plan: CapturePlan,
+    /// Archives of source code that were uploaded for a build, by the id of their source.
+    pub sources: HashMap<String, Option<Bytes>>,
+    /// Apps on the container stack cannot be rolled back.
+    pub refuses_rollback: bool,
     pub rendezvous: Rendezvous,
     pub loses_logs: bool,
     pub log_sessions: HashMap<String, logs::Session>,
@@ -100,9 +105,34 @@ pub struct World {
     last_id: u64,
 }
 
+/// What an app is built as, which decides what its releases are known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stack {
+    /// `heroku-24`: a build makes a slug.
+    #[default]
+    Slug,
+    /// `container`: built by heroku.yml. Releases have no slug.
+    Container,
+    /// `cnb`, of the Fir generation: a release has an OCI image.
+    CloudNative,
+}
+
+impl Stack {
+    pub fn name(self) -> &'static str {
+        match self {
+            Stack::Slug => "heroku-24",
+            Stack::Container => "container",
+            Stack::CloudNative => "cnb",
+        }
+    }
+}
+
 pub struct App {
     pub id: String,
     pub name: String,
+    pub stack: Stack,
+    /// Where the trees of its builds lie, and the program that plays Python in them.
+    pub builder: Option<(PathBuf, PathBuf)>,
     pub maintenance: bool,
     pub config_vars: BTreeMap<String, String>,
     pub formation: Vec<Process>,
@@ -253,6 +283,8 @@ impl World {
             store_base: base.clone(),
             base,
             restore_plan: CapturePlan::default(),
+            sources: HashMap::new(),
+            refuses_rollback: false,
             rendezvous: Rendezvous::Orderly,
             loses_logs: false,
             log_sessions: HashMap::new(),
@@ -296,6 +328,8 @@ impl World {
         self.apps.push(App {
             id: id.clone(),
             name: name.to_owned(),
+            stack: Stack::default(),
+            builder: None,
             maintenance: false,
             config_vars: config_vars.iter().map(pair).collect(),
             formation: vec![Process {

@@ -1,0 +1,332 @@
+//! Which commit a release runs.
+//!
+//! Heroku's answers show it in several ways, and not every stack has all of them: a build names its
+//! commit and the release that it made; a slug names its commit, but releases of the container stack
+//! have none (`slug: null`); a release's description says `Deploy 1234abcd`, `Rollback to v12`, or
+//! what else the release is for. What none of these shows is unknown, and never taken for a commit.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::client::Heroku;
+use super::deploys::{Build, Release};
+use super::error::HerokuError;
+use super::request::{Api, Request};
+use super::watching::JobStatus;
+
+/// Git writes no abbreviation that is shorter.
+const SHORTEST: usize = 7;
+
+/// The id of a commit as Heroku gives it, which may be its beginning only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeId(String);
+
+impl CodeId {
+    fn parse(text: &str) -> Option<CodeId> {
+        let is_id = (SHORTEST..=40).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| CodeId(text.to_ascii_lowercase()))
+    }
+
+    /// Whether it means this commit, which is given in full.
+    pub fn is(&self, commit: &str) -> bool {
+        commit.len() == 40 && commit.starts_with(&self.0)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id, if it is a whole one.
+    pub fn whole(&self) -> Option<&str> {
+        (self.0.len() == 40).then_some(self.0.as_str())
+    }
+
+    fn agrees_with(&self, other: &CodeId) -> bool {
+        self.0.starts_with(&other.0) || other.0.starts_with(&self.0)
+    }
+}
+
+/// The newest releases of an app, with what is known of the code of each.
+#[derive(Debug, Clone)]
+pub struct Releases {
+    /// The newest first.
+    pub all: Vec<Release>,
+    code: BTreeMap<u64, CodeId>,
+    /// The version of the release that each has its code from, which may be itself.
+    source: BTreeMap<u64, u64>,
+}
+
+impl Releases {
+    /// The release that the dynos run.
+    pub fn current(&self) -> Option<&Release> {
+        let current = self.all.iter().find(|release| release.current);
+        current.or_else(|| self.all.iter().find(|one| one.status == JobStatus::Succeeded))
+    }
+
+    pub fn by_id(&self, id: &str) -> Option<&Release> {
+        self.all.iter().find(|release| release.id == id)
+    }
+
+    /// The commit that a release runs, where Heroku's answers show it.
+    pub fn code(&self, release: &Release) -> Option<&CodeId> {
+        self.code.get(&release.version)
+    }
+
+    /// Whether a release is shown to run this commit.
+    pub fn runs(&self, release: &Release, commit: &str) -> bool {
+        self.code(release).is_some_and(|code| code.is(commit))
+    }
+
+    /// The newest release that runs this commit, however it ended.
+    pub fn newest_of(&self, commit: &str) -> Option<&Release> {
+        self.all.iter().find(|release| self.runs(release, commit))
+    }
+
+    /// Whether a release is shown to run what the release of this version ran, whatever that was.
+    pub fn has_code_of(&self, release: &Release, version: u64) -> bool {
+        let source = |version: u64| self.source.get(&version).copied();
+        source(release.version).is_some_and(|one| one == source(version).unwrap_or(version))
+    }
+
+    fn learn(&mut self, version: u64, code: CodeId) {
+        self.code.insert(version, code);
+    }
+}
+
+#[derive(Deserialize)]
+struct Slug {
+    #[serde(default)]
+    commit: Option<String>,
+}
+
+impl Heroku {
+    /// The last two hundred releases or fewer, with their code.
+    pub async fn releases(&self, app: &str) -> Result<Releases, HerokuError> {
+        let (releases, builds) =
+            futures_util::try_join!(self.last_releases(app), self.last_builds(app))?;
+        let mut releases = trace(releases, &builds);
+        // A slug says for certain what the description of the current release may leave open.
+        if let Some(current) = releases.current().cloned()
+            && let Some(commit) = self.commit_of(app, &current).await?
+        {
+            releases.learn(current.version, commit);
+        }
+        Ok(releases)
+    }
+
+    /// The commit of a release's slug, where it has one that names its commit.
+    pub async fn commit_of(
+        &self,
+        app: &str,
+        release: &Release,
+    ) -> Result<Option<CodeId>, HerokuError> {
+        let Some(slug) = &release.slug else { return Ok(None) };
+        let path = ["apps", app, "slugs", &slug.id];
+        let request =
+            Request::new(Api::Platform, &path, format!("the slug of v{}", release.version));
+        match self.get::<Slug>(&request).await {
+            Ok(slug) => Ok(slug.commit.as_deref().and_then(CodeId::parse)),
+            Err(HerokuError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// How a release came to be, as its description says.
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
+    Code(CodeId),
+    /// The code of an earlier version: a rollback, or another try of its release phase.
+    CodeOf(u64),
+    /// Config vars or add-ons changed: the code is that of the release before.
+    CodeOfTheOneBefore,
+    Unknown,
+}
+
+impl Origin {
+    fn of(description: &str) -> Origin {
+        let version = |text: &str| {
+            let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().map_or(Origin::Unknown, Origin::CodeOf)
+        };
+        let code = |text: &str| CodeId::parse(text).map_or(Origin::Unknown, Origin::Code);
+        let (verb, rest) = description.trim().split_once(' ').unwrap_or_default();
+        match verb {
+            "Deploy" => code(rest),
+            // `Promote APP v12 1234abcd`
+            "Promote" => code(rest.rsplit(' ').next().unwrap_or_default()),
+            "Rollback" => rest.strip_prefix("to v").map_or(Origin::Unknown, version),
+            "Retry" => rest.strip_prefix("of v").map_or(Origin::Unknown, version),
+            "Set" | "Unset" | "Remove" if rest.contains("config var") => Origin::CodeOfTheOneBefore,
+            "Attach" | "Detach" | "Update" => Origin::CodeOfTheOneBefore,
+            "Enable" | "Disable" if rest.ends_with(" feature") => Origin::CodeOfTheOneBefore,
+            _ => Origin::Unknown,
+        }
+    }
+}
+
+/// Goes through the releases from the oldest to the newest, as each may have the code of another.
+fn trace(mut releases: Vec<Release>, builds: &[Build]) -> Releases {
+    releases.sort_by_key(|release| release.version);
+    let mut code: BTreeMap<u64, CodeId> = BTreeMap::new();
+    let mut source: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut in_force: Option<u64> = None;
+    // Whether a release with other code has failed since: nobody says which code the next has.
+    let mut is_open = false;
+    for release in &releases {
+        let (version, built) = (release.version, of_a_build(release, builds));
+        let origin = Origin::of(&release.description);
+        let from = match &origin {
+            _ if built.is_some() => version,
+            Origin::CodeOf(earlier) if *earlier < version => {
+                source.get(earlier).copied().unwrap_or(*earlier)
+            }
+            Origin::CodeOfTheOneBefore if !is_open => in_force.unwrap_or(version),
+            _ => version,
+        };
+        source.insert(version, from);
+        let found = match (built, origin) {
+            (Some(built), _) => Some(built),
+            (None, Origin::Code(code)) => Some(code),
+            (None, _) => code.get(&from).cloned(),
+        };
+        if let Some(found) = found {
+            code.insert(version, found);
+        }
+        if release.status == JobStatus::Succeeded {
+            (in_force, is_open) = (Some(from), false);
+        } else {
+            let now = in_force.and_then(|now| code.get(&now));
+            is_open |= in_force != Some(from) && !agree(code.get(&version), now);
+        }
+    }
+    releases.reverse();
+    Releases { all: releases, code, source }
+}
+
+fn agree(one: Option<&CodeId>, other: Option<&CodeId>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.agrees_with(other))
+}
+
+/// The commit of the build that made a release, or its slug or image.
+fn of_a_build(release: &Release, builds: &[Build]) -> Option<CodeId> {
+    let made_it = |build: &&Build| build.release.as_ref().is_some_and(|one| one.id == release.id);
+    let has_its_slug = |build: &&Build| build.slug.is_some() && build.slug == release.slug;
+    let build = builds.iter().find(made_it).or_else(|| builds.iter().find(has_its_slug))?;
+    build.commit().and_then(CodeId::parse)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const OLD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const NEW: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn release(version: u64, status: &str, description: &str) -> Release {
+        let current = Value::Bool(false);
+        let json = json!({ "id": format!("r{version}"), "version": version, "status": status,
+            "description": description, "current": current, "slug": null });
+        serde_json::from_value(json).expect("a release")
+    }
+
+    fn build(commit: &str, release: &str) -> Build {
+        let json = json!({ "id": "b", "status": "succeeded", "slug": null,
+            "source_blob": { "version": commit }, "release": { "id": release } });
+        serde_json::from_value(json).expect("a build")
+    }
+
+    fn code_of_the_newest(releases: Vec<Release>, builds: &[Build]) -> Option<String> {
+        let releases = trace(releases, builds);
+        releases.all.first().and_then(|one| releases.code(one)).map(|code| code.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_rollback_runs_what_it_rolls_back_to() {
+        let releases = vec![
+            release(4, "succeeded", "Rollback to v2"),
+            release(3, "succeeded", "Deploy bbbbbbbb"),
+            release(2, "succeeded", "Deploy aaaaaaaa"),
+        ];
+        let builds = [build(NEW, "r3"), build(OLD, "r2")];
+        assert_eq!(code_of_the_newest(releases.clone(), &builds).as_deref(), Some(OLD));
+        // Without the builds the description still tells.
+        let releases = trace(releases, &[]);
+        assert!(releases.runs(&releases.all[0], OLD) && !releases.runs(&releases.all[0], NEW));
+        assert_eq!(releases.newest_of(NEW).map(|one| one.version), Some(3));
+    }
+
+    #[test]
+    fn config_vars_leave_the_code_as_it_is() {
+        for description in
+            ["Set A, B config vars", "Remove A config vars", "Attach DATABASE (@ref:x)"]
+        {
+            let releases = vec![
+                release(3, "succeeded", description),
+                release(2, "succeeded", "Deploy aaaaaaaa"),
+            ];
+            assert_eq!(code_of_the_newest(releases, &[]).as_deref(), Some("aaaaaaaa"));
+        }
+    }
+
+    #[test]
+    fn a_rollback_is_known_where_no_commit_is() {
+        let releases = vec![
+            release(6, "succeeded", "Set A config vars"),
+            release(5, "succeeded", "Rollback to v3"),
+            release(4, "succeeded", "Deployed web (0123456789ab)"),
+            release(3, "succeeded", "Deployed web (ba9876543210)"),
+        ];
+        let releases = trace(releases, &[]);
+        let version = |number: u64| releases.all.iter().find(|one| one.version == number);
+        let (six, four) = (version(6).expect("listed"), version(4).expect("listed"));
+        assert_eq!(releases.code(six), None);
+        assert!(releases.has_code_of(six, 3) && releases.has_code_of(six, 5));
+        assert!(!releases.has_code_of(six, 4) && !releases.has_code_of(four, 3));
+        // One that is no longer listed.
+        let releases = trace(vec![release(9, "succeeded", "Rollback to v1")], &[]);
+        assert!(releases.has_code_of(&releases.all[0], 1));
+        assert!(!releases.has_code_of(&releases.all[0], 2));
+    }
+
+    #[test]
+    fn what_is_not_shown_is_unknown() {
+        for description in [
+            "",
+            "Set the stage",
+            "Deployed web (0123456789ab)",
+            "Rollback to v9",
+            "Deploy v1.2",
+            "Rollback to v1",
+            "Update",
+            "Deploy",
+            "Enable Logplex",
+            "Initial release",
+        ] {
+            let releases = vec![
+                release(3, "succeeded", description),
+                release(2, "succeeded", "Deploy aaaaaaaa"),
+            ];
+            assert_eq!(code_of_the_newest(releases, &[]), None, "{description}");
+        }
+        // After a failed release of other code, nobody says which code a change of config vars runs.
+        let releases = vec![
+            release(4, "succeeded", "Set A config vars"),
+            release(3, "failed", "Deploy bbbbbbbb"),
+            release(2, "succeeded", "Deploy aaaaaaaa"),
+        ];
+        assert_eq!(code_of_the_newest(releases, &[]), None);
+    }
+
+    #[test]
+    fn a_name_that_is_no_commit_is_none() {
+        for name in ["", "main", "abc", "zzzzzzzzzz", &"a".repeat(41)] {
+            assert_eq!(CodeId::parse(name), None, "{name}");
+        }
+        assert!(!CodeId::parse("aaaaaaa").expect("an id").is("aaaaaaa"));
+    }
+}

@@ -1,0 +1,93 @@
+//! Builds without a push: an archive of the source is uploaded, and a build of it is asked for.
+//!
+//! Heroku builds nothing for a push that moves no ref. This is the way to build what its repository
+//! has already, and to build an older commit once more.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::client::Heroku;
+use super::deploys::Build;
+use super::destination::DestinationApp;
+use super::error::HerokuError;
+use super::request::{Api, Request};
+use crate::adapters::transport;
+use crate::secret::Secret;
+
+/// An upload that fails is begun again so often: the URL stays the same, and so do the bytes.
+const TRIES: u32 = 3;
+
+/// Source code that Heroku can fetch, for an hour.
+#[derive(Debug)]
+pub struct UploadedSource {
+    url: Secret,
+    checksum: String,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    source_blob: SourceUrls,
+}
+
+#[derive(Deserialize)]
+struct SourceUrls {
+    get_url: Secret,
+    put_url: Secret,
+}
+
+impl Heroku {
+    /// Uploads a `.tar.gz` of source code. Nothing of any app changes.
+    pub async fn upload_source(&self, archive: Bytes) -> Result<UploadedSource, HerokuError> {
+        let request = Request::new(Api::Platform, &["sources"], "a place for source code");
+        let SourceUrls { get_url, put_url } =
+            self.post::<Source>(&request, None).await?.source_blob;
+        let place = Url::parse(put_url.expose()).ok().filter(transport::is_private);
+        let place = place.ok_or(HerokuError::SourcePlace)?;
+        let checksum = digest(&SHA256, &archive);
+        let checksum: String = checksum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        for tried in 1.. {
+            match self.put_source(&place, archive.clone()).await {
+                Ok(()) => break,
+                Err(error) if tried < TRIES && error.leaves_doubt() => {
+                    tokio::time::sleep(self.timing.poll).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(UploadedSource { url: get_url, checksum: format!("SHA256:{checksum}") })
+    }
+
+    /// The URL is signed for a PUT without a content type and without a token.
+    async fn put_source(&self, place: &Url, archive: Bytes) -> Result<(), HerokuError> {
+        let what = "the upload of the source code";
+        let sent = self.http().put(place.clone()).timeout(self.timing.job).body(archive).send();
+        let network = |cause: reqwest::Error| HerokuError::Network {
+            what: what.to_owned(),
+            cause: cause.without_url(),
+        };
+        let status = sent.await.map_err(network)?.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let message = status.canonical_reason().unwrap_or("no reason given").to_owned();
+        Err(HerokuError::Api { what: what.to_owned(), status: status.as_u16(), id: None, message })
+    }
+
+    /// Asks for a build of uploaded source code, once. Where the answer is lost, the list of builds
+    /// tells whether it began.
+    pub async fn start_build(
+        &self,
+        app: &DestinationApp,
+        source: &UploadedSource,
+        commit: &str,
+    ) -> Result<Build, HerokuError> {
+        let path = ["apps", app.id(), "builds"];
+        let request = Request::new(Api::Platform, &path, format!("a build of {}", app.name()));
+        let blob = json!({ "url": source.url.expose(), "version": commit,
+            "checksum": source.checksum });
+        self.post(&request, Some(&json!({ "source_blob": blob }))).await
+    }
+}

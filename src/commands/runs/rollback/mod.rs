@@ -1,0 +1,118 @@
+//! `runs rollback`: puts back what a run did, after showing what is lost with it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::cli::RollbackArgs;
+use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
+use crate::commands::{Context, Outcome, confirm};
+use crate::error::CommandError;
+use crate::reset::{Asked, PresentBackup, WayBack, World, look_back, values_of_rollback};
+use crate::runbook::{Engine, Flags, Redactor, RunEnd, RunError, Runbook, Setup, Step, UndoWay};
+
+use super::GoesBack;
+
+pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
+    let runs = runs(context);
+    let past = GoesBack::find(context, &runs, &args.run).await?;
+    let choices = past.choices()?;
+    let app = context.settings.environment(&choices.destination)?.app.value.clone();
+    if !args.dry_run {
+        confirm::check_names(&args.confirm, &[Some(&app)])?;
+        confirm::check_can_be_asked(context, &app, &args.confirm)?;
+    }
+    let world = world_of(context, choices).await?;
+    let redactor = Arc::new(Redactor::new());
+    register_secrets(&redactor, &world);
+    let setup = setup(context, &world, redactor)?;
+    let lines = ways(&setup.book, &past);
+    let back = match lines.is_empty() {
+        true => WayBack::default(),
+        false => {
+            let asked = Asked {
+                run: &past.id,
+                history: &past.history,
+                ended: past.ended(),
+                past_later_runs: args.past_later_runs,
+            };
+            context.interrupt.guard(look_back(&world, &asked, &runs)).await?
+        }
+    };
+    let text = text(&past, &world, &lines, &back);
+    if args.dry_run {
+        let result = json!({
+            "dry_run": true,
+            "run": past.id.as_str(),
+            "steps": lines,
+            "backs_up_the_present": back.captures,
+            "losses": back.losses,
+        });
+        return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
+    }
+    context.ui.question(&text);
+    confirm::type_name(context, &app, &args.confirm)?;
+    let result = go_back(setup, &runs, &past, &world, &back).await;
+    ended(context, &world, &past.id, result).await
+}
+
+async fn go_back(
+    setup: Setup,
+    runs: &crate::runbook::Runs,
+    past: &GoesBack,
+    world: &Arc<World>,
+    back: &WayBack,
+) -> Result<RunEnd, RunError> {
+    past.adopt(runs)?;
+    let engine = Engine::reopen(setup, runs, past.id.clone(), &target(world), Flags::new())?;
+    let engine = engine.with_values(values_of_rollback(&past.history, back));
+    let engine = match back.captures {
+        true => engine.with_precaution(Arc::new(PresentBackup {
+            world: world.clone(),
+            again: back.captures_again,
+        })),
+        false => engine,
+    };
+    engine.roll_back().await
+}
+
+/// What becomes of each step, the last one first.
+fn ways(book: &Runbook, past: &GoesBack) -> Vec<String> {
+    let acted = |step: &&Arc<dyn Step>| book.is_to_be_put_back(step.as_ref(), &past.history);
+    let steps = book.steps().iter().rev().filter(acted);
+    steps.filter_map(|step| way(step.as_ref())).collect()
+}
+
+fn way(step: &dyn Step) -> Option<String> {
+    match step.undo_way() {
+        UndoWay::Nothing => None,
+        UndoWay::Own => Some(format!("  {}: put back", step.id())),
+        UndoWay::With(other) => Some(format!("  {}: goes with {other}", step.id())),
+        UndoWay::Impossible(why) | UndoWay::Stays(why) => {
+            Some(format!("  {}: stays, as {why}", step.id()))
+        }
+    }
+}
+
+fn text(past: &GoesBack, world: &World, lines: &[String], back: &WayBack) -> String {
+    let (run, app) = (&past.id, world.app.name());
+    if lines.is_empty() {
+        return format!("the run {run} has left nothing to put back");
+    }
+    let mut text = format!("the run {run} is put back on {app}:\n{}\n", lines.join("\n"));
+    // Writing to a string does not fail.
+    let _ = match back.captures {
+        true => writeln!(text, "first {app} is backed up as it is now"),
+        false => Ok(()),
+    };
+    if let Some(code) = &back.code {
+        let _ = writeln!(text, "code  {code}");
+    }
+    if let Some(tip) = &back.gives_up {
+        let branch = &world.branches.staging;
+        let _ = writeln!(text, "{branch} is at {tip} now, which is given up");
+    }
+    text.push_str(&back.losses.text());
+    text
+}

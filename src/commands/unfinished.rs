@@ -1,0 +1,146 @@
+//! The unfinished run, which commands speak of before anything else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::adapters::git::is_in_clone;
+use crate::adapters::heroku::Formation;
+use crate::commands::Context;
+use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::error::{CommandError, Kind};
+use crate::events::{Event, Reporter};
+use crate::reset::unfinished::{Unfinished, unfinished};
+use crate::reset::values_of_takeover;
+use crate::settings::Environment;
+
+/// Nobody waits longer for what is said beside the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An unfinished run with what the app says of itself.
+pub struct Found {
+    pub unfinished: Unfinished,
+    pub state: Option<AppState>,
+}
+
+pub struct AppState {
+    pub maintenance: bool,
+    pub formation: Formation,
+}
+
+impl Found {
+    pub fn sentence(&self) -> String {
+        let maintenance = self.state.as_ref().map(|state| state.maintenance);
+        self.unfinished.sentence(Timestamp::now(), maintenance)
+    }
+
+    pub fn hints(&self) -> Vec<String> {
+        self.unfinished.hints(Timestamp::now())
+    }
+
+    /// The line that fixes it.
+    pub fn fix(&self) -> String {
+        self.hints().join(", ")
+    }
+
+    /// One line: what is so, and what to type.
+    pub fn line(&self) -> String {
+        format!("{}; {}", self.sentence(), self.fix())
+    }
+
+    pub fn document(&self) -> Value {
+        json!({
+            "run": self.unfinished.run.as_str(),
+            "sentence": self.sentence(),
+            "hints": self.hints(),
+            "locked": self.unfinished.lock.is_some(),
+        })
+    }
+
+    /// The values that a run begins with which takes this one over.
+    fn values(&self) -> BTreeMap<&'static str, Value> {
+        let before = self.unfinished.before();
+        let state = self.state.as_ref();
+        let present = state.map(|state| (state.maintenance, &state.formation));
+        values_of_takeover(&before, &self.unfinished.run, present)
+    }
+}
+
+/// Looks for the unfinished run of an environment. `None` also where there is no clone to ask
+/// through.
+pub async fn look(
+    context: &Context,
+    environment: &Environment,
+) -> Result<Option<Found>, CommandError> {
+    Ok(look_at(context, &[environment]).await?.pop())
+}
+
+async fn look_at(
+    context: &Context,
+    environments: &[&Environment],
+) -> Result<Vec<Found>, CommandError> {
+    let mut all = Vec::new();
+    let written = environments.iter().filter(|one| !one.protected && one.branch.is_some());
+    let written: Vec<&&Environment> = written.collect();
+    if written.is_empty() {
+        return Ok(all);
+    }
+    let repository = open_repository(context).await?;
+    let _planning = ForgetsPlanning::new(&repository);
+    let locked = repository.branches_with_locks().await?;
+    for environment in written {
+        let branch = environment.branch.as_ref().filter(|branch| locked.contains(*branch));
+        let Some(branch) = branch else { continue };
+        let Some(unfinished) = unfinished(&repository, branch, &runs(context)).await? else {
+            continue;
+        };
+        let state = tokio::time::timeout(PATIENCE, app_state(context, environment)).await;
+        all.push(Found { unfinished, state: state.ok().flatten() });
+    }
+    Ok(all)
+}
+
+/// The same for a command that has another question to answer: what cannot be seen is not said, and
+/// nothing is waited for.
+pub async fn glance(context: &Context, environments: &[&Environment]) -> Vec<Found> {
+    let is_in_clone = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
+    if !is_in_clone && context.settings.git.url.is_none() {
+        return Vec::new();
+    }
+    match tokio::time::timeout(PATIENCE, look_at(context, environments)).await {
+        Ok(Ok(found)) => found,
+        _ => Vec::new(),
+    }
+}
+
+async fn app_state(context: &Context, environment: &Environment) -> Option<AppState> {
+    let heroku = context.deployments().log_in().await.ok()?.heroku;
+    let app = &environment.app.value;
+    let maintenance = heroku.app(app).await.ok()?.maintenance;
+    Some(AppState { maintenance, formation: heroku.formation(app).await.ok()? })
+}
+
+/// Before a reset: refuses while the lock is held, and gives what a run has to know that takes an
+/// unfinished one over. A reset that only looks is told, and goes on.
+pub async fn before_reset(
+    context: &Context,
+    environment: &Environment,
+    looks_only: bool,
+) -> Result<BTreeMap<&'static str, Value>, CommandError> {
+    let Some(found) = look(context, environment).await? else { return Ok(BTreeMap::new()) };
+    if found.unfinished.lock.is_none() {
+        let text = format!("{}; this run takes over", found.sentence());
+        context.ui.emit(Event::Warning(text));
+        return Ok(found.values());
+    }
+    if looks_only {
+        context.ui.emit(Event::Warning(found.line()));
+        return Ok(BTreeMap::new());
+    }
+    let name = &environment.name;
+    let text = format!("cannot reset {name}: {}; nothing was changed", found.sentence());
+    let error = CommandError::new(Kind::Locked, text);
+    Err(found.hints().into_iter().fold(error, CommandError::hint))
+}

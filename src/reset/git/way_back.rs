@@ -1,0 +1,165 @@
+//! Puts back the code that ran before a deploy.
+//!
+//! Where Heroku has slugs it is asked to roll back. The container stack has none, and a rollback may
+//! be refused anywhere: then the old commit is built and released once more.
+
+use crate::adapters::git::Oid;
+use crate::adapters::heroku::{HerokuError, Release, Releases};
+use crate::error::{CommandError, Kind};
+use crate::reset::values::{RELEASE_BEFORE, ReleaseSeen};
+use crate::reset::world::{Surroundings, World};
+use crate::runbook::{Evidence, StepContext, StepResult};
+
+use super::building::{BACK, Building, let_all_end};
+use super::{deployed, short};
+
+/// How the old code comes back.
+enum Way {
+    Nothing,
+    /// By Heroku's own rollback, or if that is refused by a build of the commit.
+    Rollback(Release, Option<Oid>),
+    Build(Oid),
+    /// Nothing is left to roll back to, and the commit is not known.
+    None,
+}
+
+impl Way {
+    fn of(releases: &Releases, before: &ReleaseSeen) -> Way {
+        if runs_as_before(releases, before) {
+            return Way::Nothing;
+        }
+        let (old, commit) = (releases.by_id(&before.id), before.whole_commit());
+        match (old, commit) {
+            // Without a slug or an image there is nothing to roll back to, as far as is known.
+            (Some(old), commit) if old.image().is_some() || commit.is_none() => {
+                Way::Rollback(old.clone(), commit)
+            }
+            (_, Some(commit)) => Way::Build(commit),
+            _ => Way::None,
+        }
+    }
+}
+
+/// What a rollback will do about the code, for the person who is asked.
+pub async fn way_back_in_words(
+    world: &Surroundings,
+    before: &ReleaseSeen,
+) -> Result<String, CommandError> {
+    let app = world.app.name();
+    let releases = world.heroku.releases(world.app.id()).await?;
+    Ok(match Way::of(&releases, before) {
+        Way::Nothing => format!("{app} runs the code from before the run already"),
+        Way::Rollback(old, Some(commit)) => format!(
+            "Heroku rolls {app} back to v{}; if it refuses, it builds {} again",
+            old.version,
+            short(&commit.to_string())
+        ),
+        Way::Rollback(old, None) => format!(
+            "Heroku is asked to roll {app} back to v{}; there is no other way, as its commit is not \
+             known",
+            old.version
+        ),
+        Way::Build(commit) => format!(
+            "Heroku builds {} for {app} again and releases it, which takes as long as a deploy",
+            short(&commit.to_string())
+        ),
+        Way::None => format!(
+            "the code of {app} stays: v{} is no longer listed and its commit is not known",
+            before.version
+        ),
+    })
+}
+
+/// Whether the current release is the one from before, or runs the same code.
+pub(super) fn runs_as_before(releases: &Releases, before: &ReleaseSeen) -> bool {
+    let Some(now) = releases.current() else { return false };
+    if now.id == before.id {
+        return true;
+    }
+    let old = releases.by_id(&before.id);
+    let same_image = old.is_some_and(|old| old.image().is_some() && old.image() == now.image());
+    let same_commit =
+        before.whole_commit().is_some_and(|commit| releases.runs(now, &commit.to_string()));
+    same_image || same_commit || releases.has_code_of(now, before.version)
+}
+
+pub(super) async fn go(world: &World, context: &StepContext) -> StepResult<Evidence> {
+    let Some(before) = context.get(&RELEASE_BEFORE)? else {
+        return Ok(Evidence::of("Nothing was deployed"));
+    };
+    let app = world.app.name();
+    // What a killed attempt has pushed goes on by itself, and would be released after all.
+    let_pushed_end(world, context).await?;
+    let releases = world.heroku.releases(world.app.id()).await?;
+    match Way::of(&releases, &before) {
+        Way::Nothing => {}
+        Way::Rollback(old, commit) => {
+            let rolled_back = roll_back(world, context, &old).await?;
+            match (rolled_back, commit) {
+                (Ok(()), _) => {}
+                (Err(error), Some(commit)) => {
+                    context.note(format!("{error}; the old commit is built again"));
+                    build(world, context, commit).await?;
+                }
+                (Err(error), None) => return Err(error.into()),
+            }
+        }
+        Way::Build(commit) => build(world, context, commit).await?,
+        Way::None => {
+            let text = format!(
+                "cannot put back the code of {app}: v{} is no longer listed and its commit is not \
+                 known",
+                before.version
+            );
+            let hint = format!("heroku releases --app {app}   # then push the commit you want");
+            return Err(CommandError::new(Kind::RemoteJob, text).hint(hint).into());
+        }
+    }
+    Ok(Evidence::of(format!("{app} runs the code of v{} again", before.version)))
+}
+
+/// Waits for a build that a killed attempt's push began, which Heroku lists a moment later, and for
+/// everything else that is under way.
+async fn let_pushed_end(world: &World, context: &StepContext) -> StepResult<()> {
+    if let Some(merged) = context.get(&crate::reset::values::MERGED)? {
+        let commit = super::commit(&merged.tip)?;
+        let building = Building { world, context, names: super::building::FORWARD, commit };
+        building.earlier().await?;
+    }
+    let_all_end(world, context).await
+}
+
+/// The inner error is a refusal, after which there is another way.
+async fn roll_back(
+    world: &World,
+    context: &StepContext,
+    old: &Release,
+) -> StepResult<Result<(), HerokuError>> {
+    let new = match world.heroku.roll_back(&world.app, old).await {
+        Ok(new) => new,
+        Err(error) if error.is_refusal() => return Ok(Err(error)),
+        Err(error) => return Err(error.into()),
+    };
+    let mut output = tokio::io::sink();
+    let watching =
+        async { Ok(world.heroku.watch_release(world.app.id(), &new.id, &mut output).await?) };
+    context.wait_for("the rollback's release at Heroku", watching).await?;
+    Ok(Ok(()))
+}
+
+async fn build(world: &World, context: &StepContext, commit: Oid) -> StepResult<()> {
+    let repository = world.repository(context)?;
+    if !deployed::find(&repository, commit).await? {
+        let id = commit.to_string();
+        let text = format!(
+            "cannot build {} for {} again: it is neither on the origin nor in this clone",
+            short(&id),
+            world.app.name()
+        );
+        let hint = format!("git fetch origin {id}   # or push it to Heroku from where it is");
+        return Err(CommandError::new(Kind::RemoteJob, text).hint(hint).into());
+    }
+    let building = Building { world, context, names: BACK, commit };
+    building.finish(&repository).await?;
+    let_all_end(world, context).await
+}

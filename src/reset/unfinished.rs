@@ -1,0 +1,248 @@
+//! What a run that has not come to its end has left of staging, as its journal on this machine or its
+//! lock on the origin describes it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+
+use crate::adapters::git::Repository;
+use crate::adapters::heroku::Formation;
+use crate::runbook::history::Phase;
+use crate::runbook::{
+    Essence, History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey,
+};
+use crate::words;
+
+use super::lock::{OriginLock, SeenLock};
+use super::values::{BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, TakenOver};
+
+/// Where the run can be resumed or rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Its journal is on this machine.
+    Here,
+    /// Its journal is elsewhere, and the lock holds what a rollback needs.
+    Lock,
+    /// Its journal is elsewhere, and the lock holds too little.
+    Nowhere,
+}
+
+/// A run of one staging that has not come to its end.
+#[derive(Debug, Clone)]
+pub struct Unfinished {
+    pub run: RunId,
+    pub operator: Operator,
+    pub place: Place,
+    /// The lock that keeps others out; `None` where it was broken.
+    pub lock: Option<SeenLock>,
+    /// The lock as it is, or was before it was broken.
+    seen: SeenLock,
+    /// When it was heard of last.
+    pub heard: Timestamp,
+    pub history: History,
+}
+
+/// The run that holds the lock of a branch, or the one whose lock was broken before its end.
+///
+/// # Errors
+/// An origin that cannot be asked, and a lock that cannot be read.
+pub async fn unfinished(
+    repository: &Repository,
+    branch: &str,
+    runs: &Runs,
+) -> Result<Option<Unfinished>, LockError> {
+    let lock = OriginLock::new(repository.clone(), branch);
+    if let Some(seen) = lock.look().await? {
+        return Ok(Some(Unfinished::of(&seen, runs, true)));
+    }
+    let broken = lock.look_at_broken().await?;
+    let found = broken.map(|seen| Unfinished::of(&seen, runs, false));
+    // A run that was resumed or rolled back after its lock was broken is over.
+    Ok(found.filter(|found| !found.is_over()))
+}
+
+impl Unfinished {
+    fn of(seen: &SeenLock, runs: &Runs, is_locked: bool) -> Self {
+        let Holder { run, operator, at, essence, .. } = &seen.holder;
+        let here = runs.journal(run).ok().filter(|journal| journal.beginning().is_ok());
+        let (place, history) = match (here, essence) {
+            (Some(journal), _) => (Place::Here, History::of(journal.records())),
+            (None, Some(essence)) => (Place::Lock, History::of(essence.records())),
+            (None, None) => (Place::Nowhere, History::default()),
+        };
+        Unfinished {
+            run: run.clone(),
+            operator: operator.clone(),
+            place,
+            lock: is_locked.then(|| seen.clone()),
+            seen: seen.clone(),
+            heard: history.last_at.map_or(*at, |last| last.max(*at)),
+            history,
+        }
+    }
+
+    /// What the lock says of the run for other machines.
+    pub fn essence(&self) -> Option<Essence> {
+        self.seen.holder.essence.clone()
+    }
+
+    /// Whether it came to its end, and was killed before it gave its lock up.
+    pub fn is_over(&self) -> bool {
+        matches!(self.history.standing, Standing::Done { .. } | Standing::RolledBack)
+    }
+
+    pub fn is_going_back(&self) -> bool {
+        self.history.standing == Standing::RollingBack
+    }
+
+    /// Whether a process may be at work on it now.
+    pub fn may_be_at_work(&self, now: Timestamp) -> bool {
+        let is_recent = || self.age(now) < Duration::from_secs(10 * 60);
+        self.lock.is_some() && self.operator.lives().unwrap_or_else(is_recent)
+    }
+
+    pub fn age(&self, now: Timestamp) -> Duration {
+        now.duration_since(self.heard).try_into().unwrap_or_default()
+    }
+
+    /// What staging was before the run, and whether that is still to be put back.
+    pub fn before(&self) -> Before {
+        let stands = |id: &str| {
+            let (own, open) = (self.history.step(id), self.history.step("open"));
+            let is_open = open.is_finished() && !open.is_undone();
+            own.may_have_acted && !own.is_undone() && !is_open
+        };
+        let filled = ["load", "restore", "scrub"].map(|id| self.history.step(id));
+        let has_filled = filled.iter().any(|step| step.may_have_acted && !step.is_undone());
+        let verified = self.history.step("verify").is_finished();
+        Before {
+            maintenance: self.value(&MAINTENANCE_BEFORE),
+            formation: self.value(&FORMATION_BEFORE),
+            backup: self.value(&BACKUP),
+            has_closed: stands("maintenance"),
+            has_stopped: stands("dynos"),
+            has_filled: has_filled || self.is_filling_back(),
+            is_unverified: has_filled && !verified || self.is_filling_back(),
+        }
+    }
+
+    /// Whether the database is being put back, so that it may hold half of something.
+    fn is_filling_back(&self) -> bool {
+        use crate::runbook::history::UndoPhase;
+        let begun = |id: &str| {
+            let undo = self.history.step(id).undo;
+            matches!(undo, UndoPhase::UnderWay | UndoPhase::Failed { .. })
+        };
+        begun("load") || begun("restore")
+    }
+
+    fn value<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
+        let value = self.history.value(key.name()).cloned()?;
+        serde_json::from_value(value).ok()
+    }
+
+    /// The last step that came to its end.
+    pub fn last_step(&self) -> Option<&str> {
+        let steps = self.history.started.as_ref()?.steps.iter().rev();
+        let is_over = |id: &str| {
+            let phase = self.history.step(id).phase;
+            matches!(phase, Phase::Finished { .. } | Phase::Skipped { .. })
+        };
+        steps.map(|step| step.id.as_str()).find(|id| is_over(id))
+    }
+
+    /// What is so, in one sentence. `maintenance` is what the app itself says, where it was asked.
+    pub fn sentence(&self, now: Timestamp, maintenance: Option<bool>) -> String {
+        let Unfinished { run, operator, .. } = self;
+        let (who, host, ago) = (&operator.who, &operator.host, words::duration(self.age(now)));
+        let whose = format!("run {run} of {who} on {host}");
+        if self.may_be_at_work(now) {
+            return format!("{whose} is at work (process {}, heard of {ago} ago)", operator.pid);
+        }
+        let what = match (self.is_over(), self.is_going_back(), self.last_step()) {
+            (true, ..) => "is over, and its lock is left".to_owned(),
+            (_, true, _) => "stopped on its way back".to_owned(),
+            (.., Some(step)) => format!("stopped after {step}"),
+            (.., None) => "stopped".to_owned(),
+        };
+        let closed = self.before().has_closed || self.before().has_stopped;
+        let state = match maintenance {
+            Some(true) => "; staging is in maintenance",
+            Some(false) => "; staging is not in maintenance",
+            None if closed => "; it left staging in maintenance",
+            None => "",
+        };
+        format!("{whose} {what} {ago} ago{state}")
+    }
+
+    /// The commands that lead to a good end.
+    pub fn hints(&self, now: Timestamp) -> Vec<String> {
+        let Unfinished { run, operator, .. } = self;
+        let (resume, back) = (run.resume_command(), run.rollback_command());
+        let unlock = run.unlock_command();
+        if self.may_be_at_work(now) {
+            return vec!["wait for its end; bcops runs list   # shows how it stands".to_owned()];
+        }
+        match self.place {
+            Place::Here if self.is_over() => vec![format!("to give the lock up: {resume}")],
+            Place::Here if self.is_going_back() => vec![format!("to continue: {back}")],
+            Place::Here => vec![format!("to continue: {resume}"), format!("to go back: {back}")],
+            _ if self.lock.is_none() => vec![format!("to take over: bcops reset-staging")],
+            Place::Lock => vec![format!(
+                "run {run} is {}'s: resume it there, roll it back here with {back}, or take over \
+                 with {unlock} and bcops reset-staging",
+                operator.host
+            )],
+            Place::Nowhere => vec![format!(
+                "run {run} is {}'s: resume it there, or take over with {unlock} and bcops \
+                 reset-staging",
+                operator.host
+            )],
+        }
+    }
+}
+
+/// What staging was before an unfinished run.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    pub maintenance: Option<bool>,
+    pub formation: Option<Formation>,
+    pub backup: Option<BackupTaken>,
+    /// The run turned maintenance on and has not ended it.
+    pub has_closed: bool,
+    /// The run stopped the dynos and has not started them again.
+    pub has_stopped: bool,
+    /// The run has begun to replace the database.
+    pub has_filled: bool,
+    /// The database may hold rows that nobody has verified, or half of something.
+    pub is_unverified: bool,
+}
+
+impl Before {
+    /// Whether maintenance mode, which is `on` now, was turned on by the run and was off before.
+    pub fn explains_maintenance(&self, on: bool) -> bool {
+        on && self.has_closed && self.maintenance == Some(false)
+    }
+
+    /// The formation to go back to from the present one: processes that the run has stopped get
+    /// their dynos of before.
+    pub fn formation_from(&self, present: &Formation) -> Formation {
+        let mut wanted = present.clone();
+        for (kind, scale) in self.formation.iter().filter(|_| self.has_stopped).flat_map(|f| &f.0) {
+            match wanted.0.get_mut(kind) {
+                Some(now) if now.quantity == 0 => *now = scale.clone(),
+                Some(_) | None => {}
+            }
+        }
+        wanted
+    }
+
+    pub fn taken_over(&self, run: &RunId) -> TakenOver {
+        TakenOver {
+            run: run.to_string(),
+            closed: self.has_closed || self.has_stopped,
+            keeps_backup: false,
+        }
+    }
+}

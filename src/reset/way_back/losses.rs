@@ -1,0 +1,129 @@
+//! What a rollback loses, for the person who is asked.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::words;
+
+use super::counts::Counts;
+use super::database::New;
+
+/// How many of a kind are printed; all of them are in the backup of the present.
+const PRINTED: usize = 20;
+
+/// What has come since the run, and goes with the rollback.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Losses {
+    pub since: Option<Timestamp>,
+    pub content: Vec<New>,
+    pub tables: Vec<TableLoss>,
+    /// The backup that is restored.
+    pub backup: Option<String>,
+    pub releases: Vec<String>,
+    pub commits: Vec<String>,
+    /// What could not be compared.
+    pub remarks: Vec<String>,
+}
+
+/// A table that has another number of rows now than in the backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableLoss {
+    pub table: String,
+    pub now: u64,
+    /// `None` where the backup does not have the table.
+    pub backup: Option<u64>,
+}
+
+impl TableLoss {
+    pub(super) fn of(now: &Counts, backup: &Counts) -> Vec<TableLoss> {
+        let mut tables: Vec<TableLoss> = now
+            .iter()
+            .map(|(table, rows)| TableLoss {
+                table: table.clone(),
+                now: *rows,
+                backup: backup.get(table).copied(),
+            })
+            .filter(|one| one.backup != Some(one.now))
+            .collect();
+        tables.sort_by_key(|one| std::cmp::Reverse(one.lost()));
+        tables
+    }
+
+    fn lost(&self) -> u64 {
+        self.now.saturating_sub(self.backup.unwrap_or(0))
+    }
+}
+
+impl Losses {
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text);
+        text.trim_end().to_owned()
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let since = self.since.map_or_else(String::new, |since| format!(" since {since:.0}"));
+        let mut is_first = true;
+        for kind in ["page", "image", "document", "account"] {
+            let of_kind: Vec<&New> = self.content.iter().filter(|one| one.kind == kind).collect();
+            if of_kind.is_empty() {
+                continue;
+            }
+            let count = words::plural(of_kind.len() as u64, kind);
+            writeln!(text, "{} {count} new or changed{since}", head(&mut is_first))?;
+            let line = |one: &New| {
+                format!("{} ({}, {})", plain(&one.title), plain(&one.address), one.changed)
+            };
+            list(text, of_kind.iter().map(|one| line(one)))?;
+        }
+        if !self.tables.is_empty() {
+            let backup = self.backup.as_deref().unwrap_or("the backup");
+            let head = head(&mut is_first);
+            writeln!(text, "{head} rows by table: now, and in {backup}")?;
+            list(
+                text,
+                self.tables.iter().map(|one| {
+                    let backup = one.backup.map_or_else(|| "no table".to_owned(), words::count);
+                    format!("{:<44} {:>10} {backup:>10}", one.table, words::count(one.now))
+                }),
+            )?;
+        }
+        for (what, lines) in [("release", &self.releases), ("commit", &self.commits)] {
+            if !lines.is_empty() {
+                let count = words::plural(lines.len() as u64, what);
+                writeln!(text, "{} {count}{since}", head(&mut is_first))?;
+                list(text, lines.iter().map(|line| plain(line)))?;
+            }
+        }
+        for remark in &self.remarks {
+            writeln!(text, "{} {}", head(&mut is_first), plain(remark))?;
+        }
+        if is_first {
+            writeln!(text, "lost  nothing that could be seen{since}")?;
+        }
+        Ok(())
+    }
+}
+
+fn head(is_first: &mut bool) -> &'static str {
+    if std::mem::take(is_first) { "lost " } else { "     " }
+}
+
+fn list(text: &mut String, lines: impl ExactSizeIterator<Item = String>) -> std::fmt::Result {
+    let more = lines.len().saturating_sub(PRINTED);
+    for line in lines.take(PRINTED) {
+        writeln!(text, "        {line}")?;
+    }
+    if more > 0 {
+        writeln!(text, "        and {more} more")?;
+    }
+    Ok(())
+}
+
+/// An editor typed it.
+fn plain(text: &str) -> String {
+    text.chars().filter(|one| !one.is_control()).collect()
+}

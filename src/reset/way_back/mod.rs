@@ -1,0 +1,43 @@
+//! The way back, looked at before anything is changed: whether a rollback can come to its end, what
+//! it replaces, and what is lost with it. And the backup of the present that it makes first.
+
+mod counts;
+mod database;
+mod losses;
+mod open_again;
+mod present;
+mod survey;
+
+pub use losses::Losses;
+pub use present::PresentBackup;
+pub use survey::{Asked, WayBack, look_back};
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::error::{CommandError, Kind};
+use crate::runbook::History;
+
+use super::values::{RELEASE_AT_START, RELEASE_BEFORE, TIP_GIVEN_UP};
+
+/// The values that a rollback begins with.
+pub fn values_of_rollback(history: &History, back: &WayBack) -> BTreeMap<&'static str, Value> {
+    let mut values = BTreeMap::new();
+    if let Some(tip) = &back.gives_up {
+        values.insert(TIP_GIVEN_UP.name(), json!(tip));
+    }
+    // The lock may have been written before the deploy had put on record what it replaces.
+    let at_start = history.value(RELEASE_AT_START.name());
+    let is_missing = history.value(RELEASE_BEFORE.name()).is_none();
+    if let (Some(at_start), true, true) =
+        (at_start, is_missing, history.step("deploy").may_have_acted)
+    {
+        values.insert(RELEASE_BEFORE.name(), at_start.clone());
+    }
+    values
+}
+
+fn refused(text: impl std::fmt::Display) -> CommandError {
+    CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+}

@@ -1,0 +1,43 @@
+//! Whether staging's sites answer after a rollback has opened it.
+
+use crate::error::{CommandError, Kind};
+use crate::reset::take_over::left_closed;
+use crate::reset::values::{DOWN_BEFORE, MAINTENANCE_BEFORE};
+use crate::reset::world::World;
+use crate::runbook::{Evidence, StepContext, StepResult};
+use crate::words;
+
+impl World {
+    /// Asks every site, as at the end of a run. One that did not answer before the run either is no
+    /// failure of the rollback. What was closed before the run is closed again and is not asked.
+    pub(in crate::reset) async fn ask_after_rollback(
+        &self,
+        context: &StepContext,
+    ) -> StepResult<Evidence> {
+        let was_closed = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
+        if was_closed || left_closed(context)?.is_some() {
+            return Ok(Evidence::of("Staging is in maintenance, as before"));
+        }
+        let app = self.app.name();
+        let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
+        let asking = self.wait_for_sites(context, &before);
+        let (seen, _) = context.wait_for("nothing: staging is open", asking).await?;
+        let is_new =
+            |one: &&crate::reset::sites_answer::Down| !before.iter().any(|old| old.url == one.url);
+        let down: Vec<String> = seen
+            .down
+            .iter()
+            .filter(is_new)
+            .map(|one| format!("{}: {}", one.url, one.problem))
+            .collect();
+        if down.is_empty() {
+            let sites = words::plural(seen.asked as u64, "site");
+            return Ok(Evidence::of(format!("{sites} asked")));
+        }
+        let text = format!("{}; staging is open", down.join("; "));
+        Err(CommandError::new(Kind::RemoteJob, text)
+            .hint(format!("heroku logs --app {app}"))
+            .hint(format!("bcops check {}", self.destination.name))
+            .into())
+    }
+}
