@@ -45,6 +45,52 @@ fn they_are_listed_and_looked_at() {
     world.bcops.run(&words).fails(4, &["not a completed backup"]);
 }
 
+/// An app may own two databases, whose backups it numbers together.
+#[test]
+fn a_backup_of_another_database_is_never_taken() {
+    let world = World::small();
+    let blue = "postgres://u:db-password@elsewhere.test:5432/blue";
+    world.standin.add_database(PRODUCTION, "HEROKU_POSTGRESQL_BLUE", blue);
+    let add = |age: u64| {
+        world.standin.add_backup(PRODUCTION, &sample().small, HOUR * age as u32 / 10, COMPLETED)
+    };
+    let (of_blue, of_nobody, deleted) = (add(9), add(8), add(7));
+    world.standin.backup_is_of(PRODUCTION, of_blue, "HEROKU_POSTGRESQL_BLUE", blue);
+    world.standin.backup_is_of(PRODUCTION, of_nobody, "HEROKU_POSTGRESQL_GONE", "");
+    world.standin.delete_backup(PRODUCTION, deleted);
+
+    let run = world.bcops.run(&["backups", "list", "production"]).exits(0);
+    assert_eq!(run.stdout.lines().count(), 4, "{}", run.stdout);
+    for line in ["(another database)", "HEROKU_POSTGRESQL_GONE (not clear which)", "deleted"] {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    let listed = world.bcops.run(&["backups", "list", "production", "--json"]).exits(0).json();
+    let transfers = listed["result"]["transfers"].as_array().expect("a list").clone();
+    let own = |number: u64| {
+        let found = transfers.iter().find(|one| one["number"] == number).expect("a backup");
+        found["of_this_database"].clone()
+    };
+    assert_eq!((own(1), own(of_blue)), (true.into(), false.into()));
+    assert_eq!(own(of_nobody), serde_json::Value::Null);
+
+    let newest = world.bcops.run(&["backups", "info", "production", "--json"]).exits(0).json();
+    assert_eq!(newest["result"]["number"], deleted, "it is looked at, whatever became of it");
+    let pulled = world.pull(&["--yes", "--dry-run", "--json"]).exits(0).json();
+    assert!(pulled.to_string().contains("b001"), "{pulled}");
+    let [blue, nobody, gone] = [of_blue, of_nobody, deleted].map(|num| format!("b{num:03}"));
+    world.pull(&["--yes", "--backup", &blue]).fails(4, &["postgresql", "not of", "backups list"]);
+    world.pull(&["--yes", "--backup", &gone]).fails(4, &["was deleted", "backups list"]);
+    let reason = ["--i-need-personal-data", "a form is broken"];
+    for name in [&blue, &gone] {
+        let url = [&["backups", "url", "production", name][..], &reason].concat();
+        world.bcops.run(&url).fails(4, &["nothing was changed"]);
+        let file = ["backups", "download", "production", "out.dump", "--backup", name];
+        world.bcops.run(&file).fails(4, &[name]);
+    }
+    let word = world.pull(&["--yes", "--dry-run", "--backup", &nobody]).exits(0);
+    assert!(word.stderr.contains("does not say that backup"), "{}", word.printed());
+}
+
 #[test]
 fn a_url_of_a_protected_environment_needs_a_reason() {
     let world = World::site();

@@ -4,8 +4,9 @@ use clap::Args;
 
 /// Check every credential, server and permission that the commands need.
 ///
-/// Each check is a line: pass, fail or skip, with what mends it. Nothing is changed, except that in a
-/// bucket that may be written to one empty object, bcops-doctor-trial, is put and deleted.
+/// Each check is a line: pass, warn, fail or skip, with what fixes it. doctor only reads. A permission
+/// that only an attempt would show is a skip. With ENV, doctor looks at what the commands of ENV need,
+/// and at production where they take something from it.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArgs {
     /// Check this environment only

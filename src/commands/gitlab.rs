@@ -44,8 +44,9 @@ async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, GitlabErro
     let (user, project, pipelines) = tokio::join!(client.user(), client.project(), pipelines);
     let (user, project) = (user?, project?);
     pipelines?;
+    let role = project.role().map_or_else(String::new, |role| format!(", role {role}"));
     let (path, place) = (project.path_with_namespace, client.place());
-    Ok(format!("{} may read {path} on {place} (token from GITLAB_TOKEN)", user.username))
+    Ok(format!("{} may read {path} on {place} (token from GITLAB_TOKEN){role}", user.username))
 }
 
 /// Any branch will do to see whether pipelines are shown.

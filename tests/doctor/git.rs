@@ -8,13 +8,20 @@ use tokio::runtime::Runtime;
 
 use crate::doctor::{assert_lines, good_world};
 use crate::gitlab::{TOKEN, standin};
-use crate::pull_data::world::World;
+use crate::heroku::world::STAGING;
+use crate::pull_data::world::{DEV, World};
 use crate::standins::gitlab::Project;
 use crate::support::git::{self, files, text};
 
 /// A world in whose working directory there is a clone, and its git.
 fn in_a_clone() -> (World, git::World) {
-    let (world, git) = (good_world(), git::World::new());
+    let (mut world, git) = (good_world(), git::World::new());
+    for app in [STAGING, DEV] {
+        let repository = git.path(&format!("heroku/{app}.git"));
+        git2::Repository::init_bare(repository).expect("a repository");
+    }
+    let heroku = format!("file://{}", text(&git.path("heroku")));
+    world.bcops.set("HEROKU_GIT_HOST", &heroku);
     let tip = git.commit("master", &[], &files(&[("manage.py", "print")]), 1);
     for branch in ["staging", "dev"] {
         git.point(branch, Some(tip));
@@ -51,6 +58,12 @@ fn a_clone_that_a_reset_can_work_in() {
     introduce(&world);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
+    assert_lines(&run, &["pass git push takes pushes", "pass staging deploys takes pushes"]);
+    // An origin that shows everything and takes nothing.
+    git.git(&work(&world), &["config", "remote.origin.receivepack", "false"]);
+    let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+    assert_lines(&run, &["pass git origin", "fail git push", "to mend: Developer"]);
+    git.git(&work(&world), &["config", "--unset", "remote.origin.receivepack"]);
 
     git.point("dev", None);
     let run = world.bcops.run(&["doctor"]).exits(0);

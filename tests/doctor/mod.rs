@@ -2,7 +2,9 @@
 //! mends it.
 
 mod git;
+mod reading;
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -11,10 +13,23 @@ use crate::command::Run;
 use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{COMPLETED, CONTENT_PREP, DEV, HOUR, World, sample};
 use crate::standins::heroku::{Fault, Options, Outcome, Rule};
+use crate::support::postgres::Cluster;
 
-/// Every app has a fresh backup.
-pub fn good_world() -> World {
+/// Every app has a database that answers.
+fn connected_world() -> World {
+    static DATABASES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..4).map(|_| Cluster::shared().create_database("of_doctor")).collect());
     let world = World::empty(Options::default());
+    for (app, database) in [PRODUCTION, STAGING, CONTENT_PREP, DEV].into_iter().zip(&*DATABASES) {
+        let url = format!("{}?sslmode=disable", world.cluster.url(database));
+        world.standin.set_config_var(app, "DATABASE_URL", &url);
+    }
+    world
+}
+
+/// Every app has a fresh backup too.
+pub fn good_world() -> World {
+    let world = connected_world();
     for app in [PRODUCTION, STAGING, CONTENT_PREP, DEV] {
         world.standin.add_backup(app, &sample().small, 5 * HOUR, COMPLETED);
     }
@@ -69,6 +84,8 @@ fn all_is_well_in_a_good_world() {
             "skip Slack SLACK_WEBHOOK_URL",
             "skip git no clone",
             "pass production backups b001 5 h",
+            "pass production database can log in",
+            "pass staging database can log in",
             "pass staging backups",
             "pass content-prep backups",
             "pass dev backups",
@@ -79,18 +96,23 @@ fn all_is_well_in_a_good_world() {
     assert_eq!((&document["command"], &document["status"]), (&"doctor".into(), &"ok".into()));
     assert_eq!(document["result"]["failed"], 0);
     assert!(!world.bcops.state_directory().exists(), "a doctor writes nothing");
-    assert!(world.standin.requests().iter().all(|request| {
-        // The attachment is looked up by a POST that changes nothing.
-        request.method == "GET" || request.path.ends_with("/resolve")
-    }));
+    assert!(world.standin.requests().iter().all(|request| request.method == "GET"));
 }
 
+/// With what its commands take from production, and nothing else.
 #[test]
-fn one_environment_can_be_looked_at_alone() {
+fn one_environment_is_looked_at_with_its_source() {
     let world = good_world();
     let run = world.bcops.run(&["doctor", "staging"]).exits(0);
-    assert!(run.stdout.contains("staging backups"), "{}", run.printed());
-    assert!(!run.stdout.contains("production"), "{}", run.printed());
+    for line in ["pass staging backups", "pass production backups", "pass production database"] {
+        assert_lines(&run, &[line]);
+    }
+    for other in ["content-prep", "dev ", "production search", "production front-end"] {
+        assert!(!run.stdout.contains(other), "{other}: {}", run.printed());
+    }
+    let run = world.bcops.run(&["doctor", "production"]).exits(0);
+    assert_lines(&run, &["pass production backups", "skip git only the reset"]);
+    assert!(!run.stdout.contains("staging"), "{}", run.printed());
     world.bcops.run(&["doctor", "nowhere"]).fails(2, &["nowhere", "content-prep"]);
 }
 
@@ -144,7 +166,7 @@ fn apps_and_their_databases() {
 
 #[test]
 fn backups_that_are_old_or_not_there() {
-    let world = World::empty(Options::default());
+    let world = connected_world();
     for app in [PRODUCTION, STAGING, CONTENT_PREP] {
         world.standin.add_backup(app, &sample().small, 5 * HOUR, COMPLETED);
     }
@@ -154,6 +176,15 @@ fn backups_that_are_old_or_not_there() {
     assert_broken(&world, "dev backups", "b002", "bcops pull-data dev --capture");
     world.bcops.write("bcops.toml", "backup_max_age = \"7d\"\n");
     world.bcops.run(&["doctor"]).exits(0);
+}
+
+#[test]
+fn a_database_that_does_not_answer() {
+    let world = good_world();
+    let url = "postgres://u:db-password@127.0.0.1:1/staging?sslmode=disable";
+    world.standin.set_config_var(STAGING, "DATABASE_URL", url);
+    let run = world.bcops.run(&["doctor", "staging"]).exits(3);
+    assert_lines(&run, &["fail staging database 127.0.0.1:1", "to mend: heroku pg:info --app"]);
 }
 
 #[test]

@@ -449,10 +449,9 @@ fn every_command_tells_of_every_fault_and_changes_nothing() {
     assert!(all > 290, "only {all} rows");
     assert_eq!(digest(cluster, &services.database), rows_before);
     assert_eq!(services.cloudflare.purges(), []);
-    // The trial that doctor makes in staging's bucket is taken away again.
     assert!(services.objects() == objects_before, "the buckets are not as they were");
-    let protected = services.s3.requests().into_iter();
-    let written = protected.filter(|one| one.writes() && one.bucket != "bc-staging");
+    let requests = services.s3.requests().into_iter();
+    let written = requests.filter(|one| one.writes() && one.bucket != "bc-staging");
     assert_eq!(written.count(), 0);
     let changes = services.search.requests().into_iter().filter(|one| one.method != "GET");
     assert_eq!(changes.count(), 0);

@@ -30,12 +30,12 @@ fn assert_check(world: &World, verdict: &str, detail: &str, mend: &str) {
 #[test]
 fn a_good_login_passes_and_nothing_is_purged() {
     let world = World::new();
-    let said = format!("API token of {BEARER} may purge {STAGING_NAME}");
+    let said = format!("API token of {BEARER} is for {STAGING_NAME}");
     assert_check(&world, "pass", &said, "");
     world.heroku.set_config_var(STAGING, BEARER, "");
     assert_check(&world, "skip", "none", "");
     let document = world.bcops.run(&["doctor", "production", "--json"]).exits(3).json();
-    let said = format!("may purge {PRODUCTION_NAME}");
+    let said = format!("is for {PRODUCTION_NAME}");
     assert!(document.to_string().contains(&said), "{document}");
     world.assert_nothing_purged();
 }
@@ -43,16 +43,12 @@ fn a_good_login_passes_and_nothing_is_purged() {
 #[test]
 fn the_permission_that_lacks_is_named() {
     for (login, verdict, detail, mend) in [
-        (
-            Login { purges: false, ..Login::token(TOKEN) },
-            "fail",
-            "the permission to purge",
-            "Zone / Cache Purge / Purge",
-        ),
+        // Only a purge would show it.
+        (Login { purges: false, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
         (
             Login { reads_zones: false, ..Login::token(TOKEN) },
             "pass",
-            "may not read its name (Zone / Zone / Read)",
+            "lacks the permission to read its name (Zone / Zone / Read)",
             "",
         ),
         (Login { of_account: true, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
@@ -64,9 +60,9 @@ fn the_permission_that_lacks_is_named() {
         ),
         (
             Login { zones: vec!["f".repeat(32)], ..Login::token(TOKEN) },
-            "fail",
-            "the permission to purge",
-            "Zone / Cache Purge",
+            "pass",
+            "lacks the permission to read its name",
+            "",
         ),
         (Login::token("cf-secret-other"), "fail", "does not accept the credentials", "API token"),
     ] {
@@ -80,6 +76,23 @@ fn the_permission_that_lacks_is_named() {
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.cloudflare.misbehave(Rule::always("/zones", Fault::HtmlPage));
     assert_check(&world, "fail", "is not one of Cloudflare's", "");
+}
+
+/// What a key for everything is used for, a token for one thing would do.
+#[test]
+fn an_account_wide_key_is_warned_about() {
+    let world = World::with(Plan::Pro, 10.0, Login::key("cf-secret-key", "ops@council.test"));
+    for (name, value) in [
+        (BEARER, ""),
+        ("FRONTEND_CACHE_CLOUDFLARE_TOKEN", "cf-secret-key"),
+        ("FRONTEND_CACHE_CLOUDFLARE_EMAIL", "ops@council.test"),
+    ] {
+        world.heroku.set_config_var(STAGING, name, value);
+    }
+    assert_check(&world, "warn", "account-wide key", "Zone / Cache Purge / Purge");
+    let found = check(&world, "staging front-end purge");
+    assert_eq!((found.0.as_str(), found.1.as_str()), ("skip", "cannot be shown without writing"));
+    assert!(world.cloudflare.requests().iter().all(|one| one.method == "GET"));
 }
 
 #[test]

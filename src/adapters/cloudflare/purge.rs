@@ -89,17 +89,4 @@ impl Cloudflare {
         let answer = self.post(&path, &selection.body(), "the purge").await?;
         Ok(Answer { result: (), wait: answer.wait })
     }
-
-    /// Asks whether this login may purge the zone, without purging anything: the request names
-    /// nothing to purge, and is refused for that only after the permission was looked at.
-    ///
-    /// # Errors
-    /// `Unauthorized` or `Forbidden` where it may not.
-    pub async fn may_purge(&self, zone: &ZoneId) -> Result<(), CloudflareError> {
-        let path = ["zones", zone.as_str(), "purge_cache"];
-        match self.post(&path, &json!({}), "the permission to purge").await {
-            Ok(_) | Err(CloudflareError::Refused { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
 }

@@ -10,6 +10,7 @@
 //! [`Repository::take_lock`], [`Repository::back_up_tip`], [`Repository::assemble`],
 //! [`Repository::keep`], [`Repository::push`], and at the end [`Repository::forget`].
 
+mod advertisement;
 mod backup;
 mod carried;
 mod clone;

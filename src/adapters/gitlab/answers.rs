@@ -15,6 +15,38 @@ pub struct User {
 pub struct Project {
     pub id: u64,
     pub path_with_namespace: String,
+    #[serde(default)]
+    permissions: Option<Permissions>,
+}
+
+/// What the token's user is in the project, and in the group that it is in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Permissions {
+    #[serde(default)]
+    project_access: Option<Access>,
+    #[serde(default)]
+    group_access: Option<Access>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Access {
+    access_level: u64,
+}
+
+impl Project {
+    /// The role of the token's user, where GitLab says one. Developers and above may push.
+    pub fn role(&self) -> Option<&'static str> {
+        let permissions = self.permissions.as_ref()?;
+        let both = [&permissions.project_access, &permissions.group_access];
+        let level = both.into_iter().flatten().map(|access| access.access_level).max()?;
+        Some(match level {
+            50.. => "Owner",
+            40.. => "Maintainer",
+            30.. => "Developer",
+            20.. => "Reporter, which lacks the right to push",
+            _ => "Guest, which lacks the right to push",
+        })
+    }
 }
 
 /// A run of the pipeline for one commit.

@@ -231,6 +231,29 @@ impl Heroku {
         }
     }
 
+    /// The same by reading alone: resolving a name is a POST, although it changes nothing.
+    pub async fn look_up_database(
+        &self,
+        app: &str,
+        name: &str,
+    ) -> Result<DatabaseAttachment, HerokuError> {
+        let mut found = self.database_attachments(app).await?;
+        found.retain(|one| {
+            one.name == name
+                || one.config_vars.iter().any(|variable| variable == name)
+                || one.addon.name == name
+                || one.addon.id == name
+        });
+        let candidates = match found.is_empty() {
+            true => self.attachments_by_value(app, name).await?,
+            false => keep_databases(found),
+        };
+        match <[Attachment; 1]>::try_from(candidates) {
+            Ok([attachment]) => Ok(attachment.into()),
+            Err(several) => self.the_one_database(app, name, several).await,
+        }
+    }
+
     /// Every attachment that `name` can mean on the app. `kind` is what is looked for, in words.
     pub(super) async fn resolve_attachments(
         &self,

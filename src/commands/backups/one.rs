@@ -57,7 +57,13 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
         })
         .await?;
     if !chosen.is_backup() || chosen.state() != TransferState::Completed {
-        let text = format!("{} of {} is not a completed backup", chosen.name(), subject.app());
+        let (name, app) = (chosen.name(), subject.app());
+        let text = match chosen.state() {
+            TransferState::Deleted => {
+                format!("backup {name} of {app} was deleted; nothing was changed")
+            }
+            _ => format!("{name} of {app} is not a completed backup"),
+        };
         return Err(CommandError::new(Kind::Refused, text)
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }

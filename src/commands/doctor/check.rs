@@ -19,6 +19,8 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Pass,
+    /// It works, and something about it is not as it should be.
+    Warn,
     Fail,
     Skip,
 }
@@ -27,6 +29,7 @@ impl Verdict {
     pub fn name(self) -> &'static str {
         match self {
             Verdict::Pass => "pass",
+            Verdict::Warn => "warn",
             Verdict::Fail => "fail",
             Verdict::Skip => "skip",
         }
@@ -36,6 +39,16 @@ impl Verdict {
 impl Check {
     pub fn pass(name: &str, detail: impl Into<String>) -> Self {
         Check { name: name.to_owned(), verdict: Verdict::Pass, detail: detail.into(), mend: None }
+    }
+
+    pub fn warn(name: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        let (name, detail, mend) = (name.to_owned(), detail.into(), Some(mend.into()));
+        Check { name, verdict: Verdict::Warn, detail, mend }
+    }
+
+    /// What only an attempt would show, which is not made.
+    pub fn unshown(name: &str) -> Self {
+        Check::skip(name, "cannot be shown without writing")
     }
 
     pub fn fail(name: &str, detail: impl Into<String>, mend: impl Into<String>) -> Self {

@@ -1,14 +1,26 @@
 //! The clone that `reset-staging` works in, its origin, and GitLab behind it.
 
-use super::check::{Check, one};
-use crate::adapters::git::{GitError, GitProgram, Repository, branch_reference, is_in_clone};
+use futures_util::future::join_all;
+
+use super::check::{Check, Verdict, limited, one};
+use crate::adapters::git::{
+    GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
+};
+use crate::adapters::gitlab::Gitlab;
 use crate::commands::{Context, gitlab, reset_staging};
 use crate::error::CommandError;
 use crate::settings::Environment;
 
-/// Outside of a clone nothing is asked of git: only `reset-staging` needs it.
-pub async fn checks(context: &Context) -> Vec<Check> {
+/// Outside of a clone nothing is asked of git: only the reset of an environment needs it.
+pub async fn checks(
+    context: &Context,
+    environments: &[&Environment],
+    source: Option<&Environment>,
+) -> Vec<Check> {
     let name = "git";
+    if !environments.iter().any(|one| one.as_destination().is_ok()) {
+        return vec![Check::skip(name, "only the reset of an environment needs it")];
+    }
     let has_url = context.settings.git.url.is_some();
     let here = std::env::current_dir().is_ok_and(|folder| is_in_clone(&folder));
     if !here && !has_url {
@@ -24,30 +36,98 @@ pub async fn checks(context: &Context) -> Vec<Check> {
     };
     let mut found = vec![version];
     match reset_staging::open_repository(context).await {
-        Ok(repository) => found.extend(repository_checks(context, &repository).await),
+        Ok(repository) => {
+            let all: Vec<&Environment> = environments.iter().copied().chain(source).collect();
+            found.extend(repository_checks(context, &repository, &all).await);
+        }
         Err(error) => found.push(Check::from(("git origin", error))),
     }
     found
 }
 
-async fn repository_checks(context: &Context, repository: &Repository) -> Vec<Check> {
-    let (origin, identity) = tokio::join!(
-        one("git origin", origin(context, repository)),
+async fn repository_checks(
+    context: &Context,
+    repository: &Repository,
+    environments: &[&Environment],
+) -> Vec<Check> {
+    let (origin, identity, push, heroku) = tokio::join!(
+        one("git origin", origin(repository, environments)),
         one("git identity", identity(repository)),
+        one("git push", push(repository)),
+        join_all(environments.iter().map(|environment| heroku_push(
+            context,
+            repository,
+            environment
+        ))),
     );
-    vec![origin, identity]
+    let mut found = vec![origin, identity];
+    // Of an origin that does not answer one line is enough.
+    if found.iter().any(|one| one.name == "git origin" && one.verdict == Verdict::Pass) {
+        found.push(push);
+    }
+    found.extend(heroku.into_iter().flatten());
+    found
+}
+
+/// Whether the origin takes pushes of this person. What it says of single branches, GitLab knows.
+async fn push(repository: &Repository) -> Check {
+    let name = "git push";
+    match repository.may_push(repository.origin()).await {
+        Ok(()) => Check::pass(name, "the origin takes pushes of yours"),
+        Err(error) => Check::fail(
+            name,
+            CommandError::from(error).to_string(),
+            "ask for the role Developer or Maintainer of the project, or use a token that has it",
+        ),
+    }
+}
+
+/// The same for Heroku's repository of an app that is deployed to.
+async fn heroku_push(
+    context: &Context,
+    repository: &Repository,
+    environment: &Environment,
+) -> Option<Check> {
+    let app = &environment.as_destination().ok()?.app.value;
+    let logged_in = context.deployments().log_in().await.ok()?;
+    let name = format!("{} deploys", environment.name);
+    let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
+    let look = async {
+        let asked = async {
+            let remote = Remote::heroku(app, host, Some(&logged_in.token))?;
+            repository.may_push(&remote).await
+        };
+        match asked.await {
+            Ok(()) => Check::pass(&name, format!("Heroku's repository of {app} takes pushes")),
+            Err(error @ (GitError::Unreachable { .. } | GitError::TimedOut { .. })) => {
+                unreachable(&name, &CommandError::from(error).to_string())
+            }
+            Err(error) => Check::fail(
+                &name,
+                CommandError::from(error).to_string(),
+                format!("ask for the permission to deploy: heroku access --app {app}"),
+            ),
+        }
+    };
+    Some(limited(&name, look, |late| unreachable(&name, &late.detail)).await)
+}
+
+/// Only a deploy needs it, and everything else at Heroku may well be reached.
+fn unreachable(name: &str, detail: &str) -> Check {
+    let fix = "see whether HEROKU_GIT_HOST, or git.heroku.com, can be reached from here";
+    Check::warn(name, detail, fix)
 }
 
 /// Whether it answers, and has the branches that are deployed.
-async fn origin(context: &Context, repository: &Repository) -> Check {
+async fn origin(repository: &Repository, environments: &[&Environment]) -> Check {
     let name = "git origin";
     let remote = repository.origin();
     let tips = match repository.tips(remote, &["refs/heads/*"]).await {
         Ok(tips) => tips,
         Err(error) => return Check::from((name, CommandError::from(error))),
     };
-    let deployed = context.settings.environments.values();
-    let deployed = deployed.filter_map(|one| Some((one.name.as_str(), one.branch.as_deref()?)));
+    let deployed =
+        environments.iter().filter_map(|one| Some((one.name.as_str(), one.branch.as_deref()?)));
     let missing: Vec<String> = deployed
         .filter(|(_, branch)| !branch_reference(branch).is_ok_and(|name| tips.contains_key(&name)))
         .map(|(environment, branch)| format!("{branch} ({environment})"))
@@ -92,10 +172,14 @@ pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Ch
 /// `reset-staging` moves a branch to another history, which a protected one may not allow.
 async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let Some(Ok(client)) = gitlab::gitlab(context) else { return Vec::new() };
-    let staging = environments.iter().find(|one| one.name == "staging" && !one.protected);
-    let Some(branch) = staging.and_then(|one| one.branch.as_deref()) else { return Vec::new() };
+    let destinations = environments.iter().filter(|one| one.as_destination().is_ok());
+    let branches = destinations.filter_map(|one| one.branch.as_deref());
+    join_all(branches.map(|branch| protection(&client, branch))).await
+}
+
+async fn protection(client: &Gitlab, branch: &str) -> Check {
     let name = format!("GitLab branch {branch}");
-    vec![match client.protected_branch(branch).await {
+    match client.protected_branch(branch).await {
         Ok(None) => Check::pass(&name, "may be force-pushed by who may push"),
         Ok(Some(rule)) if rule.allow_force_push => {
             Check::pass(&name, "is protected, and may be force-pushed")
@@ -106,5 +190,5 @@ async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check
             "let it be force-pushed under Settings / Repository / Protected branches",
         ),
         Err(error) => Check::skip(&name, CommandError::from(error).to_string()),
-    }]
+    }
 }

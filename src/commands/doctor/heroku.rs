@@ -5,19 +5,26 @@ use std::time::Duration;
 use futures_util::future::{OptionFuture, join_all};
 
 use super::check::{Check, limited, many, one};
-use super::services;
-use crate::adapters::heroku::{ConfigVars, HerokuError, newest_completed};
+use super::database;
+use super::services::{self, Use};
+use crate::adapters::heroku::{ConfigVars, HerokuError};
 use crate::commands::Context;
 use crate::deployment::{LogIn, LoggedIn, Values};
 use crate::settings::{Environment, Origin};
 use crate::words;
 
-pub async fn checks(context: &Context, environments: &[&Environment]) -> Vec<Check> {
+pub async fn checks(
+    context: &Context,
+    environments: &[&Environment],
+    source: Option<&Environment>,
+) -> Vec<Check> {
     let logged_in = context.deployments().log_in().await;
     let account = logged_in.as_ref().ok().map(|one_in| one("Heroku account", account(one_in)));
     let account = OptionFuture::from(account);
+    let looked_at = environments.iter().map(|one| (*one, Use::Itself));
+    let all = source.map(|one| (one, Use::Source)).into_iter().chain(looked_at);
     let apps =
-        join_all(environments.iter().map(|environment| app(context, &logged_in, environment)));
+        join_all(all.map(|(environment, usage)| app(context, &logged_in, environment, usage)));
     let (account, apps) = tokio::join!(account, apps);
     let token = logged_in.err().map(|error| Check::from(("Heroku token", error.into())));
     token.into_iter().chain(account).chain(apps.into_iter().flatten()).collect()
@@ -34,7 +41,12 @@ async fn account(logged_in: &LoggedIn) -> Check {
 }
 
 /// Without a login, what this process's variables say in the place of config vars is looked at.
-async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) -> Vec<Check> {
+async fn app(
+    context: &Context,
+    logged_in: &LogIn,
+    environment: &Environment,
+    usage: Use,
+) -> Vec<Check> {
     let name = environment.name.as_str();
     let overrides = Values::overriding(environment).overrides;
     let Ok(client) = logged_in else {
@@ -42,7 +54,7 @@ async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) ->
             return Vec::new();
         }
         let values = Values { own: ConfigVars::default(), overrides };
-        return services::checks(context, environment, &values).await;
+        return of_values(context, environment, &values, usage).await;
     };
     let read = limited(name, look(client, environment), Err).await;
     let (own, app) = match read {
@@ -51,9 +63,9 @@ async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) ->
     };
     let values = Values { own, overrides };
     let (mut services, database, apart) = tokio::join!(
-        services::checks(context, environment, &values),
-        many(name, database(context, client, environment, &values)),
-        apart(context, environment),
+        of_values(context, environment, &values, usage),
+        many(name, of_database(context, client, environment, &values)),
+        apart(context, environment, usage),
     );
     services.insert(0, app);
     services.extend(database);
@@ -61,9 +73,21 @@ async fn app(context: &Context, logged_in: &LogIn, environment: &Environment) ->
     services
 }
 
+async fn of_values(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+    usage: Use,
+) -> Vec<Check> {
+    match usage {
+        Use::Itself => services::checks(context, environment, values).await,
+        Use::Source => services::checks_of_source(context, environment, values).await,
+    }
+}
+
 /// Whether an environment that may be written to is apart from everything that is protected.
-async fn apart(context: &Context, environment: &Environment) -> Option<Check> {
-    let destination = environment.as_destination().ok()?;
+async fn apart(context: &Context, environment: &Environment, usage: Use) -> Option<Check> {
+    let destination = environment.as_destination().ok().filter(|_| usage == Use::Itself)?;
     let name = format!("{} is its own", environment.name);
     let look = async {
         let writing = context.deployments().writing(&destination).await;
@@ -116,7 +140,7 @@ fn another_app(environment: &Environment, app: &str) -> String {
     }
 }
 
-async fn database(
+async fn of_database(
     context: &Context,
     client: &LoggedIn,
     environment: &Environment,
@@ -124,8 +148,12 @@ async fn database(
 ) -> Vec<Check> {
     let (name, variable) = (&environment.name, &environment.database_url_variable);
     if values.own.get(variable).is_some() {
-        let of = format!("{name} backups");
-        return vec![one(&of, backups(context, client, environment)).await];
+        let (of, login) = (format!("{name} backups"), format!("{name} database"));
+        let (login, backups) = tokio::join!(
+            one(&login, database::check(environment, values)),
+            one(&of, backups(context, client, environment)),
+        );
+        return vec![login, backups];
     }
     vec![Check::fail(
         &format!("{name} database"),
@@ -139,16 +167,16 @@ async fn backups(context: &Context, logged_in: &LoggedIn, environment: &Environm
     let heroku = &logged_in.heroku;
     let found = async {
         let database = heroku
-            .resolve_database(&environment.app.value, &environment.database_url_variable)
+            .look_up_database(&environment.app.value, &environment.database_url_variable)
             .await?;
-        heroku.transfers_of(&database).await
+        heroku.backups_of(&database).await?.newest()
     };
-    let transfers = match found.await {
-        Ok(transfers) => transfers,
+    let newest = match found.await {
+        Ok(newest) => newest,
         Err(error) => return Check::from((name.as_str(), error.into())),
     };
     let capture = format!("bcops pull-data {} --capture", environment.name);
-    let Some(newest) = newest_completed(&transfers) else {
+    let Some(newest) = newest else {
         return Check::fail(&name, "there is no completed backup", capture);
     };
     let age = newest

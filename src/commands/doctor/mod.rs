@@ -1,11 +1,11 @@
 //! `doctor`: every credential, server and permission that the commands need.
 //!
 //! All checks run at once, and each has a limit of its own, so that a server that hangs costs one line
-//! and some seconds. Nothing is changed, except that in a bucket that may be written to, and that is
-//! no protected environment's, one empty object outside of all media is put and deleted: whether
-//! that may be done cannot be known otherwise.
+//! and some seconds. Everything is read and nothing is written anywhere: a permission that only an
+//! attempt would show is a skip.
 
 mod check;
+mod database;
 mod files;
 mod git;
 mod heroku;
@@ -31,12 +31,13 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
         Some(name) => vec![context.settings.environment(name)?],
         None => context.settings.environments.values().collect(),
     };
+    let source = source(context, &environments);
     let looking = async {
-        let unfinished = unfinished_runs(context, &environments).await;
-        let (local, git, heroku, gitlab) = tokio::join!(
+        let (unfinished, local, git, heroku, gitlab) = tokio::join!(
+            many("unfinished run", unfinished_runs(context, &environments)),
             many("local database", local::checks(context)),
-            many("git", git::checks(context)),
-            heroku::checks(context, &environments),
+            many("git", git::checks(context, &environments, source)),
+            heroku::checks(context, &environments, source),
             many("GitLab", git::project(context, &environments)),
         );
         let groups = [unfinished, files::checks(context), local, git, heroku, gitlab];
@@ -46,6 +47,22 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
     Ok(outcome(&checks))
 }
 
+/// The environment that the others are made from, unless it is looked at anyway. Of one that may
+/// not be written to nothing else is needed.
+fn source<'a>(context: &'a Context, environments: &[&Environment]) -> Option<&'a Environment> {
+    let all = &context.settings.environments;
+    let protected: Vec<&Environment> = all.values().filter(|one| one.protected).collect();
+    // Another site may call it otherwise, and then names it with --from.
+    let only = || protected.first().copied().filter(|_| protected.len() == 1);
+    let source = all.get(SOURCE).or_else(only)?;
+    let is_needed = environments.iter().any(|one| one.as_destination().is_ok());
+    let is_there = environments.iter().any(|one| one.name == source.name);
+    (is_needed && !is_there).then_some(source)
+}
+
+/// What `--from` is where nobody says otherwise.
+const SOURCE: &str = "production";
+
 /// A run that has not come to its end is the first thing to know of.
 async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let found = glance(context, environments).await;
@@ -54,15 +71,18 @@ async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Ve
 }
 
 fn outcome(checks: &[Check]) -> Outcome {
-    let failed = checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
+    let with = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+    let (failed, warned) = (with(Verdict::Fail), with(Verdict::Warn));
     let mut lines: Vec<String> = checks.iter().map(Check::line).collect();
-    lines.push(match failed {
-        0 => "all well".to_owned(),
-        failed => format!("{} failed", words::plural(failed as u64, "check")),
+    lines.push(match (failed, warned) {
+        (0, 0) => "all well".to_owned(),
+        (0, warned) => format!("all well, with {}", words::plural(warned as u64, "warning")),
+        (failed, _) => format!("{} failed", words::plural(failed as u64, "check")),
     });
     let result = json!({
         "checks": checks.iter().map(document).collect::<Vec<_>>(),
         "failed": failed,
+        "warned": warned,
     });
     let exit_code = if failed == 0 { 0 } else { Kind::Configuration.exit_code() };
     Outcome { result, text: lines.join("\n"), exit_code }

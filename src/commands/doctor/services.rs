@@ -8,16 +8,35 @@ use crate::deployment::Values;
 use crate::error::{CommandError, Kind};
 use crate::settings::Environment;
 
+/// What is taken from an environment alone: its bucket.
+pub async fn checks_of_source(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+) -> Vec<Check> {
+    let name = format!("{} bucket", environment.name);
+    many(&name, bucket(context, environment, values, Use::Source)).await
+}
+
+/// What an environment is looked at for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Everything that its commands need.
+    Itself,
+    /// What the commands of another environment take from it.
+    Source,
+}
+
 pub async fn checks(context: &Context, environment: &Environment, values: &Values) -> Vec<Check> {
     let vars = values.in_force();
     let names = ["bucket", "caches", "search"].map(|what| format!("{} {what}", environment.name));
     let [bucket_name, caches_name, search_name] = &names;
     let (bucket, caches, search) = tokio::join!(
-        one(bucket_name, bucket(context, environment, values)),
+        many(bucket_name, bucket(context, environment, values, Use::Itself)),
         many(caches_name, caches(context, environment, &vars)),
         one(search_name, search(context, search_name, environment, &vars)),
     );
-    std::iter::once(bucket).chain(caches).chain([search]).collect()
+    bucket.into_iter().chain(caches).chain([search]).collect()
 }
 
 async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars) -> Vec<Check> {
@@ -27,9 +46,11 @@ async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars)
 /// A check that another command's own module has made.
 fn found((name, finding): purge_cache::Finding) -> Check {
     match finding {
-        None => Check::skip(&name, "there is none"),
-        Some(Ok(detail)) => Check::pass(&name, detail),
-        Some(Err(error)) => {
+        purge_cache::Found::Nothing => Check::skip(&name, "there is none"),
+        purge_cache::Found::Good(detail) => Check::pass(&name, detail),
+        purge_cache::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
+        purge_cache::Found::Unshown => Check::unshown(&name),
+        purge_cache::Found::Bad(error) => {
             let mend = error.hints.last().cloned();
             let mend =
                 mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
@@ -38,24 +59,33 @@ fn found((name, finding): purge_cache::Finding) -> Check {
     }
 }
 
-async fn bucket(context: &Context, environment: &Environment, values: &Values) -> Check {
+async fn bucket(
+    context: &Context,
+    environment: &Environment,
+    values: &Values,
+    usage: Use,
+) -> Vec<Check> {
     let name = format!("{} bucket", environment.name);
-    match media::check_bucket(context, environment, values).await {
+    let is_destination = usage == Use::Itself && environment.as_destination().is_ok();
+    let looked = match media::check_bucket(context, environment, values).await {
         None => {
             let variable = &environment.bucket_variables.bucket;
-            Check::skip(&name, format!("{} has no config var {variable}", environment.app.value))
+            let detail = format!("{} has no config var {variable}", environment.app.value);
+            return vec![Check::skip(&name, detail)];
         }
         Some(Ok(detail)) => Check::pass(&name, detail),
         Some(Err(error)) if error.kind == Kind::Refused => {
             let app = &environment.app.value;
             let mend = format!("correct the config vars of {app} or of the environment named");
-            Check::fail(&name, with_cause(&error), mend)
+            return vec![Check::fail(&name, with_cause(&error), mend)];
         }
         Some(Err(error)) => {
             let mend = "give the bucket's keys the right, or correct the app's config vars";
-            Check::fail(&name, error.to_string(), mend)
+            return vec![Check::fail(&name, error.to_string(), mend)];
         }
-    }
+    };
+    let writing = is_destination.then(|| Check::unshown(&format!("{name} writing")));
+    std::iter::once(looked).chain(writing).collect()
 }
 
 async fn search(

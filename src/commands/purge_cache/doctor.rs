@@ -1,15 +1,30 @@
-//! What `doctor` asks of the caches: whether the login is good and which permission it lacks, and
-//! whether the Redis of an environment that may be written to answers. Nothing is purged.
+//! What `doctor` asks of the caches: whether the login is good and shows the zone, and whether the
+//! Redis of an environment that may be written to answers. Nothing is purged, and nothing is sent
+//! that would purge anything.
 
-use crate::adapters::cloudflare::{Cloudflare, CloudflareError};
+use crate::adapters::cloudflare::{Cloudflare, CloudflareError, Credentials};
 use crate::adapters::heroku::ConfigVars;
 use crate::caches::{self, BackendCache, CacheError, What, count_backend};
 use crate::commands::Context;
 use crate::error::CommandError;
 use crate::settings::Environment;
 
-/// What was found under a name: in words, or what fails, or nothing where there is nothing to ask.
-pub type Finding = (String, Option<Result<String, CommandError>>);
+/// What was found under a name.
+pub type Finding = (String, Found);
+
+pub enum Found {
+    /// There is nothing to ask.
+    Nothing,
+    Good(String),
+    /// It works, and what should be other.
+    Doubtful {
+        detail: String,
+        fix: String,
+    },
+    /// Only an attempt would show it.
+    Unshown,
+    Bad(CommandError),
+}
 
 pub async fn checks(
     context: &Context,
@@ -19,23 +34,35 @@ pub async fn checks(
     let (front_end, backend) =
         tokio::join!(front_end(context, environment, vars), backend(context, environment, vars));
     let name = &environment.name;
+    let has_front_end = !matches!(front_end, Found::Nothing | Found::Bad(_));
     let mut found = vec![(format!("{name} front-end cache"), front_end)];
+    if has_front_end {
+        found.push((format!("{name} front-end purge"), Found::Unshown));
+    }
     // Of an environment without Redis the database is asked already.
-    if backend.is_some() {
-        found.push((format!("{name} Redis"), backend));
+    if let Some(backend) = backend {
+        found.push((format!("{name} Redis"), backend.map_or_else(Found::Bad, Found::Good)));
     }
     found
 }
 
-async fn front_end(
-    context: &Context,
-    environment: &Environment,
-    vars: &ConfigVars,
-) -> Option<Result<String, CommandError>> {
-    match caches::login(environment, vars) {
-        Err(CacheError::NoFrontEnd { .. }) => None,
-        Err(error) => Some(Err(error.into())),
-        Ok(login) => Some(ask(context, environment, vars, login).await),
+async fn front_end(context: &Context, environment: &Environment, vars: &ConfigVars) -> Found {
+    let login = match caches::login(environment, vars) {
+        Err(CacheError::NoFrontEnd { .. }) => return Found::Nothing,
+        Err(error) => return Found::Bad(error.into()),
+        Ok(login) => login,
+    };
+    let is_key = matches!(login.credentials, Credentials::Key { .. });
+    match ask(context, environment, vars, login).await {
+        Err(error) => Found::Bad(error),
+        Ok(detail) if is_key => Found::Doubtful {
+            detail: format!("{detail}; this key may change everything of the account"),
+            fix: format!(
+                "make an API token with Zone / Cache Purge / Purge alone, set it as {}, and unset {}",
+                environment.cache_variables.bearer_token, environment.cache_variables.token
+            ),
+        },
+        Ok(detail) => Found::Good(detail),
     }
 }
 
@@ -56,23 +83,16 @@ async fn ask(
         (Err(_), Err(error @ CloudflareError::Unauthorized { .. })) => return Err(error.into()),
         (Err(error), _) => return Err(error.into()),
     };
-    match (client.may_purge(&zone.id).await, verified) {
-        (Ok(()), _) => {}
-        // A token that belongs to an account is not known where a person's are verified, but it
-        // works. One that does not work either is simply wrong.
-        (Err(_), Err(error)) => return Err(error.into()),
-        (Err(error @ CloudflareError::Forbidden { .. }), Ok(())) => {
-            return Err(CommandError::from(error).hint(
-                "the login itself is good: what lacks is Zone / Cache Purge / Purge for this zone",
-            ));
+    let is_for = format!("{what} of {} is for {}", login.origin, zone.label());
+    match (&zone.zone, verified) {
+        // A token that belongs to an account is not known where a person's are verified.
+        (Ok(_), _) => Ok(is_for),
+        (Err(_), Ok(())) => {
+            Ok(format!("{is_for}, and lacks the permission to read its name (Zone / Zone / Read)"))
         }
-        (Err(error), Ok(())) => return Err(error.into()),
+        // One that shows nothing and is not known either is simply wrong.
+        (Err(_), Err(error)) => Err(error.into()),
     }
-    let may = format!("{what} of {} may purge {}", login.origin, zone.label());
-    Ok(match &zone.zone {
-        Ok(_) => may,
-        Err(_) => format!("{may}, and may not read its name (Zone / Zone / Read)"),
-    })
 }
 
 async fn backend(

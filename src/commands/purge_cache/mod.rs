@@ -7,7 +7,7 @@ mod doctor;
 mod items;
 mod report;
 
-pub use doctor::{Finding, checks};
+pub use doctor::{Finding, Found, checks};
 
 use serde_json::json;
 

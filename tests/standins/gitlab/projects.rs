@@ -48,6 +48,7 @@ impl Project {
             "path_with_namespace": self.path,
             "default_branch": self.branches.first(),
             "visibility": "private",
+            "permissions": { "project_access": null, "group_access": { "access_level": 30 } },
             "web_url": format!("{url}/{}", self.path),
         })
     }

@@ -136,6 +136,25 @@ impl HerokuStandIn {
     }
 
     /// Makes a backup one of the nightly ones, which are called `a001` and so on.
+    /// Makes a backup one of another database: by the attachment's name and by its URL.
+    pub fn backup_is_of(&self, app: &str, num: u64, name: &str, url: &str) {
+        self.change_backup(app, num, |one| {
+            one.from_name = name.to_owned();
+            one.from_url = url.to_owned();
+        });
+    }
+
+    /// Somebody deletes a backup. Heroku lists it for some time.
+    pub fn delete_backup(&self, app: &str, num: u64) {
+        self.change_backup(app, num, |one| one.deleted_at = Some(jiff::Timestamp::now()));
+    }
+
+    fn change_backup(&self, app: &str, num: u64, change: impl FnOnce(&mut state::Transfer)) {
+        let mut world = self.shared.world();
+        let app = world.app_mut(app).expect("an app of the stand-in");
+        change(app.transfers.iter_mut().find(|one| one.num == num).expect("a backup"));
+    }
+
     pub fn mark_scheduled(&self, app: &str, num: u64) {
         let mut world = self.shared.world();
         let schedule = world.new_id();
