@@ -46,6 +46,14 @@ pub struct ResumeArgs {
     /// How many objects may be deleted from staging's bucket: a number or a share
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<crate::media::MaxDelete>,
+
+    /// Media to copy, if they are not copied yet: originals, all or none
+    #[arg(long, value_name = "WHICH")]
+    pub media: Option<crate::reset::MediaChoice>,
+
+    /// Leave a stage out that has not begun; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub skip: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]

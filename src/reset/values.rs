@@ -46,6 +46,8 @@ pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
     ValueKey::new("accounts_stored");
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
+/// What of the media was not copied, although the step has ended.
+pub const MEDIA_LEFT: ValueKey<crate::reset::media::MediaLeft> = ValueKey::new("media_left");
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupTaken {

@@ -56,6 +56,12 @@ impl Cli {
         Some(Cli { executable, world, home })
     }
 
+    /// The folder of the CLI's modules, its plugins among them.
+    pub fn modules(&self) -> PathBuf {
+        let bin = self.executable.parent().expect("a folder");
+        bin.parent().expect("a folder").to_owned()
+    }
+
     pub async fn run(&self, arguments: &[&str]) -> Said {
         self.world.standin.forget_requests();
         let standin = &self.world.standin;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bcops::adapters::heroku::CodeId;
+
 use crate::clients::heroku::Cli;
 use crate::heroku::world::{PRODUCTION, STAGING};
-use crate::standins::heroku::{CapturePlan, Deploy, Options, Rendezvous};
+use crate::standins::heroku::{CapturePlan, Deploy, Options, Rendezvous, Stack};
 use crate::support::postgres::Cluster;
 
 #[tokio::test]
@@ -19,6 +21,50 @@ async fn the_cli_restarts_dynos_and_sets_config_vars() {
     let said = cli.succeed(&["config:get", "X", "--app", STAGING]).await;
     assert_eq!(said.stdout.trim(), "hello");
     assert!(cli.world.standin.writes(PRODUCTION).is_empty());
+}
+
+#[tokio::test]
+async fn the_cli_rolls_back_and_lists_releases_of_both_stacks() {
+    let Some(cli) = Cli::new().await else { return };
+    for stack in [Stack::Slug, Stack::Container] {
+        cli.world.standin.set_stack(STAGING, stack);
+        for commit in ["aaaaaaaaaa", "bbbbbbbbbb"] {
+            cli.world.standin.deploy_to_the_end(STAGING, commit, Deploy::default()).await;
+        }
+        let releases = cli.world.heroku.newest_releases(STAGING).await.expect("releases");
+        let old = format!("v{}", releases[1].version);
+        cli.succeed(&["releases:rollback", &old, "--app", STAGING]).await;
+        let said = cli.succeed(&["releases", "--app", STAGING]).await;
+        assert!(said.stdout.contains(&format!("Rollback to {old}")), "{}", said.stdout);
+        let releases = cli.world.heroku.releases(STAGING).await.expect("releases");
+        let now = releases.current().expect("a release");
+        assert_eq!(releases.code(now).map(CodeId::as_str), Some("aaaaaaaaaa"), "{stack:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_cli_builds_from_source() {
+    let Some(cli) = Cli::new().await else { return };
+    let modules = cli.modules();
+    let archive = cli.home.path().join("source.tar.gz");
+    std::fs::write(&archive, crate::heroku::builds::archive()).expect("written");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/heroku_builds.js");
+    let commit = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+    let standin = &cli.world.standin;
+    let built = tokio::process::Command::new("node")
+        .arg(script)
+        .args([modules.as_os_str(), STAGING.as_ref(), archive.as_os_str(), commit.as_ref()])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", cli.home.path())
+        .env("HEROKU_HOST", &standin.url)
+        .env("HEROKU_API_KEY", standin.token())
+        .output()
+        .await
+        .expect("node runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let releases = cli.world.heroku.releases(STAGING).await.expect("releases");
+    assert!(releases.runs(releases.current().expect("a release"), commit));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The Heroku adapter, against the stand-in that the real CLI has proved.
 
 pub mod adapter;
+pub mod builds;
 mod databases;
 mod deploys;
 mod detached;

@@ -2,7 +2,7 @@
 //! phase, a refusal to roll back, and code that only Heroku had.
 
 use crate::reset_staging::calm::deployed;
-use crate::reset_staging::fault_cases::reset;
+use crate::reset_staging::fault_cases::{reset, start, wait_for_step};
 use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::{Fault, Rule};
@@ -59,6 +59,18 @@ fn a_rollback_by_somebody_is_seen_and_the_tip_is_deployed_again() {
     reset(&world, PLAIN).exits(0);
     assert_eq!(requests(&world, "POST", "/builds"), 1);
     world.assert_production_untouched();
+}
+
+#[test]
+fn a_rollback_in_the_middle_of_a_run_is_not_what_staging_opens_with() {
+    let world = World::new();
+    let running = start(&world, PLAIN);
+    wait_for_step(&world, "verify");
+    world.whole.heroku.somebody_rolls_back(STAGING, 2);
+    let run = running.finish().exits(0);
+    assert_eq!(deployed(&world), tip(&world));
+    assert!(run.stderr.contains("(Rollback to v2) has replaced"), "{}", run.printed());
+    assert!(!world.staging().maintenance);
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub struct Releases {
     /// The newest first.
     pub all: Vec<Release>,
     code: BTreeMap<u64, CodeId>,
+    /// The version of the release that each has its code from, which may be itself.
+    source: BTreeMap<u64, u64>,
 }
 
 impl Releases {
@@ -80,6 +82,12 @@ impl Releases {
     /// The newest release that runs this commit, however it ended.
     pub fn newest_of(&self, commit: &str) -> Option<&Release> {
         self.all.iter().find(|release| self.runs(release, commit))
+    }
+
+    /// Whether a release is shown to run what the release of this version ran, whatever that was.
+    pub fn has_code_of(&self, release: &Release, version: u64) -> bool {
+        let source = |version: u64| self.source.get(&version).copied();
+        source(release.version).is_some_and(|one| one == source(version).unwrap_or(version))
     }
 
     fn learn(&mut self, version: u64, code: CodeId) {
@@ -153,6 +161,7 @@ impl Origin {
             "Retry" => rest.strip_prefix("of v").map_or(Origin::Unknown, version),
             "Set" | "Unset" | "Remove" if rest.contains("config var") => Origin::CodeOfTheOneBefore,
             "Attach" | "Detach" | "Update" => Origin::CodeOfTheOneBefore,
+            "Enable" | "Disable" if rest.ends_with(" feature") => Origin::CodeOfTheOneBefore,
             _ => Origin::Unknown,
         }
     }
@@ -162,28 +171,39 @@ impl Origin {
 fn trace(mut releases: Vec<Release>, builds: &[Build]) -> Releases {
     releases.sort_by_key(|release| release.version);
     let mut code: BTreeMap<u64, CodeId> = BTreeMap::new();
-    let mut in_force: Option<CodeId> = None;
+    let mut source: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut in_force: Option<u64> = None;
     // Whether a release with other code has failed since: nobody says which code the next has.
     let mut is_open = false;
     for release in &releases {
-        let found =
-            of_a_build(release, builds).or_else(|| match Origin::of(&release.description) {
-                Origin::Code(code) => Some(code),
-                Origin::CodeOf(version) if version < release.version => code.get(&version).cloned(),
-                Origin::CodeOfTheOneBefore if !is_open => in_force.clone(),
-                _ => None,
-            });
-        if release.status == JobStatus::Succeeded {
-            (in_force, is_open) = (found.clone(), false);
-        } else {
-            is_open |= !agree(found.as_ref(), in_force.as_ref());
-        }
+        let (version, built) = (release.version, of_a_build(release, builds));
+        let origin = Origin::of(&release.description);
+        let from = match &origin {
+            _ if built.is_some() => version,
+            Origin::CodeOf(earlier) if *earlier < version => {
+                source.get(earlier).copied().unwrap_or(*earlier)
+            }
+            Origin::CodeOfTheOneBefore if !is_open => in_force.unwrap_or(version),
+            _ => version,
+        };
+        source.insert(version, from);
+        let found = match (built, origin) {
+            (Some(built), _) => Some(built),
+            (None, Origin::Code(code)) => Some(code),
+            (None, _) => code.get(&from).cloned(),
+        };
         if let Some(found) = found {
-            code.insert(release.version, found);
+            code.insert(version, found);
+        }
+        if release.status == JobStatus::Succeeded {
+            (in_force, is_open) = (Some(from), false);
+        } else {
+            let now = in_force.and_then(|now| code.get(&now));
+            is_open |= in_force != Some(from) && !agree(code.get(&version), now);
         }
     }
     releases.reverse();
-    Releases { all: releases, code }
+    Releases { all: releases, code, source }
 }
 
 fn agree(one: Option<&CodeId>, other: Option<&CodeId>) -> bool {
@@ -251,6 +271,26 @@ mod tests {
             ];
             assert_eq!(code_of_the_newest(releases, &[]).as_deref(), Some("aaaaaaaa"));
         }
+    }
+
+    #[test]
+    fn a_rollback_is_known_where_no_commit_is() {
+        let releases = vec![
+            release(6, "succeeded", "Set A config vars"),
+            release(5, "succeeded", "Rollback to v3"),
+            release(4, "succeeded", "Deployed web (0123456789ab)"),
+            release(3, "succeeded", "Deployed web (ba9876543210)"),
+        ];
+        let releases = trace(releases, &[]);
+        let version = |number: u64| releases.all.iter().find(|one| one.version == number);
+        let (six, four) = (version(6).expect("listed"), version(4).expect("listed"));
+        assert_eq!(releases.code(six), None);
+        assert!(releases.has_code_of(six, 3) && releases.has_code_of(six, 5));
+        assert!(!releases.has_code_of(six, 4) && !releases.has_code_of(four, 3));
+        // One that is no longer listed.
+        let releases = trace(vec![release(9, "succeeded", "Rollback to v1")], &[]);
+        assert!(releases.has_code_of(&releases.all[0], 1));
+        assert!(!releases.has_code_of(&releases.all[0], 2));
     }
 
     #[test]

@@ -84,6 +84,14 @@ impl Build {
     }
 }
 
+/// The order was asked for; what is done next to an app is not left to whether it was heeded.
+fn newest_first(mut builds: Vec<Build>) -> Vec<Build> {
+    if builds.iter().all(|build| build.created_at.is_some()) {
+        builds.sort_by_key(|build| std::cmp::Reverse(build.created_at));
+    }
+    builds
+}
+
 impl Job for Build {
     fn status(&self) -> JobStatus {
         self.status
@@ -109,7 +117,7 @@ impl Heroku {
     pub async fn newest_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
         let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
-        self.get_page(&request, "created_at ..; order=desc,max=10").await
+        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=10").await?))
     }
 
     pub async fn build(&self, app: &str, id: &str) -> Result<Build, HerokuError> {
@@ -136,7 +144,10 @@ impl Heroku {
             accept: VERSION_3_SDK,
             ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
         };
-        self.get_page(&request, "version ..; max=10, order=desc").await
+        let mut releases: Vec<Release> =
+            self.get_page(&request, "version ..; max=10, order=desc").await?;
+        releases.sort_by_key(|release| std::cmp::Reverse(release.version));
+        Ok(releases)
     }
 
     /// The last two hundred, for whoever looks for where the code of a release came from.
@@ -152,7 +163,7 @@ impl Heroku {
     pub(super) async fn last_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
         let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
-        self.get_page(&request, "created_at ..; order=desc,max=100").await
+        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=100").await?))
     }
 
     /// A release by its id or its version.

@@ -9,6 +9,7 @@ mod deployed;
 mod keep_tip;
 mod merge;
 mod migrations;
+mod preview;
 mod push;
 mod release;
 mod replaced;
@@ -18,8 +19,9 @@ pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
 pub use merge::Merge;
 pub use migrations::Migrations;
+pub use preview::{InConflict, Preview, preview};
 pub use push::Push;
-pub use release::Release;
+pub use release::{Release, keep_in_force};
 pub use replaced::refuse_replaced;
 pub use way_back::way_back_in_words;
 

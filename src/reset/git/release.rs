@@ -29,6 +29,15 @@ const APPEARS_WITHIN: Duration = Duration::from_secs(120);
 
 pub struct Release(pub Arc<World>);
 
+/// Brings the merged tip back into force where something else was released since, as by somebody's
+/// rollback in the middle of the run. Nothing is done where the run deploys nothing.
+pub async fn keep_in_force(world: &Arc<World>, context: &StepContext) -> StepResult<()> {
+    if context.get(&MERGED)?.is_none() || context.get(&RELEASE)?.is_none() {
+        return Ok(());
+    }
+    Release(Arc::clone(world)).release(context).await.map(drop)
+}
+
 /// Where the merged tip stands at Heroku.
 enum Standing {
     /// The dynos run it.
@@ -79,6 +88,16 @@ impl Release {
                 standing => return Ok(standing),
             }
         }
+    }
+
+    /// Brings the tip into force, and puts on record the release that it is in force by.
+    async fn release(&self, context: &StepContext) -> StepResult<u64> {
+        let HerokuRelease { id, version, .. } = self.bring_about(context).await?;
+        let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip) };
+        if context.get(&RELEASE)?.as_ref() != Some(&seen) {
+            context.put(&RELEASE, &seen)?;
+        }
+        Ok(version)
     }
 
     /// Brings the tip into force. It is built once more at most, where its release failed before this
@@ -210,11 +229,7 @@ impl Step for Release {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let release = self.bring_about(context).await?;
-            let tip = context.need(&MERGED)?.tip;
-            let version = release.version;
-            let seen = ReleaseSeen { id: release.id, version, commit: Some(tip) };
-            context.put(&RELEASE, &seen)?;
+            let version = self.release(context).await?;
             Ok(Outcome::Done(
                 Evidence::of(format!("Release v{version} succeeded")).fact("release", version),
             ))

@@ -80,7 +80,7 @@ pub(super) fn runs_as_before(releases: &Releases, before: &ReleaseSeen) -> bool 
     let same_image = old.is_some_and(|old| old.image().is_some() && old.image() == now.image());
     let same_commit =
         before.whole_commit().is_some_and(|commit| releases.runs(now, &commit.to_string()));
-    same_image || same_commit
+    same_image || same_commit || releases.has_code_of(now, before.version)
 }
 
 pub(super) async fn go(world: &World, context: &StepContext) -> StepResult<Evidence> {

@@ -21,6 +21,7 @@ pub struct Open(pub Arc<World>);
 impl Open {
     async fn open(&self, context: &StepContext) -> StepResult<Vec<Down>> {
         let world = &*self.0;
+        crate::reset::git::keep_in_force(&self.0, context).await?;
         let before = context.need(&FORMATION_BEFORE)?;
         world.heroku.scale(&world.app, &before).await?;
         world.heroku.wait_for_dynos(world.app.id(), &before, None).await?;

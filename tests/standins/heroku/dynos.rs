@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::logs;
 use super::process::{self, Process};
 use super::server::{Recorded, Reply};
-use super::state::{App, Shared, World};
+use super::state::{App, Shared, Stack, World};
 
 pub struct Dyno {
     pub id: String,
@@ -174,6 +174,10 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     let mut environment = app.config_vars.clone();
     environment.extend(given.map(|(name, value)| (name.clone(), text(value))));
     app.one_offs += 1;
+    // Images of cloud-native buildpacks find their programs through the launcher only.
+    if app.stack == Stack::CloudNative && !command.contains("launcher ") {
+        return Reply::error(422, "invalid_params", "The stand-in knows no such program.");
+    }
     let dyno = Dyno {
         id,
         name: format!("run.{}", 1000 + app.one_offs),

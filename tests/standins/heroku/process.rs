@@ -33,6 +33,8 @@ impl Process {
         on_terminal: bool,
     ) -> io::Result<Process> {
         let mut command = Command::new("sh");
+        // The launcher of cloud-native images, which other stacks do not have and nobody calls there.
+        let line = format!("launcher() {{ \"$@\"; }}\n{line}");
         command.arg("-c").arg(line).current_dir(folder).env_clear();
         command.env("PATH", search_path(folder));
         command.env("HOME", folder).envs(environment);

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -189,9 +191,13 @@ fn authorized(
 }
 
 fn refused(shared: &Shared, request: &Recorded) -> Option<Response<Body>> {
-    let bearer = format!("Bearer {}", shared.options.token);
+    let token = &shared.options.token;
+    // Older clients send it as the password of nobody.
+    let accepted =
+        [format!("Bearer {token}"), format!("Basic {}", STANDARD.encode(format!(":{token}")))];
     let message = "Invalid credentials provided.";
-    let is_refused = request.header("authorization") != Some(&bearer);
+    let given = request.header("authorization").unwrap_or_default();
+    let is_refused = accepted.iter().all(|one| one != given);
     is_refused.then(|| Reply::error(401, "unauthorized", message).into_response())
 }
 
