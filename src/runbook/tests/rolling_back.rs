@@ -42,9 +42,7 @@ fn quarantine_is_ended_after_everything_else() {
     assert!(shared.get().world.settings.is_empty());
     let journal = journal(&shared);
     let undone = |id: &str| {
-        let is_it = |record: &crate::runbook::entry::Record| {
-            matches!(&record.entry, Entry::StepUndone { step, .. } if step == id)
-        };
+        let is_it = |record: &crate::runbook::entry::Record| matches!(&record.entry, Entry::StepUndone { step, .. } if step == id);
         journal.records().iter().position(is_it)
     };
     assert!(undone("b1").is_some() && undone("quarantine") > undone("b1"));
