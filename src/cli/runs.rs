@@ -18,7 +18,7 @@ pub enum RunsWork {
     Resume(ResumeArgs),
     /// Put back what a run did: branch, database, dynos, maintenance
     Rollback(RollbackArgs),
-    /// Break the lock of a run that is dead
+    /// Break the lock of a run that nobody will resume, after showing whose it is
     Unlock(UnlockArgs),
 }
 

@@ -1,6 +1,7 @@
 //! The exit codes of the runbook engine's errors, and what to type next.
 
 use super::{CommandError, Kind, wrap};
+use crate::adapters::git::GitError;
 use crate::runbook::plan::PlanError;
 use crate::runbook::{BookError, Holder, JournalError, LockError, RunError, RunId, StoreError};
 
@@ -54,7 +55,16 @@ impl From<LockError> for CommandError {
             }
             LockError::Lost { .. } => wrap(Kind::Locked, error),
             LockError::NotThere { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
-            LockError::Unusable { .. } => wrap(Kind::Configuration, error),
+            LockError::Unusable { ref source, .. } => match source.downcast_ref::<GitError>() {
+                Some(GitError::UnreadableLock { remote, reference, .. }) => {
+                    // No command can read it, so none can say whose it is.
+                    let by_hand = format!(
+                        "when nobody resets staging: git push {remote} --delete {reference}"
+                    );
+                    wrap(Kind::Locked, error).hint(by_hand)
+                }
+                _ => wrap(Kind::Configuration, error),
+            },
         }
     }
 }

@@ -16,7 +16,7 @@ use super::quarantine::{Dynos, Maintenance, Open, Quiet};
 use super::values::{
     ANSWERED_BEFORE, BACKUP, CLOSED_BEFORE, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE,
     MERGED, MERGED_AT, PRESENT_BACKUP, RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED,
-    SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
+    SITES_BEFORE, SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
 };
 use super::world::World;
 
@@ -25,7 +25,7 @@ pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
 /// What another machine needs to put a run back. None of it names a person.
-const SHARED: [&str; 16] = [
+const SHARED: [&str; 17] = [
     BACKUP.name(),
     MERGED.name(),
     MERGED_AT.name(),
@@ -36,6 +36,7 @@ const SHARED: [&str; 16] = [
     MAINTENANCE_BEFORE.name(),
     FORMATION_BEFORE.name(),
     DOWN_BEFORE.name(),
+    SITES_BEFORE.name(),
     SITES_OF_SOURCE.name(),
     PRESENT_BACKUP.name(),
     TAKEN_OVER.name(),

@@ -12,7 +12,7 @@ use crate::runbook::{RunId, StepContext, StepResult};
 use super::accounts::{self, Account};
 use super::unfinished::Before;
 use super::values::{
-    BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER, TakenOver,
+    BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
 };
 use super::world::Surroundings;
 
@@ -41,6 +41,10 @@ pub fn values_of_takeover(
     taken.keeps_backup = keeps && before.backup.is_some();
     if let Some(backup) = before.backup.as_ref().filter(|_| taken.keeps_backup) {
         values.insert(BACKUP.name(), json!(backup));
+        // The Site records in the database may be those of production by now.
+        if let Some(sites) = &before.sites {
+            values.insert(SITES_BEFORE.name(), json!(sites));
+        }
     }
     values.insert(TAKEN_OVER.name(), json!(taken));
     values

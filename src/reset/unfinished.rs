@@ -15,7 +15,10 @@ use crate::runbook::{
 use crate::words;
 
 use super::lock::{OriginLock, SeenLock};
-use super::values::{BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, TakenOver};
+use super::sites::SiteRecord;
+use super::values::{
+    BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
+};
 
 /// Where the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +111,15 @@ impl Unfinished {
 
     /// What staging was before the run, and whether that is still to be put back.
     pub fn before(&self) -> Before {
+        let open = self.history.step("open");
+        let is_open = open.is_finished() && !open.is_undone();
+        // What it took over from an earlier run stays so until it has opened staging itself.
+        let inherited = self.value(&TAKEN_OVER).filter(|_| !is_open);
+        let is_closed = inherited.as_ref().is_some_and(|taken| taken.closed);
+        let keeps_backup = inherited.as_ref().is_some_and(|taken| taken.keeps_backup);
         let stands = |id: &str| {
-            let (own, open) = (self.history.step(id), self.history.step("open"));
-            let is_open = open.is_finished() && !open.is_undone();
-            own.may_have_acted && !own.is_undone() && !is_open
+            let own = self.history.step(id);
+            is_closed || (own.may_have_acted && !own.is_undone() && !is_open)
         };
         let filled = ["load", "restore", "scrub"].map(|id| self.history.step(id));
         let has_filled = filled.iter().any(|step| step.may_have_acted && !step.is_undone());
@@ -122,8 +130,9 @@ impl Unfinished {
             backup: self.value(&BACKUP),
             has_closed: stands("maintenance"),
             has_stopped: stands("dynos"),
-            has_filled: has_filled || self.is_filling_back(),
-            is_unverified: has_filled && !verified || self.is_filling_back(),
+            has_filled: has_filled || keeps_backup || self.is_filling_back(),
+            is_unverified: ((has_filled || keeps_backup) && !verified) || self.is_filling_back(),
+            sites: self.value(&SITES_BEFORE),
         }
     }
 
@@ -209,6 +218,7 @@ pub struct Before {
     pub maintenance: Option<bool>,
     pub formation: Option<Formation>,
     pub backup: Option<BackupTaken>,
+    pub sites: Option<Vec<SiteRecord>>,
     /// The run turned maintenance on and has not ended it.
     pub has_closed: bool,
     /// The run stopped the dynos and has not started them again.

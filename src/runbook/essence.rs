@@ -133,3 +133,61 @@ fn blank(flags: &mut super::entry::Flags) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runbook::History;
+    use crate::runbook::journal::Journal;
+
+    fn journal(lines: &[&str]) -> Journal {
+        let number = |(index, line): (usize, &&str)| {
+            let head = format!(
+                r#"{{"schema_version":1,"sequence":{},"at":"2026-11-22T20:15:30Z","#,
+                index + 1
+            );
+            format!("{head}{line}}}\n")
+        };
+        let text: String = lines.iter().enumerate().map(number).collect();
+        Journal::parse(text.as_bytes()).unwrap()
+    }
+
+    const STARTED: &str = r#""event":"run_started","run":"r20261122-201530-4f2a",
+        "command":"reset","target":{"name":"app","identity":{}},"plan_digest":null,
+        "tool_version":"1","who":"ada","host":"desk","pid":1,
+        "flags":{"recreate_users":["ada@example.test"],"branches":["a"]},"steps":[],"left_out":[]"#;
+
+    #[test]
+    fn it_says_how_far_steps_are_and_names_nobody() {
+        let started = STARTED.replace('\n', "");
+        let journal = journal(&[
+            &started,
+            r#""event":"step_started","step":"load","attempt":1"#,
+            r#""event":"value","step":"load","key":"accounts","value":["secret.person"]"#,
+            r#""event":"value","step":"load","key":"backup","value":"b002""#,
+            r#""event":"guarded","step":"load","evidence":{}"#,
+            r#""event":"step_failed","step":"load","kind":"unexpected","message":"secret.person",
+               "hints":[],"warnings":["secret.person"],"undo_hint":null,"seconds":1.0"#
+                .replace('\n', "")
+                .as_str(),
+        ]);
+        let essence = Essence::of(journal.records(), &["backup"]);
+        let text = serde_json::to_string(&essence).unwrap();
+        for name in ["secret.person", "ada@example.test", "guarded"] {
+            assert!(!text.contains(name), "{text}");
+        }
+        // As a journal it is read like any other.
+        let lines: Vec<String> = essence
+            .records()
+            .iter()
+            .map(|one| serde_json::to_string(one).unwrap() + "\n")
+            .collect();
+        let read = Journal::parse(lines.concat().as_bytes()).unwrap();
+        let history = History::of(read.records());
+        assert!(history.step("load").may_have_acted && !history.step("load").is_finished());
+        assert_eq!(history.value("backup"), Some(&Value::from("b002")));
+        assert_eq!(history.flags["recreate_users"], Value::Array(Vec::new()));
+        assert!(essence.is_of(&RunId::parse("r20261122-201530-4f2a").unwrap()));
+        assert!(!essence.is_of(&RunId::parse("r20261122-201530-0000").unwrap()));
+    }
+}

@@ -166,6 +166,11 @@ impl Runs {
         let path = self.path(id);
         builder.mode(0o700).recursive(true).create(&path).map_err(fail)?;
         let file = path.join(FILE_NAME);
+        // What cannot be read, or was killed before its first line, is kept beside it.
+        match fs::rename(&file, path.join("journal.damaged")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+            _ => {}
+        }
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let written = options.open(&file).and_then(|mut open| {

@@ -140,3 +140,56 @@ async fn a_tip_that_the_origin_refuses_is_kept_in_the_clone() {
     let error = temporary.back_up_tip(tip).await.expect_err("nowhere to keep it");
     assert!(matches!(error, GitError::HookDeclined { .. }), "{error:?}");
 }
+
+#[tokio::test]
+async fn another_process_of_the_run_takes_the_lock_over() {
+    let world = World::with_clone();
+    let ada = world.open(&world.clone(), "run-a").await.expect("a clone");
+    let first = ada.take_lock("staging", &holder("run-a").with_process(1)).await.expect("free");
+    let later = Holder { refreshed: at(90), since: at(90), ..holder("run-a").with_process(2) };
+    let second = ada.take_lock("staging", &later).await.expect("ours");
+    assert_eq!((second.holder.process, second.holder.since), (2, at(0)));
+    assert!(!second.holder.is_same_process(&first.holder));
+    // The first process cannot write to it any more.
+    let error = ada.refresh_lock(&first, at(100)).await.expect_err("taken over");
+    assert!(matches!(error, GitError::LeaseRejected { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_broken_lock_is_kept_until_it_is_forgotten() {
+    let world = World::with_clone();
+    let ada = world.open(&world.clone(), "run-a").await.expect("a clone");
+    let seen = ada.take_lock("staging", &holder("run-a")).await.expect("free");
+    let alive = ada.refresh_lock(&seen, at(60)).await.expect("refreshed");
+    // It gave a sign of life after it was seen.
+    let error = ada.break_this_lock(&seen).await.expect_err("another lock");
+    assert!(matches!(error, GitError::LeaseRejected { .. }), "{error:?}");
+    assert_eq!(ada.read_broken_lock("staging").await.expect("read"), None);
+    ada.break_this_lock(&alive).await.expect("broken");
+    assert_eq!(ada.read_lock("staging").await.expect("read"), None);
+    let kept = ada.read_broken_lock("staging").await.expect("read").expect("kept");
+    assert_eq!((kept.commit, &kept.holder), (alive.commit, &alive.holder));
+    let branches = ada.branches_with_locks().await.expect("listed");
+    assert_eq!(branches.into_iter().collect::<Vec<_>>(), ["staging"]);
+    // The next one that is broken takes its place.
+    let next = ada.take_lock("staging", &holder("run-b")).await.expect("free");
+    ada.break_this_lock(&next).await.expect("broken");
+    ada.forget_broken_lock("staging").await.expect("forgotten");
+    ada.forget_broken_lock("staging").await.expect("gone already");
+    assert!(ada.branches_with_locks().await.expect("listed").is_empty());
+}
+
+/// A lock of an older bcops has neither the journal nor what was there before.
+#[tokio::test]
+async fn the_lock_of_an_older_version_is_read() {
+    let world = World::with_clone();
+    let ada = world.open(&world.clone(), "run-a").await.expect("a clone");
+    let text = serde_json::to_value(holder("run-a")).expect("JSON");
+    let fields: Vec<&String> = text.as_object().expect("fields").keys().collect();
+    let old = ["command", "host", "process", "refreshed", "run", "since", "version", "who"];
+    assert_eq!(fields, old, "what an older version wrote is all that is needed");
+    let read: Holder = serde_json::from_value(text).expect("read");
+    assert_eq!(read, holder("run-a"));
+    let lock = ada.take_lock("staging", &read).await.expect("free");
+    assert_eq!(ada.read_lock("staging").await.expect("read"), Some(lock));
+}

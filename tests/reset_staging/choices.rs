@@ -273,13 +273,15 @@ fn one_operator_at_a_time() {
     let run = the_run(&world);
     world.bcops(&arguments(&[])).fails(7, &["Op Erator", &run]);
     world.bcops(&["runs", "resume", &run]).fails(7, &[&run]);
-    world.bcops(&["runs", "unlock", &run]).fails(7, &[&run]);
+    let unlock = ["runs", "unlock", &run, "--confirm", &run];
+    world.bcops(&unlock).fails(4, &[&run, "still runs"]);
     world.bcops(&["runs", "unlock", &run[..12]]).fails(2, &["whole name"]);
     running.kill();
-    world.bcops(&arguments(&[])).fails(7, &[&run, "runs unlock"]);
+    world.bcops(&arguments(&[])).fails(7, &[&run, "runs resume", "runs rollback"]);
     world.bcops(&["runs", "unlock", "r20260101-000000-0000"]).fails(7, &[&run]);
-    world.bcops(&["runs", "unlock", &run]).exits(0).printed();
-    world.bcops(&["runs", "unlock", &run]).fails(2, &[&run]);
+    let unlock = [&unlock[..], &["--force"]].concat();
+    world.bcops(&unlock).exits(0).printed();
+    world.bcops(&unlock).fails(2, &[&run]);
     // The run that was killed can still be brought to its end.
     world.bcops(&["runs", "resume", &run]).exits(0);
 }

@@ -84,8 +84,8 @@ impl Game<'_> {
                 self.command(&command, &[0, 2, 7])
             }
             (9, _) => {
-                self.log.push("heroku rollback v1 by hand".to_owned());
-                heroku.somebody_rolls_back(STAGING, 1);
+                self.log.push("heroku rollback v2 by hand".to_owned());
+                heroku.somebody_rolls_back(STAGING, 2);
                 Ok(())
             }
             (10, _) => {

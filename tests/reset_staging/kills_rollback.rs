@@ -43,8 +43,8 @@ fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), S
     }
     let state = world.staging();
     let restores = state.restores.iter().filter(|one| **one == "completed").count();
-    // The one of long ago, the run's, and the rollback's of the present.
-    if state.backups.len() > 3 || state.builds.len() > 2 || restores > 2 {
+    // Backups: of long ago, of the run, of the present. Builds: the first, the run, the way back.
+    if state.backups.len() > 3 || state.builds.len() > 3 || restores > 2 {
         return Err(format!("{:?} {:?} {:?}", state.backups, state.builds, state.restores));
     }
     let litter = world.litter();

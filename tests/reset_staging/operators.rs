@@ -40,7 +40,7 @@ fn refuses_for_both(world: &World, other: &Bcops, run: &str) {
     assert!(!here.printed().contains("unlock"), "{}", here.printed());
 }
 
-fn unlock<'a>(run: &'a str) -> [&'a str; 6] {
+fn unlock(run: &str) -> [&str; 6] {
     ["runs", "unlock", run, "--confirm", run, "--force"]
 }
 

@@ -37,6 +37,15 @@ impl Repository {
         }
     }
 
+    /// The tip that a run kept, as it is seen without fetching it.
+    pub async fn seen_backed_up_tip(&self) -> Result<Option<Oid>, GitError> {
+        let reference = names::backup_reference(self.run());
+        match self.tip(self.origin(), &reference).await? {
+            Some(tip) => Ok(Some(tip)),
+            None => self.kept(KEPT),
+        }
+    }
+
     /// The tip that a run kept, fetched so that it can be pushed back.
     pub async fn backed_up_tip(&self) -> Result<Option<Oid>, GitError> {
         let reference = names::backup_reference(self.run());

@@ -79,6 +79,7 @@ impl GoesBack {
                 let records = journal.records().to_vec();
                 Ok(GoesBack { id, history, records, essence: None })
             }
+            Err(error) if is_ambiguous(runs, given) => Err(error),
             Err(error) => match elsewhere(context, runs, given).await? {
                 Some(found) => GoesBack::from_lock(found),
                 None => Err(error),
@@ -118,6 +119,10 @@ impl GoesBack {
             None => Ok(()),
         }
     }
+}
+
+fn is_ambiguous(runs: &Runs, given: &str) -> bool {
+    matches!(runs.find(given), Err(StoreError::Ambiguous { .. }))
 }
 
 /// The run of another machine that begins like this, by its lock on the origin.

@@ -27,7 +27,7 @@ pub(super) async fn keep(
         return Ok(());
     };
     let repository = world.repository(context)?;
-    if is_on_origin(&repository, commit)? {
+    if is_on_origin(world, &repository, commit)? {
         return Ok(());
     }
     let (reference, there) = tip_at_heroku(world, &repository).await?;
@@ -60,9 +60,15 @@ pub(super) async fn find(repository: &Repository, commit: Oid) -> StepResult<boo
     Ok(repository.has_commit(commit)?)
 }
 
-fn is_on_origin(repository: &Repository, commit: Oid) -> StepResult<bool> {
+/// Whether a branch of the origin has the commit, or the tip that the run keeps there: by the time of
+/// a second attempt the branch itself may have moved.
+fn is_on_origin(world: &World, repository: &Repository, commit: Oid) -> StepResult<bool> {
     if !repository.has_commit(commit)? {
         return Ok(false);
+    }
+    let kept = super::commit(&world.choices.pins.staging)?;
+    if repository.has_commit(kept)? && repository.contains(kept, commit)? {
+        return Ok(true);
     }
     for branch in repository.fetched_branches()? {
         if repository.contains(branch.commit, commit)? {

@@ -79,18 +79,7 @@ impl Losses {
             };
             list(text, of_kind.iter().map(|one| line(one)))?;
         }
-        if !self.tables.is_empty() {
-            let backup = self.backup.as_deref().unwrap_or("the backup");
-            let head = head(&mut is_first);
-            writeln!(text, "{head} rows by table: now, and in {backup}")?;
-            list(
-                text,
-                self.tables.iter().map(|one| {
-                    let backup = one.backup.map_or_else(|| "no table".to_owned(), words::count);
-                    format!("{:<44} {:>10} {backup:>10}", one.table, words::count(one.now))
-                }),
-            )?;
-        }
+        self.write_tables(text, &mut is_first)?;
         for (what, lines) in [("release", &self.releases), ("commit", &self.commits)] {
             if !lines.is_empty() {
                 let count = words::plural(lines.len() as u64, what);
@@ -103,6 +92,26 @@ impl Losses {
         }
         if is_first {
             writeln!(text, "lost  nothing that could be seen{since}")?;
+        }
+        Ok(())
+    }
+
+    /// Tables that have more rows now than in the backup, and in one line the number of the others.
+    fn write_tables(&self, text: &mut String, is_first: &mut bool) -> std::fmt::Result {
+        let (losing, others): (Vec<&TableLoss>, Vec<&TableLoss>) =
+            self.tables.iter().partition(|one| one.lost() > 0);
+        let backup = self.backup.as_deref().unwrap_or("the backup");
+        if !losing.is_empty() {
+            writeln!(text, "{} rows by table: now, and in {backup}", head(is_first))?;
+            let lines = losing.iter().map(|one| {
+                let backup = one.backup.map_or_else(|| "no table".to_owned(), words::count);
+                format!("{:<44} {:>10} {backup:>10}", one.table, words::count(one.now))
+            });
+            list(text, lines)?;
+        }
+        if !others.is_empty() {
+            let count = words::plural(others.len() as u64, "table");
+            writeln!(text, "{} {count} with more rows in {backup} than now", head(is_first))?;
         }
         Ok(())
     }

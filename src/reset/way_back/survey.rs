@@ -120,7 +120,8 @@ impl Look<'_> {
         let merged: Option<Merged> = self.value(&MERGED);
         let (true, Some(merged)) = (self.is_pending("push"), merged) else { return Ok(()) };
         let (run, branch) = (self.asked.run, &self.world.branches.staging);
-        let repository = self.world.repository.for_run(run.as_str())?;
+        // In the namespace of planning, of which nothing is left afterwards.
+        let repository = &self.world.repository;
         let branches = repository.fetch_branches(None).await?;
         let now = branches.iter().find(|one| one.name == *branch).map(|one| one.commit);
         let Some(now) = now else {
@@ -154,7 +155,7 @@ impl Look<'_> {
             }
             back.gives_up = Some(now.to_string());
         }
-        let kept = repository.backed_up_tip().await?;
+        let kept = repository.for_run(run.as_str())?.seen_backed_up_tip().await?;
         if now != before && kept != Some(before) {
             let text = format!(
                 "cannot roll run {run} back: the old tip {} of {branch} is no longer kept",

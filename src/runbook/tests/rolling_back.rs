@@ -3,11 +3,12 @@
 use super::steps::{Work, book};
 use super::world::{Shared, journal, roll_back, run};
 use crate::error::{CommandError, Kind};
+use crate::runbook::entry::Entry;
 use crate::runbook::{EndStatus, Report, RunError};
 
 #[test]
 fn quarantine_stays_where_the_inside_could_not_be_put_back() {
-    for (work, fails) in [(Work::Final, None), (Work::Set, Some("i1")), (Work::With("b1"), None)] {
+    for (work, fails) in [(Work::Final, None), (Work::Set, Some("i1"))] {
         let shared = Shared::default();
         shared.get().fails_after.insert("open".into(), 1);
         let make = || book(&shared, &[Work::Set], &[work], &[]);
@@ -28,6 +29,23 @@ fn quarantine_stays_where_the_inside_could_not_be_put_back() {
             assert!(shared.get().world.lock.is_none());
         }
     }
+}
+
+/// The doors are the last that is put back, after what is put back with a step outside of them.
+#[test]
+fn quarantine_is_ended_after_everything_else() {
+    let shared = Shared::default();
+    shared.get().fails_after.insert("open".into(), 1);
+    let make = || book(&shared, &[Work::Set, Work::Set], &[Work::With("b1")], &[]);
+    run(&shared, make()).unwrap_err();
+    assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
+    assert!(shared.get().world.settings.is_empty());
+    let journal = journal(&shared);
+    let undone = |id: &str| {
+        let is_it = |record: &crate::runbook::entry::Record| matches!(&record.entry, Entry::StepUndone { step, .. } if step == id);
+        journal.records().iter().position(is_it)
+    };
+    assert!(undone("b1").is_some() && undone("quarantine") > undone("b1"));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::RollbackArgs;
-use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
+use crate::commands::reset_staging::{
+    ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
+};
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::CommandError;
 use crate::reset::{Asked, PresentBackup, WayBack, World, look_back, values_of_rollback};
@@ -37,6 +39,7 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
                 ended: past.ended(),
                 past_later_runs: args.past_later_runs,
             };
+            let _planning = ForgetsPlanning::new(&world.repository);
             context.interrupt.guard(look_back(&world, &asked, &runs)).await?
         }
     };
