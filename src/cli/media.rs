@@ -23,6 +23,14 @@ pub struct TransferArgs {
     #[arg(long)]
     pub checksum: bool,
 
+    /// Transfer only the keys of this file, one a line, and delete nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "max_delete")]
+    pub only: Option<std::path::PathBuf>,
+
+    /// End with exit code 8 if archived or missing objects were skipped
+    #[arg(long)]
+    pub strict: bool,
+
     /// How many objects are under way at once, at most
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,

@@ -47,6 +47,14 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "N|N%")]
     pub max_delete: Option<crate::media::MaxDelete>,
 
+    /// Media to copy, if they are not copied yet: originals, all or none
+    #[arg(long, value_name = "WHICH")]
+    pub media: Option<crate::reset::MediaChoice>,
+
+    /// Leave a stage out that has not begun; may be given several times
+    #[arg(long, value_name = "STAGE")]
+    pub skip: Vec<String>,
+
     /// Open staging at the end if someone closed it before the run: yes or no
     #[arg(long, value_name = "yes|no")]
     pub open: Option<crate::reset::OpenAtEnd>,

@@ -114,6 +114,9 @@ impl From<PostgresError> for CommandError {
     }
 }
 
+/// For a bucket that takes no ACL.
+pub const UNSET_ACL: &str = "remove media.acl from bcops.toml: this bucket takes no ACL, and its own policy decides who may read";
+
 impl From<S3Error> for CommandError {
     fn from(error: S3Error) -> Self {
         let (kind, hint) = match &error {
@@ -123,6 +126,9 @@ impl From<S3Error> for CommandError {
                     "the bucket's keys are no longer good: set new ones as config vars of the app",
                 ),
             ),
+            S3Error::Refused { code, .. } if code == crate::media::NO_ACLS => {
+                (Kind::Configuration, Some(UNSET_ACL))
+            }
             S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
                 (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
             }
@@ -147,8 +153,10 @@ impl From<GitError> for CommandError {
             | GitError::Authentication { .. }
             | GitError::NoSuchRepository { .. }
             | GitError::NoSuchBranch { .. }
-            | GitError::NoIdentity { .. }
             | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
+            GitError::NoIdentity { .. } => wrap(Kind::Configuration, error)
+                .hint("git config --global user.email you@example.org && git config --global user.name 'Your Name'")
+                .hint("in CI set GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL"),
             GitError::Locked(ref holder) => {
                 let run = &holder.run;
                 let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");

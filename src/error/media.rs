@@ -15,6 +15,8 @@ impl From<MediaError> for CommandError {
             MediaError::NoFolder { .. } => wrap(Kind::Refused, error)
                 .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
             MediaError::BadState { .. }
+            | MediaError::Gone { .. }
+            | MediaError::Missing { .. }
             | MediaError::Disk { .. }
             | MediaError::BadListing { .. } => wrap(Kind::Unexpected, error),
         }

@@ -22,6 +22,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+pub use adapters::UNSET_ACL;
 pub use restore::{STALLED, backup_at};
 pub use scrub::{backup_file, personal_data, row_json, rows_in_words};
 

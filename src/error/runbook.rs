@@ -23,6 +23,10 @@ impl From<PlanError> for CommandError {
                 error.hint("make a new plan, and look at it: --plan-out FILE")
             }
             PlanError::Secret { .. } => wrap(Kind::Unexpected, error),
+            PlanError::Version { .. } | PlanError::Tampered { .. } => {
+                wrap(Kind::Configuration, error)
+                    .hint("make a new plan, and look at it: --plan-out FILE")
+            }
             _ => wrap(Kind::Configuration, error),
         }
     }

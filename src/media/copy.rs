@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
@@ -14,7 +15,8 @@ use crate::adapters::s3::{
 use super::content::ContentId;
 use super::copy_memory::through_memory;
 use super::engine::{Outcome, Progression, for_each};
-use super::error::MediaError;
+use super::error::{MediaError, NO_ACLS};
+use super::fate::of_absent;
 use super::uploads::Uploads;
 
 /// From which size on the server copies in parts, and how large they are.
@@ -27,6 +29,10 @@ pub struct CopyParts {
 /// CopyObject takes 5 GiB in one piece.
 pub const COPY_PARTS: CopyParts = CopyParts { above: 5 << 30, size: 512 << 20 };
 const PARTS_AT_ONCE: usize = 4;
+/// How often an object may change while it is copied.
+const TRIES: u32 = 3;
+/// Objects that are asked for to learn whether the server can copy.
+const SAMPLES: usize = 8;
 /// Of bodies in memory, in KiB.
 pub const MEMORY: usize = 40 << 10;
 
@@ -76,23 +82,41 @@ impl Copying {
 }
 
 /// Whether the server can copy. `reader` is the source's bucket, read with the destination's keys:
-/// asking for one object is enough to know, and changes nothing.
+/// asking for one object is enough to know, and changes nothing. Some objects from everywhere in the
+/// list are asked for, because one may be archived, gone, refused or slow. That a single object may
+/// not be copied is found out when its turn comes.
 pub async fn probe(
     source: &SourceBucket,
     destination: &DestinationBucket,
     reader: &SourceBucket,
-    sample: Option<&ListedObject>,
+    objects: &[ListedObject],
 ) -> Result<CopyMethod, MediaError> {
-    let Some(sample) = sample else { return Ok(CopyMethod::ThroughMemory) };
     if !source.address().same_server(&destination.reading().address()) {
         return Ok(CopyMethod::ThroughMemory);
     }
-    match reader.head(&sample.key).await {
-        Ok(meta) if meta.etag == sample.etag => Ok(CopyMethod::OnServer),
-        Ok(_) => Ok(CopyMethod::ThroughMemory),
-        Err(error) if error.is_transient() => Err(error.into()),
-        Err(_) => Ok(CopyMethod::ThroughMemory),
+    let asked = samples(objects).map(|sample| async move {
+        let meta = reader.head(&sample.key).await?;
+        Ok::<bool, S3Error>(meta.etag == sample.etag)
+    });
+    let mut answers = asked.collect::<FuturesUnordered<_>>();
+    while let Some(answer) = answers.next().await {
+        // Any object that is the source's shows that it is the source that is read.
+        if let Ok(true) = answer {
+            return Ok(CopyMethod::OnServer);
+        }
     }
+    Ok(CopyMethod::ThroughMemory)
+}
+
+/// Objects from the beginning to the end of a list, readable ones where there are any.
+fn samples(objects: &[ListedObject]) -> impl Iterator<Item = &ListedObject> {
+    let readable: Vec<&ListedObject> = objects.iter().filter(|one| !one.is_archived).collect();
+    let chosen = if readable.is_empty() { objects.iter().collect() } else { readable };
+    let step = chosen.len().div_ceil(SAMPLES).max(1);
+    let last = chosen.last().copied();
+    let mut spread: Vec<&ListedObject> = chosen.into_iter().step_by(step).collect();
+    spread.extend(last.filter(|last| spread.last().is_none_or(|one| one.key != last.key)));
+    spread.into_iter()
 }
 
 /// Copies every object.
@@ -111,11 +135,12 @@ pub async fn copy_objects(
 
 async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaError> {
     let mut object = object.clone();
-    for _ in 0..3 {
+    for attempt in 0..TRIES {
         let copied = match copying.method {
             CopyMethod::OnServer => match on_server(copying, &object).await {
-                // What the probe could not see: rights that differ from key to key.
-                Err(MediaError::S3(error)) if error.is_denied() => {
+                // What the probe could not see: rights that differ from key to key, and servers
+                // that do not copy.
+                Err(MediaError::S3(error @ S3Error::Refused { .. })) if !is_final(&error) => {
                     through_memory(copying, &object).await
                 }
                 other => other,
@@ -130,15 +155,31 @@ async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaE
             }
             // Replaced since it was listed: what is there now is what is wanted.
             Err(MediaError::S3(S3Error::Changed { .. })) => {
-                let meta = copying.source.head(&object.key).await?;
+                let meta = match copying.source.head(&object.key).await {
+                    Err(error) if error.is_not_found() => continue,
+                    meta => meta?,
+                };
                 object.size = meta.length.unwrap_or(object.size);
                 object.etag = meta.etag;
+            }
+            Err(MediaError::S3(error)) if error.is_not_found() => {
+                match of_absent(&copying.source, &object.key).await? {
+                    Some(absent) => return Err(absent),
+                    None if attempt + 1 < TRIES => {}
+                    None => return Err(error.into()),
+                }
             }
             Err(error) => return Err(error),
         }
     }
     let what = copying.source.describe("copy", &object.key);
     Err(S3Error::Changed { what }.into())
+}
+
+/// Whether reading and writing the object here would be refused as well.
+fn is_final(error: &S3Error) -> bool {
+    let of_all = matches!(error, S3Error::Refused { code, .. } if code == NO_ACLS);
+    of_all || error.is_archived()
 }
 
 async fn on_server(copying: &Copying, object: &ListedObject) -> Result<String, MediaError> {

@@ -15,6 +15,7 @@ use crate::words;
 
 use super::engine::Failure;
 use super::error::MediaError;
+use super::fate::Fate;
 use super::local::{Folder, LocalFile};
 
 const DEFAULT_SHARE: f64 = 20.0;
@@ -121,15 +122,26 @@ pub fn check_deletions(
 }
 
 /// Asks the source for each of the keys that its listing did not have. One that is there shows
-/// that the listing was not whole, and nothing is deleted.
-pub async fn confirm_gone(source: &SourceBucket, keys: &[String]) -> Result<(), MediaError> {
+/// that the listing was not whole, and nothing is deleted. Gives those that the source refuses to
+/// speak of: nobody knows whether they are gone, so they stay.
+pub async fn confirm_gone(
+    source: &SourceBucket,
+    keys: &[String],
+) -> Result<Vec<Failure>, MediaError> {
     let asked: Vec<_> = keys.iter().map(|key| is_gone(source, key)).collect();
-    stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await
+    let unknown: Vec<Option<Failure>> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
+    Ok(unknown.into_iter().flatten().collect())
 }
 
-async fn is_gone(source: &SourceBucket, key: &str) -> Result<(), MediaError> {
+async fn is_gone(source: &SourceBucket, key: &str) -> Result<Option<Failure>, MediaError> {
     match source.head(key).await {
-        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) if error.is_denied() => {
+            let error = MediaError::from(error);
+            let (key, fate) = (key.to_owned(), error.fate());
+            let reason = format!("it is not deleted: {}", error.line());
+            Ok(Some(Failure { key, reason, fate }))
+        }
         Ok(_) => Err(MediaError::BadListing {
             place: source.place(),
             reason: format!(
@@ -189,7 +201,8 @@ pub fn delete_files(
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            failures.push(Failure { key: file.key.clone(), reason: error.line() });
+            let (key, reason) = (file.key.clone(), error.line());
+            failures.push(Failure { key, reason, fate: error.fate() });
         }
     }
     Ok(((files.len() - failures.len()) as u64, failures))
@@ -209,16 +222,19 @@ pub async fn delete_objects(
         note(state, &place, &noted)?;
         let keys: Vec<&str> = batch.iter().map(|object| object.key.as_str()).collect();
         match bucket.delete(&keys).await {
-            Ok(undeleted) => failures.extend(
-                undeleted.into_iter().map(|one| Failure { key: one.key, reason: one.reason }),
-            ),
+            Ok(undeleted) => failures.extend(undeleted.into_iter().map(|one| Failure {
+                key: one.key,
+                reason: one.reason,
+                fate: Fate::Refused,
+            })),
             Err(error @ S3Error::Refused { .. }) => return Err(error.into()),
             Err(error) => {
                 let reason = MediaError::from(error).line();
-                failures.extend(
-                    keys.iter()
-                        .map(|key| Failure { key: (*key).to_owned(), reason: reason.clone() }),
-                );
+                failures.extend(keys.iter().map(|key| Failure {
+                    key: (*key).to_owned(),
+                    reason: reason.clone(),
+                    fate: Fate::Failing,
+                }));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::words;
 
 use super::error::MediaError;
+use super::fate::Fate;
 
 /// So many keys for which no answer comes, one after the other, are no longer a matter of keys.
 const FAILURES_IN_A_ROW: u32 = 64;
@@ -20,6 +21,7 @@ const FAILURES_IN_A_ROW: u32 = 64;
 pub struct Failure {
     pub key: String,
     pub reason: String,
+    pub fate: Fate,
 }
 
 /// What became of a list of objects.
@@ -27,11 +29,25 @@ pub struct Failure {
 pub struct Outcome {
     pub objects: u64,
     pub bytes: u64,
+    /// Those that another try may bring.
     pub failures: Vec<Failure>,
+    /// Those that nobody can read now: archived, gone or missing.
+    pub skipped: Vec<Failure>,
     /// Objects of which nothing but their size could be compared.
     pub unverified: u64,
     /// The work was given up: the failures tell why, and not everything was tried.
     pub given_up: bool,
+}
+
+impl Outcome {
+    /// Adds what became of further objects, counted by the same progression.
+    pub fn add(&mut self, later: Outcome) {
+        let Outcome { objects, bytes, failures, skipped, unverified, given_up } = later;
+        (self.objects, self.bytes, self.unverified) = (objects, bytes, unverified);
+        self.failures.extend(failures);
+        self.skipped.extend(skipped);
+        self.given_up |= given_up;
+    }
 }
 
 /// What is counted while objects are under way.
@@ -89,10 +105,11 @@ impl Progression {
 
     fn failed(&self, key: String, error: &MediaError) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.push(Failure { key, reason: error.line() });
+        failures.push(Failure { key, reason: error.line(), fate: error.fate() });
         // A key that is refused says nothing of the next one. Were a folder of such keys the end,
         // a rerun would never come past it.
-        let trouble = u32::from(error.is_trouble());
+        let succeeded = self.objects.load(Ordering::Relaxed) > 0;
+        let trouble = u32::from(error.is_trouble() || (error.is_bad_signature() && !succeeded));
         let in_a_row = self.in_a_row.fetch_add(trouble, Ordering::Relaxed) + trouble;
         if error.is_fatal() || in_a_row >= FAILURES_IN_A_ROW {
             self.stop.store(true, Ordering::Relaxed);
@@ -118,10 +135,13 @@ impl Progression {
         let mut failures =
             std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));
         failures.sort_by(|one, two| one.key.cmp(&two.key));
+        let (failures, skipped) =
+            failures.into_iter().partition(|failure| failure.fate.is_worth_a_try());
         Outcome {
             objects: self.objects.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             failures,
+            skipped,
             unverified: self.unverified.load(Ordering::Relaxed),
             given_up: self.stop.load(Ordering::Relaxed),
         }
@@ -199,7 +219,7 @@ where
                 // A worker that ended otherwise has not done what it had in hand.
                 Some(Err(_)) => {
                     let reason = "the worker ended early".to_owned();
-                    let failure = Failure { key: String::new(), reason };
+                    let failure = Failure { key: String::new(), reason, fate: Fate::Failing };
                     progression.failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
                 }
                 None => break,

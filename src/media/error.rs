@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::fate::Fate;
 use crate::adapters::s3::S3Error;
+
+/// The code of a bucket that takes no ACL, whoever sends one.
+pub const NO_ACLS: &str = "AccessControlListNotSupported";
 
 #[derive(Debug, Error)]
 pub enum MediaError {
@@ -23,6 +27,10 @@ pub enum MediaError {
     Refused(String),
     #[error("{path} is not a list that this version of bcops wrote")]
     BadState { path: PathBuf },
+    #[error("cannot {what}: it was deleted after it was listed")]
+    Gone { what: String },
+    #[error("cannot {what}: the bucket lists it, but it is not there")]
+    Missing { what: String },
 }
 
 impl MediaError {
@@ -43,9 +51,26 @@ impl MediaError {
             ),
             MediaError::S3(S3Error::Refused { code, .. }) => matches!(
                 code.as_str(),
-                "ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "NoSuchBucket"
+                "ExpiredToken" | "InvalidAccessKeyId" | "NoSuchBucket" | NO_ACLS
             ),
             _ => false,
+        }
+    }
+
+    /// Whether the signature was refused. Of one key among good ones that is a matter of this key:
+    /// keys that are wrong for the whole bucket never succeed.
+    pub fn is_bad_signature(&self) -> bool {
+        matches!(self, MediaError::S3(S3Error::Refused { code, .. }) if code == "SignatureDoesNotMatch")
+    }
+
+    /// What became of the object that this error is about.
+    pub fn fate(&self) -> Fate {
+        match self {
+            MediaError::Gone { .. } => Fate::Gone,
+            MediaError::Missing { .. } => Fate::Missing,
+            MediaError::S3(error) if error.is_archived() => Fate::Archived,
+            MediaError::S3(S3Error::Refused { .. } | S3Error::UnusableKey { .. }) => Fate::Refused,
+            _ => Fate::Failing,
         }
     }
 

@@ -127,6 +127,7 @@ mod tests {
             size: 1,
             etag: String::new(),
             modified: jiff::Timestamp::UNIX_EPOCH,
+            is_archived: false,
         };
         keys.iter().map(object).collect()
     }

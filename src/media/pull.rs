@@ -10,6 +10,7 @@ use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
 
 use super::engine::{Counted, Outcome, Progression, for_each};
 use super::error::MediaError;
+use super::fate::of_absent;
 use super::index::Entry;
 use super::local::Folder;
 use super::local_files::Unfinished;
@@ -83,12 +84,23 @@ async fn pull_one(pulling: &Pulling, object: &ListedObject) -> Result<(), MediaE
             // Replaced since it was listed: what is there now is what is wanted.
             Err(MediaError::S3(S3Error::Changed { .. })) if changes < CHANGES => {
                 changes += 1;
-                let meta = pulling.bucket.head(key).await?;
+                let meta = match pulling.bucket.head(key).await {
+                    Err(error) if error.is_not_found() => continue,
+                    meta => meta?,
+                };
                 version = Version {
                     size: meta.length.unwrap_or(version.size),
                     modified: meta.modified.unwrap_or(version.modified),
                     etag: meta.etag,
                 };
+            }
+            Err(MediaError::S3(error)) if error.is_not_found() => {
+                match of_absent(&pulling.bucket, key).await? {
+                    Some(absent) => return Err(absent),
+                    // It is there again: one more try, and then the error stands.
+                    None if changes < CHANGES => changes += 1,
+                    None => return Err(error.into()),
+                }
             }
             other => return other,
         }

@@ -58,7 +58,7 @@ pub async fn fetch_in_ranges(
 fn is_worth_keeping(error: &MediaError) -> bool {
     match error {
         MediaError::S3(S3Error::Corrupt { .. } | S3Error::Changed { .. }) => false,
-        MediaError::S3(error) => !error.is_not_found(),
+        MediaError::S3(error) => !error.is_not_found() && !error.is_archived(),
         _ => false,
     }
 }

@@ -76,7 +76,14 @@ pub async fn push_files(pushing: &Arc<Pushing>, files: Vec<LocalFile>, jobs: usi
 }
 
 async fn push_one(pushing: &Pushing, key: &str) -> Result<(), MediaError> {
-    let (file, before) = pushing.folder.read(key)?;
+    let (file, before) = match pushing.folder.read(key) {
+        // Deleted since the folder was listed: what the bucket has of it stays until the next push.
+        Err(MediaError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            let place = pushing.folder.place_of(key);
+            return Err(MediaError::Gone { what: format!("read {}", place.display()) });
+        }
+        read => read?,
+    };
     if before.size > IN_PARTS {
         return push_in_parts(pushing, key, &file, before).await;
     }

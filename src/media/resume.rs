@@ -169,7 +169,13 @@ mod tests {
 
     fn object(etag: &str) -> ListedObject {
         let modified = jiff::Timestamp::UNIX_EPOCH;
-        ListedObject { key: KEY.to_owned(), size: 100, etag: etag.to_owned(), modified }
+        ListedObject {
+            key: KEY.to_owned(),
+            size: 100,
+            etag: etag.to_owned(),
+            modified,
+            is_archived: false,
+        }
     }
 
     #[test]

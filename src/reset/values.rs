@@ -54,6 +54,8 @@ pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
     ValueKey::new("accounts_stored");
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
+/// What of the media was not copied, although the step has ended.
+pub const MEDIA_LEFT: ValueKey<crate::reset::media::MediaLeft> = ValueKey::new("media_left");
 
 /// How many of the site's search indices could not be counted after they were rebuilt.
 pub const SEARCH_UNCOUNTED: ValueKey<u64> = ValueKey::new("search_uncounted");

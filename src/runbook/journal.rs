@@ -88,18 +88,17 @@ impl Journal {
         }
     }
 
-    /// Refuses to go on with a run that changes something else than what is configured now.
+    /// Refuses to continue a run that changes something else than what is configured now. What the
+    /// run does not work with any more, such as a bucket without media, need not be named.
     pub fn check_target(&self, target: &Target) -> Result<(), JournalError> {
         let began = &self.beginning()?.target;
         let mut differences = Vec::new();
         if began.name != target.name {
             differences.push(format!("it was {} and is {}", began.name, target.name));
         }
-        let names = began.identity.keys().chain(target.identity.keys());
-        let names: std::collections::BTreeSet<&String> = names.collect();
-        for name in names {
+        for name in target.identity.keys() {
             let (was, is) = (began.identity.get(name), target.identity.get(name));
-            if was != is {
+            if is.is_some() && was != is {
                 let shown = |value: Option<&String>| value.cloned().unwrap_or("unknown".into());
                 differences.push(format!("{name} was {} and is {}", shown(was), shown(is)));
             }

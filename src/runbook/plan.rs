@@ -2,7 +2,7 @@
 //!
 //! The approval of a plan is worth what the plan observed: a plan that is run after something of
 //! that has changed is refused, with the differences by name. The digest covers everything but the
-//! time, so that two plans of the same work are the same.
+//! time, because two plans of the same work are the same. The checksum covers the whole file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,8 @@ use super::redact::Redactor;
 use super::step::{Effect, StepKind};
 use crate::private_folder;
 
-const SCHEMA_VERSION: u32 = 1;
+/// Version 1 was bound to the machine on which the plan was made.
+const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Debug, Error)]
 pub enum PlanError {
@@ -30,7 +31,7 @@ pub enum PlanError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is not a plan", .path.display())]
     NotAPlan { path: PathBuf, source: serde_json::Error },
-    #[error("the plan {} was written by another version of bcops", .path.display())]
+    #[error("cannot use the plan {}: another version of bcops wrote it", .path.display())]
     Version { path: PathBuf },
     #[error("the plan {} was changed after it was written", .path.display())]
     Tampered { path: PathBuf },
@@ -69,11 +70,13 @@ pub struct PlannedStep {
     pub left_out: bool,
 }
 
-/// What was seen, by name: identifiers, SHAs, the backup, a digest of the configuration. Nothing that
-/// changes by itself, such as an age.
+/// What was seen, by name, in words that a person can compare: identifiers, tips, the backup, settings
+/// that decide what is changed. Nothing that changes by itself, such as an age, and nothing that
+/// belongs to one machine.
 pub type Observations = BTreeMap<String, Value>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     schema_version: u32,
     pub command: String,
@@ -84,6 +87,7 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     pub observations: Observations,
     digest: String,
+    checksum: String,
 }
 
 /// What a plan is made of.
@@ -109,8 +113,10 @@ impl Plan {
             steps,
             observations,
             digest: String::new(),
+            checksum: String::new(),
         };
-        plan.digest = plan.compute_digest();
+        plan.digest = sha256(&plan.covered());
+        plan.checksum = plan.compute_checksum();
         plan
     }
 
@@ -119,8 +125,9 @@ impl Plan {
         &self.digest
     }
 
-    fn compute_digest(&self) -> String {
-        let covered = json!({
+    /// What the digest covers.
+    fn covered(&self) -> Value {
+        json!({
             "schema_version": self.schema_version,
             "command": self.command,
             "tool_version": self.tool_version,
@@ -128,11 +135,12 @@ impl Plan {
             "flags": self.flags,
             "steps": self.steps,
             "observations": self.observations,
-        });
-        let mut text = String::new();
-        canonical(&covered, &mut text);
-        let digest = digest::digest(&digest::SHA256, text.as_bytes());
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        })
+    }
+
+    /// Covers what the digest does not, and the digest.
+    fn compute_checksum(&self) -> String {
+        sha256(&json!({ "work": self.covered(), "made_at": self.made_at, "digest": self.digest }))
     }
 
     /// Writes the plan for a later run, readable by the user alone, whole or not at all.
@@ -170,7 +178,7 @@ impl Plan {
             return Err(PlanError::Version { path: path.to_owned() });
         }
         let plan: Plan = serde_json::from_value(value).map_err(not_a_plan)?;
-        if plan.compute_digest() != plan.digest {
+        if plan.compute_checksum() != plan.checksum || sha256(&plan.covered()) != plan.digest {
             return Err(PlanError::Tampered { path: path.to_owned() });
         }
         Ok(plan)
@@ -192,22 +200,24 @@ impl Plan {
         if differences.is_empty() { Ok(()) } else { Err(PlanError::Stale { differences }) }
     }
 
-    /// Everything that the digest covers, each with a name that a person can do something with.
+    /// What an approval is worth, each with a name that a person can do something with. Neither the
+    /// version nor the words of a step count: they change nothing.
     fn by_name(&self) -> BTreeMap<String, Value> {
         let mut parts = BTreeMap::new();
         parts.insert("the command".to_owned(), json!(self.command));
-        parts.insert("bcops' version".to_owned(), json!(self.tool_version));
         parts.insert("the target".to_owned(), json!(self.target.name));
         for (name, value) in &self.target.identity {
             parts.insert(format!("{name} of the target"), json!(value));
         }
-        for (name, value) in &self.flags {
-            parts.insert(format!("the flag {name}"), value.clone());
+        // A flag that holds an object is a note of what was observed, which has its own names.
+        for (name, value) in self.flags.iter().filter(|(_, value)| !value.is_object()) {
+            parts.insert(format!("the answer {name}"), value.clone());
         }
-        let ids: Vec<&str> = self.steps.iter().map(|step| step.id.as_str()).collect();
-        parts.insert("the list of steps".to_owned(), json!(ids));
-        for step in &self.steps {
-            parts.insert(format!("the step {}", step.id), json!(step));
+        let ids = self.steps.iter().filter(|step| !step.left_out).map(|step| step.id.as_str());
+        parts.insert("the list of steps".to_owned(), json!(ids.collect::<Vec<_>>()));
+        for step in self.steps.iter().filter(|step| !step.left_out && !step.effects.is_empty()) {
+            let effects: Vec<&str> = step.effects.iter().map(|one| one.what.as_str()).collect();
+            parts.insert(format!("what the step {} changes", step.id), json!(effects.join("; ")));
         }
         for (name, value) in &self.observations {
             parts.insert(name.clone(), value.clone());
@@ -216,10 +226,22 @@ impl Plan {
     }
 }
 
+fn sha256(value: &Value) -> String {
+    let mut text = String::new();
+    canonical(value, &mut text);
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn shown(value: Option<&Value>) -> String {
     match value {
         None => "not there".to_owned(),
+        Some(Value::Null) => "not set".to_owned(),
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) if items.is_empty() => "none".to_owned(),
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
         Some(value) => {
             let mut text = String::new();
             canonical(value, &mut text);

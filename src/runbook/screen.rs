@@ -1,22 +1,43 @@
 //! The screen as a consumer of a run's stream.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::book::Runbook;
 use super::entry::{Consumer, Ending, Entry, Record};
 use super::evidence::Evidence;
 use crate::events::{Event, SharedReporter};
+use crate::words;
 
 /// Turns records into the events that everything in bcops is shown by.
 pub(super) struct Screen {
     reporter: SharedReporter,
     steps: BTreeMap<&'static str, String>,
+    /// Where each step stands among all of them, such as `[12/28]`.
+    places: BTreeMap<&'static str, String>,
+    began: Instant,
 }
 
 impl Screen {
     pub(super) fn new(reporter: SharedReporter, book: &Runbook) -> Self {
         let steps = book.steps().iter().map(|step| (step.id(), step.describe())).collect();
-        Screen { reporter, steps }
+        let count = book.steps().len();
+        let numbered = (1..).zip(book.steps());
+        let places =
+            numbered.map(|(number, step)| (step.id(), format!("[{number}/{count}]"))).collect();
+        Screen { reporter, steps, places, began: Instant::now() }
+    }
+
+    fn place(&self, step: &str) -> &str {
+        self.places.get(step).map_or("", String::as_str)
+    }
+
+    /// How long this process has been at it. Nothing is said of the first second.
+    fn elapsed(&self) -> String {
+        match self.began.elapsed() {
+            short if short.as_secs() == 0 => String::new(),
+            elapsed => format!(" ({} so far)", words::duration(elapsed)),
+        }
     }
 
     fn event(&self, entry: &Entry) -> Option<Event> {
@@ -24,20 +45,23 @@ impl Screen {
         Some(match entry {
             Entry::StepStarted { step, .. } => {
                 let (step, description) = named(step)?;
-                Event::StepStarted { step, description: description.clone() }
+                let (place, elapsed) = (self.place(step), self.elapsed());
+                Event::StepStarted { step, description: format!("{place} {description}{elapsed}") }
             }
             Entry::StepFinished { step, ending, evidence, verified, .. } => {
                 let (step, description) = named(step)?;
                 let summary = summary(description, *ending, evidence, verified);
-                Event::StepFinished { step, summary }
+                Event::StepFinished { step, summary: format!("{} {summary}", self.place(step)) }
             }
             Entry::StepFailed { step, message, .. } => {
                 let (step, description) = named(step)?;
-                Event::StepFailed { step, summary: format!("{description}: {message}") }
+                let summary = format!("{} {description}: {message}", self.place(step));
+                Event::StepFailed { step, summary }
             }
             Entry::Skipped { step, reason, .. } | Entry::LeftOut { step, reason } => {
                 let (step, description) = named(step)?;
-                Event::StepSkipped { step, summary: format!("{description}: {reason}") }
+                let summary = format!("{} {description}: {reason}", self.place(step));
+                Event::StepSkipped { step, summary }
             }
             Entry::UndoStarted { step } => {
                 let (step, description) = named(step)?;

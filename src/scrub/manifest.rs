@@ -39,6 +39,8 @@ pub struct Manifest {
     /// Tables of models, by `app.model`, where Django's own name for them does not hold.
     pub(super) revision_tables: BTreeMap<String, TableName>,
     pub tables: BTreeMap<TableName, TableEntry>,
+    /// The texts that it was read from, the built-in one first.
+    pub(super) sources: Vec<Arc<str>>,
 }
 
 /// SQL to run once the rows are in.
@@ -132,10 +134,12 @@ impl Manifest {
         if !reading.problems.is_empty() {
             return Err(ManifestError { origin, problems: reading.problems });
         }
-        match layer.extends_built_in {
-            true => Ok(layer.over(Manifest::built_in()?)),
-            false => Ok(layer.alone()),
-        }
+        let mut manifest = match layer.extends_built_in {
+            true => layer.over(Manifest::built_in()?),
+            false => layer.alone(),
+        };
+        manifest.sources.push(text.into());
+        Ok(manifest)
     }
 }
 
@@ -165,6 +169,7 @@ impl Layer {
             revision_members: self.revision_members,
             revision_tables: self.revision_tables,
             tables: self.tables,
+            sources: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ mod compiled_rule;
 pub(crate) mod copy_text;
 mod definitions;
 mod demands;
+mod described;
 mod document;
 mod dropped;
 mod edit;

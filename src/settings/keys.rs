@@ -4,6 +4,7 @@
 
 mod list;
 
+use crate::words::edit_distance;
 use std::collections::BTreeMap;
 
 pub use list::KEYS;
@@ -158,26 +159,6 @@ pub fn nearest(name: &[&str]) -> Option<String> {
     candidates.into_iter().next().filter(|(distance, _)| *distance <= 4).map(|(_, name)| name)
 }
 
-/// Levenshtein's distance, for short names.
-pub fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut previous = i + 1;
-        for (cell, b) in row.iter_mut().skip(1).zip(&right) {
-            let value = (diagonal + usize::from(a != *b)).min(previous + 1).min(*cell + 1);
-            diagonal = *cell;
-            previous = value;
-            *cell = value;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,12 +198,5 @@ mod tests {
             Some("environments.qa.protected")
         );
         assert_eq!(nearest(&["entirely", "different"]), None);
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("abc", ""), 3);
     }
 }

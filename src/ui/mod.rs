@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use json::Document;
 pub use keyboard::Keyboard;
-pub use prompt::{Answer, Prompter, give_cursor_back, is_asking};
+pub use prompt::{Answer, Prompter, TRIES, give_cursor_back, is_asking};
 
 use crate::error::CommandError;
 use crate::events::{Event, Reporter};

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::plain_text::for_screen;
 use crate::secret::Secret;
+use crate::words::edit_distance;
 
 /// What became of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,20 @@ pub enum Answer<T> {
     Declined,
     /// There is no terminal to ask on, or `--no-input` was given.
     CannotAsk,
+}
+
+/// How often a question is asked whose answer cannot be used.
+pub const TRIES: usize = 3;
+
+/// Whether somebody who meant `name` may have typed this: blanks around it, capitals, or a letter or
+/// two. Another name is no slip, because it may be meant.
+fn is_slip(typed: &str, name: &str) -> bool {
+    let typed = typed.trim().to_lowercase();
+    if matches!(typed.as_str(), "" | "n" | "no" | "y" | "yes") {
+        return false;
+    }
+    let allowed = if name.chars().count() < 8 { 1 } else { 2 };
+    edit_distance(&typed, &name.to_lowercase()) <= allowed
 }
 
 pub struct Prompter {
@@ -78,22 +93,37 @@ impl Prompter {
         !self.no_input && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks the user to type `name`. The comparison is exact.
+    /// Asks the user to type `name`. The comparison is exact. A slip of the fingers is asked again,
+    /// anything else is a no.
     pub fn type_name(&self, name: &str) -> Answer<()> {
-        match self.line(&format!("Type {name} to go on: ")) {
-            Answer::Given(line) if line == name => Answer::Given(()),
-            Answer::Given(_) | Answer::Declined => Answer::Declined,
-            Answer::CannotAsk => Answer::CannotAsk,
+        for _ in 0..TRIES {
+            match self.line(&format!("Type {name} to go on: ")) {
+                Answer::Given(line) if line == name => return Answer::Given(()),
+                Answer::Given(line) if is_slip(&line, name) => {
+                    let _ = writeln!(std::io::stderr(), "that is not exactly the name");
+                }
+                Answer::Given(_) | Answer::Declined => return Answer::Declined,
+                Answer::CannotAsk => return Answer::CannotAsk,
+            }
         }
+        Answer::Declined
     }
 
-    /// A yes-or-no question, where only a typed yes is a yes.
+    /// A yes-or-no question, where only a typed yes is a yes. What is neither is asked again; Enter
+    /// alone is a no.
     pub fn yes(&self, question: &str) -> Answer<()> {
-        match self.line(&format!("{question} [yes/no]: ")) {
-            Answer::Given(line) if matches!(line.as_str(), "y" | "yes") => Answer::Given(()),
-            Answer::Given(_) | Answer::Declined => Answer::Declined,
-            Answer::CannotAsk => Answer::CannotAsk,
+        for _ in 0..TRIES {
+            match self.line(&format!("{question} [yes/no]: ")) {
+                Answer::Given(line) => match line.trim().to_lowercase().as_str() {
+                    "y" | "yes" => return Answer::Given(()),
+                    "" | "n" | "no" => return Answer::Declined,
+                    _ => _ = writeln!(std::io::stderr(), "type yes or no"),
+                },
+                Answer::Declined => return Answer::Declined,
+                Answer::CannotAsk => return Answer::CannotAsk,
+            }
         }
+        Answer::Declined
     }
 
     /// A question that is answered by a line.
@@ -141,5 +171,22 @@ impl Prompter {
             Ok(password) => Answer::Given(Secret::new(password)),
             Err(_) => Answer::Declined,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_asked_again_and_another_name_is_a_no() {
+        let name = "site-staging";
+        for slip in ["site-staging ", "SITE-STAGING", "site-stagin", "sit-stagng", "site_staging"] {
+            assert!(is_slip(slip, name), "{slip}");
+        }
+        for other in ["", "y", "no", "site-production", "site-stage", "staging"] {
+            assert!(!is_slip(other, name), "{other}");
+        }
+        assert!(!is_slip("no", "bc") && is_slip("bd", "bc"));
     }
 }

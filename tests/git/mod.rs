@@ -7,3 +7,4 @@ pub mod merge;
 mod merge_random;
 mod migrations;
 mod network;
+mod odd_clones;

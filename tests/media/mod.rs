@@ -8,4 +8,5 @@ mod kill;
 mod large;
 mod pull;
 mod push;
+mod unreadable;
 pub mod world;

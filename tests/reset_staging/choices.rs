@@ -73,8 +73,65 @@ fn a_dry_run_changes_nothing() {
     let document = world.bcops(&["reset-staging", "--dry-run", "--json"]).exits(0).json();
     assert_eq!(document["result"]["dry_run"], true);
     assert!(document["result"]["plan"]["steps"].as_array().is_some_and(|steps| steps.len() > 20));
+    let preview = &document["result"]["preview"];
+    assert_eq!(preview["conflicts"], serde_json::json!([]));
+    assert_eq!(preview["superusers_on_staging_only"], 1);
+    assert!(run.stdout.contains("1 superuser among them"), "{}", run.printed());
+    assert_eq!(preview["maintenance"], false);
+    assert_eq!(preview["estimate"], Value::Null, "no run has been here");
+    assert!(preview["not_copied"].as_array().is_some_and(|all| !all.is_empty()), "{preview}");
+    let subject = preview["in_no_branch"][0]["subject"].as_str().expect("a commit");
+    assert_eq!(subject, "Try out a colour on staging");
+    assert!(run.stdout.contains("in no branch: "), "{}", run.printed());
+    assert!(run.stdout.contains("not copied  documents/"), "{}", run.printed());
     assert_untouched(&world, &before);
     assert_eq!(clone(&world), checkout);
+}
+
+/// Merges and migrations are looked at in memory, before anything is decided.
+#[test]
+fn a_dry_run_shows_conflicts_and_missing_merges() {
+    let world = World::new();
+    let (before, checkout) = (world.staging(), clone(&world));
+    let branches = "feature/clashing-header,feature/longer-issue,feature/opening-hours";
+    let dry = ["reset-staging", "--dry-run", "--branches", branches];
+    let run = world.bcops(&dry).exits(0);
+    for text in [
+        "bc/templates/header.html",
+        "--on-conflict skip merges without feature/clashing-header",
+        "(from feature/longer-issue)",
+        "makemigrations --merge",
+        "merge       on master already: feature/opening-hours",
+    ] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.printed());
+    }
+    let document = world.bcops(&[&dry[..], &["--json"]].concat()).exits(0).json();
+    let preview = &document["result"]["preview"];
+    assert_eq!(preview["merged"], serde_json::json!(["feature/longer-issue"]));
+    assert_eq!(preview["conflicts"][0]["branch"], "feature/clashing-header");
+    assert_eq!(preview["migrations"]["sound"], false);
+    assert_untouched(&world, &before);
+    assert_eq!(clone(&world), checkout);
+}
+
+/// The second plan knows how long the first run took, and each line of it which step of how many it is.
+#[test]
+fn a_plan_says_how_long_it_takes() {
+    let world = World::new();
+    let run = world.bcops(&arguments(&[])).exits(0);
+    let steps = run.stderr.lines().filter_map(|line| line.strip_prefix("[1/")).count();
+    assert_eq!(steps, 2, "begun and ended: {}", run.stderr);
+    let dry = ["reset-staging", "--dry-run", "--branches", "none"];
+    let planned = world.bcops(&dry).exits(0);
+    assert!(planned.stdout.contains("; the last run took "), "{}", planned.printed());
+    let document = world.bcops(&[&dry[..], &["--json"]].concat()).exits(0).json();
+    let estimate = &document["result"]["preview"]["estimate"];
+    assert!(estimate["last_run"]["seconds"].as_f64().is_some_and(|took| took > 0.0), "{estimate}");
+    // Another way of restoring has steps of which nothing is known.
+    let document =
+        world.bcops(&[&dry[..], &["--restore-via", "heroku", "--json"]].concat()).exits(0).json();
+    let estimate = &document["result"]["preview"]["estimate"];
+    assert_eq!(estimate["unknown_steps"][0], "restore", "{estimate}");
 }
 
 #[test]
@@ -115,12 +172,22 @@ fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
     let text = fs::read_to_string(plan).expect("a plan");
     fs::write(plan, text.replace("feature/footer", "feature/search-page")).expect("written");
     world.bcops(run).fails(3, &["was changed after it was written"]);
-    // The configuration has changed.
+    // What decides on what is changed has changed.
     make();
     let configuration = world.config();
-    world.configure(&format!("backup_max_age = \"50h\"\n{configuration}"));
-    world.bcops(run).fails(6, &["stale", "the configuration"]);
+    world.configure(&format!("{configuration}\n[reset]\nhosts = [\"a.example=b.example\"]\n"));
+    world.bcops(run).fails(6, &["stale", "the setting reset.hosts was", "b.example"]);
+    let manifest =
+        "extends = \"built-in\"\nschema_version = 1\n[tables.django_site]\nclass = \"content\"\n";
+    fs::write(world.clone_folder().join("scrub.toml"), manifest).expect("written");
+    let named = world.clone_folder().join("scrub.toml").display().to_string();
+    world.configure(&format!("{configuration}\n[scrub]\nmanifest = \"{named}\"\n"));
+    let stale = world.bcops(run);
+    let stale =
+        stale.fails(6, &["the manifest's tables.django_site.class was not there and is content"]);
+    assert!(!stale.stderr.contains("manifest was "), "{}", stale.printed());
     world.configure(&configuration);
+    fs::remove_file(named).expect("removed");
     assert_untouched(&world, &before);
     // Somebody has pushed.
     world.make(Trouble::BranchMoved);
@@ -128,7 +195,10 @@ fn a_plan_is_run_as_it_was_seen_or_not_at_all() {
     world.bcops(run).fails(6, &["the tip of staging"]);
     assert_untouched(&world, &moved);
     make();
-    let document: Value = world.bcops(&[run, &["--json"]].concat()).exits(0).json();
+    // It is run on another machine: other paths, other times, another person.
+    let mut elsewhere = world.another_operator();
+    elsewhere.set("BCOPS_NETWORK_TIMEOUT", "77s");
+    let document: Value = elsewhere.run(&[run, &["--json"]].concat()).exits(0).json();
     assert_eq!(document["status"], "ok");
     assert!(document["result"]["report"]["plan_digest"].is_string());
     assert!(world.staging().is_deployed);

@@ -3,6 +3,7 @@
 
 mod calm;
 mod choices;
+mod ci;
 mod code;
 mod content;
 mod endless;

@@ -86,8 +86,7 @@ fn whoever_answers_every_question_gets_a_new_staging() {
 fn a_name_that_is_not_exactly_staging_s_changes_nothing() {
     let world = World::new();
     let before = world.staging();
-    let padded = format!("{STAGING} ");
-    for wrong in ["buckinghamshire-production", "y", "", "BUCKINGHAMSHIRE-STAGING", &padded] {
+    for wrong in ["buckinghamshire-production", "y", "", "staging"] {
         let mut terminal = at_question(&world, 3);
         terminal.type_line(wrong);
         let (code, screen) = terminal.finish();
@@ -98,23 +97,108 @@ fn a_name_that_is_not_exactly_staging_s_changes_nothing() {
     assert_untouched(&world, &before);
 }
 
+/// A slip is asked again. Three of them are a no.
 #[test]
-fn a_no_and_an_unknown_branch_change_nothing() {
+fn a_slip_in_the_name_is_asked_again() {
     let world = World::new();
     let before = world.staging();
-    for (number, answer, code, told) in [
-        (0, "feature/none", 2, "there is no branch feature/none"),
-        (1, "nobody@council.example", 2, "nobody@council.example"),
-        (2, "no", 5, "declined; nothing was changed"),
-        (2, "", 5, "declined; nothing was changed"),
-    ] {
-        let mut terminal = at_question(&world, number);
+    let mut terminal = at_question(&world, 3);
+    for (number, slip) in
+        ["buckinghamshire-stagign", "BUCKINGHAMSHIRE-STAGING", "buckinghamshire-staging "]
+            .iter()
+            .enumerate()
+    {
+        terminal.wait_for_nth(QUESTIONS[3], number + 1);
+        terminal.type_line(slip);
+    }
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(5), "{screen}");
+    assert!(screen.contains("that is not exactly the name"), "{screen}");
+    assert_cursor_is_shown(&screen);
+    assert_untouched(&world, &before);
+}
+
+#[test]
+fn a_no_changes_nothing() {
+    let world = World::new();
+    let before = world.staging();
+    for answer in ["no", ""] {
+        let mut terminal = at_question(&world, 2);
         terminal.type_line(answer);
         let (ended, screen) = terminal.finish();
-        assert_eq!(ended, Some(code), "{answer:?}: {screen}");
-        assert!(screen.contains(told), "{screen}");
+        assert_eq!(ended, Some(5), "{answer:?}: {screen}");
+        assert!(screen.contains("declined; nothing was changed"), "{screen}");
     }
     assert_untouched(&world, &before);
+}
+
+/// An answer that cannot be used is asked again with the reason, and three of them are a no.
+#[test]
+fn an_answer_that_cannot_be_used_is_asked_again() {
+    let world = World::new();
+    let before = world.staging();
+    let mut terminal = at_question(&world, 0);
+    terminal.type_line("feature/none");
+    terminal.wait_for("cannot use that answer: there is no branch feature/none");
+    terminal.wait_for_nth(QUESTIONS[0], 2);
+    terminal.type_line("none");
+    terminal.wait_for(QUESTIONS[1]);
+    terminal.type_line("nobody@council.example");
+    terminal.wait_for("nobody@council.example");
+    terminal.wait_for_nth(QUESTIONS[1], 2);
+    terminal.type_line("none");
+    terminal.wait_for(QUESTIONS[2]);
+    terminal.type_line("perhaps");
+    terminal.wait_for("type yes or no");
+    terminal.wait_for_nth(QUESTIONS[2], 2);
+    terminal.type_line("no");
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(5), "{screen}");
+
+    let mut terminal = at_question(&world, 0);
+    for number in 1..=3 {
+        terminal.wait_for_nth(QUESTIONS[0], number);
+        terminal.type_line("feature/none");
+    }
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, Some(5), "{screen}");
+    assert!(
+        screen.contains("there is no branch feature/none on the origin; nothing was"),
+        "{screen}"
+    );
+    assert_untouched(&world, &before);
+}
+
+/// A conflict is found before anything is decided, and decided right there.
+#[test]
+fn a_conflict_is_asked_about() {
+    let world = World::new();
+    let before = world.staging();
+    let flags = [
+        "reset-staging",
+        "--attest",
+        "agreed",
+        "--branches",
+        "feature/clashing-header,feature/footer",
+        "--recreate-users",
+        "none",
+    ];
+    const QUESTION: &str = "Leave feature/clashing-header out, and merge the others?";
+    for answer in ["no", "yes"] {
+        let mut terminal = world.bcops.start_on_terminal(&flags);
+        terminal.wait_for("bc/templates/header.html");
+        terminal.wait_for(QUESTION);
+        terminal.type_line(answer);
+        if answer == "yes" {
+            terminal.wait_for("without feature/clashing-header");
+            terminal.wait_for(QUESTIONS[3]);
+            assert_untouched(&world, &before);
+            terminal.type_line(STAGING);
+        }
+        let (code, screen) = terminal.finish();
+        assert_eq!(code, Some(if answer == "yes" { 0 } else { 5 }), "{screen}");
+    }
+    assert!(world.staging().branch.message.contains(history::FOOTER));
 }
 
 #[test]

@@ -223,12 +223,12 @@ fn a_plan_is_stale_when_master_moves_or_a_newer_backup_is_there() {
     follow().fails(6, &["stale", "the tip of master"]);
     make();
     world.whole.code.somebody_pushes(history::FOOTER);
-    follow().fails(6, &["stale"]);
+    follow().fails(6, &["stale", "the tip of feature/footer was"]);
     make();
     let dump = &Templates::of(world.whole.databases.cluster()).backup;
     let completed = Outcome::Completed { warnings: 0 };
     world.whole.heroku.add_backup(PRODUCTION, dump, Duration::from_secs(60), completed);
-    follow().fails(6, &["stale", "whether that backup is the newest"]);
+    follow().fails(6, &["stale", "the newest backup of production was b003 and is a newer one"]);
     assert!(!begun() && world.whole.heroku.writes(STAGING).is_empty());
     // Whoever names an older one means that one, and a newer one changes nothing.
     let named = ["reset-staging", "--branches", "none", "--recreate-users", "all"];

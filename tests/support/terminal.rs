@@ -74,6 +74,16 @@ impl Terminal {
         }
     }
 
+    /// Waits until this is on the screen as many times.
+    #[track_caller]
+    pub fn wait_for_nth(&self, text: &str, times: usize) {
+        let started = Instant::now();
+        while self.text().matches(text).count() < times {
+            assert!(started.elapsed() < PATIENCE, "no `{text}` came, but:\n{}", self.text());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub fn type_line(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }

@@ -1,11 +1,13 @@
-//! What a clone's own settings say about reaching its remote.
+//! Reads what the settings of a clone say about reaching its remote, about its user and about merges.
 //!
 //! A temporary repository that takes the place of a clone needs the same URL, proxies, headers,
-//! SSH command and credential helpers, or it would be refused where the clone is not.
+//! SSH command and credential helpers, or it would be refused where the clone is not; and the same
+//! user and merge drivers, or its merges would be others.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::carried::{Setting, carried};
 use super::clone::LocalClone;
 use super::error::GitError;
 use super::process::{Call, GitProgram};
@@ -15,7 +17,7 @@ use crate::secret::Secret;
 /// The settings of one clone, of which nothing is shown.
 pub(super) struct Settings {
     remote: String,
-    all: Vec<(String, Secret)>,
+    all: Vec<Setting>,
 }
 
 impl Settings {
@@ -25,24 +27,7 @@ impl Settings {
         clone: &LocalClone,
         remote: &str,
     ) -> Result<Settings, GitError> {
-        let what = "reading the settings of the clone";
-        let limit = program.limits.local;
-        let arguments = ["config", "--list", "--null", "--local", "--includes"];
-        let call = Call {
-            what: what.to_owned(),
-            folder: &clone.top,
-            arguments: arguments.into_iter().map(OsString::from).collect(),
-            variables: vec![clone.variable()],
-            secrets: Vec::new(),
-            limit,
-            silence: limit,
-            listener: None,
-        };
-        let output = program.run(call).await?;
-        if !output.success() {
-            return Err(GitError::Failed { what: what.to_owned(), said: output.said });
-        }
-        Ok(Settings { remote: remote.to_owned(), all: parse(&output.text()) })
+        Ok(Settings { remote: remote.to_owned(), all: in_force(program, clone).await? })
     }
 
     pub fn names_remote(&self) -> bool {
@@ -73,17 +58,62 @@ impl Settings {
         own.collect()
     }
 
-    /// What else of the clone's settings concerns connections, for a repository beside it.
-    pub fn of_connections(&self) -> Vec<(String, Secret)> {
-        let concerns = |name: &str| ANYWHERE.iter().any(|start| name.starts_with(start));
-        self.all.iter().filter(|(name, _)| concerns(name)).cloned().collect()
+    /// What else of the clone's settings counts in a repository that takes its place.
+    pub async fn of_clone(
+        &self,
+        program: &GitProgram,
+        temporary: &LocalClone,
+    ) -> Result<Vec<Setting>, GitError> {
+        Ok(carried(&self.all, &in_force(program, temporary).await?))
+    }
+}
+
+/// Every setting that git knows in a repository, of every file and in the order in which they count.
+async fn in_force(program: &GitProgram, clone: &LocalClone) -> Result<Vec<Setting>, GitError> {
+    let what = "reading the settings of the clone";
+    let arguments = ["config", "--list", "--null", "--includes"];
+    let output = program.run(local_call(program, clone, what, &arguments)).await?;
+    if !output.success() {
+        return Err(GitError::Failed { what: what.to_owned(), said: output.said });
+    }
+    Ok(parse(&output.text()))
+}
+
+/// The attributes that concern this clone alone: they name the merge drivers of files.
+pub(super) async fn own_attributes(
+    program: &GitProgram,
+    clone: &LocalClone,
+) -> Result<PathBuf, GitError> {
+    let what = "looking for the attributes of the clone";
+    let arguments = ["rev-parse", "--git-path", "info/attributes"];
+    let output = program.run(local_call(program, clone, what, &arguments)).await?;
+    if !output.success() {
+        return Err(GitError::Failed { what: what.to_owned(), said: output.said });
+    }
+    Ok(clone.top.join(output.text().trim_end_matches('\n')))
+}
+
+fn local_call<'a>(
+    program: &GitProgram,
+    clone: &'a LocalClone,
+    what: &str,
+    arguments: &[&str],
+) -> Call<'a> {
+    let limit = program.limits.local;
+    Call {
+        what: what.to_owned(),
+        folder: &clone.top,
+        arguments: arguments.iter().map(OsString::from).collect(),
+        variables: vec![clone.variable()],
+        secrets: Vec::new(),
+        limit,
+        silence: limit,
+        listener: None,
     }
 }
 
 const OF_REMOTE: &[&str] =
     &["url", "pushurl", "proxy", "proxyauthmethod", "uploadpack", "receivepack", "vcs"];
-
-const ANYWHERE: &[&str] = &["http.", "credential.", "url.", "core.sshcommand", "ssh.", "protocol."];
 
 fn parse(text: &str) -> Vec<(String, Secret)> {
     let entries = text.split('\0').filter(|entry| !entry.is_empty());
@@ -111,17 +141,8 @@ pub(super) async fn batch_mode(
     if ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| program.variable(name).is_some()) {
         return Ok(None);
     }
-    let limit = program.limits.local;
-    let call = Call {
-        what: "reading the settings of SSH".to_owned(),
-        folder: &clone.top,
-        arguments: ["config", "--get", KEY].into_iter().map(OsString::from).collect(),
-        variables: vec![clone.variable()],
-        secrets: Vec::new(),
-        limit,
-        silence: limit,
-        listener: None,
-    };
+    let what = "reading the settings of SSH";
+    let call = local_call(program, clone, what, &["config", "--get", KEY]);
     let has_own = program.run(call).await?.success();
     Ok((!has_own).then(|| (KEY.to_owned(), Secret::new("ssh -o BatchMode=yes"))))
 }

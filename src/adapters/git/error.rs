@@ -103,9 +103,7 @@ pub enum GitError {
     #[error("git's answer to {what} is longer than {limit} bytes")]
     Endless { what: String, limit: usize },
 
-    #[error(
-        "git does not know who you are; set user.name and user.email with `git config --global`"
-    )]
+    #[error("cannot make a commit: git has no name and e-mail address for you here")]
     NoIdentity { said: Vec<String> },
 
     #[error("cannot read or write the repository: {what}")]

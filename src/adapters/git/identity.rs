@@ -39,10 +39,13 @@ impl Repository {
                 output => output?,
             };
         let text = output.text();
-        parse(text.trim()).ok_or_else(|| GitError::UnexpectedAnswer {
+        let person = parse(text.trim()).ok_or_else(|| GitError::UnexpectedAnswer {
             what: what.to_owned(),
             answer: text.chars().take(200).collect(),
-        })
+        })?;
+        // Whether a commit can be made with it is known now, and not when it is needed.
+        person.signature()?;
+        Ok(person)
     }
 }
 

@@ -11,6 +11,7 @@
 //! [`Repository::keep`], [`Repository::push`], and at the end [`Repository::forget`].
 
 mod backup;
+mod carried;
 mod clone;
 mod connection;
 mod error;

@@ -72,10 +72,34 @@ impl Repository {
         let mut to_remote = settings.of_remote(&clone);
         to_remote.extend(connection::batch_mode(&access.program, &clone).await?);
         if !clone.usable || settings.is_partial() {
-            to_remote.extend(settings.of_connections());
-            return Repository::temporary(access, namespace, to_remote);
+            return Repository::in_place_of(access, namespace, (clone, settings), to_remote).await;
         }
         Ok(Repository::new(access, namespace, clone, to_remote, None))
+    }
+
+    /// A temporary repository that works as the clone would: with its settings and attributes, and
+    /// in its folder, from which paths in settings are read.
+    async fn in_place_of(
+        access: &Access<'_>,
+        namespace: Namespace,
+        (clone, settings): (LocalClone, Settings),
+        to_remote: Vec<(String, Secret)>,
+    ) -> Result<Repository, GitError> {
+        let mut repository = Repository::temporary(access, namespace, to_remote)?;
+        repository.clone.top = clone.top.clone();
+        let own = settings.of_clone(&access.program, &repository.clone).await?;
+        repository.settings.extend(own);
+        let attributes = connection::own_attributes(&access.program, &clone).await?;
+        if attributes.is_file() {
+            let folder = repository.clone.folder.join("info");
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| std::fs::copy(&attributes, folder.join("attributes")))
+                .map_err(|cause| GitError::Temporary {
+                    path: folder.display().to_string(),
+                    cause,
+                })?;
+        }
+        Ok(repository)
     }
 
     async fn without_clone(
@@ -332,7 +356,8 @@ impl Repository {
         self.program.run(call).await
     }
 
-    fn variables(&self) -> Vec<(String, Secret)> {
+    /// The settings and the place of this repository, as git is given them.
+    pub(super) fn variables(&self) -> Vec<(String, Secret)> {
         let mut variables = connection::as_variables(&self.program, &self.settings);
         variables.push(self.variable());
         variables

@@ -247,6 +247,15 @@ impl Heroku {
         self.post(&request, Some(&json!({ "addon_attachment": name, "app": app }))).await
     }
 
+    /// The databases that are attached to an app, under each of their names.
+    pub(super) async fn databases_of_app(
+        &self,
+        app: &str,
+    ) -> Result<Vec<DatabaseAttachment>, HerokuError> {
+        let found = self.database_attachments(app).await?;
+        Ok(found.into_iter().map(DatabaseAttachment::from).collect())
+    }
+
     async fn database_attachments(&self, app: &str) -> Result<Vec<Attachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
         let request = Request {

@@ -4,37 +4,12 @@ use super::attachments::DatabaseAttachment;
 use super::client::Heroku;
 use super::error::HerokuError;
 use super::lost::Lost;
-use super::places::{may_be, place};
+use super::places::may_be;
 use super::request::{Api, Request};
 use super::transfers::Transfer;
 use crate::secret::Secret;
 
 impl Heroku {
-    /// The transfers of a database, as opposed to those of another database of the same app.
-    ///
-    /// They are told apart by host, port and name. Where none is left the database may have moved
-    /// since, so that all are given if they come from one source.
-    pub async fn transfers_of(
-        &self,
-        database: &DatabaseAttachment,
-    ) -> Result<Vec<Transfer>, HerokuError> {
-        let mut transfers = self.transfers(&database.billing_app.name).await?;
-        let url = self.database_url(database).await?;
-        let is_own = |one: &Transfer| may_be(one.from_url.as_ref(), url.as_ref());
-        if transfers.iter().any(|one| one.is_backup() && is_own(one)) {
-            transfers.retain(is_own);
-            return Ok(transfers);
-        }
-        let mut sources: Vec<String> =
-            transfers.iter().filter(|one| one.is_backup()).filter_map(source_name).collect();
-        sources.sort();
-        sources.dedup();
-        match sources.len() {
-            0 | 1 => Ok(transfers),
-            _ => Err(HerokuError::UnclearSource { database: database.addon_name.clone(), sources }),
-        }
-    }
-
     /// Starts a backup of a database, whichever environment it belongs to, and does not wait.
     pub async fn start_capture(
         &self,
@@ -66,10 +41,4 @@ impl Heroku {
         let vars = self.config_vars(&database.app.name).await?;
         Ok(database.config_vars.iter().find_map(|name| vars.get(name).cloned()))
     }
-}
-
-/// A transfer's source in words that hold no secret.
-fn source_name(transfer: &Transfer) -> Option<String> {
-    let (host, _, path) = transfer.from_url.as_ref().and_then(place)?;
-    Some(format!("{host}{path}"))
 }

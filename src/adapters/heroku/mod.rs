@@ -6,6 +6,7 @@
 //! [`Heroku::start_capture`] makes a backup, and [`Heroku::public_url`] mints a signed URL.
 
 mod attachments;
+mod backups;
 mod capture;
 mod client;
 mod code;
@@ -32,6 +33,7 @@ mod waiting;
 mod watching;
 
 pub use attachments::{Addon, AddonAttachment, AppReference, DatabaseAttachment};
+pub use backups::{Backups, OfDatabase};
 pub use client::{Account, App, Heroku};
 pub use code::{CodeId, Releases};
 pub use config_vars::ConfigVars;

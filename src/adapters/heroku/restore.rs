@@ -40,7 +40,7 @@ impl Heroku {
         };
         let unusable = |reason| HerokuError::UnusableBackup { name: name.to_owned(), reason };
         match (backup.state(), &backup.to_url) {
-            (TransferState::Completed, _) if !backup.is_there() => Err(unusable("it was deleted")),
+            (TransferState::Deleted, _) => Err(unusable("it was deleted")),
             (TransferState::Completed, Some(url)) => {
                 let (name, app) = (name.to_owned(), Some(app.to_owned()));
                 Ok(BackupSource { name, app, url: url.clone() })

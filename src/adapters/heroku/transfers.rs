@@ -84,6 +84,8 @@ pub enum TransferState {
     Completed,
     Canceled,
     Failed,
+    /// It was completed, and its data are gone: somebody deleted it, or it was kept long enough.
+    Deleted,
 }
 
 /// Whether a transfer is read with its log.
@@ -131,6 +133,9 @@ impl Transfer {
     pub fn state(&self) -> TransferState {
         match (self.canceled_at, self.finished_at, self.started_at) {
             (Some(_), _, _) => TransferState::Canceled,
+            (None, Some(_), _) if self.succeeded == Some(true) && !self.is_there() => {
+                TransferState::Deleted
+            }
             (None, Some(_), _) if self.succeeded == Some(true) => TransferState::Completed,
             (None, Some(_), _) => TransferState::Failed,
             (None, None, Some(_)) => TransferState::Running,
@@ -163,7 +168,7 @@ impl Transfer {
 pub fn newest_completed(transfers: &[Transfer]) -> Option<&Transfer> {
     transfers
         .iter()
-        .filter(|one| one.is_backup() && one.state() == TransferState::Completed && one.is_there())
+        .filter(|one| one.is_backup() && one.state() == TransferState::Completed)
         .max_by_key(|one| (one.finished_at, one.num))
 }
 
@@ -255,7 +260,12 @@ mod tests {
         assert_eq!(state(json!({"started_at": at, "succeeded": true})), TransferState::Running);
         let done = json!({"started_at": at, "finished_at": at, "succeeded": true, "warnings": 2});
         assert_eq!(state(done.clone()), TransferState::Completed);
-        assert_eq!(transfer(done).warnings(), 2);
+        assert_eq!(transfer(done.clone()).warnings(), 2);
+        for gone in ["deleted_at", "purged_at"] {
+            let mut fields = done.clone();
+            fields[gone] = json!(at);
+            assert_eq!(state(fields), TransferState::Deleted, "{gone}");
+        }
         let failed = json!({"started_at": at, "finished_at": at, "succeeded": false});
         assert_eq!(state(failed), TransferState::Failed);
         assert_eq!(state(json!({"finished_at": at, "succeeded": null})), TransferState::Failed);

@@ -27,7 +27,8 @@ impl Heroku {
                 Ok(seen) => {
                     failed_polls = 0;
                     match seen.state() {
-                        TransferState::Completed => return Ok(seen),
+                        // It was completed before somebody deleted it.
+                        TransferState::Completed | TransferState::Deleted => return Ok(seen),
                         TransferState::Canceled => {
                             return Err(HerokuError::TransferCanceled { name: seen.name() });
                         }

@@ -10,7 +10,7 @@ use super::address::BucketSettings;
 use super::client::{Call, Payload};
 use super::encode;
 use super::error::S3Error;
-use super::object::etag;
+use super::object::{etag, plain_etag};
 use super::pace::Timing;
 use super::signing::hex;
 use super::source::SourceBucket;
@@ -244,7 +244,7 @@ impl DestinationBucket {
         {
             let walked = xml::walk(&document, root, |item| {
                 if let Item::End(b"ETag", text) = item {
-                    etag = Some(text.trim().trim_matches('"').to_owned());
+                    etag = Some(plain_etag(&text));
                 }
                 Ok(())
             });

@@ -72,6 +72,12 @@ impl S3Error {
         matches!(self, S3Error::Refused { status: 401 | 403, .. })
     }
 
+    /// Whether the object is in an archive, where nobody can read it before it is restored.
+    pub fn is_archived(&self) -> bool {
+        matches!(self, S3Error::Refused { code, .. }
+            if code == "InvalidObjectState" || code == "ObjectNotInActiveTierError")
+    }
+
     pub fn is_not_found(&self) -> bool {
         matches!(self, S3Error::NotFound { .. })
     }

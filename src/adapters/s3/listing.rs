@@ -6,6 +6,7 @@ use reqwest::Method;
 use super::client::{Call, Client};
 use super::encode;
 use super::error::S3Error;
+use super::object::plain_etag;
 use super::xml::{self, Item};
 
 /// An object as a listing tells of it.
@@ -16,7 +17,13 @@ pub struct ListedObject {
     /// Without quotes; empty where a server leaves it out.
     pub etag: String,
     pub modified: Timestamp,
+    /// In a storage class that nobody can read from before the object is restored. One that was
+    /// restored can be read, which only asking for it shows.
+    pub is_archived: bool,
 }
+
+/// The classes of archives. `GLACIER_IR` is read like any other.
+const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
 /// A page, and where the next one begins.
 #[derive(Debug)]
@@ -58,6 +65,7 @@ struct Entry {
     size: Option<u64>,
     etag: String,
     modified: Option<Timestamp>,
+    is_archived: bool,
 }
 
 fn parse(document: &[u8], prefix: &str, token: Option<&str>) -> Result<Page, String> {
@@ -72,10 +80,13 @@ fn parse(document: &[u8], prefix: &str, token: Option<&str>) -> Result<Page, Str
                 entry.size = Some(text.trim().parse().map_err(|_| "a size is no number")?);
             }
             (Item::End(b"ETag", text), Some(entry)) => {
-                entry.etag = text.trim().trim_matches('"').to_owned();
+                entry.etag = plain_etag(&text);
             }
             (Item::End(b"LastModified", text), Some(entry)) => {
                 entry.modified = Some(text.trim().parse().map_err(|_| "a time is none")?);
+            }
+            (Item::End(b"StorageClass", text), Some(entry)) => {
+                entry.is_archived = ARCHIVES.contains(&text.trim());
             }
             (Item::End(b"Contents", _), Some(_)) => {
                 objects.push(finished(entry.take().unwrap_or_default())?);
@@ -117,12 +128,13 @@ fn parse(document: &[u8], prefix: &str, token: Option<&str>) -> Result<Page, Str
 }
 
 fn finished(entry: Entry) -> Result<ListedObject, String> {
-    let Entry { key, size, etag, modified } = entry;
+    let Entry { key, size, etag, modified, is_archived } = entry;
     Ok(ListedObject {
         key: key.ok_or("an entry has no key")?,
         size: size.ok_or("an entry has no size")?,
         modified: modified.ok_or("an entry has no time")?,
         etag,
+        is_archived,
     })
 }
 

@@ -99,8 +99,13 @@ impl ObjectMeta {
 }
 
 pub fn etag(headers: &HeaderMap) -> String {
-    let value = text(headers, ETAG.as_str()).unwrap_or_default();
-    value.trim_start_matches("W/").trim_matches('"').to_owned()
+    plain_etag(text(headers, ETAG.as_str()).unwrap_or_default())
+}
+
+/// An ETag without quotes and without the mark of a weak one.
+pub fn plain_etag(text: &str) -> String {
+    let text = text.trim();
+    text.strip_prefix("W/").unwrap_or(text).trim_matches('"').to_owned()
 }
 
 /// `bytes 0-9/100`

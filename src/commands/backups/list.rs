@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::adapters::heroku::Transfer;
+use crate::adapters::heroku::{OfDatabase, Transfer};
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
 use crate::error::CommandError;
@@ -13,11 +13,12 @@ use super::{Subject, known, state};
 
 pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandError> {
     let subject = Subject::of(context, &args.environment).await?;
-    let mut transfers = subject.heroku.transfers_of(&subject.database).await?;
+    let mut backups = subject.heroku.backups_of(&subject.database).await?;
     let folder = &context.settings.state_directory.value;
-    known::remember(folder, &subject.environment.name, &transfers);
-    transfers.sort_by_key(|one| std::cmp::Reverse(one.num));
-    let lines: Vec<String> = transfers.iter().map(line).collect();
+    known::remember(folder, &subject.environment.name, &backups.own());
+    backups.all.sort_by_key(|(one, _)| std::cmp::Reverse(one.num));
+    let name = &subject.database.addon_name;
+    let lines: Vec<String> = backups.all.iter().map(|(one, of)| line(one, of, name)).collect();
     let text = match lines.as_slice() {
         [] => format!("{} has no backups", subject.app()),
         lines => lines.join("\n"),
@@ -26,17 +27,37 @@ pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandE
         "environment": subject.environment.name,
         "app": subject.app(),
         "database": subject.database.addon_name,
-        "transfers": transfers.iter().map(to_json).collect::<Vec<_>>(),
+        "transfers": backups.all.iter().map(|(one, of)| with_database(one, of, name))
+            .collect::<Vec<_>>(),
     });
     Ok(Outcome::done(result, text))
 }
 
-fn line(transfer: &Transfer) -> String {
+/// The backups of every database of the app are listed: a command takes those of this one.
+fn with_database(transfer: &Transfer, of: &OfDatabase, database: &str) -> Value {
+    let mut document = to_json(transfer);
+    let (name, own) = match of {
+        OfDatabase::This => (Some(database), json!(true)),
+        OfDatabase::Another(name) => (Some(name.as_str()), json!(false)),
+        OfDatabase::Unclear(name) => (name.as_deref(), Value::Null),
+    };
+    document["database"] = json!(name);
+    document["of_this_database"] = own;
+    document
+}
+
+fn line(transfer: &Transfer, of: &OfDatabase, database: &str) -> String {
+    let database = match of {
+        OfDatabase::This => database.to_owned(),
+        OfDatabase::Another(name) => format!("{name} (another database)"),
+        OfDatabase::Unclear(Some(name)) => format!("{name} (not clear which)"),
+        OfDatabase::Unclear(None) => "(not clear which)".to_owned(),
+    };
     let moment = transfer.finished_at.or(transfer.started_at).or(transfer.created_at);
     let age = moment.map_or_else(String::new, |at| format!("{} ago", age(at)));
     let size = transfer.processed_bytes.map_or_else(String::new, words::bytes);
     format!(
-        "{:<8} {:<9} {:<24} {age:>16} {size:>10}",
+        "{:<8} {:<9} {:<24} {age:>16} {size:>10}  {database}",
         transfer.name(),
         kind(transfer),
         state(transfer)

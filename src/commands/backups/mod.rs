@@ -1,6 +1,7 @@
 //! `backups`: what Heroku has of an environment's database.
 
 mod capture;
+pub mod choice;
 mod download;
 pub mod known;
 mod list;
@@ -9,7 +10,7 @@ mod one;
 use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer, TransferState};
 use crate::cli::{BackupsArgs, BackupsWork};
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::settings::Environment;
 
 pub use capture::capture;
@@ -58,14 +59,6 @@ fn state(transfer: &Transfer) -> &'static str {
         TransferState::Completed => "completed",
         TransferState::Canceled => "canceled",
         TransferState::Failed => "failed",
+        TransferState::Deleted => "deleted",
     }
-}
-
-/// A backup that is not there, with those that are.
-fn unknown(app: &str, name: &str, transfers: &[Transfer]) -> CommandError {
-    let mut known: Vec<String> =
-        transfers.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
-    known.sort();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    CommandError::new(Kind::Usage, format!("{app} has no backup {name}; it has: {known}"))
 }

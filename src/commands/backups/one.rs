@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::adapters::heroku::{Transfer, TransferState, Verbosity, backup_named, newest_completed};
+use crate::adapters::heroku::{Transfer, TransferState, Verbosity};
 use crate::cli::{OneBackupArgs, UrlArgs};
 use crate::commands::{Context, Outcome, journal, reason};
 use crate::error::{CommandError, Kind};
@@ -10,14 +10,11 @@ use crate::events::{Event, Reporter};
 use crate::words;
 
 use super::list::{age, to_json};
-use super::{Subject, state, unknown};
+use super::{Subject, choice, state};
 
 pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
     let subject = Subject::of(context, &args.environment).await?;
-    let chosen = choose(&subject, args, |all| {
-        all.iter().filter(|one| one.is_backup()).max_by_key(|one| one.num)
-    })
-    .await?;
+    let chosen = choose(context, &subject, args, Default::Newest).await?;
     let seen =
         subject.heroku.transfer(subject.billing_app(), &chosen.uuid, Verbosity::WithLogs).await?;
     let mut text = format!("{} of {}: {}\n", seen.name(), subject.app(), state(&seen));
@@ -55,7 +52,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
         .interrupt
         .guard(async {
             let subject = Subject::of(context, &args.backup.environment).await?;
-            let chosen = choose(&subject, &args.backup, newest_completed).await?;
+            let chosen = choose(context, &subject, &args.backup, Default::NewestCompleted).await?;
             Ok((subject, chosen))
         })
         .await?;
@@ -96,18 +93,32 @@ async fn sign(
 }
 
 async fn choose(
+    context: &Context,
     subject: &Subject<'_>,
     args: &OneBackupArgs,
-    default: fn(&[Transfer]) -> Option<&Transfer>,
+    which: Default,
 ) -> Result<Transfer, CommandError> {
-    let Some(name) = &args.backup else {
-        let transfers = subject.heroku.transfers_of(&subject.database).await?;
-        return default(&transfers).cloned().ok_or_else(|| {
-            CommandError::new(Kind::Refused, format!("{} has no such backup", subject.app()))
-                .hint(format!("bcops backups capture {}", subject.environment.name))
-        });
+    let backups = subject.heroku.backups_of(&subject.database).await?;
+    let place = (subject.app(), subject.environment.name.as_str());
+    if let Some(name) = &args.backup {
+        return choice::named(context, &backups, place, name);
+    }
+    let completed = backups.newest();
+    let found = match which {
+        Default::NewestCompleted => completed?,
+        Default::Newest => {
+            let own = backups.own();
+            own.into_iter().filter(|one| one.is_backup()).max_by_key(|one| one.num)
+        }
     };
-    let transfers = subject.heroku.transfers(subject.billing_app()).await?;
-    let found = backup_named(&transfers, name).cloned();
-    found.ok_or_else(|| unknown(subject.app(), name, &transfers))
+    found.ok_or_else(|| {
+        CommandError::new(Kind::Refused, format!("{} has no such backup", subject.app()))
+            .hint(format!("bcops backups capture {}", subject.environment.name))
+    })
+}
+
+/// The backup that is meant where none is named.
+enum Default {
+    Newest,
+    NewestCompleted,
 }

@@ -9,15 +9,16 @@ use crate::commands::{Context, Outcome};
 use crate::deployment::{Values, bucket_settings};
 use crate::error::CommandError;
 use crate::media::{
-    BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Progression, Uploads,
+    BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Failure, Progression, Uploads,
     check_deletions, compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
 };
 use crate::settings::{Destination, Environment};
 use crate::words;
 
 use super::guards::not_onto_itself;
+use super::only::Only;
 use super::renditions::Renditions;
-use super::summary::{Done, Plan, again};
+use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
 use super::{LIST_STEP, TRANSFER_STEP, counts, finish, limit, prefixes, start};
 
@@ -37,6 +38,8 @@ struct Prepared {
     copies: CopyIndex,
     method: CopyMethod,
     difference: BucketDifference,
+    /// Objects of which nobody knows whether the source still has them.
+    kept: Vec<Failure>,
 }
 
 pub async fn copy(
@@ -99,7 +102,7 @@ async fn prepare(
     finish(context, LIST_STEP, summary);
     let source_size = (listing.objects.len() as u64, listing.bytes());
     let destination_size = (there.objects.len() as u64, there.bytes());
-    let refused = refuse_for_copy(&mut listing.objects);
+    let mut refused = refuse_for_copy(&mut listing.objects);
     // What cannot be asked for at the source cannot be shown to be gone there.
     refuse_for_copy(&mut there.objects);
     let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
@@ -107,10 +110,20 @@ async fn prepare(
     let checksum = args.transfer.checksum;
     let mut difference =
         compare_buckets(&listing.objects, &there.objects, &left_alone, &copies, checksum);
-    if args.transfer.no_delete {
+    let from = format!("{}: {from}", source.name);
+    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
+        let keys = listing.objects.iter().map(|object| object.key.as_str());
+        only.warn_of_strangers(
+            context,
+            &from,
+            keys.chain(refused.iter().map(|one| one.key.as_str())),
+        );
+        difference.transfer.retain(|object| only.has(&object.key));
+        refused.retain(|one| only.has(&one.key));
+    }
+    if args.transfer.no_delete || args.transfer.only.is_some() {
         difference.delete.clear();
     }
-    let from = format!("{}: {from}", source.name);
     let to = format!("{}: {to}", destination.environment().name);
     let counted = counts(
         &prefixes,
@@ -120,9 +133,10 @@ async fn prepare(
     );
     check_deletions(&counted, &limit(&args.transfer), &from, &to)?;
     let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
-    confirm_gone(&sides.source, &doomed).await?;
-    let sample = difference.transfer.first();
-    let method = probe(&sides.source, &sides.destination, &sides.reader, sample).await?;
+    let kept = confirm_gone(&sides.source, &doomed).await?;
+    difference.delete.retain(|object| kept.iter().all(|one| one.key != object.key));
+    let transfer = &difference.transfer;
+    let method = probe(&sides.source, &sides.destination, &sides.reader, transfer).await?;
     let keys: HashSet<&str> = there.objects.iter().map(|one| one.key.as_str()).collect();
     let replaced = difference.transfer.iter().filter(|one| keys.contains(one.key.as_str())).count();
     let how = match method {
@@ -142,9 +156,9 @@ async fn prepare(
         refused,
         no_delete: args.transfer.no_delete,
         renditions: sides.renditions.as_ref().map(|found| (found.place(), found.rows())),
-        how: sample.map(|_| how.to_owned()),
+        how: (!difference.transfer.is_empty()).then(|| how.to_owned()),
     };
-    Ok((Prepared { sides, uploads, copies, method, difference }, plan))
+    Ok((Prepared { sides, uploads, copies, method, difference, kept }, plan))
 }
 
 async fn work(
@@ -154,7 +168,7 @@ async fn work(
     plan: Plan,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
-    let Prepared { sides, uploads, mut copies, method, difference } = prepared;
+    let Prepared { sides, uploads, mut copies, method, difference, kept } = prepared;
     let Sides { source, destination, renditions, .. } = sides;
     clean(context, &uploads, &destination).await?;
     let count = difference.transfer.len() as u64;
@@ -176,9 +190,13 @@ async fn work(
     );
     finish(context, TRANSFER_STEP, summary);
     let environment = args.environment.as_deref().unwrap_or_default();
-    let again = again("push-media", environment, args.from.as_deref(), &args.transfer);
-    let (deleted, undeleted, rendition_rows) =
+    let from = args.from.as_deref();
+    let again = again("push-media", environment, from, &args.transfer) + &confirmed(args);
+    let (deleted, mut undeleted, rendition_rows) =
         after(context, &destination, &outcome, &difference.delete, renditions.as_ref()).await?;
-    let elapsed = started.elapsed();
-    Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again }.finish(context)
+    undeleted.extend(kept);
+    let retry = format!("copy-{}-{environment}", from.unwrap_or_default());
+    let (elapsed, strict) = (started.elapsed(), args.transfer.strict);
+    Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again, retry, strict }
+        .finish(context)
 }

@@ -3,6 +3,7 @@
 mod copy;
 mod doctor;
 mod guards;
+mod only;
 mod pull;
 mod push;
 mod renditions;

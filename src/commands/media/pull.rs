@@ -14,13 +14,14 @@ use crate::deployment::bucket_settings;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::media::{
-    Entry, Folder, Index, Listing, LocalFile, Progression, PullDifference, Pulling, Resumes, Walk,
-    check_deletions, compare_for_pull, confirm_gone, delete_files, list, pull_objects,
-    refuse_for_disk,
+    Entry, Failure, Folder, Index, Listing, LocalFile, Progression, PullDifference, Pulling,
+    Resumes, Walk, check_deletions, compare_for_pull, confirm_gone, delete_files, list,
+    pull_objects, refuse_for_disk,
 };
 use crate::settings::Environment;
 use crate::words;
 
+use super::only::Only;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
@@ -35,6 +36,8 @@ struct Prepared {
     prefixes: Vec<String>,
     leftovers: Vec<String>,
     difference: PullDifference,
+    /// Files of which nobody knows whether the bucket still has them.
+    kept: Vec<Failure>,
     renditions: Option<Renditions>,
     plan: Plan,
 }
@@ -111,8 +114,13 @@ async fn prepare(
         words::plural(walk.files.len() as u64, "file")
     );
     finish(context, LIST_STEP, summary);
-    compare(args, environment, Sides { bucket, folder, index, listing, walk, prefixes, renditions })
-        .await
+    compare(
+        context,
+        args,
+        environment,
+        Sides { bucket, folder, index, listing, walk, prefixes, renditions },
+    )
+    .await
 }
 
 struct Sides {
@@ -140,23 +148,35 @@ async fn surroundings(
 }
 
 async fn compare(
+    context: &Context,
     args: &PullMediaArgs,
     environment: &Environment,
     sides: Sides,
 ) -> Result<Prepared, CommandError> {
     let Sides { bucket, folder, index, mut listing, walk, prefixes, renditions } = sides;
     let source_size = (listing.objects.len() as u64, listing.bytes());
-    let refused = blocking(|| Ok(refuse_for_disk(&mut listing.objects, folder.ignores_case())))?;
+    let mut refused =
+        blocking(|| Ok(refuse_for_disk(&mut listing.objects, folder.ignores_case())))?;
     let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
     let checksum = args.transfer.checksum;
     let mut difference = blocking(|| {
         compare_for_pull(&listing.objects, &walk.files, &left_alone, &index, &folder, checksum)
     })?;
-    if args.transfer.no_delete {
-        difference.delete.clear();
-    }
     let destination = folder.path().display().to_string();
     let source = format!("{}: {}", environment.name, bucket.place());
+    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
+        let keys = listing.objects.iter().map(|object| object.key.as_str());
+        only.warn_of_strangers(
+            context,
+            &source,
+            keys.chain(refused.iter().map(|one| one.key.as_str())),
+        );
+        difference.transfer.retain(|object| only.has(&object.key));
+        refused.retain(|one| only.has(&one.key));
+    }
+    if args.transfer.no_delete || args.transfer.only.is_some() {
+        difference.delete.clear();
+    }
     let counted = counts(
         &prefixes,
         listing.objects.iter().map(|object| object.key.as_str()),
@@ -165,7 +185,8 @@ async fn compare(
     );
     check_deletions(&counted, &limit(&args.transfer), &source, &destination)?;
     let doomed: Vec<String> = difference.delete.iter().map(|file| file.key.clone()).collect();
-    confirm_gone(&bucket, &doomed).await?;
+    let kept = confirm_gone(&bucket, &doomed).await?;
+    difference.delete.retain(|file| kept.iter().all(|one| one.key != file.key));
     let local: HashSet<&str> = walk.files.iter().map(|file| file.key.as_str()).collect();
     let replaced =
         difference.transfer.iter().filter(|one| local.contains(one.key.as_str())).count();
@@ -185,7 +206,7 @@ async fn compare(
         how: None,
     };
     let leftovers = walk.leftovers;
-    Ok(Prepared { bucket, folder, index, prefixes, leftovers, difference, renditions, plan })
+    Ok(Prepared { bucket, folder, index, prefixes, leftovers, difference, kept, renditions, plan })
 }
 
 async fn work(
@@ -194,15 +215,18 @@ async fn work(
     prepared: Prepared,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
-    let Prepared { bucket, folder, mut index, prefixes, leftovers, difference, renditions, plan } =
-        prepared;
+    let Prepared { bucket, folder, mut index, prefixes, leftovers, difference, .. } = prepared;
+    let (kept, renditions, plan) = (prepared.kept, prepared.renditions, prepared.plan);
     let state = &context.settings.state_directory.value;
     folder.create()?;
     let PullDifference { transfer, delete, unchanged, .. } = difference;
     let resumes = Resumes::open(state, folder.path())?;
-    let kept = resumes.keep(&transfer)?;
-    for leftover in leftovers.iter().filter(|leftover| !kept.contains(*leftover)) {
-        folder.remove(leftover)?;
+    // With `--only` the unfinished files of other objects wait for a run that wants those.
+    if args.transfer.only.is_none() {
+        let resumable = resumes.keep(&transfer)?;
+        for leftover in leftovers.iter().filter(|leftover| !resumable.contains(*leftover)) {
+            folder.remove(leftover)?;
+        }
     }
     let count = transfer.len() as u64;
     let progression = Progression::new(TRANSFER_STEP, context.reporter(), count, plan.bytes());
@@ -223,7 +247,7 @@ async fn work(
     }
     if outcome.failures.is_empty() && !blocked.is_empty() {
         // In addition to what is in the index by now.
-        outcome = fetching.fetch(blocked, &mut index, &[]).await?;
+        outcome.add(fetching.fetch(blocked, &mut index, &[]).await?);
     }
     let summary = format!(
         "Fetched {} ({})",
@@ -234,10 +258,16 @@ async fn work(
     if let (true, Some(renditions)) = (outcome.failures.is_empty(), &renditions) {
         rows = Some(renditions.delete().await?);
     }
+    undeleted.extend(kept);
     let environment = args.environment.as_deref().unwrap_or_default();
-    let again = again("pull-media", environment, None, &args.transfer);
-    let elapsed = started.elapsed();
-    Done { plan, outcome, deleted, undeleted, rendition_rows: rows, elapsed, again }.finish(context)
+    let mut again = again("pull-media", environment, None, &args.transfer);
+    if args.yes {
+        again.push_str(" --yes");
+    }
+    let (elapsed, retry) = (started.elapsed(), format!("pull-{environment}"));
+    let strict = args.transfer.strict;
+    Done { plan, outcome, deleted, undeleted, rendition_rows: rows, elapsed, again, retry, strict }
+        .finish(context)
 }
 
 /// Objects on their way, and what is known of the files so far.

@@ -15,8 +15,9 @@ use crate::media::{
 use crate::settings::Destination;
 use crate::words;
 
+use super::only::Only;
 use super::renditions::Renditions;
-use super::summary::{Done, Plan, again};
+use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
 use super::{LIST_STEP, TRANSFER_STEP, blocking, copy, counts, finish, limit, prefixes, start};
 
@@ -112,10 +113,16 @@ async fn prepare(
     let mut difference = blocking(|| {
         compare_for_push(&walk.files, &listing.objects, &left_alone, &index, &folder, checksum)
     })?;
-    if args.transfer.no_delete {
+    let source = folder.path().display().to_string();
+    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
+        let keys = walk.files.iter().map(|file| file.key.as_str());
+        only.warn_of_strangers(context, &source, keys);
+        difference.transfer.retain(|file| only.has(&file.key));
+        refused.retain(|one| only.has(&one.key));
+    }
+    if args.transfer.no_delete || args.transfer.only.is_some() {
         difference.delete.clear();
     }
-    let source = folder.path().display().to_string();
     let to = format!("{}: {place}", destination.environment().name);
     let counted = counts(
         &prefixes,
@@ -176,10 +183,12 @@ async fn work(
         words::bytes(outcome.bytes)
     );
     finish(context, TRANSFER_STEP, summary);
-    let again =
-        again("push-media", args.environment.as_deref().unwrap_or_default(), None, &args.transfer);
+    let environment = args.environment.as_deref().unwrap_or_default();
+    let again = again("push-media", environment, None, &args.transfer) + &confirmed(args);
     let (deleted, undeleted, rendition_rows) =
         after(context, &bucket, &outcome, &delete, renditions.as_ref()).await?;
-    let elapsed = started.elapsed();
-    Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again }.finish(context)
+    let (elapsed, retry) = (started.elapsed(), format!("push-{environment}"));
+    let strict = args.transfer.strict;
+    Done { plan, outcome, deleted, undeleted, rendition_rows, elapsed, again, retry, strict }
+        .finish(context)
 }

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::TransferArgs;
+use crate::cli::{PushMediaArgs, TransferArgs};
 use crate::commands::{Context, Outcome as CommandOutcome};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
-use crate::media::{Failure, Outcome, Refused};
+use crate::media::{Failure, Fate, NO_ACLS, Outcome, Refused};
 use crate::words;
 
-/// How many keys of a kind are named on the screen; `--json` has all of them.
+use super::only;
+
+/// How many keys of a kind are named on the screen.
 const NAMED: usize = 20;
+/// How many keys of a kind are named in `--json`.
+const LISTED: usize = 1000;
 
 /// Everything about to happen.
 pub struct Plan {
@@ -126,25 +130,50 @@ pub struct Done {
     pub undeleted: Vec<Failure>,
     pub rendition_rows: Option<u64>,
     pub elapsed: Duration,
-    /// The command that goes on.
+    /// The command that repeats this one.
     pub again: String,
+    /// The name of the list of keys that could not be transferred.
+    pub retry: String,
+    /// Whether skipped objects are a failure.
+    pub strict: bool,
 }
 
 impl Done {
-    /// Exit 0 where everything was done, and 11 where keys were left out.
+    /// Exit 0 where everything was done that can be done, and 11 where another try may do more.
+    /// Objects that nobody can read now are a warning, and with `--strict` exit 8.
     pub fn finish(self, context: &Context) -> Result<CommandOutcome, CommandError> {
         let Done { plan, outcome, .. } = &self;
+        let again = self.again_commands(context);
         if outcome.given_up {
-            return Err(self.given_up());
+            return Err(self.given_up(&again));
         }
-        let left_out = plan.refused.len() + outcome.failures.len() + self.undeleted.len();
         warn(
             context,
-            "left out",
+            "skipped",
             plan.refused.iter().map(|one| (&one.key, one.problem.to_string())),
         );
         let failed = outcome.failures.iter().chain(&self.undeleted);
         warn(context, "failed", failed.map(|one| (&one.key, one.reason.clone())));
+        let skipped = outcome.skipped.iter().filter(|one| one.fate.is_worth_a_warning());
+        let reason = |one: &Failure| format!("{}: {}", one.fate.words(), one.reason);
+        warn(context, "skipped", skipped.clone().map(|one| (&one.key, reason(one))));
+        let left = plan.refused.len() + outcome.failures.len() + self.undeleted.len();
+        let exit_code = match (left, skipped.count()) {
+            (0, 0) => 0,
+            (0, _) if self.strict => Kind::RemoteJob.exit_code(),
+            (0, _) => 0,
+            _ => Kind::Partial.exit_code(),
+        };
+        let mut text = self.text();
+        if left > 0 {
+            let left = words::plural(left as u64, "key");
+            text.push_str(&format!("\n{left} not done; to try again: {}", again.join("\nthen: ")));
+        }
+        Ok(CommandOutcome { result: self.json(), text, exit_code })
+    }
+
+    fn text(&self) -> String {
+        let Done { plan, outcome, .. } = self;
         let mut text = format!(
             "{}: {} ({}) transferred, {} deleted, {} unchanged, in {}",
             plan.destination,
@@ -163,21 +192,35 @@ impl Done {
                 words::plural(outcome.unverified, "object")
             ));
         }
+        if !outcome.skipped.is_empty() {
+            let skipped = words::plural(outcome.skipped.len() as u64, "object");
+            let by_fate = by_fate(&outcome.skipped);
+            text.push_str(&format!("\n{skipped} skipped ({by_fate}); their copies are unchanged"));
+        }
         if !outcome.failures.is_empty() && !plan.delete.is_empty() {
             text.push_str("\nnothing was deleted, because not everything was transferred");
         }
-        if left_out > 0 {
-            text.push_str(&format!(
-                "\n{} left out; to go on: {}",
-                words::plural(left_out as u64, "key"),
-                self.again
-            ));
-        }
-        let exit_code = if left_out == 0 { 0 } else { Kind::Partial.exit_code() };
-        Ok(CommandOutcome { result: self.json(), text, exit_code })
+        text
     }
 
-    fn given_up(&self) -> CommandError {
+    /// The commands that do what is left: those keys alone, and then the deletions.
+    fn again_commands(&self, context: &Context) -> Vec<String> {
+        let failures = &self.outcome.failures;
+        if self.outcome.given_up || failures.is_empty() {
+            return vec![self.again.clone()];
+        }
+        let Some(file) = only::write(context, &self.retry, failures) else {
+            return vec![self.again.clone()];
+        };
+        let file = words::shell_word(&file.display().to_string());
+        let mut commands = vec![format!("{} --only {file}", self.again)];
+        if !self.plan.delete.is_empty() || !self.undeleted.is_empty() {
+            commands.push(self.again.clone());
+        }
+        commands
+    }
+
+    fn given_up(&self, again: &[String]) -> CommandError {
         let first = self.outcome.failures.first();
         let text = format!(
             "given up after {} of {}; nothing was deleted",
@@ -188,7 +231,10 @@ impl Done {
         if let Some(failure) = first {
             error = error.with_cause(failure.reason.clone());
         }
-        error.hint(format!("once that is mended, go on with: {}", self.again))
+        if first.is_some_and(|failure| failure.reason.contains(NO_ACLS)) {
+            error = error.hint(crate::error::UNSET_ACL);
+        }
+        error.hint(format!("once that is fixed: {}", again.join("; then: ")))
     }
 
     fn json(&self) -> Value {
@@ -199,12 +245,28 @@ impl Done {
             json!({ "objects": self.outcome.objects, "bytes": self.outcome.bytes });
         result["deleted"] = json!(self.deleted);
         result["failed"] =
-            self.outcome.failures.iter().chain(&self.undeleted).map(failure).collect();
+            self.outcome.failures.iter().chain(&self.undeleted).take(LISTED).map(failure).collect();
+        let unreadable = || self.outcome.skipped.iter().chain(&self.outcome.failures);
+        let mut counts = json!({ "keys": unreadable().take(LISTED).map(|one| json!({
+            "key": one.key, "why": one.fate.name(), "reason": one.reason,
+        })).collect::<Vec<_>>() });
+        for fate in Fate::ALL {
+            counts[fate.name()] = json!(unreadable().filter(|one| one.fate == fate).count());
+        }
+        result["skipped"] = counts;
         result["unverified"] = json!(self.outcome.unverified);
         result["rendition_rows"] = json!(self.rendition_rows);
         result["seconds"] = json!(self.elapsed.as_secs_f64());
         result
     }
+}
+
+/// `2 archived, 1 refused`.
+pub fn by_fate(failures: &[Failure]) -> String {
+    let count = |fate: Fate| failures.iter().filter(|one| one.fate == fate).count() as u64;
+    let found = Fate::ALL.into_iter().map(|fate| (count(fate), fate)).filter(|(n, _)| *n > 0);
+    let words = found.map(|(number, fate)| format!("{} {}", words::count(number), fate.words()));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 fn refused_json(refused: &[Refused]) -> Value {
@@ -224,7 +286,7 @@ fn warn<'a>(context: &Context, word: &str, keys: impl Iterator<Item = (&'a Strin
         }
     }
     if more > 0 {
-        let text = format!("{word}: {more} more, which --json names");
+        let text = format!("{word}: {more} more; --json lists the first {LISTED}");
         context.ui.emit(Event::Warning(text));
     }
 }
@@ -239,6 +301,7 @@ pub fn again(command: &str, environment: &str, from: Option<&str>, args: &Transf
         (args.images, " --images"),
         (args.no_delete, " --no-delete"),
         (args.checksum, " --checksum"),
+        (args.strict, " --strict"),
     ] {
         if given {
             text.push_str(flag);
@@ -248,4 +311,9 @@ pub fn again(command: &str, environment: &str, from: Option<&str>, args: &Transf
         text.push_str(&format!(" --max-delete {limit}"));
     }
     text
+}
+
+/// The answers to the question that were given as flags.
+pub fn confirmed(args: &PushMediaArgs) -> String {
+    args.confirm.iter().map(|name| format!(" --confirm {}", words::shell_word(name))).collect()
 }

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::adapters::heroku::{
-    DatabaseAttachment, Heroku, Transfer, TransferState, backup_named, newest_completed,
-};
+use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer};
 use crate::cli::PullDataArgs;
-use crate::commands::backups::capture;
+use crate::commands::backups::{capture, choice};
 use crate::commands::{Context, confirm};
 use crate::deployment::LoggedIn;
 use crate::error::{CommandError, Kind};
@@ -62,7 +60,7 @@ pub async fn find(
     }
     let transfer = match args.capture && !args.dry_run {
         true => capture(context, environment, &heroku, &database, &args.confirm).await?,
-        false => choose(args.backup.as_deref(), environment, &heroku, &database).await?,
+        false => choose(context, args.backup.as_deref(), environment, &heroku, &database).await?,
     };
     let backup = HerokuBackup::new(environment, &database, transfer, heroku);
     check_age(context, args, &backup)?;
@@ -79,43 +77,28 @@ pub async fn choose_for_download(
     let heroku = context.deployments().log_in().await?.heroku;
     let (app, variable) = (&environment.app.value, &environment.database_url_variable);
     let database = heroku.resolve_database(app, variable).await?;
-    let transfer = choose(name, environment, &heroku, &database).await?;
+    let transfer = choose(context, name, environment, &heroku, &database).await?;
     Ok(HerokuBackup::new(environment, &database, transfer, heroku))
 }
 
 async fn choose(
+    context: &Context,
     name: Option<&str>,
     environment: &Environment,
     heroku: &Heroku,
     database: &DatabaseAttachment,
 ) -> Result<Transfer, CommandError> {
     let app = &environment.app.value;
-    let Some(name) = name else {
-        let transfers = heroku.transfers_of(database).await?;
-        return newest_completed(&transfers).cloned().ok_or_else(|| {
-            CommandError::new(
-                Kind::Refused,
-                format!("{app} has no completed backup; nothing was changed"),
-            )
-            .hint(format!("bcops pull-data {} --capture", environment.name))
-        });
-    };
-    let transfers = heroku.transfers(&database.billing_app.name).await?;
-    let transfer = backup_named(&transfers, name).ok_or_else(|| {
-        let mut known: Vec<String> =
-            transfers.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
-        known.sort();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        CommandError::new(Kind::Usage, format!("{app} has no backup {name}; it has: {known}"))
-    })?;
-    if transfer.state() != TransferState::Completed {
-        return Err(CommandError::new(
-            Kind::Refused,
-            format!("backup {name} of {app} is not complete; nothing was changed"),
-        )
-        .hint(format!("bcops pull-data {}   # takes the newest complete one", environment.name)));
+    let backups = heroku.backups_of(database).await?;
+    if let Some(name) = name {
+        let place = (app.as_str(), environment.name.as_str());
+        return choice::named_and_complete(context, &backups, place, name);
     }
-    Ok(transfer.clone())
+    backups.newest()?.ok_or_else(|| {
+        let text = format!("{app} has no completed backup; nothing was changed");
+        CommandError::new(Kind::Refused, text)
+            .hint(format!("bcops pull-data {} --capture", environment.name))
+    })
 }
 
 fn check_age(

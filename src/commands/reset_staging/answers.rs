@@ -11,11 +11,11 @@ use crate::commands::{Context, confirm};
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{Account, Recreate, choose};
-use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, RestoreVia, STAGES};
+use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, Preview, RestoreVia, STAGES};
 use crate::runbook::Plan;
-use crate::ui::Answer;
 use crate::words;
 
+use super::ask::until_usable;
 use super::look::Seen;
 use super::openness;
 
@@ -34,6 +34,8 @@ pub struct Wishes {
     skip: Vec<String>,
     max_delete: Option<String>,
     pub(super) open: Option<OpenAtEnd>,
+    /// The answers are those of an approved plan, which nothing may be asked about again.
+    approved: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +93,7 @@ impl Wishes {
             skip: args.skip.clone(),
             max_delete: args.max_delete.map(|limit| limit.to_string()),
             open: args.open,
+            approved: false,
         })
     }
 
@@ -122,6 +125,7 @@ impl Wishes {
             skip: choices.skip,
             max_delete: choices.max_delete,
             open: choices.open,
+            approved: true,
         })
     }
 
@@ -138,6 +142,11 @@ impl Wishes {
     /// The stages that are left out.
     pub fn skipped(&self) -> &[String] {
         &self.skip
+    }
+
+    /// Whether branches are merged and pushed.
+    pub fn merges(&self) -> bool {
+        self.runs("git")
     }
 
     pub(super) fn runs(&self, stage: &str) -> bool {
@@ -283,20 +292,29 @@ fn branches(
     seen: &Seen,
     asks: bool,
 ) -> Result<(Vec<String>, Vec<String>), CommandError> {
+    match &wishes.branches {
+        Some(named) => tips_of(named, seen).map_err(|text| {
+            CommandError::new(Kind::Usage, text)
+                .hint("bcops reset-staging --dry-run   # lists the branches on staging")
+        }),
+        None if asks => ask_for_branches(context, seen),
+        None => Ok((Vec::new(), Vec::new())),
+    }
+}
+
+/// The branches that are meant, each with its tip. The error says what is wrong with them.
+fn tips_of(named: &NamedBranches, seen: &Seen) -> Result<(Vec<String>, Vec<String>), String> {
     let listed = || seen.inventory.branches.iter().filter(|one| one.landed.is_none());
-    let names = match &wishes.branches {
-        Some(NamedBranches::All) => listed().map(|one| one.name.clone()).collect(),
-        Some(NamedBranches::None) => Vec::new(),
-        Some(NamedBranches::Names(names)) => names.clone(),
-        None if asks => ask_for_branches(context, seen)?,
-        None => Vec::new(),
+    let names = match named {
+        NamedBranches::All => listed().map(|one| one.name.clone()).collect(),
+        NamedBranches::None => Vec::new(),
+        NamedBranches::Names(names) => names.clone(),
     };
     let mut chosen = Vec::new();
     for name in names {
-        let tip = seen.tips.get(&name).ok_or_else(|| {
-            CommandError::new(Kind::Usage, format!("there is no branch {name} on the origin"))
-                .hint("bcops reset-staging --dry-run   # lists the branches on staging")
-        })?;
+        let Some(tip) = seen.tips.get(&name) else {
+            return Err(format!("there is no branch {name} on the origin"));
+        };
         if !chosen.iter().any(|(known, _)| *known == name) {
             chosen.push((name, tip.clone()));
         }
@@ -304,10 +322,13 @@ fn branches(
     Ok(chosen.into_iter().unzip())
 }
 
-fn ask_for_branches(context: &Context, seen: &Seen) -> Result<Vec<String>, CommandError> {
+fn ask_for_branches(
+    context: &Context,
+    seen: &Seen,
+) -> Result<(Vec<String>, Vec<String>), CommandError> {
     let branches = &seen.inventory.branches;
     if branches.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     context.ui.question("Branches on staging and not on master:");
     for one in branches {
@@ -323,14 +344,33 @@ fn ask_for_branches(context: &Context, seen: &Seen) -> Result<Vec<String>, Comma
             words::duration(one.age)
         ));
     }
-    let answer = ask(context, "Merge which of them? (all, none, or names with commas)")?;
-    Ok(match NamedBranches::parse(&answer) {
-        NamedBranches::All => {
-            branches.iter().filter(|one| one.landed.is_none()).map(|one| one.name.clone()).collect()
+    let question = "Merge which of them? (all, none, or names with commas)";
+    until_usable(context, question, |answer| tips_of(&NamedBranches::parse(answer), seen))
+}
+
+/// Branches in conflict are left out if whoever sits at the terminal says so. An approved plan has
+/// decided it, and where nobody can be asked the run waits for the decision.
+pub fn settle_conflicts(
+    context: &Context,
+    wishes: &Wishes,
+    merging: &Preview,
+    choices: &mut Choices,
+) -> Result<(), CommandError> {
+    let asks = context.ui.prompter().can_ask() && !wishes.approved;
+    if merging.conflicts.is_empty() || choices.on_conflict == OnConflict::Skip || !asks {
+        return Ok(());
+    }
+    context.ui.question("Branches in conflict:");
+    for one in &merging.conflicts {
+        for file in &one.files {
+            context.ui.question(&format!("  {file}"));
         }
-        NamedBranches::None => Vec::new(),
-        NamedBranches::Names(names) => names,
-    })
+    }
+    let names: Vec<&str> = merging.conflicts.iter().map(|one| one.branch.as_str()).collect();
+    let question = format!("Leave {} out, and merge the others? no stops here", names.join(", "));
+    confirm::yes(context, &question, "--on-conflict skip")?;
+    choices.on_conflict = OnConflict::Skip;
+    Ok(())
 }
 
 fn recreate(
@@ -339,23 +379,27 @@ fn recreate(
     accounts: &[Account],
     asks: bool,
 ) -> Result<Vec<String>, CommandError> {
-    let wanted = match &wishes.recreate {
-        Some(wanted) => wanted.clone(),
+    let chosen = |wanted: &Recreate| {
+        choose(accounts, wanted)
+            .map(|chosen| chosen.into_iter().collect())
+            .map_err(|error| error.to_string())
+    };
+    match &wishes.recreate {
+        Some(wanted) => chosen(wanted).map_err(|text| CommandError::new(Kind::Usage, text)),
         None if asks && !accounts.is_empty() => {
             context.ui.question("Accounts on staging only:");
             for one in accounts {
-                context.ui.question(&format!("  {}  {}", one.username, one.email));
+                let mark = if one.is_superuser { "  (superuser)" } else { "" };
+                context.ui.question(&format!("  {}  {}{mark}", one.username, one.email));
             }
-            let answer = ask(context, "Put back which of them? (all, none, or e-mail addresses)")?;
-            answer
-                .parse::<Recreate>()
-                .map_err(|error| CommandError::new(Kind::Usage, error.to_string()))?
+            let question = "Put back which of them? (all, none, or e-mail addresses)";
+            until_usable(context, question, |answer| {
+                let wanted = answer.parse::<Recreate>().map_err(|error| error.to_string())?;
+                chosen(&wanted)
+            })
         }
-        None => Recreate::None,
-    };
-    let chosen = choose(accounts, &wanted)
-        .map_err(|error| CommandError::new(Kind::Usage, error.to_string()))?;
-    Ok(chosen.into_iter().collect())
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Without a comparison, only accounts that were named can be put back, or none.
@@ -389,14 +433,4 @@ fn agree(context: &Context, seen: &Seen) -> Result<bool, CommandError> {
     let question = "Do the client and the other developers know, and agree?";
     confirm::yes(context, question, "--attest agreed")?;
     Ok(true)
-}
-
-fn ask(context: &Context, question: &str) -> Result<String, CommandError> {
-    let prompter = context.ui.prompter();
-    match tokio::task::block_in_place(|| prompter.text(question)) {
-        Answer::Given(text) => Ok(text),
-        Answer::Declined | Answer::CannotAsk => {
-            Err(CommandError::new(Kind::NotConfirmed, "not answered; nothing was changed"))
-        }
-    }
 }

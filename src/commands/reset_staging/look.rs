@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::adapters::git::inventory::Inventory;
-use crate::adapters::heroku::{Transfer, TransferState, backup_named, newest_completed};
+use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
+use crate::commands::backups::choice;
 use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
 use crate::reset::accounts::{self, Account};
@@ -26,8 +27,10 @@ pub struct Seen {
     /// The tips of every branch of the origin, by name.
     pub tips: BTreeMap<String, String>,
     pub backup: Transfer,
-    /// Whether the source had no newer one that is complete.
-    pub is_newest: bool,
+    /// The name of the source's newest complete backup.
+    pub newest: Option<String>,
+    /// Whether the destination shows its maintenance page now, where Heroku says so.
+    pub maintenance: Option<bool>,
     /// `None` where the databases could not be compared.
     pub content: Option<StagingOnly>,
     pub accounts: Option<Vec<Account>>,
@@ -47,7 +50,9 @@ pub async fn look(
     let (source, destination) = (&surroundings.source, &surroundings.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, is_newest) = backup(surroundings, wishes).await?;
+    let (backup, newest) = backup(context, surroundings, wishes).await?;
+    let app = surroundings.heroku.app(surroundings.app.id()).await;
+    let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &surroundings.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
@@ -79,7 +84,7 @@ pub async fn look(
     let starters = surroundings.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, is_newest, content, accounts, closed, starters })
+    Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts, closed, starters })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
@@ -147,29 +152,27 @@ async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Accoun
     Ok((content, accounts))
 }
 
-/// The backup that was named, or the newest one that is complete; and whether that is the newest.
+/// The backup that was named, or the newest one that is complete; and the name of the newest.
 async fn backup(
+    context: &Context,
     surroundings: &Surroundings,
     wishes: &Wishes,
-) -> Result<(Transfer, bool), CommandError> {
-    let app = &surroundings.source.app.value;
-    let transfers = surroundings.heroku.transfers_of(&surroundings.source_database).await?;
-    let hint = format!("bcops backups list {}", surroundings.source.name);
-    let newest = newest_completed(&transfers);
+) -> Result<(Transfer, Option<String>), CommandError> {
+    let source = &surroundings.source;
+    let backups = surroundings.heroku.backups_of(&surroundings.source_database).await?;
     let Some(name) = wishes.backup_name() else {
-        return newest.cloned().map(|newest| (newest, true)).ok_or_else(|| {
-            let text = format!("{app} has no completed backup; nothing was changed");
-            CommandError::new(Kind::Refused, text)
-                .hint(format!("bcops backups capture {}", surroundings.source.name))
-        });
+        return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
+            || {
+                let app = &source.app.value;
+                let text = format!("{app} has no completed backup; nothing was changed");
+                CommandError::new(Kind::Refused, text)
+                    .hint(format!("bcops backups capture {}", source.name))
+            },
+        );
     };
-    let found = backup_named(&transfers, name).ok_or_else(|| {
-        CommandError::new(Kind::Usage, format!("{app} has no backup {name}")).hint(hint.clone())
-    })?;
-    if found.state() != TransferState::Completed {
-        let text = format!("backup {name} of {app} is not complete; nothing was changed");
-        return Err(CommandError::new(Kind::Refused, text).hint(hint));
-    }
-    let is_newest = newest.is_some_and(|newest| newest.uuid == found.uuid);
-    Ok((found.clone(), is_newest))
+    let place = (source.app.value.as_str(), source.name.as_str());
+    let found = choice::named_and_complete(context, &backups, place, name)?;
+    // A backup that was named is taken, whatever the others are.
+    let newest = backups.newest().ok().flatten();
+    Ok((found, newest.as_ref().map(Transfer::name)))
 }

@@ -4,9 +4,12 @@
 //! written with what is protected, and the app's name was typed.
 
 mod answers;
+mod ask;
 mod end;
+mod forecast;
 mod guard;
 mod look;
+mod observed;
 mod openness;
 mod origin;
 mod plan;
@@ -16,10 +19,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::adapters::git::{GitError, Repository};
 use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::error::{CommandError, Kind};
-use crate::reset::{self, Choices, OriginLock, Preset, World};
+use crate::events::{Event, Reporter};
+use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
@@ -49,13 +54,27 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let surroundings =
         context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
+    if wishes.merges() {
+        check_identity(context, &surroundings.repository, looks_only).await?;
+    }
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&surroundings.repository);
         let looking = look::look(context, &surroundings, &wishes, kept.as_ref(), &preset);
         context.interrupt.guard(looking).await?
     };
-    let choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
+    let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
+    let merging = match choices.leaves_out("git") {
+        true => None,
+        false => {
+            let preview =
+                reset::preview(&surroundings.repository, &surroundings.branches, &choices);
+            Some(context.interrupt.guard(preview).await?)
+        }
+    };
+    if let Some(merging) = merging.as_ref().filter(|_| !looks_only) {
+        answers::settle_conflicts(context, &wishes, merging, &mut choices)?;
+    }
     let world = Arc::new(World { surroundings, choices });
     let book = reset::book(&world)?;
     plan::check_backed_up(&world)?;
@@ -65,11 +84,10 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
-    let media = match world.choices.leaves_out("media") {
-        false => context.interrupt.guard(reset::media_numbers(&world)).await?,
-        true => None,
-    };
-    let text = plan::text(&world, &plan, &seen, media);
+    let forecast = forecast::Forecast::of(context, &world, &plan, &seen, merging);
+    let forecast = context.interrupt.guard(forecast).await?;
+    let text = plan::text(&world, &plan, &seen, &forecast);
+    let preview = forecast.document(&world, &seen);
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);
@@ -77,11 +95,13 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
             "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
             path.display()
         );
-        let result = json!({ "dry_run": true, "plan": path, "digest": plan.digest() });
+        let result = json!({
+            "dry_run": true, "plan": path, "digest": plan.digest(), "preview": preview,
+        });
         return Ok(Outcome::done(result, said));
     }
     if args.dry_run {
-        let result = json!({ "dry_run": true, "plan": plan });
+        let result = json!({ "dry_run": true, "plan": plan, "preview": preview });
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }
     context.ui.question(&text);
@@ -99,6 +119,23 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     context.ui.message(&format!("run {run}"));
     let result = engine.run().await;
     ended(context, &world, &run, result).await
+}
+
+/// Merges need an author. That nobody is known is found out before a backup is made; what only looks
+/// goes on, because the plan may be run by someone else.
+async fn check_identity(
+    context: &Context,
+    repository: &Repository,
+    looks_only: bool,
+) -> Result<(), CommandError> {
+    match repository.identity().await {
+        Ok(_) => Ok(()),
+        Err(error @ GitError::NoIdentity { .. }) if looks_only => {
+            context.ui.emit(Event::Warning(format!("{error}; the reset needs both")));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub fn runs(context: &Context) -> Runs {
@@ -142,8 +179,13 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
+    let mut skip = choices.skip.clone();
+    // A bucket that nobody works with may be down.
+    if choices.media == MediaChoice::None {
+        skip.push("media".to_owned());
+    }
     let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &choices.skip)).await?;
+        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     Ok(Arc::new(World { surroundings, choices }))
 }
 

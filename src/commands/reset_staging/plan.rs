@@ -1,18 +1,17 @@
-//! The plan of a reset: what is bound to what was observed, and how it is told to a person.
+//! Makes the plan of a reset, and shows it to a person.
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest;
-use serde_json::json;
-
 use crate::error::{CommandError, Kind};
-use crate::reset::{MediaNumbers, World};
+use crate::reset::World;
 use crate::runbook::plan::{Parts, PlanError};
-use crate::runbook::{Flags, Observations, Plan, Runbook, Target};
+use crate::runbook::{Flags, Plan, Runbook, Target};
 use crate::words;
 
 use super::COMMAND;
+use super::forecast::Forecast;
 use super::look::Seen;
+use super::observed::observed;
 use super::openness;
 
 /// What the run is about to change, by identity.
@@ -60,36 +59,8 @@ fn with_flags(world: &World, book: &Runbook, seen: &Seen, flags: Flags) -> Plan 
         target: target(world),
         flags,
         steps: book.planned(),
-        observations: observations(world, seen),
+        observations: observed(world, seen),
     })
-}
-
-fn observations(world: &World, seen: &Seen) -> Observations {
-    let mut found = Observations::from([
-        ("the source's app".to_owned(), json!(world.source_app_id)),
-        ("the source's database".to_owned(), json!(world.source_database.addon_id)),
-        ("the source's backup".to_owned(), json!(seen.backup.uuid)),
-        // Whoever approved the newest one did not approve of an old one.
-        ("whether that backup is the newest".to_owned(), json!(seen.is_newest)),
-        ("the tip of master".to_owned(), json!(seen.inventory.master.to_string())),
-        ("the tip of staging".to_owned(), json!(seen.inventory.staging.to_string())),
-        ("the configuration".to_owned(), json!(configuration(world))),
-    ]);
-    if let Some(sides) = &world.media {
-        found.insert("the source's bucket".to_owned(), json!(sides.source.place()));
-    }
-    found
-}
-
-/// A digest of every value that was configured, so that a plan is stale when one is changed. Secrets
-/// are left out: their digest could be guessed.
-fn configuration(world: &World) -> String {
-    let mut text = String::new();
-    for one in world.settings.effective().into_iter().filter(|one| !one.secret) {
-        let _ = writeln!(text, "{}={:?}", one.name, one.value);
-    }
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Staging is backed up before it is overwritten, whatever is left out.
@@ -105,10 +76,10 @@ pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
 }
 
 /// From what to what, and what will be done, in numbers.
-pub fn text(world: &World, plan: &Plan, seen: &Seen, media: Option<MediaNumbers>) -> String {
+pub fn text(world: &World, plan: &Plan, seen: &Seen, forecast: &Forecast) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut text, world, plan, seen, media);
+    let _ = write(&mut text, world, plan, seen, forecast);
     text.trim_end().to_owned()
 }
 
@@ -117,7 +88,7 @@ fn write(
     world: &World,
     plan: &Plan,
     seen: &Seen,
-    media: Option<MediaNumbers>,
+    forecast: &Forecast,
 ) -> std::fmt::Result {
     let (from, to) = (&world.source, &world.destination);
     writeln!(text, "from  {} ({})", from.name, from.app.value)?;
@@ -139,7 +110,6 @@ fn write(
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.destination.reading().place())?;
     }
-    let short = |tip: &str| tip.chars().take(10).collect::<String>();
     let branches = &world.branches;
     writeln!(
         text,
@@ -150,7 +120,7 @@ fn write(
         short(&world.choices.pins.master),
         with(&world.choices.branches)
     )?;
-    if let Some(media) = media {
+    if let Some(media) = &forecast.media {
         writeln!(
             text,
             "media {} to copy ({}), {} to delete, {} unchanged",
@@ -164,7 +134,15 @@ fn write(
     openness::write(text, world, seen)?;
     writeln!(text)?;
     write_steps(text, plan)?;
+    forecast.write(text, world, seen)?;
     writeln!(text, "plan {}", plan.digest())
+}
+
+/// As many as fit a screen beside everything else.
+const LISTED: usize = 20;
+
+fn short(tip: &str) -> String {
+    tip.chars().take(10).collect()
 }
 
 fn with(branches: &[String]) -> String {
@@ -184,9 +162,14 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
         None => writeln!(text, "gone  content that only staging has: not known")?,
     }
     if let Some(accounts) = &seen.accounts {
+        let superusers = accounts.iter().filter(|one| one.is_superuser).count() as u64;
+        let among = match superusers {
+            0 => String::new(),
+            count => format!(", {} among them", words::plural(count, "superuser")),
+        };
         writeln!(
             text,
-            "      {} that only staging has",
+            "      {} that only staging has{among}",
             words::plural(accounts.len() as u64, "account")
         )?;
     }
@@ -197,6 +180,13 @@ fn write_losses(text: &mut String, seen: &Seen) -> std::fmt::Result {
         words::plural(branches.len() as u64, "branch"),
         words::plural(commits.len() as u64, "commit")
     )?;
+    for one in commits.iter().take(LISTED) {
+        let commit = short(&one.commit.to_string());
+        writeln!(text, "        in no branch: {commit} {} ({})", one.subject, one.author)?;
+    }
+    if let Some(more) = commits.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        writeln!(text, "        in no branch: {more} more")?;
+    }
     for one in branches {
         let mark = match (one.landed.is_some(), one.stale) {
             (true, _) => ", already on master",

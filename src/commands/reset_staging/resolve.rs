@@ -30,7 +30,10 @@ pub async fn resolve(
     let destination_url = writing.database_of_heroku().await?;
     let same = writing.is_database(&destination_url, &source_url).await;
     refuse_if(same, "database", source, destination)?;
-    let media = media(context, &writing, (source, &reading)).await?;
+    let media = match skip.iter().any(|stage| stage == "media") {
+        true => None,
+        false => media(context, &writing, (source, &reading)).await?,
+    };
     writing.cache().await?;
     writing.all_of_a_dyno()?;
     let zone = match !skip.iter().any(|stage| stage == "cleanup") && writing.has_front_end()? {

@@ -6,8 +6,8 @@ use crate::adapters::git::OnConflict;
 use crate::cli::ResumeArgs;
 use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
-use crate::reset::{Choices, refuse_replaced};
+use crate::error::{CommandError, Kind};
+use crate::reset::{Choices, STAGES, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
 
 use super::{Past, elsewhere};
@@ -19,6 +19,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
         Err(error) => return Err(elsewhere_or(context, &runs, &args.run, error).await),
     };
     let before = past.choices()?;
+    refuse_too_late(&past, args)?;
     let choices = changed(before.clone(), args);
     let flags = difference(&before, &choices);
     let world = world_of(context, choices).await?;
@@ -48,6 +49,42 @@ async fn elsewhere_or(
     found.hints(now).into_iter().fold(error, CommandError::hint)
 }
 
+/// Refuses answers to what was done already, and stages that nobody knows.
+fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
+    let unknown = args.skip.iter().find(|one| !STAGES.contains(&one.as_str()));
+    if let Some(unknown) = unknown {
+        let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
+        return Err(CommandError::new(Kind::Usage, text));
+    }
+    let steps = past.journal.beginning().map(|began| began.steps.as_slice()).unwrap_or_default();
+    let too_late = |text: String| {
+        CommandError::new(Kind::Usage, text)
+            .hint(format!("bcops runs show {}   # shows how far the run is", past.id))
+    };
+    if args.media.is_some() && past.history.step("copy-media").is_over() {
+        return Err(too_late("cannot change --media: the run has copied the media".to_owned()));
+    }
+    for stage in &args.skip {
+        let begun = steps.iter().filter(|step| step.stage == *stage).find(|step| {
+            let history = past.history.step(&step.id);
+            // Media that were copied in part stay; a second try is worth nothing to staging.
+            history.is_over() || (history.may_have_acted && stage != "media")
+        });
+        if let Some(step) = begun {
+            let text = format!("cannot skip {stage}: its step {} has begun", step.id);
+            return Err(too_late(text));
+        }
+    }
+    Ok(())
+}
+
+fn with_skipped(mut skip: Vec<String>, more: &[String]) -> Vec<String> {
+    skip.extend(more.iter().cloned());
+    let mut seen = std::collections::HashSet::new();
+    skip.retain(|stage| seen.insert(stage.clone()));
+    skip
+}
+
 /// The answers, with those that were given now.
 fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
     Choices {
@@ -57,6 +94,8 @@ fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
             Some(_) => OnConflict::Stop,
             None => choices.on_conflict,
         },
+        media: args.media.unwrap_or(choices.media),
+        skip: with_skipped(choices.skip, &args.skip),
         max_delete: args.max_delete.map(|limit| limit.to_string()).or(choices.max_delete),
         open: args.open.or(choices.open),
         ..choices

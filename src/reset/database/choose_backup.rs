@@ -30,7 +30,8 @@ impl Look for ChooseBackup {
     fn look<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
             let world = &*self.0;
-            let mut backups = world.heroku.transfers_of(&world.source_database).await?;
+            let found = world.heroku.backups_of(&world.source_database).await?;
+            let mut backups: Vec<Transfer> = found.all.into_iter().map(|(one, _)| one).collect();
             backups.retain(Transfer::is_backup);
             backups.sort_by_key(|one| std::cmp::Reverse(one.num));
             let pinned = &world.choices.pins.backup;
@@ -60,6 +61,7 @@ impl Look for ChooseBackup {
                 age.as_ref().map_or_else(String::new, |age| format!(", {age} old"))
             ))
             .fact("backup", chosen.name())
+            .fact("bytes of that backup", json!(chosen.processed_bytes))
             .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
             .table(table);
             Ok(Outcome::Done(evidence))

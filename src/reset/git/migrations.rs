@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapters::git::{Choice, FileContent};
+use crate::adapters::git::{Choice, FileContent, GitError, Oid, Repository};
 use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
 use crate::reset::migrations::{self, SourceFile};
@@ -33,23 +33,33 @@ impl Look for Migrations {
                 choices.push(Choice { name: name.clone(), commit, on_origin: true });
             }
             let is_in = |choice: &&Choice| merged.contains(&choice.name);
-            let origins =
-                repository.brought_by(commit(&pins.master)?, choices.iter().filter(is_in))?;
-            let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
-            let sources: Vec<SourceFile> = files
-                .into_iter()
-                .map(|file| SourceFile {
-                    path: file.path,
-                    text: match file.content {
-                        FileContent::Bytes(bytes) => Ok(bytes),
-                        FileContent::NotAFile => Err("it is a link".to_owned()),
-                        FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
-                    },
-                })
-                .collect();
-            judge(&migrations::check(&sources, &origins))
+            let merged = choices.iter().filter(is_in);
+            judge(&report_on(&repository, commit(&pins.master)?, tip, merged)?)
         })
     }
+}
+
+/// Checks the migrations of a tip that was merged on top of a base.
+pub(super) fn report_on<'a>(
+    repository: &Repository,
+    base: Oid,
+    tip: Oid,
+    merged: impl IntoIterator<Item = &'a Choice>,
+) -> Result<migrations::Report, GitError> {
+    let origins = repository.brought_by(base, merged)?;
+    let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
+    let sources: Vec<SourceFile> = files
+        .into_iter()
+        .map(|file| SourceFile {
+            path: file.path,
+            text: match file.content {
+                FileContent::Bytes(bytes) => Ok(bytes),
+                FileContent::NotAFile => Err("it is a link".to_owned()),
+                FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
+            },
+        })
+        .collect();
+    Ok(migrations::check(&sources, &origins))
 }
 
 fn judge(report: &migrations::Report) -> crate::runbook::StepResult<Outcome> {

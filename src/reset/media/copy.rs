@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::json;
+use jiff::Timestamp;
 
 use crate::adapters::s3::{DestinationBucket, ListedObject, SourceBucket};
 use crate::error::{CommandError, Kind};
@@ -13,7 +13,7 @@ use crate::media::{
     list, probe, refuse_for_copy,
 };
 use crate::reset::choices::MediaChoice;
-use crate::reset::values::MEDIA_COPIED;
+use crate::reset::values::{MEDIA_COPIED, MEDIA_LEFT};
 use crate::reset::world::{MediaSides, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
@@ -22,6 +22,7 @@ use crate::runbook::{
 use crate::words;
 
 use super::STAGE;
+use super::left::{MediaLeft, again, warnings};
 
 const ID: &str = "copy-media";
 /// Transfers at the same time.
@@ -61,6 +62,8 @@ struct Compared {
     difference: BucketDifference,
     refused: Vec<Refused>,
     objects: u64,
+    /// When the newest object of the source was made.
+    newest: Option<Timestamp>,
 }
 
 impl CopyMedia {
@@ -91,6 +94,7 @@ impl CopyMedia {
             list(destination.reading(), &prefixes, &|_| {}),
         )?;
         let objects = listing.objects.len() as u64;
+        let newest = listing.objects.iter().map(|one| one.modified).max();
         let refused = refuse_for_copy(&mut listing.objects);
         refuse_for_copy(&mut there.objects);
         let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
@@ -103,68 +107,70 @@ impl CopyMedia {
             &format!("{}: {}", self.0.source.name, source.place()),
             &format!("{}: {}", self.0.destination.name, destination.reading().place()),
         )?;
-        Ok(Compared { source, destination, reader, difference, refused, objects })
+        Ok(Compared { source, destination, reader, difference, refused, objects, newest })
     }
 
     async fn copy(&self, context: &StepContext, compared: Compared) -> StepResult<Outcome> {
-        let Compared { source, destination, reader, difference, refused, objects } = compared;
+        let Compared { source, destination, reader, difference, refused, objects, newest } =
+            compared;
         let state = &self.0.settings.state_directory.value;
-        let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
-        confirm_gone(&source, &doomed).await?;
+        let BucketDifference { transfer, mut delete, unchanged } = difference;
+        let doomed: Vec<String> = delete.iter().map(|one| one.key.clone()).collect();
+        let mut undeleted = confirm_gone(&source, &doomed).await?;
+        delete.retain(|object| undeleted.iter().all(|one| one.key != object.key));
         let uploads = Uploads::open(state, &destination)?.ok_or_else(|| {
             let text = format!("another bcops writes to {}", destination.reading().place());
             CommandError::new(Kind::Locked, text)
         })?;
         uploads.clean(&destination).await?;
-        let method = probe(&source, &destination, &reader, difference.transfer.first()).await?;
-        let (count, bytes) = total(&difference.transfer);
+        let method = probe(&source, &destination, &reader, &transfer).await?;
+        let (count, bytes) = total(&transfer);
         let progression = Progression::new(ID, context.reporter(), count, bytes);
         let copying =
             Copying::new(source, destination.clone(), (method, COPY_PARTS), progression, uploads);
-        let outcome = copy_objects(&copying, difference.transfer, JOBS).await;
+        let outcome = copy_objects(&copying, transfer, JOBS).await;
         let mut copies = CopyIndex::open(state, &destination.reading().place())?;
         copies.add(copying.take_copies())?;
-        if let Some(failure) = outcome.failures.first() {
-            let number = outcome.failures.len() as u64;
-            let text = format!("{} could not be copied", words::plural(number, "object"));
-            let error = CommandError::new(Kind::RemoteJob, text);
-            return Err(error
-                .hint(format!("the first: {}: {}", failure.key, failure.reason))
-                .into());
+        let mut deleted = 0;
+        // Nothing goes from staging before everything that can be copied is there.
+        if outcome.failures.is_empty() {
+            let (gone, kept) = delete_objects(&destination, &delete, state).await?;
+            deleted = gone;
+            undeleted.extend(kept);
         }
-        let (deleted, undeleted) = delete_objects(&destination, &difference.delete, state).await?;
-        if let Some(failure) = undeleted.first() {
-            let number = undeleted.len() as u64;
-            let text = format!("{} could not be deleted", words::plural(number, "object"));
-            let error = CommandError::new(Kind::RemoteJob, text);
-            return Err(error
-                .hint(format!("the first: {}: {}", failure.key, failure.reason))
-                .into());
-        }
+        let undone = undeleted.len() as u64 + (delete.len() as u64).saturating_sub(deleted);
         context.put(&MEDIA_COPIED, &(outcome.objects, outcome.bytes))?;
+        context.put(&MEDIA_LEFT, &MediaLeft::of(&outcome, undone, newest))?;
         let summary = format!(
-            "Media: {} copied ({}), {deleted} deleted, {} unchanged",
+            "Media: {} copied ({}), {deleted} deleted, {unchanged} unchanged",
             words::plural(outcome.objects, "object"),
             words::bytes(outcome.bytes),
-            difference.unchanged
         );
         let evidence = Evidence::of(summary)
             .fact("objects in the source", objects)
             .fact("objects copied", outcome.objects)
             .fact("bytes copied", outcome.bytes)
             .fact("objects deleted", deleted)
-            .fact("objects unchanged", difference.unchanged);
-        Ok(match refused.first() {
-            None => Outcome::Done(evidence),
-            Some(first) => Outcome::Warning {
-                text: format!(
-                    "{} left alone because of their keys, the first: {}",
-                    words::plural(refused.len() as u64, "object"),
-                    json!(first.key)
-                ),
-                evidence,
-            },
+            .fact("objects unchanged", unchanged)
+            .fact("objects skipped", outcome.skipped.len() as u64)
+            .fact("objects that failed", outcome.failures.len() as u64);
+        let again = again(&self.0.source.name, &self.0.destination.name, self.0.choices.media);
+        // One bad object, or the whole of a bucket that fails, is no reason to keep staging closed.
+        let warnings = warnings(&refused, &outcome, &undeleted, &again);
+        Ok(match warnings.is_empty() {
+            true => Outcome::Done(evidence),
+            false => Outcome::Warning { text: warnings.join("; "), evidence },
         })
+    }
+
+    /// What gets staging open where a bucket does not answer at all.
+    fn without_media(&self, context: &StepContext, error: StepError) -> StepError {
+        let hint = format!("bcops runs resume {} --media none   # without media", context.run());
+        match error {
+            StepError::Failed(error) => StepError::Failed(Box::new(error.hint(hint))),
+            StepError::Untouched(error) => StepError::Untouched(Box::new(error.hint(hint))),
+            other => other,
+        }
     }
 }
 
@@ -238,23 +244,32 @@ impl Step for CopyMedia {
                 let compared = self.compare(sides).await?;
                 self.copy(context, compared).await
             };
+            let copying = async {
+                copying.await.map_err(|error: StepError| self.without_media(context, error))
+            };
             context.wait_for("nothing: what was copied stays copied", copying).await
         })
     }
 
-    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             let Some(sides) = self.0.media.as_ref().filter(|_| self.nothing().is_none()) else {
                 return Ok(Evidence::new());
             };
             let compared = self.compare(sides).await?;
-            let (left, extra) =
-                (compared.difference.transfer.len(), compared.difference.delete.len());
-            if left + extra > 0 {
-                let text = format!("the buckets still differ: {left} to copy, {extra} to delete");
-                return Err(StepError::failed(Kind::RemoteJob, text));
+            let known = context.get(&MEDIA_LEFT)?.unwrap_or_default();
+            let left = known.unexplained(&compared.difference).len();
+            if left > 0 {
+                let text = format!("the buckets still differ: {left} to copy");
+                let error = StepError::failed(Kind::RemoteJob, text);
+                return Err(self.without_media(context, error));
             }
-            Ok(Evidence::new().fact("objects that differ", 0))
+            let more = compared.difference.transfer.len();
+            let extra = compared.difference.delete.len();
+            Ok(Evidence::new()
+                .fact("objects that differ without a known reason", left)
+                .fact("objects not copied, skipped or new since", more)
+                .fact("objects that staging has too many", extra))
         })
     }
 

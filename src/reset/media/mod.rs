@@ -1,9 +1,13 @@
 //! The source's media in staging's bucket, and the rows of renditions that go with it.
 
 mod copy;
+mod left;
+mod left_behind;
 mod renditions;
 
 pub use copy::{CopyMedia, JOBS, MediaNumbers, media_numbers};
+pub use left::MediaLeft;
+pub use left_behind::{NotCopied, media_left_behind};
 pub use renditions::Renditions;
 
 pub const STAGE: &str = "media";

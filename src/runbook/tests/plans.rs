@@ -36,6 +36,19 @@ fn a_plan_is_stale_when_something_it_saw_has_changed() {
     );
 }
 
+/// It is made by one machine and run by another, perhaps with a newer bcops.
+#[test]
+fn words_and_versions_do_not_make_a_plan_stale() {
+    let was = plan("b003");
+    let mut other = plan("b003");
+    other.tool_version = "9.9".into();
+    other.steps.iter_mut().for_each(|step| step.description = "other words".into());
+    was.check_fresh(&other).unwrap();
+    other.flags.insert("branches".into(), json!(["a", "b"]));
+    let error = CommandError::from(was.check_fresh(&other).unwrap_err());
+    assert_eq!(error.hints.first().unwrap(), "the answer branches was not there and is a, b");
+}
+
 #[test]
 fn a_plan_is_read_as_it_was_written_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
@@ -47,6 +60,16 @@ fn a_plan_is_read_as_it_was_written_or_not_at_all() {
     let text = std::fs::read_to_string(&path).unwrap().replace("b003", "b009");
     std::fs::write(&path, text).unwrap();
     assert!(matches!(Plan::read(&path), Err(PlanError::Tampered { .. })));
+    // The time is no part of the digest, and a plan whose time is another was changed all the same.
+    written.write(&path, &Redactor::new()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let year = written.made_at.to_string();
+    std::fs::write(&path, text.replace(&year, "2020-01-01T00:00:00Z")).unwrap();
+    assert!(matches!(Plan::read(&path), Err(PlanError::Tampered { .. })));
+    std::fs::write(&path, text.replacen('{', "{\"note\": 1,", 1)).unwrap();
+    assert!(matches!(Plan::read(&path), Err(PlanError::NotAPlan { .. })));
+    std::fs::write(&path, text.replace("\"schema_version\": 2", "\"schema_version\": 1")).unwrap();
+    assert!(matches!(Plan::read(&path), Err(PlanError::Version { .. })));
     let secret = plan("postgres://u:hunter22@host/db").write(&path, &Redactor::new());
     assert!(matches!(secret, Err(PlanError::Secret { .. })));
 }

@@ -1,6 +1,6 @@
 //! The name that a misspelt one was meant to be.
 
-use crate::settings::keys::edit_distance;
+use crate::words::edit_distance;
 
 /// The candidate that differs in so few characters that it is likely to be meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

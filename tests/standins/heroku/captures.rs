@@ -19,6 +19,7 @@ pub fn enter(world: &mut World, app_id: &str, from_name: &str, from_url: &str) -
         uuid: uuid.clone(),
         num,
         from_name: from_name.to_owned(),
+        deleted_at: None,
         from_url: from_url.to_owned(),
         into: None,
         schedule: None,

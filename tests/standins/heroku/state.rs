@@ -212,6 +212,7 @@ pub struct Transfer {
     pub uuid: String,
     pub num: u64,
     pub from_name: String,
+    pub deleted_at: Option<Timestamp>,
     pub from_url: String,
     /// Of a restore: the attachment and the URL of the database that is filled.
     pub into: Option<(String, String)>,
@@ -251,7 +252,7 @@ impl Transfer {
             "succeeded": self.succeeded, "warnings": self.warnings,
             "created_at": at(&self.created_at), "started_at": maybe(&self.started_at),
             "updated_at": at(&Timestamp::now()), "finished_at": maybe(&self.finished_at),
-            "canceled_at": maybe(&self.canceled_at), "deleted_at": null, "purged_at": null,
+            "canceled_at": maybe(&self.canceled_at), "deleted_at": maybe(&self.deleted_at), "purged_at": null,
         });
         if let Some((name, url)) = &self.into {
             json["from_type"] = "gof3r".into();

@@ -13,6 +13,10 @@ pub enum Fault {
     TooManyRequests,
     /// 403 `AccessDenied`.
     AccessDenied,
+    /// 403 `SignatureDoesNotMatch`.
+    SignatureDoesNotMatch,
+    /// 400 `AccessControlListNotSupported`, where an ACL came.
+    NoAcl,
     /// 404 `NoSuchKey`, or `NoSuchBucket` for a listing.
     NotFound,
     /// 400 `ExpiredToken`.
@@ -38,12 +42,18 @@ pub enum Fault {
     EmptyListing,
     /// A listing that says that nothing more comes.
     StopsEarly,
+    /// A listing whose every page names the same next page.
+    SameToken,
+    /// A listing that never ends: each page has one more object.
+    Endless,
     /// A page of a listing in the opposite order.
     Reversed,
     /// Status 200, and a document that tells of a failure.
     ErrorIn200,
     /// The object is replaced by one of the same size just before the answer.
     Replaced,
+    /// The object is deleted just before the answer.
+    Removed,
     /// Nothing comes, ever.
     Hang,
     /// The answer comes this much later.

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 pub use faults::{Fault, Rule};
 pub use requests::Recorded;
 pub use server::Right;
-pub use store::{Checksums, Headers, Object};
+pub use store::{Archive, Checksums, Headers, Object};
 
 use server::{Rights, Shared};
 use store::{Store, hex, md5, now};
@@ -110,6 +110,7 @@ impl S3StandIn {
             checksums: self.shared.store.default_checksums(&body),
             acl: None,
             parts: Vec::new(),
+            archive: Default::default(),
             body,
         };
         self.insert(bucket, key, object);
@@ -125,6 +126,7 @@ impl S3StandIn {
             checksums: Checksums::default(),
             acl: None,
             parts: body.chunks(part).map(|one| one.len() as u64).collect(),
+            archive: Default::default(),
             body: Bytes::copy_from_slice(body),
         };
         self.insert(bucket, key, object);

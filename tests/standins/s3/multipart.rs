@@ -113,6 +113,7 @@ impl Store {
             headers: upload.headers,
             acl: upload.acl,
             parts: sizes,
+            archive: Default::default(),
             body,
         };
         let e_tag = Some(etag(&object.etag));

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::store::{Headers, Object, Store, hex, md5, now};
+use super::store::{Archive, Headers, Object, Store, hex, md5, now};
 use super::upload::{Declared, take_body};
 
 const PAGE: usize = 1000;
@@ -34,11 +34,23 @@ impl Store {
 
     pub fn copy_source(&self, source: &CopySource) -> S3Result<Arc<Object>> {
         match source {
-            CopySource::Bucket { bucket, key, .. } => self.find(bucket, key),
+            CopySource::Bucket { bucket, key, .. } => {
+                let object = self.find(bucket, key)?;
+                check_readable(&object)?;
+                Ok(object)
+            }
             CopySource::AccessPoint { .. } | CopySource::Outpost { .. } => {
                 Err(s3_error!(NotImplemented))
             }
         }
+    }
+}
+
+/// An object in an archive can be looked at and not read.
+pub fn check_readable(object: &Object) -> S3Result<()> {
+    match object.archive {
+        Archive::Class(_) => Err(s3_error!(InvalidObjectState)),
+        Archive::None | Archive::Restored(_) => Ok(()),
     }
 }
 
@@ -92,6 +104,7 @@ impl S3 for Store {
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = request.input;
         let object = self.find(&input.bucket, &input.key)?;
+        check_readable(&object)?;
         check_conditions(&object, input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let total = object.body.len() as u64;
         let range = match &input.range {
@@ -143,6 +156,7 @@ impl S3 for Store {
             Default::default()
         };
         let mut output = HeadObjectOutput {
+            storage_class: object.archive.class().map(StorageClass::from_static),
             content_length: Some(object.body.len() as i64),
             e_tag: Some(etag(&object.etag)),
             last_modified: Some(object.modified.into()),
@@ -195,6 +209,7 @@ impl S3 for Store {
             checksums,
             acl: input.acl.map(|acl| acl.as_str().to_owned()),
             parts: Vec::new(),
+            archive: Default::default(),
         };
         self.insert(&input.bucket, &input.key, object)?;
         let e_tag = Some(etag(&etag_value));
@@ -210,6 +225,7 @@ impl S3 for Store {
         check_conditions(&source, input.copy_source_if_match.as_ref(), None)?;
         let mut object = (*source).clone();
         object.modified = now();
+        object.archive = Archive::None;
         // The source's rights are not copied: without a word the copy is private.
         object.acl = input.acl.map(|acl| acl.as_str().to_owned());
         if !object.parts.is_empty() {
@@ -289,6 +305,9 @@ impl S3 for Store {
                     size: Some(object.body.len() as i64),
                     e_tag: Some(etag(&object.etag)),
                     last_modified: Some(object.modified.into()),
+                    storage_class: Some(ObjectStorageClass::from_static(
+                        object.archive.class().unwrap_or("STANDARD"),
+                    )),
                     ..Default::default()
                 });
             }

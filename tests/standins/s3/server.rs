@@ -80,6 +80,14 @@ async fn answer(
         Some(Fault::CloseBefore) => return Err(closed()),
         Some(Fault::Hang) => std::future::pending::<()>().await,
         Some(Fault::Slow(wait)) => tokio::time::sleep(*wait).await,
+        Some(Fault::Removed) => {
+            let (bucket, key) = recorded
+                .copy_source
+                .clone()
+                .unwrap_or((recorded.bucket.clone(), recorded.key.clone()));
+            let mut contents = shared.store.contents();
+            contents.buckets.get_mut(&bucket).and_then(|bucket| bucket.remove(&key));
+        }
         Some(Fault::Replaced) => replace(&shared.store, &recorded),
         Some(fault) => {
             if let Some(response) = refusal(fault, &recorded) {
@@ -140,6 +148,19 @@ fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
         Fault::SlowDown => error(503, "SlowDown", "Please reduce your request rate."),
         Fault::TooManyRequests => error(429, "TooManyRequests", "Too many requests."),
         Fault::AccessDenied => error(403, "AccessDenied", "Access Denied"),
+        Fault::SignatureDoesNotMatch => error(
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided.",
+        ),
+        Fault::NoAcl if request.acl.is_some() => {
+            error(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+        }
+        Fault::SameToken => document(
+            200,
+            "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken></ListBucketResult>",
+        ),
+        Fault::Endless => endless(request),
         Fault::NotFound if lists => error(404, "NoSuchBucket", "The bucket does not exist"),
         Fault::NotFound => error(404, "NoSuchKey", "The specified key does not exist."),
         Fault::ExpiredToken => error(400, "ExpiredToken", "The provided token has expired."),
@@ -154,6 +175,22 @@ fn refusal(fault: &Fault, request: &Recorded) -> Option<Response<Body>> {
         ),
         _ => return None,
     })
+}
+
+/// A page with one object, after which there is always another one.
+fn endless(request: &Recorded) -> Response<Body> {
+    let value = |name: &str| {
+        request.query.split('&').find_map(|pair| pair.strip_prefix(name)).unwrap_or_default()
+    };
+    let number: u64 = value("continuation-token=").parse().unwrap_or(0);
+    let (prefix, next) = (value("prefix=").replace("%2F", "/"), number + 1);
+    document(
+        200,
+        &format!(
+            "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{next}</NextContinuationToken>\
+             <Contents><Key>{prefix}{number:012}</Key><LastModified>2024-05-01T10:00:00.000Z</LastModified><Size>1</Size></Contents></ListBucketResult>"
+        ),
+    )
 }
 
 fn elsewhere(region: &'static str, redirects: bool) -> Response<Body> {

@@ -42,6 +42,28 @@ pub struct Object {
     pub acl: Option<String>,
     /// The sizes of the parts of an object that was uploaded in parts.
     pub parts: Vec<u64>,
+    pub archive: Archive,
+}
+
+/// Where an object is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Archive {
+    /// At hand.
+    #[default]
+    None,
+    /// In this storage class, where nobody can read it.
+    Class(&'static str),
+    /// The same, with a copy at hand for some days.
+    Restored(&'static str),
+}
+
+impl Archive {
+    pub fn class(self) -> Option<&'static str> {
+        match self {
+            Archive::None => None,
+            Archive::Class(class) | Archive::Restored(class) => Some(class),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -33,16 +33,16 @@ impl Repository {
         let arguments = ["merge-tree", "--write-tree", "-z", "--messages", &ours, &theirs];
         let folder = Secret::new(attributes.display().to_string());
         let no_index = Secret::new(attributes.join("no-index").display().to_string());
+        // The drivers of a clone that this repository stands in for are among its settings.
+        let mut variables = self.variables();
+        variables.push(("GIT_WORK_TREE".to_owned(), folder));
+        variables.push(("GIT_INDEX_FILE".to_owned(), no_index));
         let limit = self.program().limits.local;
         let call = Call {
             what: WHAT.to_owned(),
             folder: attributes,
             arguments: arguments.into_iter().map(OsString::from).collect(),
-            variables: vec![
-                self.variable(),
-                ("GIT_WORK_TREE".to_owned(), folder),
-                ("GIT_INDEX_FILE".to_owned(), no_index),
-            ],
+            variables,
             secrets: Vec::new(),
             limit,
             silence: limit,

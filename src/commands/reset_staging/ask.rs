@@ -1,0 +1,31 @@
+//! Asks a question until its answer can be used.
+
+use crate::commands::Context;
+use crate::error::{CommandError, Kind};
+use crate::ui::{Answer, TRIES};
+
+/// The answer as `read` understands it. What it does not understand is asked again, with the reason.
+///
+/// # Errors
+/// Where no usable answer comes: nothing was changed then.
+pub fn until_usable<T>(
+    context: &Context,
+    question: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, CommandError> {
+    let prompter = context.ui.prompter();
+    let mut reason = "not answered".to_owned();
+    for _ in 0..TRIES {
+        let answer = tokio::task::block_in_place(|| prompter.text(question));
+        let Answer::Given(text) = answer else {
+            let text = "not answered; nothing was changed";
+            return Err(CommandError::new(Kind::NotConfirmed, text));
+        };
+        match read(&text) {
+            Ok(value) => return Ok(value),
+            Err(wrong) => reason = wrong,
+        }
+        context.ui.question(&format!("cannot use that answer: {reason}"));
+    }
+    Err(CommandError::new(Kind::NotConfirmed, format!("{reason}; nothing was changed")))
+}

@@ -1,0 +1,99 @@
+//! Names what the approval of a plan is bound to, in words that a person can compare.
+//!
+//! A plan that was made in CI is run on a laptop: paths, timeouts and whatever else belongs to one
+//! machine are no part of it. What decides which data end up on staging is.
+
+use serde_json::{Value, json};
+
+use crate::adapters::heroku::Transfer;
+use crate::reset::World;
+use crate::runbook::Observations;
+
+use super::look::Seen;
+
+/// Settings that decide what a reset changes. Those of an environment follow.
+const SETTINGS: &[&str] = &[
+    "cache.key_prefix",
+    "cache.renditions_database",
+    "cache.table",
+    "commands.makemigrations_check",
+    "commands.migrate",
+    "commands.migrate_check",
+    "local.users_table",
+    "media.acl",
+    "media.originals",
+    "media.prefixes",
+    "media.rendition_tables",
+    "reset.document_tables",
+    "reset.hosts",
+    "reset.image_tables",
+    "search.index_prefix",
+    "search.indices",
+    "search.reindex_command",
+];
+
+/// Of both environments; `config_vars` stands for all names of config vars.
+const OF_ENVIRONMENTS: &[&str] = &["app", "branch", "protected", "sites", "accept", "config_vars"];
+
+pub fn observed(world: &World, seen: &Seen) -> Observations {
+    let (source, destination) = (&world.source, &world.destination);
+    let branches = &world.branches;
+    let app = format!("{} ({})", source.app.value, world.source_app_id);
+    let database =
+        format!("{} ({})", world.source_database.addon_name, world.source_database.addon_id);
+    let mut found = Observations::from([
+        ("the source's app".to_owned(), json!(app)),
+        ("the source's database".to_owned(), json!(database)),
+        ("the source's backup".to_owned(), json!(named(&seen.backup))),
+        // Whoever approved the newest one did not approve of an old one.
+        (format!("the newest backup of {}", source.name), json!(newest(seen))),
+        (format!("the tip of {}", branches.master), json!(seen.inventory.master.to_string())),
+        (format!("the tip of {}", branches.staging), json!(seen.inventory.staging.to_string())),
+    ]);
+    for name in world.choices.branches.iter() {
+        found.insert(format!("the tip of {name}"), json!(seen.tips.get(name)));
+    }
+    if let Some(sides) = &world.media {
+        found.insert("the source's bucket".to_owned(), json!(sides.source.place()));
+    }
+    for (name, value) in settings(world, [&source.name, &destination.name]) {
+        found.insert(format!("the setting {name}"), value);
+    }
+    for (name, value) in world.manifest.described() {
+        let name = if name.contains(' ') { name } else { format!("the manifest's {name}") };
+        found.insert(name, json!(value));
+    }
+    found
+}
+
+/// Of a backup that was named although there were newer ones, more of these make no difference.
+fn newest(seen: &Seen) -> String {
+    let chosen = seen.backup.name();
+    match seen.newest.as_ref() == Some(&chosen) {
+        true => chosen,
+        false => "a newer one than the chosen backup".to_owned(),
+    }
+}
+
+fn named(backup: &Transfer) -> String {
+    let finished = backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
+    format!("{}{finished} ({})", backup.name(), backup.uuid)
+}
+
+/// What holds where nobody has said anything is among them: another bcops may have other defaults.
+fn settings(world: &World, environments: [&String; 2]) -> Vec<(String, Value)> {
+    let counts = |name: &str| {
+        let of_environment = |environment: &&String| {
+            let rest = name
+                .strip_prefix("environments.")
+                .and_then(|rest| rest.strip_prefix(environment.as_str()))
+                .and_then(|rest| rest.strip_prefix('.'));
+            rest.and_then(|rest| rest.split('.').next())
+                .is_some_and(|key| OF_ENVIRONMENTS.contains(&key))
+        };
+        SETTINGS.contains(&name) || environments.iter().any(of_environment)
+    };
+    let all = world.settings.effective_with_defaults().into_iter();
+    let counting = all.filter(|one| !one.secret && counts(&one.name));
+    counting.map(|one| (one.name, json!(one.value.to_string()))).collect()
+}

@@ -1,0 +1,92 @@
+//! Merges in memory what a run would merge, and says what comes of it before anything is decided.
+//!
+//! Nothing is kept: no ref points at the merged commits.
+
+use jiff::Timestamp;
+
+use crate::adapters::git::{
+    Assembly, Choice, Identity, Oid, OnConflict, Outcome as Merging, Person, Repository,
+};
+use crate::error::{CommandError, Kind};
+use crate::reset::choices::Choices;
+use crate::reset::migrations;
+use crate::reset::world::Branches;
+
+use super::migrations::report_on;
+
+/// What the chosen branches come to.
+#[derive(Debug, Clone, Default)]
+pub struct Preview {
+    pub merged: Vec<String>,
+    /// Branches of which everything is on master.
+    pub already_there: Vec<String>,
+    /// Branches that do not merge, each with a line for each file.
+    pub conflicts: Vec<InConflict>,
+    /// Of the tree without the branches in conflict.
+    pub migrations: migrations::Report,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InConflict {
+    pub branch: String,
+    pub files: Vec<String>,
+}
+
+/// Every branch that merges is merged, because all conflicts are to be seen at once.
+///
+/// # Errors
+/// Where a branch that was fetched cannot be read.
+pub async fn preview(
+    repository: &Repository,
+    branches: &Branches,
+    choices: &Choices,
+) -> Result<Preview, CommandError> {
+    let base = commit(&choices.pins.master)?;
+    let mut chosen = Vec::new();
+    for (name, tip) in choices.branches.iter().zip(&choices.pins.branches) {
+        chosen.push(Choice { name: name.clone(), commit: commit(tip)?, on_origin: true });
+    }
+    let assembly = Assembly {
+        base,
+        base_name: branches.master.clone(),
+        into: branches.staging.clone(),
+        branches: chosen.clone(),
+        on_conflict: OnConflict::Skip,
+        // The commits are thrown away, and whoever looks need not be able to make any.
+        identity: repository.identity().await.unwrap_or_else(|_| anyone()),
+    };
+    let assembled = repository.assemble(&assembly).await?;
+    let mut found = Preview::default();
+    for one in &assembled.outcomes {
+        let branch = one.choice.name.clone();
+        match &one.outcome {
+            Merging::Merged { .. } => found.merged.push(branch),
+            Merging::AlreadyThere => found.already_there.push(branch),
+            Merging::Conflicts(conflicts) => {
+                let files = conflicts.iter().map(ToString::to_string).collect();
+                found.conflicts.push(InConflict { branch, files });
+            }
+            Merging::NotTried => {}
+        }
+    }
+    let is_in = |choice: &&Choice| found.merged.contains(&choice.name);
+    found.migrations = report_on(repository, base, assembled.tip, chosen.iter().filter(is_in))?;
+    Ok(found)
+}
+
+fn commit(text: &str) -> Result<Oid, CommandError> {
+    Oid::from_str(text).map_err(|cause| {
+        let text = format!("cannot preview the merges: {text} is not a commit");
+        CommandError::new(Kind::Unexpected, text).with_cause(cause)
+    })
+}
+
+fn anyone() -> Identity {
+    let person = Person {
+        name: "bcops".to_owned(),
+        email: "bcops@example.invalid".to_owned(),
+        seconds: Timestamp::now().as_second(),
+        offset_minutes: 0,
+    };
+    Identity { author: person.clone(), committer: person }
+}
