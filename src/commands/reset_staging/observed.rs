@@ -14,6 +14,7 @@ use super::look::Seen;
 /// Settings that decide what a reset changes. Those of an environment follow.
 const SETTINGS: &[&str] = &[
     "cache.key_prefix",
+    "cache.renditions_database",
     "cache.table",
     "commands.makemigrations_check",
     "commands.migrate",

@@ -4,11 +4,11 @@
 use std::fmt::{self, Write};
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::reset::{Choices, OpenAtEnd, World};
-use crate::ui::Answer;
 
 use super::answers::Wishes;
+use super::ask::until_usable;
 use super::look::Seen;
 
 const QUARANTINE: &str = "quarantine";
@@ -32,21 +32,12 @@ pub fn decide(
     };
     let (name, how) = (wishes.destination(), closed.in_words());
     let question = format!("{name} is {how} now; open it at the end? (yes or no)");
-    loop {
-        let prompter = context.ui.prompter();
-        let text = match tokio::task::block_in_place(|| prompter.text(&question)) {
-            Answer::Given(text) => text,
-            Answer::Declined | Answer::CannotAsk => {
-                let text = "not answered; nothing was changed";
-                return Err(CommandError::new(Kind::NotConfirmed, text).hint("--open yes|no"));
-            }
-        };
-        match text.trim().to_ascii_lowercase().as_str() {
-            "yes" | "y" => return Ok(Some(OpenAtEnd::Yes)),
-            "no" | "n" => return Ok(Some(OpenAtEnd::No)),
-            _ => context.ui.question("write yes or no"),
-        }
-    }
+    let read = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
+        "yes" | "y" => Ok(Some(OpenAtEnd::Yes)),
+        "no" | "n" => Ok(Some(OpenAtEnd::No)),
+        _ => Err("write yes or no".to_owned()),
+    };
+    until_usable(context, &question, read).map_err(|error| error.hint("--open yes|no"))
 }
 
 /// The lines of the plan.
