@@ -32,6 +32,30 @@ pub struct Signable<'a> {
     /// Names in lower case, sorted: the host, and everything that begins with `x-amz-`.
     pub headers: &'a [(&'a str, &'a [u8])],
     pub payload_hash: &'a str,
+    pub spaces: Spaces,
+}
+
+/// What a server takes for a space when it checks a header's signature: values are signed with one
+/// space in the place of several. They differ for the odd spaces of Unicode, which metadata may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spaces {
+    Ascii,
+    Unicode,
+}
+
+impl Spaces {
+    pub fn other(self) -> Spaces {
+        match self {
+            Spaces::Ascii => Spaces::Unicode,
+            Spaces::Unicode => Spaces::Ascii,
+        }
+    }
+}
+
+/// Whether servers may disagree about the spaces of a value.
+pub fn has_odd_spaces(value: &[u8]) -> bool {
+    let odd = |c: char| c.is_whitespace() && !u8::try_from(c).is_ok_and(|c| c.is_ascii_whitespace());
+    std::str::from_utf8(value).is_ok_and(|text| text.contains(odd))
 }
 
 /// The moment of a signature, in the two forms that it needs.
@@ -88,7 +112,7 @@ impl Signer {
         for (name, value) in request.headers {
             canonical.extend_from_slice(name.as_bytes());
             canonical.push(b':');
-            push_words(&mut canonical, value);
+            push_words(&mut canonical, value, request.spaces);
             canonical.push(b'\n');
             if !names.is_empty() {
                 names.push(';');
@@ -131,9 +155,13 @@ impl Signer {
 }
 
 /// A value without spaces around it, and with one where there are several.
-fn push_words(canonical: &mut Vec<u8>, value: &[u8]) {
-    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    for (at, word) in words.enumerate() {
+fn push_words(canonical: &mut Vec<u8>, value: &[u8], spaces: Spaces) {
+    let text = std::str::from_utf8(value).ok().filter(|_| spaces == Spaces::Unicode);
+    let words: Vec<&[u8]> = match text {
+        Some(text) => text.split_whitespace().map(str::as_bytes).collect(),
+        None => value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(),
+    };
+    for (at, word) in words.into_iter().enumerate() {
         if at > 0 {
             canonical.push(b' ');
         }
@@ -171,9 +199,26 @@ mod tests {
         let moment = Moment::new("2013-05-24T00:00:00Z".parse().unwrap());
         let headers: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let request = Signable { method, path, query, headers: &headers, payload_hash: hash };
+        let spaces = Spaces::Ascii;
+        let request =
+            Signable { method, path, query, headers: &headers, payload_hash: hash, spaces };
         let header = signer.authorization(&request, "us-east-1", &moment);
         header.rsplit_once('=').unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn spaces_are_what_the_server_takes_for_them() {
+        let words = |value: &str, spaces| {
+            let mut canonical = Vec::new();
+            push_words(&mut canonical, value.as_bytes(), spaces);
+            String::from_utf8(canonical).unwrap()
+        };
+        let odd = "\u{a0}a \u{2003} b\u{85}";
+        assert_eq!(words(odd, Spaces::Ascii), "\u{a0}a \u{2003} b\u{85}");
+        assert_eq!(words(odd, Spaces::Unicode), "a b");
+        assert!(has_odd_spaces(odd.as_bytes()));
+        assert!(!has_odd_spaces(b"a  b\t") && !has_odd_spaces("é\u{200b}".as_bytes()));
+        assert!(!has_odd_spaces(b"\xff\xa0"));
     }
 
     #[test]
