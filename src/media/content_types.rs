@@ -7,9 +7,7 @@ const UNKNOWN: &str = "application/octet-stream";
 pub fn content_type(key: &str) -> &'static str {
     let ending = key.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
     let ending = ending.map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
-    of_python(&ending)
-        .or_else(|| mime_guess::from_ext(&ending).first_raw())
-        .unwrap_or(UNKNOWN)
+    of_python(&ending).or_else(|| mime_guess::from_ext(&ending).first_raw()).unwrap_or(UNKNOWN)
 }
 
 /// Where Python's `mimetypes` and the list differ. Python also knows `.webp` from Wagtail.

@@ -140,11 +140,6 @@ fn an_end_that_goes_wrong() {
             world.make(Trouble::Rendezvous(Rendezvous::ClosedEarly));
         })
         .mended_by(|world| world.make(Trouble::Rendezvous(Rendezvous::Orderly))),
-        case("S3 refuses", 8, Quarantine, &["the step copy-media failed"], |world| {
-            let denied = s3::Fault::AccessDenied;
-            world.whole.s3.misbehave(s3::Rule::always("CopyObject", denied.clone()));
-            world.whole.s3.misbehave(s3::Rule::always("PutObject", denied));
-        }),
     ]);
 }
 

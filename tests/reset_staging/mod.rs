@@ -12,6 +12,7 @@ mod faults_within;
 mod interrupts;
 pub mod kills;
 mod kills_rollback;
+mod media_left;
 mod misconfigured;
 mod operators;
 mod records;

@@ -87,6 +87,11 @@ impl BucketAddress {
         self.endpoint.as_ref().is_none_or(is_aws)
     }
 
+    /// Where AWS says who a pair of keys is.
+    pub(super) fn sts(&self) -> String {
+        format!("https://sts.{}.{}", self.region, self.domain())
+    }
+
     /// Whether both are served by one server, so that it can copy from one to the other.
     pub fn same_server(&self, other: &BucketAddress) -> bool {
         match (&self.endpoint, &other.endpoint) {
@@ -159,7 +164,7 @@ fn without_login(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, host)| host)
 }
 
-fn host_and_port(url: &Url) -> String {
+pub(super) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),
