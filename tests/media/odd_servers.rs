@@ -67,7 +67,7 @@ fn a_server_may_be_slow_to_begin() {
 
 #[test]
 fn etags_need_not_be_md5s() {
-    for etag in ["0123456789abcdef0123456789abcdef", "CKicn4fknvECEAE=", "W/\"v7\""] {
+    for etag in ["0123456789abcdef0123456789abcdef", "CKicn4fknvECEAE="] {
         let world = World::with_checksums(false);
         world.fill(PRODUCTION, 9);
         world.s3.put(PRODUCTION, "documents/large.bin", large(70 << 20));
