@@ -7,7 +7,9 @@ mod content;
 mod pipeline;
 mod report;
 mod site;
+mod storage;
 mod targets;
+mod visitor;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -18,7 +20,9 @@ use url::Url;
 
 pub use pipeline::{Pipeline, PipelineLook};
 pub use report::{Aspect, Line, Reply, Report, SiteReport, Verdict};
+pub use storage::{StorageLine, StorageReport};
 pub use targets::{Targets, protected_hosts};
+pub use visitor::{Seen, look_at_file, look_at_listing};
 pub use waiting::wait_until_up;
 
 use crate::adapters::site::{SiteClient, SiteError, Timing};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::PipelineLook;
+use super::{PipelineLook, StorageReport};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -132,6 +132,7 @@ impl SiteReport {
 #[derive(Debug, Clone)]
 pub struct Report {
     pub sites: Vec<SiteReport>,
+    pub storage: StorageReport,
     pub pipeline: PipelineLook,
 }
 
@@ -144,6 +145,7 @@ impl Report {
         json!({
             "up": !self.is_down(),
             "sites": self.sites.iter().map(SiteReport::json).collect::<Vec<_>>(),
+            "storage": self.storage.json(),
             "pipeline": self.pipeline.json(),
         })
     }

@@ -20,6 +20,7 @@ pub fn settings(
             secret_key: Secret::new(needed(environment, vars, &names.secret_key, "secret_key")?),
             session_token: session_token(environment, vars)?,
         },
+        timeout: configuration.network_timeout,
         region: set(vars, &names.region),
         endpoint: set(vars, &names.endpoint).or_else(|| {
             configuration.media.endpoint.as_ref().map(|endpoint| endpoint.value.clone())

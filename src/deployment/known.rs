@@ -65,6 +65,7 @@ pub fn bucket(
             },
             region: None,
             endpoint,
+            timeout: None,
         };
         let form = "\"NAME\", or \"NAME@https://ENDPOINT\" for another server than AWS";
         let address = BucketAddress::new(&settings)

@@ -244,7 +244,7 @@ pub async fn end_upload(
 /// What goes with the object, if it is still the one that was listed.
 pub async fn look(copying: &Copying, object: &ListedObject) -> Result<ObjectMeta, S3Error> {
     let meta = copying.source.head(&object.key).await?;
-    if !object.etag.is_empty() && meta.etag != object.etag {
+    if !object.etag.is_empty() && !meta.etag.is_empty() && meta.etag != object.etag {
         return Err(S3Error::Changed { what: copying.source.describe("copy", &object.key) });
     }
     Ok(meta)

@@ -40,9 +40,23 @@ async fn read_whole(
     object: &ListedObject,
 ) -> Result<(Bytes, ObjectMeta), MediaError> {
     let mut retry = copying.source.retry();
-    let mut seen = None;
+    let (mut seen, mut seen_md5) = (None, None);
     loop {
-        let error = match read_once(copying, object).await {
+        let read = read_once(copying, object).await.map(|(body, meta, verdict)| match verdict {
+            Verdict::NotTheEtag(found) => {
+                (body, meta, copying.progression.judge_md5(found, &mut seen_md5))
+            }
+            verdict => (body, meta, verdict),
+        });
+        let error = match read {
+            Ok((_, _, Verdict::Other(checksum))) => {
+                S3Error::Corrupt { what: copying.source.describe("read", &object.key), checksum }
+            }
+            // Two reads agreed already.
+            Ok((body, meta, verdict @ Verdict::Unproven(_))) if seen_md5.is_some() => {
+                check(copying, object, verdict)?;
+                return Ok((body, meta));
+            }
             // Two reads that agree are what the server has, whatever the parts of its ETag are.
             Ok((_, _, Verdict::Unproven(whole))) if seen.replace(whole) != Some(whole) => {
                 let what = copying.source.describe("read", &object.key);
@@ -69,13 +83,11 @@ async fn read_once(
     if stream.chunk().await?.is_some() {
         return Err(wrong_length(copying, object, object.size + 1));
     }
-    let verdict = match verifier.finish() {
-        Verdict::Other(checksum) => {
-            let what = copying.source.describe("read", &object.key);
-            return Err(S3Error::Corrupt { what, checksum });
-        }
-        verdict => verdict,
-    };
+    let by_md5 = verifier.is_by_md5();
+    let verdict = verifier.finish();
+    if by_md5 && verdict == Verdict::Same {
+        copying.progression.saw_md5();
+    }
     Ok((body, stream.meta.clone(), verdict))
 }
 
@@ -85,6 +97,10 @@ fn check(copying: &Copying, object: &ListedObject, verdict: Verdict) -> Result<(
         Verdict::Unknown | Verdict::Unproven(_) => {
             copying.progression.unverified();
             Ok(())
+        }
+        Verdict::NotTheEtag(_) => {
+            let what = copying.source.describe("read", &object.key);
+            Err(S3Error::Corrupt { what, checksum: "MD5" })
         }
         Verdict::Other(checksum) => {
             Err(S3Error::Corrupt { what: copying.source.describe("read", &object.key), checksum })
@@ -149,6 +165,10 @@ async fn stream_parts(
     }
     let verdict = match verifier.finish() {
         Verdict::Unproven(whole) => read_again(copying, object, whole).await?,
+        Verdict::NotTheEtag(found) => match read_again(copying, object, md5_of(&found)).await? {
+            Verdict::Unproven(_) => copying.progression.judge_md5(found, &mut Some(found)),
+            verdict => verdict,
+        },
         verdict => verdict,
     };
     check(copying, object, verdict)?;

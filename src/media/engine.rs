@@ -12,6 +12,7 @@ use crate::words;
 
 use super::error::MediaError;
 use super::fate::Fate;
+use super::verify::Verdict;
 
 /// So many keys for which no answer comes, one after the other, are no longer a matter of keys.
 const FAILURES_IN_A_ROW: u32 = 64;
@@ -62,6 +63,8 @@ pub struct Progression {
     failures: Mutex<Vec<Failure>>,
     in_a_row: AtomicU32,
     stop: AtomicBool,
+    /// Whether an ETag was seen to be the MD5 of its object. Then they all are at this server.
+    etags_are_md5: AtomicBool,
 }
 
 impl Progression {
@@ -82,6 +85,7 @@ impl Progression {
             failures: Mutex::default(),
             in_a_row: AtomicU32::new(0),
             stop: AtomicBool::new(false),
+            etags_are_md5: AtomicBool::new(false),
         })
     }
 
@@ -92,6 +96,20 @@ impl Progression {
     /// Begins to count the bytes of one object.
     pub fn count(&self) -> Counted<'_> {
         Counted { progression: self, bytes: AtomicU64::new(0), kept: false }
+    }
+
+    pub fn saw_md5(&self) {
+        self.etags_are_md5.store(true, Ordering::Relaxed);
+    }
+
+    /// Judges bytes that do not match an ETag that looks like an MD5. Where no ETag of this server
+    /// was seen to be one, two reads that agree are what the server has.
+    pub fn judge_md5(&self, found: [u8; 16], seen: &mut Option<[u8; 16]>) -> Verdict {
+        let again = seen.replace(found) == Some(found);
+        match again && !self.etags_are_md5.load(Ordering::Relaxed) {
+            true => Verdict::Unproven(found),
+            false => Verdict::Other("MD5"),
+        }
     }
 
     pub fn unverified(&self) {

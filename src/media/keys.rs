@@ -37,7 +37,7 @@ pub enum KeyProblem {
     FileAndFolder(String),
     #[error("it differs only in case from `{0}`, and this disk makes no difference")]
     Case(String),
-    #[error("its name is not UTF-8, and keys are")]
+    #[error("its name is not UTF-8, and keys are; nothing below its folder is deleted")]
     NotUtf8,
     #[error("it is a symbolic link, which is not followed")]
     Link,
@@ -50,6 +50,17 @@ pub enum KeyProblem {
 pub struct Refused {
     pub key: String,
     pub problem: KeyProblem,
+}
+
+impl Refused {
+    /// Where nothing may be deleted because of it. A name that is not UTF-8 may stand for any key of
+    /// its folder: what the bucket has there under the right name is not a stranger.
+    pub fn place(&self) -> &str {
+        match self.problem {
+            KeyProblem::NotUtf8 => self.key.rsplit_once('/').map_or("", |(folder, _)| folder),
+            _ => &self.key,
+        }
+    }
 }
 
 /// Takes out of a listing what cannot be stored on a disk. Folder markers, which hold nothing, go

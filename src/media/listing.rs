@@ -13,7 +13,13 @@ use super::error::MediaError;
 const EMPTY_PAGES: usize = 20;
 
 /// More objects than a site has, and as many as memory has room for.
-const MOST_OBJECTS: usize = 10_000_000;
+const MOST_OBJECTS: usize = 5_000_000;
+
+/// Pages may be short, and a server that sends this many short ones never comes to an end.
+const MOST_SHORT_PAGES: usize = 2_000;
+
+/// Objects on a page that is not short.
+const SHORT_PAGE: usize = 10;
 
 /// Every object below some prefixes, sorted by key in byte order.
 #[derive(Debug, Default)]
@@ -58,7 +64,7 @@ async fn list_prefix(
     let mut objects: Vec<ListedObject> = Vec::new();
     let mut token: Option<String> = None;
     let mut seen = HashSet::new();
-    let mut empty = 0;
+    let (mut empty, mut short) = (0, 0);
     let mut progress = Progress::default();
     loop {
         let page = bucket.list_page(prefix, token.as_deref()).await?;
@@ -67,6 +73,13 @@ async fn list_prefix(
             return Err(MediaError::BadListing {
                 place: bucket.place(),
                 reason: format!("{EMPTY_PAGES} pages without an object came, and more should come"),
+            });
+        }
+        short += usize::from(page.objects.len() < SHORT_PAGE);
+        if short > MOST_SHORT_PAGES && page.next.is_some() {
+            return Err(MediaError::BadListing {
+                place: bucket.place(),
+                reason: format!("{short} pages with hardly an object came, and more should come"),
             });
         }
         found(page.objects.len());

@@ -50,7 +50,7 @@ impl Walk {
 
     /// The keys at which something lies that is not to be touched.
     pub fn refused_places(&self) -> HashSet<String> {
-        self.refused.iter().map(|one| one.key.clone()).collect()
+        self.refused.iter().map(|one| one.place().to_owned()).collect()
     }
 }
 

@@ -114,6 +114,15 @@ impl Folder {
         }
     }
 
+    /// Forgets the opened folders at and below a key.
+    fn forget_opened(&self, key: &str) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = |folder: &str| {
+            folder.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        opened.retain(|folder, _| !below(folder));
+    }
+
     /// Whether this disk takes `A` and `a` for one name. What lies in the folder tells it; only in
     /// an empty one has it to be tried.
     pub fn ignores_case(&self) -> bool {
@@ -206,6 +215,24 @@ impl Folder {
     }
 }
 
+/// Removes a folder in which there are only folders that are empty in the end.
+fn remove_empty_tree(parent: impl AsFd, name: &str) -> Result<(), Errno> {
+    let folder = openat(&parent, name, FOLDER_FLAGS, Mode::empty())?;
+    for entry in Dir::read_from(&folder)? {
+        let entry = entry?;
+        let inner = entry.file_name();
+        if matches!(inner.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = statat(&folder, inner, AtFlags::SYMLINK_NOFOLLOW)?;
+        match (FileType::from_raw_mode(stat.st_mode), inner.to_str()) {
+            (FileType::Directory, Ok(inner)) => remove_empty_tree(&folder, inner)?,
+            _ => return Err(Errno::NOTEMPTY),
+        }
+    }
+    unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
 impl Unfinished<'_> {
     pub fn name(&self) -> &str {
         &self.name
@@ -233,8 +260,16 @@ impl Unfinished<'_> {
         futimens(&self.file, &times)
             .map_err(|error| MediaError::disk("set the time of", place())(error.into()))?;
         let name = self.key.rsplit('/').next().unwrap_or(self.key);
-        renameat(&self.parent, self.name.as_str(), &self.parent, name)
-            .map_err(|error| MediaError::disk("replace", place())(error.into()))?;
+        let put = || renameat(&self.parent, self.name.as_str(), &self.parent, name);
+        let put_there = match put() {
+            // An empty folder has the name. One that holds anything stays, and is an error.
+            Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
+                self.folder.forget_opened(self.key);
+                remove_empty_tree(self.parent.as_fd(), name).and_then(|()| put())
+            }
+            other => other,
+        };
+        put_there.map_err(|error| MediaError::disk("replace", place())(error.into()))?;
         self.stays = true;
         self.folder.look(&self.file, self.key)
     }
@@ -276,6 +311,12 @@ mod tests {
         assert!(folder.read("images/file").is_err());
         folder.begin("images/file").unwrap().finish(Timestamp::UNIX_EPOCH).unwrap();
         assert!(!outside.path().join("x").exists());
+        std::fs::create_dir_all(directory.path().join("images/empty/in/side")).unwrap();
+        drop(folder.begin("images/empty/in/x").unwrap());
+        folder.begin("images/empty").unwrap().finish(Timestamp::UNIX_EPOCH).unwrap();
+        assert!(directory.path().join("images/empty").is_file());
+        let full = folder.begin("images/deep").unwrap().finish(Timestamp::UNIX_EPOCH);
+        assert!(full.is_err() && directory.path().join("images/deep/a.jpg").exists());
         folder.remove("images/deep/a.jpg").unwrap();
         assert!(!directory.path().join("images/deep").exists());
         assert!(directory.path().join("images").exists());

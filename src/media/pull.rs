@@ -136,7 +136,7 @@ async fn fetch_in_one(
     let first_part = first_part(&pulling.bucket, key, &version.etag).await?;
     let mut retry = pulling.bucket.retry();
     let mut reading = Reading { position: 0, verifier: None, first_part };
-    let (mut seen, mut spoilt) = (None, 0);
+    let (mut seen, mut seen_md5, mut spoilt) = (None, None, 0);
     loop {
         let before = reading.position;
         // Where every byte came, only the end of the connection can have failed.
@@ -147,7 +147,18 @@ async fn fetch_in_one(
         };
         let error = match result {
             Ok(()) => {
-                let verdict = reading.verifier.take().map_or(Verdict::Unknown, Verifier::finish);
+                let verifier = reading.verifier.take();
+                let by_md5 = verifier.as_ref().is_some_and(Verifier::is_by_md5);
+                let mut verdict = verifier.map_or(Verdict::Unknown, Verifier::finish);
+                if let Verdict::NotTheEtag(found) = verdict {
+                    verdict = pulling.progression.judge_md5(found, &mut seen_md5);
+                    if let Verdict::Unproven(_) = verdict {
+                        return Ok(verdict);
+                    }
+                }
+                if by_md5 && verdict == Verdict::Same {
+                    pulling.progression.saw_md5();
+                }
                 let checksum = match verdict {
                     // Two reads that agree are what the server has.
                     Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => {

@@ -67,9 +67,16 @@ impl Fetch<'_> {
     /// All of it again where it cannot be shown that it is right.
     async fn until_right(&self) -> Result<Verdict, MediaError> {
         let mut retry = self.pulling.bucket.retry();
-        let mut seen = None;
+        let (mut seen, mut seen_md5) = (None, None);
         loop {
-            let checksum = match self.all_ranges().await? {
+            let mut verdict = self.all_ranges().await?;
+            if let Verdict::NotTheEtag(found) = verdict {
+                verdict = self.pulling.progression.judge_md5(found, &mut seen_md5);
+                if let Verdict::Unproven(_) = verdict {
+                    return Ok(verdict);
+                }
+            }
+            let checksum = match verdict {
                 // Two reads that agree are what the server has.
                 Verdict::Unproven(whole) if seen.replace(whole) != Some(whole) => "ETag of parts",
                 Verdict::Other(checksum) => checksum,
@@ -85,7 +92,7 @@ impl Fetch<'_> {
     async fn all_ranges(&self) -> Result<Verdict, MediaError> {
         let (bucket, version) = (&self.pulling.bucket, self.version);
         let meta = bucket.head(self.key).await?;
-        if !version.etag.is_empty() && meta.etag != version.etag {
+        if !version.etag.is_empty() && !meta.etag.is_empty() && meta.etag != version.etag {
             return Err(S3Error::Changed { what: bucket.describe("read", self.key) }.into());
         }
         let first_part = first_part(bucket, self.key, &version.etag).await?;

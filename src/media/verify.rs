@@ -63,6 +63,9 @@ enum Check {
 pub enum Verdict {
     Same,
     Other(&'static str),
+    /// The ETag looks like an MD5, and the bytes have this one. Either they are wrong, or the
+    /// server's ETags are something else.
+    NotTheEtag([u8; 16]),
     /// There was nothing to compare with.
     Unknown,
     /// The ETag is one of parts whose sizes nobody knows. Two reads that give the same here gave
@@ -95,6 +98,11 @@ impl Verifier {
         Verifier { check: Check::Length }
     }
 
+    /// Whether it compares with an ETag that is taken for an MD5.
+    pub fn is_by_md5(&self) -> bool {
+        matches!(self.check, Check::Md5 { .. } | Check::Parts { .. })
+    }
+
     /// Whether it tells more than the number of bytes.
     pub fn proves(&self) -> bool {
         !matches!(self.check, Check::Length)
@@ -123,7 +131,7 @@ impl Verifier {
             }
             Check::Md5 { hash, wanted } => {
                 let found: [u8; 16] = hash.finalize().into();
-                verdict(found == wanted, "MD5")
+                if found == wanted { Verdict::Same } else { Verdict::NotTheEtag(found) }
             }
             Check::Parts { hashes, wanted } => {
                 let found: Vec<([u8; 16], u32)> =
@@ -206,7 +214,8 @@ mod tests {
     fn etags_know_the_bytes() {
         let etag = etag_of(&md5_of(b"abc"));
         assert_eq!(verdict(&meta(None), &etag, b"abc"), Verdict::Same);
-        assert_eq!(verdict(&meta(None), &etag, b"abd"), Verdict::Other("MD5"));
+        let other = Verdict::NotTheEtag(md5_of(b"abd"));
+        assert_eq!(verdict(&meta(None), &etag, b"abd"), other);
         assert_eq!(verdict(&meta(None), "opaque", b"abd"), Verdict::Unknown);
         let parts = format!("{}-1", etag_of(&md5_of(&md5_of(b"abc"))));
         assert_eq!(verdict(&meta(None), &parts, b"abc"), Verdict::Same);

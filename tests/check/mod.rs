@@ -1,6 +1,7 @@
 //! `bcops check` where sites are up, are known from Site records, or come up in time.
 
 mod faults;
+mod storage;
 pub mod world;
 
 use std::time::Duration;

@@ -234,7 +234,8 @@ fn one_bad_key_is_named_and_the_rest_is_right() {
 
 #[test]
 fn a_server_that_hangs_is_given_up() {
-    let world = World::new();
+    let mut world = World::new();
+    world.bcops.set("BCOPS_NETWORK_TIMEOUT", "8s");
     world.fill(PRODUCTION, 6);
     world.s3.misbehave(Rule::always("GetObject", Fault::Hang).on("File_0003"));
     let started = Instant::now();

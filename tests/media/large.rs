@@ -147,6 +147,7 @@ fn bucket(world: &World, name: &str) -> BucketSettings {
         },
         region: None,
         endpoint: Some(world.s3.url.clone()),
+        timeout: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod guards;
 mod keys;
 mod kill;
 mod large;
+mod odd_servers;
 mod pull;
 mod push;
 mod unreadable;

@@ -8,6 +8,8 @@ use crate::command::Run;
 use crate::media::world::{PRODUCTION, STAGING, World, bytes};
 use crate::standins::s3::{Archive, Fault, Rule};
 
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// Production with objects in place, copied to this machine and to staging, and then changed.
 fn changed() -> World {
     let world = World::new();
@@ -28,10 +30,7 @@ fn archive(world: &World, key: &str, archive: Archive) {
 }
 
 /// Pulls and copies, and gives both runs with what was there before and is there now.
-fn both(
-    world: &World,
-    more: &[&str],
-) -> Vec<(Run, BTreeMap<String, Vec<u8>>, BTreeMap<String, Vec<u8>>)> {
+fn both(world: &World, more: &[&str]) -> Vec<(Run, Files, Files)> {
     let pull = [&["--yes"], more].concat();
     let (files, objects) = (world.files(), world.objects(STAGING));
     let pulled = world.pull(&pull);
@@ -41,12 +40,7 @@ fn both(
 
 /// Checks that exactly these keys are as they were, and all others are the source's.
 #[track_caller]
-fn assert_rest_is_right(
-    world: &World,
-    before: &BTreeMap<String, Vec<u8>>,
-    now: &BTreeMap<String, Vec<u8>>,
-    stay: &[&str],
-) {
+fn assert_rest_is_right(world: &World, before: &Files, now: &Files, stay: &[&str]) {
     for (key, body) in world.objects(PRODUCTION) {
         let stays = stay.contains(&key.as_str());
         let wanted = if stays { before.get(&key) } else { Some(&body) };

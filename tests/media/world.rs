@@ -157,6 +157,15 @@ impl World {
         assert!(writes.is_empty(), "{writes:?}");
     }
 
+    /// The same, where the keys were asked whose they are, which changes nothing.
+    #[track_caller]
+    pub fn assert_nothing_written_but_sts(&self) {
+        let requests = self.s3.requests();
+        let writes: Vec<_> =
+            requests.iter().filter(|one| one.writes() && one.service != "sts").collect();
+        assert!(writes.is_empty(), "{writes:?}");
+    }
+
     /// How many requests of this operation there were.
     pub fn count(&self, operation: &str) -> usize {
         self.s3.requests().iter().filter(|request| request.operation == operation).count()

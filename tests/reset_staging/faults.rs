@@ -5,7 +5,6 @@
 use crate::reset_staging::fault_cases::{CHOSEN, HEROKU, Left, all, case, reset};
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::{Deploy, Fault, Outcome, Rendezvous, Rule, StoreFault};
-use crate::standins::s3;
 use crate::whole_site::{PRODUCTION, history};
 
 #[test]
@@ -142,11 +141,6 @@ fn an_end_that_goes_wrong() {
             world.make(Trouble::Rendezvous(Rendezvous::ClosedEarly));
         })
         .mended_by(|world| world.make(Trouble::Rendezvous(Rendezvous::Orderly))),
-        case("S3 refuses", 8, Quarantine, &["the step copy-media failed"], |world| {
-            let denied = s3::Fault::AccessDenied;
-            world.whole.s3.misbehave(s3::Rule::always("CopyObject", denied.clone()));
-            world.whole.s3.misbehave(s3::Rule::always("PutObject", denied));
-        }),
     ]);
 }
 

@@ -15,6 +15,7 @@ mod games;
 mod interrupts;
 pub mod kills;
 mod kills_rollback;
+mod media_left;
 mod misconfigured;
 mod openness;
 mod operators;

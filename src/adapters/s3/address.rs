@@ -5,6 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use url::{Host, Url};
 
+use super::encode;
 use super::error::S3Error;
 use super::signing::Credentials;
 use crate::adapters::transport;
@@ -19,6 +20,8 @@ pub struct BucketSettings {
     pub region: Option<String>,
     /// A server other than AWS.
     pub endpoint: Option<String>,
+    /// How long an answer may take, where the user says so.
+    pub timeout: Option<std::time::Duration>,
 }
 
 /// A bucket's place, understood.
@@ -37,7 +40,7 @@ pub struct Base {
     pub origin: String,
     /// As the header `Host` has it.
     pub host: String,
-    /// `/bucket` where the bucket is a part of the path.
+    /// `/bucket` where the bucket is a part of the path, after the endpoint's own path.
     pub path: String,
     pub region: String,
 }
@@ -69,7 +72,7 @@ impl BucketAddress {
     /// The server, for messages.
     pub fn host(&self) -> String {
         match &self.endpoint {
-            Some(url) => host_and_port(url),
+            Some(url) => host_and_port(url) + &path_of(url).unwrap_or_default(),
             None => format!("s3.{}.{}", self.region, self.domain()),
         }
     }
@@ -84,12 +87,19 @@ impl BucketAddress {
         self.endpoint.as_ref().is_none_or(is_aws)
     }
 
+    /// Where AWS says who a pair of keys is.
+    pub(super) fn sts(&self) -> String {
+        format!("https://sts.{}.{}", self.region, self.domain())
+    }
+
     /// Whether both are served by one server, so that it can copy from one to the other.
     pub fn same_server(&self, other: &BucketAddress) -> bool {
         match (&self.endpoint, &other.endpoint) {
             (None, None) => true,
             (Some(one), Some(two)) => {
-                one.scheme() == two.scheme() && host_and_port(one) == host_and_port(two)
+                one.scheme() == two.scheme()
+                    && host_and_port(one) == host_and_port(two)
+                    && path_of(one) == path_of(two)
             }
             _ => false,
         }
@@ -101,7 +111,8 @@ impl BucketAddress {
         match &self.endpoint {
             Some(url) => {
                 let host = host_and_port(url);
-                Base { origin: format!("{}://{host}", url.scheme()), host, path: in_path, region }
+                let path = path_of(url).unwrap_or_default() + &in_path;
+                Base { origin: format!("{}://{host}", url.scheme()), host, path, region }
             }
             // A dot in the name does not fit the certificate of AWS.
             None if self.bucket.contains(['.', '_']) => {
@@ -125,8 +136,11 @@ fn endpoint(text: &str) -> Result<Url, S3Error> {
         S3Error::BadConfiguration(format!("the endpoint `{}` {reason}", without_login(text)))
     };
     let url = Url::parse(text).map_err(|_| bad("is no URL"))?;
-    if url.host().is_none() || !matches!(url.path(), "" | "/") || url.query().is_some() {
-        return Err(bad("has to be a scheme, a host and perhaps a port"));
+    if url.host().is_none() || url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("has to be a scheme, a host, and perhaps a port and a path"));
+    }
+    if path_of(&url).is_none() {
+        return Err(bad("has a path that cannot be signed"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("holds a login, which S3 does not use"));
@@ -137,12 +151,20 @@ fn endpoint(text: &str) -> Result<Url, S3Error> {
     Ok(url)
 }
 
+/// The path before the bucket's name, as a signature has it; empty as a rule. `None` where nobody
+/// can say what the server would make of it.
+fn path_of(url: &Url) -> Option<String> {
+    let path = encode::decode_path(url.path().trim_end_matches('/'))?;
+    let strange = path.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."));
+    (!strange).then(|| encode::path(&path))
+}
+
 /// Whatever stands before an `@` may be a password.
 fn without_login(text: &str) -> &str {
     text.rsplit_once('@').map_or(text, |(_, host)| host)
 }
 
-fn host_and_port(url: &Url) -> String {
+pub(super) fn host_and_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -263,6 +285,7 @@ mod tests {
             },
             region: region.map(str::to_owned),
             endpoint: endpoint.map(str::to_owned),
+            timeout: None,
         }
     }
 
@@ -319,6 +342,8 @@ mod tests {
         assert_eq!(base("bc", Some("eu-west-2"), None), "https://bc.s3.eu-west-2.amazonaws.com");
         assert_eq!(base("b.c", None, None), "https://s3.us-east-1.amazonaws.com/b.c");
         assert_eq!(base("bc", None, Some("http://127.0.0.1:1/")), "http://127.0.0.1:1/bc");
+        let path = Some("http://127.0.0.1:1/store/v1/s~3/");
+        assert_eq!(base("bc", None, path), "http://127.0.0.1:1/store/v1/s~3/bc");
     }
 
     #[test]
@@ -329,7 +354,8 @@ mod tests {
             ("bc", Some("http://store.example")),
             ("bc", Some("store")),
             ("bc", Some("https://user:pass@store.example")),
-            ("bc", Some("https://store.example/path")),
+            ("bc", Some("https://store.example/path?x=1")),
+            ("bc", Some("https://store.example/a//b")),
         ] {
             let error = BucketAddress::new(&settings(bucket, None, endpoint)).unwrap_err();
             assert!(!error.to_string().contains("pass@"), "{error}");

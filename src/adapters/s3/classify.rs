@@ -37,7 +37,7 @@ pub fn classify(
     let number = status.as_u16();
     match (number, code.as_str()) {
         (404, "NoSuchBucket") => S3Error::Refused { what, status: number, code, message },
-        (404, _) => S3Error::NotFound { what },
+        (404, _) => S3Error::NotFound { what, code },
         (412, _) => S3Error::Changed { what },
         (408 | 425 | 429 | 500 | 502 | 503 | 504, _)
         | (

@@ -4,7 +4,7 @@
 //! is made of, and there the SDK's own work is dearer than everything else together: see the
 //! figures in [`crate::adapters::s3`].
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::classify::{classify, names_region, seconds_behind};
 use super::error::S3Error;
 use super::outgoing::Outgoing;
 use super::pace::{Pace, Retry, Timing};
-use super::signing::Signer;
+use super::signing::{Signer, Spaces, has_odd_spaces};
 use super::xml;
 use crate::adapters::transport;
 
@@ -34,6 +34,8 @@ pub struct Client {
     timing: Timing,
     /// Seconds that this machine's clock is behind the server's.
     pub(super) skew: AtomicI64,
+    /// Whether this server takes the spaces of Unicode for spaces when it checks a signature.
+    spaces_are_unicode: AtomicBool,
 }
 
 /// How a body takes part in the signature.
@@ -102,6 +104,7 @@ impl Client {
             pace: Pace::new(jobs),
             timing,
             skew: AtomicI64::new(0),
+            spaces_are_unicode: AtomicBool::new(false),
         })
     }
 
@@ -152,11 +155,29 @@ impl Client {
         }
     }
 
+    /// Asks once, and in the other way of signing where the server may have another idea of what a
+    /// space is.
     pub async fn ask_once(&self, call: &Call<'_>) -> Result<Answer<'_>, S3Error> {
+        let unicode = self.spaces_are_unicode.load(Ordering::Relaxed);
+        let spaces = if unicode { Spaces::Unicode } else { Spaces::Ascii };
+        let first = self.ask_signed(call, spaces).await;
+        let refused = |code: &str| code == "SignatureDoesNotMatch";
+        let odd = || call.headers.iter().any(|(_, value)| has_odd_spaces(value.as_bytes()));
+        if !matches!(&first, Err(S3Error::Refused { code, .. }) if refused(code)) || !odd() {
+            return first;
+        }
+        let second = self.ask_signed(call, spaces.other()).await;
+        if second.is_ok() {
+            self.spaces_are_unicode.store(!unicode, Ordering::Relaxed);
+        }
+        second
+    }
+
+    async fn ask_signed(&self, call: &Call<'_>, spaces: Spaces) -> Result<Answer<'_>, S3Error> {
         let turn = self.pace.turn().await;
         let base = Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner));
         let outgoing = Outgoing::new(call.body.clone());
-        let request = self.request(call, &base, &outgoing)?;
+        let request = self.request(call, &base, (&outgoing, spaces))?;
         let limit = if call.slow { self.timing.long_answer } else { self.timing.answer };
         let limit = limit + outgoing.time_in_buffers();
         let response = match outgoing.watch(limit, self.http.execute(request)).await {

@@ -66,7 +66,8 @@ impl DestinationBucket {
         acl: Option<&str>,
         jobs: usize,
     ) -> Result<DestinationBucket, S3Error> {
-        DestinationBucket::with_timing(settings, _proof, acl, Timing::default(), jobs)
+        let timing = Timing::default().limited(settings.timeout);
+        DestinationBucket::with_timing(settings, _proof, acl, timing, jobs)
     }
 
     pub fn with_timing(

@@ -37,6 +37,15 @@ fn encode(text: &str, keep_slashes: bool) -> String {
 /// Undoes `encoding-type=url` of a listing, where a plus sign is a space. `None` if what comes out
 /// is no UTF-8, which no key can be.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
+    decoded(text, true)
+}
+
+/// Undoes the encoding of a path, where a plus sign is one.
+pub fn decode_path(text: &str) -> Option<Cow<'_, str>> {
+    decoded(text, false)
+}
+
+fn decoded(text: &str, plus_is_space: bool) -> Option<Cow<'_, str>> {
     if !text.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Some(Cow::Borrowed(text));
     }
@@ -45,7 +54,7 @@ pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
         match first {
-            b'+' => bytes.push(b' '),
+            b'+' if plus_is_space => bytes.push(b' '),
             b'%' => {
                 let (digits, after) = rest.split_at_checked(2)?;
                 let digits = std::str::from_utf8(digits).ok()?;

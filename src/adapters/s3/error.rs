@@ -35,7 +35,7 @@ pub enum S3Error {
     #[error("cannot {what}: the bucket is in the region {region}")]
     OtherRegion { what: String, region: String },
     #[error("cannot {what}: it is not there")]
-    NotFound { what: String },
+    NotFound { what: String, code: String },
     #[error("cannot {what}: the object was changed meanwhile")]
     Changed { what: String },
     #[error("cannot {what}: the answer cannot be understood: {reason}")]

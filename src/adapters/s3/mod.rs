@@ -13,12 +13,14 @@
 //! and errors with status 200 are ours.
 
 mod address;
+mod caller;
 mod classify;
 mod client;
 mod deletion;
 mod destination;
 mod encode;
 mod error;
+mod inspect;
 mod listing;
 mod object;
 mod outgoing;
@@ -29,9 +31,12 @@ mod source;
 mod xml;
 
 pub use address::{BucketAddress, BucketIdentity, BucketSettings, is_access_point};
+pub use caller::{Caller, caller, sts_endpoint};
 pub use deletion::Undeleted;
 pub use destination::{CopySource, DestinationBucket, Headers, Upload, UploadedPart};
+pub use encode::path as encode_path;
 pub use error::S3Error;
+pub use inspect::{PublicAccessBlock, Setting};
 pub use listing::{ListedObject, Page};
 pub use object::{Algorithm, ObjectMeta, StoredChecksum};
 pub use pace::{Retry, Timing};

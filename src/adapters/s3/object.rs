@@ -138,6 +138,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn etags_are_plain_whatever_stands_around_them() {
+        for text in ["abc-2", "\"abc-2\"", " \"abc-2\" ", "W/\"abc-2\""] {
+            assert_eq!(plain_etag(text), "abc-2", "{text}");
+        }
+    }
+
+    #[test]
     fn headers_are_understood() {
         let mut headers = HeaderMap::new();
         for (name, value) in [

@@ -28,13 +28,23 @@ pub struct Timing {
     pub throttled_patience: Duration,
 }
 
+impl Timing {
+    /// The same with a limit of the user's own for each answer, if there is one.
+    pub fn limited(self, limit: Option<Duration>) -> Timing {
+        let Some(limit) = limit else { return self };
+        let (answer, stall) = (limit, limit);
+        Timing { answer, stall, connect: self.connect.min(limit), ..self }
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Timing {
-            connect: Duration::from_secs(5),
-            answer: Duration::from_secs(8),
+            connect: Duration::from_secs(10),
+            // As other clients: a server that fetches from an archive or a disk may be slow.
+            answer: Duration::from_secs(60),
             long_answer: Duration::from_secs(300),
-            stall: Duration::from_secs(10),
+            stall: Duration::from_secs(60),
             backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) },
             throttled: Backoff {
                 first: Duration::from_millis(200),

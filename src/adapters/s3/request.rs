@@ -12,7 +12,7 @@ use super::client::{Call, Client, Payload};
 use super::encode;
 use super::error::S3Error;
 use super::outgoing::Outgoing;
-use super::signing::{EMPTY_HASH, Moment, Signable, UNSIGNED, sha256_hex};
+use super::signing::{EMPTY_HASH, Moment, Signable, Spaces, UNSIGNED, sha256_hex};
 
 const SESSION_TOKEN: &str = "x-amz-security-token";
 
@@ -21,7 +21,7 @@ impl Client {
         &self,
         call: &Call<'_>,
         base: &Base,
-        outgoing: &Outgoing,
+        (outgoing, spaces): (&Outgoing, Spaces),
     ) -> Result<reqwest::Request, S3Error> {
         let mut path = base.path.clone();
         path.push('/');
@@ -43,7 +43,7 @@ impl Client {
         }
         let mut request = reqwest::Request::new(call.method.clone(), url);
         let headers = request.headers_mut();
-        self.sign(call, base, &path, &query, headers);
+        self.sign(call, base, (&path, &query), spaces, headers);
         if !call.body.is_empty() || call.method == Method::PUT || call.method == Method::POST {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(call.body.len()));
             *request.body_mut() = Some(outgoing.body());
@@ -51,7 +51,14 @@ impl Client {
         Ok(request)
     }
 
-    fn sign(&self, call: &Call<'_>, base: &Base, path: &str, query: &str, headers: &mut HeaderMap) {
+    fn sign(
+        &self,
+        call: &Call<'_>,
+        base: &Base,
+        (path, query): (&str, &str),
+        spaces: Spaces,
+        headers: &mut HeaderMap,
+    ) {
         let skew = SignedDuration::from_secs(self.skew.load(Ordering::Relaxed));
         let now = Timestamp::now();
         let moment = Moment::new(now.checked_add(skew).unwrap_or(now));
@@ -87,6 +94,7 @@ impl Client {
             query,
             headers: &signed,
             payload_hash: &hash,
+            spaces,
         };
         let authorization = self.signer.authorization(&signable, &base.region, &moment);
         for (name, value) in [

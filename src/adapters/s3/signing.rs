@@ -32,6 +32,31 @@ pub struct Signable<'a> {
     /// Names in lower case, sorted: the host, and everything that begins with `x-amz-`.
     pub headers: &'a [(&'a str, &'a [u8])],
     pub payload_hash: &'a str,
+    pub spaces: Spaces,
+}
+
+/// What a server takes for a space when it checks a header's signature: values are signed with one
+/// space in the place of several. They differ for the odd spaces of Unicode, which metadata may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spaces {
+    Ascii,
+    Unicode,
+}
+
+impl Spaces {
+    pub fn other(self) -> Spaces {
+        match self {
+            Spaces::Ascii => Spaces::Unicode,
+            Spaces::Unicode => Spaces::Ascii,
+        }
+    }
+}
+
+/// Whether servers may disagree about the spaces of a value.
+pub fn has_odd_spaces(value: &[u8]) -> bool {
+    let odd =
+        |c: char| c.is_whitespace() && !u8::try_from(c).is_ok_and(|c| c.is_ascii_whitespace());
+    std::str::from_utf8(value).is_ok_and(|text| text.contains(odd))
 }
 
 /// The moment of a signature, in the two forms that it needs.
@@ -64,6 +89,7 @@ impl Moment {
 /// Signs for one pair of keys. The key that is derived for a day and a region is kept.
 pub struct Signer {
     credentials: Credentials,
+    service: &'static str,
     derived: Mutex<Option<Arc<Derived>>>,
 }
 
@@ -75,7 +101,11 @@ struct Derived {
 
 impl Signer {
     pub fn new(credentials: Credentials) -> Signer {
-        Signer { credentials, derived: Mutex::new(None) }
+        Signer::for_service("s3", credentials)
+    }
+
+    pub fn for_service(service: &'static str, credentials: Credentials) -> Signer {
+        Signer { credentials, service, derived: Mutex::new(None) }
     }
 
     /// The value of the header `Authorization`.
@@ -88,7 +118,7 @@ impl Signer {
         for (name, value) in request.headers {
             canonical.extend_from_slice(name.as_bytes());
             canonical.push(b':');
-            push_words(&mut canonical, value);
+            push_words(&mut canonical, value, request.spaces);
             canonical.push(b'\n');
             if !names.is_empty() {
                 names.push(';');
@@ -98,7 +128,7 @@ impl Signer {
         for part in ["\n", &names, "\n", request.payload_hash] {
             canonical.extend_from_slice(part.as_bytes());
         }
-        let scope = format!("{}/{region}/s3/aws4_request", moment.day());
+        let scope = format!("{}/{region}/{}/aws4_request", moment.day(), self.service);
         let hash = hex(digest::digest(&digest::SHA256, &canonical).as_ref());
         let to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{hash}", moment.stamp);
         let derived = self.derived(moment.day(), region);
@@ -120,7 +150,7 @@ impl Signer {
         }
         let secret = format!("AWS4{}", self.credentials.secret_key.expose());
         let mut key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        for part in [day, region, "s3", "aws4_request"] {
+        for part in [day, region, self.service, "aws4_request"] {
             let tag = hmac::sign(&key, part.as_bytes());
             key = hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref());
         }
@@ -131,9 +161,13 @@ impl Signer {
 }
 
 /// A value without spaces around it, and with one where there are several.
-fn push_words(canonical: &mut Vec<u8>, value: &[u8]) {
-    let words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    for (at, word) in words.enumerate() {
+fn push_words(canonical: &mut Vec<u8>, value: &[u8], spaces: Spaces) {
+    let text = std::str::from_utf8(value).ok().filter(|_| spaces == Spaces::Unicode);
+    let words: Vec<&[u8]> = match text {
+        Some(text) => text.split_whitespace().map(str::as_bytes).collect(),
+        None => value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect(),
+    };
+    for (at, word) in words.into_iter().enumerate() {
         if at > 0 {
             canonical.push(b' ');
         }
@@ -171,9 +205,54 @@ mod tests {
         let moment = Moment::new("2013-05-24T00:00:00Z".parse().unwrap());
         let headers: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let request = Signable { method, path, query, headers: &headers, payload_hash: hash };
+        let spaces = Spaces::Ascii;
+        let request =
+            Signable { method, path, query, headers: &headers, payload_hash: hash, spaces };
         let header = signer.authorization(&request, "us-east-1", &moment);
         header.rsplit_once('=').unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn other_services_are_signed_for_by_their_name() {
+        let credentials = Credentials {
+            access_key: "AKIDEXAMPLE".to_owned(),
+            secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            session_token: None,
+        };
+        let form: &[u8] = b"application/x-www-form-urlencoded; charset=utf-8";
+        let headers = [
+            ("content-type", form),
+            ("host", b"iam.amazonaws.com".as_slice()),
+            ("x-amz-date", b"20150830T123600Z".as_slice()),
+        ];
+        let request = Signable {
+            method: "GET",
+            path: "/",
+            query: "Action=ListUsers&Version=2010-05-08",
+            headers: &headers,
+            payload_hash: EMPTY_HASH,
+            spaces: Spaces::Ascii,
+        };
+        let moment = Moment::new("2015-08-30T12:36:00Z".parse().unwrap());
+        let signer = Signer::for_service("iam", credentials);
+        let header = signer.authorization(&request, "us-east-1", &moment);
+        let published = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7";
+        assert!(header.ends_with(published), "{header}");
+    }
+
+    #[test]
+    fn spaces_are_what_the_server_takes_for_them() {
+        let words = |value: &str, spaces| {
+            let mut canonical = Vec::new();
+            push_words(&mut canonical, value.as_bytes(), spaces);
+            String::from_utf8(canonical).unwrap()
+        };
+        let odd = "\u{a0}a \u{2003} b\u{85}";
+        assert_eq!(words(odd, Spaces::Ascii), "\u{a0}a \u{2003} b\u{85}");
+        assert_eq!(words(odd, Spaces::Unicode), "a b");
+        assert!(has_odd_spaces(odd.as_bytes()));
+        assert!(!has_odd_spaces(b"a  b\t") && !has_odd_spaces("é\u{200b}".as_bytes()));
+        assert!(!has_odd_spaces(b"\xff\xa0"));
     }
 
     #[test]

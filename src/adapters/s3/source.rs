@@ -43,7 +43,8 @@ impl ObjectBody<'_> {
 impl SourceBucket {
     /// `jobs` is how many requests may be under way at once.
     pub fn new(settings: &BucketSettings, jobs: usize) -> Result<SourceBucket, S3Error> {
-        SourceBucket::with_timing(settings, Timing::default(), jobs)
+        let timing = Timing::default().limited(settings.timeout);
+        SourceBucket::with_timing(settings, timing, jobs)
     }
 
     pub fn with_timing(

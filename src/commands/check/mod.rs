@@ -1,6 +1,8 @@
 //! `check`: whether an environment's sites are up, and how its last pipeline went.
 
+mod private_documents;
 mod records;
+mod storage;
 mod text;
 
 use std::time::Duration;
@@ -48,7 +50,9 @@ async fn look(
             wait_until_up(&targets.urls, &options, limit, &*context.ui).await?
         }
     };
-    let report = Report { sites, pipeline: pipeline(context, environment).await };
+    let (storage, pipeline) =
+        tokio::join!(storage::look(context, environment), pipeline(context, environment));
+    let report = Report { sites, storage, pipeline };
     for warning in text::warnings(&report) {
         context.ui.emit(Event::Warning(warning));
     }
@@ -117,11 +121,18 @@ fn finish(environment: &Environment, report: &Report) -> Result<Outcome, Command
     if let Value::Object(result) = &mut result {
         result.insert("environment".to_owned(), environment.name.clone().into());
     }
-    if !report.is_down() {
+    if !report.is_down() && !report.storage.fails() {
         return Ok(Outcome::done(result, text::table(report)));
     }
     let exit_code = Kind::RemoteJob.exit_code();
-    let text = [text::table(report), text::down(environment, report)].join("\n");
+    let mut parts = vec![text::table(report)];
+    if report.is_down() {
+        parts.push(text::down(environment, report));
+    }
+    if report.storage.fails() {
+        parts.push(text::open_to_the_public(&report.storage));
+    }
+    let text = parts.join("\n");
     Ok(Outcome { exit_code, ..Outcome::done(result, text) })
 }
 

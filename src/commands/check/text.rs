@@ -1,6 +1,6 @@
 //! What a person reads of it.
 
-use crate::checks::{Aspect, Line, Report, SiteReport, Verdict};
+use crate::checks::{Aspect, Line, Report, SiteReport, StorageReport, Verdict};
 use crate::settings::Environment;
 use crate::words;
 
@@ -13,6 +13,11 @@ pub fn table(report: &Report) -> String {
             let (verdict, aspect) = (line.verdict.name(), line.aspect.name());
             text.push_str(&format!("  {verdict}  {aspect:<8} {}\n", line.in_full()));
         }
+    }
+    text.push_str("file storage\n");
+    for line in &report.storage.lines {
+        let (verdict, subject) = (line.verdict.name(), &line.subject);
+        text.push_str(&format!("  {verdict}  {subject}: {}\n", line.text));
     }
     let (verdict, pipeline) = (report.pipeline.verdict().name(), report.pipeline.text());
     text.push_str(&format!("{verdict}  pipeline   {pipeline}"));
@@ -32,6 +37,16 @@ pub fn down(environment: &Environment, report: &Report) -> String {
     lines.join("\n")
 }
 
+/// What of the storage is open to the public and must not be, and which setting closes it.
+pub fn open_to_the_public(storage: &StorageReport) -> String {
+    let mut lines = vec!["the file storage is open to the public".to_owned()];
+    for line in storage.failures() {
+        lines.push(format!("  {}: {}", line.subject, line.text));
+        lines.extend(line.setting.as_ref().map(|setting| format!("  to fix: {setting}")));
+    }
+    lines.join("\n")
+}
+
 /// What is worth a look although nothing is down.
 pub fn warnings(report: &Report) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -41,6 +56,8 @@ pub fn warnings(report: &Report) -> Vec<String> {
             warnings.push(format!("{host}: {}", line.text));
         }
     }
+    let storage = report.storage.lines.iter().filter(|line| line.verdict == Verdict::Warn);
+    warnings.extend(storage.map(|line| format!("file storage: {}: {}", line.subject, line.text)));
     if report.pipeline.verdict() == Verdict::Warn {
         warnings.push(format!("pipeline: {}", report.pipeline.text()));
     }

@@ -108,7 +108,7 @@ async fn prepare(
             false
         }
     });
-    let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
+    let left_alone: HashSet<String> = refused.iter().map(|one| one.place().to_owned()).collect();
     let checksum = args.transfer.checksum;
     let mut difference = blocking(|| {
         compare_for_push(&walk.files, &listing.objects, &left_alone, &index, &folder, checksum)

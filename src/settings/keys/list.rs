@@ -285,8 +285,8 @@ pub const KEYS: &[Key] = &[
     key(
         "network.timeout",
         Text,
-        "how long one answer of Heroku, Cloudflare, GitLab or the search cluster may \
-         take, for example \"90s\"; each service's own, 15 s to 60 s, where nothing \
+        "how long one answer of Heroku, Cloudflare, GitLab, a bucket or the search cluster \
+         may take, for example \"90s\"; each service's own, 15 s to 60 s, where nothing \
          is said. A download that brings nothing for as long (30 s where nothing is \
          said) connects again and resumes",
     )

@@ -9,6 +9,7 @@ mod multipart;
 mod operations;
 mod requests;
 mod server;
+mod setup;
 mod store;
 mod upload;
 
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 pub use faults::{Fault, Rule};
 pub use requests::Recorded;
 pub use server::Right;
+pub use setup::Setup;
 pub use store::{Archive, Checksums, Headers, Object};
 
 use server::{Rights, Shared};
@@ -75,6 +77,8 @@ impl S3StandIn {
             log: Mutex::default(),
             keep_log: options.keep_log,
             rights: Mutex::new(rights),
+            setups: Mutex::default(),
+            users: Mutex::default(),
         });
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -85,6 +89,15 @@ impl S3StandIn {
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
         self.shared.faults.add(rule);
+    }
+
+    pub fn set_up(&self, bucket: &str, setup: Setup) {
+        self.shared.setups.lock().expect("no panic").insert(bucket.to_owned(), setup);
+    }
+
+    /// Gives the user behind a pair of keys a name.
+    pub fn name_user(&self, access_key: &str, name: &str) {
+        self.shared.users.lock().expect("no panic").insert(access_key.to_owned(), name.to_owned());
     }
 
     pub fn behave(&self) {

@@ -18,6 +18,8 @@ pub struct Recorded {
     pub acl: Option<String>,
     /// For which region it was signed.
     pub region: String,
+    /// And for which service.
+    pub service: String,
     /// Of keys that were lent, where it is signed.
     pub session_token: Option<String>,
 }
@@ -49,6 +51,11 @@ impl Recorded {
             region: authorization
                 .split_once("Credential=")
                 .and_then(|(_, rest)| rest.split('/').nth(2))
+                .unwrap_or_default()
+                .to_owned(),
+            service: authorization
+                .split_once("Credential=")
+                .and_then(|(_, rest)| rest.split('/').nth(3))
                 .unwrap_or_default()
                 .to_owned(),
             session_token: text("x-amz-security-token")

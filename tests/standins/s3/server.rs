@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::faults::{Fault, Faults};
 use super::requests::Recorded;
+use super::setup::{self, Setup};
 use super::store::{Store, hex, md5};
 
 /// What a pair of keys may do, by bucket: read it, or read and write it.
@@ -38,9 +39,13 @@ pub struct Shared {
     pub log: Mutex<Vec<Recorded>>,
     pub keep_log: bool,
     pub rights: Mutex<Rights>,
+    /// By bucket.
+    pub setups: Mutex<BTreeMap<String, Setup>>,
+    /// The names of users, by their keys.
+    pub users: Mutex<BTreeMap<String, String>>,
 }
 
-type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Serves connections until it is dropped, and all of them end with it.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, s3: S3Service) {
@@ -97,6 +102,13 @@ async fn answer(
             }
         }
         None => {}
+    }
+    let special = setup::caller(shared, &recorded)
+        .or_else(|| setup::answer(shared, &recorded))
+        .or_else(|| setup::to_a_stranger(shared, &recorded));
+    if let Some(response) = special {
+        let _ = request.into_body().collect().await;
+        return Ok(response);
     }
     if !allowed {
         let _ = request.into_body().collect().await;
@@ -218,14 +230,14 @@ fn skewed(seconds: i64) -> Response<Body> {
     response
 }
 
-fn error(status: u16, code: &str, message: &str) -> Response<Body> {
+pub fn error(status: u16, code: &str, message: &str) -> Response<Body> {
     let body = format!(
         "<Error><Code>{code}</Code><Message>{message}</Message><RequestId>0000</RequestId></Error>"
     );
     document(status, &body)
 }
 
-fn document(status: u16, body: &str) -> Response<Body> {
+pub fn document(status: u16, body: &str) -> Response<Body> {
     let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
     let mut response = Response::new(whole(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
@@ -233,7 +245,7 @@ fn document(status: u16, body: &str) -> Response<Body> {
     response
 }
 
-fn whole(bytes: Bytes) -> Body {
+pub fn whole(bytes: Bytes) -> Body {
     http_body_util::Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 

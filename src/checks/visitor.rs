@@ -1,0 +1,82 @@
+//! Asks for a file as anybody would: without credentials, reading only.
+
+use url::Url;
+
+use crate::adapters::site::SiteClient;
+
+/// Redirects that are followed. One more leads nowhere.
+const REDIRECTS: usize = 3;
+
+/// What a stranger gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The file, or a listing.
+    Open,
+    /// A refusal, in words.
+    Closed(String),
+    /// Neither, in words. Nobody can say that this is closed.
+    Unclear(String),
+}
+
+impl Seen {
+    /// The name in `--json`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Seen::Open => "open",
+            Seen::Closed(_) => "closed",
+            Seen::Unclear(_) => "unclear",
+        }
+    }
+}
+
+/// Asks for a file.
+pub async fn look_at_file(client: &SiteClient, url: &Url) -> Seen {
+    look(client, url, |_| true).await
+}
+
+/// Asks for a listing. A page that is none, such as a website's, tells nothing of the bucket's keys.
+pub async fn look_at_listing(client: &SiteClient, url: &Url) -> Seen {
+    let is_listing = |body: &[u8]| {
+        let body = String::from_utf8_lossy(body);
+        body.contains("<ListBucketResult") || body.contains("<EnumerationResults")
+    };
+    look(client, url, is_listing).await
+}
+
+async fn look(client: &SiteClient, url: &Url, is_it: impl Fn(&[u8]) -> bool) -> Seen {
+    let mut url = url.clone();
+    for _ in 0..=REDIRECTS {
+        let visit = client.visit(&url).await;
+        let answer = match visit.answer {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => return Seen::Unclear(error.to_string()),
+            None => {
+                let dns = visit.dns.and_then(Result::err).map(|error| error.to_string());
+                let connection = visit.connection.and_then(Result::err);
+                let connection = connection.map(|error| error.to_string());
+                let tls = visit.tls.and_then(Result::err).map(|error| error.to_string());
+                let reason = dns.or(connection).or(tls);
+                return Seen::Unclear(reason.unwrap_or_else(|| "no answer".to_owned()));
+            }
+        };
+        let http = format!("HTTP {}", answer.status);
+        match answer.status {
+            200 | 206 if is_it(&answer.body) => return Seen::Open,
+            200 | 206 => return Seen::Closed(format!("{http}, and no listing")),
+            // A challenge stands before the file, whatever is behind it.
+            _ if answer.mitigated.is_some() => {
+                return Seen::Unclear(format!("{http}, Cloudflare stands before it"));
+            }
+            401 | 403 | 404 | 410 => return Seen::Closed(http),
+            301 | 302 | 303 | 307 | 308 => {
+                let next = answer.location.as_deref().and_then(|to| url.join(to).ok());
+                match next.filter(|next| matches!(next.scheme(), "http" | "https")) {
+                    Some(next) => url = next,
+                    None => return Seen::Unclear(format!("{http}, which leads nowhere")),
+                }
+            }
+            _ => return Seen::Unclear(http),
+        }
+    }
+    Seen::Unclear(format!("more than {REDIRECTS} redirects"))
+}

@@ -1,0 +1,223 @@
+//! Looks at an environment's file storage: with its own keys as far as they may, and as anybody
+//! without any. Nothing is written anywhere.
+
+use url::Url;
+
+use crate::adapters::heroku::ConfigVars;
+use crate::adapters::s3::{
+    BucketSettings, Caller, SourceBucket, caller, encode_path, sts_endpoint,
+};
+use crate::adapters::site::{SiteClient, Timing};
+use crate::checks::{StorageReport, Verdict, look_at_file, look_at_listing};
+use crate::commands::Context;
+use crate::deployment::{bucket_settings, has_bucket};
+use crate::error::CommandError;
+use crate::settings::Environment;
+
+use super::private_documents::{self, PrivateDocument};
+
+const AT_THE_BUCKET: &str = "the bucket";
+/// The server's host, where a distribution stands before the bucket.
+const CUSTOM_DOMAIN: &str = "AWS_S3_CUSTOM_DOMAIN";
+const URL_PROTOCOL: &str = "AWS_S3_URL_PROTOCOL";
+const STS: &str = "AWS_ENDPOINT_URL_STS";
+
+/// A place where strangers can ask for files.
+struct Place {
+    name: String,
+    /// What stands before a key.
+    base: String,
+}
+
+pub async fn look(context: &Context, environment: &Environment) -> StorageReport {
+    match look_at_bucket(context, environment).await {
+        Ok(report) => report,
+        Err(error) => {
+            let words = std::iter::once(error.to_string()).chain(error.causes());
+            StorageReport::not_looked(&words.collect::<Vec<_>>().join(": "))
+        }
+    }
+}
+
+async fn look_at_bucket(
+    context: &Context,
+    environment: &Environment,
+) -> Result<StorageReport, CommandError> {
+    let reading = context.deployments().reading(environment).await?;
+    let vars = reading.values.in_force();
+    if !has_bucket(environment, &vars) {
+        return Ok(StorageReport::not_looked("the environment has no bucket"));
+    }
+    let settings = bucket_settings(&context.settings, environment, &vars)?;
+    let bucket = SourceBucket::new(&settings, 8)?;
+    let samples = samples(context, &bucket).await;
+    let mut report = StorageReport::default();
+    // The region is the true one only after the server was asked.
+    let (versioning, encryption, lifecycle, block, policy, who) = tokio::join!(
+        bucket.versioning(),
+        bucket.encryption(),
+        bucket.lifecycle(),
+        bucket.public_access_block(),
+        bucket.policy_is_public(),
+        who(&bucket, &settings, &vars),
+    );
+    report.add_address(&bucket.address());
+    report.add_versioning(&versioning);
+    report.add_encryption(&encryption);
+    report.add_lifecycle(&lifecycle);
+    report.add_caller(&who, &settings.bucket);
+    report.add_access_block(&block);
+    report.add_policy(&policy);
+    if let Err(reason) = &samples {
+        report.add("files", Verdict::Warn, format!("not looked: {reason}"));
+    }
+    let private = private_documents::read(context, environment).await;
+    match &private {
+        Err(reason) => {
+            report.add("private documents", Verdict::Skip, format!("not looked: {reason}"));
+        }
+        Ok(found) if found.is_empty() => {
+            report.add(
+                "private documents",
+                Verdict::Pass,
+                "no collection with documents is private",
+            );
+        }
+        Ok(_) => {}
+    }
+    as_anybody(
+        context,
+        &bucket,
+        &vars,
+        (&samples.unwrap_or_default(), &private.unwrap_or_default()),
+        &mut report,
+    )
+    .await?;
+    Ok(report)
+}
+
+/// Who the keys belong to, or why nobody knows.
+async fn who(
+    bucket: &SourceBucket,
+    settings: &BucketSettings,
+    vars: &ConfigVars,
+) -> Result<Caller, String> {
+    let given = set(vars, STS).or_else(|| std::env::var(STS).ok().filter(|url| !url.is_empty()));
+    let endpoint = sts_endpoint(&bucket.address(), given.as_deref())
+        .map_err(|error| format!("not looked: {error}"))?
+        .ok_or("not looked: only AWS says whose keys these are")?;
+    let region = bucket.address().region().to_owned();
+    caller(settings, &region, &endpoint).await.map_err(|error| match error.is_denied() {
+        true => "not allowed to look".to_owned(),
+        false => format!("not known: {error}"),
+    })
+}
+
+/// An object of each kind that has one, with what it is.
+type Samples = Vec<(String, String)>;
+
+/// One object below each prefix. An archived one would be closed to everybody.
+async fn samples(context: &Context, bucket: &SourceBucket) -> Result<Samples, String> {
+    let media = &context.settings.media;
+    let mut samples = Vec::new();
+    for prefix in &media.prefixes {
+        let page =
+            bucket.list_page(prefix, None).await.map_err(|error| match error.is_denied() {
+                true => "the keys are not allowed to list the bucket".to_owned(),
+                false => error.to_string(),
+            })?;
+        let mut usable = page.objects.into_iter().filter(|one| one.size > 0 && !one.is_archived);
+        if let Some(object) = usable.next() {
+            let kind = match prefix.trim_end_matches('/') {
+                _ if *prefix == media.originals => "image",
+                "images" => "rendition",
+                "documents" => "document",
+                other => other,
+            };
+            samples.push((kind.to_owned(), object.key));
+        }
+    }
+    Ok(samples)
+}
+
+async fn as_anybody(
+    context: &Context,
+    bucket: &SourceBucket,
+    vars: &ConfigVars,
+    (samples, private): (&Samples, &[PrivateDocument]),
+    report: &mut StorageReport,
+) -> Result<(), CommandError> {
+    let client = SiteClient::new(&context.settings.check, Timing::default())?;
+    let at_bucket = Place {
+        name: AT_THE_BUCKET.to_owned(),
+        base: bucket.public_url("").trim_end_matches('/').to_owned(),
+    };
+    let mut places = vec![at_bucket];
+    match custom_domain(vars) {
+        Some(Ok(place)) => places.push(place),
+        Some(Err(NotAHost)) => {
+            report.add(CUSTOM_DOMAIN, Verdict::Warn, "not looked: the value is not a host");
+        }
+        None => {}
+    }
+    for place in &places {
+        let name = place.name.as_str();
+        let listing = match name == AT_THE_BUCKET {
+            true => bucket.public_listing_url(),
+            false => format!("{}/?list-type=2&max-keys=1", place.base),
+        };
+        if let Ok(url) = Url::parse(&listing) {
+            report.add_listing(name, &look_at_listing(&client, &url).await);
+        }
+        for (kind, key) in samples {
+            if let Some(url) = place.url(key) {
+                let seen = look_at_file(&client, &url).await;
+                report.add_file(kind, name, &key.escape_debug().to_string(), &seen);
+            }
+        }
+        for document in private {
+            if let Some(url) = place.url(&document.key) {
+                report.add_private(name, document.id, &look_at_file(&client, &url).await);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Place {
+    fn url(&self, key: &str) -> Option<Url> {
+        Url::parse(&format!("{}/{}", self.base, encode_path(key.trim_start_matches('/')))).ok()
+    }
+}
+
+struct NotAHost;
+
+/// The domain as Django's storage reads it: a host, perhaps with a port and a path.
+fn custom_domain(vars: &ConfigVars) -> Option<Result<Place, NotAHost>> {
+    let value = set(vars, CUSTOM_DOMAIN)?;
+    let given = value.split_once("://").map(|(scheme, _)| scheme.to_owned());
+    let plain = value.split_once("://").map_or(value.as_str(), |(_, rest)| rest);
+    let scheme = given
+        .or_else(|| {
+            set(vars, URL_PROTOCOL).map(|text| text.trim_end_matches([':', '/']).to_owned())
+        })
+        .unwrap_or_else(|| "https".to_owned());
+    let base = format!("{scheme}://{}", plain.trim_end_matches('/'));
+    let url = Url::parse(&base).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.query().is_none()
+    });
+    Some(match url {
+        Some(url) => {
+            let name = url.host_str().unwrap_or_default().to_owned();
+            Ok(Place { name, base })
+        }
+        None => Err(NotAHost),
+    })
+}
+
+fn set(vars: &ConfigVars, name: &str) -> Option<String> {
+    vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
+}
