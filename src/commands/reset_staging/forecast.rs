@@ -61,10 +61,9 @@ impl Forecast {
         if put_back > 0 {
             writeln!(text, "put back    {}", words::plural(put_back, "superuser"))?;
         }
-        match seen.maintenance {
-            Some(true) => writeln!(text, "now         {} is in maintenance", world.app.name())?,
-            Some(false) => {}
-            None => writeln!(text, "now         whether maintenance is on is not known")?,
+        // That it is on stands with the question whether to open staging at the end.
+        if seen.maintenance.is_none() {
+            writeln!(text, "now         whether maintenance is on is not known")?;
         }
         if let Some(estimate) = &self.estimate {
             writeln!(text, "time        {}", estimate.in_words())?;
