@@ -41,6 +41,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "as `--open` says",
         "maintenance_before_a_run_is_a_question",
     ),
+    (
+        "Heroku",
+        "someone rolls back during the run",
+        "open, with a warning",
+        "a_rollback_in_the_middle_of_a_run_is_not_what_staging_opens_with",
+    ),
     ("data API", "the capture of staging fails", "nothing was changed", "backups_that_go_wrong"),
     (
         "data API",
@@ -51,6 +57,18 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ("data API", "20 polls in a row are lost", "open", "twenty_one_lost_polls_are_survived"),
     ("data API", "the reset of the database is forbidden", "closed", "heroku_that_goes_wrong"),
     ("data API", "the restore fails or is cancelled", "closed", "restores_at_heroku_that_go_wrong"),
+    (
+        "data API",
+        "the restore completes with a part missing",
+        "closed",
+        "a_restore_that_is_not_whole_does_not_pass_for_one",
+    ),
+    (
+        "data API",
+        "the backup vanishes before the load",
+        "closed",
+        "a_backup_that_vanishes_stops_the_run_before_the_load",
+    ),
     ("git", "the origin is gone", "nothing was changed", "git_that_goes_wrong"),
     ("git", "the branch may not be force-pushed", "nothing was changed", "git_that_goes_wrong"),
     (
@@ -68,6 +86,24 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "personal data remains",
         "closed",
         "personal_data_that_remains_keeps_staging_closed",
+    ),
+    (
+        "S3",
+        "an object is archived, gone, missing or refused",
+        "open, with a warning",
+        "objects_that_cannot_be_copied_are_warnings",
+    ),
+    (
+        "S3",
+        "no object can be written",
+        "open, with a warning",
+        "objects_that_cannot_be_copied_are_warnings",
+    ),
+    (
+        "S3",
+        "the source cannot be listed",
+        "closed",
+        "a_bucket_that_cannot_be_listed_is_skipped_on_the_way",
     ),
     ("Redis", "gone", "closed", "a_redis_that_goes_down_keeps_staging_closed"),
     ("Elasticsearch", "absent", "open", "every_part_of_staging_is_new_when_the_backup_is_streamed"),
