@@ -28,9 +28,11 @@ impl Repository {
             NOTHING,
         ]);
         let output = self.remotely(&what, remote, arguments, None).await?;
-        match output.success() {
-            true => Ok(()),
-            false => Err(refusal::of_connection(&what, remote, output.said)),
+        // Of an empty repository git says so once it has the list, and then hangs up.
+        let is_empty = output.said.iter().any(|line| line.starts_with("No refs in common"));
+        if output.success() || is_empty {
+            return Ok(());
         }
+        Err(refusal::of_connection(&what, remote, output.said))
     }
 }
