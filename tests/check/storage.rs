@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::media::world::{STAGING, World};
-use crate::standins::s3::{Fault, Rule, Setup};
+use crate::standins::s3::{Archive, Fault, Rule, Setup};
 use crate::standins::web::{Page, Web};
 use crate::support::postgres::Cluster;
 
@@ -12,6 +12,7 @@ use crate::support::postgres::Cluster;
 struct Storage {
     world: World,
     web: Web,
+    database: String,
     _runtime: Runtime,
 }
 
@@ -33,7 +34,7 @@ impl Storage {
         world.bcops.write("bcops.toml", &format!("[environments.staging]\nsites = [\"{site}\"]\n"));
         let url = world.s3.url.clone();
         world.bcops.set("AWS_ENDPOINT_URL_STS", &url);
-        Storage { world, web, _runtime: runtime }
+        Storage { world, web, database: String::new(), _runtime: runtime }
     }
 
     /// A database in which one document is in a collection below a private one.
@@ -59,7 +60,12 @@ impl Storage {
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}sslmode=disable");
         self.world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url);
+        self.database = database;
         self
+    }
+
+    fn psql(&self, sql: &str) {
+        Cluster::shared().psql(&self.database, sql);
     }
 
     #[track_caller]
@@ -158,6 +164,39 @@ fn an_open_listing_and_an_open_private_document_fail() {
     assert_line(&told, "document at the bucket", "pass", "anybody can read");
     let run = storage.world.bcops.run(&["check", "staging"]).exits(8);
     assert!(run.stdout.contains("s3:GetObject"), "{}", run.printed());
+}
+
+#[test]
+fn a_private_document_without_a_file_is_not_called_closed() {
+    let storage = Storage::new().with_database();
+    let add = |id: u32, name: &str| {
+        storage.psql(&format!(
+            "INSERT INTO documents_customdocument VALUES ({id}, 'private', 'documents/{name}', 3)"
+        ));
+    };
+    add(18, "no file.pdf");
+    add(19, "archived.pdf");
+    storage.world.s3.put(STAGING, "documents/archived.pdf", "archived");
+    storage.world.s3.change(STAGING, "documents/archived.pdf", |object| {
+        object.archive = Archive::Class("GLACIER");
+    });
+    storage
+        .world
+        .s3
+        .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
+    let told = storage.check(8);
+    assert_line(&told, "private documents", "skip", "2 not looked at, the first is document 19");
+    assert_line(&told, "private document at the bucket", "fail", "document 17");
+    storage.psql("DELETE FROM documents_customdocument WHERE id IN (17, 19)");
+    let told = storage.check(0);
+    assert_line(&told, "private documents", "skip", "document 18 not looked at: the bucket does");
+    assert_eq!(told["public"]["private document at the bucket"], Value::Null, "{told:#}");
+    // Below the storage's location there is a file.
+    let app = "buckinghamshire-staging";
+    storage.world.heroku.set_config_var(app, "AWS_LOCATION", "/media/");
+    storage.world.s3.put(STAGING, "media/documents/no file.pdf", "private");
+    let told = storage.check(0);
+    assert_line(&told, "private document at the bucket", "pass", "not open to the public");
 }
 
 #[test]

@@ -12,13 +12,13 @@ use crate::settings::Environment;
 
 /// The sites are not to wait for a database that does not answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// Documents that are asked for.
-const MOST: i64 = 3;
+/// The newest documents that are read: a file may be missing from the bucket.
+const MOST: i64 = 30;
 
 /// A document of a private collection.
 pub struct PrivateDocument {
     pub id: i64,
-    /// Where it lies in the bucket.
+    /// Its key in the bucket, below the storage's location.
     pub key: String,
 }
 

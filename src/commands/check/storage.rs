@@ -21,6 +21,10 @@ const AT_THE_BUCKET: &str = "the bucket";
 const CUSTOM_DOMAIN: &str = "AWS_S3_CUSTOM_DOMAIN";
 const URL_PROTOCOL: &str = "AWS_S3_URL_PROTOCOL";
 const STS: &str = "AWS_ENDPOINT_URL_STS";
+/// The folder of the bucket that Django's storage puts before every key.
+const LOCATION: &str = "AWS_LOCATION";
+/// Private documents that are asked for.
+const PRIVATE: usize = 3;
 
 /// A place where strangers can ask for files.
 struct Place {
@@ -71,10 +75,10 @@ async fn look_at_bucket(
     if let Err(reason) = &samples {
         report.add("files", Verdict::Warn, format!("not looked: {reason}"));
     }
-    let private = private_documents::read(context, environment).await;
-    match &private {
+    let private = match private_documents::read(context, environment).await {
         Err(reason) => {
             report.add("private documents", Verdict::Skip, format!("not looked: {reason}"));
+            Vec::new()
         }
         Ok(found) if found.is_empty() => {
             report.add(
@@ -82,17 +86,12 @@ async fn look_at_bucket(
                 Verdict::Pass,
                 "no collection with documents is private",
             );
+            Vec::new()
         }
-        Ok(_) => {}
-    }
-    as_anybody(
-        context,
-        &bucket,
-        &vars,
-        (&samples.unwrap_or_default(), &private.unwrap_or_default()),
-        &mut report,
-    )
-    .await?;
+        Ok(found) => stored(&bucket, location(&vars).as_deref(), found, &mut report).await,
+    };
+    as_anybody(context, &bucket, &vars, (&samples.unwrap_or_default(), &private), &mut report)
+        .await?;
     Ok(report)
 }
 
@@ -138,6 +137,56 @@ async fn samples(context: &Context, bucket: &SourceBucket) -> Result<Samples, St
         }
     }
     Ok(samples)
+}
+
+/// Keeps the newest documents whose files the bucket has, as its own keys see it. A stranger's 404
+/// shows that a file is closed only where there is a file.
+async fn stored(
+    bucket: &SourceBucket,
+    location: Option<&str>,
+    found: Vec<PrivateDocument>,
+    report: &mut StorageReport,
+) -> Vec<PrivateDocument> {
+    let (mut stored, mut reasons) = (Vec::new(), Vec::new());
+    for PrivateDocument { id, key } in found {
+        if stored.len() == PRIVATE {
+            break;
+        }
+        let key = key_in_bucket(location, &key);
+        let reason = match bucket.head(&key).await {
+            Ok(meta) if meta.is_archived => "the file is archived".to_owned(),
+            Ok(_) => {
+                stored.push(PrivateDocument { id, key });
+                continue;
+            }
+            Err(error) if error.is_not_found() => "the bucket does not have it".to_owned(),
+            Err(error) if error.is_denied() => "not allowed to look".to_owned(),
+            // Its words name the key.
+            Err(_) => "the bucket gave no clear answer".to_owned(),
+        };
+        reasons.push((id, reason));
+    }
+    if let Some((id, reason)) = reasons.first() {
+        let text = match reasons.len() {
+            1 => format!("document {id} not looked at: {reason}"),
+            number => format!("{number} not looked at, the first is document {id}: {reason}"),
+        };
+        report.add("private documents", Verdict::Skip, text);
+    }
+    stored
+}
+
+fn location(vars: &ConfigVars) -> Option<String> {
+    let location = set(vars, LOCATION)?.trim_matches('/').to_owned();
+    (!location.is_empty()).then_some(location)
+}
+
+fn key_in_bucket(location: Option<&str>, name: &str) -> String {
+    let name = name.trim_start_matches('/');
+    match location {
+        Some(location) => format!("{location}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 async fn as_anybody(
@@ -220,4 +269,15 @@ fn custom_domain(vars: &ConfigVars) -> Option<Result<Place, NotAHost>> {
 
 fn set(vars: &ConfigVars, name: &str) -> Option<String> {
     vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key_in_bucket;
+
+    #[test]
+    fn a_location_stands_before_the_key() {
+        assert_eq!(key_in_bucket(None, "documents/a.pdf"), "documents/a.pdf");
+        assert_eq!(key_in_bucket(Some("media/v1"), "/documents/a.pdf"), "media/v1/documents/a.pdf");
+    }
 }
