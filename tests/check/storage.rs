@@ -133,6 +133,13 @@ fn what_a_key_may_not_know_is_not_fine() {
     }
     assert_eq!(told["via_buckup"], Value::Null);
     assert_line(&told, "private documents", "skip", "not looked: ");
+    storage
+        .world
+        .s3
+        .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
+    let told = storage.check(0);
+    assert_line(&told, "document at the bucket", "warn", "whether it is private");
+    assert!(!told.to_string().contains("open.pdf"), "{told:#}");
     // Absent is not the same as not allowed.
     storage.world.s3.set_up(STAGING, Setup { may_look: true, ..Setup::default() });
     let told = storage.check(0);
@@ -216,6 +223,13 @@ fn the_custom_domain_is_asked_as_well() {
     assert_line(&told, "private document at the bucket", "pass", "not open");
     assert_line(&told, "image at 127.0.0.1", "pass", "anybody can read");
     assert_line(&told, "rendition at 127.0.0.1", "warn", "HTTP 500");
+    // Where another host is asked in the end, nobody knows.
+    let elsewhere = storage.web.plain_url("localhost");
+    storage.web.page("localhost", "/login", Page::new(200, "Who are you?"));
+    let login = format!("{}/login", elsewhere.trim_end_matches('/'));
+    storage.web.page("127.0.0.1", path, Page::redirect(&login));
+    let told = storage.check(0);
+    assert_line(&told, "private document at 127.0.0.1", "warn", "HTTP 200 from localhost");
     storage.world.heroku.set_config_var(app, "AWS_S3_CUSTOM_DOMAIN", "not a host/ä");
     assert_line(&storage.check(0), "AWS_S3_CUSTOM_DOMAIN", "warn", "is not a host");
 }
