@@ -101,6 +101,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "S3",
+        "the copy is given up before every object was tried",
+        "open, with a warning",
+        "objects_that_cannot_be_copied_are_warnings",
+    ),
+    (
+        "S3",
         "the source cannot be listed",
         "closed",
         "a_bucket_that_cannot_be_listed_is_skipped_on_the_way",
