@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::adapters::git::{
-    Assembled, Assembly, Branch, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging, Repository,
+    Assembled, Assembly, Branch, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging,
+    Repository,
 };
 use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
