@@ -224,18 +224,23 @@ type Unrefreshed = (BTreeMap<String, String>, Option<ElasticsearchError>);
 /// than can be counted.
 async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<Unrefreshed, SearchError> {
     let (mut unrefreshed, mut first) = (BTreeMap::new(), None);
+    let mut all_are_slow = true;
     for rule in rules {
         match site.cluster.refresh(&rule.index).await {
-            Ok(()) => {}
+            Ok(()) => all_are_slow = false,
             Err(error) if error.is_not_found() => {}
             Err(error) if error.is_of_the_whole_cluster() => return Err(error.into()),
             Err(error) => {
+                all_are_slow &= error.may_be_of_the_whole_cluster();
                 unrefreshed.insert(rule.index.clone(), error.to_string());
                 first.get_or_insert(error);
             }
         }
     }
-    Ok((unrefreshed, first))
+    match first {
+        Some(error) if all_are_slow => Err(error.into()),
+        first => Ok((unrefreshed, first)),
+    }
 }
 
 #[cfg(test)]
