@@ -45,7 +45,7 @@ fn opens_with_an_old_index(world: &World) {
     run.says(&["update_index", "exit status", "bcops search reindex staging"]);
     let state = world.staging();
     assert!(!state.maintenance && state.is_deployed);
-    assert_eq!(world.outcome("search"), "warning");
+    assert_eq!(world.outcome("search"), "done, with a warning");
 }
 
 #[test]
