@@ -126,6 +126,10 @@ fn without_an_identity_nothing_is_begun() {
 fn a_run_in_a_shallow_clone_resumes_after_master_has_moved() {
     let mut world = World::new();
     on_a_runner(&mut world);
+    for (name, value) in [("NAME", "CI"), ("EMAIL", "ci@example.test")] {
+        world.bcops.set(&format!("GIT_AUTHOR_{name}"), value);
+        world.bcops.set(&format!("GIT_COMMITTER_{name}"), value);
+    }
     world.make(Trouble::ReleaseFails);
     let plain = &["--branches", "none"];
     reset(&world, plain).fails(8, &["the step release failed", "bcops runs resume"]);

@@ -34,7 +34,13 @@ fn an_index_that_is_not_built_keeps_staging_closed() {
 
 /// The indices as the site had them before the run.
 fn fill(cluster: &ElasticsearchStandIn) {
-    for table in ["wagtailcore_page", "images_customimage", "documents_customdocument"] {
+    for table in [
+        "wagtailcore_page",
+        "images_customimage",
+        "documents_customdocument",
+        "family_information_ehcco",
+        "family_information_school",
+    ] {
         cluster.fill(&format!("wagtail__{table}"), 3);
     }
 }
