@@ -26,9 +26,12 @@ fn in_a_clone() -> (World, PathBuf) {
     site.git(&work, &["clone", "-q", &text(&site.origin()), "."]);
     let url = format!("http://127.0.0.1:1/council/bc.git?private_token={TOKEN}&x={TOKEN}x");
     site.git(&work, &["remote", "set-url", "origin", &url]);
-    let told = world.bcops.directory().join("environment");
+    // One file for each run of git: its arguments, and what is in its environment.
+    let told = world.bcops.directory().join("told");
+    fs::create_dir(&told).expect("a folder");
     let script = format!(
-        "#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\nenv >> '{}'\nexec git \"$@\"\n",
+        "#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\n\
+         {{ printf 'arguments: %s\\n' \"$*\"; env; }} > '{}'/$$\nexec git \"$@\"\n",
         told.display()
     );
     let program = world.bcops.directory().join("path/git");
@@ -66,6 +69,13 @@ fn a_token_in_the_query_of_a_remote_is_printed_nowhere() {
     }
 }
 
+/// Whether this run of git is for Heroku's repository of an app.
+fn asks_heroku(told: &str) -> bool {
+    let arguments = told.split("\nPATH=").next().unwrap_or_default();
+    arguments.starts_with("arguments: ")
+        && arguments.contains("https://git.heroku.com/buckinghamshire-")
+}
+
 #[test]
 fn git_is_given_no_token_that_is_not_its_own() {
     let (mut world, told) = in_a_clone();
@@ -84,9 +94,22 @@ fn git_is_given_no_token_that_is_not_its_own() {
         world.bcops.set(name, value);
     }
     world.bcops.run(&["doctor"]);
-    let told = fs::read_to_string(told).expect("what git was given");
-    assert!(told.contains("STAGING_PUSH_TOKEN=for-git"), "{told}");
-    assert!(!told.contains("secret-of") && !told.contains(world.standin.token()), "{told}");
+    let token = world.standin.token();
+    let mut to_heroku = 0;
+    for run in fs::read_dir(told).expect("what git was given") {
+        let told = fs::read_to_string(run.expect("a file").path()).expect("text");
+        assert!(told.contains("STAGING_PUSH_TOKEN=for-git"), "{told}");
+        assert!(!told.contains("secret-of"), "{told}");
+        // Heroku's token is git's own where Heroku's repository is asked, and nowhere else.
+        let mut lines = told.lines().filter(|line| line.contains(token));
+        let is_helpers = |line: &str| line == format!("BCOPS_GIT_TOKEN={token}");
+        assert!(lines.clone().all(is_helpers), "{told}");
+        if lines.next().is_some() {
+            to_heroku += 1;
+            assert!(asks_heroku(&told), "{told}");
+        }
+    }
+    assert!(to_heroku > 0, "doctor asks Heroku's repository");
 }
 
 #[test]

@@ -152,6 +152,18 @@ impl StorageReport {
         self.add_seen(&format!("{kind} at {place}"), seen, None, &open);
     }
 
+    /// A file of which nobody knows whether the site shows it to everybody, so it is not named.
+    pub fn add_unknown(&mut self, kind: &str, place: &str, may_be_private: bool, seen: &Seen) {
+        let open = match may_be_private {
+            true => "anybody can read a document; it is not known whether it is private".to_owned(),
+            false => "anybody can read a file".to_owned(),
+        };
+        self.add_seen(&format!("{kind} at {place}"), seen, None, &open);
+        if let (Seen::Open, true, Some(line)) = (seen, may_be_private, self.lines.last_mut()) {
+            line.verdict = Verdict::Warn;
+        }
+    }
+
     /// A document that only some people may read. Its name may tell of them, so it is called by its
     /// number.
     pub fn add_private(&mut self, place: &str, id: i64, seen: &Seen) {
@@ -233,6 +245,9 @@ mod tests {
         report.add_listing("the bucket", &Seen::Unclear("no answer".to_owned()));
         assert!(!report.fails());
         report.add_file("image", "the bucket", "images/a", &Seen::Open);
+        assert!(!report.fails());
+        report.add_unknown("document", "the bucket", true, &Seen::Open);
+        assert_eq!(report.lines.last().map(|line| line.verdict), Some(Verdict::Warn));
         assert!(!report.fails());
         report.add_private("the bucket", 7, &Seen::Open);
         report.add_listing("the bucket", &Seen::Open);

@@ -44,6 +44,7 @@ pub async fn look_at_listing(client: &SiteClient, url: &Url) -> Seen {
 }
 
 async fn look(client: &SiteClient, url: &Url, is_it: impl Fn(&[u8]) -> bool) -> Seen {
+    let host = url.host_str().map(str::to_owned);
     let mut url = url.clone();
     for _ in 0..=REDIRECTS {
         let visit = client.visit(&url).await;
@@ -61,6 +62,11 @@ async fn look(client: &SiteClient, url: &Url, is_it: impl Fn(&[u8]) -> bool) -> 
         };
         let http = format!("HTTP {}", answer.status);
         match answer.status {
+            // Another host's page says nothing of the file that was asked for.
+            200 | 206 | 404 | 410 if url.host_str() != host.as_deref() => {
+                let there = url.host_str().unwrap_or_default();
+                return Seen::Unclear(format!("{http} from {there}, where a redirect leads"));
+            }
             200 | 206 if is_it(&answer.body) => return Seen::Open,
             200 | 206 => return Seen::Closed(format!("{http}, and no listing")),
             // A challenge stands before the file, whatever is behind it.

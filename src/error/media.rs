@@ -9,7 +9,7 @@ impl From<MediaError> for CommandError {
             MediaError::S3(error) => error.into(),
             MediaError::Refused(_) => wrap(Kind::Refused, error)
                 .hint("look whether the source is the right one and whole")
-                .hint("to delete more on purpose: --max-delete N; to delete nothing: --no-delete"),
+                .hint("to delete more on purpose: add --max-delete N"),
             MediaError::Link { .. } => wrap(Kind::Refused, error)
                 .hint("set media.folder in bcops.toml to the place itself"),
             MediaError::NoFolder { .. } => wrap(Kind::Refused, error)
@@ -20,5 +20,18 @@ impl From<MediaError> for CommandError {
             | MediaError::Disk { .. }
             | MediaError::BadListing { .. } => wrap(Kind::Unexpected, error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reset shows these hints as well, and it has no `--no-delete`.
+    #[test]
+    fn a_refused_deletion_hints_only_at_what_every_command_has() {
+        let error = CommandError::from(MediaError::Refused("too many".to_owned()));
+        let hints = error.hints.join(" ");
+        assert!(hints.contains("--max-delete") && !hints.contains("--no-delete"), "{hints}");
     }
 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 
-use crate::adapters::s3::{DestinationBucket, ListedObject, S3Error, SourceBucket};
+use crate::adapters::s3::{DestinationBucket, ListedObject, SourceBucket};
 use crate::private_folder;
 use crate::words;
 
@@ -23,6 +23,8 @@ const ALWAYS_ALLOWED: u64 = 50;
 /// What one request to S3 takes.
 const BATCH: usize = 1000;
 const AT_ONCE: usize = 32;
+/// So many keys without an answer, one after the other, are no longer a matter of keys.
+const FAILURES_IN_A_ROW: usize = 64;
 
 /// `--max-delete`: a number, or a share of the destination.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,21 +124,35 @@ pub fn check_deletions(
 }
 
 /// Asks the source for each of the keys that its listing did not have. One that is there shows
-/// that the listing was not whole, and nothing is deleted. Gives those that the source refuses to
-/// speak of: nobody knows whether they are gone, so they stay.
+/// that the listing was not whole, and nothing is deleted. Gives those that the source gives no clear
+/// answer for: nobody knows whether they are gone, so they stay.
 pub async fn confirm_gone(
     source: &SourceBucket,
     keys: &[String],
 ) -> Result<Vec<Failure>, MediaError> {
-    let asked: Vec<_> = keys.iter().map(|key| is_gone(source, key)).collect();
-    let unknown: Vec<Option<Failure>> = stream::iter(asked).buffered(AT_ONCE).try_collect().await?;
-    Ok(unknown.into_iter().flatten().collect())
+    let looks: Vec<_> = keys.iter().map(|key| is_gone(source, key)).collect();
+    let mut answers = stream::iter(looks).buffered(AT_ONCE);
+    let (mut unknown, mut asked, mut in_a_row) = (Vec::new(), 0, 0);
+    // A source that is down is not asked for every key, with all the tries that each one gets.
+    while in_a_row < FAILURES_IN_A_ROW {
+        let Some(answer) = answers.try_next().await? else { break };
+        asked += 1;
+        let is_failing = answer.as_ref().is_some_and(|one| one.fate == Fate::Failing);
+        in_a_row = if is_failing { in_a_row + 1 } else { 0 };
+        unknown.extend(answer);
+    }
+    unknown.extend(keys.iter().skip(asked).map(|key| Failure {
+        key: key.clone(),
+        reason: "it is not deleted: the source did not answer for the keys before".to_owned(),
+        fate: Fate::Failing,
+    }));
+    Ok(unknown)
 }
 
 async fn is_gone(source: &SourceBucket, key: &str) -> Result<Option<Failure>, MediaError> {
     match source.head(key).await {
         Err(error) if error.is_not_found() => Ok(None),
-        Err(error) if error.is_denied() => {
+        Err(error) => {
             let error = MediaError::from(error);
             let (key, fate) = (key.to_owned(), error.fate());
             let reason = format!("it is not deleted: {}", error.line());
@@ -149,7 +165,6 @@ async fn is_gone(source: &SourceBucket, key: &str) -> Result<Option<Failure>, Me
                 key.escape_debug()
             ),
         }),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -227,13 +242,14 @@ pub async fn delete_objects(
                 reason: one.reason,
                 fate: Fate::Refused,
             })),
-            Err(error @ S3Error::Refused { .. }) => return Err(error.into()),
+            // One batch is one batch: its objects stay, and the report names them.
             Err(error) => {
-                let reason = MediaError::from(error).line();
+                let error = MediaError::from(error);
+                let (reason, fate) = (error.line(), error.fate());
                 failures.extend(keys.iter().map(|key| Failure {
                     key: (*key).to_owned(),
                     reason: reason.clone(),
-                    fate: Fate::Failing,
+                    fate,
                 }));
             }
         }

@@ -184,6 +184,7 @@ mod tests {
             checksum: checksum
                 .map(|(algorithm, value)| StoredChecksum { algorithm, value: value.to_owned() }),
             parts: None,
+            is_archived: false,
             kept: Vec::new(),
         }
     }

@@ -71,6 +71,10 @@ impl Count {
         }
     }
 
+    fn is_slow(&self) -> bool {
+        matches!(self, Count::Failed(error) if error.may_be_of_the_whole_cluster())
+    }
+
     fn problem(&self) -> Option<String> {
         match self {
             Count::Failed(error) => Some(error.to_string()),
@@ -117,8 +121,25 @@ impl Look {
             }
             Err(error) => return Err(error.into()),
         }
+        look.refuse_a_slow_cluster()?;
         look.listings.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
         Ok(look)
+    }
+
+    /// An error where every index that was asked for was too slow or too busy: one is a matter of that
+    /// index, all of them are a matter of the cluster.
+    fn refuse_a_slow_cluster(&mut self) -> Result<(), SearchError> {
+        let is_asked = |count: &Count| matches!(count, Count::Documents(_) | Count::Failed(_));
+        let asked = || self.listings.iter().map(|(_, count)| count).filter(|count| is_asked(count));
+        if asked().next().is_none() || !asked().all(Count::is_slow) {
+            return Ok(());
+        }
+        let counts = std::mem::take(&mut self.listings).into_iter().map(|(_, count)| count);
+        let first = counts.into_iter().find_map(|count| match count {
+            Count::Failed(error) => Some(error),
+            _ => None,
+        });
+        first.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Asks for the indices that the site has to have and that were not listed under their names: an
@@ -302,4 +323,30 @@ fn is_left_over(name: &str, settings: &Search, rows: Option<&Counts>) -> bool {
     let is_known = settings.indices.iter().any(|rule| rule.index == known)
         || rows.is_some_and(|rows| rows.contains_key(known));
     is_known && chance.len() == CHANCE && chance.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slow() -> Count {
+        let (what, place) = ("count".to_owned(), "a cluster".to_owned());
+        Count::Failed(ElasticsearchError::Timeout { what, place, seconds: 60 })
+    }
+
+    fn look(counts: Vec<Count>) -> Look {
+        let listings = counts.into_iter().map(|count| (IndexListing::named("an index"), count));
+        let listings = listings.collect();
+        Look { listings, aliases: BTreeMap::new(), without_aliases: None }
+    }
+
+    #[test]
+    fn one_slow_index_is_not_the_whole_cluster() {
+        assert!(look(vec![]).refuse_a_slow_cluster().is_ok());
+        assert!(look(vec![slow(), Count::Documents(1)]).refuse_a_slow_cluster().is_ok());
+        assert!(look(vec![Count::NotAsked, slow()]).refuse_a_slow_cluster().is_err());
+        let mut one = look(vec![slow(), Count::Documents(1), Count::Closed]);
+        assert!(one.refuse_a_slow_cluster().is_ok());
+        assert_eq!(one.listings.len(), 3);
+    }
 }

@@ -18,5 +18,5 @@ pub use compare::{Counts, Difference, compare};
 pub use error::SearchError;
 pub use look::{IndexStatus, Role};
 pub use plans::{ShardLimit, shard_limit};
-pub use reindex::{Counted, Reindexed, Site, reindex};
+pub use reindex::{Counted, Reindexed, Remaining, Site, reindex, remaining};
 pub use status::{Status, status};

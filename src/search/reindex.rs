@@ -182,6 +182,44 @@ async fn check(site: &Site<'_>) -> Result<Checked, SearchError> {
     }
 }
 
+/// What the site can search in after a command that failed.
+#[derive(Debug)]
+pub struct Remaining {
+    /// Indices that are missing or empty although there are rows.
+    pub lacking: Vec<Difference>,
+    /// Indices that differ from the database in another way.
+    pub stale: Vec<Difference>,
+    /// How many indices could not be counted.
+    pub uncounted: usize,
+}
+
+/// Counts what a failed command left. A cluster over its plan's limits refuses changes and can be
+/// counted all the same, so an index that cannot be refreshed is counted as it is.
+///
+/// # Errors
+/// Also where not one index of the site can be counted.
+pub async fn remaining(site: &Site<'_>) -> Result<Remaining, SearchError> {
+    let (rules, mut rows) = expected(site).await?;
+    for rule in &rules {
+        if let Err(error) = site.cluster.refresh(&rule.index).await
+            && error.is_of_the_whole_cluster()
+        {
+            return Err(error.into());
+        }
+    }
+    let look = Look::at(site.cluster, site.settings).await?;
+    let problems = look.problems();
+    let wanted = rows.len();
+    rows.retain(|index, _| !problems.contains_key(index));
+    let uncounted = wanted - rows.len();
+    let differences = compare(&look.documents(), &rows);
+    if let (true, Some(failure)) = (rows.is_empty(), look.into_failure()) {
+        return Err(failure.into());
+    }
+    let (lacking, stale) = differences.into_iter().partition(Difference::lacks_all);
+    Ok(Remaining { lacking, stale, uncounted })
+}
+
 /// Documents and rows of the indices that can be counted.
 struct Counting {
     documents: Counts,
@@ -224,18 +262,23 @@ type Unrefreshed = (BTreeMap<String, String>, Option<ElasticsearchError>);
 /// than can be counted.
 async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<Unrefreshed, SearchError> {
     let (mut unrefreshed, mut first) = (BTreeMap::new(), None);
+    let mut all_are_slow = true;
     for rule in rules {
         match site.cluster.refresh(&rule.index).await {
-            Ok(()) => {}
+            Ok(()) => all_are_slow = false,
             Err(error) if error.is_not_found() => {}
             Err(error) if error.is_of_the_whole_cluster() => return Err(error.into()),
             Err(error) => {
+                all_are_slow &= error.may_be_of_the_whole_cluster();
                 unrefreshed.insert(rule.index.clone(), error.to_string());
                 first.get_or_insert(error);
             }
         }
     }
-    Ok((unrefreshed, first))
+    match first {
+        Some(error) if all_are_slow => Err(error.into()),
+        first => Ok((unrefreshed, first)),
+    }
 }
 
 #[cfg(test)]

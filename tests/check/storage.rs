@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::media::world::{STAGING, World};
-use crate::standins::s3::{Fault, Rule, Setup};
+use crate::standins::s3::{Archive, Fault, Rule, Setup};
 use crate::standins::web::{Page, Web};
 use crate::support::postgres::Cluster;
 
@@ -12,6 +12,7 @@ use crate::support::postgres::Cluster;
 struct Storage {
     world: World,
     web: Web,
+    database: String,
     _runtime: Runtime,
 }
 
@@ -33,7 +34,7 @@ impl Storage {
         world.bcops.write("bcops.toml", &format!("[environments.staging]\nsites = [\"{site}\"]\n"));
         let url = world.s3.url.clone();
         world.bcops.set("AWS_ENDPOINT_URL_STS", &url);
-        Storage { world, web, _runtime: runtime }
+        Storage { world, web, database: String::new(), _runtime: runtime }
     }
 
     /// A database in which one document is in a collection below a private one.
@@ -59,7 +60,12 @@ impl Storage {
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}sslmode=disable");
         self.world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url);
+        self.database = database;
         self
+    }
+
+    fn psql(&self, sql: &str) {
+        Cluster::shared().psql(&self.database, sql);
     }
 
     #[track_caller]
@@ -127,6 +133,13 @@ fn what_a_key_may_not_know_is_not_fine() {
     }
     assert_eq!(told["via_buckup"], Value::Null);
     assert_line(&told, "private documents", "skip", "not looked: ");
+    storage
+        .world
+        .s3
+        .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
+    let told = storage.check(0);
+    assert_line(&told, "document at the bucket", "warn", "whether it is private");
+    assert!(!told.to_string().contains("open.pdf"), "{told:#}");
     // Absent is not the same as not allowed.
     storage.world.s3.set_up(STAGING, Setup { may_look: true, ..Setup::default() });
     let told = storage.check(0);
@@ -161,6 +174,39 @@ fn an_open_listing_and_an_open_private_document_fail() {
 }
 
 #[test]
+fn a_private_document_without_a_file_is_not_called_closed() {
+    let storage = Storage::new().with_database();
+    let add = |id: u32, name: &str| {
+        storage.psql(&format!(
+            "INSERT INTO documents_customdocument VALUES ({id}, 'private', 'documents/{name}', 3)"
+        ));
+    };
+    add(18, "no file.pdf");
+    add(19, "archived.pdf");
+    storage.world.s3.put(STAGING, "documents/archived.pdf", "archived");
+    storage.world.s3.change(STAGING, "documents/archived.pdf", |object| {
+        object.archive = Archive::Class("GLACIER");
+    });
+    storage
+        .world
+        .s3
+        .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
+    let told = storage.check(8);
+    assert_line(&told, "private documents", "skip", "2 not looked at, the first is document 19");
+    assert_line(&told, "private document at the bucket", "fail", "document 17");
+    storage.psql("DELETE FROM documents_customdocument WHERE id IN (17, 19)");
+    let told = storage.check(0);
+    assert_line(&told, "private documents", "skip", "document 18 not looked at: the bucket does");
+    assert_eq!(told["public"]["private document at the bucket"], Value::Null, "{told:#}");
+    // Below the storage's location there is a file.
+    let app = "buckinghamshire-staging";
+    storage.world.heroku.set_config_var(app, "AWS_LOCATION", "/media/");
+    storage.world.s3.put(STAGING, "media/documents/no file.pdf", "private");
+    let told = storage.check(0);
+    assert_line(&told, "private document at the bucket", "pass", "not open to the public");
+}
+
+#[test]
 fn the_custom_domain_is_asked_as_well() {
     let storage = Storage::new().with_database();
     let app = "buckinghamshire-staging";
@@ -177,6 +223,13 @@ fn the_custom_domain_is_asked_as_well() {
     assert_line(&told, "private document at the bucket", "pass", "not open");
     assert_line(&told, "image at 127.0.0.1", "pass", "anybody can read");
     assert_line(&told, "rendition at 127.0.0.1", "warn", "HTTP 500");
+    // Where another host is asked in the end, nobody knows.
+    let elsewhere = storage.web.plain_url("localhost");
+    storage.web.page("localhost", "/login", Page::new(200, "Who are you?"));
+    let login = format!("{}/login", elsewhere.trim_end_matches('/'));
+    storage.web.page("127.0.0.1", path, Page::redirect(&login));
+    let told = storage.check(0);
+    assert_line(&told, "private document at 127.0.0.1", "warn", "HTTP 200 from localhost");
     storage.world.heroku.set_config_var(app, "AWS_S3_CUSTOM_DOMAIN", "not a host/ä");
     assert_line(&storage.check(0), "AWS_S3_CUSTOM_DOMAIN", "warn", "is not a host");
 }

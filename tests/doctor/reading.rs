@@ -7,7 +7,9 @@ use tokio::runtime::Runtime;
 use crate::command::Bcops;
 use crate::doctor::assert_lines;
 use crate::reset_staging::world::{ProductionState, StagingState};
+use crate::standins::s3::{Archive, Fault, Rule};
 use crate::support::postgres::Cluster;
+use crate::whole_site::media::PRODUCTION as BUCKET;
 use crate::whole_site::services::Services;
 use crate::whole_site::{Pace, STAGING, WholeSite};
 
@@ -104,4 +106,24 @@ fn on_a_healthy_site_it_is_green_and_only_reads() {
     let written: Vec<_> = s3.iter().filter(|one| one.writes()).collect();
     assert!(written.is_empty() && !s3.is_empty(), "{written:?}");
     assert_eq!(world.state(), before);
+}
+
+#[test]
+fn archived_and_deleted_objects_are_not_a_fault_of_the_bucket() {
+    let world = world();
+    let s3 = &world.whole.s3;
+    let keys: Vec<String> = s3.objects(BUCKET).into_iter().map(|(key, _)| key).collect();
+    let (last, others) = keys.split_last().expect("objects");
+    for key in others {
+        s3.change(BUCKET, key, |object| object.archive = Archive::Class("DEEP_ARCHIVE"));
+    }
+    let run = world.bcops.run(&["doctor", "production"]).exits(0);
+    assert!(run.stdout.contains("list, get\n"), "{}", run.printed());
+    // Deleted a moment after it was listed.
+    s3.misbehave(Rule::always("GetObject", Fault::NotFound).on(last));
+    let run = world.bcops.run(&["doctor", "production"]).exits(0);
+    assert!(run.stdout.contains("list, get skipped because"), "{}", run.printed());
+    s3.behave();
+    s3.misbehave(Rule::always("GetObject", Fault::AccessDenied));
+    world.bcops.run(&["doctor", "production"]).exits(3);
 }

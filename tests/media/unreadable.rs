@@ -221,4 +221,26 @@ fn a_deletion_that_nobody_can_confirm_is_not_made() {
         run.exits(11).says(&["images/File_0009.jpg", "it is not deleted"]);
         assert!(now.contains_key(key) && !now.contains_key("images/File_0012.jpg"));
     }
+    // A source that fails for this key alone, for ever.
+    let world = changed();
+    world.s3.remove(PRODUCTION, key);
+    world.s3.remove(PRODUCTION, "images/File_0012.jpg");
+    world.s3.misbehave(Rule::always("HeadObject", Fault::ServerError).on("File_0009"));
+    for (run, _, now) in both(&world, &[]) {
+        run.exits(11).says(&["images/File_0009.jpg", "it is not deleted"]);
+        assert!(now.contains_key(key) && !now.contains_key("images/File_0012.jpg"));
+    }
+}
+
+#[test]
+fn a_refused_batch_of_deletions_is_reported_and_the_rest_is_done() {
+    let world = changed();
+    let key = "images/File_0009.jpg";
+    world.s3.remove(PRODUCTION, key);
+    world.s3.misbehave(Rule::always("DeleteObjects", Fault::AccessDenied));
+    let before = world.objects(STAGING);
+    world.copy(&[]).exits(11).says(&[key, "AccessDenied"]);
+    let now = world.objects(STAGING);
+    assert!(now.contains_key(key));
+    assert_ne!(now, before, "what was to be copied is there");
 }

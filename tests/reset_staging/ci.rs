@@ -4,7 +4,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::reset_staging::world::World;
+use crate::reset_staging::calm::deployed;
+use crate::reset_staging::fault_cases::reset;
+use crate::reset_staging::world::{Trouble, World};
 use crate::support::git::text;
 use crate::whole_site::{STAGING, history};
 
@@ -117,4 +119,31 @@ fn without_an_identity_nothing_is_begun() {
     assert_eq!(world.staging(), before);
     assert!(world.whole.heroku.writes(STAGING).is_empty());
     assert!(!world.bcops.state_directory().join("runs").exists(), "a run was begun");
+}
+
+/// The merged tip is not in the clone any more, but it is on the origin's staging branch.
+#[test]
+fn a_run_in_a_shallow_clone_resumes_after_master_has_moved() {
+    let mut world = World::new();
+    on_a_runner(&mut world);
+    for (name, value) in [("NAME", "CI"), ("EMAIL", "ci@example.test")] {
+        world.bcops.set(&format!("GIT_AUTHOR_{name}"), value);
+        world.bcops.set(&format!("GIT_COMMITTER_{name}"), value);
+    }
+    world.make(Trouble::ReleaseFails);
+    let plain = &["--branches", "none"];
+    reset(&world, plain).fails(8, &["the step release failed", "bcops runs resume"]);
+    let (code, folder) = (&world.whole.code, world.bcops.directory().join("colleague"));
+    code.clone_into(&folder);
+    let git = |arguments: &[&str]| code.git(&folder, arguments);
+    git(&["config", "user.name", "Colleague"]);
+    git(&["config", "user.email", "colleague@example.test"]);
+    git(&["checkout", "-q", "origin/master"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "Meanwhile"]);
+    git(&["push", "-q", &text(&code.origin()), "HEAD:refs/heads/master"]);
+    world.whole.heroku.plan_deploys(world.whole.deploy());
+    let tip = code.origin_tip("refs/heads/staging").map(|tip| tip.to_string());
+    world.bcops(&["runs", "resume", &world.newest_run()]).exits(0);
+    assert_eq!(deployed(&world), tip);
+    assert!(!world.staging().maintenance);
 }

@@ -42,6 +42,18 @@ fn objects_that_cannot_be_copied_are_warnings() {
     }
     let run = reset(&world, CHOSEN).exits(0).says(&["not copied", "refused", again]);
     assert!(!world.staging().maintenance, "{}", run.printed());
+
+    // One answer ends the copy, and most objects are never tried.
+    world.reset();
+    let s3 = &world.whole.s3;
+    for number in 0..60 {
+        s3.put(PRODUCTION, &format!("original_images/new_{number:02}.jpg"), "new");
+    }
+    for operation in ["CopyObject", "PutObject"] {
+        s3.misbehave(Rule::always(operation, Fault::ExpiredToken));
+    }
+    let run = reset(&world, CHOSEN).exits(0).says(&["was given up after", "not tried", again]);
+    assert!(!world.staging().maintenance, "{}", run.printed());
 }
 
 #[test]

@@ -101,6 +101,12 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "S3",
+        "the copy is given up before every object was tried",
+        "open, with a warning",
+        "objects_that_cannot_be_copied_are_warnings",
+    ),
+    (
+        "S3",
         "the source cannot be listed",
         "closed",
         "a_bucket_that_cannot_be_listed_is_skipped_on_the_way",
@@ -111,7 +117,7 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
         "Elasticsearch",
         "forbids everything",
         "closed",
-        "a_search_cluster_that_is_over_its_plan_keeps_staging_closed",
+        "a_search_cluster_that_refuses_everything_keeps_staging_closed",
     ),
     (
         "Elasticsearch",
@@ -127,9 +133,21 @@ const ROWS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "Elasticsearch",
-        "`update_index` fails",
+        "`update_index` fails, and an index of the site is missing or empty",
         "closed",
         "an_index_that_is_not_built_keeps_staging_closed",
+    ),
+    (
+        "Elasticsearch",
+        "`update_index` fails, and the site's indices are there",
+        "open, with a warning",
+        "an_index_that_is_not_rebuilt_is_a_warning",
+    ),
+    (
+        "Elasticsearch",
+        "over its plan: it refuses changes, and the site's indices are there",
+        "open, with a warning",
+        "a_search_cluster_that_refuses_changes_is_a_warning",
     ),
     ("Cloudflare", "absent", "open", "every_part_of_staging_is_new_when_the_backup_is_streamed"),
     ("Cloudflare", "forbids the purge", "closed", "a_purge_that_is_forbidden_keeps_staging_closed"),

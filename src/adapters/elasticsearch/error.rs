@@ -77,8 +77,15 @@ impl ElasticsearchError {
                 | ElasticsearchError::ClientSetup(_)
                 | ElasticsearchError::Unauthorized { .. }
                 | ElasticsearchError::Network { .. }
-                | ElasticsearchError::Timeout { .. }
-                | ElasticsearchError::TooManyRequests { .. }
+        )
+    }
+
+    /// Whether it may be of one slow or busy index, or of the whole cluster: only the answers for the
+    /// other indices show which.
+    pub fn may_be_of_the_whole_cluster(&self) -> bool {
+        matches!(
+            self,
+            ElasticsearchError::Timeout { .. } | ElasticsearchError::TooManyRequests { .. }
         )
     }
 

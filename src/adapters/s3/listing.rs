@@ -23,7 +23,7 @@ pub struct ListedObject {
 }
 
 /// The classes of archives. `GLACIER_IR` is read like any other.
-const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+pub(super) const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
 /// A page, and where the next one begins.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use reqwest::header::{
 };
 
 use super::client::text;
+use super::listing::ARCHIVES;
 
 /// The headers that belong to an object and go with it when it is copied.
 const KEPT: [HeaderName; 6] =
@@ -75,6 +76,8 @@ pub struct ObjectMeta {
     pub checksum: Option<StoredChecksum>,
     /// With which size of parts it was uploaded, if this was asked for and answered.
     pub parts: Option<u32>,
+    /// In an archive and not restored, so that no one can read it.
+    pub is_archived: bool,
     /// What goes with the object when it is copied.
     pub kept: Vec<(HeaderName, HeaderValue)>,
 }
@@ -93,9 +96,18 @@ impl ObjectMeta {
             etag_is_opaque: encryption.starts_with("aws:kms") || customer_key,
             checksum: checksum(headers),
             parts: text(headers, "x-amz-mp-parts-count").and_then(|n| n.parse().ok()),
+            is_archived: is_archived(headers),
             kept: kept(headers),
         }
     }
+}
+
+fn is_archived(headers: &HeaderMap) -> bool {
+    let is_restored = text(headers, "x-amz-restore")
+        .is_some_and(|restore| restore.contains("ongoing-request=\"false\""));
+    let class = text(headers, "x-amz-storage-class");
+    let tier = headers.contains_key("x-amz-archive-status");
+    !is_restored && (tier || class.is_some_and(|class| ARCHIVES.contains(&class)))
 }
 
 pub fn etag(headers: &HeaderMap) -> String {
@@ -164,5 +176,22 @@ mod tests {
         assert_eq!(meta.checksum.map(|sum| sum.algorithm), Some(Algorithm::Crc32));
         headers.insert("x-amz-checksum-type", HeaderValue::from_static("COMPOSITE"));
         assert_eq!(ObjectMeta::read(&headers).checksum, None);
+    }
+
+    #[test]
+    fn an_archived_object_is_known_by_its_headers() {
+        let is_archived = |given: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in given {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            ObjectMeta::read(&headers).is_archived
+        };
+        let class = ("x-amz-storage-class", "GLACIER");
+        assert!(is_archived(&[class]));
+        assert!(is_archived(&[class, ("x-amz-restore", "ongoing-request=\"true\"")]));
+        assert!(is_archived(&[("x-amz-archive-status", "DEEP_ARCHIVE_ACCESS")]));
+        assert!(!is_archived(&[class, ("x-amz-restore", "ongoing-request=\"false\"")]));
+        assert!(!is_archived(&[("x-amz-storage-class", "STANDARD_IA")]) && !is_archived(&[]));
     }
 }

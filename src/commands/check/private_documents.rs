@@ -1,5 +1,6 @@
 //! The documents that only some people may read, from the environment's database, read only.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio_postgres::types::Type;
@@ -12,22 +13,30 @@ use crate::settings::Environment;
 
 /// The sites are not to wait for a database that does not answer.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// Documents that are asked for.
-const MOST: i64 = 3;
+/// The newest documents that are read: a file may be missing from the bucket.
+const MOST: i64 = 30;
 
 /// A document of a private collection.
 pub struct PrivateDocument {
     pub id: i64,
-    /// Where it lies in the bucket.
+    /// Its key in the bucket, below the storage's location.
     pub key: String,
 }
 
-/// The newest of them, or why nobody knows.
+/// What the database says of private documents.
+pub struct PrivateDocuments {
+    pub newest: Vec<PrivateDocument>,
+    /// Those of the names in question that belong to private documents.
+    pub among: HashSet<String>,
+}
+
+/// The newest of them, and which of `names` are private; or why nobody knows.
 pub async fn read(
     context: &Context,
     environment: &Environment,
-) -> Result<Vec<PrivateDocument>, String> {
-    match tokio::time::timeout(TIME_LIMIT, read_all(context, environment)).await {
+    names: &[String],
+) -> Result<PrivateDocuments, String> {
+    match tokio::time::timeout(TIME_LIMIT, read_all(context, environment, names)).await {
         Ok(Ok(found)) => found.ok_or_else(|| "the database has no collections".to_owned()),
         Ok(Err(error)) => {
             let words = std::iter::once(error.to_string()).chain(error.causes());
@@ -40,15 +49,19 @@ pub async fn read(
 async fn read_all(
     context: &Context,
     environment: &Environment,
-) -> Result<Option<Vec<PrivateDocument>>, CommandError> {
+    names: &[String],
+) -> Result<Option<PrivateDocuments>, CommandError> {
     let reading = context.deployments().reading(environment).await?;
     let session = connect(&reading.values.database(environment)?).await?;
-    let found = look(&session).await;
+    let found = look(&session, names).await;
     session.close().await;
     Ok(found?)
 }
 
-async fn look(session: &Session) -> Result<Option<Vec<PrivateDocument>>, PostgresError> {
+async fn look(
+    session: &Session,
+    names: &[String],
+) -> Result<Option<PrivateDocuments>, PostgresError> {
     session
         .batch_execute(
             "BEGIN TRANSACTION READ ONLY; SET LOCAL statement_timeout = '15s'; \
@@ -65,19 +78,28 @@ async fn look(session: &Session) -> Result<Option<Vec<PrivateDocument>>, Postgre
     if !there.get::<_, bool>(0) {
         return Ok(None);
     }
-    let mut found = Vec::new();
+    let mut found = PrivateDocuments { newest: Vec::new(), among: HashSet::new() };
     for table in tables(session).await? {
         // A restriction holds for the collections below its own as well.
-        let sql = format!(
-            "SELECT document.id::bigint, document.file::text FROM {table} document \
+        let private = format!(
+            "FROM {table} document \
              JOIN wagtailcore_collection own ON own.id = document.collection_id \
              WHERE EXISTS (SELECT FROM wagtailcore_collectionviewrestriction restriction \
              JOIN wagtailcore_collection above ON above.id = restriction.collection_id \
              WHERE left(own.path, length(above.path)) = above.path) \
-             AND document.file <> '' ORDER BY document.id DESC LIMIT $1"
+             AND document.file <> ''"
         );
-        let rows = session.query_typed(&sql, &[(&MOST, Type::INT8)]).await?;
-        found.extend(rows.iter().map(|row| PrivateDocument { id: row.get(0), key: row.get(1) }));
+        let newest = format!(
+            "SELECT document.id::bigint, document.file::text {private} \
+             ORDER BY document.id DESC LIMIT $1"
+        );
+        let rows = session.query_typed(&newest, &[(&MOST, Type::INT8)]).await?;
+        let documents = rows.iter().map(|row| PrivateDocument { id: row.get(0), key: row.get(1) });
+        found.newest.extend(documents);
+        let among =
+            format!("SELECT document.file::text {private} AND document.file::text = ANY ($1)");
+        let rows = session.query_typed(&among, &[(&names, Type::TEXT_ARRAY)]).await?;
+        found.among.extend(rows.iter().map(|row| row.get::<_, String>(0)));
     }
     session.batch_execute("COMMIT").await?;
     Ok(Some(found))

@@ -1,6 +1,8 @@
 //! Looks at an environment's file storage: with its own keys as far as they may, and as anybody
 //! without any. Nothing is written anywhere.
 
+use std::collections::HashSet;
+
 use url::Url;
 
 use crate::adapters::heroku::ConfigVars;
@@ -17,10 +19,15 @@ use crate::settings::Environment;
 use super::private_documents::{self, PrivateDocument};
 
 const AT_THE_BUCKET: &str = "the bucket";
+const DOCUMENT: &str = "document";
 /// The server's host, where a distribution stands before the bucket.
 const CUSTOM_DOMAIN: &str = "AWS_S3_CUSTOM_DOMAIN";
 const URL_PROTOCOL: &str = "AWS_S3_URL_PROTOCOL";
 const STS: &str = "AWS_ENDPOINT_URL_STS";
+/// The folder of the bucket that Django's storage puts before every key.
+const LOCATION: &str = "AWS_LOCATION";
+/// Private documents that are asked for.
+const PRIVATE: usize = 3;
 
 /// A place where strangers can ask for files.
 struct Place {
@@ -50,7 +57,7 @@ async fn look_at_bucket(
     }
     let settings = bucket_settings(&context.settings, environment, &vars)?;
     let bucket = SourceBucket::new(&settings, 8)?;
-    let samples = samples(context, &bucket).await;
+    let listed = list_samples(context, &bucket).await;
     let mut report = StorageReport::default();
     // The region is the true one only after the server was asked.
     let (versioning, encryption, lifecycle, block, policy, who) = tokio::join!(
@@ -68,31 +75,36 @@ async fn look_at_bucket(
     report.add_caller(&who, &settings.bucket);
     report.add_access_block(&block);
     report.add_policy(&policy);
-    if let Err(reason) = &samples {
+    if let Err(reason) = &listed {
         report.add("files", Verdict::Warn, format!("not looked: {reason}"));
     }
-    let private = private_documents::read(context, environment).await;
-    match &private {
+    let listed = listed.unwrap_or_default();
+    let location = location(&vars);
+    let names: Vec<String> = listed
+        .iter()
+        .flat_map(|(_, keys)| keys)
+        .map(|key| name_in_database(location.as_deref(), key).to_owned())
+        .collect();
+    let mut among = None;
+    let private = match private_documents::read(context, environment, &names).await {
         Err(reason) => {
             report.add("private documents", Verdict::Skip, format!("not looked: {reason}"));
+            Vec::new()
         }
-        Ok(found) if found.is_empty() => {
-            report.add(
-                "private documents",
-                Verdict::Pass,
-                "no collection with documents is private",
-            );
+        Ok(found) => {
+            among = Some(found.among);
+            match found.newest.is_empty() {
+                true => {
+                    let text = "no collection with documents is private";
+                    report.add("private documents", Verdict::Pass, text);
+                    Vec::new()
+                }
+                false => stored(&bucket, location.as_deref(), found.newest, &mut report).await,
+            }
         }
-        Ok(_) => {}
-    }
-    as_anybody(
-        context,
-        &bucket,
-        &vars,
-        (&samples.unwrap_or_default(), &private.unwrap_or_default()),
-        &mut report,
-    )
-    .await?;
+    };
+    let samples = samples(listed, location.as_deref(), among.as_ref());
+    as_anybody(context, &bucket, &vars, (&samples, &private), &mut report).await?;
     Ok(report)
 }
 
@@ -113,11 +125,19 @@ async fn who(
     })
 }
 
-/// An object of each kind that has one, with what it is.
-type Samples = Vec<(String, String)>;
+/// Keys of each kind.
+type Listed = Vec<(String, Vec<String>)>;
 
-/// One object below each prefix. An archived one would be closed to everybody.
-async fn samples(context: &Context, bucket: &SourceBucket) -> Result<Samples, String> {
+/// An object of a kind, which the site shows to everybody.
+struct Sample {
+    kind: String,
+    key: String,
+    /// The database says that it is not a private document's, so that it may be named.
+    is_known: bool,
+}
+
+/// The first objects below each prefix. An archived one would be closed to everybody.
+async fn list_samples(context: &Context, bucket: &SourceBucket) -> Result<Listed, String> {
     let media = &context.settings.media;
     let mut samples = Vec::new();
     for prefix in &media.prefixes {
@@ -126,25 +146,96 @@ async fn samples(context: &Context, bucket: &SourceBucket) -> Result<Samples, St
                 true => "the keys are not allowed to list the bucket".to_owned(),
                 false => error.to_string(),
             })?;
-        let mut usable = page.objects.into_iter().filter(|one| one.size > 0 && !one.is_archived);
-        if let Some(object) = usable.next() {
-            let kind = match prefix.trim_end_matches('/') {
-                _ if *prefix == media.originals => "image",
-                "images" => "rendition",
-                "documents" => "document",
-                other => other,
-            };
-            samples.push((kind.to_owned(), object.key));
-        }
+        let usable = page.objects.into_iter().filter(|one| one.size > 0 && !one.is_archived);
+        let kind = match prefix.trim_end_matches('/') {
+            _ if *prefix == media.originals => "image",
+            "images" => "rendition",
+            "documents" => DOCUMENT,
+            other => other,
+        };
+        samples.push((kind.to_owned(), usable.map(|object| object.key).collect()));
     }
     Ok(samples)
+}
+
+/// One object of each kind that is not a private document's: its name may tell of it, and it is
+/// asked for on its own. `private` is `None` where nobody knows which documents are private.
+fn samples(
+    listed: Listed,
+    location: Option<&str>,
+    private: Option<&HashSet<String>>,
+) -> Vec<Sample> {
+    let is_private = |key: &str| {
+        private.is_some_and(|private| private.contains(name_in_database(location, key)))
+    };
+    let sample = |(kind, keys): (String, Vec<String>)| {
+        let key = keys.into_iter().find(|key| !is_private(key))?;
+        Some(Sample { kind, key, is_known: private.is_some() })
+    };
+    listed.into_iter().filter_map(sample).collect()
+}
+
+/// Keeps the newest documents whose files the bucket has, as its own keys see it. A stranger's 404
+/// shows that a file is closed only where there is a file.
+async fn stored(
+    bucket: &SourceBucket,
+    location: Option<&str>,
+    found: Vec<PrivateDocument>,
+    report: &mut StorageReport,
+) -> Vec<PrivateDocument> {
+    let (mut stored, mut reasons) = (Vec::new(), Vec::new());
+    for PrivateDocument { id, key } in found {
+        if stored.len() == PRIVATE {
+            break;
+        }
+        let key = key_in_bucket(location, &key);
+        let reason = match bucket.head(&key).await {
+            Ok(meta) if meta.is_archived => "the file is archived".to_owned(),
+            Ok(_) => {
+                stored.push(PrivateDocument { id, key });
+                continue;
+            }
+            Err(error) if error.is_not_found() => "the bucket does not have it".to_owned(),
+            Err(error) if error.is_denied() => "not allowed to look".to_owned(),
+            // Its words name the key.
+            Err(_) => "the bucket gave no clear answer".to_owned(),
+        };
+        reasons.push((id, reason));
+    }
+    if let Some((id, reason)) = reasons.first() {
+        let text = match reasons.len() {
+            1 => format!("document {id} not looked at: {reason}"),
+            number => format!("{number} not looked at, the first is document {id}: {reason}"),
+        };
+        report.add("private documents", Verdict::Skip, text);
+    }
+    stored
+}
+
+fn location(vars: &ConfigVars) -> Option<String> {
+    let location = set(vars, LOCATION)?.trim_matches('/').to_owned();
+    (!location.is_empty()).then_some(location)
+}
+
+/// The other way round of [`key_in_bucket`].
+fn name_in_database<'a>(location: Option<&str>, key: &'a str) -> &'a str {
+    let below = location.and_then(|location| key.strip_prefix(location)?.strip_prefix('/'));
+    below.unwrap_or(key)
+}
+
+fn key_in_bucket(location: Option<&str>, name: &str) -> String {
+    let name = name.trim_start_matches('/');
+    match location {
+        Some(location) => format!("{location}/{name}"),
+        None => name.to_owned(),
+    }
 }
 
 async fn as_anybody(
     context: &Context,
     bucket: &SourceBucket,
     vars: &ConfigVars,
-    (samples, private): (&Samples, &[PrivateDocument]),
+    (samples, private): (&[Sample], &[PrivateDocument]),
     report: &mut StorageReport,
 ) -> Result<(), CommandError> {
     let client = SiteClient::new(&context.settings.check, Timing::default())?;
@@ -169,10 +260,12 @@ async fn as_anybody(
         if let Ok(url) = Url::parse(&listing) {
             report.add_listing(name, &look_at_listing(&client, &url).await);
         }
-        for (kind, key) in samples {
-            if let Some(url) = place.url(key) {
-                let seen = look_at_file(&client, &url).await;
-                report.add_file(kind, name, &key.escape_debug().to_string(), &seen);
+        for Sample { kind, key, is_known } in samples {
+            let Some(url) = place.url(key) else { continue };
+            let seen = look_at_file(&client, &url).await;
+            match is_known {
+                true => report.add_file(kind, name, &key.escape_debug().to_string(), &seen),
+                false => report.add_unknown(kind, name, kind == DOCUMENT, &seen),
             }
         }
         for document in private {
@@ -220,4 +313,28 @@ fn custom_domain(vars: &ConfigVars) -> Option<Result<Place, NotAHost>> {
 
 fn set(vars: &ConfigVars, name: &str) -> Option<String> {
     vars.get(name).map(|value| value.expose().trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_document_is_never_the_sample() {
+        let keys = ["documents/a.pdf", "documents/b.pdf"].map(str::to_owned);
+        let listed = || vec![(DOCUMENT.to_owned(), keys.to_vec())];
+        let private = HashSet::from(["documents/a.pdf".to_owned()]);
+        let found = samples(listed(), None, Some(&private));
+        assert_eq!((found[0].key.as_str(), found[0].is_known), ("documents/b.pdf", true));
+        assert!(!samples(listed(), None, None)[0].is_known);
+        assert!(samples(listed(), None, Some(&keys.into())).is_empty());
+    }
+
+    #[test]
+    fn a_location_stands_before_the_key() {
+        assert_eq!(key_in_bucket(None, "documents/a.pdf"), "documents/a.pdf");
+        assert_eq!(key_in_bucket(Some("media/v1"), "/documents/a.pdf"), "media/v1/documents/a.pdf");
+        assert_eq!(name_in_database(Some("media/v1"), "media/v1/documents/a"), "documents/a");
+        assert_eq!(name_in_database(Some("media"), "documents/a"), "documents/a");
+    }
 }

@@ -20,7 +20,7 @@ use super::only::Only;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
-use super::{LIST_STEP, TRANSFER_STEP, counts, finish, limit, prefixes, start};
+use super::{LIST_STEP, TRANSFER_STEP, counts, finish, limit, or_nothing, prefixes, start};
 
 /// The two buckets, and what may be asked of them.
 struct Sides {
@@ -131,7 +131,7 @@ async fn prepare(
         there.objects.iter().map(|object| object.key.as_str()),
         difference.delete.iter().map(|object| object.key.as_str()),
     );
-    check_deletions(&counted, &limit(&args.transfer), &from, &to)?;
+    check_deletions(&counted, &limit(&args.transfer), &from, &to).map_err(or_nothing)?;
     let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
     let kept = confirm_gone(&sides.source, &doomed).await?;
     difference.delete.retain(|object| kept.iter().all(|one| one.key != object.key));

@@ -2,11 +2,14 @@
 //! protected environment's. Nothing is written, because some servers keep every version of an
 //! object for ever.
 
-use crate::adapters::s3::SourceBucket;
+use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
 use crate::commands::Context;
 use crate::deployment::{Values, bucket_settings, has_bucket};
 use crate::error::CommandError;
 use crate::settings::Environment;
+
+/// Objects that are tried until one can be read.
+const SAMPLES: usize = 8;
 
 /// What may be done with the bucket, in words, or the first thing that may not. `None` where the
 /// environment has no bucket.
@@ -37,17 +40,41 @@ async fn try_reading(
     context: &Context,
     bucket: &SourceBucket,
 ) -> Result<Vec<&'static str>, CommandError> {
-    let mut verbs = vec!["list"];
-    let mut sample = None;
+    let (mut samples, mut is_empty) = (Vec::new(), true);
     for prefix in &context.settings.media.prefixes {
         let page = bucket.list_page(prefix, None).await?;
-        sample = sample.or_else(|| page.objects.into_iter().next());
+        is_empty &= page.objects.is_empty();
+        let readable = page.objects.into_iter().filter(|object| !object.is_archived);
+        samples.extend(readable.take(SAMPLES));
     }
-    if let Some(object) = sample {
-        let end = object.size.min(1);
-        let range = (end > 0).then_some(0..end);
-        bucket.get(&object.key, range, &object.etag).await?.chunk().await?;
-        verbs.push("get");
+    let mut refused = None;
+    for object in spread(&samples) {
+        match read_one(bucket, object).await {
+            Ok(()) => return Ok(vec!["list", "get"]),
+            // Deleted or replaced since the listing, or archived in a way that it does not show.
+            Err(error) if is_of_the_object(&error) => {}
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
-    Ok(verbs)
+    // Where no object can be read, reading cannot be shown.
+    match refused {
+        Some(error) => Err(error.into()),
+        None if is_empty => Ok(vec!["list"]),
+        None => Ok(vec!["list", "get skipped because no object can be read now"]),
+    }
+}
+
+async fn read_one(bucket: &SourceBucket, object: &ListedObject) -> Result<(), S3Error> {
+    let end = object.size.min(1);
+    let range = (end > 0).then_some(0..end);
+    bucket.get(&object.key, range, &object.etag).await?.chunk().await.map(drop)
+}
+
+fn is_of_the_object(error: &S3Error) -> bool {
+    error.is_not_found() || error.is_archived() || matches!(error, S3Error::Changed { .. })
+}
+
+/// Some objects from everywhere in the list.
+fn spread(objects: &[ListedObject]) -> impl Iterator<Item = &ListedObject> {
+    objects.iter().step_by(objects.len().div_ceil(SAMPLES).max(1))
 }

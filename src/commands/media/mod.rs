@@ -16,6 +16,7 @@ pub use push::push;
 
 use crate::cli::TransferArgs;
 use crate::commands::Context;
+use crate::error::CommandError;
 use crate::events::{Event, Reporter};
 use crate::media::{DeletionLimit, Deletions, MediaError};
 
@@ -58,6 +59,13 @@ where
 
 fn limit(args: &TransferArgs) -> DeletionLimit {
     DeletionLimit { given: args.max_delete }
+}
+
+/// A refusal of too many deletions, with the flag that only the media commands have.
+fn or_nothing(error: MediaError) -> CommandError {
+    let is_refused = matches!(error, MediaError::Refused(_));
+    let error = CommandError::from(error);
+    if is_refused { error.hint("to delete nothing: add --no-delete") } else { error }
 }
 
 /// Work that reads the disk or hashes, on a thread where that is allowed.

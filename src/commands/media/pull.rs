@@ -25,7 +25,8 @@ use super::only::Only;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
-    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, counts, finish, limit, prefixes, start,
+    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, counts, finish, limit, or_nothing, prefixes,
+    start,
 };
 
 /// Everything that is known before anything is changed.
@@ -183,7 +184,7 @@ async fn compare(
         walk.files.iter().map(|file| file.key.as_str()),
         difference.delete.iter().map(|file| file.key.as_str()),
     );
-    check_deletions(&counted, &limit(&args.transfer), &source, &destination)?;
+    check_deletions(&counted, &limit(&args.transfer), &source, &destination).map_err(or_nothing)?;
     let doomed: Vec<String> = difference.delete.iter().map(|file| file.key.clone()).collect();
     let kept = confirm_gone(&bucket, &doomed).await?;
     difference.delete.retain(|file| kept.iter().all(|one| one.key != file.key));

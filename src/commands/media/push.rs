@@ -19,7 +19,9 @@ use super::only::Only;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
-use super::{LIST_STEP, TRANSFER_STEP, blocking, copy, counts, finish, limit, prefixes, start};
+use super::{
+    LIST_STEP, TRANSFER_STEP, blocking, copy, counts, finish, limit, or_nothing, prefixes, start,
+};
 
 pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, CommandError> {
     let name = args.environment.as_deref().unwrap_or_default();
@@ -130,7 +132,7 @@ async fn prepare(
         listing.objects.iter().map(|object| object.key.as_str()),
         difference.delete.iter().map(|object| object.key.as_str()),
     );
-    check_deletions(&counted, &limit(&args.transfer), &source, &to)?;
+    check_deletions(&counted, &limit(&args.transfer), &source, &to).map_err(or_nothing)?;
     let there: HashSet<&str> = listing.objects.iter().map(|one| one.key.as_str()).collect();
     let both = difference.transfer.iter().filter(|one| there.contains(one.key.as_str()));
     let replaced: HashSet<String> = both.map(|one| one.key.clone()).collect();

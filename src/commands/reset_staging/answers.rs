@@ -144,6 +144,10 @@ impl Wishes {
         &self.skip
     }
 
+    pub fn media(&self) -> MediaChoice {
+        self.media
+    }
+
     /// Whether branches are merged and pushed.
     pub fn merges(&self) -> bool {
         self.runs("git")

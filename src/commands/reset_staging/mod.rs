@@ -52,8 +52,9 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         wishes.check_can_be_asked(context, &app, &args.confirm)?;
     }
+    let skip = without_media(wishes.skipped(), wishes.media());
     let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, wishes.skipped())).await?;
+        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     if wishes.merges() {
         check_identity(context, &surroundings.repository, looks_only).await?;
     }
@@ -179,16 +180,30 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
-    let mut skip = choices.skip.clone();
-    // A bucket that nobody works with may be down.
-    if choices.media == MediaChoice::None {
-        skip.push("media".to_owned());
-    }
+    let skip = without_media(&choices.skip, choices.media);
     let surroundings =
         context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     Ok(Arc::new(World { surroundings, choices }))
 }
 
+/// The stages that are not resolved. A bucket that no step works with may be down.
+fn without_media(skip: &[String], media: MediaChoice) -> Vec<String> {
+    let unused = (media == MediaChoice::None).then(|| "media".to_owned());
+    skip.iter().cloned().chain(unused).collect()
+}
+
 fn unexpected(text: impl Into<String>) -> CommandError {
     CommandError::new(Kind::Unexpected, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_without_media_does_not_resolve_the_buckets() {
+        let skip = ["comms".to_owned()];
+        assert_eq!(without_media(&skip, MediaChoice::None), ["comms", "media"]);
+        assert_eq!(without_media(&skip, MediaChoice::Originals), ["comms"]);
+    }
 }

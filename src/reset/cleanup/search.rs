@@ -11,7 +11,7 @@ use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
     UndoWay,
 };
-use crate::search::{Site, reindex};
+use crate::search::{Remaining, SearchError, Site, reindex, remaining};
 use crate::words;
 
 use super::STAGE;
@@ -29,6 +29,50 @@ impl Search {
             Cluster::new(address, self.0.settings.network_timeout)?,
             destination,
         )))
+    }
+}
+
+impl Search {
+    /// A site that has its indices still searches, and finds what was there before. An index that is
+    /// missing or empty finds nothing, and staging stays closed.
+    async fn without_rebuild(
+        &self,
+        context: &StepContext,
+        site: &Site<'_>,
+        failed: SearchError,
+    ) -> StepResult<Outcome> {
+        let counted = tokio::select! {
+            counted = remaining(site) => counted,
+            () = context.interrupt().wanted() => Err(SearchError::Interrupted),
+        };
+        let remaining = match counted {
+            Ok(remaining) => remaining,
+            Err(SearchError::Interrupted) => return Err(SearchError::Interrupted.into()),
+            Err(error) => {
+                context.warn(format!("the search index was not counted: {error}"));
+                return Err(failed.into());
+            }
+        };
+        if !remaining.lacking.is_empty() {
+            for difference in &remaining.lacking {
+                context.warn(difference.to_string());
+            }
+            return Err(failed.into());
+        }
+        let Remaining { stale, uncounted, .. } = &remaining;
+        // Colleagues are not told that the index is new.
+        context.put(&SEARCH_UNCOUNTED, &(*uncounted as u64).max(1))?;
+        let mut text = format!(
+            "{failed}; search is out of date until this succeeds: bcops search reindex {}",
+            self.0.destination.name
+        );
+        for difference in stale {
+            text.push_str(&format!("; {difference}"));
+        }
+        let evidence = Evidence::of("Search index: not rebuilt")
+            .fact("indices out of date", stale.len() as u64)
+            .fact("indices not counted", *uncounted as u64);
+        Ok(Outcome::Warning { text, evidence })
     }
 }
 
@@ -81,7 +125,12 @@ impl Step for Search {
             let command = &world.settings.search.reindex_command.value;
             world.stop_lost_dynos(context, command).await?;
             let reporter = context.reporter();
-            let done = reindex(&site, &*reporter, context.interrupt().wanted()).await?;
+            let done = match reindex(&site, &*reporter, context.interrupt().wanted()).await {
+                Err(error @ SearchError::CommandFailed { .. }) => {
+                    return self.without_rebuild(context, &site, error).await;
+                }
+                done => done?,
+            };
             context.put(&SEARCH_UNCOUNTED, &(done.uncounted.len() as u64))?;
             let mut table = Table::new("Search indices", &["index", "documents", "rows"]);
             let mut documents = 0;

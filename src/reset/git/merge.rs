@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::adapters::git::{
-    Assembled, Assembly, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging, Repository,
+    Assembled, Assembly, Branch, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging,
+    Repository,
 };
 use crate::error::{CommandError, Kind};
 use crate::reset::check::Look;
@@ -65,14 +66,20 @@ impl Look for Merge {
 }
 
 /// The merged tip, as an object in the repository: merged again where the repository was a temporary
-/// one that is gone. The same branches give the same commit.
+/// one that is gone. The same branches give the same commit. After the push the origin itself has the
+/// tip, wherever its other branches have moved to since.
 pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository, Oid)> {
     let recorded = commit(&context.need(&MERGED)?.tip)?;
     let repository = world.repository(context)?;
     if repository.kept(KEPT)? == Some(recorded) {
         return Ok((repository, recorded));
     }
-    let assembled = assemble(world, context).await?;
+    let found = repository.fetch_branches(None).await?;
+    if repository.has_commit(recorded)? {
+        repository.keep(KEPT, recorded)?;
+        return Ok((repository, recorded));
+    }
+    let assembled = assemble_found(world, context, &repository, &found).await?;
     if assembled.tip != recorded {
         let text = "merging again gave another result, so that nothing was pushed";
         return Err(StepError::failed(Kind::Refused, text));
@@ -83,6 +90,16 @@ pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository
 async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled> {
     let repository = world.repository(context)?;
     let found = repository.fetch_branches(None).await?;
+    assemble_found(world, context, &repository, &found).await
+}
+
+/// Merges branches that were fetched.
+async fn assemble_found(
+    world: &World,
+    context: &StepContext,
+    repository: &Repository,
+    found: &[Branch],
+) -> StepResult<Assembled> {
     let pins = &world.choices.pins;
     let tip_of = |name: &str| found.iter().find(|one| one.name == name).map(|one| one.commit);
     // What was approved is what is merged: a branch that moved since is not.

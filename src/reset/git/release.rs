@@ -22,7 +22,7 @@ use crate::runbook::{
 };
 
 use super::building::{AGAIN, Building, LOOK_EVERY};
-use super::{STAGE, merge, short};
+use super::{STAGE, commit, merge, short};
 
 /// How long a build may take to be followed by its release.
 const APPEARS_WITHIN: Duration = Duration::from_secs(120);
@@ -152,8 +152,8 @@ impl Release {
             return Err(error.into());
         }
         context.put(&RELEASE_FAILED, &release.id)?;
-        self.building(context, merge::tip(&self.0, context).await?.1)
-            .settle("its release failed")?;
+        let tip = commit(&context.need(&MERGED)?.tip)?;
+        self.building(context, tip).settle("its release failed")?;
         let hint = format!(
             "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
             context.run()

@@ -156,7 +156,7 @@ impl CopyMedia {
             .fact("objects that failed", outcome.failures.len() as u64);
         let again = again(&self.0.source.name, &self.0.destination.name, self.0.choices.media);
         // One bad object, or the whole of a bucket that fails, is no reason to keep staging closed.
-        let warnings = warnings(&refused, &outcome, &undeleted, &again);
+        let warnings = warnings(&refused, (&outcome, count), &undeleted, &again);
         Ok(match warnings.is_empty() {
             true => Outcome::Done(evidence),
             false => Outcome::Warning { text: warnings.join("; "), evidence },
@@ -256,8 +256,12 @@ impl Step for CopyMedia {
             let Some(sides) = self.0.media.as_ref().filter(|_| self.nothing().is_none()) else {
                 return Ok(Evidence::new());
             };
-            let compared = self.compare(sides).await?;
             let known = context.get(&MEDIA_LEFT)?.unwrap_or_default();
+            let compared = match self.compare(sides).await {
+                // The warning says already that media are missing.
+                Err(_) if known.given_up => return Ok(Evidence::new().fact("copy given up", true)),
+                compared => compared?,
+            };
             let left = known.unexplained(&compared.difference).len();
             if left > 0 {
                 let text = format!("the buckets still differ: {left} to copy");

@@ -20,6 +20,9 @@ pub struct MediaLeft {
     pub newest: Option<Timestamp>,
     /// Of the keys, those that somebody should know of.
     pub worth_a_warning: u64,
+    /// The copy ended before every object was tried, so that any of them may be missing.
+    #[serde(default)]
+    pub given_up: bool,
 }
 
 impl MediaLeft {
@@ -30,11 +33,15 @@ impl MediaLeft {
             undeleted,
             newest,
             worth_a_warning: failures().filter(|one| one.fate.is_worth_a_warning()).count() as u64,
+            given_up: outcome.given_up,
         }
     }
 
     /// The objects that should be in staging's bucket and are not, beside those that are known.
     pub fn unexplained<'a>(&self, difference: &'a BucketDifference) -> Vec<&'a ListedObject> {
+        if self.given_up {
+            return Vec::new();
+        }
         let is_new = |object: &ListedObject| self.newest.is_some_and(|then| object.modified > then);
         let known: std::collections::HashSet<&str> =
             self.uncopied.iter().map(String::as_str).collect();
@@ -43,10 +50,11 @@ impl MediaLeft {
     }
 }
 
-/// One sentence for each kind of thing that is worth a warning.
+/// One sentence for each kind of thing that is worth a warning. `wanted` is how many objects were to
+/// be copied.
 pub fn warnings(
     refused: &[Refused],
-    outcome: &Outcome,
+    (outcome, wanted): (&Outcome, u64),
     undeleted: &[Failure],
     again: &str,
 ) -> Vec<String> {
@@ -59,9 +67,12 @@ pub fn warnings(
         ));
     }
     if outcome.given_up {
+        let tried = outcome.objects + (outcome.skipped.len() + outcome.failures.len()) as u64;
+        let untried = wanted.saturating_sub(tried);
         warnings.push(format!(
-            "the copy of media was given up after {}; try again: {again}",
-            words::plural(outcome.objects, "object")
+            "the copy of media was given up after {}, and {} not tried; try again: {again}",
+            words::plural(outcome.objects, "object"),
+            words::count(untried)
         ));
     }
     let unreadable: Vec<&Failure> = outcome.skipped.iter().chain(&outcome.failures).collect();
@@ -102,4 +113,43 @@ fn by_fate(failures: &[&&Failure]) -> String {
 pub fn again(source: &str, destination: &str, choice: MediaChoice) -> String {
     let images = if choice == MediaChoice::Originals { " --images" } else { "" };
     format!("bcops push-media {destination} --from {source}{images}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(key: &str) -> ListedObject {
+        ListedObject {
+            key: key.to_owned(),
+            size: 1,
+            etag: "e".to_owned(),
+            modified: Timestamp::UNIX_EPOCH,
+            is_archived: false,
+        }
+    }
+
+    fn failure(key: &str) -> Failure {
+        Failure { key: key.to_owned(), reason: "no".to_owned(), fate: Fate::Failing }
+    }
+
+    #[test]
+    fn a_copy_that_was_given_up_explains_what_it_did_not_try() {
+        let difference = BucketDifference {
+            transfer: vec![object("a"), object("b"), object("c")],
+            delete: Vec::new(),
+            unchanged: 0,
+        };
+        let mut outcome = Outcome { failures: vec![failure("a")], ..Outcome::default() };
+        let left = MediaLeft::of(&outcome, 0, None);
+        assert_eq!(left.unexplained(&difference).len(), 2);
+        outcome.given_up = true;
+        let left = MediaLeft::of(&outcome, 0, None);
+        assert!(left.unexplained(&difference).is_empty());
+        let warnings = warnings(&[], (&outcome, 3), &[], "again");
+        assert!(warnings[0].contains("2 not tried"), "{warnings:?}");
+        // A journal from before this was noted.
+        let old = r#"{"uncopied":["a"],"undeleted":0,"newest":null,"worth_a_warning":1}"#;
+        assert!(!serde_json::from_str::<MediaLeft>(old).expect("an old journal").given_up);
+    }
 }
