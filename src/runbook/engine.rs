@@ -264,9 +264,12 @@ impl Engine {
 
     async fn run_steps(&self) -> Result<RunEnd, RunError> {
         // Only a process of its own can know that nothing changed behind its back.
-        let mut standing_is_known = self.history(|history| history.resumptions == 0);
+        let is_resumed = self.history(|history| history.resumptions > 0);
+        let mut standing_is_known = !is_resumed;
         for step in self.book.steps() {
-            if self.history(|history| history.step(step.id()).is_over()) {
+            if self.history(|history| history.step(step.id()).is_over())
+                && !(is_resumed && self.is_outdated(step.as_ref()))
+            {
                 continue;
             }
             self.safe_point()?;
@@ -287,6 +290,17 @@ impl Engine {
             if warnings.is_empty() { EndStatus::Done } else { EndStatus::DoneWithWarnings };
         self.record(Entry::RunFinished { status })?;
         Ok(RunEnd { run: self.run.clone(), status, warnings })
+    }
+
+    /// Whether a finished step has to be done again because time has passed, which is said.
+    fn is_outdated(&self, step: &dyn Step) -> bool {
+        if !self.history(|history| history.step(step.id()).is_finished()) {
+            return false;
+        }
+        let context = self.context(step);
+        let Some(why) = step.outdated(&context) else { return false };
+        context.note(why);
+        true
     }
 
     /// The rules that hold whatever is left out or changed while the run stood still.

@@ -143,6 +143,8 @@ pub struct History {
     pub last_at: Option<jiff::Timestamp>,
     steps: BTreeMap<String, StepHistory>,
     values: BTreeMap<String, Value>,
+    /// When each value was put on record last.
+    values_at: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl Default for History {
@@ -156,6 +158,7 @@ impl Default for History {
             last_at: None,
             steps: BTreeMap::new(),
             values: BTreeMap::new(),
+            values_at: BTreeMap::new(),
         }
     }
 }
@@ -177,6 +180,11 @@ impl History {
         self.values.get(key)
     }
 
+    /// When the value was put on record last.
+    pub fn value_at(&self, key: &str) -> Option<jiff::Timestamp> {
+        self.values_at.get(key).copied()
+    }
+
     pub fn rollback_has_begun(&self) -> bool {
         matches!(self.standing, Standing::RollingBack | Standing::RolledBack)
     }
@@ -184,6 +192,9 @@ impl History {
     pub fn apply(&mut self, record: &Record) {
         self.last_at = Some(record.at);
         self.apply_to_run(&record.entry);
+        if let Entry::Value { key, .. } = &record.entry {
+            self.values_at.insert(key.clone(), record.at);
+        }
         if let Some(id) = step_of(&record.entry) {
             let step = self.steps.entry(id.to_owned()).or_default();
             apply_to_step(step, record);

@@ -10,6 +10,7 @@ use crate::adapters::postgres::PostgresError;
 use crate::error::{CommandError, Kind};
 use crate::reset::content::ContentTables;
 use crate::reset::git::{short, way_back_in_words};
+use crate::reset::jobs::PRESENT_FOR;
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
 use crate::reset::world::World;
 use crate::restore::OpenBackup;
@@ -18,9 +19,6 @@ use crate::runbook::{History, RunId, Runs, ValueKey};
 
 use super::losses::{Losses, TableLoss};
 use super::{counts, database, refused};
-
-/// A backup of the present that is older than this is made again, unless staging was closed.
-const PRESENT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What is rolled back.
 pub struct Asked<'a> {

@@ -3,6 +3,7 @@
 use super::steps::{Work, book};
 use super::world::{Shared, journal, roll_back, run};
 use crate::error::{CommandError, Kind};
+use crate::events::Event;
 use crate::runbook::entry::Entry;
 use crate::runbook::{EndStatus, Report, RunError};
 
@@ -73,4 +74,26 @@ fn what_was_so_before_is_not_taken_away() {
     run(&shared, make()).unwrap();
     roll_back(&shared, make()).unwrap();
     assert!(shared.get().world.is("b1", "on"));
+}
+
+/// Time has passed while the run stood still: what it had found is found again, in the next process.
+#[test]
+fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
+    let shared = Shared::default();
+    shared.get().fails_before.insert("b2".into(), 2);
+    let make = || book(&shared, &[Work::Count, Work::Set], &[], &[]);
+    let attempts = || {
+        let records = journal(&shared).records().to_vec();
+        crate::runbook::History::of(&records).step("b1").attempts
+    };
+    run(&shared, make()).unwrap_err();
+    run(&shared, make()).unwrap_err();
+    assert_eq!(attempts(), 1, "not old yet");
+    shared.change(|world| {
+        world.settings.insert("outdated".into(), "b1".into());
+    });
+    run(&shared, make()).unwrap();
+    assert_eq!(attempts(), 2);
+    let is_said = |event: &Event| matches!(event, Event::Note(text) if text == "b1 is old");
+    assert!(shared.get().events.iter().any(is_said));
 }
