@@ -210,6 +210,8 @@ impl Engine {
     /// Runs what is not done yet.
     pub async fn run(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == super::Standing::RolledBack) {
+            // It may have been killed before it gave its lock up.
+            self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }
         if self.history(History::rollback_has_begun) {
@@ -414,12 +416,7 @@ impl Engine {
 
     /// Whether anything is, or may be, not as it was before the run.
     pub(super) fn has_changed(&self) -> bool {
-        self.history(|history| {
-            let steps = self.book.steps().iter();
-            steps
-                .filter(|step| step.kind().changes())
-                .any(|step| self.book.has_changed(step.as_ref(), history))
-        })
+        self.history(|history| self.book.leaves_changes(history))
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {

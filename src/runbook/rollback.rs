@@ -157,8 +157,10 @@ impl Engine {
     /// Why a standing step has to stay in force.
     fn stays_around(&self, step: &dyn Step) -> Option<String> {
         step.stands_until()?;
-        let inside = self.history(|history: &History| self.book.not_put_back(step, history))?;
-        Some(format!("{inside} could not be put back"))
+        let left = self.history(|history: &History| {
+            self.book.not_put_back(step, history).or_else(|| self.book.shut_door(step, history))
+        })?;
+        Some(format!("{left} could not be put back"))
     }
 
     async fn try_undo(&self, step: &dyn Step) -> Result<(), Halt> {

@@ -134,6 +134,28 @@ fn a_run_that_stood_still_backs_staging_up_again_before_it_fills_it() {
     assert_eq!(world.whole.databases.staging(titles), "1");
 }
 
+/// Another machine has put the run back, and staging was in use since. The first machine's journal
+/// knows nothing of that.
+#[test]
+fn a_journal_whose_run_was_ended_elsewhere_overwrites_nothing() {
+    let world = World::new();
+    let mut running = world.start(&reset_by("stream"));
+    world.wait_for_entry(&mut running, &["\"step_started\"", "\"load\""]);
+    running.kill();
+    let run = world.run_on_disk().expect("a run");
+    let other = world.another_operator();
+    other.run(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
+    let state = world.staging();
+    let words = ["its lock is gone", "nothing was changed", "bcops reset-staging"];
+    world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).fails(4, &words);
+    world.bcops(&["runs", "resume", &run]).fails(4, &words);
+    assert_eq!(world.staging(), state);
+    // Whoever insists gets a backup of the present first.
+    let insists = ["runs", "rollback", &run, "--dry-run", "--past-later-runs", "--json"];
+    let looked = world.bcops(&insists).exits(0).json();
+    assert_eq!(looked["result"]["backs_up_the_present"], true, "{looked:#}");
+}
+
 /// Between the lock and the first line of the journal there must be nothing that nobody can undo.
 #[test]
 fn a_run_that_was_killed_while_it_took_the_lock_can_be_resumed_or_unlocked() {

@@ -1,11 +1,12 @@
 //! What is put back, and what stays shut because something could not be.
 
-use super::steps::{Work, book};
-use super::world::{Shared, journal, roll_back, run};
+use super::steps::{Work, book, toy};
+use super::world::{Shared, journal, roll_back, run, run_id};
 use crate::error::{CommandError, Kind};
 use crate::events::Event;
 use crate::runbook::entry::Entry;
-use crate::runbook::{EndStatus, Report, RunError};
+use crate::runbook::lock::{Holder, Operator};
+use crate::runbook::{EndStatus, Report, RunError, Runbook};
 
 #[test]
 fn quarantine_stays_where_the_inside_could_not_be_put_back() {
@@ -96,4 +97,53 @@ fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
     assert_eq!(attempts(), 2);
     let is_said = |event: &Event| matches!(event, Event::Note(text) if text == "b1 is old");
     assert!(shared.get().events.iter().any(is_said));
+}
+
+/// Where the dynos do not start, visitors go on seeing the maintenance page and not Heroku's error.
+#[test]
+fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
+    let shared = Shared::default();
+    shared.get().fails_after.insert("open".into(), 1);
+    let make = || {
+        Runbook::builder()
+            .bracket("inner", "around")
+            .step(toy(&shared, "maintenance", "around", Work::Stand("open")))
+            .step(toy(&shared, "dynos", "around", Work::Stand("open")))
+            .step(toy(&shared, "quarantine", "around", Work::Stand("open")))
+            .step(toy(&shared, "i0", "inner", Work::Set))
+            .step(toy(&shared, "open", "after", Work::End("quarantine")))
+            .build()
+            .unwrap()
+    };
+    run(&shared, make()).unwrap_err();
+    shared.get().fails_undo.insert("dynos".into(), 1);
+    let error = roll_back(&shared, make()).unwrap_err();
+    let RunError::NotPutBack { left, .. } = &error else { panic!("{error}") };
+    assert_eq!(left, &["maintenance", "dynos"]);
+    assert!(shared.get().world.is("maintenance", "on"));
+    assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
+    assert!(shared.get().world.settings.is_empty());
+}
+
+/// Killed after the last record and before the lock was given up: both commands give it up.
+#[test]
+fn a_run_that_is_rolled_back_keeps_no_lock() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Set], &[], &[]);
+    run(&shared, make()).unwrap();
+    roll_back(&shared, make()).unwrap();
+    let holder = Holder {
+        run: run_id(),
+        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
+        at: jiff::Timestamp::now(),
+        command: "reset".into(),
+        since: None,
+        essence: None,
+    };
+    for forward in [true, false] {
+        shared.change(|world| world.lock = Some(holder.clone()));
+        let error = if forward { run(&shared, make()) } else { roll_back(&shared, make()) };
+        assert!(matches!(error, Err(RunError::RolledBack { .. })));
+        assert!(shared.get().world.lock.is_none(), "forward: {forward}");
+    }
 }

@@ -35,6 +35,7 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
         false => {
             let asked = Asked {
                 run: &past.id,
+                book: &setup.book,
                 history: &past.history,
                 ended: past.ended(),
                 past_later_runs: args.past_later_runs,
