@@ -232,11 +232,17 @@ impl Unfinished {
         format!("{whose} {what} {ago} ago{state}")
     }
 
+    /// The environment that the run is for, as far as that is known here.
+    fn environment(&self) -> &str {
+        self.history.flags.get("destination").and_then(|name| name.as_str()).unwrap_or("staging")
+    }
+
     /// The commands that lead to a good end.
     pub fn hints(&self, now: Timestamp) -> Vec<String> {
         let Unfinished { run, operator, .. } = self;
         let (resume, back) = (run.resume_command(), run.rollback_command());
         let unlock = run.unlock_command();
+        let reset = format!("bcops reset-{}", self.environment());
         if self.may_be_at_work(now) {
             return vec!["wait for its end; bcops runs list   # shows how it stands".to_owned()];
         }
@@ -244,15 +250,14 @@ impl Unfinished {
             Place::Here if self.is_over() => vec![format!("to give the lock up: {resume}")],
             Place::Here if self.is_going_back() => vec![format!("to continue: {back}")],
             Place::Here => vec![format!("to continue: {resume}"), format!("to go back: {back}")],
-            _ if self.lock.is_none() => vec![format!("to take over: bcops reset-staging")],
+            _ if self.lock.is_none() => vec![format!("to take over: {reset}")],
             Place::Lock => vec![format!(
                 "run {run} is {}'s: resume it there, roll it back here with {back}, or take over \
-                 with {unlock} and bcops reset-staging",
+                 with {unlock} and {reset}",
                 operator.host
             )],
             Place::Nowhere => vec![format!(
-                "run {run} is {}'s: resume it there, or take over with {unlock} and bcops \
-                 reset-staging",
+                "run {run} is {}'s: resume it there, or take over with {unlock} and {reset}",
                 operator.host
             )],
         }

@@ -185,6 +185,12 @@ impl History {
         self.values_at.get(key).copied()
     }
 
+    /// Whether the run itself does nothing more. What fails then is a rollback, or the precaution that
+    /// comes before one and after which the run stands as before.
+    fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Done { .. }) || self.rollback_has_begun()
+    }
+
     pub fn rollback_has_begun(&self) -> bool {
         matches!(self.standing, Standing::RollingBack | Standing::RolledBack)
     }
@@ -217,14 +223,14 @@ impl History {
             Entry::Value { key, value, .. } => {
                 self.values.insert(key.clone(), value.clone());
             }
-            Entry::StepFailed { step, message, .. } if !self.rollback_has_begun() => {
+            Entry::StepFailed { step, message, .. } if !self.has_ended() => {
                 self.standing = Standing::Failed { step: step.clone(), message: message.clone() };
             }
-            Entry::NeedsDecision { question, flag, .. } if !self.rollback_has_begun() => {
+            Entry::NeedsDecision { question, flag, .. } if !self.has_ended() => {
                 self.standing =
                     Standing::Waiting { question: question.clone(), flag: flag.clone() };
             }
-            Entry::Interrupted { .. } if !self.rollback_has_begun() => {
+            Entry::Interrupted { .. } if !self.has_ended() => {
                 self.standing = Standing::Interrupted;
             }
             Entry::RunFinished { status } => {

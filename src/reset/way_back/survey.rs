@@ -242,7 +242,8 @@ impl Look<'_> {
         let (run, owner) = (self.asked.run, self.world.destination_backups());
         let Some(backup) = self.value(&BACKUP) else {
             let text = format!("cannot roll run {run} back: it has made no backup of staging");
-            return Err(refused(text).hint("bcops reset-staging   # fills it again"));
+            return Err(refused(text)
+                .hint(format!("bcops reset-{}   # fills it again", self.world.destination.name)));
         };
         let transfers = self.world.heroku.transfers(owner).await?;
         let found = transfers.iter().find(|one| one.uuid == backup.uuid);

@@ -1,12 +1,14 @@
 //! What is put back, and what stays shut because something could not be.
 
+use std::sync::Arc;
+
 use super::steps::{Work, book, toy};
-use super::world::{Shared, journal, roll_back, run, run_id};
+use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
 use crate::error::{CommandError, Kind};
 use crate::events::Event;
 use crate::runbook::entry::Entry;
 use crate::runbook::lock::{Holder, Operator};
-use crate::runbook::{EndStatus, Report, RunError, Runbook};
+use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
 fn quarantine_stays_where_the_inside_could_not_be_put_back() {
@@ -85,7 +87,7 @@ fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
     let make = || book(&shared, &[Work::Count, Work::Set], &[], &[]);
     let attempts = || {
         let records = journal(&shared).records().to_vec();
-        crate::runbook::History::of(&records).step("b1").attempts
+        History::of(&records).step("b1").attempts
     };
     run(&shared, make()).unwrap_err();
     run(&shared, make()).unwrap_err();
@@ -145,5 +147,30 @@ fn a_run_that_is_rolled_back_keeps_no_lock() {
         let error = if forward { run(&shared, make()) } else { roll_back(&shared, make()) };
         assert!(matches!(error, Err(RunError::RolledBack { .. })));
         assert!(shared.get().world.lock.is_none(), "forward: {forward}");
+    }
+}
+
+/// Nothing was put back: a run that was done is done as before, and keeps nobody out. One that stopped
+/// half-way keeps its lock, and can still be resumed.
+#[test]
+fn a_rollback_whose_precaution_fails_has_not_begun() {
+    for stops in [false, true] {
+        let shared = Shared::default();
+        shared.get().fails_after.insert("b2".into(), u32::from(stops));
+        let make = || book(&shared, &[Work::Set, Work::Set], &[], &[]);
+        assert_eq!(run(&shared, make()).is_err(), stops);
+        shared.get().fails_before.insert("precaution".into(), 1);
+        let precaution = || Arc::new(toy(&shared, "precaution", "rollback", Work::Post));
+        let error = roll_back_after(&shared, make(), precaution()).unwrap_err();
+        assert!(matches!(error, RunError::NotBegunBack { .. }), "{error}");
+        let hints = CommandError::from(error).hints.join(" ");
+        assert!(hints.contains("runs rollback") && hints.contains("runs unlock"), "{hints}");
+        let standing = History::of(journal(&shared).records()).standing;
+        assert_eq!(standing == Standing::Done { warnings: false }, !stops, "{standing:?}");
+        assert_eq!(shared.get().world.lock.is_some(), stops);
+        assert!(shared.get().world.is("b1", "on"));
+        let end = roll_back_after(&shared, make(), precaution()).unwrap();
+        assert_eq!(end.status, EndStatus::RolledBack);
+        assert!(shared.get().world.lock.is_none() && shared.get().world.settings.is_empty());
     }
 }
