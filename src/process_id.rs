@@ -23,6 +23,13 @@ pub fn beginning_of(process: u32) -> Option<String> {
     Some(format!("{}/{ticks}", boot.trim()))
 }
 
+/// Whether a beginning is of another boot of this machine, or of another machine.
+pub fn is_of_another_boot(beginning: &str) -> bool {
+    let this = beginning_of(std::process::id());
+    let boot = |beginning: &str| beginning.split('/').next().map(str::to_owned);
+    this.is_some_and(|this| boot(&this) != boot(beginning))
+}
+
 /// Whether the process that had this number and this beginning still runs. Where the beginning is
 /// not known on either side, any process with the number counts.
 pub fn lives(process: u32, beginning: Option<&str>) -> bool {
@@ -46,6 +53,8 @@ mod tests {
         assert!(lives(this, beginning.as_deref()) && lives(this, None));
         if beginning.is_some() {
             assert!(!lives(this, Some("another-boot/1")));
+            assert!(is_of_another_boot("another-boot/1"));
+            assert!(!beginning.as_deref().is_some_and(is_of_another_boot));
         }
         assert!(!lives(0, None));
         let mut child = std::process::Command::new("true").spawn().expect("a process");

@@ -3,7 +3,9 @@
 use super::{CommandError, Kind, wrap};
 use crate::adapters::git::GitError;
 use crate::runbook::plan::PlanError;
-use crate::runbook::{BookError, Holder, JournalError, LockError, RunError, RunId, StoreError};
+use crate::runbook::{
+    BookError, History, Holder, JournalError, LockError, RunError, RunId, StoreError,
+};
 
 impl From<BookError> for CommandError {
     fn from(error: BookError) -> Self {
@@ -83,9 +85,12 @@ fn held_by(holder: &Holder) -> Vec<String> {
         Some(_) => format!(", roll it back here with {back},"),
         None => String::new(),
     };
+    let history = holder.essence.as_ref().map(|essence| History::of(essence.records()));
+    let destination = history.and_then(|history| history.flags.get("destination").cloned());
+    let environment = destination.as_ref().and_then(|name| name.as_str()).unwrap_or("staging");
     vec![format!(
         "run {run} is {host}'s: resume it there{way_back} or take over with {} and bcops \
-         reset-staging",
+         reset-{environment}",
         run.unlock_command()
     )]
 }
@@ -130,6 +135,13 @@ impl From<RunError> for CommandError {
             | RunError::NotAround { ref run, .. } => {
                 let run = run.clone();
                 ways_on(wrap(Kind::Partial, error), &run, true)
+            }
+            RunError::NotBegunBack { ref run, error: ref cause, .. } => {
+                let (kind, hints) = (cause.kind, cause.hints.clone());
+                let again = format!("to try again: {}", run.rollback_command());
+                let unlock = format!("to give up a lock that is left: {}", run.unlock_command());
+                let error = hints.into_iter().fold(wrap(kind, error), Self::hint);
+                error.hint(again).hint(unlock)
             }
             RunError::NotPutBack { ref run, ref hints, .. } => {
                 let again = format!("to try again: {}", run.rollback_command());

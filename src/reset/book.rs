@@ -14,9 +14,9 @@ use super::media::{CopyMedia, Renditions};
 use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
 use super::quarantine::{Dynos, Maintenance, Open, Quiet};
 use super::values::{
-    ANSWERED_BEFORE, BACKUP, CLOSED_BEFORE, DOWN_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE,
-    MERGED, MERGED_AT, PRESENT_BACKUP, RELEASE, RELEASE_AT_START, RELEASE_BEFORE, RELEASE_FAILED,
-    SITES_BEFORE, SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
+    ANSWERED_BEFORE, BACKUP, CLOSED_BEFORE, DOWN_BEFORE, FORMATION_AT_DEPLOY, FORMATION_BEFORE,
+    MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP, RELEASE, RELEASE_AT_START,
+    RELEASE_BEFORE, RELEASE_FAILED, SITES_BEFORE, SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
 };
 use super::world::World;
 
@@ -25,7 +25,7 @@ pub const STAGES: [&str; 7] =
     ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
 
 /// What another machine needs to put a run back. None of it names a person.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
     BACKUP.name(),
     MERGED.name(),
     MERGED_AT.name(),
@@ -35,6 +35,7 @@ const SHARED: [&str; 17] = [
     RELEASE_FAILED.name(),
     MAINTENANCE_BEFORE.name(),
     FORMATION_BEFORE.name(),
+    FORMATION_AT_DEPLOY.name(),
     DOWN_BEFORE.name(),
     SITES_BEFORE.name(),
     SITES_OF_SOURCE.name(),

@@ -20,6 +20,9 @@ const SKEW: SignedDuration = SignedDuration::from_secs(120);
 /// The highest number of a transfer before one is asked for.
 const NEWEST_BEFORE: &str = "newest_before";
 
+/// A backup that is older than this is not one of the present.
+pub(super) const PRESENT_FOR: Duration = Duration::from_secs(10 * 60);
+
 /// How long a transfer may take to end when it was cancelled.
 const CANCELLED_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -37,6 +40,13 @@ impl Wanted<'_> {
             Wanted::Backup => transfer.is_backup() && !transfer.is_scheduled(),
             Wanted::Restore(_) => transfer.is_restore(),
         }
+    }
+
+    /// Whether an earlier transfer is of no use any more: people may have worked on staging since.
+    fn is_outdated(&self, transfer: &Transfer, now: Timestamp) -> bool {
+        let age = |end: Timestamp| Duration::try_from(now.duration_since(end)).unwrap_or_default();
+        matches!(self, Wanted::Backup)
+            && transfer.finished_at.is_some_and(|finished| age(finished) > PRESENT_FOR)
     }
 
     fn what(&self) -> &'static str {
@@ -58,15 +68,23 @@ impl World {
         reporting: &'static str,
     ) -> StepResult<Transfer> {
         let transfer = match context.job(name) {
-            Job::Known { id } => self.known(&id).await?,
-            Job::Asked { at, details } => match self.find_asked(at, &details, wanted).await? {
-                Some(found) => {
+            Job::Known { id } => Some(self.known(&id).await?),
+            Job::Asked { at, details } => {
+                let found = self.find_asked(at, &details, wanted).await?;
+                if let Some(found) = &found {
                     context.external(name, &found.uuid)?;
-                    found
                 }
-                None => self.ask(context, name, wanted).await?,
-            },
-            Job::None => self.ask(context, name, wanted).await?,
+                found
+            }
+            Job::None => None,
+        };
+        let transfer = match transfer {
+            Some(earlier) if wanted.is_outdated(&earlier, Timestamp::now()) => {
+                context.settle(name, "it is more than ten minutes old")?;
+                self.ask(context, name, wanted).await?
+            }
+            Some(earlier) => earlier,
+            None => self.ask(context, name, wanted).await?,
         };
         let owner = self.destination_backups();
         let reporter = context.reporter();
@@ -82,6 +100,30 @@ impl World {
             context.settle(name, "it failed")?;
         }
         ended
+    }
+
+    /// Lets the next [`World::transfer`] of this name ask for a new one, unless the earlier one is
+    /// still under way.
+    pub(super) async fn forget_ended(
+        &self,
+        context: &StepContext,
+        name: &str,
+        wanted: Wanted<'_>,
+        why: &str,
+    ) -> StepResult<()> {
+        let earlier = match context.job(name) {
+            Job::None => return Ok(()),
+            Job::Known { id } => self.known(&id).await.ok(),
+            Job::Asked { at, details } => match self.find_asked(at, &details, wanted).await? {
+                // It may still arrive, so that it is looked for once more before the next request.
+                None => return Ok(()),
+                found => found,
+            },
+        };
+        if earlier.is_some_and(|earlier| is_under_way(&earlier)) {
+            return Ok(());
+        }
+        context.settle(name, why)
     }
 
     /// Every transfer of the app that owns staging's database: they are numbered together.
@@ -216,4 +258,26 @@ fn may_have_begun(error: &HerokuError) -> bool {
     let unseen =
         matches!(error, HerokuError::TransferUnclear { .. } | HerokuError::TransferLost { .. });
     unseen || error.leaves_doubt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_of_the_present_is_at_most_ten_minutes_old() {
+        let transfer = |finished: Option<&str>| -> Transfer {
+            serde_json::from_value(json!({
+                "uuid": "u", "num": 1, "finished_at": finished, "succeeded": true,
+            }))
+            .expect("a transfer")
+        };
+        let now = "2026-11-30T12:00:00Z".parse().expect("a time");
+        let recent = transfer(Some("2026-11-30T11:55:00Z"));
+        let old = transfer(Some("2026-11-23T12:00:00Z"));
+        assert!(!Wanted::Backup.is_outdated(&recent, now));
+        assert!(Wanted::Backup.is_outdated(&old, now));
+        // What is under way holds the present.
+        assert!(!Wanted::Backup.is_outdated(&transfer(None), now));
+    }
 }

@@ -13,6 +13,8 @@ use super::values::{BACKUP, FORMATION_BEFORE, MAINTENANCE_BEFORE, RELEASE_AT_STA
 pub struct OriginLock {
     repository: Repository,
     branch: String,
+    /// The lock that is taken over, and no other.
+    expects: Option<SeenLock>,
     /// Held while the lock is changed: signs of life and steps write it side by side.
     held: Mutex<Option<Lock>>,
 }
@@ -26,7 +28,12 @@ pub struct SeenLock {
 
 impl OriginLock {
     pub fn new(repository: Repository, branch: &str) -> Self {
-        OriginLock { repository, branch: branch.to_owned(), held: Mutex::default() }
+        OriginLock { repository, branch: branch.to_owned(), expects: None, held: Mutex::default() }
+    }
+
+    /// Takes over exactly the lock that was seen. Whoever goes on with the run in the meantime keeps it.
+    pub fn expecting(self, seen: SeenLock) -> Self {
+        OriginLock { expects: Some(seen), ..self }
     }
 
     /// The lock as it is now.
@@ -166,7 +173,21 @@ impl RunLock for OriginLock {
         Box::pin(async move {
             let mut held = self.held.lock().await;
             let repository = self.of_run(&holder.run)?;
-            let taken = repository.take_lock(&self.branch, &to_git(holder)).await;
+            let taken = match &self.expects {
+                Some(seen) => {
+                    let holder = GitHolder { since: seen.lock.holder.since, ..to_git(holder) };
+                    match repository.replace_lock(&seen.lock, &holder).await {
+                        Err(error @ GitError::LeaseRejected { .. }) => {
+                            return Err(match self.look().await? {
+                                Some(now) => LockError::Held { holder: Box::new(now.holder) },
+                                None => self.unusable(error),
+                            });
+                        }
+                        other => other,
+                    }
+                }
+                None => repository.take_lock(&self.branch, &to_git(holder)).await,
+            };
             *held = Some(taken.map_err(|error| self.translate(error))?);
             Ok(())
         })

@@ -33,12 +33,12 @@ pub fn values_of_takeover(
             values.insert(FORMATION_BEFORE.name(), json!(wanted));
         }
     }
-    let mut taken = before.taken_over(run);
-    // A backup of what is there now would keep rows that nobody has verified; and where staging was
-    // closed all the while, the backup from before is what people had.
-    let is_closed = before.has_closed && present.is_none_or(|(maintenance, _)| maintenance);
-    let keeps = before.has_filled && (before.is_unverified || is_closed);
-    taken.keeps_backup = keeps && before.backup.is_some();
+    // Where staging was closed all the while, the backup from before is what people had, and one of
+    // what is there now would keep rows that nobody has verified. Where a person has opened it, the
+    // present is what people have.
+    let is_closed =
+        present.is_none_or(|(maintenance, formation)| maintenance || formation.serves_nobody());
+    let taken = before.taken_over(run, is_closed);
     if let Some(backup) = before.backup.as_ref().filter(|_| taken.keeps_backup) {
         values.insert(BACKUP.name(), json!(backup));
         // The Site records in the database may be those of production by now.
@@ -81,4 +81,55 @@ pub async fn accounts_before(
 /// this run leaves it closed as well.
 pub(super) fn left_closed(context: &StepContext) -> StepResult<Option<TakenOver>> {
     Ok(context.get(&TAKEN_OVER)?.filter(|taken| taken.closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::heroku::Scale;
+
+    fn formation(quantity: u32) -> Formation {
+        Formation([("web".to_owned(), Scale { quantity, size: "Basic".to_owned() })].into())
+    }
+
+    /// A run that was killed while it filled the database.
+    fn killed() -> Before {
+        Before {
+            maintenance: Some(false),
+            formation: Some(formation(2)),
+            backup: Some(BackupTaken { name: "b001".into(), num: 1, uuid: "u".into() }),
+            has_closed: true,
+            has_stopped: true,
+            has_filled: true,
+            ..Before::default()
+        }
+    }
+
+    fn taken(before: &Before, present: Option<(bool, &Formation)>) -> (TakenOver, bool) {
+        let run = RunId::parse("r20261122-201530-4f2a").expect("a run");
+        let values = values_of_takeover(before, &run, present);
+        let taken = values[TAKEN_OVER.name()].clone();
+        (serde_json::from_value(taken).expect("it"), kept_backup(&values).is_some())
+    }
+
+    #[test]
+    fn a_staging_that_is_still_closed_keeps_the_first_backup_and_stays_closed() {
+        for present in [None, Some((true, &formation(0))), Some((false, &formation(0)))] {
+            let (taken, keeps) = taken(&killed(), present);
+            assert!(taken.closed && taken.keeps_backup && keeps, "{present:?}");
+        }
+    }
+
+    #[test]
+    fn a_staging_that_a_person_has_opened_since_is_backed_up_and_left_open() {
+        let (taken, keeps) = taken(&killed(), Some((false, &formation(1))));
+        assert!(!taken.closed && !taken.keeps_backup && !keeps);
+    }
+
+    #[test]
+    fn what_a_person_has_closed_after_the_run_is_not_the_run_s() {
+        let opened = Before { has_closed: false, has_stopped: false, ..killed() };
+        let (taken, keeps) = taken(&opened, Some((true, &formation(1))));
+        assert!(!taken.closed && !keeps);
+    }
 }

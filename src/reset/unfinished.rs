@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 
 use crate::adapters::git::Repository;
 use crate::adapters::heroku::Formation;
+use crate::error::{CommandError, Kind};
 use crate::runbook::history::Phase;
 use crate::runbook::{
-    Essence, History, Holder, LockError, Operator, RunId, Runs, Standing, ValueKey,
+    Essence, History, Holder, LockError, Operator, RunId, Runbook, Runs, Standing, ValueKey,
 };
 use crate::words;
 
@@ -19,6 +20,7 @@ use super::sites::SiteRecord;
 use super::values::{
     BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
 };
+use super::world::World;
 
 /// Where the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,53 @@ pub async fn unfinished(
     let found = broken.map(|seen| Unfinished::of(&seen, runs, false));
     // A run that was resumed or rolled back after its lock was broken is over.
     Ok(found.filter(|found| !found.is_over()))
+}
+
+/// Refuses to work on an unfinished run by a journal that may be out of date. As long as nobody else
+/// has finished the run, the origin has its lock, or keeps the lock that was broken.
+///
+/// # Errors
+/// The refusal, and an origin that cannot be asked.
+pub async fn refuse_stale(
+    world: &World,
+    book: &Runbook,
+    run: &RunId,
+    history: &History,
+) -> Result<(), CommandError> {
+    let is_over = matches!(history.standing, Standing::Done { .. } | Standing::RolledBack);
+    if is_over || !book.leaves_changes(history) {
+        return Ok(());
+    }
+    let lock = OriginLock::new(world.repository.clone(), &world.branches.staging);
+    let is_its = |seen: &SeenLock| seen.holder.run == *run;
+    let seen = match lock.look().await?.filter(is_its) {
+        Some(seen) => Some(seen),
+        None => lock.look_at_broken().await?.filter(is_its),
+    };
+    let environment = &world.destination.name;
+    let refused = |why: String| {
+        let text = format!("cannot continue run {run} by the journal here: {why}");
+        CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+    };
+    let Some(seen) = seen else {
+        let why = format!(
+            "its lock is gone from the origin, so someone else ended it; {environment} may hold \
+             newer work"
+        );
+        return Err(refused(why)
+            .hint("bcops runs list   # shows what is known here")
+            .hint(format!("to start again: bcops reset-{environment}")));
+    };
+    let Holder { operator, essence, .. } = &seen.holder;
+    let there = essence.as_ref().map(|essence| History::of(essence.records()));
+    let goes_back = there.is_some_and(|there| there.rollback_has_begun());
+    if goes_back && !history.rollback_has_begun() {
+        let (back, unlock) = (run.rollback_command(), run.unlock_command());
+        return Err(refused(format!("{} is rolling it back", operator.host))
+            .hint(format!("to continue there: {back}"))
+            .hint(format!("to take over: {unlock}, then bcops reset-{environment}")));
+    }
+    Ok(())
 }
 
 impl Unfinished {
@@ -123,7 +172,6 @@ impl Unfinished {
         };
         let filled = ["load", "restore", "scrub"].map(|id| self.history.step(id));
         let has_filled = filled.iter().any(|step| step.may_have_acted && !step.is_undone());
-        let verified = self.history.step("verify").is_finished();
         Before {
             maintenance: self.value(&MAINTENANCE_BEFORE),
             formation: self.value(&FORMATION_BEFORE),
@@ -131,7 +179,6 @@ impl Unfinished {
             has_closed: stands("maintenance"),
             has_stopped: stands("dynos"),
             has_filled: has_filled || keeps_backup || self.is_filling_back(),
-            is_unverified: ((has_filled || keeps_backup) && !verified) || self.is_filling_back(),
             sites: self.value(&SITES_BEFORE),
         }
     }
@@ -185,11 +232,17 @@ impl Unfinished {
         format!("{whose} {what} {ago} ago{state}")
     }
 
+    /// The environment that the run is for, as far as that is known here.
+    fn environment(&self) -> &str {
+        self.history.flags.get("destination").and_then(|name| name.as_str()).unwrap_or("staging")
+    }
+
     /// The commands that lead to a good end.
     pub fn hints(&self, now: Timestamp) -> Vec<String> {
         let Unfinished { run, operator, .. } = self;
         let (resume, back) = (run.resume_command(), run.rollback_command());
         let unlock = run.unlock_command();
+        let reset = format!("bcops reset-{}", self.environment());
         if self.may_be_at_work(now) {
             return vec!["wait for its end; bcops runs list   # shows how it stands".to_owned()];
         }
@@ -197,15 +250,14 @@ impl Unfinished {
             Place::Here if self.is_over() => vec![format!("to give the lock up: {resume}")],
             Place::Here if self.is_going_back() => vec![format!("to continue: {back}")],
             Place::Here => vec![format!("to continue: {resume}"), format!("to go back: {back}")],
-            _ if self.lock.is_none() => vec![format!("to take over: bcops reset-staging")],
+            _ if self.lock.is_none() => vec![format!("to take over: {reset}")],
             Place::Lock => vec![format!(
                 "run {run} is {}'s: resume it there, roll it back here with {back}, or take over \
-                 with {unlock} and bcops reset-staging",
+                 with {unlock} and {reset}",
                 operator.host
             )],
             Place::Nowhere => vec![format!(
-                "run {run} is {}'s: resume it there, or take over with {unlock} and bcops \
-                 reset-staging",
+                "run {run} is {}'s: resume it there, or take over with {unlock} and {reset}",
                 operator.host
             )],
         }
@@ -225,8 +277,6 @@ pub struct Before {
     pub has_stopped: bool,
     /// The run has begun to replace the database.
     pub has_filled: bool,
-    /// The database may hold rows that nobody has verified, or half of something.
-    pub is_unverified: bool,
 }
 
 impl Before {
@@ -248,11 +298,11 @@ impl Before {
         wanted
     }
 
-    pub fn taken_over(&self, run: &RunId) -> TakenOver {
-        TakenOver {
-            run: run.to_string(),
-            closed: self.has_closed || self.has_stopped,
-            keeps_backup: false,
-        }
+    /// What the run that takes over begins with. `is_closed` is what the app itself says now: a
+    /// person may have opened it since.
+    pub fn taken_over(&self, run: &RunId, is_closed: bool) -> TakenOver {
+        let closed = is_closed && (self.has_closed || self.has_stopped);
+        let keeps_backup = closed && self.has_filled && self.backup.is_some();
+        TakenOver { run: run.to_string(), closed, keeps_backup }
     }
 }

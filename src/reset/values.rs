@@ -32,6 +32,8 @@ pub const CLOSED_BEFORE: ValueKey<Option<crate::reset::closed::Closed>> =
 /// Whether staging is open now, and what was seen of its sites then.
 pub const OPENED: ValueKey<crate::reset::sites_answer::Opened> = ValueKey::new("opened");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
+/// The same before the deploy, whose code may have other processes. Runs of before have none.
+pub const FORMATION_AT_DEPLOY: ValueKey<Formation> = ValueKey::new("formation_at_deploy");
 pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
 pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
 pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging_only");

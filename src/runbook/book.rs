@@ -305,6 +305,24 @@ impl Runbook {
         inside.find(|inner| !self.is_put_back(inner.as_ref(), history)).map(|inner| inner.id())
     }
 
+    /// The standing step of the same stage that is put back before this one and was not: maintenance
+    /// stays on where the dynos could not be started.
+    pub(super) fn shut_door(&self, step: &dyn Step, history: &History) -> Option<&'static str> {
+        let mut doors = self.steps.iter().rev().take_while(|door| door.id() != step.id());
+        let is_shut = |door: &&Arc<dyn Step>| {
+            door.stands_until().is_some()
+                && door.stage() == step.stage()
+                && !self.is_put_back(door.as_ref(), history)
+        };
+        doors.find(is_shut).map(|door| door.id())
+    }
+
+    /// Whether anything is, or may be, other than before the run.
+    pub fn leaves_changes(&self, history: &History) -> bool {
+        let mut changing = self.steps.iter().filter(|step| step.kind().changes());
+        changing.any(|step| self.has_changed(step.as_ref(), history))
+    }
+
     /// Whether something is, or may be, other than before the step, whatever a rollback does about it.
     pub(super) fn has_changed(&self, step: &dyn Step, history: &History) -> bool {
         match step.undo_way() {

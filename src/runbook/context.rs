@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -69,6 +70,12 @@ impl StepContext {
             let text = format!("the value {} of the run is of another kind", key.name());
             CommandError::new(Kind::Unexpected, text).with_cause(error).into()
         })
+    }
+
+    /// How long ago a value was put on record last.
+    pub fn age<T>(&self, key: &ValueKey<T>) -> Option<Duration> {
+        let at = self.ledger.history(|history| history.value_at(key.name()))?;
+        Some(jiff::Timestamp::now().duration_since(at).try_into().unwrap_or_default())
     }
 
     /// How far another step of the run is.

@@ -210,6 +210,8 @@ impl Engine {
     /// Runs what is not done yet.
     pub async fn run(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == super::Standing::RolledBack) {
+            // It may have been killed before it gave its lock up.
+            self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }
         if self.history(History::rollback_has_begun) {
@@ -264,9 +266,12 @@ impl Engine {
 
     async fn run_steps(&self) -> Result<RunEnd, RunError> {
         // Only a process of its own can know that nothing changed behind its back.
-        let mut standing_is_known = self.history(|history| history.resumptions == 0);
+        let is_resumed = self.history(|history| history.resumptions > 0);
+        let mut standing_is_known = !is_resumed;
         for step in self.book.steps() {
-            if self.history(|history| history.step(step.id()).is_over()) {
+            if self.history(|history| history.step(step.id()).is_over())
+                && !(is_resumed && self.is_outdated(step.as_ref()))
+            {
                 continue;
             }
             self.safe_point()?;
@@ -287,6 +292,17 @@ impl Engine {
             if warnings.is_empty() { EndStatus::Done } else { EndStatus::DoneWithWarnings };
         self.record(Entry::RunFinished { status })?;
         Ok(RunEnd { run: self.run.clone(), status, warnings })
+    }
+
+    /// Whether a finished step has to be done again because time has passed, which is said.
+    fn is_outdated(&self, step: &dyn Step) -> bool {
+        if !self.history(|history| history.step(step.id()).is_finished()) {
+            return false;
+        }
+        let context = self.context(step);
+        let Some(why) = step.outdated(&context) else { return false };
+        context.note(why);
+        true
     }
 
     /// The rules that hold whatever is left out or changed while the run stood still.
@@ -400,12 +416,7 @@ impl Engine {
 
     /// Whether anything is, or may be, not as it was before the run.
     pub(super) fn has_changed(&self) -> bool {
-        self.history(|history| {
-            let steps = self.book.steps().iter();
-            steps
-                .filter(|step| step.kind().changes())
-                .any(|step| self.book.has_changed(step.as_ref(), history))
-        })
+        self.history(|history| self.book.leaves_changes(history))
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {

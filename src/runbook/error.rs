@@ -31,6 +31,8 @@ pub enum RunError {
     HeldBack { run: RunId, step: String, inside: String },
     #[error("{step} is not run: {around}, which has to be in force around it, is not")]
     NotAround { run: RunId, step: String, around: String },
+    #[error("the rollback of the run {run} was not begun: the step {step} failed: {error}")]
+    NotBegunBack { run: RunId, step: String, error: Box<CommandError> },
     #[error("the rollback of the run {run} could not put back {}{}", left.join(", "), because(.reasons))]
     NotPutBack { run: RunId, left: Vec<String>, hints: Vec<String>, reasons: Vec<String> },
     #[error("the run {run} is over")]

@@ -143,6 +143,8 @@ pub struct History {
     pub last_at: Option<jiff::Timestamp>,
     steps: BTreeMap<String, StepHistory>,
     values: BTreeMap<String, Value>,
+    /// When each value was put on record last.
+    values_at: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl Default for History {
@@ -156,6 +158,7 @@ impl Default for History {
             last_at: None,
             steps: BTreeMap::new(),
             values: BTreeMap::new(),
+            values_at: BTreeMap::new(),
         }
     }
 }
@@ -177,6 +180,17 @@ impl History {
         self.values.get(key)
     }
 
+    /// When the value was put on record last.
+    pub fn value_at(&self, key: &str) -> Option<jiff::Timestamp> {
+        self.values_at.get(key).copied()
+    }
+
+    /// Whether the run itself does nothing more. What fails then is a rollback, or the precaution that
+    /// comes before one and after which the run stands as before.
+    fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Done { .. }) || self.rollback_has_begun()
+    }
+
     pub fn rollback_has_begun(&self) -> bool {
         matches!(self.standing, Standing::RollingBack | Standing::RolledBack)
     }
@@ -184,6 +198,9 @@ impl History {
     pub fn apply(&mut self, record: &Record) {
         self.last_at = Some(record.at);
         self.apply_to_run(&record.entry);
+        if let Entry::Value { key, .. } = &record.entry {
+            self.values_at.insert(key.clone(), record.at);
+        }
         if let Some(id) = step_of(&record.entry) {
             let step = self.steps.entry(id.to_owned()).or_default();
             apply_to_step(step, record);
@@ -206,14 +223,14 @@ impl History {
             Entry::Value { key, value, .. } => {
                 self.values.insert(key.clone(), value.clone());
             }
-            Entry::StepFailed { step, message, .. } if !self.rollback_has_begun() => {
+            Entry::StepFailed { step, message, .. } if !self.has_ended() => {
                 self.standing = Standing::Failed { step: step.clone(), message: message.clone() };
             }
-            Entry::NeedsDecision { question, flag, .. } if !self.rollback_has_begun() => {
+            Entry::NeedsDecision { question, flag, .. } if !self.has_ended() => {
                 self.standing =
                     Standing::Waiting { question: question.clone(), flag: flag.clone() };
             }
-            Entry::Interrupted { .. } if !self.rollback_has_begun() => {
+            Entry::Interrupted { .. } if !self.has_ended() => {
                 self.standing = Standing::Interrupted;
             }
             Entry::RunFinished { status } => {

@@ -48,10 +48,13 @@ impl Operator {
         self.host == host_name()
     }
 
-    /// Whether the process still runs. `None` where it is another machine's.
+    /// Whether the process still runs. `None` where it is another machine's. Another boot may be that
+    /// of another machine with the same name.
     pub fn lives(&self) -> Option<bool> {
         let beginning = self.beginning.as_deref();
-        self.is_of_this_machine().then(|| process_id::lives(self.pid, beginning))
+        let is_here =
+            self.is_of_this_machine() && !beginning.is_some_and(process_id::is_of_another_boot);
+        is_here.then(|| process_id::lives(self.pid, beginning))
     }
 }
 

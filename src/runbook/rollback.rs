@@ -27,27 +27,44 @@ impl Engine {
             self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }
+        // A run that has come to its end held no lock before.
+        let was_free = self.history(|history| matches!(history.standing, Standing::Done { .. }));
         let keeper = self.take_lock().await?;
+        if let Err(error) = self.take_precaution().await {
+            // Nothing was put back, so that the run stands as before.
+            drop(keeper);
+            if was_free {
+                self.give_up_lock().await?;
+            }
+            return Err(error);
+        }
+        let result = self.go_back().await;
+        drop(keeper);
+        self.finish(result).await
+    }
+
+    async fn take_precaution(&self) -> Result<(), RunError> {
+        let Some(step) = &self.precaution else { return Ok(()) };
+        self.safe_point()?;
+        self.perform(step.as_ref()).await.map_err(|error| match error {
+            RunError::Step { run, step, error, .. } => RunError::NotBegunBack { run, step, error },
+            other => other,
+        })
+    }
+
+    async fn go_back(&self) -> Result<RunEnd, RunError> {
         self.record(Entry::RollbackStarted {
             operator: self.operator().clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
         self.record_values()?;
-        let result = match self.share().await {
-            Ok(()) => self.undo_steps().await,
-            Err(error) => Err(error),
-        };
-        drop(keeper);
-        self.finish(result).await
+        self.share().await?;
+        self.undo_steps().await
     }
 
     /// First everything that the public must not meet half put back, behind closed doors; then the
     /// doors, which are the standing steps.
     async fn undo_steps(&self) -> Result<RunEnd, RunError> {
-        if let Some(step) = &self.precaution {
-            self.safe_point()?;
-            self.perform(step.as_ref()).await?;
-        }
         self.close().await?;
         let (doors, inside): (Vec<_>, Vec<_>) =
             self.book.steps().iter().rev().partition(|step| step.stands_until().is_some());
@@ -157,8 +174,10 @@ impl Engine {
     /// Why a standing step has to stay in force.
     fn stays_around(&self, step: &dyn Step) -> Option<String> {
         step.stands_until()?;
-        let inside = self.history(|history: &History| self.book.not_put_back(step, history))?;
-        Some(format!("{inside} could not be put back"))
+        let left = self.history(|history: &History| {
+            self.book.not_put_back(step, history).or_else(|| self.book.shut_door(step, history))
+        })?;
+        Some(format!("{left} could not be put back"))
     }
 
     async fn try_undo(&self, step: &dyn Step) -> Result<(), Halt> {

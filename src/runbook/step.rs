@@ -183,6 +183,12 @@ pub trait Step: Send + Sync {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome>;
 
+    /// Why what the finished step found is too old for a run that is resumed. The step is done again
+    /// then.
+    fn outdated(&self, _context: &StepContext) -> Option<String> {
+        None
+    }
+
     /// Looks independently of what the act believes. What it returns is the proof in the journal;
     /// an error means that the step failed.
     fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence>;

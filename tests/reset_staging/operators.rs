@@ -109,6 +109,53 @@ fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
     world.assert_production_untouched();
 }
 
+/// Staging was in use while the run stood still. What people did there is in the newest backup, which
+/// is the one that a rollback restores.
+#[test]
+fn a_run_that_stood_still_backs_staging_up_again_before_it_fills_it() {
+    let world = World::new();
+    let run = killed(&world);
+    let taken = || {
+        let lines = world.journal();
+        lines.into_iter().filter(|line| line.contains("\"key\":\"staging_backup\"")).count()
+    };
+    assert_eq!(taken(), 1);
+    world.age_journal(std::time::Duration::from_secs(3600));
+    let titles = "SELECT count(*) FROM wagtailcore_page WHERE title = 'Work in between'";
+    world.whole.databases.staging(
+        "UPDATE wagtailcore_page SET title = 'Work in between' \
+         WHERE id = (SELECT max(id) FROM wagtailcore_page)",
+    );
+    let resumed = world.bcops(&["runs", "resume", &run]).exits(0);
+    resumed.says(&["captures a new one"]);
+    assert_eq!(taken(), 2);
+    assert_eq!(world.whole.databases.staging(titles), "0");
+    world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
+    assert_eq!(world.whole.databases.staging(titles), "1");
+}
+
+/// Another machine has put the run back, and staging was in use since. The first machine's journal
+/// knows nothing of that.
+#[test]
+fn a_journal_whose_run_was_ended_elsewhere_overwrites_nothing() {
+    let world = World::new();
+    let mut running = world.start(&reset_by("stream"));
+    world.wait_for_entry(&mut running, &["\"step_started\"", "\"load\""]);
+    running.kill();
+    let run = world.run_on_disk().expect("a run");
+    let other = world.another_operator();
+    other.run(&["runs", "rollback", &run, "--confirm", STAGING]).exits(0);
+    let state = world.staging();
+    let words = ["its lock is gone", "nothing was changed", "bcops reset-staging"];
+    world.bcops(&["runs", "rollback", &run, "--confirm", STAGING]).fails(4, &words);
+    world.bcops(&["runs", "resume", &run]).fails(4, &["nothing was changed"]);
+    assert_eq!(world.staging(), state);
+    // Whoever insists gets a backup of the present first.
+    let insists = ["runs", "rollback", &run, "--dry-run", "--past-later-runs", "--json"];
+    let looked = world.bcops(&insists).exits(0).json();
+    assert_eq!(looked["result"]["backs_up_the_present"], true, "{looked:#}");
+}
+
 /// Between the lock and the first line of the journal there must be nothing that nobody can undo.
 #[test]
 fn a_run_that_was_killed_while_it_took_the_lock_can_be_resumed_or_unlocked() {

@@ -64,6 +64,30 @@ impl Formation {
         formation
     }
 
+    /// What this comes to with the processes that `present` has: other code may have other ones. Those
+    /// that only `present` has stay as they are there.
+    pub fn onto(&self, present: &Formation) -> Formation {
+        let scale = |(kind, now): (&String, &Scale)| {
+            (kind.clone(), self.0.get(kind).unwrap_or(now).clone())
+        };
+        Formation(present.0.iter().map(scale).collect())
+    }
+
+    /// The processes with dynos that `present` does not have at all.
+    pub fn missing_in(&self, present: &Formation) -> Vec<String> {
+        let missing =
+            self.0.iter().filter(|(kind, one)| one.quantity > 0 && !present.0.contains_key(*kind));
+        missing.map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// The same with the processes that only `other` has.
+    pub fn with_missing_of(mut self, other: &Formation) -> Formation {
+        for (kind, scale) in &other.0 {
+            self.0.entry(kind.clone()).or_insert_with(|| scale.clone());
+        }
+        self
+    }
+
     /// How many dynos there are in all.
     pub fn dynos(&self) -> u32 {
         self.0.values().fold(0, |sum, scale| sum.saturating_add(scale.quantity))
@@ -168,6 +192,23 @@ mod tests {
         assert!(!formation(&[("web", 2, "Basic")]).serves_nobody());
         assert!(!Formation::default().serves_nobody());
         assert!(formation(&[("worker", 0, "Basic")]).serves_nobody());
+    }
+
+    /// The new code has a `beat` and no `worker` any more; going back it is the other way round.
+    #[test]
+    fn processes_that_only_other_code_has_are_left_alone() {
+        let before = formation(&[("web", 2, "Basic"), ("worker", 1, "Basic"), ("cron", 0, "S")]);
+        let now = formation(&[("web", 0, "Basic"), ("beat", 1, "Basic")]);
+        let expected = formation(&[("web", 2, "Basic"), ("beat", 1, "Basic")]);
+        assert_eq!(before.onto(&now), expected);
+        assert_eq!(before.missing_in(&now), ["worker"]);
+        assert_eq!(expected, before.onto(&expected));
+        let merged = now.with_missing_of(&before);
+        assert_eq!(merged.0.keys().collect::<Vec<_>>(), ["beat", "cron", "web", "worker"]);
+        assert_eq!(
+            merged.onto(&before),
+            formation(&[("web", 0, "Basic"), ("worker", 1, "Basic"), ("cron", 0, "S")])
+        );
     }
 
     #[test]

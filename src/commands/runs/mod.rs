@@ -13,10 +13,10 @@ use crate::cli::{RunsArgs, RunsWork};
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
-use crate::reset::Choices;
 use crate::reset::unfinished::{Place, Unfinished, unfinished};
-use crate::runbook::entry::{Entry, Record};
-use crate::runbook::{Essence, History, Journal, RunId, Runs, Standing, StoreError};
+use crate::reset::{Choices, SeenLock};
+use crate::runbook::entry::{Entry, Record, SCHEMA_VERSION};
+use crate::runbook::{Essence, History, Journal, Operator, RunId, Runs, Standing, StoreError};
 
 pub async fn run(context: &Context, args: &RunsArgs) -> Result<Outcome, CommandError> {
     match &args.work {
@@ -70,6 +70,8 @@ struct GoesBack {
     records: Vec<Record>,
     /// Where the journal is elsewhere.
     essence: Option<Essence>,
+    /// The lock that was seen then. It is taken over only as long as it is this one.
+    seen: Option<SeenLock>,
 }
 
 impl GoesBack {
@@ -77,7 +79,7 @@ impl GoesBack {
         match Past::read(runs, given) {
             Ok(Past { id, journal, history }) => {
                 let records = journal.records().to_vec();
-                Ok(GoesBack { id, history, records, essence: None })
+                Ok(GoesBack { id, history, records, essence: None, seen: None })
             }
             Err(error) if is_ambiguous(runs, given) => Err(error),
             Err(error) => match elsewhere(context, runs, given).await? {
@@ -97,7 +99,7 @@ impl GoesBack {
         };
         let history = History::of(essence.records());
         let records = essence.records().to_vec();
-        Ok(GoesBack { id: found.run, history, records, essence: Some(essence) })
+        Ok(GoesBack { id: found.run, history, records, essence: Some(essence), seen: found.lock })
     }
 
     fn choices(&self) -> Result<Choices, CommandError> {
@@ -112,12 +114,17 @@ impl GoesBack {
         own.last().map(|record| record.at)
     }
 
-    /// Makes the run one of this machine, if it is not.
-    fn adopt(&self, runs: &Runs) -> Result<(), StoreError> {
-        match &self.essence {
-            Some(essence) => runs.adopt(&self.id, essence),
-            None => Ok(()),
-        }
+    /// Makes the run one of this machine, if it is not. It can only go back here: what its steps have
+    /// found, and accounts by name, are in the journal of the other machine.
+    fn adopt(&self, runs: &Runs, operator: &Operator) -> Result<(), StoreError> {
+        let Some(mut essence) = self.essence.clone() else { return Ok(()) };
+        let entry = Entry::RollbackStarted {
+            operator: operator.clone(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let (schema_version, at) = (SCHEMA_VERSION, Timestamp::now());
+        essence.take(&Record { schema_version, sequence: 0, at, entry }, &[]);
+        runs.adopt(&self.id, &essence)
     }
 }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use crate::adapters::git::OnConflict;
 use crate::cli::ResumeArgs;
-use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
+use crate::commands::reset_staging::{
+    ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
+};
 use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Kind};
+use crate::reset::unfinished::refuse_stale;
 use crate::reset::{Choices, STAGES, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
 
@@ -30,6 +33,11 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
     let setup = setup(context, &world, redactor)?;
+    {
+        let _planning = ForgetsPlanning::new(&world.repository);
+        let looking = refuse_stale(&world, &setup.book, &past.id, &past.history);
+        context.interrupt.guard(looking).await?;
+    }
     let engine = Engine::reopen(setup, &runs, past.id.clone(), &target(&world), flags)?;
     let result = engine.run().await;
     ended(context, &world, &past.id, result).await

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
 use crate::commands::{Context, Outcome, confirm};
@@ -21,15 +22,17 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         CommandError::new(Kind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
-    let environment = environment(context, &run, &args.environment)?;
+    let repository = context.interrupt.guard(open_repository(context)).await?;
+    let _planning = ForgetsPlanning::new(&repository);
+    let runs = runs(context);
+    let first = environment(context, &run, &args.environment)?;
+    let looking = locked_by(context, &repository, &run, first);
+    let environment = context.interrupt.guard(looking).await?;
     let branch = environment.branch.as_ref().ok_or_else(|| {
         CommandError::new(Kind::Configuration, format!("{} has no branch", environment.name))
             .hint(format!("set environments.{}.branch in bcops.toml", environment.name))
     })?;
-    let repository = context.interrupt.guard(open_repository(context)).await?;
-    let _planning = ForgetsPlanning::new(&repository);
     let lock = OriginLock::new(repository.clone(), branch);
-    let runs = runs(context);
     let looking = async { Ok(unfinished(&repository, branch, &runs).await?) };
     let found = context.interrupt.guard(looking).await?.filter(|found| found.lock.is_some());
     let Some(found) = found else { return Err(LockError::NotThere { run }.into()) };
@@ -63,6 +66,24 @@ fn environment<'a>(
     let environment = context.settings.environment(&name)?;
     environment.check_something_is_protected()?;
     Ok(environment)
+}
+
+/// The environment whose branch the run has locked: the first, or any other that is written to.
+async fn locked_by<'a>(
+    context: &'a Context,
+    repository: &Repository,
+    run: &RunId,
+    first: &'a Environment,
+) -> Result<&'a Environment, CommandError> {
+    let others = context.settings.environments.values().filter(|one| !one.protected);
+    for environment in std::iter::once(first).chain(others) {
+        let Some(branch) = environment.branch.as_deref() else { continue };
+        let seen = OriginLock::new(repository.clone(), branch).look().await?;
+        if seen.is_some_and(|seen| seen.holder.run == *run) {
+            return Ok(environment);
+        }
+    }
+    Ok(first)
 }
 
 /// A run that may be at work stops half-way without its lock.

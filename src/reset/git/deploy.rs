@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::JobStatus;
 use crate::error::{CommandError, Kind};
-use crate::reset::values::{MERGED, RELEASE_BEFORE, ReleaseSeen};
+use crate::reset::values::{FORMATION_AT_DEPLOY, MERGED, RELEASE_BEFORE, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
@@ -91,6 +91,8 @@ impl Step for Deploy {
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
             self.remember_release(context).await?;
+            let formation = self.0.heroku.formation(self.0.app.id()).await?;
+            context.put_first(&FORMATION_AT_DEPLOY, formation)?;
             let (repository, tip) = merge::tip(&self.0, context).await?;
             let building = Building { world: &self.0, context, names: FORWARD, commit: tip };
             building.finish(&repository).await?;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::adapters::heroku::{TransferState, Verbosity};
 use crate::error::{CommandError, Kind};
-use crate::reset::jobs::Wanted;
+use crate::reset::jobs::{PRESENT_FOR, Wanted};
 use crate::reset::values::{BACKUP, BackupTaken, TAKEN_OVER};
 use crate::reset::world::World;
 use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind};
 use crate::words;
 
 use super::STAGE;
+
+const CAPTURE: &str = "capture";
 
 pub struct Backup(pub Arc<World>);
 
@@ -37,7 +39,23 @@ impl Step for Backup {
     }
 
     fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
+        // Not even where an earlier attempt has captured one: the act sees how old that is.
+        Box::pin(async { Ok(Probe::NotYet) })
+    }
+
+    fn outdated(&self, context: &StepContext) -> Option<String> {
+        let keeps = context.get(&TAKEN_OVER).ok()?.is_some_and(|taken| taken.keeps_backup);
+        let is_filling = |id: &str| context.step(id).may_have_acted;
+        if keeps || ["load", "restore", "scrub"].into_iter().any(is_filling) {
+            return None;
+        }
+        let backup = context.get(&BACKUP).ok()??;
+        let age = context.age(&BACKUP).filter(|age| *age > PRESENT_FOR)?;
+        Some(format!(
+            "backup {} is {} old and staging was in use since; bcops captures a new one",
+            backup.name,
+            words::duration(age)
+        ))
     }
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
@@ -51,7 +69,12 @@ impl Step for Backup {
                 let evidence = Evidence::new().fact("staging's backup", backup.name);
                 return Ok(Outcome::Skipped { reason, evidence });
             }
-            let done = self.0.transfer(context, "capture", Wanted::Backup, "backup").await?;
+            if self.outdated(context).is_some() {
+                self.0
+                    .forget_ended(context, CAPTURE, Wanted::Backup, "a newer one is needed")
+                    .await?;
+            }
+            let done = self.0.transfer(context, CAPTURE, Wanted::Backup, "backup").await?;
             let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
             context.put(&BACKUP, &taken)?;
             let size = done.processed_bytes.unwrap_or_default();

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::adapters::heroku::{Dyno, Formation};
 use crate::reset::take_over::left_closed;
-use crate::reset::values::FORMATION_BEFORE;
+use crate::reset::values::{FORMATION_AT_DEPLOY, FORMATION_BEFORE};
 use crate::reset::world::World;
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
@@ -29,6 +29,22 @@ impl Dynos {
         let waiting =
             async { Ok(self.0.heroku.wait_for_dynos(self.0.app.id(), &zero, None).await?) };
         context.wait_for("the dynos stop by themselves", waiting).await
+    }
+}
+
+impl World {
+    /// The formation with the processes that the app has now. A process that it has no more is said.
+    pub(super) async fn formation_onto_present(
+        &self,
+        context: &StepContext,
+        before: &Formation,
+    ) -> StepResult<Formation> {
+        let present = self.heroku.formation(self.app.id()).await?;
+        for kind in before.missing_in(&present) {
+            let app = self.app.name();
+            context.warn(format!("{app} has no process {kind} now; its dynos are not started"));
+        }
+        Ok(before.onto(&present))
     }
 }
 
@@ -60,7 +76,11 @@ impl Step for Dynos {
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         Box::pin(async move {
             let formation = self.formation().await?;
-            context.put_first(&FORMATION_BEFORE, formation.clone())?;
+            if context.get(&FORMATION_BEFORE)?.is_none() {
+                // What the new code lacks, a rollback has to start again.
+                let at_deploy = context.get(&FORMATION_AT_DEPLOY)?.unwrap_or_default();
+                context.put(&FORMATION_BEFORE, &formation.clone().with_missing_of(&at_deploy))?;
+            }
             let dynos = self.0.heroku.dynos(self.0.app.id()).await?;
             Ok(match formation.is_at_zero() && dynos.iter().all(Dyno::is_one_off) {
                 true => Probe::Done(Evidence::of("No dyno runs")),
@@ -121,11 +141,12 @@ impl Step for Dynos {
             if let Some(taken) = left_closed(context)? {
                 return Ok(Evidence::of(format!("No dyno runs, as run {} left it", taken.run)));
             }
-            self.0.heroku.scale(&self.0.app, &before).await?;
+            let wanted = self.0.formation_onto_present(context, &before).await?;
+            self.0.heroku.scale(&self.0.app, &wanted).await?;
             let waiting =
-                async { Ok(self.0.heroku.wait_for_dynos(self.0.app.id(), &before, None).await?) };
+                async { Ok(self.0.heroku.wait_for_dynos(self.0.app.id(), &wanted, None).await?) };
             context.wait_for("the dynos start by themselves", waiting).await?;
-            Ok(Evidence::of(format!("Dynos are back: {before}")))
+            Ok(Evidence::of(format!("Dynos are back: {wanted}")))
         })
     }
 
@@ -136,7 +157,9 @@ impl Step for Dynos {
                 return Ok(Evidence::new().fact("dynos", 0));
             }
             let now = self.formation().await?;
-            super::must_be(now == before, || format!("the formation is {now} and was {before}"))?;
+            super::must_be(now == before.onto(&now), || {
+                format!("the formation is {now} and was {before}")
+            })?;
             Ok(Evidence::new().fact("formation as before", true))
         })
     }

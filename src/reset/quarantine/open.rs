@@ -52,8 +52,9 @@ impl Open {
     async fn open(&self, context: &StepContext, end: &End) -> StepResult<Judged> {
         let world = &*self.0;
         crate::reset::git::keep_in_force(&self.0, context).await?;
-        world.heroku.scale(&world.app, &end.formation).await?;
-        match world.heroku.wait_for_dynos(world.app.id(), &end.formation, None).await {
+        let wanted = world.formation_onto_present(context, &end.formation).await?;
+        world.heroku.scale(&world.app, &wanted).await?;
+        match world.heroku.wait_for_dynos(world.app.id(), &wanted, None).await {
             // Visitors would get Heroku's error page.
             Err(error @ HerokuError::DynosUnsettled { .. }) if end.open => {
                 return Err(self.not_opened(&error.to_string()));
@@ -84,7 +85,7 @@ impl Open {
         let world = &*self.0;
         let app = world.heroku.app(world.app.id()).await?;
         let formation = world.heroku.formation(world.app.id()).await?;
-        Ok(formation == end.formation && app.maintenance == end.maintenance)
+        Ok(formation == end.formation.onto(&formation) && app.maintenance == end.maintenance)
     }
 
     /// Nothing that was said may hide that the quarantine could not be brought back.
@@ -208,8 +209,8 @@ impl Step for Open {
             let world = &*self.0;
             let end = self.end(context)?;
             let now = world.heroku.formation(world.app.id()).await?;
-            let wanted = &end.formation;
-            super::must_be(now == *wanted, || format!("the formation is {now}, and not {wanted}"))?;
+            let wanted = end.formation.onto(&now);
+            super::must_be(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
             let on = world.heroku.app(world.app.id()).await?.maintenance;
             super::must_be(on == end.maintenance, || {
                 let word = if on { "on" } else { "off" };

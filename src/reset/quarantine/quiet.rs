@@ -40,6 +40,10 @@ impl<S: Step> Step for Quiet<S> {
         self.step.stands_until()
     }
 
+    fn outdated(&self, context: &StepContext) -> Option<String> {
+        self.step.outdated(context)
+    }
+
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         self.step.probe(context)
     }

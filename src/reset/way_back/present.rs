@@ -36,13 +36,15 @@ impl Step for PresentBackup {
     }
 
     fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
+        // Not even where an earlier attempt has captured one: the act sees how old that is.
+        Box::pin(async { Ok(Probe::NotYet) })
     }
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            if self.again && context.get(&PRESENT_BACKUP)?.is_some() {
-                context.settle(CAPTURE, "staging was in use since")?;
+            if self.again {
+                let why = "staging was in use since";
+                self.world.forget_ended(context, CAPTURE, Wanted::Backup, why).await?;
             }
             let capturing = self.world.transfer(context, CAPTURE, Wanted::Backup, "present-backup");
             let done = capturing.await?;

@@ -8,23 +8,24 @@ use crate::adapters::git::Oid;
 use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
 use crate::error::{CommandError, Kind};
+use crate::reset::closed::Preset;
 use crate::reset::content::ContentTables;
 use crate::reset::git::{short, way_back_in_words};
+use crate::reset::jobs::PRESENT_FOR;
+use crate::reset::unfinished::refuse_stale;
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
 use crate::reset::world::World;
 use crate::restore::OpenBackup;
 use crate::runbook::history::UndoPhase;
-use crate::runbook::{History, RunId, Runs, ValueKey};
+use crate::runbook::{History, RunId, Runbook, Runs, ValueKey};
 
 use super::losses::{Losses, TableLoss};
 use super::{counts, database, refused};
 
-/// A backup of the present that is older than this is made again, unless staging was closed.
-const PRESENT_FOR: Duration = Duration::from_secs(10 * 60);
-
 /// What is rolled back.
 pub struct Asked<'a> {
     pub run: &'a RunId,
+    pub book: &'a Runbook,
     pub history: &'a History,
     /// When the run itself was heard of last, before any rollback.
     pub ended: Option<Timestamp>,
@@ -63,6 +64,12 @@ pub async fn look_back(
                 "to give up what they did: {} --past-later-runs",
                 run.rollback_command()
             )));
+    }
+    if !asked.past_later_runs {
+        let again = format!("{} --past-later-runs", asked.run.rollback_command());
+        refuse_stale(world, asked.book, asked.run, asked.history)
+            .await
+            .map_err(|error| error.hint(format!("to give up what came after it: {again}")))?;
     }
     let mut back = WayBack::default();
     let mut losses = Losses { since: asked.ended, ..Losses::default() };
@@ -210,7 +217,9 @@ impl Look<'_> {
             matches!(undo, UndoPhase::UnderWay | UndoPhase::Failed { .. })
         });
         let is_verified = !has_filled || history.step("verify").is_finished();
-        back.captures = is_verified && !has_begun;
+        // Where a person has opened staging since, what is there now is theirs.
+        let is_open = self.world.closed(&Preset::default()).await?.is_none();
+        back.captures = is_open || (is_verified && !has_begun);
         if !back.captures {
             let text = match has_begun {
                 true => "the database is half put back; the present was backed up before",
@@ -233,7 +242,8 @@ impl Look<'_> {
         let (run, owner) = (self.asked.run, self.world.destination_backups());
         let Some(backup) = self.value(&BACKUP) else {
             let text = format!("cannot roll run {run} back: it has made no backup of staging");
-            return Err(refused(text).hint("bcops reset-staging   # fills it again"));
+            return Err(refused(text)
+                .hint(format!("bcops reset-{}   # fills it again", self.world.destination.name)));
         };
         let transfers = self.world.heroku.transfers(owner).await?;
         let found = transfers.iter().find(|one| one.uuid == backup.uuid);

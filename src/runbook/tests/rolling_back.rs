@@ -1,10 +1,14 @@
 //! What is put back, and what stays shut because something could not be.
 
-use super::steps::{Work, book};
-use super::world::{Shared, journal, roll_back, run};
+use std::sync::Arc;
+
+use super::steps::{Work, book, toy};
+use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
 use crate::error::{CommandError, Kind};
+use crate::events::Event;
 use crate::runbook::entry::Entry;
-use crate::runbook::{EndStatus, Report, RunError};
+use crate::runbook::lock::{Holder, Operator};
+use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
 fn quarantine_stays_where_the_inside_could_not_be_put_back() {
@@ -73,4 +77,100 @@ fn what_was_so_before_is_not_taken_away() {
     run(&shared, make()).unwrap();
     roll_back(&shared, make()).unwrap();
     assert!(shared.get().world.is("b1", "on"));
+}
+
+/// Time has passed while the run stood still: what it had found is found again, in the next process.
+#[test]
+fn an_outdated_step_is_done_again_when_the_run_is_resumed() {
+    let shared = Shared::default();
+    shared.get().fails_before.insert("b2".into(), 2);
+    let make = || book(&shared, &[Work::Count, Work::Set], &[], &[]);
+    let attempts = || {
+        let records = journal(&shared).records().to_vec();
+        History::of(&records).step("b1").attempts
+    };
+    run(&shared, make()).unwrap_err();
+    run(&shared, make()).unwrap_err();
+    assert_eq!(attempts(), 1, "not old yet");
+    shared.change(|world| {
+        world.settings.insert("outdated".into(), "b1".into());
+    });
+    run(&shared, make()).unwrap();
+    assert_eq!(attempts(), 2);
+    let is_said = |event: &Event| matches!(event, Event::Note(text) if text == "b1 is old");
+    assert!(shared.get().events.iter().any(is_said));
+}
+
+/// Where the dynos do not start, visitors go on seeing the maintenance page and not Heroku's error.
+#[test]
+fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
+    let shared = Shared::default();
+    shared.get().fails_after.insert("open".into(), 1);
+    let make = || {
+        Runbook::builder()
+            .bracket("inner", "around")
+            .step(toy(&shared, "maintenance", "around", Work::Stand("open")))
+            .step(toy(&shared, "dynos", "around", Work::Stand("open")))
+            .step(toy(&shared, "quarantine", "around", Work::Stand("open")))
+            .step(toy(&shared, "i0", "inner", Work::Set))
+            .step(toy(&shared, "open", "after", Work::End("quarantine")))
+            .build()
+            .unwrap()
+    };
+    run(&shared, make()).unwrap_err();
+    shared.get().fails_undo.insert("dynos".into(), 1);
+    let error = roll_back(&shared, make()).unwrap_err();
+    let RunError::NotPutBack { left, .. } = &error else { panic!("{error}") };
+    assert_eq!(left, &["maintenance", "dynos"]);
+    assert!(shared.get().world.is("maintenance", "on"));
+    assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
+    assert!(shared.get().world.settings.is_empty());
+}
+
+/// Killed after the last record and before the lock was given up: both commands give it up.
+#[test]
+fn a_run_that_is_rolled_back_keeps_no_lock() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Set], &[], &[]);
+    run(&shared, make()).unwrap();
+    roll_back(&shared, make()).unwrap();
+    let holder = Holder {
+        run: run_id(),
+        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
+        at: jiff::Timestamp::now(),
+        command: "reset".into(),
+        since: None,
+        essence: None,
+    };
+    for forward in [true, false] {
+        shared.change(|world| world.lock = Some(holder.clone()));
+        let error = if forward { run(&shared, make()) } else { roll_back(&shared, make()) };
+        assert!(matches!(error, Err(RunError::RolledBack { .. })));
+        assert!(shared.get().world.lock.is_none(), "forward: {forward}");
+    }
+}
+
+/// Nothing was put back: a run that was done is done as before, and keeps nobody out. One that stopped
+/// half-way keeps its lock, and can still be resumed.
+#[test]
+fn a_rollback_whose_precaution_fails_has_not_begun() {
+    for stops in [false, true] {
+        let shared = Shared::default();
+        shared.get().fails_after.insert("b2".into(), u32::from(stops));
+        let make = || book(&shared, &[Work::Set, Work::Set], &[], &[]);
+        assert_eq!(run(&shared, make()).is_err(), stops);
+        shared.get().fails_before.insert("precaution".into(), 1);
+        let precaution = || Arc::new(toy(&shared, "precaution", "rollback", Work::Post));
+        let error = roll_back_after(&shared, make(), precaution()).unwrap_err();
+        assert!(matches!(error, RunError::NotBegunBack { .. }), "{error}");
+        let hints = CommandError::from(error).hints.join(" ");
+        assert!(hints.contains("runs rollback") && hints.contains("runs unlock"), "{hints}");
+        let standing = History::of(journal(&shared).records()).standing;
+        assert_eq!(standing == Standing::Done { warnings: false }, !stops, "{standing:?}");
+        assert_eq!(shared.get().world.lock.is_some(), stops);
+        assert!(shared.get().world.is("b1", "on"));
+        let end = roll_back_after(&shared, make(), precaution()).unwrap();
+        assert_eq!(end.status, EndStatus::RolledBack);
+        assert!(shared.get().world.lock.is_none() && shared.get().world.settings.is_empty());
+    }
 }

@@ -196,6 +196,10 @@ impl Step for Toy {
         }
     }
 
+    fn outdated(&self, _context: &StepContext) -> Option<String> {
+        self.world.get().world.is("outdated", self.id).then(|| format!("{} is old", self.id))
+    }
+
     fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
         Box::pin(async move {
             Ok(match self.work {

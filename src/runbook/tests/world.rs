@@ -248,6 +248,15 @@ pub fn roll_back(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
     block_on(async { engine(shared, book)?.roll_back().await })
 }
 
+/// The same with something that has to be done before.
+pub fn roll_back_after(
+    shared: &Shared,
+    book: Runbook,
+    precaution: Arc<dyn Step>,
+) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, book)?.with_precaution(precaution).roll_back().await })
+}
+
 /// Goes on until the run is done.
 pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook) -> RunEnd {
     for _ in 0..100 {

@@ -11,7 +11,9 @@ use crate::commands::reset_staging::{
 };
 use crate::commands::{Context, Outcome, confirm};
 use crate::error::CommandError;
-use crate::reset::{Asked, PresentBackup, WayBack, World, look_back, values_of_rollback};
+use crate::reset::{
+    Asked, OriginLock, PresentBackup, WayBack, World, look_back, values_of_rollback,
+};
 use crate::runbook::{Engine, Flags, Redactor, RunEnd, RunError, Runbook, Setup, Step, UndoWay};
 
 use super::GoesBack;
@@ -35,6 +37,7 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
         false => {
             let asked = Asked {
                 run: &past.id,
+                book: &setup.book,
                 history: &past.history,
                 ended: past.ended(),
                 past_later_runs: args.past_later_runs,
@@ -67,7 +70,14 @@ async fn go_back(
     world: &Arc<World>,
     back: &WayBack,
 ) -> Result<RunEnd, RunError> {
-    past.adopt(runs)?;
+    past.adopt(runs, &setup.operator)?;
+    let setup = match &past.seen {
+        Some(seen) => {
+            let lock = OriginLock::new(world.repository.clone(), &world.branches.staging);
+            Setup { lock: Arc::new(lock.expecting(seen.clone())), ..setup }
+        }
+        None => setup,
+    };
     let engine = Engine::reopen(setup, runs, past.id.clone(), &target(world), Flags::new())?;
     let engine = engine.with_values(values_of_rollback(&past.history, back));
     let engine = match back.captures {
