@@ -133,7 +133,8 @@ fn a_bucket_in_another_region_is_found_there() {
         world.copy(&[]).exits(0);
         world.assert_copied(PRODUCTION, STAGING);
         let lost = world.s3.requests().iter().filter(|one| one.region == "eu-west-2").count();
-        assert!(lost < 20, "{lost} requests went to the region that is not the bucket's");
+        // The first requests of each bucket are under way at once, the nine of the probe among them.
+        assert!(lost < 30, "{lost} requests went to the region that is not the bucket's");
     }
 }
 
