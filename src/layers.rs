@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 11] = [
+const GROUND: [&str; 12] = [
     "activity",
     "child_environment",
     "events",
+    "failure",
     "hardening",
     "loopback",
     "plain_text",

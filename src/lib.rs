@@ -16,6 +16,7 @@ pub mod commands;
 pub mod deployment;
 pub mod error;
 pub mod events;
+pub mod failure;
 pub mod hardening;
 #[cfg(test)]
 mod layers;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
-use bcops::error::{CommandError, Kind};
+use bcops::failure::{CommandError, FailureKind};
 use bcops::scrub::backup_file::discard_unfinished;
 use bcops::settings::{Settings, SettingsError, Surroundings};
 use bcops::ui::{self, Document, Options, Ui};
@@ -114,7 +114,7 @@ fn run(
         .enable_all()
         .build()
         .map_err(|error| {
-            CommandError::new(Kind::Unexpected, "cannot start the runtime").with_cause(error)
+            CommandError::new(FailureKind::Unexpected, "cannot start the runtime").with_cause(error)
         })?;
     let outcome = runtime.block_on(async {
         let (sender, receiver) = watch::channel(false);
@@ -141,10 +141,10 @@ async fn watch_signals(interrupted: watch::Sender<bool>, ui: Arc<Ui>, command: &
             ui::give_cursor_back();
             discard_unfinished();
             if ui.json() {
-                let error = CommandError::new(Kind::Interrupted, "interrupted");
+                let error = CommandError::new(FailureKind::Interrupted, "interrupted");
                 ui::print_document(&Document::failed(command, &error), &ui.warnings());
             }
-            std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+            std::process::exit(i32::from(FailureKind::Interrupted.exit_code()));
         }
         interrupted.send_replace(true);
     }
@@ -159,7 +159,8 @@ fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> Exit
         let command = words.find(|word| !word.starts_with('-')).unwrap_or_default();
         let text = message.to_string();
         let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let error = CommandError::new(Kind::Usage, text).hint(format!("bcops {command} --help"));
+        let error =
+            CommandError::new(FailureKind::Usage, text).hint(format!("bcops {command} --help"));
         let ui = Ui::new(Options {
             color: ui::ColorChoice::Never,
             json: true,

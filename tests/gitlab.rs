@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bcops::adapters::gitlab::{Gitlab, GitlabError, PipelineState, Timing};
-use bcops::error::CommandError;
+use bcops::failure::CommandError;
 use bcops::secret::Secret;
 
 use crate::command::{Bcops, Run};

@@ -26,7 +26,7 @@ const MOST_KEYS: u64 = 50_000_000;
 
 /// Which keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum CacheScope {
     Everything,
     /// What Wagtail remembers of its Site records, which SQL on them does not make it forget.
     SiteRoots,
@@ -144,7 +144,7 @@ impl BackendCache {
 
 /// Deletes Django's keys. It may be given up at any point: what is gone is gone, and the rest stays
 /// until it is called again.
-pub async fn clear_backend(cache: &BackendCache, what: What) -> Result<Keys, CacheError> {
+pub async fn clear_backend(cache: &BackendCache, what: CacheScope) -> Result<Keys, CacheError> {
     match &cache.store {
         Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Delete).await,
         Store::Table { database, table } => {
@@ -161,7 +161,7 @@ pub async fn clear_backend(cache: &BackendCache, what: What) -> Result<Keys, Cac
 }
 
 /// How many keys [`clear_backend`] would delete at this moment.
-pub async fn count_backend(cache: &BackendCache, what: What) -> Result<Keys, CacheError> {
+pub async fn count_backend(cache: &BackendCache, what: CacheScope) -> Result<Keys, CacheError> {
     match &cache.store {
         Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Count).await,
         Store::Table { database, table } => {
@@ -195,11 +195,11 @@ async fn redis(
     url: &RedisUrl,
     second: Option<u16>,
     prefix: &str,
-    what: What,
+    what: CacheScope,
     doing: Doing,
 ) -> Result<Keys, CacheError> {
     let keys = server(url, prefix, what, doing).await?;
-    let Some(second) = second.filter(|_| what == What::Everything) else { return Ok(keys) };
+    let Some(second) = second.filter(|_| what == CacheScope::Everything) else { return Ok(keys) };
     match server(&url.with_database(second), prefix, what, doing).await {
         Ok(renditions) => Ok(keys.and(renditions)),
         // A server with one database alone holds no second cache.
@@ -212,7 +212,7 @@ async fn redis(
 async fn server(
     url: &RedisUrl,
     prefix: &str,
-    what: What,
+    what: CacheScope,
     doing: Doing,
 ) -> Result<Keys, CacheError> {
     let nodes = Redis::connect(url).await?.nodes(url).await?;
@@ -225,7 +225,12 @@ async fn server(
 
 /// Goes through all keys of a node that match. SCAN sees every key that is there from its
 /// beginning to its end, and may see one twice, so that what is deleted is counted by the server.
-async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<Keys, CacheError> {
+async fn walk(
+    url: &RedisUrl,
+    prefix: &str,
+    what: CacheScope,
+    doing: Doing,
+) -> Result<Keys, CacheError> {
     let mut redis = Redis::connect(url).await?;
     let pattern = keys::pattern(prefix, what);
     let mut seen = std::collections::HashSet::new();
@@ -266,10 +271,10 @@ async fn walk(url: &RedisUrl, prefix: &str, what: What, doing: Doing) -> Result<
 }
 
 /// The condition on the keys, and its one parameter. Table and Redis have the same names.
-fn condition(prefix: &str, what: What) -> (String, String) {
+fn condition(prefix: &str, what: CacheScope) -> (String, String) {
     let rest = match what {
-        What::Everything => String::new(),
-        What::SiteRoots => format!("{SITE_ROOT_PATHS}$"),
+        CacheScope::Everything => String::new(),
+        CacheScope::SiteRoots => format!("{SITE_ROOT_PATHS}$"),
     };
     let condition = format!(
         "starts_with(cache_key, $1) AND substr(cache_key, length($1) + 1) ~ '^[0-9]+:{rest}'"

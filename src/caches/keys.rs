@@ -1,13 +1,13 @@
 //! How Django names what it caches: `PREFIX:VERSION:KEY`, with an empty prefix unless the site sets
 //! `KEY_PREFIX`. Other users of the same server (queues) have other names, and keep what they have.
 
-use super::backend::What;
+use super::backend::CacheScope;
 
 /// Where Wagtail keeps the root paths of its sites, under a version that it raises now and then.
 pub const SITE_ROOT_PATHS: &str = "wagtail_site_root_paths";
 
 /// A pattern of Redis that matches every such key, and a little more: see [`is_one`].
-pub fn pattern(prefix: &str, what: What) -> Vec<u8> {
+pub fn pattern(prefix: &str, what: CacheScope) -> Vec<u8> {
     let mut pattern = Vec::new();
     for byte in prefix.bytes() {
         if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'^') {
@@ -16,21 +16,21 @@ pub fn pattern(prefix: &str, what: What) -> Vec<u8> {
         pattern.push(byte);
     }
     pattern.extend_from_slice(match what {
-        What::Everything => b":[0-9]*:*",
-        What::SiteRoots => b":[0-9]*:wagtail_site_root_paths",
+        CacheScope::Everything => b":[0-9]*:*",
+        CacheScope::SiteRoots => b":[0-9]*:wagtail_site_root_paths",
     });
     pattern
 }
 
 /// Whether a key is one of Django's: the pattern cannot say that a version has digits only.
-pub fn is_one(key: &[u8], prefix: &str, what: What) -> bool {
+pub fn is_one(key: &[u8], prefix: &str, what: CacheScope) -> bool {
     let rest = key.strip_prefix(prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b":"));
     let Some(rest) = rest else { return false };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     match rest.get(digits..) {
         Some([b':', name @ ..]) if digits > 0 => match what {
-            What::Everything => true,
-            What::SiteRoots => name == SITE_ROOT_PATHS.as_bytes(),
+            CacheScope::Everything => true,
+            CacheScope::SiteRoots => name == SITE_ROOT_PATHS.as_bytes(),
         },
         _ => false,
     }
@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn only_djangos_keys_with_this_prefix() {
-        let everything = |key: &str, prefix: &str| is_one(key.as_bytes(), prefix, What::Everything);
+        let everything =
+            |key: &str, prefix: &str| is_one(key.as_bytes(), prefix, CacheScope::Everything);
         assert!(
             everything(":1:page", "") && everything(":12:", "") && everything("bc:1:x:y", "bc")
         );
@@ -59,7 +60,7 @@ mod tests {
             assert!(!everything(other, ""), "{other}");
         }
         assert!(!everything("bcx:1:y", "bc") && !everything(":1:y", "bc"));
-        let roots = |key: &str| is_one(key.as_bytes(), "", What::SiteRoots);
+        let roots = |key: &str| is_one(key.as_bytes(), "", CacheScope::SiteRoots);
         assert!(roots(":1:wagtail_site_root_paths") && roots(":2:wagtail_site_root_paths"));
         assert!(!roots(":2:wagtail_site_root_paths_2") && !roots(":2:x:wagtail_site_root_paths"));
     }
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_prefix_is_no_pattern() {
-        assert_eq!(pattern("a*[b]", What::Everything), br"a\*\[b\]:[0-9]*:*");
-        assert_eq!(pattern("", What::SiteRoots), b":[0-9]*:wagtail_site_root_paths");
+        assert_eq!(pattern("a*[b]", CacheScope::Everything), br"a\*\[b\]:[0-9]*:*");
+        assert_eq!(pattern("", CacheScope::SiteRoots), b":[0-9]*:wagtail_site_root_paths");
     }
 }

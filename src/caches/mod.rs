@@ -11,7 +11,7 @@ mod keys;
 mod purge;
 mod targets;
 
-pub use backend::{BackendCache, Keys, What, clear_backend, count_backend};
+pub use backend::{BackendCache, CacheScope, Keys, clear_backend, count_backend};
 pub use error::CacheError;
 pub use front_end::{FrontEnd, Login, find_zone, hosts, is_below, login, zone_variable};
 pub use purge::{Ending, Purged, STEP, purge};

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::adapters::cloudflare::{Answer, Cloudflare, CloudflareError, Kind, Selection, ZoneId};
+use crate::adapters::cloudflare::{
+    Answer, Cloudflare, CloudflareError, ItemKind, Selection, ZoneId,
+};
 use crate::events::{Event, Progress, SharedReporter, Unit};
 
 use super::targets::Work;
@@ -34,11 +36,11 @@ pub enum Ending {
 pub struct Purged {
     pub ending: Ending,
     /// What Cloudflare said it took.
-    pub done: BTreeMap<Kind, u64>,
+    pub done: BTreeMap<ItemKind, u64>,
     /// Whether it took the request for everything.
     pub everything: bool,
     /// What it has not said that it took.
-    pub left: BTreeMap<Kind, Vec<String>>,
+    pub left: BTreeMap<ItemKind, Vec<String>>,
     /// Of those that are left: how many were in a request whose answer never came.
     pub in_doubt: u64,
     /// How many were in a request that was sent again although the first may have had its effect.
@@ -115,9 +117,9 @@ struct Run<'a, S> {
 
 impl<S: Future<Output = ()>> Run<'_, S> {
     /// Everything of one kind. Once something has ended the run, all of it is left.
-    async fn kind(&mut self, kind: Kind, items: &[String]) {
+    async fn kind(&mut self, kind: ItemKind, items: &[String]) {
         let mut done = 0;
-        for batch in items.chunks(Kind::MOST) {
+        for batch in items.chunks(ItemKind::MOST) {
             if !matches!(self.purged.ending, Ending::Done) {
                 break;
             }
@@ -251,7 +253,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         Err(Stopped::Interrupted)
     }
 
-    fn progress(&self, kind: Kind) {
+    fn progress(&self, kind: ItemKind) {
         let progress = Progress {
             done: self.purged.done.values().sum(),
             total: Some(self.total),

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use url::Url;
 
-use crate::adapters::cloudflare::Kind;
+use crate::adapters::cloudflare::ItemKind;
 
 use super::CacheError;
 
 /// Things to purge, by kind, in the order in which they were given and each once.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
-    items: BTreeMap<Kind, Vec<String>>,
+    items: BTreeMap<ItemKind, Vec<String>>,
     /// How many were given more than once.
     pub repeated: u64,
     /// How many URLs have `http://`, which is another entry of the cache than `https://`.
@@ -31,7 +31,7 @@ const LONGEST_TAG: usize = 1024;
 impl Targets {
     /// # Errors
     /// Names the first one that is not usable.
-    pub fn parse(given: &[(Kind, &[String])]) -> Result<Targets, CacheError> {
+    pub fn parse(given: &[(ItemKind, &[String])]) -> Result<Targets, CacheError> {
         let mut targets = Targets::default();
         let mut seen = HashSet::new();
         for (kind, items) in given {
@@ -42,10 +42,10 @@ impl Targets {
                     reason: reason.to_owned(),
                 };
                 let item = match kind {
-                    Kind::Urls => url(item),
-                    Kind::Hosts => host(item),
-                    Kind::Prefixes => prefix(item),
-                    Kind::Tags => tag(item),
+                    ItemKind::Urls => url(item),
+                    ItemKind::Hosts => host(item),
+                    ItemKind::Prefixes => prefix(item),
+                    ItemKind::Tags => tag(item),
                 }
                 .map_err(bad)?;
                 if !seen.insert((*kind, item.clone())) {
@@ -63,7 +63,7 @@ impl Targets {
         self.items.is_empty()
     }
 
-    pub fn kinds(&self) -> impl Iterator<Item = (Kind, &[String])> {
+    pub fn kinds(&self) -> impl Iterator<Item = (ItemKind, &[String])> {
         self.items.iter().map(|(kind, items)| (*kind, items.as_slice()))
     }
 
@@ -73,7 +73,7 @@ impl Targets {
 
     /// How many requests it takes.
     pub fn requests(&self) -> u64 {
-        self.items.values().map(|items| items.len().div_ceil(Kind::MOST) as u64).sum()
+        self.items.values().map(|items| items.len().div_ceil(ItemKind::MOST) as u64).sum()
     }
 
     /// The first one whose host is none of these. Tags have no host.
@@ -85,7 +85,7 @@ impl Targets {
         is_ours: impl Fn(&str) -> bool,
         ours: &str,
     ) -> Result<(), CacheError> {
-        for (kind, items) in self.kinds().filter(|(kind, _)| *kind != Kind::Tags) {
+        for (kind, items) in self.kinds().filter(|(kind, _)| *kind != ItemKind::Tags) {
             for item in items {
                 let host = host_of(kind, item);
                 if !is_ours(&host) {
@@ -102,9 +102,9 @@ impl Targets {
     }
 }
 
-fn host_of(kind: Kind, item: &str) -> String {
+fn host_of(kind: ItemKind, item: &str) -> String {
     match kind {
-        Kind::Urls => Url::parse(item)
+        ItemKind::Urls => Url::parse(item)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned))
             .unwrap_or_default(),
@@ -193,7 +193,7 @@ fn tag(given: &str) -> Result<String, &'static str> {
 mod tests {
     use super::*;
 
-    fn parse(kind: Kind, item: &str) -> Result<String, String> {
+    fn parse(kind: ItemKind, item: &str) -> Result<String, String> {
         let items = [item.to_owned()];
         let targets = Targets::parse(&[(kind, &items)]).map_err(|error| error.to_string())?;
         Ok(targets.kinds().flat_map(|(_, items)| items.to_vec()).collect())
@@ -208,41 +208,41 @@ mod tests {
             ("http://e.org:8080/%7ea", "http://e.org:8080/%7ea"),
             ("https://bücher.example/", "https://xn--bcher-kva.example/"),
         ] {
-            assert_eq!(parse(Kind::Urls, given).as_deref(), Ok(wanted), "{given}");
+            assert_eq!(parse(ItemKind::Urls, given).as_deref(), Ok(wanted), "{given}");
         }
         for bad in
             ["", "/news/", "www.e.org/x", "ftp://e.org/", "https://e.org/*", "https://e.org./"]
         {
-            assert!(parse(Kind::Urls, bad).is_err(), "{bad}");
+            assert!(parse(ItemKind::Urls, bad).is_err(), "{bad}");
         }
-        let error = parse(Kind::Urls, "https://user:hidden@e.org/").unwrap_err();
+        let error = parse(ItemKind::Urls, "https://user:hidden@e.org/").unwrap_err();
         assert!(!error.contains("hidden"), "{error}");
     }
 
     #[test]
     fn hosts_prefixes_and_tags() {
-        assert_eq!(parse(Kind::Hosts, "WWW.e.org").as_deref(), Ok("www.e.org"));
+        assert_eq!(parse(ItemKind::Hosts, "WWW.e.org").as_deref(), Ok("www.e.org"));
         for bad in ["", "https://e.org", "e.org/x", "*.e.org", "e.org:443", ".e.org", "e.org."] {
-            assert!(parse(Kind::Hosts, bad).is_err(), "{bad}");
+            assert!(parse(ItemKind::Hosts, bad).is_err(), "{bad}");
         }
         for (given, wanted) in
             [("https://E.org/news", "e.org/news"), ("e.org/", "e.org"), ("e.org/a/", "e.org/a/")]
         {
-            assert_eq!(parse(Kind::Prefixes, given).as_deref(), Ok(wanted));
+            assert_eq!(parse(ItemKind::Prefixes, given).as_deref(), Ok(wanted));
         }
         for bad in ["", "/news", "e.org/?a", "e.org/n*", "e.org:8443/x"] {
-            assert!(parse(Kind::Prefixes, bad).is_err(), "{bad}");
+            assert!(parse(ItemKind::Prefixes, bad).is_err(), "{bad}");
         }
-        assert_eq!(parse(Kind::Tags, "page-12").as_deref(), Ok("page-12"));
+        assert_eq!(parse(ItemKind::Tags, "page-12").as_deref(), Ok("page-12"));
         for bad in ["", "a b", "a,b", "é", &"x".repeat(1025)] {
-            assert!(parse(Kind::Tags, bad).is_err(), "{bad}");
+            assert!(parse(ItemKind::Tags, bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn each_is_purged_once_and_only_on_our_hosts() {
         let urls = ["https://e.org/a", "https://E.org/a#x", "http://e.org/b"].map(str::to_owned);
-        let targets = Targets::parse(&[(Kind::Urls, &urls)]).expect("targets");
+        let targets = Targets::parse(&[(ItemKind::Urls, &urls)]).expect("targets");
         let counts = (targets.count(), targets.repeated, targets.unencrypted, targets.requests());
         assert_eq!(counts, (2, 1, 1, 1));
         assert!(targets.check_hosts(|host| host == "e.org", "the zone").is_ok());

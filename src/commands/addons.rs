@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cli::AddonsArgs;
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 pub async fn run(context: &Context, args: &AddonsArgs) -> Result<Outcome, CommandError> {
     let app = &context.settings.environment(&args.environment)?.app.value;

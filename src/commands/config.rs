@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{ConfigArgs, ConfigWork};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::runbook::Redactor;
 use crate::settings::keys::KEYS;
 use crate::settings::{Effective, RawValue};

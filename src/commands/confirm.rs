@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::ui::Answer;
 use crate::words::shell_word;
 
@@ -14,7 +14,7 @@ pub fn check_names(confirmed: &[String], asked: &[Option<&str>]) -> Result<(), C
     let Some(given) = confirmed.iter().find(|given| !is_asked(given)) else { return Ok(()) };
     let names: Vec<&str> = asked.iter().copied().flatten().collect();
     Err(CommandError::new(
-        Kind::NotConfirmed,
+        FailureKind::NotConfirmed,
         format!("--confirm {given} does not match {}; nothing was changed", names.join(" or ")),
     )
     .hint("look with --dry-run at what would be changed, then give its name"))
@@ -34,7 +34,7 @@ pub fn check_can_be_asked(
 
 fn cannot_ask(name: &str) -> CommandError {
     CommandError::new(
-        Kind::NotConfirmed,
+        FailureKind::NotConfirmed,
         format!("this needs a confirmation for {name} and there is no terminal to ask on; nothing was changed"),
     )
     .hint(format!("to go on: --confirm {}", shell_word(name)))
@@ -50,7 +50,7 @@ pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<
     match tokio::task::block_in_place(|| prompter.type_name(name)) {
         Answer::Given(()) => Ok(()),
         Answer::Declined => {
-            Err(CommandError::new(Kind::NotConfirmed, "not confirmed; nothing was changed"))
+            Err(CommandError::new(FailureKind::NotConfirmed, "not confirmed; nothing was changed"))
         }
         Answer::CannotAsk => Err(cannot_ask(name)),
     }
@@ -88,10 +88,10 @@ pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), Co
     match tokio::task::block_in_place(|| prompter.yes(question)) {
         Answer::Given(()) => Ok(()),
         Answer::Declined => {
-            Err(CommandError::new(Kind::NotConfirmed, "declined; nothing was changed"))
+            Err(CommandError::new(FailureKind::NotConfirmed, "declined; nothing was changed"))
         }
         Answer::CannotAsk => Err(CommandError::new(
-            Kind::NotConfirmed,
+            FailureKind::NotConfirmed,
             format!("{question} There is no terminal to ask on; nothing was changed"),
         )
         .hint(format!("to go on: {flag}"))),

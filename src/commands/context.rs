@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, SslMode};
 use crate::deployment::Deployments;
-use crate::error::{CommandError, Kind};
 use crate::events::SharedReporter;
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
@@ -47,7 +47,7 @@ impl Context {
                     postgres:///site";
         let Some(configured) = &self.settings.local.database_url else {
             let text = "no database on this machine is configured";
-            return Err(CommandError::new(Kind::Configuration, text).hint(hint));
+            return Err(CommandError::new(FailureKind::Configuration, text).hint(hint));
         };
         let defaults = Defaults {
             variable: &|name| std::env::var(name).ok(),
@@ -56,7 +56,7 @@ impl Context {
         };
         DatabaseUrl::parse(configured.value.expose(), &defaults).map_err(|error| {
             let text = format!("the local database's URL ({}) is not usable", configured.origin);
-            CommandError::new(Kind::Configuration, text).with_cause(error).hint(hint)
+            CommandError::new(FailureKind::Configuration, text).with_cause(error).hint(hint)
         })
     }
 
@@ -103,7 +103,7 @@ impl Interrupt {
         tokio::select! {
             result = work => result,
             Ok(_) = receiver.wait_for(|interrupted| *interrupted) => {
-                Err(CommandError::new(Kind::Interrupted, "interrupted"))
+                Err(CommandError::new(FailureKind::Interrupted, "interrupted"))
             }
         }
     }

@@ -4,11 +4,12 @@ use serde_json::json;
 
 use crate::cli::{self, CompletionsArgs, ManArgs};
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 
 pub fn completions(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
     let script = cli::complete::registration(args.shell).map_err(|error| {
-        CommandError::new(Kind::Unexpected, "the completions cannot be written").with_cause(error)
+        CommandError::new(FailureKind::Unexpected, "the completions cannot be written")
+            .with_cause(error)
     })?;
     let text = text(script);
     Ok(Outcome::done(json!({ "shell": args.shell.to_string(), "script": text }), text))
@@ -17,10 +18,12 @@ pub fn completions(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
 pub fn manual(context: &Context, args: &ManArgs) -> Result<Outcome, CommandError> {
     let page = cli::manual(args.command.as_deref(), &environments(context)).ok_or_else(|| {
         let name = args.command.as_deref().unwrap_or_default();
-        CommandError::new(Kind::Usage, format!("there is no command {name}")).hint("bcops --help")
+        CommandError::new(FailureKind::Usage, format!("there is no command {name}"))
+            .hint("bcops --help")
     })?;
     let page = page.map_err(|error| {
-        CommandError::new(Kind::Unexpected, "the manual page cannot be written").with_cause(error)
+        CommandError::new(FailureKind::Unexpected, "the manual page cannot be written")
+            .with_cause(error)
     })?;
     let text = text(page);
     Ok(Outcome::done(json!({ "page": text }), text))

@@ -2,7 +2,7 @@
 
 use crate::adapters::gitlab::{Gitlab, GitlabError};
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::secret::Secret;
 
 /// Why nothing is asked of GitLab, where [`gitlab`] gives nothing.

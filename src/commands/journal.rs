@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 
 /// Appends a line about a command.
 pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), CommandError> {
@@ -19,7 +19,7 @@ pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), C
     let path = folder.join("journal.jsonl");
     write_line(folder, &path, &line).map_err(|error| {
         let text = format!("cannot write the journal {}", path.display());
-        CommandError::new(Kind::Configuration, text)
+        CommandError::new(FailureKind::Configuration, text)
             .with_cause(error)
             .hint("point BCOPS_STATE_DIR at a folder that you may write to")
     })

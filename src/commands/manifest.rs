@@ -1,7 +1,7 @@
 //! The manifest that is in force.
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::{Manifest, needs_trust};
 use crate::settings::{Belief, ManifestFile, Origin};
 use crate::words::shell_word;
@@ -19,7 +19,7 @@ pub fn read(file: &ManifestFile) -> Result<Manifest, CommandError> {
     let place = file.path.display().to_string();
     let text = file.read().map_err(|error| {
         let text = format!("cannot read the manifest {place} ({})", file.origin);
-        CommandError::new(Kind::Configuration, text).with_cause(error)
+        CommandError::new(FailureKind::Configuration, text).with_cause(error)
     })?;
     let manifest = Manifest::parse(&place, &text)?;
     if matches!(file.belief, Belief::TakingAwayOnly) {
@@ -42,7 +42,7 @@ fn untrusted(file: &ManifestFile, wanting: &[String]) -> CommandError {
         Origin::File { path, .. } => shell_word(&path.display().to_string()),
         _ => String::new(),
     };
-    CommandError::new(Kind::Configuration, text)
+    CommandError::new(FailureKind::Configuration, text)
         .hint(format!("to see it, and to trust it: bcops config trust {configuration}"))
         .hint(
             "without trust, a manifest can only delete, empty or null what the built-in one keeps",
@@ -59,5 +59,5 @@ pub fn check_policy(manifest: &Manifest, policy: &str) -> Result<(), CommandErro
     }
     let known: Vec<&str> = manifest.policies.iter().map(String::as_str).collect();
     let text = format!("the manifest has no policy `{policy}`; it has: {}", known.join(", "));
-    Err(CommandError::new(Kind::Usage, text))
+    Err(CommandError::new(FailureKind::Usage, text))
 }

@@ -31,7 +31,7 @@ use serde_json::Value;
 pub use context::{Context, Interrupt};
 
 use crate::cli::Command;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// What a command that did its work has to say.
 #[derive(Debug)]

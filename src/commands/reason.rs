@@ -2,7 +2,7 @@
 
 use crate::cli::reason::parse;
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::ui::Answer;
 
 /// The flag that answers the question.
@@ -36,5 +36,5 @@ pub fn ask(context: &Context, what: &str, given: Option<&str>) -> Result<String,
 
 fn missing(what: &str, why: &str) -> CommandError {
     let text = format!("{what}: this needs a reason, and {why}; nothing was changed");
-    CommandError::new(Kind::NotConfirmed, text).hint(format!("to continue: {FLAG}"))
+    CommandError::new(FailureKind::NotConfirmed, text).hint(format!("to continue: {FLAG}"))
 }

@@ -10,8 +10,8 @@ use crate::adapters::git::is_in_clone;
 use crate::adapters::heroku::Formation;
 use crate::commands::Context;
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Unfinished, unfinished};
 use crate::reset::values_of_takeover;
 use crate::settings::Environment;
@@ -141,6 +141,6 @@ pub async fn before_reset(
     }
     let name = &environment.name;
     let text = format!("cannot reset {name}: {}; nothing was changed", found.sentence());
-    let error = CommandError::new(Kind::Locked, text);
+    let error = CommandError::new(FailureKind::Locked, text);
     Err(found.hints().into_iter().fold(error, CommandError::hint))
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::adapters::postgres::Session;
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::restore::databases::Databases;
 use crate::restore::unscrubbed::{Identity, unmark_own};
@@ -20,7 +20,7 @@ use crate::restore::unscrubbed::{Identity, unmark_own};
 /// Notes the new database before its first row comes. Without the note no row comes.
 pub async fn mark_incoming(context: &Context, databases: &Databases) -> Result<(), CommandError> {
     let Some(identity) = databases.mark_incoming().await? else {
-        return Err(CommandError::new(Kind::Unexpected, "the new database is gone"));
+        return Err(CommandError::new(FailureKind::Unexpected, "the new database is gone"));
     };
     forget_dropped(context, databases, &identity.server).await?;
     let line = json!({
@@ -32,7 +32,7 @@ pub async fn mark_incoming(context: &Context, databases: &Databases) -> Result<(
     let path = record(context, &identity);
     write(&path, &format!("{line}\n")).map_err(|error| {
         let text = format!("cannot write {}", path.display());
-        CommandError::new(Kind::Configuration, text)
+        CommandError::new(FailureKind::Configuration, text)
             .with_cause(error)
             .hint("point BCOPS_STATE_DIR at a folder that you may write to")
     })
@@ -113,7 +113,7 @@ fn remove(path: PathBuf) -> Result<(), CommandError> {
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let text = format!("cannot remove {}", path.display());
-            Err(CommandError::new(Kind::Unexpected, text).with_cause(error))
+            Err(CommandError::new(FailureKind::Unexpected, text).with_cause(error))
         }
         _ => Ok(()),
     }

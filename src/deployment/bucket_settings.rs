@@ -2,7 +2,7 @@
 
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::s3::{BucketSettings, Credentials};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::{Environment, Settings};
 
@@ -46,7 +46,7 @@ fn session_token(
     let token = set(vars, variable);
     if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
         let text = format!("{variable} of {} is no token", environment.app.value);
-        return Err(CommandError::new(Kind::Configuration, text)
+        return Err(CommandError::new(FailureKind::Configuration, text)
             .hint("set it anew, without spaces and line ends"));
     }
     Ok(token.map(Secret::new))
@@ -60,7 +60,7 @@ fn needed(
 ) -> Result<String, CommandError> {
     set(vars, variable).ok_or_else(|| {
         CommandError::new(
-            Kind::Configuration,
+            FailureKind::Configuration,
             format!("{} has no config var {variable}", environment.app.value),
         )
         .hint(format!(

@@ -1,7 +1,7 @@
 //! Decides from what was found out whether a resource may be written to.
 
 use super::ownership::Ownership;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 /// Whether a resource is one of a protected environment's.
@@ -96,7 +96,7 @@ pub fn is_protected(
     };
     let Subject { what, place } = subject;
     CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!(
             "the destination's {what} {place} is that of {}, which is protected ({source}); nothing was changed",
             environment.name
@@ -108,7 +108,7 @@ pub fn is_protected(
 fn is_foreign(subject: Subject<'_>, reason: &str) -> CommandError {
     let Subject { what, place } = subject;
     let text = format!("cannot write to the {what} {place}: {reason}; nothing was changed");
-    CommandError::new(Kind::Refused, text)
+    CommandError::new(FailureKind::Refused, text)
         .hint("look where the config vars and bcops.toml point: bcops doctor")
 }
 
@@ -127,7 +127,7 @@ fn cannot_compare(
     if let Some(own) = own {
         causes.push_str(&format!(". Heroku does not show that it is the destination's own: {own}"));
     }
-    let mut error = CommandError::new(Kind::Refused, text).with_cause(causes);
+    let mut error = CommandError::new(FailureKind::Refused, text).with_cause(causes);
     if let Some(key) = known_key(what) {
         error = error.hint(format!(
             "name it for colleagues who cannot ask: environments.{}.known.{key} in bcops.toml",

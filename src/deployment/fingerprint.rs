@@ -9,7 +9,7 @@ use super::ownership::OwnApp;
 use super::resources::Resources;
 use super::{Deployments, LogIn, Values, prove};
 use crate::adapters::postgres::{DatabaseFingerprint, PostgresError, connect};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// Stands for a server that does not give its identifier.

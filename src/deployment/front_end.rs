@@ -6,8 +6,8 @@ use super::{Deployments, Values};
 use crate::adapters::cloudflare::Cloudflare;
 use crate::adapters::postgres::{PostgresError, connect};
 use crate::caches::{self, FrontEnd, Work};
-use crate::error::CommandError;
 use crate::events::Event;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 /// A zone, and a client that is logged in as the site is.

@@ -6,7 +6,7 @@ use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::postgres::{DatabaseIdentity, DatabaseUrl};
 use crate::adapters::redis::RedisUrl;
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, Credentials};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::Environment;
 
@@ -18,7 +18,7 @@ fn named(key: &str, entry: &str) -> String {
 fn bad(environment: &Environment, key: &str, entry: &str, form: &str) -> CommandError {
     let name = &environment.name;
     let text = format!("environments.{name}.known.{key}: cannot read `{entry}`");
-    CommandError::new(Kind::Configuration, text).hint(format!("write {form}"))
+    CommandError::new(FailureKind::Configuration, text).hint(format!("write {form}"))
 }
 
 /// Which entry names this database. One without a port names the host's databases on every port.

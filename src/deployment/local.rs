@@ -16,8 +16,8 @@ use crate::adapters::postgres::{
     DatabaseFingerprint, DatabaseIdentity, DatabaseUrl, HeldLock, PostgresError, Session, Sighting,
     connect,
 };
-use crate::error::{CommandError, Kind};
 use crate::events::Event;
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 /// How long the database of an environment may take to answer.
@@ -35,7 +35,7 @@ pub fn on_this_machine(
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!("{} is not on this machine, and this only writes to a local database; nothing was changed", target.place()),
     )
     .hint("point BCOPS_LOCAL_DATABASE_URL at a server on this machine")
@@ -50,7 +50,7 @@ pub fn not_the_servers_own(target: &DatabaseUrl) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!("the target {name} is the server's own database; nothing was changed"),
     )
     .hint("name a database of your own, with --target or in BCOPS_LOCAL_DATABASE_URL"))
@@ -228,7 +228,7 @@ async fn must_be_own(
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!(
             "{} on {} may be an environment's database: {text}; nothing was changed",
             target.database,
@@ -270,7 +270,7 @@ async fn may_create_databases(session: &Session) -> Result<bool, PostgresError> 
 
 fn refusal(target: &DatabaseUrl, environment: &Environment, variable: &str) -> CommandError {
     CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!(
             "the target {} on {} is the database of {} ({variable} of {}); nothing was changed",
             target.database,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::schema::quote_identifier;
 
@@ -44,7 +44,7 @@ impl Marks {
     fn remember_new(&self) -> Result<String, CommandError> {
         let mut bytes = [0; 16];
         SystemRandom::new().fill(&mut bytes).map_err(|_| {
-            CommandError::new(Kind::Unexpected, "the system gives no random numbers")
+            CommandError::new(FailureKind::Unexpected, "the system gives no random numbers")
         })?;
         let mark: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let written = || -> std::io::Result<()> {
@@ -58,7 +58,7 @@ impl Marks {
         };
         written().map_err(|error| {
             let text = format!("cannot write {}", self.file.display());
-            CommandError::new(Kind::Configuration, text).with_cause(error)
+            CommandError::new(FailureKind::Configuration, text).with_cause(error)
         })?;
         Ok(mark)
     }

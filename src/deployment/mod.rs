@@ -36,8 +36,8 @@ pub use values::Values;
 pub use writing::Writing;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
-use crate::error::CommandError;
 use crate::events::Reporter;
+use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
 

@@ -6,7 +6,7 @@ use super::conclusion::{Subject, is_protected};
 use super::resources::Resources;
 use super::{Deployments, LogIn, Values, known};
 use crate::adapters::heroku::{App, HerokuError};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::{Destination, Environment};
 
 /// A protected environment, and what is known of it.

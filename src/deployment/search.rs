@@ -2,7 +2,7 @@
 
 use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::heroku::ConfigVars;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 /// Where the environment's cluster is, or which config var is missing.
@@ -14,7 +14,7 @@ pub fn cluster_address(
     let Some(url) = vars.get(variable).filter(|url| !url.expose().trim().is_empty()) else {
         let text =
             format!("{app} has no config var {variable}, so its search cluster is not known");
-        return Err(CommandError::new(Kind::Configuration, text)
+        return Err(CommandError::new(FailureKind::Configuration, text)
             .hint(format!(
                 "name the right one as environments.{}.config_vars.search_url in bcops.toml",
                 environment.name

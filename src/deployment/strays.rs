@@ -4,8 +4,8 @@
 use super::Deployments;
 use super::conclusion::{Subject, is_protected};
 use super::survey::{Survey, Surveyed};
-use crate::error::{CommandError, Kind};
 use crate::events::Event;
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::{Destination, Environment};
 
 /// # Errors
@@ -68,7 +68,7 @@ impl Check<'_> {
             return Ok(());
         }
         let name = &own.name;
-        Err(CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+        Err(CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
             .hint(format!("remove it: heroku config:unset {variable} --app {}", own.app.value))
             .hint(format!(
                 "or, if nothing on {name} reads it: environments.{name}.accept = [\"{variable}\"] in bcops.toml"

@@ -15,7 +15,7 @@ use crate::adapters::elasticsearch::ClusterAddress;
 use crate::adapters::postgres::{DatabaseFingerprint, DatabaseUrl};
 use crate::adapters::redis::RedisUrl;
 use crate::adapters::s3::{BucketAddress, BucketSettings, SourceBucket};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::{Destination, Environment};
 
 /// One resource of the destination, and what was found out about it.

@@ -6,7 +6,7 @@
 use super::{LogIn, remote_database};
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::postgres::DatabaseUrl;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::Environment;
 
@@ -38,7 +38,7 @@ impl Values {
             Err(_) if !overrides.is_empty() => ConfigVars::default(),
             Err(error) => {
                 let error = error.to_string();
-                return Err(CommandError::new(Kind::Configuration, error)
+                return Err(CommandError::new(FailureKind::Configuration, error)
                     .hint("heroku login   # or set HEROKU_API_KEY"));
             }
         };
@@ -86,7 +86,7 @@ impl Values {
         let app = &environment.app.value;
         let url = self.get(variable).filter(|url| !url.expose().is_empty()).ok_or_else(|| {
             CommandError::new(
-                Kind::Configuration,
+                FailureKind::Configuration,
                 format!("{app} has no config var {variable}, so its database is not known"),
             )
             .hint(format!(
@@ -96,7 +96,7 @@ impl Values {
         })?;
         remote_database(url).map_err(|error| {
             let text = format!("{variable} of {app} is not usable");
-            CommandError::new(Kind::Configuration, text).with_cause(error)
+            CommandError::new(FailureKind::Configuration, text).with_cause(error)
         })
     }
 }

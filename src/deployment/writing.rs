@@ -19,7 +19,7 @@ use crate::adapters::s3::{
     BucketAddress, BucketSettings, DestinationBucket, SourceBucket, is_access_point,
 };
 use crate::caches::{self, BackendCache, CacheError};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 use crate::settings::Destination;
 
@@ -88,7 +88,7 @@ impl<'a> Writing<'a> {
     fn client(&self) -> Result<&Heroku, CommandError> {
         match &self.logged_in {
             Ok(logged_in) => Ok(&logged_in.heroku),
-            Err(error) => Err(CommandError::new(Kind::Configuration, error.to_string())
+            Err(error) => Err(CommandError::new(FailureKind::Configuration, error.to_string())
                 .hint("heroku login   # or set HEROKU_API_KEY")),
         }
     }
@@ -140,7 +140,7 @@ impl<'a> Writing<'a> {
             let app = &self.destination.app.value;
             let own = super::remote_database(own).map_err(|error| {
                 let text = format!("{variable} of {app} is not usable");
-                CommandError::new(Kind::Configuration, text).with_cause(error)
+                CommandError::new(FailureKind::Configuration, text).with_cause(error)
             })?;
             self.check_same_database(&own, &in_force).await?;
         }
@@ -170,7 +170,7 @@ impl<'a> Writing<'a> {
             in_force.database,
             in_force.place()
         );
-        Err(CommandError::new(Kind::Refused, text)
+        Err(CommandError::new(FailureKind::Refused, text)
             .hint(format!("unset {}", overriding(&self.destination, variable))))
     }
 
@@ -231,7 +231,7 @@ impl<'a> Writing<'a> {
                 self.destination.app.value,
                 own.place()
             );
-            return Err(CommandError::new(Kind::Configuration, text)
+            return Err(CommandError::new(FailureKind::Configuration, text)
                 .hint(format!("unset {}", overriding(&self.destination, variable))));
         }
         let limit = self.deployments.settings.network_timeout;
@@ -352,7 +352,7 @@ impl<'a> Writing<'a> {
             Some((name, reason)) => {
                 let text =
                     format!("{name} of {} is not usable: {reason}", self.destination.app.value);
-                Err(CommandError::new(Kind::Configuration, text))
+                Err(CommandError::new(FailureKind::Configuration, text))
             }
         }
     }
@@ -414,7 +414,7 @@ fn overriding(destination: &Destination, variable: &str) -> String {
 
 fn no_app(destination: &Destination) -> CommandError {
     let text = format!("there is no app {} that this account can see", destination.app.value);
-    CommandError::new(Kind::Configuration, text)
+    CommandError::new(FailureKind::Configuration, text)
         .hint("bcops doctor   # checks every app and permission")
 }
 

@@ -2,12 +2,12 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::{CommandError, Kind, with_hint, wrap};
 use crate::adapters::download::DownloadError;
 use crate::adapters::git::GitError;
 use crate::adapters::heroku::{HerokuError, OneOffError, StopReason};
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::s3::S3Error;
+use crate::failure::{CommandError, FailureKind};
 
 impl From<HerokuError> for CommandError {
     fn from(error: HerokuError) -> Self {
@@ -15,13 +15,13 @@ impl From<HerokuError> for CommandError {
             HerokuError::NoCredentials { .. }
             | HerokuError::InvalidToken { .. }
             | HerokuError::Unauthorized { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some(
                     "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`",
                 ),
             ),
             HerokuError::TwoFactor { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("set HEROKU_API_KEY to the output of `heroku authorizations:create`"),
             ),
             HerokuError::InvalidEndpoint { .. }
@@ -34,20 +34,21 @@ impl From<HerokuError> for CommandError {
             | HerokuError::AmbiguousDatabase { .. }
             | HerokuError::AnotherApp { .. }
             | HerokuError::NoConsole { .. }
-            | HerokuError::NoBackup { .. } => {
-                (Kind::Configuration, Some("bcops doctor   # checks every app and permission"))
-            }
-            HerokuError::ForeignDatabase { .. } => (Kind::Refused, None),
+            | HerokuError::NoBackup { .. } => (
+                FailureKind::Configuration,
+                Some("bcops doctor   # checks every app and permission"),
+            ),
+            HerokuError::ForeignDatabase { .. } => (FailureKind::Refused, None),
             HerokuError::OneOff(OneOffError::GivenUp {
                 reason: StopReason::Interrupted, ..
-            }) => (Kind::Interrupted, None),
+            }) => (FailureKind::Interrupted, None),
             HerokuError::TransferFailed { .. }
             | HerokuError::TransferCanceled { .. }
             | HerokuError::TransferUnseen { .. }
             | HerokuError::TransferTooLong { .. }
             | HerokuError::TransferLost { .. }
             | HerokuError::TransferUnclear { .. } => (
-                Kind::RemoteJob,
+                FailureKind::RemoteJob,
                 Some("bcops backups list ENV   # shows what became of it, and whether it goes on"),
             ),
             HerokuError::UnusableBackup { .. }
@@ -57,25 +58,27 @@ impl From<HerokuError> for CommandError {
             | HerokuError::JobFailed { .. }
             | HerokuError::JobUnseen { .. }
             | HerokuError::JobTooLong { .. }
-            | HerokuError::RollbackLost { .. } => (Kind::RemoteJob, None),
-            HerokuError::OneOff(_) => {
-                (Kind::RemoteJob, Some("heroku ps --app APP   # shows whether the dyno still runs"))
-            }
+            | HerokuError::RollbackLost { .. } => (FailureKind::RemoteJob, None),
+            HerokuError::OneOff(_) => (
+                FailureKind::RemoteJob,
+                Some("heroku ps --app APP   # shows whether the dyno still runs"),
+            ),
             HerokuError::RateLimited { .. } => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some("wait, then try again; every user of the same token draws on the same limit"),
             ),
-            HerokuError::Conflict { .. } => {
-                (Kind::Unexpected, Some("wait until the other change is through, then try again"))
-            }
+            HerokuError::Conflict { .. } => (
+                FailureKind::Unexpected,
+                Some("wait until the other change is through, then try again"),
+            ),
             _ => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some(
                     "see https://status.heroku.com and whether HEROKU_HOST can be reached from here, then try again",
                 ),
             ),
         };
-        with_hint(wrap(kind, error), hint)
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }
 
@@ -85,7 +88,7 @@ impl From<DownloadError> for CommandError {
         if let DownloadError::Mint(cause) = error {
             return cause.into();
         }
-        wrap(Kind::Unexpected, error)
+        CommandError::wrap(FailureKind::Unexpected, error)
             .hint("see whether the backup is still there, then try again: bcops backups list ENV")
     }
 }
@@ -93,24 +96,26 @@ impl From<DownloadError> for CommandError {
 impl From<PostgresError> for CommandError {
     fn from(error: PostgresError) -> Self {
         let (kind, hint) = match &error {
-            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => (Kind::Configuration, None),
+            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => {
+                (FailureKind::Configuration, None)
+            }
             PostgresError::Connect { .. }
                 if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
             {
                 (
-                    Kind::Configuration,
+                    FailureKind::Configuration,
                     Some("use fewer sessions: --jobs 1; or raise the server's max_connections"),
                 )
             }
             PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some(
                     "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
                 ),
             ),
-            PostgresError::Proof(_) | PostgresError::Server(_) => (Kind::Unexpected, None),
+            PostgresError::Proof(_) | PostgresError::Server(_) => (FailureKind::Unexpected, None),
         };
-        with_hint(wrap(kind, error), hint)
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }
 
@@ -121,23 +126,24 @@ impl From<S3Error> for CommandError {
     fn from(error: S3Error) -> Self {
         let (kind, hint) = match &error {
             S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some(
                     "the bucket's keys are no longer good: set new ones as config vars of the app",
                 ),
             ),
             S3Error::Refused { code, .. } if code == crate::media::NO_ACLS => {
-                (Kind::Configuration, Some(UNSET_ACL))
+                (FailureKind::Configuration, Some(UNSET_ACL))
             }
-            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => {
-                (Kind::Configuration, Some("bcops doctor   # checks every bucket and permission"))
-            }
+            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => (
+                FailureKind::Configuration,
+                Some("bcops doctor   # checks every bucket and permission"),
+            ),
             _ => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some("see whether the bucket's server can be reached from here, then try again"),
             ),
         };
-        with_hint(wrap(kind, error), hint)
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }
 
@@ -153,27 +159,27 @@ impl From<GitError> for CommandError {
             | GitError::Authentication { .. }
             | GitError::NoSuchRepository { .. }
             | GitError::NoSuchBranch { .. }
-            | GitError::Temporary { .. } => wrap(Kind::Configuration, error),
-            GitError::NoIdentity { .. } => wrap(Kind::Configuration, error)
+            | GitError::Temporary { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            GitError::NoIdentity { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("git config --global user.email you@example.org && git config --global user.name 'Your Name'")
                 .hint("in CI set GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL"),
             GitError::Locked(ref holder) => {
                 let run = &holder.run;
                 let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");
-                wrap(Kind::Locked, error).hint(hint)
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
             }
             GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
-                wrap(Kind::Locked, error)
+                CommandError::wrap(FailureKind::Locked, error)
             }
-            GitError::LeaseRejected { .. } => wrap(Kind::Refused, error)
+            GitError::LeaseRejected { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("look at what was pushed, then plan again from where it is now"),
             GitError::ProtectedBranch { .. }
             | GitError::HookDeclined { .. }
             | GitError::ShallowNotAllowed { .. }
             | GitError::Refused { .. }
             | GitError::Submodule { .. }
-            | GitError::NotLocked { .. } => wrap(Kind::Refused, error),
-            GitError::BuildFailed { .. } => wrap(Kind::RemoteJob, error),
+            | GitError::NotLocked { .. } => CommandError::wrap(FailureKind::Refused, error),
+            GitError::BuildFailed { .. } => CommandError::wrap(FailureKind::RemoteJob, error),
             GitError::Unreachable { .. }
             | GitError::TimedOut { .. }
             | GitError::Failed { .. }
@@ -183,7 +189,7 @@ impl From<GitError> for CommandError {
             | GitError::NotUtf8 { .. }
             | GitError::Lost(_)
             | GitError::Archive { .. }
-            | GitError::Thread(_) => wrap(Kind::Unexpected, error),
+            | GitError::Thread(_) => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }

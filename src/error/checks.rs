@@ -1,7 +1,7 @@
 //! The exit codes of what keeps sites from being looked at at all.
 
-use super::{CommandError, Kind, wrap};
 use crate::adapters::site::SiteError;
+use crate::failure::{CommandError, FailureKind};
 
 impl From<SiteError> for CommandError {
     fn from(error: SiteError) -> Self {
@@ -11,6 +11,6 @@ impl From<SiteError> for CommandError {
             }
             SiteError::Tls(_) => "see whether SSL_CERT_FILE and SSL_CERT_DIR are right",
         };
-        wrap(Kind::Configuration, error).hint(hint)
+        CommandError::wrap(FailureKind::Configuration, error).hint(hint)
     }
 }

@@ -1,7 +1,7 @@
 //! The exit codes of what can go wrong with GitLab, and what mends it.
 
-use super::{CommandError, Kind, with_hint, wrap};
 use crate::adapters::gitlab::GitlabError;
+use crate::failure::{CommandError, FailureKind};
 
 impl From<GitlabError> for CommandError {
     fn from(error: GitlabError) -> Self {
@@ -9,38 +9,40 @@ impl From<GitlabError> for CommandError {
             GitlabError::InvalidUrl { .. }
             | GitlabError::UnencryptedUrl
             | GitlabError::BadAnswer { .. } => {
-                (Kind::Configuration, Some("set gitlab.url in bcops.toml, or GITLAB_URL"))
+                (FailureKind::Configuration, Some("set gitlab.url in bcops.toml, or GITLAB_URL"))
             }
             GitlabError::InvalidProject { .. } => {
-                (Kind::Configuration, Some("set gitlab.project in bcops.toml"))
+                (FailureKind::Configuration, Some("set gitlab.project in bcops.toml"))
             }
             GitlabError::InvalidToken | GitlabError::Unauthorized { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("make a new access token in GitLab, and set GITLAB_TOKEN to it"),
             ),
             GitlabError::Forbidden { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("make an access token that may read_api, and set GITLAB_TOKEN to it"),
             ),
             GitlabError::NotFound { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("ask to be added to the project, or set gitlab.project in bcops.toml"),
             ),
             GitlabError::Redirected { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("set gitlab.url in bcops.toml, or GITLAB_URL, to the server's own address"),
             ),
             GitlabError::RateLimited { .. } => {
-                (Kind::Unexpected, Some("wait a few minutes, then try again"))
+                (FailureKind::Unexpected, Some("wait a few minutes, then try again"))
             }
             GitlabError::Server { .. }
             | GitlabError::Network { .. }
             | GitlabError::Timeout { .. } => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some("see whether the server is up and can be reached from here, then try again"),
             ),
-            GitlabError::ClientSetup(_) | GitlabError::Refused { .. } => (Kind::Unexpected, None),
+            GitlabError::ClientSetup(_) | GitlabError::Refused { .. } => {
+                (FailureKind::Unexpected, None)
+            }
         };
-        with_hint(wrap(kind, error), hint)
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }

@@ -2,8 +2,9 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::{CommandError, Kind, personal_data, with_hint, wrap};
+use super::personal_data;
 use crate::adapters::postgres::PostgresError;
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::RestoreError;
 use crate::restore::in_place::InPlaceError;
 use crate::scrub::live::PendingRows;
@@ -12,11 +13,10 @@ impl From<InPlaceError> for CommandError {
     fn from(error: InPlaceError) -> Self {
         match error {
             InPlaceError::NotEmpty { .. } | InPlaceError::NotScrubbed { .. } => {
-                wrap(Kind::Refused, error)
+                CommandError::wrap(FailureKind::Refused, error)
             }
-            InPlaceError::Locked { .. } => {
-                wrap(Kind::Locked, error).hint("wait until it is done, then try again")
-            }
+            InPlaceError::Locked { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until it is done, then try again"),
             InPlaceError::PersonalData { ref findings, .. } => {
                 personal_data(error.to_string(), findings, &[])
             }
@@ -26,17 +26,19 @@ impl From<InPlaceError> for CommandError {
             }
             InPlaceError::NotBegun { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
-                with_hint(wrap(kind, error), hint.as_deref())
+                CommandError::wrap(kind, error).with_hints(hint)
             }
             InPlaceError::HalfLoaded { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
                 // To be locked out is a refusal, after which nothing would have been changed.
-                let kind = if kind == Kind::Locked { Kind::Unexpected } else { kind };
-                with_hint(wrap(kind, error), hint.as_deref())
+                let kind = if kind == FailureKind::Locked { FailureKind::Unexpected } else { kind };
+                CommandError::wrap(kind, error).with_hints(hint)
             }
             // Whatever the reason is, nobody has shown that the database may be opened.
-            InPlaceError::NotVerified { .. } => wrap(Kind::PersonalData, error),
-            InPlaceError::RowsDiffer { .. } => wrap(Kind::Unexpected, error),
+            InPlaceError::NotVerified { .. } => {
+                CommandError::wrap(FailureKind::PersonalData, error)
+            }
+            InPlaceError::RowsDiffer { .. } => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }
@@ -47,16 +49,16 @@ fn still_to_do(rows: &PendingRows) -> String {
 }
 
 /// The hints of a pull are about a database on this machine, so that these are others.
-fn kind_of(error: &RestoreError) -> (Kind, Option<String>) {
+fn kind_of(error: &RestoreError) -> (FailureKind, Option<String>) {
     if let RestoreError::MissingExtensions { names } = error {
         let text = format!("have them added when it is reset: {}", names.join(", "));
-        return (Kind::Configuration, Some(text));
+        return (FailureKind::Configuration, Some(text));
     }
     if matches!(
         error,
         RestoreError::Scrub(_) | RestoreError::Audit(_) | RestoreError::PersonalData { .. }
     ) {
-        return (Kind::PersonalData, None);
+        return (FailureKind::PersonalData, None);
     }
     if let RestoreError::Postgres(
         PostgresError::Connect { .. }
@@ -65,21 +67,24 @@ fn kind_of(error: &RestoreError) -> (Kind, Option<String>) {
         | PostgresError::Tls { .. },
     ) = error
     {
-        return (Kind::Configuration, Some("bcops doctor   # checks every database".to_owned()));
+        return (
+            FailureKind::Configuration,
+            Some("bcops doctor   # checks every database".to_owned()),
+        );
     }
     match error.code() {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
             let text = "another session uses the database: stop its dynos, consoles and data clips";
-            (Kind::Locked, Some(text.to_owned()))
+            (FailureKind::Locked, Some(text.to_owned()))
         }
         Some(code) if *code == SqlState::DISK_FULL => (
-            Kind::Unexpected,
+            FailureKind::Unexpected,
             Some("the plan of the database is too small for this backup".to_owned()),
         ),
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => (
-            Kind::Configuration,
+            FailureKind::Configuration,
             Some("the plan of the database allows too few connections".to_owned()),
         ),
-        _ => (Kind::Unexpected, None),
+        _ => (FailureKind::Unexpected, None),
     }
 }

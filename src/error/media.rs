@@ -1,24 +1,24 @@
 //! The exit codes of what ends a transfer of media.
 
-use super::{CommandError, Kind, wrap};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::MediaError;
 
 impl From<MediaError> for CommandError {
     fn from(error: MediaError) -> Self {
         match error {
             MediaError::S3(error) => error.into(),
-            MediaError::Refused(_) => wrap(Kind::Refused, error)
+            MediaError::Refused(_) => CommandError::wrap(FailureKind::Refused, error)
                 .hint("look whether the source is the right one and whole")
                 .hint("to delete more on purpose: add --max-delete N"),
-            MediaError::Link { .. } => wrap(Kind::Refused, error)
+            MediaError::Link { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("set media.folder in bcops.toml to the place itself"),
-            MediaError::NoFolder { .. } => wrap(Kind::Refused, error)
+            MediaError::NoFolder { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
             MediaError::BadState { .. }
             | MediaError::Gone { .. }
             | MediaError::Missing { .. }
             | MediaError::Disk { .. }
-            | MediaError::BadListing { .. } => wrap(Kind::Unexpected, error),
+            | MediaError::BadListing { .. } => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }

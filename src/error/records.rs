@@ -1,6 +1,6 @@
 //! The exit codes of what fails on the single records that `reset-staging` reads and writes.
 
-use super::{CommandError, Kind, wrap};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{AccountsError, BadRecreate, StoredError, UnknownAccounts};
 use crate::reset::sites::SitesError;
 
@@ -8,16 +8,18 @@ impl From<AccountsError> for CommandError {
     fn from(error: AccountsError) -> Self {
         match error {
             AccountsError::Postgres(error) => error.into(),
-            AccountsError::NoUsersTable { .. } => wrap(Kind::Configuration, error)
-                .hint("set local.users_table in bcops.toml to the table of Django's users"),
+            AccountsError::NoUsersTable { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("set local.users_table in bcops.toml to the table of Django's users")
+            }
             AccountsError::NoValue { ref table, ref column } => {
                 let hint = format!(
                     "give it a default, then go on: ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …"
                 );
-                wrap(Kind::Unexpected, error).hint(hint)
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
             AccountsError::NoNewId { .. } | AccountsError::Insert { .. } => {
-                wrap(Kind::Unexpected, error)
+                CommandError::wrap(FailureKind::Unexpected, error)
             }
         }
     }
@@ -27,26 +29,27 @@ impl From<StoredError> for CommandError {
     fn from(error: StoredError) -> Self {
         match error {
             StoredError::Archive(error) => error.into(),
-            StoredError::NoTable { .. } => wrap(Kind::Configuration, error)
+            StoredError::NoTable { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("set local.users_table in bcops.toml to the table of Django's users"),
-            StoredError::InsertStyle { .. } => wrap(Kind::Refused, error),
+            StoredError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error),
             StoredError::Framing(_)
             | StoredError::NoColumn { .. }
             | StoredError::FieldCount { .. }
-            | StoredError::NotUtf8 { .. } => wrap(Kind::Unexpected, error),
+            | StoredError::NotUtf8 { .. } => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }
 
 impl From<BadRecreate> for CommandError {
     fn from(error: BadRecreate) -> Self {
-        wrap(Kind::Usage, error)
+        CommandError::wrap(FailureKind::Usage, error)
     }
 }
 
 impl From<UnknownAccounts> for CommandError {
     fn from(error: UnknownAccounts) -> Self {
-        wrap(Kind::Usage, error).hint("look at the list of accounts: reset-staging --dry-run")
+        CommandError::wrap(FailureKind::Usage, error)
+            .hint("look at the list of accounts: reset-staging --dry-run")
     }
 }
 
@@ -56,14 +59,14 @@ impl From<SitesError> for CommandError {
             SitesError::Postgres(error) => error.into(),
             SitesError::BadUrl { ref environment, .. } => {
                 let hint = format!("mend environments.{environment}.sites in bcops.toml");
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             SitesError::NoHost { .. } | SitesError::Production { .. } | SitesError::Same { .. } => {
-                wrap(Kind::Configuration, error)
+                CommandError::wrap(FailureKind::Configuration, error)
                     .hint("say what it is to be: reset.hosts = [\"FROM=TO\"] in bcops.toml")
             }
             SitesError::Changed { .. } | SitesError::NotRewritten { .. } => {
-                wrap(Kind::Unexpected, error)
+                CommandError::wrap(FailureKind::Unexpected, error)
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::{CommandError, Kind, personal_data, wrap};
+use super::personal_data;
 use crate::adapters::postgres::quote_literal;
 use crate::archive::ArchiveError;
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::DatabaseError;
 use crate::restore::{PrepareError, RestoreError};
 use crate::schema::quote_identifier;
@@ -25,14 +26,14 @@ impl From<ArchiveError> for CommandError {
 pub(super) fn archive(error: ArchiveError, file: Option<&Path>) -> CommandError {
     let name = file.map(|path| words::shell_word(&path.display().to_string()));
     let hints = archive_hints(&error, name.as_deref());
-    hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
+    hints.into_iter().fold(CommandError::wrap(FailureKind::Unexpected, error), CommandError::hint)
 }
 
 /// Why a file is not loaded, with its name.
 pub fn backup_at(error: ArchiveError, path: &Path) -> CommandError {
     if let ArchiveError::Open { source, .. } = error {
         let text = format!("cannot open {}", path.display());
-        return CommandError::new(Kind::Usage, text).with_cause(source);
+        return CommandError::new(FailureKind::Usage, text).with_cause(source);
     }
     let error = archive(error, Some(path));
     let (kind, hints) = (error.kind, error.hints.clone());
@@ -54,30 +55,30 @@ impl From<DatabaseError> for CommandError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Postgres(error) => error.into(),
-            DatabaseError::Locked { .. } => {
-                wrap(Kind::Locked, error).hint("wait until it is done, then try again")
-            }
+            DatabaseError::Locked { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until it is done, then try again"),
             DatabaseError::NameTooLong { .. } => {
-                wrap(Kind::Configuration, error).hint("choose a shorter name with --target")
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("choose a shorter name with --target")
             }
             DatabaseError::NothingToUndo { .. } | DatabaseError::NothingToDrop { .. } => {
-                wrap(Kind::Refused, error)
+                CommandError::wrap(FailureKind::Refused, error)
             }
             DatabaseError::NotOwner { ref name, ref role } => {
                 let (name, role) = (quote_identifier(name), quote_identifier(role));
                 let hint = format!("as a superuser: ALTER DATABASE {name} OWNER TO {role}");
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             DatabaseError::NotOwnerOfRest { ref name, .. } => {
                 let hint = format!("as a superuser: DROP DATABASE {}", quote_identifier(name));
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
-            DatabaseError::InUse { .. } => wrap(Kind::Unexpected, error)
+            DatabaseError::InUse { .. } => CommandError::wrap(FailureKind::Unexpected, error)
                 .hint("stop what uses the database (runserver, psql), then try again"),
             DatabaseError::MayNotCreate { ref role, .. } => {
                 let hint =
                     format!("as a superuser: ALTER ROLE {} CREATEDB", quote_identifier(role));
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
         }
     }
@@ -94,12 +95,12 @@ impl From<RestoreError> for CommandError {
                     "install the server's packages for {}, or create them as a superuser",
                     names.join(", ")
                 );
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             RestoreError::NewerArchive { archive, .. } => {
-                wrap(Kind::Unexpected, error).hint(newer_server(archive))
+                CommandError::wrap(FailureKind::Unexpected, error).hint(newer_server(archive))
             }
-            RestoreError::RowsLost { .. } => wrap(Kind::Refused, error)
+            RestoreError::RowsLost { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
             RestoreError::Check { ref table, ref name, .. } => {
                 let (name, table) = (quote_literal(name), quote_literal(table));
@@ -107,29 +108,29 @@ impl From<RestoreError> for CommandError {
                     "look at the constraint on the site: SELECT pg_get_constraintdef(oid) FROM \
                      pg_constraint WHERE conname = {name} AND conrelid = {table}::regclass"
                 );
-                wrap(Kind::Unexpected, error).hint(hint)
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
             RestoreError::Statement { ref entry, .. } => {
                 let hint = format!("create what the server misses, then run the command again; rows need {entry}");
-                wrap(Kind::Unexpected, error).hint(hint)
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
-            RestoreError::InsertStyle { .. } => wrap(Kind::Refused, error),
+            RestoreError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error),
             RestoreError::CannotLookBack { .. } => {
-                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+                CommandError::wrap(FailureKind::Refused, error).hint("give the file's name instead of `-`")
             }
             RestoreError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            RestoreError::NeedsOmitted { .. } => wrap(Kind::PersonalData, error)
+            RestoreError::NeedsOmitted { .. } => CommandError::wrap(FailureKind::PersonalData, error)
                 .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
             // Whatever the reason is, nobody has shown that nothing personal is there.
-            RestoreError::Scrub(_) | RestoreError::Audit(_) => wrap(Kind::PersonalData, error),
+            RestoreError::Scrub(_) | RestoreError::Audit(_) => CommandError::wrap(FailureKind::PersonalData, error),
             RestoreError::Framing(FramingError::RowTooLong { ref table, .. }) => {
                 let hint = format!("load without its rows: --exclude-data {}", table.short());
-                wrap(Kind::Unexpected, error).hint(hint)
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
-            RestoreError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
-            _ => wrap(Kind::Unexpected, error),
+            RestoreError::Stalled(_) => CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED),
+            _ => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }
@@ -151,8 +152,10 @@ impl From<PrepareError> for CommandError {
             PrepareError::Blocks(error) => error.into(),
             PrepareError::Plan(error) => error.into(),
             PrepareError::Restore(error) => error.into(),
-            PrepareError::Stalled(_) => wrap(Kind::Unexpected, error).hint(STALLED),
-            PrepareError::ReaderEnded => wrap(Kind::Unexpected, error),
+            PrepareError::Stalled(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED)
+            }
+            PrepareError::ReaderEnded => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The exit codes of the runbook engine's errors, and what to type next.
 
-use super::{CommandError, Kind, wrap};
 use crate::adapters::git::GitError;
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::plan::PlanError;
 use crate::runbook::{
     BookError, History, Holder, JournalError, LockError, RunError, RunId, StoreError,
@@ -10,9 +10,11 @@ use crate::runbook::{
 impl From<BookError> for CommandError {
     fn from(error: BookError) -> Self {
         match error {
-            BookError::UnknownStage { .. } => wrap(Kind::Usage, error),
-            BookError::Unbracketed { .. } => wrap(Kind::Refused, error),
-            BookError::Twice { .. } | BookError::Reference { .. } => wrap(Kind::Unexpected, error),
+            BookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
+            BookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            BookError::Twice { .. } | BookError::Reference { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+            }
         }
     }
 }
@@ -22,15 +24,17 @@ impl From<PlanError> for CommandError {
         match error {
             PlanError::Stale { ref differences } => {
                 let hints: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                let error = hints.into_iter().fold(wrap(Kind::StalePlan, error), Self::hint);
+                let error = hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::StalePlan, error), Self::hint);
                 error.hint("make a new plan, and look at it: --plan-out FILE")
             }
-            PlanError::Secret { .. } => wrap(Kind::Unexpected, error),
+            PlanError::Secret { .. } => CommandError::wrap(FailureKind::Unexpected, error),
             PlanError::Version { .. } | PlanError::Tampered { .. } => {
-                wrap(Kind::Configuration, error)
+                CommandError::wrap(FailureKind::Configuration, error)
                     .hint("make a new plan, and look at it: --plan-out FILE")
             }
-            _ => wrap(Kind::Configuration, error),
+            _ => CommandError::wrap(FailureKind::Configuration, error),
         }
     }
 }
@@ -38,10 +42,12 @@ impl From<PlanError> for CommandError {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unknown { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
-            StoreError::Ambiguous { .. } => wrap(Kind::Usage, error),
-            StoreError::Busy { .. } => wrap(Kind::Locked, error),
-            StoreError::Folder { .. } => wrap(Kind::Configuration, error)
+            StoreError::Unknown { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
+            StoreError::Ambiguous { .. } => CommandError::wrap(FailureKind::Usage, error),
+            StoreError::Busy { .. } => CommandError::wrap(FailureKind::Locked, error),
+            StoreError::Folder { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("point BCOPS_STATE_DIR at a folder that you may write to"),
             StoreError::Journal { source, .. } => source.into(),
         }
@@ -53,19 +59,23 @@ impl From<LockError> for CommandError {
         match error {
             LockError::Held { ref holder } => {
                 let hints = held_by(holder);
-                hints.into_iter().fold(wrap(Kind::Locked, error), CommandError::hint)
+                hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::Locked, error), CommandError::hint)
             }
-            LockError::Lost { .. } => wrap(Kind::Locked, error),
-            LockError::NotThere { .. } => wrap(Kind::Usage, error).hint("bcops runs list"),
+            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error),
+            LockError::NotThere { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
             LockError::Unusable { ref source, .. } => match source.downcast_ref::<GitError>() {
                 Some(GitError::UnreadableLock { remote, reference, .. }) => {
                     // No command can read it, so none can say whose it is.
                     let by_hand = format!(
                         "when nobody resets staging: git push {remote} --delete {reference}"
                     );
-                    wrap(Kind::Locked, error).hint(by_hand)
+                    CommandError::wrap(FailureKind::Locked, error).hint(by_hand)
                 }
-                _ => wrap(Kind::Configuration, error),
+                _ => CommandError::wrap(FailureKind::Configuration, error),
             },
         }
     }
@@ -98,11 +108,10 @@ fn held_by(holder: &Holder) -> Vec<String> {
 impl From<JournalError> for CommandError {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::OtherTarget { .. } => wrap(Kind::Refused, error),
-            JournalError::Version { .. } => {
-                wrap(Kind::Configuration, error).hint("use the bcops that began the run")
-            }
-            _ => wrap(Kind::Unexpected, error),
+            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error),
+            JournalError::Version { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("use the bcops that began the run"),
+            _ => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }
@@ -121,49 +130,54 @@ impl From<RunError> for CommandError {
             RunError::Decision { ref run, ref flag, .. } => {
                 let hint = format!("to go on: {} {flag}", run.resume_command());
                 let back = format!("to go back: {}", run.rollback_command());
-                wrap(Kind::Partial, error).hint(hint).hint(back)
+                CommandError::wrap(FailureKind::Partial, error).hint(hint).hint(back)
             }
             RunError::Interrupted { ref run, ref goes_on, changed } => {
                 let run = run.clone();
                 let hints: Vec<String> =
                     goes_on.iter().map(|what| format!("this goes on by itself: {what}")).collect();
-                let error = hints.into_iter().fold(wrap(Kind::Interrupted, error), Self::hint);
+                let error = hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::Interrupted, error), Self::hint);
                 ways_on(error, &run, changed)
             }
             RunError::LockLost { ref run }
             | RunError::HeldBack { ref run, .. }
             | RunError::NotAround { ref run, .. } => {
                 let run = run.clone();
-                ways_on(wrap(Kind::Partial, error), &run, true)
+                ways_on(CommandError::wrap(FailureKind::Partial, error), &run, true)
             }
             RunError::NotBegunBack { ref run, error: ref cause, .. } => {
                 let (kind, hints) = (cause.kind, cause.hints.clone());
                 let again = format!("to try again: {}", run.rollback_command());
                 let unlock = format!("to give up a lock that is left: {}", run.unlock_command());
-                let error = hints.into_iter().fold(wrap(kind, error), Self::hint);
+                let error = hints.into_iter().fold(CommandError::wrap(kind, error), Self::hint);
                 error.hint(again).hint(unlock)
             }
             RunError::NotPutBack { ref run, ref hints, .. } => {
                 let again = format!("to try again: {}", run.rollback_command());
                 let hints = hints.clone();
-                hints.into_iter().fold(wrap(Kind::Partial, error), Self::hint).hint(again)
+                hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::Partial, error), Self::hint)
+                    .hint(again)
             }
             RunError::Over { ref run } => {
                 let hint = format!("to put back what it did: {}", run.rollback_command());
-                wrap(Kind::Usage, error).hint(hint)
+                CommandError::wrap(FailureKind::Usage, error).hint(hint)
             }
             RunError::RollingBack { ref run } => {
                 let show = format!("to see how far it is: bcops runs show {run}");
                 let hint = format!("to go on with that: {}", run.rollback_command());
-                wrap(Kind::Usage, error).hint(hint).hint(show)
+                CommandError::wrap(FailureKind::Usage, error).hint(hint).hint(show)
             }
             RunError::RolledBack { ref run } => {
                 let hint = format!("to see what was done: bcops runs show {run}");
-                wrap(Kind::Usage, error).hint(hint)
+                CommandError::wrap(FailureKind::Usage, error).hint(hint)
             }
             RunError::OtherSteps { ref version, .. } => {
                 let hint = format!("use bcops {version}, which began the run");
-                wrap(Kind::Configuration, error).hint(hint)
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
         }
     }
@@ -178,8 +192,8 @@ fn failed_step(
     undo_hint: Option<String>,
     changed: bool,
 ) -> CommandError {
-    let promises = error.kind.is_refusal() || error.kind == Kind::Usage;
-    let kind = if changed && promises { Kind::Partial } else { error.kind };
+    let promises = error.kind.is_refusal() || error.kind == FailureKind::Usage;
+    let kind = if changed && promises { FailureKind::Partial } else { error.kind };
     let (hints, result) = (error.hints.clone(), error.result.clone());
     let failed = CommandError::new(kind, format!("the step {step} failed: {error}"))
         .with_result(result)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_postgres::error::SqlState;
 
 use super::restore::{archive, archive_hints};
-use super::{CommandError, Kind, with_hint, wrap};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::backup_file::BackupFileError;
 use crate::scrub::live::LiveError;
 use crate::scrub::{AuditCount, BlocksError, ManifestError, PlanError, RowPlace, UnreadValues};
@@ -75,7 +75,7 @@ pub fn personal_data(
         let place = format!("{}.{}", values.table.short(), values.column);
         format!("{place}: {count} that could not be looked into")
     });
-    let error = CommandError::new(Kind::PersonalData, message)
+    let error = CommandError::new(FailureKind::PersonalData, message)
         .with_result(json!({ "findings": findings_json(findings), "unread": unread_json(doubts) }));
     let mut error = places.chain(unread).fold(error, CommandError::hint);
     if in_rows || !doubts.is_empty() {
@@ -104,29 +104,28 @@ impl From<LiveError> for CommandError {
             LiveError::PersonalData { ref findings, ref doubts } => {
                 personal_data(error.to_string(), findings, doubts)
             }
-            LiveError::NotApplied { .. } => wrap(Kind::PersonalData, error)
+            LiveError::NotApplied { .. } => CommandError::wrap(FailureKind::PersonalData, error)
                 .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
-            LiveError::TableLocked { .. } => wrap(Kind::Locked, error)
+            LiveError::TableLocked { .. } => CommandError::wrap(FailureKind::Locked, error)
                 .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
-            LiveError::TooSlow { .. } => {
-                wrap(Kind::Unexpected, error).hint("give it more time: --statement-timeout 1h")
-            }
-            LiveError::SchemaChanged => {
-                wrap(Kind::Unexpected, error).hint("try again when the migration is through")
-            }
-            LiveError::Commit { .. } => wrap(Kind::Unexpected, error)
+            LiveError::TooSlow { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("give it more time: --statement-timeout 1h"),
+            LiveError::SchemaChanged => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("try again when the migration is through"),
+            LiveError::Commit { .. } => CommandError::wrap(FailureKind::Unexpected, error)
                 .hint("scrub-pii --check tells; scrubbing twice does no harm"),
             LiveError::Statement { ref source, .. }
             | LiveError::After { ref source, .. }
             | LiveError::ForeignKey { ref source, .. } => {
                 let code = source.code().cloned();
-                reached_limit(wrap(Kind::Unexpected, error), code.as_ref())
+                reached_limit(CommandError::wrap(FailureKind::Unexpected, error), code.as_ref())
             }
-            LiveError::Scrub(_) => wrap(Kind::PersonalData, error),
+            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
             // What it did is committed, and nobody has audited it.
-            LiveError::TransactionEnded => wrap(Kind::PersonalData, error).hint(
-                "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
-            ),
+            LiveError::TransactionEnded => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint(
+                    "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
+                ),
         }
     }
 }
@@ -134,10 +133,9 @@ impl From<LiveError> for CommandError {
 /// A time limit of the server that was reached can be set higher.
 fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
     match code {
-        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
-            CommandError { kind: Kind::Locked, ..error }
-                .hint("another session holds a lock: give it more time with --lock-timeout 5m")
-        }
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => error
+            .with_kind(FailureKind::Locked)
+            .hint("another session holds a lock: give it more time with --lock-timeout 5m"),
         Some(code) if *code == SqlState::QUERY_CANCELED => {
             error.hint("if it was too slow, give it more time: --statement-timeout 1h")
         }
@@ -149,7 +147,9 @@ impl From<BlocksError> for CommandError {
     fn from(error: BlocksError) -> Self {
         match error {
             BlocksError::Archive(error) => error.into(),
-            BlocksError::Refused { mend, .. } => with_hint(wrap(Kind::Refused, error), mend),
+            BlocksError::Refused { mend, .. } => {
+                CommandError::wrap(FailureKind::Refused, error).with_hints(mend)
+            }
         }
     }
 }
@@ -173,41 +173,44 @@ impl From<BackupFileError> for CommandError {
             BackupFileError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            BackupFileError::Scrub(_) => wrap(Kind::PersonalData, error),
-            BackupFileError::Open { .. } => wrap(Kind::Configuration, error),
+            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
+            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error),
             BackupFileError::Blocks(error) => error.into(),
             BackupFileError::Exists { .. } => {
-                wrap(Kind::Refused, error).hint("to replace it: --force")
+                CommandError::wrap(FailureKind::Refused, error).hint("to replace it: --force")
             }
             BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
-                wrap(Kind::Refused, error)
+                CommandError::wrap(FailureKind::Refused, error)
             }
-            BackupFileError::InUse { .. } => wrap(Kind::Locked, error),
+            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error),
             BackupFileError::CannotLookBack { .. } => {
-                wrap(Kind::Refused, error).hint("give the file's name instead of `-`")
+                CommandError::wrap(FailureKind::Refused, error)
+                    .hint("give the file's name instead of `-`")
             }
-            BackupFileError::Interrupted => wrap(Kind::Interrupted, error),
+            BackupFileError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
             BackupFileError::Archive(ref reason) => {
                 let hints = archive_hints(reason, None);
-                hints.into_iter().fold(wrap(Kind::Unexpected, error), CommandError::hint)
+                hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::Unexpected, error), CommandError::hint)
             }
             BackupFileError::Read { .. }
             | BackupFileError::Write { .. }
             | BackupFileError::Framing(_)
-            | BackupFileError::WriterEnded => wrap(Kind::Unexpected, error),
+            | BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
         }
     }
 }
 
 impl From<ManifestError> for CommandError {
     fn from(error: ManifestError) -> Self {
-        wrap(Kind::Configuration, error)
+        CommandError::wrap(FailureKind::Configuration, error)
     }
 }
 
 impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
-        wrap(Kind::PersonalData, error)
+        CommandError::wrap(FailureKind::PersonalData, error)
             .hint(
                 "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
             )

@@ -1,51 +1,52 @@
 //! The exit codes of the search cluster's errors.
 
-use super::{CommandError, Kind, with_hint, wrap};
 use crate::adapters::elasticsearch::ElasticsearchError;
+use crate::failure::{CommandError, FailureKind};
 use crate::search::SearchError;
 
 impl From<ElasticsearchError> for CommandError {
     fn from(error: ElasticsearchError) -> Self {
         let (kind, hint) = match &error {
             ElasticsearchError::BadUrl { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
             ),
-            ElasticsearchError::Unencrypted { .. } => {
-                (Kind::Configuration, Some("let the URL begin with https:// instead of http://"))
-            }
+            ElasticsearchError::Unencrypted { .. } => (
+                FailureKind::Configuration,
+                Some("let the URL begin with https:// instead of http://"),
+            ),
             ElasticsearchError::Unauthorized { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some("the add-on has other credentials now: heroku addons:open bonsai shows them"),
             ),
             ElasticsearchError::Forbidden { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some(
                     "see in the console whether the cluster is over its plan's limits: bcops search open ENV",
                 ),
             ),
             ElasticsearchError::NotFound { .. } => (
-                Kind::Configuration,
+                FailureKind::Configuration,
                 Some(
                     "see in the console whether the cluster is still there: bcops search open ENV",
                 ),
             ),
             ElasticsearchError::TooManyRequests { .. } => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some("wait until the site asks the cluster for less, then try again"),
             ),
-            ElasticsearchError::ClientSetup(_) => (Kind::Unexpected, None),
+            ElasticsearchError::ClientSetup(_) => (FailureKind::Unexpected, None),
             ElasticsearchError::Server { .. }
             | ElasticsearchError::Network { .. }
             | ElasticsearchError::Timeout { .. }
             | ElasticsearchError::BadAnswer { .. } => (
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 Some(
                     "see in the console whether the cluster is up, then try again: bcops search open ENV",
                 ),
             ),
         };
-        with_hint(wrap(kind, error), hint)
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }
 
@@ -58,13 +59,15 @@ impl From<SearchError> for CommandError {
             SearchError::CommandFailed { ref said, .. } => {
                 let hints: Vec<String> =
                     said.iter().map(|line| format!("it said: {line}")).collect();
-                hints.into_iter().fold(wrap(Kind::RemoteJob, error), CommandError::hint)
+                hints
+                    .into_iter()
+                    .fold(CommandError::wrap(FailureKind::RemoteJob, error), CommandError::hint)
             }
-            SearchError::Incomplete { .. } => wrap(Kind::RemoteJob, error)
+            SearchError::Incomplete { .. } => CommandError::wrap(FailureKind::RemoteJob, error)
                 .hint("look at what the command said above, then run it again"),
-            SearchError::NothingToCompare => wrap(Kind::Configuration, error)
+            SearchError::NothingToCompare => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("say in bcops.toml which rows each index holds: search.indices"),
-            SearchError::Interrupted => wrap(Kind::Interrupted, error),
+            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
         }
     }
 }

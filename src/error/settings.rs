@@ -1,6 +1,6 @@
 //! The exit codes of what is wrong with the settings.
 
-use super::{CommandError, Kind, wrap};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::SettingsError;
 use crate::settings::trust::StoreError;
 use crate::words::shell_word;
@@ -8,12 +8,12 @@ use crate::words::shell_word;
 impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
         let kind = match &error {
-            SettingsError::UnknownEnvironment { .. } => Kind::Usage,
-            SettingsError::Protected { .. } => Kind::Refused,
-            _ => Kind::Configuration,
+            SettingsError::UnknownEnvironment { .. } => FailureKind::Usage,
+            SettingsError::Protected { .. } => FailureKind::Refused,
+            _ => FailureKind::Configuration,
         };
         let hints = hints(&error);
-        hints.into_iter().fold(wrap(kind, error), CommandError::hint)
+        hints.into_iter().fold(CommandError::wrap(kind, error), CommandError::hint)
     }
 }
 
@@ -66,6 +66,6 @@ impl From<StoreError> for CommandError {
             ),
             StoreError::Read { .. } | StoreError::Write { .. } => None,
         };
-        super::with_hint(wrap(Kind::Configuration, error), hint)
+        CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
     }
 }

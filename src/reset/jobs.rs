@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, TransferState, Verbosity};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{Job, StepContext, StepError, StepResult};
 
 use super::world::World;
@@ -191,7 +191,7 @@ impl World {
                     "it is not clear which of the transfers {} this run asked for",
                     names.join(", ")
                 );
-                let error = CommandError::new(Kind::RemoteJob, text)
+                let error = CommandError::new(FailureKind::RemoteJob, text)
                     .hint(format!("heroku pg:backups --app {}", self.app.name()));
                 Err(error.into())
             }
@@ -242,7 +242,7 @@ impl World {
         let names: Vec<String> = under_way.iter().map(Transfer::name).collect();
         let text =
             format!("{} is under way on the database of {}", names.join(", "), self.app.name());
-        let error = CommandError::new(Kind::RemoteJob, text).hint(format!(
+        let error = CommandError::new(FailureKind::RemoteJob, text).hint(format!(
             "wait for its end, or: heroku pg:backups:cancel --app {}",
             self.app.name()
         ));

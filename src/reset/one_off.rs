@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::adapters::heroku::{Finished, Limits, OneOff, OneOffError, through_the_log};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepContext, StepResult};
 
 use super::world::World;
@@ -48,7 +48,7 @@ impl World {
             finished.dyno,
             self.app.name()
         );
-        let error = CommandError::new(Kind::RemoteJob, text);
+        let error = CommandError::new(FailureKind::RemoteJob, text);
         Err(last_lines(&finished).into_iter().fold(error, CommandError::hint).into())
     }
 }

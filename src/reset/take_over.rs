@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Formation;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::OpenBackup;
 use crate::runbook::{RunId, StepContext, StepResult};
 
@@ -69,7 +69,7 @@ pub async fn accounts_before(
     let reading = tokio::task::spawn_blocking(move || accounts::list_stored(bytes, &users));
     let ended = |cause| {
         let text = "the reading of the backup ended early";
-        CommandError::new(Kind::Unexpected, text).with_cause(cause)
+        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
     };
     let stored = reading.await.map_err(ended)??;
     let production = surroundings.connect_source().await?;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::adapters::git::Repository;
 use crate::adapters::heroku::Formation;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::history::Phase;
 use crate::runbook::{
     Essence, History, Holder, LockError, Operator, RunId, Runbook, Runs, Standing, ValueKey,
@@ -91,7 +91,7 @@ pub async fn refuse_stale(
     let environment = &world.destination.name;
     let refused = |why: String| {
         let text = format!("cannot continue run {run} by the journal here: {why}");
-        CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+        CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
     };
     let Some(seen) = seen else {
         let why = format!(

@@ -17,8 +17,8 @@ use super::ledger::Ledger;
 use super::run_id::RunId;
 use super::step::{StepError, StepResult};
 use super::values::ValueKey;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter, SharedReporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
 /// The surroundings of one step in one attempt.
@@ -40,7 +40,7 @@ impl StepContext {
     pub fn put<T: Serialize>(&self, key: &ValueKey<T>, value: &T) -> StepResult<()> {
         let unkept = |why: &str| {
             let text = format!("the value {} of {} {why}", key.name(), self.step);
-            StepError::failed(Kind::Unexpected, text)
+            StepError::failed(FailureKind::Unexpected, text)
         };
         let value = serde_json::to_value(value).map_err(|_| unkept("cannot be written down"))?;
         if self.ledger.redactor().finds_in_value(&value) {
@@ -68,7 +68,7 @@ impl StepContext {
         let value = self.ledger.history(|history| history.value(key.name()).cloned());
         value.map(serde_json::from_value).transpose().map_err(|error| {
             let text = format!("the value {} of the run is of another kind", key.name());
-            CommandError::new(Kind::Unexpected, text).with_cause(error).into()
+            CommandError::new(FailureKind::Unexpected, text).with_cause(error).into()
         })
     }
 
@@ -91,7 +91,7 @@ impl StepContext {
                 self.step,
                 key.name()
             );
-            CommandError::new(Kind::Usage, text).hint("do not leave its stage out").into()
+            CommandError::new(FailureKind::Usage, text).hint("do not leave its stage out").into()
         })
     }
 
@@ -130,7 +130,7 @@ impl StepContext {
     fn refuse_secret(&self, name: &str, value: &Value) -> StepResult<()> {
         if self.ledger.redactor().finds_in_value(value) {
             let text = format!("what is known of {name} in {} looks like a secret", self.step);
-            return Err(StepError::failed(Kind::Unexpected, text));
+            return Err(StepError::failed(FailureKind::Unexpected, text));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::lock::LockError;
 use super::plan::PlanError;
 use super::run_id::RunId;
 use super::store::StoreError;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 #[derive(Debug, Error)]
 pub enum RunError {

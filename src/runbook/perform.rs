@@ -9,7 +9,7 @@ use super::error::RunError;
 use super::evidence::Evidence;
 use super::history::Phase;
 use super::step::{Outcome, Probe, Step, StepError, UndoWay};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 
 /// A step in the hands of the engine.
 struct Attempt<'a> {
@@ -167,7 +167,7 @@ impl Engine {
                 Err(self.interrupted(Some(attempt.step.id()), goes_on)?)
             }
             // An adapter that heard of Ctrl-C by itself says it in its own words.
-            StepError::Failed(error) if error.kind == Kind::Interrupted => {
+            StepError::Failed(error) if error.kind == FailureKind::Interrupted => {
                 Err(self.interrupted(Some(attempt.step.id()), Vec::new())?)
             }
             StepError::Untouched(error) => {

@@ -16,7 +16,7 @@ use super::error::RunError;
 use super::history::{History, Standing, UndoPhase};
 use super::perform::{Halt, full_message};
 use super::step::{Step, StepError, UndoWay};
-use crate::error::Kind;
+use crate::failure::FailureKind;
 
 impl Engine {
     /// Puts back every step that did something or may have. It can be repeated: what is put back
@@ -214,7 +214,7 @@ impl Engine {
     fn undo_failed(&self, step: &dyn Step, error: StepError) -> Result<(), RunError> {
         let error = match error {
             StepError::Failed(error) | StepError::Untouched(error)
-                if error.kind != Kind::Interrupted =>
+                if error.kind != FailureKind::Interrupted =>
             {
                 error
             }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::StepContext;
 use super::evidence::Evidence;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 
 /// What kind of work a step does, which decides how careful the engine is with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,7 +131,7 @@ pub enum StepError {
 }
 
 impl StepError {
-    pub fn failed(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
         CommandError::new(kind, message).into()
     }
 
@@ -212,7 +212,7 @@ pub trait Step: Send + Sync {
         Box::pin(async move {
             match self.probe(context).await? {
                 Probe::Done(_) => Err(StepError::failed(
-                    Kind::Unexpected,
+                    FailureKind::Unexpected,
                     format!("{} was put back and is still as the step left it", self.id()),
                 )),
                 Probe::NotYet => Ok(Evidence::new().fact("no longer so", true)),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// What a command has to say to a program.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
+    use crate::failure::FailureKind;
 
     #[test]
     fn a_refusal_is_not_a_failure() {
-        let error = CommandError::new(Kind::Refused, "no").hint("do this");
+        let error = CommandError::new(FailureKind::Refused, "no").hint("do this");
         let text = Document::failed("pull-data", &error).render(&["careful".to_owned()]);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["status"], "refused");
@@ -82,7 +82,8 @@ mod tests {
         assert_eq!(value["error"]["kind"], "refused");
         assert_eq!(value["error"]["hints"][0], "do this");
         assert_eq!(value["warnings"][0], "careful");
-        let text = Document::failed("x", &CommandError::new(Kind::PersonalData, "no")).render(&[]);
+        let text =
+            Document::failed("x", &CommandError::new(FailureKind::PersonalData, "no")).render(&[]);
         assert!(text.contains(r#""status":"failed""#));
     }
 }

@@ -21,8 +21,8 @@ pub use json::Document;
 pub use keyboard::Keyboard;
 pub use prompt::{Answer, Prompter, TRIES, give_cursor_back, is_asking};
 
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::plain_text::for_screen;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use bcops::deployment::Deployments;
-use bcops::error::{CommandError, Kind};
 use bcops::events::Silent;
+use bcops::failure::{CommandError, FailureKind};
 use bcops::settings::{Settings, Surroundings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -276,7 +276,7 @@ fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
         servers.world.set(STAGING, &name, "");
         match (&outcome, one.is_productions) {
             (Err(error), true) => {
-                prop_assert!(error.kind == Kind::Refused, "{one:?} {value}: {error}");
+                prop_assert!(error.kind == FailureKind::Refused, "{one:?} {value}: {error}");
                 refused.set(refused.get() + 1);
             }
             (Ok(()), false) => passed.set(passed.get() + 1),

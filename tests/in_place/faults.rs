@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bcops::activity::{Activity, Timing};
-use bcops::error::{CommandError, Kind};
 use bcops::events::{Event, Reporter, SharedReporter};
+use bcops::failure::{CommandError, FailureKind};
 use bcops::restore::in_place::{self, InPlaceError, InPlaceOptions};
 use bcops::restore::{Contents, OpenBackup, Prepared};
 
@@ -38,7 +38,7 @@ async fn an_archive_that_was_cut_short_is_an_error_and_the_next_load_is_whole() 
     let error = staging.load(&built_in()).await.expect_err("the end is missing");
     assert!(matches!(error, InPlaceError::HalfLoaded { .. }), "{error:?}");
     assert!(error.to_string().contains("a part of the backup"), "{error}");
-    assert_eq!(CommandError::from(error).kind, Kind::Unexpected);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Unexpected);
 
     assert!(staging.tables() > 80, "it was half loaded");
     let error = staging.load(&built_in()).await.expect_err("it was not reset");
@@ -180,7 +180,7 @@ async fn personal_data_where_none_should_be_stops_the_load_before_it_is_written(
     let error = staging.load(&manifest(NOTES)).await.expect_err("an address is in it");
     assert!(matches!(error, InPlaceError::PersonalData { .. }), "{error:?}");
     let error = CommandError::from(error);
-    assert_eq!(error.kind, Kind::PersonalData);
+    assert_eq!(error.kind, FailureKind::PersonalData);
     assert!(error.hints.iter().any(|hint| hint.contains("note.text")), "{:?}", error.hints);
     assert_eq!(error.result["findings"][0]["count"], 1);
     assert!(!error.to_string().contains("canary"));
@@ -206,11 +206,11 @@ async fn what_was_changed_after_the_load_is_seen_by_the_verification() {
     staging.psql("DELETE FROM note WHERE id = 7");
     let error = staging.verify(&manifest, &loaded).await.expect_err("a row is gone");
     assert!(error.to_string().contains("public.note has 49 instead of 50"), "{error}");
-    assert_eq!(CommandError::from(error).kind, Kind::Unexpected);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Unexpected);
     staging.psql("INSERT INTO note VALUES (7, 'ann.canary@people.example')");
     let error = staging.verify(&manifest, &loaded).await.expect_err("an address is in it");
     assert!(matches!(error, InPlaceError::Remains { .. }), "{error:?}");
-    assert_eq!(CommandError::from(error).kind, Kind::PersonalData);
+    assert_eq!(CommandError::from(error).kind, FailureKind::PersonalData);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,7 +234,7 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     assert!(started.elapsed() < Duration::from_secs(10), "it took {:?}", started.elapsed());
     assert!(in_full(&error).contains("lock timeout"), "{}", in_full(&error));
     let error = CommandError::from(error);
-    assert_eq!(error.kind, Kind::Unexpected);
+    assert_eq!(error.kind, FailureKind::Unexpected);
     assert!(error.hints.iter().any(|hint| hint.contains("another session")), "{:?}", error.hints);
     holder.kill().expect("killed");
     holder.wait().expect("ended");

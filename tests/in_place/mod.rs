@@ -6,7 +6,7 @@ pub mod world;
 use std::path::Path;
 use std::sync::Arc;
 
-use bcops::error::{CommandError, Kind};
+use bcops::failure::{CommandError, FailureKind};
 use bcops::restore::in_place::{self, InPlaceError, InPlaceOptions, Proof};
 use bcops::restore::{PrepareError, Prepared, RestoreError};
 
@@ -108,7 +108,7 @@ async fn what_is_not_empty_is_refused_and_left_as_it_is() {
     let error = staging.load(&built_in()).await.expect_err("a note is there");
     assert!(matches!(error, InPlaceError::NotEmpty { .. }), "{error:?}");
     assert!(error.to_string().contains("1 tables (public.note)"), "{error}");
-    assert_eq!(CommandError::from(error).kind, Kind::Refused);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Refused);
     assert_eq!(staging.psql("SELECT text FROM note"), "from before");
 
     staging.reset().await;
@@ -154,7 +154,7 @@ async fn a_second_load_at_the_same_time_is_kept_out() {
     }
     let error = staging.load(&built_in()).await.expect_err("somebody else loads");
     assert!(matches!(error, InPlaceError::Locked { .. }), "{error:?}");
-    assert_eq!(CommandError::from(error).kind, Kind::Locked);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Locked);
     assert_eq!(staging.tables(), 0);
     holder.kill().expect("killed");
     holder.wait().expect("ended");
@@ -171,7 +171,7 @@ async fn a_column_without_a_class_stops_it_before_anything_is_touched() {
     let error = prepared.err().expect("nobody has classed it");
     assert!(matches!(error, PrepareError::Plan(_)), "{error:?}");
     let error = CommandError::from(error);
-    assert_eq!(error.kind, Kind::PersonalData);
+    assert_eq!(error.kind, FailureKind::PersonalData);
     assert!(error.to_string().contains("auth_group.nickname"), "{error}");
     assert_eq!(staging.psql("SELECT text FROM note"), "from before");
 }
@@ -234,6 +234,6 @@ async fn extensions_are_created_where_the_role_may_and_missed_where_nothing_need
         panic!("{error:?}")
     };
     assert_eq!(names, &["dblink"]);
-    assert_eq!(CommandError::from(error).kind, Kind::Configuration);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Configuration);
     assert_eq!(in_place::contents(&staging.url).await.expect("an answer"), []);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bcops::adapters::cloudflare::{Cloudflare, Credentials, Kind, Timing, ZoneId};
+use bcops::adapters::cloudflare::{Cloudflare, Credentials, ItemKind, Timing, ZoneId};
 use bcops::caches::{Ending, Purged, Targets, Work, purge};
 use bcops::events::{SharedReporter, Silent};
 use bcops::secret::Secret;
@@ -21,7 +21,7 @@ async fn standin(plan: Plan, scale: f64) -> CloudflareStandIn {
 }
 
 /// The library's purge, with the patience of a test.
-async fn purge_all(standin: &CloudflareStandIn, kind: Kind, items: &[String]) -> Purged {
+async fn purge_all(standin: &CloudflareStandIn, kind: ItemKind, items: &[String]) -> Purged {
     let mut timing = Timing { request: Duration::from_secs(2), ..Timing::default() };
     timing.backoff.first = Duration::from_millis(5);
     timing.backoff.longest = Duration::from_millis(20);
@@ -43,10 +43,10 @@ async fn ten_thousand_urls_within_the_limit_of_each_plan() {
 async fn ten_thousand(plan: Plan, urls: &[String]) {
     let standin = standin(plan, 1.0).await;
     let started = Instant::now();
-    let purged = purge_all(&standin, Kind::Urls, urls).await;
+    let purged = purge_all(&standin, ItemKind::Urls, urls).await;
     assert!(matches!(purged.ending, Ending::Done), "{plan:?}: {:?}", purged.ending);
     assert!(purged.left.is_empty() && purged.sent_again == 0 && purged.in_doubt == 0);
-    assert_eq!(purged.done[&Kind::Urls], 10_000);
+    assert_eq!(purged.done[&ItemKind::Urls], 10_000);
     assert!(standin.purged("files") == urls, "{plan:?}: each once, and in order");
     // Beyond the bucket nothing is faster than the plan allows.
     let least = (10_000.0 - plan.urls_a_second()) / plan.urls_a_second();
@@ -60,7 +60,7 @@ async fn the_budget_of_requests_is_kept_without_being_turned_away() {
     for plan in Plan::ALL {
         // A minute of the Free plan in a second.
         let standin = standin(plan, if plan == Plan::Free { 60.0 } else { 1.0 }).await;
-        let purged = purge_all(&standin, Kind::Tags, &tags).await;
+        let purged = purge_all(&standin, ItemKind::Tags, &tags).await;
         assert!(matches!(purged.ending, Ending::Done), "{plan:?}");
         assert!(standin.purged("tags") == tags, "{plan:?}");
         assert_eq!((standin.turned_away(), purged.turned_away), (0, 0), "{plan:?}");
@@ -73,7 +73,7 @@ async fn what_was_turned_away_is_sent_once_more_and_no_oftener() {
     let standin = standin(Plan::Enterprise, 10.0).await;
     standin.misbehave(Rule::times(2, PURGE, Fault::RateLimited(1)).after(1));
     let urls = urls(300);
-    let purged = purge_all(&standin, Kind::Urls, &urls).await;
+    let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
     assert!(matches!(purged.ending, Ending::Done));
     assert_eq!(standin.purged("files"), urls);
     assert_eq!((purged.requests, purged.turned_away, purged.sent_again), (5, 2, 0));
@@ -92,9 +92,9 @@ async fn a_lost_answer_repeats_its_own_batch_and_is_counted() {
         let standin = standin(Plan::Enterprise, 10.0).await;
         standin.misbehave(Rule::times(1, PURGE, fault).after(1));
         let urls = urls(250);
-        let purged = purge_all(&standin, Kind::Urls, &urls).await;
+        let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
         assert!(matches!(purged.ending, Ending::Done), "{fault:?}: {:?}", purged.ending);
-        assert_eq!((purged.done[&Kind::Urls], purged.sent_again), (250, 100), "{fault:?}");
+        assert_eq!((purged.done[&ItemKind::Urls], purged.sent_again), (250, 100), "{fault:?}");
         let mut taken = standin.purged("files");
         assert_eq!(taken.len(), if twice { 350 } else { 250 }, "{fault:?}");
         taken.sort();
@@ -107,10 +107,10 @@ async fn a_lost_answer_repeats_its_own_batch_and_is_counted() {
 async fn a_good_token_that_is_refused_once_is_tried_again() {
     let standin = standin(Plan::Enterprise, 10.0).await;
     standin.misbehave(Rule::times(1, PURGE, Fault::Unauthorized));
-    let purged = purge_all(&standin, Kind::Urls, &urls(1)).await;
+    let purged = purge_all(&standin, ItemKind::Urls, &urls(1)).await;
     assert!(matches!(purged.ending, Ending::Done));
     standin.misbehave(Rule::always(PURGE, Fault::Unauthorized));
-    let purged = purge_all(&standin, Kind::Urls, &urls(1)).await;
+    let purged = purge_all(&standin, ItemKind::Urls, &urls(1)).await;
     assert!(matches!(purged.ending, Ending::Failed(_)) && purged.requests == 2);
 }
 
@@ -120,9 +120,9 @@ async fn what_is_no_success_is_a_failure() {
         let standin = standin(Plan::Enterprise, 10.0).await;
         standin.misbehave(Rule::always(PURGE, fault));
         let urls = urls(150);
-        let purged = purge_all(&standin, Kind::Urls, &urls).await;
+        let purged = purge_all(&standin, ItemKind::Urls, &urls).await;
         assert!(matches!(purged.ending, Ending::Failed(_)), "{fault:?}: {:?}", purged.ending);
-        assert_eq!(purged.left[&Kind::Urls], urls, "{fault:?}");
+        assert_eq!(purged.left[&ItemKind::Urls], urls, "{fault:?}");
         assert!(purged.done.is_empty() && purged.requests == 1, "{fault:?}");
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use client::{Answer, Cloudflare, DEFAULT_BASE_URL};
 pub use credentials::Credentials;
 pub use error::CloudflareError;
-pub use purge::{Kind, Selection};
+pub use purge::{ItemKind, Selection};
 pub use zones::{Zone, ZoneId};
 
 use crate::adapters::backoff::Backoff;

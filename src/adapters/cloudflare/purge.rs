@@ -8,56 +8,57 @@ use super::zones::ZoneId;
 
 /// What can be purged. Each kind is a request of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ItemKind {
     Urls,
     Hosts,
     Prefixes,
     Tags,
 }
 
-impl Kind {
+impl ItemKind {
     /// The most that one request takes, on every plan. Enterprise takes 500 URLs, but zones whose
     /// plan cannot be read are more common than such purges.
     pub const MOST: usize = 100;
 
-    pub const ALL: [Kind; 4] = [Kind::Urls, Kind::Hosts, Kind::Prefixes, Kind::Tags];
+    pub const ALL: [ItemKind; 4] =
+        [ItemKind::Urls, ItemKind::Hosts, ItemKind::Prefixes, ItemKind::Tags];
 
     /// One of them.
     pub fn noun(self) -> &'static str {
         match self {
-            Kind::Urls => "URL",
-            Kind::Hosts => "host",
-            Kind::Prefixes => "prefix",
-            Kind::Tags => "tag",
+            ItemKind::Urls => "URL",
+            ItemKind::Hosts => "host",
+            ItemKind::Prefixes => "prefix",
+            ItemKind::Tags => "tag",
         }
     }
 
     /// The name in `--json`.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Urls => "urls",
-            Kind::Hosts => "hosts",
-            Kind::Prefixes => "prefixes",
-            Kind::Tags => "tags",
+            ItemKind::Urls => "urls",
+            ItemKind::Hosts => "hosts",
+            ItemKind::Prefixes => "prefixes",
+            ItemKind::Tags => "tags",
         }
     }
 
     /// The flag of the command line, which takes one at a time.
     pub fn flag(self) -> &'static str {
         match self {
-            Kind::Urls => "--url",
-            Kind::Hosts => "--host",
-            Kind::Prefixes => "--prefix",
-            Kind::Tags => "--tag",
+            ItemKind::Urls => "--url",
+            ItemKind::Hosts => "--host",
+            ItemKind::Prefixes => "--prefix",
+            ItemKind::Tags => "--tag",
         }
     }
 
     fn field(self) -> &'static str {
         match self {
-            Kind::Urls => "files",
-            Kind::Hosts => "hosts",
-            Kind::Prefixes => "prefixes",
-            Kind::Tags => "tags",
+            ItemKind::Urls => "files",
+            ItemKind::Hosts => "hosts",
+            ItemKind::Prefixes => "prefixes",
+            ItemKind::Tags => "tags",
         }
     }
 }
@@ -65,7 +66,7 @@ impl Kind {
 /// The contents of one request.
 #[derive(Debug, Clone, Copy)]
 pub enum Selection<'a> {
-    Some(Kind, &'a [String]),
+    Some(ItemKind, &'a [String]),
     Everything,
 }
 

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer};
 use crate::cli::CaptureArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
@@ -64,7 +64,7 @@ pub async fn capture(
     let waiting =
         async { Ok(heroku.wait_for_transfer(billing_app, &started, step, &*context.ui).await?) };
     let done = context.interrupt.guard(waiting).await.map_err(|error| match error.kind {
-        Kind::Interrupted => {
+        FailureKind::Interrupted => {
             error.hint(format!("backup {} goes on at Heroku by itself", started.name()))
         }
         _ => error,

@@ -4,8 +4,8 @@
 
 use crate::adapters::heroku::{Backups, OfDatabase, Transfer, TransferState};
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 
 /// The backup with this name, in whatever state it is.
 ///
@@ -27,7 +27,7 @@ pub fn named(
             let text = format!(
                 "backup {name} of {app} is one of {other}, and not of {database}; nothing was changed"
             );
-            return Err(CommandError::new(Kind::Refused, text).hint(format!(
+            return Err(CommandError::new(FailureKind::Refused, text).hint(format!(
                 "bcops backups list {environment}   # shows which database each is of"
             )));
         }
@@ -61,7 +61,8 @@ pub fn named_and_complete(
         _ => "is not complete",
     };
     let text = format!("backup {name} of {app} {why}; nothing was changed");
-    Err(CommandError::new(Kind::Refused, text).hint(format!("bcops backups list {environment}")))
+    Err(CommandError::new(FailureKind::Refused, text)
+        .hint(format!("bcops backups list {environment}")))
 }
 
 /// A backup that is not there, with those that are.
@@ -71,5 +72,5 @@ fn unknown(app: &str, name: &str, backups: &Backups) -> CommandError {
         own.iter().filter(|one| one.is_backup()).map(Transfer::name).collect();
     known.sort();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    CommandError::new(Kind::Usage, format!("{app} has no backup {name}; it has: {known}"))
+    CommandError::new(FailureKind::Usage, format!("{app} has no backup {name}; it has: {known}"))
 }

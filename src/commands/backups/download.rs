@@ -6,7 +6,7 @@ use crate::cli::DownloadArgs;
 use crate::commands::pull_data::backup::{Backup, choose_for_download};
 use crate::commands::scrub_pii::dump;
 use crate::commands::{Context, Outcome, journal, manifest};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::restore::OpenBackup;
 use crate::scrub::backup_file::{self, Input, Output};
 use crate::words;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::adapters::heroku::{OfDatabase, Transfer};
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::words;
 
 use super::{Subject, known, state};

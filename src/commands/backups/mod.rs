@@ -10,7 +10,7 @@ mod one;
 use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer, TransferState};
 use crate::cli::{BackupsArgs, BackupsWork};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 pub use capture::capture;

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::adapters::heroku::{Transfer, TransferState, Verbosity};
 use crate::cli::{OneBackupArgs, UrlArgs};
 use crate::commands::{Context, Outcome, journal, reason};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::words;
 
 use super::list::{age, to_json};
@@ -64,7 +64,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
             }
             _ => format!("{name} of {app} is not a completed backup"),
         };
-        return Err(CommandError::new(Kind::Refused, text)
+        return Err(CommandError::new(FailureKind::Refused, text)
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }
     // Another environment may use a protected one's database: the backups are then of that one.
@@ -118,7 +118,7 @@ async fn choose(
         }
     };
     found.ok_or_else(|| {
-        CommandError::new(Kind::Refused, format!("{} has no such backup", subject.app()))
+        CommandError::new(FailureKind::Refused, format!("{} has no such backup", subject.app()))
             .hint(format!("bcops backups capture {}", subject.environment.name))
     })
 }

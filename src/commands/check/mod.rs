@@ -14,8 +14,8 @@ use crate::checks::{
 };
 use crate::cli::CheckArgs;
 use crate::commands::{Context, Outcome, gitlab, unfinished};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 pub async fn run(context: &Context, args: &CheckArgs) -> Result<Outcome, CommandError> {
@@ -38,7 +38,7 @@ async fn look(
     if targets.urls.is_empty() {
         let name = &environment.name;
         let text = format!("no site of {name} is known, so that there is nothing to look at");
-        return Err(CommandError::new(Kind::Configuration, text)
+        return Err(CommandError::new(FailureKind::Configuration, text)
             .hint(format!("set environments.{name}.sites in bcops.toml")));
     }
     let settings = context.settings.check.clone();
@@ -124,7 +124,7 @@ fn finish(environment: &Environment, report: &Report) -> Result<Outcome, Command
     if !report.is_down() && !report.storage.fails() {
         return Ok(Outcome::done(result, text::table(report)));
     }
-    let exit_code = Kind::RemoteJob.exit_code();
+    let exit_code = FailureKind::RemoteJob.exit_code();
     let mut parts = vec![text::table(report)];
     if report.is_down() {
         parts.push(text::down(environment, report));

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use crate::adapters::postgres::{PostgresError, Session, connect};
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::schema::quote_identifier;
 use crate::settings::Environment;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::reset::sites;
 use crate::settings::Environment;
 

@@ -13,7 +13,7 @@ use crate::adapters::site::{SiteClient, Timing};
 use crate::checks::{StorageReport, Verdict, look_at_file, look_at_listing};
 use crate::commands::Context;
 use crate::deployment::{bucket_settings, has_bucket};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 use super::private_documents::{self, PrivateDocument};

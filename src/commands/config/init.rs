@@ -11,8 +11,8 @@ use super::site::Site;
 use super::trust;
 use crate::cli::InitArgs;
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::FOUND_NAME;
 use crate::settings::keys::{self, KEYS};
 
@@ -34,9 +34,8 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
     }
     write(&args.file, &text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => is_there(&name),
-        _ => {
-            CommandError::new(Kind::Configuration, format!("cannot write {name}")).with_cause(error)
-        }
+        _ => CommandError::new(FailureKind::Configuration, format!("cannot write {name}"))
+            .with_cause(error),
     })?;
     let next = match (asks, is_found(&args.file)) {
         (true, true) => "next: bcops config show, then bcops doctor".to_owned(),
@@ -72,7 +71,7 @@ fn outer_file<'a>(context: &'a Context, file: &Path) -> Option<&'a PathBuf> {
 }
 
 fn is_there(name: &str) -> CommandError {
-    CommandError::new(Kind::Refused, format!("{name} exists already; nothing was changed"))
+    CommandError::new(FailureKind::Refused, format!("{name} exists already; nothing was changed"))
         .hint("move it away, or name another file: bcops config init FILE")
 }
 

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, SslMode};
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::ui::Answer;
 
 /// An environment of the site.
@@ -178,7 +178,8 @@ fn ask(
 ) -> Result<String, CommandError> {
     loop {
         let Answer::Given(answer) = context.ui.prompter().text_or(question, usual) else {
-            let error = CommandError::new(Kind::NotConfirmed, "no answer; no file was written");
+            let error =
+                CommandError::new(FailureKind::NotConfirmed, "no answer; no file was written");
             return Err(error.hint("to fill the file in by hand: bcops config init --template"));
         };
         match check(&answer) {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{TrustArgs, UntrustArgs};
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
 use crate::settings::{FOUND_NAME, Surroundings, keys, nearest};
@@ -105,7 +105,8 @@ fn file(surroundings: &Surroundings<'_>, given: Option<&Path>) -> Result<PathBuf
         Some(path) => Ok(surroundings.working_directory.join(path)),
         None => nearest(surroundings.working_directory).ok_or_else(|| {
             let text = format!("no {FOUND_NAME} lies here or in a folder above");
-            CommandError::new(Kind::Configuration, text).hint("name it: bcops config trust FILE")
+            CommandError::new(FailureKind::Configuration, text)
+                .hint("name it: bcops config trust FILE")
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// No check may hold up the others. Servers that are up answer in a second.
 const TIME_LIMIT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use super::check::Check;
 use crate::adapters::postgres::{PostgresError, connect, describe};
 use crate::deployment::Values;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 pub async fn check(environment: &Environment, values: &Values) -> Check {

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::check::{Check, with_cause};
 use crate::commands::{Context, manifest};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::scrub::Manifest;
 use crate::settings::SettingsError;
 use crate::words::shell_word;

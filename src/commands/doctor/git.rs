@@ -8,7 +8,7 @@ use crate::adapters::git::{
 };
 use crate::adapters::gitlab::Gitlab;
 use crate::commands::{Context, gitlab, reset_staging};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 /// Outside of a clone nothing is asked of git: only the reset of an environment needs it.

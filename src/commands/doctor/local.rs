@@ -3,7 +3,7 @@
 use super::check::Check;
 use crate::adapters::postgres::{DatabaseIdentity, connect};
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 pub async fn checks(context: &Context) -> Vec<Check> {
     let name = "local database";

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::cli::DoctorArgs;
 use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
@@ -84,7 +84,7 @@ fn outcome(checks: &[Check]) -> Outcome {
         "failed": failed,
         "warned": warned,
     });
-    let exit_code = if failed == 0 { 0 } else { Kind::Configuration.exit_code() };
+    let exit_code = if failed == 0 { 0 } else { FailureKind::Configuration.exit_code() };
     Outcome { result, text: lines.join("\n"), exit_code }
 }
 

@@ -5,7 +5,7 @@ use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
 use crate::adapters::heroku::ConfigVars;
 use crate::commands::{Context, media, purge_cache};
 use crate::deployment::Values;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 /// What is taken from an environment alone: its bucket.
@@ -74,7 +74,7 @@ async fn bucket(
             return vec![Check::skip(&name, detail)];
         }
         Some(Ok(detail)) => Check::pass(&name, detail),
-        Some(Err(error)) if error.kind == Kind::Refused => {
+        Some(Err(error)) if error.kind == FailureKind::Refused => {
             let app = &environment.app.value;
             let mend = format!("correct the config vars of {app} or of the environment named");
             return vec![Check::fail(&name, with_cause(&error), mend)];

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::adapters::heroku::{OneOff, command_line, with_encoded_input};
 use crate::cli::{DynoArgs, RunArgs, ShellArgs};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 use self::streams::Streams;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::adapters::heroku::{HerokuError, OneOffError, StopReason, quoted};
 use crate::commands::Outcome;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 use super::Wanted;
@@ -18,7 +18,7 @@ pub fn protected(environment: &Environment, elsewhere: &str) -> CommandError {
         "{name} ({app}) is protected, and a command there could change anything; nothing was run"
     );
     let elsewhere = elsewhere.replacen("APP", &quoted(app), 1);
-    CommandError::new(Kind::Refused, text)
+    CommandError::new(FailureKind::Refused, text)
         .hint(format!("to do it all the same, knowingly and without bcops: {elsewhere}"))
 }
 

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::adapters::heroku::{Capture, EncodedInput, Limits, OneOff, Window};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::ui::{self, Keyboard};
 
 use super::report;
@@ -135,8 +135,11 @@ fn output() -> Result<File, CommandError> {
 }
 
 fn no_streams(error: std::io::Error) -> CommandError {
-    CommandError::new(Kind::Unexpected, "standard input or output is closed; nothing was run")
-        .with_cause(error)
+    CommandError::new(
+        FailureKind::Unexpected,
+        "standard input or output is closed; nothing was run",
+    )
+    .with_cause(error)
 }
 
 /// The size now: a dyno cannot be told of another one later.

@@ -3,7 +3,7 @@
 
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// Where the command will run.

@@ -7,7 +7,7 @@ use crate::adapters::s3::{BucketSettings, DestinationBucket, SourceBucket};
 use crate::cli::PushMediaArgs;
 use crate::commands::{Context, Outcome};
 use crate::deployment::{Values, bucket_settings};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::media::{
     BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Failure, Progression, Uploads,
     check_deletions, compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,

@@ -5,7 +5,7 @@
 use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
 use crate::commands::Context;
 use crate::deployment::{Values, bucket_settings, has_bucket};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 /// Objects that are tried until one can be read.

@@ -1,7 +1,7 @@
 //! A copy must not be from a bucket onto itself.
 
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 
 /// From an environment onto itself, by name or by bucket.
@@ -19,7 +19,7 @@ pub fn not_onto_itself(
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!(
             "the bucket of {} ({}) and that of {} ({}) are one; nothing was changed",
             source.0.name,

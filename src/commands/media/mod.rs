@@ -16,8 +16,8 @@ pub use push::push;
 
 use crate::cli::TransferArgs;
 use crate::commands::Context;
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::media::{DeletionLimit, Deletions, MediaError};
 
 const LIST_STEP: &str = "list";

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::Failure;
 use crate::words;
 
@@ -22,7 +22,8 @@ impl Only {
         let Some(file) = file else { return Ok(None) };
         let bad = |reason: String| {
             let text = format!("cannot read the keys of {}: {reason}", file.display());
-            CommandError::new(Kind::Usage, text).hint("write one key a line, such as images/a.jpg")
+            CommandError::new(FailureKind::Usage, text)
+                .hint("write one key a line, such as images/a.jpg")
         };
         let text = std::fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

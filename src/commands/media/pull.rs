@@ -11,8 +11,8 @@ use crate::cli::PullMediaArgs;
 use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
 use crate::deployment::bucket_settings;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::{
     Entry, Failure, Folder, Index, Listing, LocalFile, Progression, PullDifference, Pulling,
     Resumes, Walk, check_deletions, compare_for_pull, confirm_gone, delete_files, list,
@@ -89,7 +89,7 @@ async fn prepare(
     let state = &context.settings.state_directory.value;
     let index = Index::open(state, folder.path())?.ok_or_else(|| {
         CommandError::new(
-            Kind::Locked,
+            FailureKind::Locked,
             format!("another bcops works on {}", folder.path().display()),
         )
         .hint("wait until it is done, then try again")
@@ -106,9 +106,9 @@ async fn prepare(
         tokio::task::spawn_blocking(move || folder.walk(&prefixes))
     };
     let listing = list(&bucket, &prefixes, &|_| {}).await?;
-    let walk = walking
-        .await
-        .map_err(|_| CommandError::new(Kind::Unexpected, "the walk of the folder ended early"))??;
+    let walk = walking.await.map_err(|_| {
+        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
+    })??;
     let summary = format!(
         "Listed: {} in the bucket, {} in the folder",
         words::plural(listing.objects.len() as u64, "object"),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::adapters::s3::DestinationBucket;
 use crate::cli::PushMediaArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::{
     Folder, Index, MediaError, Progression, PushDifference, Pushing, Refused, Uploads,
     check_deletions, compare_for_push, list, push_files, refuse_local,
@@ -32,7 +32,7 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     let given = args.confirm.iter().any(|given| given == app);
     if !args.transfer.dry_run && !given && !context.ui.prompter().can_ask() {
         return Err(CommandError::new(
-            Kind::NotConfirmed,
+            FailureKind::NotConfirmed,
             format!("the media of {name} would be replaced and there is no terminal to ask on; nothing was changed"),
         )
         .hint(format!("to go on: --confirm {app}")));
@@ -82,7 +82,7 @@ async fn prepare(
     let state = &context.settings.state_directory.value;
     let index = Index::open(state, folder.path())?.ok_or_else(|| {
         let text = format!("another bcops works on {}", folder.path().display());
-        CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
+        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
     })?;
     let (bucket, renditions) = Target::look(context, args, destination).await?.open().await?;
     let uploads = uploads(context, &bucket)?;
@@ -93,9 +93,9 @@ async fn prepare(
         tokio::task::spawn_blocking(move || folder.walk(&prefixes))
     };
     let listing = list(bucket.reading(), &prefixes, &|_| {}).await?;
-    let mut walk = walking
-        .await
-        .map_err(|_| CommandError::new(Kind::Unexpected, "the walk of the folder ended early"))??;
+    let mut walk = walking.await.map_err(|_| {
+        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
+    })??;
     let summary = format!(
         "Listed: {} in the folder, {} in the bucket",
         words::plural(walk.files.len() as u64, "file"),

@@ -4,7 +4,7 @@
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, connect};
 use crate::commands::Context;
 use crate::deployment::{Writing, local};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 /// The database whose rows go.

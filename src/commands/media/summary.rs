@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{PushMediaArgs, TransferArgs};
 use crate::commands::{Context, Outcome as CommandOutcome};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::{Failure, Fate, NO_ACLS, Outcome, Refused};
 use crate::words;
 
@@ -160,9 +160,9 @@ impl Done {
         let left = plan.refused.len() + outcome.failures.len() + self.undeleted.len();
         let exit_code = match (left, skipped.count()) {
             (0, 0) => 0,
-            (0, _) if self.strict => Kind::RemoteJob.exit_code(),
+            (0, _) if self.strict => FailureKind::RemoteJob.exit_code(),
             (0, _) => 0,
-            _ => Kind::Partial.exit_code(),
+            _ => FailureKind::Partial.exit_code(),
         };
         let mut text = self.text();
         if left > 0 {
@@ -227,7 +227,7 @@ impl Done {
             words::count(self.outcome.objects),
             words::plural(self.plan.transfer.len() as u64, "object")
         );
-        let mut error = CommandError::new(Kind::Partial, text);
+        let mut error = CommandError::new(FailureKind::Partial, text);
         if let Some(failure) = first {
             error = error.with_cause(failure.reason.clone());
         }

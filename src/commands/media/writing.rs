@@ -9,8 +9,8 @@ use crate::adapters::s3::{BucketSettings, DestinationBucket, ListedObject};
 use crate::cli::PushMediaArgs;
 use crate::commands::{Context, Outcome, confirm, journal};
 use crate::deployment::Writing;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::{self, Uploads};
 use crate::settings::Destination;
 use crate::words;
@@ -106,7 +106,7 @@ fn end(context: &Context, outcome: &Result<Outcome, CommandError>) {
 pub fn uploads(context: &Context, bucket: &DestinationBucket) -> Result<Uploads, CommandError> {
     Uploads::open(&context.settings.state_directory.value, bucket)?.ok_or_else(|| {
         let text = format!("another bcops writes to {}", bucket.reading().place());
-        CommandError::new(Kind::Locked, text).hint("wait until it is done, then try again")
+        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
     })
 }
 

@@ -10,8 +10,8 @@ use crate::cli::PullDataArgs;
 use crate::commands::backups::{capture, choice};
 use crate::commands::{Context, confirm};
 use crate::deployment::LoggedIn;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::OpenBackup;
 use crate::settings::Environment;
 use crate::words;
@@ -48,7 +48,7 @@ pub async fn find(
         });
     }
     let (Some(name), Some(logged_in)) = (&args.environment, logged_in) else {
-        return Err(CommandError::new(Kind::Usage, "no environment was given"));
+        return Err(CommandError::new(FailureKind::Usage, "no environment was given"));
     };
     let environment = context.settings.environment(name)?;
     let heroku = logged_in.heroku;
@@ -96,7 +96,7 @@ async fn choose(
     }
     backups.newest()?.ok_or_else(|| {
         let text = format!("{app} has no completed backup; nothing was changed");
-        CommandError::new(Kind::Refused, text)
+        CommandError::new(FailureKind::Refused, text)
             .hint(format!("bcops pull-data {} --capture", environment.name))
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, Outcome, journal};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::restore::databases::Databases;
 
 use super::prepare::Prepared;

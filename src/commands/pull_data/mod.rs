@@ -16,8 +16,8 @@ use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, Outcome, confirm, findings, unscrubbed};
 use crate::deployment::{Marks, local};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget, NotKept};
 use crate::scrub::Unclassified;
@@ -141,7 +141,7 @@ fn check_confirmations(
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::NotConfirmed,
+        FailureKind::NotConfirmed,
         format!("the local database {name} would be replaced and there is no terminal to ask on; nothing was changed"),
     )
     .hint("to go on: --yes"))

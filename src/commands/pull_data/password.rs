@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::PullDataArgs;
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::quote_identifier;
 use crate::secret::Secret;
 use crate::ui::Answer;
@@ -39,10 +39,10 @@ pub fn ask(context: &Context, args: &PullDataArgs) -> Result<Option<LocalPasswor
     match tokio::task::block_in_place(|| prompter.new_password(question)) {
         Answer::Given(password) => Ok(Some(LocalPassword(password))),
         Answer::Declined => {
-            Err(CommandError::new(Kind::NotConfirmed, "no password was given; nothing was changed"))
+            Err(CommandError::new(FailureKind::NotConfirmed, "no password was given; nothing was changed"))
         }
         Answer::CannotAsk => Err(CommandError::new(
-            Kind::NotConfirmed,
+            FailureKind::NotConfirmed,
             "--set-password needs a password and there is no terminal to ask on; nothing was changed",
         )
         .hint(format!("set {VARIABLE}"))),
@@ -58,7 +58,7 @@ impl LocalPassword {
     ) -> Result<Vec<String>, CommandError> {
         let fail = |error: tokio_postgres::Error| {
             CommandError::new(
-                Kind::Unexpected,
+                FailureKind::Unexpected,
                 format!("the password could not be set in {users_table}"),
             )
             .with_cause(crate::adapters::postgres::PostgresError::Server(error))
@@ -81,7 +81,10 @@ impl LocalPassword {
 fn salt() -> Result<String, CommandError> {
     let mut bytes = [0u8; 16];
     rand::SystemRandom::new().fill(&mut bytes).map_err(|_| {
-        CommandError::new(Kind::Unexpected, "this machine gives no random numbers for a password")
+        CommandError::new(
+            FailureKind::Unexpected,
+            "this machine gives no random numbers for a password",
+        )
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
-use crate::error::{CommandError, Kind, backup_at};
+use crate::error::backup_at;
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::Databases;
 use crate::restore::scratch::check_written_values;
 use crate::restore::{self, Contents, ExtensionPlan, PrepareError, check_extensions};
@@ -97,7 +98,7 @@ fn check_users_table(
         return Ok(());
     }
     Err(CommandError::new(
-        Kind::Configuration,
+        FailureKind::Configuration,
         format!("--set-password: the backup has no table {name} with Django's users"),
     )
     .hint("set local.users_table in bcops.toml"))
@@ -117,7 +118,7 @@ fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableNa
         }
         if !schema.tables.contains_key(&table) {
             let text = format!("--exclude-data {name}: the backup has no such table");
-            return Err(CommandError::new(Kind::Usage, text));
+            return Err(CommandError::new(FailureKind::Usage, text));
         }
         let family = schema.tables.keys().filter(|one| lineage(schema, one).contains(&&table));
         excluded.extend(family.cloned());
@@ -143,7 +144,7 @@ fn check_exclusions(
         };
         if let Some(key) = table.foreign_keys.iter().find(loses) {
             return Err(CommandError::new(
-                Kind::Usage,
+                FailureKind::Usage,
                 format!(
                     "--exclude-data {}: rows of {} refer to it ({})",
                     key.references.short(),

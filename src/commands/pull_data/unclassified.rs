@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{PullDataArgs, UnclassifiedArg};
 use crate::commands::Context;
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::restore::Contents;
 use crate::scrub::{FindingKind, Manifest, PlanError, ScrubPlan, Unclassified};
 use crate::settings;

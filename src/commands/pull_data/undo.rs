@@ -6,7 +6,7 @@ use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, Outcome, confirm, reason, unscrubbed};
 use crate::deployment::local;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::restore::databases::{DatabaseError, Databases};
 use crate::words;
 

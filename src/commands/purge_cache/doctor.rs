@@ -4,9 +4,9 @@
 
 use crate::adapters::cloudflare::{Cloudflare, CloudflareError, Credentials};
 use crate::adapters::heroku::ConfigVars;
-use crate::caches::{self, BackendCache, CacheError, What, count_backend};
+use crate::caches::{self, BackendCache, CacheError, CacheScope, count_backend};
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Environment;
 
 /// What was found under a name.
@@ -109,6 +109,6 @@ async fn backend(
         Err(_) => return None,
     };
     cache.redis()?;
-    let counted = count_backend(&cache, What::SiteRoots).await;
+    let counted = count_backend(&cache, CacheScope::SiteRoots).await;
     Some(counted.map(|_| cache.place()).map_err(CommandError::from))
 }

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use crate::adapters::cloudflare::Kind;
+use crate::adapters::cloudflare::ItemKind;
 use crate::caches::{Targets, Work};
 use crate::cli::PurgeCacheArgs;
-use crate::error::{CommandError, Kind as ErrorKind};
+use crate::failure::{CommandError, FailureKind};
 
 /// Some hundred thousand URLs. More of them is the whole zone.
 const LONGEST_INPUT: u64 = 64 << 20;
@@ -16,10 +16,10 @@ pub fn work(args: &PurgeCacheArgs) -> Result<Option<Work>, CommandError> {
         return Ok(Some(Work::Everything));
     }
     let given = [
-        (Kind::Urls, &args.url),
-        (Kind::Hosts, &args.host),
-        (Kind::Prefixes, &args.prefix),
-        (Kind::Tags, &args.tag),
+        (ItemKind::Urls, &args.url),
+        (ItemKind::Hosts, &args.host),
+        (ItemKind::Prefixes, &args.prefix),
+        (ItemKind::Tags, &args.tag),
     ];
     let reading: Vec<&str> = given
         .iter()
@@ -27,18 +27,18 @@ pub fn work(args: &PurgeCacheArgs) -> Result<Option<Work>, CommandError> {
         .collect();
     if reading.len() > 1 {
         let text = format!("{} cannot read the same standard input", reading.join(" - and "));
-        return Err(CommandError::new(ErrorKind::Usage, text).hint("give `-` once"));
+        return Err(CommandError::new(FailureKind::Usage, text).hint("give `-` once"));
     }
     let mut expanded = Vec::new();
     for (kind, items) in given {
         expanded.push((kind, expand(items)?));
     }
-    let lists: Vec<(Kind, &[String])> =
+    let lists: Vec<(ItemKind, &[String])> =
         expanded.iter().map(|(kind, items)| (*kind, items.as_slice())).collect();
     let targets = Targets::parse(&lists)?;
     let asked = given.iter().any(|(_, items)| !items.is_empty());
     if targets.is_empty() && asked {
-        return Err(CommandError::new(ErrorKind::Usage, "standard input holds nothing to purge")
+        return Err(CommandError::new(FailureKind::Usage, "standard input holds nothing to purge")
             .hint("write one a line"));
     }
     Ok(asked.then_some(Work::Some(targets)))
@@ -85,15 +85,18 @@ fn read_standard_input() -> Result<String, CommandError> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
     read.map_err(|error| {
-        CommandError::new(ErrorKind::Usage, "cannot read standard input").with_cause(error)
+        CommandError::new(FailureKind::Usage, "cannot read standard input").with_cause(error)
     })?;
     if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(CommandError::new(ErrorKind::Usage, "standard input holds too much to purge")
-            .hint("purge the whole zone: --everything"));
+        return Err(CommandError::new(
+            FailureKind::Usage,
+            "standard input holds too much to purge",
+        )
+        .hint("purge the whole zone: --everything"));
     }
     decoded(bytes).ok_or_else(|| {
         let text = "cannot read standard input: it is neither UTF-8 nor UTF-16 with a mark";
-        CommandError::new(ErrorKind::Usage, text).hint("save the file as UTF-8")
+        CommandError::new(FailureKind::Usage, text).hint("save the file as UTF-8")
     })
 }
 

@@ -15,8 +15,8 @@ use crate::caches::{self, BackendCache, Ending, Keys, Work, clear_backend, count
 use crate::cli::{BackendPart, PurgeCacheArgs};
 use crate::commands::{Context, Outcome, confirm, journal};
 use crate::deployment::{Reading, Zone, check_hosts, find_front_end};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
@@ -26,7 +26,7 @@ const BACKEND_STEP: &str = "backend";
 
 /// Everything that is known before anything is changed.
 struct Prepared {
-    backend: Option<(BackendCache, caches::What)>,
+    backend: Option<(BackendCache, caches::CacheScope)>,
     zone: Option<Zone>,
 }
 
@@ -63,7 +63,7 @@ pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, Co
 
 fn protected_backend(environment: &Environment) -> CommandError {
     CommandError::new(
-        Kind::Refused,
+        FailureKind::Refused,
         format!(
             "{} ({}) is protected: its front-end cache can be purged on request, but Django's cache is never cleared; nothing was changed",
             environment.name, environment.app.value
@@ -104,10 +104,10 @@ async fn prepare(
     Ok(Prepared { backend, zone })
 }
 
-fn what(part: BackendPart) -> caches::What {
+fn what(part: BackendPart) -> caches::CacheScope {
     match part {
-        BackendPart::All => caches::What::Everything,
-        BackendPart::Sites => caches::What::SiteRoots,
+        BackendPart::All => caches::CacheScope::Everything,
+        BackendPart::Sites => caches::CacheScope::SiteRoots,
     }
 }
 

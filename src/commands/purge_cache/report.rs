@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use crate::adapters::cloudflare::{Cloudflare, Kind};
-use crate::caches::{BackendCache, Ending, Keys, Purged, Targets, What, Work};
+use crate::adapters::cloudflare::{Cloudflare, ItemKind};
+use crate::caches::{BackendCache, CacheScope, Ending, Keys, Purged, Targets, Work};
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind as ErrorKind};
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::settings::Environment;
 use crate::words;
@@ -27,7 +27,7 @@ pub struct Report {
     dry_run: bool,
     zone: Option<(String, String, Option<String>)>,
     /// What is asked for, by kind. Empty for a whole zone.
-    asked: BTreeMap<Kind, u64>,
+    asked: BTreeMap<ItemKind, u64>,
     everything: bool,
     requests: u64,
     repeated: u64,
@@ -39,7 +39,7 @@ pub struct Report {
 struct Backend {
     kind: &'static str,
     place: String,
-    what: What,
+    what: CacheScope,
     /// Before it was cleared.
     found: Keys,
     cleared: Option<Keys>,
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    pub fn backend(&mut self, cache: &BackendCache, what: What, found: Keys) {
+    pub fn backend(&mut self, cache: &BackendCache, what: CacheScope, found: Keys) {
         let (kind, place) = (cache.kind(), cache.place());
         self.backend = Some(Backend { kind, place, what, found, cleared: None });
     }
@@ -184,7 +184,7 @@ impl Report {
             "backend": self.backend.as_ref().map(|backend| json!({
                 "store": backend.kind,
                 "place": backend.place,
-                "part": match backend.what { What::Everything => "all", What::SiteRoots => "sites" },
+                "part": match backend.what { CacheScope::Everything => "all", CacheScope::SiteRoots => "sites" },
                 "found": backend.found.keys,
                 "cleared": backend.cleared.map(|cleared| cleared.keys),
                 "sessions": backend.cleared.unwrap_or(backend.found).sessions,
@@ -215,10 +215,10 @@ impl Report {
             self.purged.as_mut().map(|purged| std::mem::replace(&mut purged.ending, Ending::Done));
         let result = self.json();
         let Some(purged) = self.purged else {
-            return CommandError::new(ErrorKind::Unexpected, "the purge did not begin");
+            return CommandError::new(FailureKind::Unexpected, "the purge did not begin");
         };
         let done: u64 = purged.done.values().sum();
-        let left: BTreeMap<Kind, u64> =
+        let left: BTreeMap<ItemKind, u64> =
             purged.left.iter().map(|(kind, items)| (*kind, items.len() as u64)).collect();
         let state = match self.everything {
             true => "the zone was not purged".to_owned(),
@@ -232,12 +232,12 @@ impl Report {
                     error = error.hint("the login itself is good: it lacks the permission");
                 }
                 let hints = std::mem::take(&mut error.hints);
-                let kind = if done > 0 { ErrorKind::Partial } else { error.kind };
+                let kind = if done > 0 { FailureKind::Partial } else { error.kind };
                 let text = format!("the purge stopped: {state}");
                 let error = CommandError::new(kind, text).with_cause(error);
                 hints.into_iter().fold(error, CommandError::hint)
             }
-            _ => CommandError::new(ErrorKind::Interrupted, format!("interrupted: {state}")),
+            _ => CommandError::new(FailureKind::Interrupted, format!("interrupted: {state}")),
         };
         if purged.in_doubt > 0 {
             error = error.hint(format!(
@@ -260,7 +260,7 @@ impl Report {
 fn left_behind(
     context: &Context,
     environment: &str,
-    kind: Kind,
+    kind: ItemKind,
     items: &[String],
     error: CommandError,
 ) -> CommandError {
@@ -285,7 +285,7 @@ fn left_behind(
 fn write_left(
     context: &Context,
     environment: &str,
-    kind: Kind,
+    kind: ItemKind,
     items: &[String],
 ) -> std::io::Result<PathBuf> {
     let folder = context.settings.state_directory.value.join("purge-cache");
@@ -302,26 +302,26 @@ fn write_left(
     Ok(path)
 }
 
-fn counts(targets: &Targets) -> BTreeMap<Kind, u64> {
+fn counts(targets: &Targets) -> BTreeMap<ItemKind, u64> {
     targets.kinds().map(|(kind, items)| (kind, items.len() as u64)).collect()
 }
 
-fn by_kind<T>(map: &BTreeMap<Kind, T>, value: impl Fn(&T) -> Value) -> Value {
+fn by_kind<T>(map: &BTreeMap<ItemKind, T>, value: impl Fn(&T) -> Value) -> Value {
     map.iter().map(|(kind, one)| (kind.name().to_owned(), value(one))).collect::<Map<_, _>>().into()
 }
 
-fn words(what: What) -> &'static str {
+fn words(what: CacheScope) -> &'static str {
     match what {
-        What::Everything => "Django's cache",
-        What::SiteRoots => "the root paths of Wagtail's sites",
+        CacheScope::Everything => "Django's cache",
+        CacheScope::SiteRoots => "the root paths of Wagtail's sites",
     }
 }
 
 /// `3 URLs, 2 prefixes`.
-fn enumerate(counts: &BTreeMap<Kind, u64>) -> String {
-    let counted = |(kind, count): (&Kind, &u64)| match (kind, count) {
-        (Kind::Prefixes, 1) => "1 prefix".to_owned(),
-        (Kind::Prefixes, count) => format!("{} prefixes", words::count(*count)),
+fn enumerate(counts: &BTreeMap<ItemKind, u64>) -> String {
+    let counted = |(kind, count): (&ItemKind, &u64)| match (kind, count) {
+        (ItemKind::Prefixes, 1) => "1 prefix".to_owned(),
+        (ItemKind::Prefixes, count) => format!("{} prefixes", words::count(*count)),
         (kind, count) => words::plural(*count, kind.noun()),
     };
     counts.iter().map(counted).collect::<Vec<_>>().join(", ")

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::adapters::git::OnConflict;
 use crate::cli::ResetArgs;
 use crate::commands::{Context, confirm};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{Account, Recreate, choose};
 use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, Preview, RestoreVia, STAGES};
 use crate::runbook::Plan;
@@ -72,7 +72,7 @@ impl Wishes {
         }
         if let Some(unknown) = args.skip.iter().find(|one| !STAGES.contains(&one.as_str())) {
             let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
-            return Err(CommandError::new(Kind::Usage, text));
+            return Err(CommandError::new(FailureKind::Usage, text));
         }
         let recreate = args.recreate_users.as_deref().map(str::parse::<Recreate>).transpose();
         Ok(Wishes {
@@ -83,7 +83,7 @@ impl Wishes {
             backup: args.backup.clone(),
             media: args.media,
             recreate: recreate
-                .map_err(|error| CommandError::new(Kind::Usage, error.to_string()))?,
+                .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?,
             on_conflict: if args.on_conflict == "skip" {
                 OnConflict::Skip
             } else {
@@ -101,13 +101,13 @@ impl Wishes {
     fn of_plan(plan: &Plan, destination: &str) -> Result<Wishes, CommandError> {
         let choices = Choices::from_flags(&plan.flags).map_err(|reason| {
             CommandError::new(
-                Kind::Configuration,
+                FailureKind::Configuration,
                 format!("the plan is no plan of a reset: {reason}"),
             )
         })?;
         if choices.destination != destination {
             let text = format!("the plan is for {} and not for {destination}", choices.destination);
-            return Err(CommandError::new(Kind::Usage, text));
+            return Err(CommandError::new(FailureKind::Usage, text));
         }
         Ok(Wishes {
             from: choices.source,
@@ -183,7 +183,7 @@ fn unanswered(missing: Vec<String>) -> Result<(), CommandError> {
         return Ok(());
     }
     let text = "there are questions and no terminal to ask them on; nothing was changed";
-    let error = CommandError::new(Kind::NotConfirmed, text);
+    let error = CommandError::new(FailureKind::NotConfirmed, text);
     Err(error.hint(format!("to answer them: {}", missing.join(" "))))
 }
 
@@ -284,7 +284,7 @@ fn check_age(
         let flag = format!("--backup {}", seen.backup.name());
         return confirm::yes(context, &format!("{text}. Use it?"), &flag);
     }
-    Err(CommandError::new(Kind::NotConfirmed, format!("{text}; nothing was changed"))
+    Err(CommandError::new(FailureKind::NotConfirmed, format!("{text}; nothing was changed"))
         .hint(format!("to use it all the same: --backup {}", seen.backup.name()))
         .hint(format!("or take a fresh one first: bcops backups capture {}", wishes.from)))
 }
@@ -298,7 +298,7 @@ fn branches(
 ) -> Result<(Vec<String>, Vec<String>), CommandError> {
     match &wishes.branches {
         Some(named) => tips_of(named, seen).map_err(|text| {
-            CommandError::new(Kind::Usage, text)
+            CommandError::new(FailureKind::Usage, text)
                 .hint("bcops reset-staging --dry-run   # lists the branches on staging")
         }),
         None if asks => ask_for_branches(context, seen),
@@ -389,7 +389,7 @@ fn recreate(
             .map_err(|error| error.to_string())
     };
     match &wishes.recreate {
-        Some(wanted) => chosen(wanted).map_err(|text| CommandError::new(Kind::Usage, text)),
+        Some(wanted) => chosen(wanted).map_err(|text| CommandError::new(FailureKind::Usage, text)),
         None if asks && !accounts.is_empty() => {
             context.ui.question("Accounts on staging only:");
             for one in accounts {
@@ -413,7 +413,8 @@ fn not_compared(wishes: &Wishes) -> Result<Vec<String>, CommandError> {
         Some(Recreate::All) => {
             let text = "which accounts are on staging only is not known, because the databases \
                         could not be compared; nothing was changed";
-            Err(CommandError::new(Kind::Refused, text).hint("--recreate-users none, or name them"))
+            Err(CommandError::new(FailureKind::Refused, text)
+                .hint("--recreate-users none, or name them"))
         }
         Some(Recreate::None) | None => Ok(Vec::new()),
     }

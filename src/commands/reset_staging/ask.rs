@@ -1,7 +1,7 @@
 //! Asks a question until its answer can be used.
 
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::ui::{Answer, TRIES};
 
 /// The answer as `read` understands it. What it does not understand is asked again, with the reason.
@@ -19,7 +19,7 @@ pub fn until_usable<T>(
         let answer = tokio::task::block_in_place(|| prompter.text(question));
         let Answer::Given(text) = answer else {
             let text = "not answered; nothing was changed";
-            return Err(CommandError::new(Kind::NotConfirmed, text));
+            return Err(CommandError::new(FailureKind::NotConfirmed, text));
         };
         match read(&text) {
             Ok(value) => return Ok(value),
@@ -27,5 +27,5 @@ pub fn until_usable<T>(
         }
         context.ui.question(&format!("cannot use that answer: {reason}"));
     }
-    Err(CommandError::new(Kind::NotConfirmed, format!("{reason}; nothing was changed")))
+    Err(CommandError::new(FailureKind::NotConfirmed, format!("{reason}; nothing was changed")))
 }

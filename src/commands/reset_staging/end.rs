@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::reset::{OriginLock, World};
 use crate::runbook::{EndStatus, History, Report, RunEnd, RunError, RunId};
 

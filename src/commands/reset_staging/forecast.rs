@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::adapters::git::OnConflict;
 use crate::commands::Context;
-use crate::error::CommandError;
 use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
 use crate::reset::{MediaNumbers, NotCopied, Preview, World, media_left_behind, media_numbers};
 use crate::runbook::{Estimate, Plan, Size, estimate};
 use crate::words;

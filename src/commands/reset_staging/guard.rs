@@ -10,7 +10,7 @@ use crate::adapters::postgres::DatabaseIdentity;
 use crate::caches::{self, CacheError};
 use crate::commands::Context;
 use crate::deployment::{Fingerprint, find_front_end};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::{FRONT_END_CACHE, World, replaces_database};
 use crate::runbook::{Evidence, Guard, Step, StepFuture};
 
@@ -117,7 +117,7 @@ fn must_be_same(same: bool, what: &str) -> Result<(), CommandError> {
         return Ok(());
     }
     let text = format!("staging's {what} is no longer the one that the run began with");
-    Err(CommandError::new(Kind::Refused, text).hint("bcops doctor"))
+    Err(CommandError::new(FailureKind::Refused, text).hint("bcops doctor"))
 }
 
 impl Guard for LookAgain {

@@ -7,8 +7,8 @@ use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
 use crate::commands::backups::choice;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
 use crate::reset::{
@@ -165,7 +165,7 @@ async fn backup(
             || {
                 let app = &source.app.value;
                 let text = format!("{app} has no completed backup; nothing was changed");
-                CommandError::new(Kind::Refused, text)
+                CommandError::new(FailureKind::Refused, text)
                     .hint(format!("bcops backups capture {}", source.name))
             },
         );

@@ -22,8 +22,8 @@ use serde_json::json;
 use crate::adapters::git::{GitError, Repository};
 use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, World};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
@@ -193,7 +193,7 @@ fn without_media(skip: &[String], media: MediaChoice) -> Vec<String> {
 }
 
 fn unexpected(text: impl Into<String>) -> CommandError {
-    CommandError::new(Kind::Unexpected, text)
+    CommandError::new(FailureKind::Unexpected, text)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 
 use crate::commands::Context;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::reset::{Choices, OpenAtEnd, World};
 
 use super::answers::Wishes;

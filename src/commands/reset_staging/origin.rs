@@ -4,8 +4,8 @@ use crate::adapters::git::{
     Access, GitProgram, Remote, Repository, is_project, is_repository_of, is_same_repository,
 };
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::process_id;
 use crate::runbook::Operator;
 use crate::settings::{Environment, Origin};
@@ -51,7 +51,8 @@ pub fn forget_killed_planning(repository: &Repository) {
 pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
     let git = &context.settings.git;
     let working_directory = std::env::current_dir().map_err(|error| {
-        CommandError::new(Kind::Configuration, "the working directory is gone").with_cause(error)
+        CommandError::new(FailureKind::Configuration, "the working directory is gone")
+            .with_cause(error)
     })?;
     let this = Operator::of_this_process("");
     let run = format!("{}{}", planning_of(&this.host), this.pid);
@@ -81,7 +82,7 @@ fn check_no_app(context: &Context, url: &str) -> Result<(), CommandError> {
          nothing was changed",
         context.settings.git.remote, owner.app.value
     );
-    Err(CommandError::new(Kind::Refused, text)
+    Err(CommandError::new(FailureKind::Refused, text)
         .hint("name the remote that GitLab is as git.remote in bcops.toml"))
 }
 
@@ -98,7 +99,7 @@ fn check_project(context: &Context, url: &str) -> Result<(), CommandError> {
         context.ui.emit(Event::Warning(text));
         return Ok(());
     }
-    Err(CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+    Err(CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
         .hint("run it in a clone of the site, or set gitlab.project"))
 }
 
@@ -120,7 +121,7 @@ pub fn check_branch(
         "the branch {branch} of {name} is that of {}{protected}; nothing was changed",
         owner.name
     );
-    Err(CommandError::new(Kind::Refused, text)
+    Err(CommandError::new(FailureKind::Refused, text)
         .hint(format!("set environments.{name}.branch in bcops.toml")))
 }
 
@@ -138,7 +139,7 @@ pub async fn check_not_default_branch(
     let text = format!(
         "the branch {branch} of {name} is the default branch of the origin; nothing was changed"
     );
-    Err(CommandError::new(Kind::Refused, text)
+    Err(CommandError::new(FailureKind::Refused, text)
         .hint(format!("set environments.{name}.branch in bcops.toml"))
         .hint("or choose another default branch in the project's settings on GitLab"))
 }
@@ -162,7 +163,7 @@ pub async fn check_heroku_remote(
             "git pushes to {url} in place of {}, which is {owner} ({app}); nothing was changed",
             remote.label()
         );
-        return Err(CommandError::new(Kind::Refused, text)
+        return Err(CommandError::new(FailureKind::Refused, text)
             .hint("git config --show-origin --get-regexp '^url[.]'   # shows what rewrites it"));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::World;
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Plan, Runbook, Target};
@@ -69,7 +69,7 @@ pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
     if choices.leaves_out("preflight") && !choices.leaves_out("database") {
         let text = "the stage database never runs without the backup that preflight takes; \
                     nothing was changed";
-        return Err(CommandError::new(Kind::Refused, text)
+        return Err(CommandError::new(FailureKind::Refused, text)
             .hint("leave both out: --skip preflight --skip database"));
     }
     Ok(())

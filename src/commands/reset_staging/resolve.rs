@@ -5,7 +5,7 @@ use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceB
 use crate::commands::gitlab::gitlab;
 use crate::commands::{Context, manifest};
 use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
 use crate::settings::{Destination, Environment};
 
@@ -119,7 +119,7 @@ fn refuse_if(
         "{} and {} have the same {what}; nothing was changed",
         source.name, destination.name
     );
-    Err(CommandError::new(Kind::Refused, text)
+    Err(CommandError::new(FailureKind::Refused, text)
         .hint("look where the config vars and bcops.toml point: bcops doctor"))
 }
 
@@ -131,7 +131,7 @@ fn branches(
     let branch = |environment: &Environment| {
         environment.branch.clone().ok_or_else(|| {
             let name = &environment.name;
-            CommandError::new(Kind::Configuration, format!("{name} has no branch"))
+            CommandError::new(FailureKind::Configuration, format!("{name} has no branch"))
                 .hint(format!("set environments.{name}.branch in bcops.toml"))
         })
     };
@@ -142,7 +142,7 @@ fn branches(
             "{} and {} are deployed from the same branch {}; nothing was changed",
             source.name, destination.name, branches.master
         );
-        return Err(CommandError::new(Kind::Refused, text));
+        return Err(CommandError::new(FailureKind::Refused, text));
     }
     check_branch(context, destination, &branches.staging)?;
     Ok(branches)

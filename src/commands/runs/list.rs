@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::commands::reset_staging::runs;
 use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::runbook::{RunState, RunSummary};
 
 pub async fn run(context: &Context) -> Result<Outcome, CommandError> {

@@ -12,7 +12,7 @@ use crate::adapters::git::Repository;
 use crate::cli::{RunsArgs, RunsWork};
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Place, Unfinished, unfinished};
 use crate::reset::{Choices, SeenLock};
 use crate::runbook::entry::{Entry, Record, SCHEMA_VERSION};
@@ -58,7 +58,7 @@ impl Past {
 fn choices(run: &RunId, history: &History) -> Result<Choices, CommandError> {
     Choices::from_flags(&history.flags).map_err(|reason| {
         let text = format!("the run {run} is no run of reset-staging: {reason}");
-        CommandError::new(Kind::Configuration, text).hint("use the bcops that began the run")
+        CommandError::new(FailureKind::Configuration, text).hint("use the bcops that began the run")
     })
 }
 
@@ -94,7 +94,7 @@ impl GoesBack {
         let essence = found.essence().filter(|_| found.place == Place::Lock);
         let (Some(essence), false) = (essence, found.may_be_at_work(now)) else {
             let text = format!("cannot roll it back here: {}", found.sentence(now, None));
-            let error = CommandError::new(Kind::Locked, text);
+            let error = CommandError::new(FailureKind::Locked, text);
             return Err(found.hints(now).into_iter().fold(error, CommandError::hint));
         };
         let history = History::of(essence.records());

@@ -8,7 +8,7 @@ use crate::commands::reset_staging::{
     ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
 };
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::refuse_stale;
 use crate::reset::{Choices, STAGES, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
@@ -62,11 +62,11 @@ fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
     let unknown = args.skip.iter().find(|one| !STAGES.contains(&one.as_str()));
     if let Some(unknown) = unknown {
         let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
-        return Err(CommandError::new(Kind::Usage, text));
+        return Err(CommandError::new(FailureKind::Usage, text));
     }
     let steps = past.journal.beginning().map(|began| began.steps.as_slice()).unwrap_or_default();
     let too_late = |text: String| {
-        CommandError::new(Kind::Usage, text)
+        CommandError::new(FailureKind::Usage, text)
             .hint(format!("bcops runs show {}   # shows how far the run is", past.id))
     };
     if args.media.is_some() && past.history.step("copy-media").is_over() {

@@ -7,7 +7,7 @@ use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
 use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::OriginLock;
 use crate::reset::unfinished::{Unfinished, unfinished};
 use crate::runbook::{LockError, RunId, RunState};
@@ -19,7 +19,7 @@ use super::Past;
 pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, CommandError> {
     let run = RunId::parse(&args.run).ok_or_else(|| {
         let text = format!("{} is not the whole name of a run", args.run);
-        CommandError::new(Kind::Usage, text).hint("bcops runs list")
+        CommandError::new(FailureKind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
     let repository = context.interrupt.guard(open_repository(context)).await?;
@@ -29,7 +29,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
     let looking = locked_by(context, &repository, &run, first);
     let environment = context.interrupt.guard(looking).await?;
     let branch = environment.branch.as_ref().ok_or_else(|| {
-        CommandError::new(Kind::Configuration, format!("{} has no branch", environment.name))
+        CommandError::new(FailureKind::Configuration, format!("{} has no branch", environment.name))
             .hint(format!("set environments.{}.branch in bcops.toml", environment.name))
     })?;
     let lock = OriginLock::new(repository.clone(), branch);
@@ -103,7 +103,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     };
     let run = &found.run;
     let text = format!("cannot break the lock of run {run}: {why}; nothing was changed");
-    let error = CommandError::new(Kind::Refused, text);
+    let error = CommandError::new(FailureKind::Refused, text);
     let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
     let error = ways.fold(error, CommandError::hint);
     Err(error

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, findings, manifest};
-use crate::error::{self, CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::{self, Access, Audit, Depth};
 
 use super::target::{self, Target};
@@ -53,8 +53,8 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let places = crate::words::plural(places, "place");
     let message = format!("personal data in {places} of {}", target.url.database);
     let error = match found.is_empty() && doubts.is_empty() {
-        true => CommandError::new(Kind::PersonalData, message),
-        false => error::personal_data(message, &found, &doubts),
+        true => CommandError::new(FailureKind::PersonalData, message),
+        false => crate::error::personal_data(message, &found, &doubts),
     };
     let error = unedited.into_iter().fold(error, CommandError::hint);
     Err(error.with_result(result))

@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::activity::{Activity, NoServer, Stall};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, dropped, findings, manifest};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::RowCounts;
 use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output, Report, Watch};
 use crate::ui;
@@ -29,7 +29,7 @@ pub async fn run(
     let to_standard_output = to.as_os_str() == "-" && !args.dry_run;
     if to_standard_output && context.ui.json() {
         let text = "--json and the backup cannot both go to standard output";
-        return Err(CommandError::new(Kind::Usage, text).hint("give OUT a file's name"));
+        return Err(CommandError::new(FailureKind::Usage, text).hint("give OUT a file's name"));
     }
     let policy = args.policy.clone().unwrap_or_else(|| "local".to_owned());
     // A dry run does all the work but the writing.
@@ -111,12 +111,12 @@ pub async fn on_a_thread<T: Send + 'static>(
         }
     };
     ended.map_err(|_| {
-        CommandError::new(Kind::Unexpected, "the work on the backup file ended early")
+        CommandError::new(FailureKind::Unexpected, "the work on the backup file ended early")
     })?
 }
 
 fn stalled(stall: &Stall) -> CommandError {
-    CommandError::new(Kind::Unexpected, format!("cannot continue: {stall}"))
+    CommandError::new(FailureKind::Unexpected, format!("cannot continue: {stall}"))
         .hint(crate::error::STALLED)
 }
 
@@ -132,12 +132,14 @@ fn open_output(path: &Path, overwrite: bool) -> Result<Output, CommandError> {
         return Ok(Output::File { path: path.to_owned(), overwrite });
     }
     let output = ui::raw_standard_output().map_err(|error| {
-        CommandError::new(Kind::Unexpected, "standard output cannot be written to")
+        CommandError::new(FailureKind::Unexpected, "standard output cannot be written to")
             .with_cause(error)
     })?;
     if std::io::IsTerminal::is_terminal(&output) {
         let text = "the backup would be written to the terminal";
-        return Err(CommandError::new(Kind::Usage, text).hint("give OUT a file's name, or a pipe"));
+        return Err(
+            CommandError::new(FailureKind::Usage, text).hint("give OUT a file's name, or a pipe")
+        );
     }
     Ok(Output::Stream(Box::new(output)))
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::adapters::postgres::Session;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, confirm, findings, journal, manifest, unscrubbed};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::Manifest;
 use crate::scrub::live::{self, Access, Depth, LiveReport};
 
@@ -128,8 +128,8 @@ async fn apply(
     let scrubbed = context.interrupt.guard(work).await.map_err(|error| match error.kind {
         // The session ends with this process, and the server rolls back what it has not been told
         // to commit.
-        Kind::Interrupted => {
-            CommandError::new(Kind::Interrupted, "interrupted; nothing was changed")
+        FailureKind::Interrupted => {
+            CommandError::new(FailureKind::Interrupted, "interrupted; nothing was changed")
         }
         _ => error,
     })?;
@@ -152,8 +152,8 @@ fn check_confirmation(
         "{} would be scrubbed and there is no terminal to ask on; nothing was changed",
         target.describe()
     );
-    let error =
-        CommandError::new(Kind::NotConfirmed, text).hint(format!("to go on: --confirm {name}"));
+    let error = CommandError::new(FailureKind::NotConfirmed, text)
+        .hint(format!("to go on: --confirm {name}"));
     Err(local_hint(target, error))
 }
 

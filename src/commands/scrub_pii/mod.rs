@@ -11,7 +11,7 @@ mod vacuum;
 
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, manifest};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::Limits;
 use crate::settings::Destination;
 
@@ -36,7 +36,7 @@ fn limits(args: &ScrubPiiArgs) -> Limits {
 /// What the definition of the command line does not rule out. A flag that is quietly left alone
 /// could have this command work on something else than was meant.
 fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), CommandError> {
-    let usage = |text: &str| Err(CommandError::new(Kind::Usage, text));
+    let usage = |text: &str| Err(CommandError::new(FailureKind::Usage, text));
     if args.file.is_some() && args.manifest.is_none() {
         return usage("--file is for --manifest; a backup file is scrubbed by --dump IN OUT");
     }
@@ -48,7 +48,7 @@ fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), Command
     }
     if let (Some(name), true) = (&args.environment, args.yes) {
         Destination::try_from(context.settings.environment(name)?)?;
-        let error = CommandError::new(Kind::Usage, "--yes is for the local database only");
+        let error = CommandError::new(FailureKind::Usage, "--yes is for the local database only");
         return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
     }
     let Some(policy) = &args.policy else { return Ok(()) };

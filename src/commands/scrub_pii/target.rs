@@ -4,7 +4,7 @@ use crate::adapters::postgres::{DatabaseUrl, Session, connect};
 use crate::cli::ScrubPiiArgs;
 use crate::commands::Context;
 use crate::deployment::local;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// A database with the names under which people know it.

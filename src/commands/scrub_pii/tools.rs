@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::{Context, Outcome, manifest};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 use crate::scrub::Manifest;
 use crate::scrub::backup_file::{BackupFile, Input};
@@ -33,15 +33,17 @@ pub async fn run(
             suggest(context, args, &manifest, Some(environment)).await
         }
         [tool, table] if tool == "explain" => explain(context, args, &manifest, table).await,
-        [tool] if tool == "explain" => {
-            Err(CommandError::new(Kind::Usage, "--manifest explain needs the name of a table")
-                .hint("bcops scrub-pii --manifest explain users_user"))
-        }
-        [tool, ..] => {
-            Err(CommandError::new(Kind::Usage, format!("--manifest {tool}: there is no such tool"))
-                .hint("one of: validate, suggest, explain TABLE"))
-        }
-        [] => Err(CommandError::new(Kind::Usage, "--manifest needs the name of a tool")),
+        [tool] if tool == "explain" => Err(CommandError::new(
+            FailureKind::Usage,
+            "--manifest explain needs the name of a table",
+        )
+        .hint("bcops scrub-pii --manifest explain users_user")),
+        [tool, ..] => Err(CommandError::new(
+            FailureKind::Usage,
+            format!("--manifest {tool}: there is no such tool"),
+        )
+        .hint("one of: validate, suggest, explain TABLE")),
+        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")),
     }
 }
 
@@ -70,13 +72,13 @@ async fn subject(
     };
     if environment.is_some() {
         let text = "give an environment or a file, not both";
-        return Err(CommandError::new(Kind::Usage, text));
+        return Err(CommandError::new(FailureKind::Usage, text));
     }
     let path = path.clone();
     let reading = async {
         let reading = tokio::task::spawn_blocking(move || backup_file(&path, with));
         reading.await.map_err(|_| {
-            CommandError::new(Kind::Unexpected, "the reader of the archive ended early")
+            CommandError::new(FailureKind::Unexpected, "the reader of the archive ended early")
         })?
     };
     context.interrupt.guard(reading).await
@@ -156,7 +158,7 @@ async fn validate(
         "problems": problems.iter().map(Problem::to_json).collect::<Vec<_>>(),
     });
     // A manifest that does not fit cannot show that personal data is gone.
-    let exit_code = if errors == 0 { 0 } else { Kind::PersonalData.exit_code() };
+    let exit_code = if errors == 0 { 0 } else { FailureKind::PersonalData.exit_code() };
     Ok(Outcome { result, text, exit_code })
 }
 
@@ -182,11 +184,11 @@ async fn explain(
     let asked_for = args.file.is_some() || args.target.is_some();
     let schema = match subject(context, args, None, With::Schema).await {
         Ok(subject) => Some(subject.schema),
-        Err(error) if asked_for || error.kind == Kind::Interrupted => return Err(error),
+        Err(error) if asked_for || error.kind == FailureKind::Interrupted => return Err(error),
         Err(_) => None,
     };
     let explanation = tools::explain(manifest, schema.as_ref(), table)
-        .map_err(|error| CommandError::new(Kind::Usage, error.to_string()))?;
+        .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?;
     let mut result = explanation.json;
     result["tool"] = json!("explain");
     Ok(Outcome::done(result, explanation.text.trim_end().to_owned()))

@@ -8,8 +8,8 @@
 
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::commands::Context;
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
 use crate::scrub::live::{Limits, LiveReport};
 use crate::words;
@@ -89,7 +89,7 @@ async fn file(session: &Session, table: &TableName) -> Result<Option<u32>, Comma
 
 fn still_seen(holder: &Holder) -> CommandError {
     let text = format!("{} may still see the rows of before", holder.description);
-    let error = CommandError::new(Kind::Unexpected, text);
+    let error = CommandError::new(FailureKind::Unexpected, text);
     let error = match &holder.end {
         Some(end) => error.hint(format!("{end};   -- in psql, or wait for its end")),
         None => error,
@@ -100,8 +100,8 @@ fn still_seen(holder: &Holder) -> CommandError {
 /// An error that ends the rewriting says what holds nevertheless.
 fn after_the_scrub(error: CommandError) -> CommandError {
     match error.kind {
-        Kind::Interrupted => CommandError::new(
-            Kind::Interrupted,
+        FailureKind::Interrupted => CommandError::new(
+            FailureKind::Interrupted,
             "interrupted; the database is scrubbed, but not every table's file is rewritten",
         ),
         kind => {
@@ -122,7 +122,7 @@ fn told(context: &Context, failures: &[Failure]) -> CommandError {
     }
     let tables = words::plural(failures.len() as u64, "table");
     let text = format!("the database is scrubbed, but the files of {tables} are the old ones");
-    let error = CommandError::new(Kind::Unexpected, text);
+    let error = CommandError::new(FailureKind::Unexpected, text);
     failures.iter().fold(error, |error, failure| {
         error.hint(format!("VACUUM FULL {};   -- in psql, as its owner", failure.table.quoted()))
     })

@@ -7,7 +7,7 @@ mod status;
 
 use crate::cli::{SearchArgs, SearchWork};
 use crate::commands::{Context, Outcome};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 pub async fn run(context: &Context, args: &SearchArgs) -> Result<Outcome, CommandError> {
     match &args.work {

@@ -10,8 +10,8 @@ use crate::adapters::heroku::HerokuError;
 use crate::child_environment;
 use crate::cli::SearchOpenArgs;
 use crate::commands::{Context, Outcome};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
 /// The program that opens a URL in the user's browser.
@@ -24,7 +24,7 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
     let console = heroku.addon_console(app, variable).await.map_err(|error| match error {
         HerokuError::NotFound { .. } => {
             let text = format!("{app} has no add-on whose config var is {variable}");
-            CommandError::new(Kind::Configuration, text)
+            CommandError::new(FailureKind::Configuration, text)
                 .hint(format!("bcops addons {}   # lists them", environment.name))
                 .hint(format!(
                     "name the right one as environments.{}.config_vars.search_url in bcops.toml",

@@ -8,7 +8,7 @@ use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::SearchReindexArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::search::{self, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
 use crate::words;
@@ -124,7 +124,7 @@ async fn prepare(context: &Context, destination: Destination) -> Result<Ready, C
     let writing = context.deployments().writing(&destination).await?;
     let cluster = writing.cluster().await?;
     let database = writing.database().await.map_err(|error| match error.kind {
-        Kind::Configuration => of_environment(error, &destination),
+        FailureKind::Configuration => of_environment(error, &destination),
         _ => error,
     })?;
     writing.all_of_a_dyno()?;
@@ -149,7 +149,9 @@ fn explained(error: SearchError, destination: &Destination) -> CommandError {
     if !differences.is_empty() {
         error = error.with_result(json!({ "differences": differences }));
     }
-    if error.kind == Kind::Interrupted || (is_one_offs_end && error.kind == Kind::RemoteJob) {
+    if error.kind == FailureKind::Interrupted
+        || (is_one_offs_end && error.kind == FailureKind::RemoteJob)
+    {
         let name = &destination.name;
         error = error
             .hint(format!("an index may be empty or half full: bcops search status {name}"))

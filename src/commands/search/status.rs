@@ -5,8 +5,8 @@ use crate::adapters::postgres::{Session, connect};
 use crate::cli::SearchStatusArgs;
 use crate::commands::{Context, Outcome};
 use crate::deployment::{LoggedIn, Reading, cluster_address};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, Reporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::search;
 use crate::settings::Environment;
 
@@ -37,7 +37,7 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
     let place = cluster.address().place();
     let result = report::json(environment, &place, plan.as_deref(), &status, session.is_some());
     let text = report::text(environment, &place, plan.as_deref(), &status);
-    let exit_code = if status.is_broken() { Kind::RemoteJob.exit_code() } else { 0 };
+    let exit_code = if status.is_broken() { FailureKind::RemoteJob.exit_code() } else { 0 };
     Ok(Outcome { exit_code, ..Outcome::done(result, text) })
 }
 

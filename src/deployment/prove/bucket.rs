@@ -13,7 +13,7 @@ use crate::deployment::conclusion::Verdict;
 use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
 use crate::deployment::resources::Lead;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// How many objects are compared.

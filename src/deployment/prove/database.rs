@@ -11,7 +11,7 @@ use crate::deployment::conclusion::Verdict;
 use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
 use crate::deployment::resources::Lead;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// The destination's database with a lock on it, or why there is none.
 pub struct HeldDatabase {

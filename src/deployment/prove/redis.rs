@@ -7,7 +7,7 @@ use crate::adapters::redis::{Redis, RedisUrl};
 use crate::deployment::conclusion::Verdict;
 use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// Compares a server with those of every protected environment, by whatever variable they are
 /// known. `own` is its [`run_id`].

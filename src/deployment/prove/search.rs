@@ -11,7 +11,7 @@ use crate::adapters::elasticsearch::{Cluster, ClusterAddress};
 use crate::deployment::conclusion::Verdict;
 use crate::deployment::known;
 use crate::deployment::protected::ProtectedSide;
-use crate::error::CommandError;
+use crate::failure::CommandError;
 
 /// What a cluster says of itself to one login.
 pub struct SaidByCluster {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::caches::{self, BackendCache, What};
-use crate::error::{CommandError, Kind};
+use crate::caches::{self, BackendCache, CacheScope};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
@@ -51,7 +51,8 @@ impl Step for Cache {
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
             let cache = self.cache()?;
-            let clearing = async { Ok(caches::clear_backend(&cache, What::Everything).await?) };
+            let clearing =
+                async { Ok(caches::clear_backend(&cache, CacheScope::Everything).await?) };
             let cleared = context.wait_for("nothing", clearing).await?;
             let summary = format!("Cache cleared: {}", words::plural(cleared.keys, "key"));
             let evidence = Evidence::of(summary)
@@ -65,10 +66,10 @@ impl Step for Cache {
     fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             // No process of the site runs that could have made them again.
-            let left = caches::count_backend(&self.cache()?, What::SiteRoots).await?;
+            let left = caches::count_backend(&self.cache()?, CacheScope::SiteRoots).await?;
             if left.keys > 0 {
                 let text = "the cache still holds the root paths of the sites";
-                return Err(CommandError::new(Kind::RemoteJob, text).into());
+                return Err(CommandError::new(FailureKind::RemoteJob, text).into());
             }
             Ok(Evidence::new())
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapters::cloudflare::Cloudflare;
 use crate::caches::{self, CacheError, Ending, FrontEnd, Work};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::reset::world::{Surroundings, World};
 use crate::runbook::{
     Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::adapters::heroku::Finished;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::one_off::last_lines;
 use crate::reset::world::World;
@@ -69,7 +69,7 @@ fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
     }
     let text = String::from_utf8_lossy(&finished.output);
     let failed = |what: &str| {
-        let error = CommandError::new(Kind::RemoteJob, format!("{what} (`{command}`)"));
+        let error = CommandError::new(FailureKind::RemoteJob, format!("{what} (`{command}`)"));
         Err(last_lines(finished).into_iter().fold(error, CommandError::hint).into())
     };
     match Cause::of(&text) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::World;
 use crate::runbook::{
     Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
@@ -101,7 +101,7 @@ impl Step for Messages {
             let texts = Texts::of(&self.0, context)?;
             self.save(context, &texts).map_err(|error| {
                 let text = format!("cannot write {}", self.path(context).display());
-                CommandError::new(Kind::Configuration, text).with_cause(error)
+                CommandError::new(FailureKind::Configuration, text).with_cause(error)
             })?;
             let posted = self.post(context, &texts.colleagues).await?;
             let summary = format!("Messages written to {}", self.path(context).display());

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::adapters::heroku::{Transfer, TransferState};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::world::World;
 use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult, Table};
@@ -42,7 +42,7 @@ impl Look for ChooseBackup {
                     "backup {} of {} is no longer there",
                     world.choices.backup, world.source.app.value
                 );
-                return Err(CommandError::new(Kind::Refused, text)
+                return Err(CommandError::new(FailureKind::Refused, text)
                     .hint(format!("bcops backups list {}", world.source.name))
                     .hint("go back, and begin a new run with another one")
                     .into());
@@ -77,7 +77,7 @@ impl World {
         let found = transfers.into_iter().find(|one| one.uuid == *pinned && one.is_backup());
         found.filter(|one| one.state() == TransferState::Completed).ok_or_else(|| {
             let text = format!("backup {} of {owner} is no longer there", self.choices.backup);
-            CommandError::new(Kind::Refused, text)
+            CommandError::new(FailureKind::Refused, text)
                 .hint(format!("bcops backups list {}", self.source.name))
                 .hint("go back, and begin a new run with another one")
                 .into()

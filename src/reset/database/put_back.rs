@@ -1,6 +1,6 @@
 //! The way back: staging's own backup from before the run, restored by Heroku.
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::jobs::Wanted;
 use crate::reset::values::BACKUP;
 use crate::reset::world::World;
@@ -39,7 +39,7 @@ impl World {
             Job::Known { id } => Ok(Evidence::new().fact("restore", id)),
             _ => {
                 let text = "staging's backup was not restored";
-                Err(CommandError::new(Kind::RemoteJob, text).into())
+                Err(CommandError::new(FailureKind::RemoteJob, text).into())
             }
         }
     }

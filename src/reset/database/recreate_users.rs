@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{self, StoredAccount};
 use crate::reset::values::{ACCOUNTS_BACK, ACCOUNTS_STORED, BACKUP};
 use crate::reset::world::World;
@@ -36,7 +36,7 @@ impl RecreateUsers {
         let reading =
             tokio::task::spawn_blocking(move || accounts::stored::read(reader, &wanted, &users));
         let ended =
-            |_| CommandError::new(Kind::Unexpected, "the reading of the backup ended early");
+            |_| CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early");
         Ok(reading.await.map_err(ended)??)
     }
 
@@ -123,7 +123,7 @@ impl Step for RecreateUsers {
                 return Ok(Evidence::new().fact("accounts missing", 0));
             }
             let count = words::plural(missing.len() as u64, "account");
-            Err(StepError::failed(Kind::RemoteJob, format!("{count} could not be put back")))
+            Err(StepError::failed(FailureKind::RemoteJob, format!("{count} could not be put back")))
         })
     }
 

@@ -74,7 +74,7 @@ impl Step for Restore {
         Box::pin(async move {
             let Job::Known { id } = context.job(RESTORE) else {
                 return Err(crate::runbook::StepError::failed(
-                    crate::error::Kind::RemoteJob,
+                    crate::failure::FailureKind::RemoteJob,
                     "no restore is on record",
                 ));
             };

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::archive::Toc;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::World;
 use crate::restore::{Contents, OpenBackup};
 use crate::runbook::StepResult;
@@ -68,7 +68,7 @@ pub(super) async fn missing(
         world.choices.backup
     );
     let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app.name());
-    Ok(Some(CommandError::new(Kind::RemoteJob, text).hint(logs)))
+    Ok(Some(CommandError::new(FailureKind::RemoteJob, text).hint(logs)))
 }
 
 /// What of the archive has to be there.

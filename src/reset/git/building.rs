@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::adapters::git::{GitError, Lease, Listener, Oid, Repository, Update};
 use crate::adapters::heroku::{Build, HerokuError, JobStatus};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::World;
 use crate::runbook::{Job, StepContext, StepResult, ValueKey};
 
@@ -159,7 +159,7 @@ impl Building<'_> {
         let repository = repository.clone();
         let archiving = tokio::task::spawn_blocking(move || repository.source_archive(commit));
         let archive = archiving.await.map_err(|cause| {
-            CommandError::new(Kind::Unexpected, "the archive of the source was not finished")
+            CommandError::new(FailureKind::Unexpected, "the archive of the source was not finished")
                 .with_cause(cause)
         })??;
         let uploading = async { Ok(self.world.heroku.upload_source(archive).await?) };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::JobStatus;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{FORMATION_AT_DEPLOY, MERGED, RELEASE_BEFORE, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
@@ -123,7 +123,7 @@ impl Step for Deploy {
                     let name = self.0.app.name();
                     let text =
                         format!("Heroku's repository of {name} is not at {}", short(&wanted));
-                    return Err(CommandError::new(Kind::RemoteJob, text).into());
+                    return Err(CommandError::new(FailureKind::RemoteJob, text).into());
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -146,7 +146,7 @@ impl Step for Deploy {
                 true => Ok(Evidence::new().fact("code as before", true)),
                 false => {
                     let text = format!("{} does not run what it ran before", self.0.app.name());
-                    Err(CommandError::new(Kind::RemoteJob, text).into())
+                    Err(CommandError::new(FailureKind::RemoteJob, text).into())
                 }
             }
         })

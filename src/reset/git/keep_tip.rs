@@ -90,7 +90,7 @@ impl Step for KeepTip {
             if kept.as_deref() != Some(self.0.choices.pins.staging.as_str()) {
                 let text = "the old tip of staging's branch is not where it was kept";
                 return Err(crate::runbook::StepError::failed(
-                    crate::error::Kind::Unexpected,
+                    crate::failure::FailureKind::Unexpected,
                     text,
                 ));
             }

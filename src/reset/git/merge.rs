@@ -8,7 +8,7 @@ use crate::adapters::git::{
     Assembled, Assembly, Branch, BranchOutcome, Choice, Oid, OnConflict, Outcome as Merging,
     Repository,
 };
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::values::{MERGED, MERGED_AT, Merged};
 use crate::reset::world::{Surroundings, World};
@@ -82,7 +82,7 @@ pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository
     let assembled = assemble_found(world, context, &repository, &found).await?;
     if assembled.tip != recorded {
         let text = "merging again gave another result, so that nothing was pushed";
-        return Err(StepError::failed(Kind::Refused, text));
+        return Err(StepError::failed(FailureKind::Refused, text));
     }
     Ok((repository, recorded))
 }
@@ -133,7 +133,7 @@ fn moved(name: &str, was: Oid, is: Option<Oid>) -> StepError {
     let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(&is.to_string())));
     let text =
         format!("{name} was at {} when this was decided, and is {is}", short(&was.to_string()));
-    CommandError::new(Kind::Refused, text)
+    CommandError::new(FailureKind::Refused, text)
         .hint("begin a new run, which sees the branches as they are now")
         .into()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::adapters::git::{Choice, FileContent, GitError, Oid, Repository};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::migrations::{self, SourceFile};
 use crate::reset::values::MERGED;
@@ -74,7 +74,7 @@ fn judge(report: &migrations::Report) -> crate::runbook::StepResult<Outcome> {
         1 => "a merge migration is missing".to_owned(),
         apps => format!("merge migrations are missing in {apps} apps"),
     };
-    let mut error = CommandError::new(Kind::Refused, text);
+    let mut error = CommandError::new(FailureKind::Refused, text);
     for line in report.conflicts.iter().map(ToString::to_string) {
         error = error.hint(line);
     }

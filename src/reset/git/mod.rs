@@ -26,7 +26,7 @@ pub use replaced::refuse_replaced;
 pub use way_back::way_back_in_words;
 
 use crate::adapters::git::Oid;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepError, StepResult};
 
 pub const STAGE: &str = "git";
@@ -35,7 +35,7 @@ pub const STAGE: &str = "git";
 fn commit(text: &str) -> StepResult<Oid> {
     Oid::from_str(text).map_err(|cause| {
         let text = format!("{text} is not the id of a commit");
-        StepError::from(CommandError::new(Kind::Unexpected, text).with_cause(cause))
+        StepError::from(CommandError::new(FailureKind::Unexpected, text).with_cause(cause))
     })
 }
 

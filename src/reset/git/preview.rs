@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::adapters::git::{
     Assembly, Choice, Identity, Oid, OnConflict, Outcome as Merging, Person, Repository,
 };
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::choices::Choices;
 use crate::reset::migrations;
 use crate::reset::world::Branches;
@@ -77,7 +77,7 @@ pub async fn preview(
 fn commit(text: &str) -> Result<Oid, CommandError> {
     Oid::from_str(text).map_err(|cause| {
         let text = format!("cannot preview the merges: {text} is not a commit");
-        CommandError::new(Kind::Unexpected, text).with_cause(cause)
+        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
     })
 }
 

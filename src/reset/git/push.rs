@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::adapters::git::{GitError, Lease, Update};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, TIP_GIVEN_UP};
 use crate::reset::world::World;
 use crate::runbook::{
@@ -109,7 +109,7 @@ impl Step for Push {
                         self.0.branches.staging,
                         short(&wanted)
                     );
-                    Err(CommandError::new(Kind::Unexpected, text).into())
+                    Err(CommandError::new(FailureKind::Unexpected, text).into())
                 }
             }
         })
@@ -141,7 +141,7 @@ impl Step for Push {
                     "somebody has pushed to {} since; it was left as it is",
                     self.0.branches.staging
                 );
-                return Err(CommandError::new(Kind::Refused, text)
+                return Err(CommandError::new(FailureKind::Refused, text)
                     .hint(format!("look at it, then push {} yourself", short(&before)))
                     .into());
             }
@@ -149,7 +149,7 @@ impl Step for Push {
             let old = repository.backed_up_tip().await?;
             let to = old.filter(|tip| tip.to_string() == before).ok_or_else(|| {
                 let text = format!("the old tip {} is no longer kept", short(&before));
-                CommandError::new(Kind::Unexpected, text)
+                CommandError::new(FailureKind::Unexpected, text)
             })?;
             let lease = Lease::from(there.as_deref().map(commit).transpose()?);
             let update = Update { reference: self.0.staging_reference(), to: Some(to), lease };
@@ -169,7 +169,7 @@ impl Step for Push {
                 }
                 _ => {
                     let text = format!("{} is not where it was", self.0.branches.staging);
-                    Err(CommandError::new(Kind::Unexpected, text).into())
+                    Err(CommandError::new(FailureKind::Unexpected, text).into())
                 }
             }
         })

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 
 use crate::adapters::heroku::{HerokuError, JobStatus, Release as HerokuRelease, Releases};
-use crate::error::{CommandError, Kind};
 use crate::events::{Event, SharedReporter};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, RELEASE, RELEASE_FAILED, ReleaseSeen};
 use crate::reset::world::World;
 use crate::runbook::{
@@ -189,7 +189,9 @@ impl Release {
     fn missing(&self, tip: &str) -> StepError {
         let app = self.0.app.name();
         let text = format!("{app} has no release of {} in force", short(tip));
-        CommandError::new(Kind::RemoteJob, text).hint(format!("heroku releases --app {app}")).into()
+        CommandError::new(FailureKind::RemoteJob, text)
+            .hint(format!("heroku releases --app {app}"))
+            .into()
     }
 
     fn replaced(&self, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
@@ -201,7 +203,9 @@ impl Release {
             short(tip),
             ours.version
         );
-        CommandError::new(Kind::RemoteJob, text).hint(format!("heroku releases --app {app}")).into()
+        CommandError::new(FailureKind::RemoteJob, text)
+            .hint(format!("heroku releases --app {app}"))
+            .into()
     }
 }
 
@@ -248,7 +252,7 @@ impl Step for Release {
                 Standing::Replaced { ours, by } => Err(self.replaced(&tip, &ours, &by)),
                 _ => {
                     let text = format!("the release v{} did not succeed", seen.version);
-                    Err(CommandError::new(Kind::RemoteJob, text).into())
+                    Err(CommandError::new(FailureKind::RemoteJob, text).into())
                 }
             }
         })

@@ -3,7 +3,7 @@
 //! A lock can be broken, and then somebody else may have reset staging in the meantime. Going on
 //! with the older run would deploy a commit that is on staging's branch no more.
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, Merged};
 use crate::reset::world::World;
 use crate::runbook::{History, RunId};
@@ -24,7 +24,7 @@ pub async fn refuse_replaced(
     };
     let unreadable = |error| {
         let text = format!("the run {run} does not tell what it has pushed");
-        CommandError::new(Kind::Unexpected, text).with_cause(error)
+        CommandError::new(FailureKind::Unexpected, text).with_cause(error)
     };
     let merged: Merged = serde_json::from_value(merged.clone()).map_err(unreadable)?;
     let ours = merged.commit()?;
@@ -44,13 +44,16 @@ pub async fn refuse_replaced(
          reset it since; nothing was changed",
         short(&merged.tip)
     );
-    Err(CommandError::new(Kind::Refused, text).hint("begin a new run"))
+    Err(CommandError::new(FailureKind::Refused, text).hint("begin a new run"))
 }
 
 impl Merged {
     fn commit(&self) -> Result<crate::adapters::git::Oid, CommandError> {
         commit(&self.tip).map_err(|_| {
-            CommandError::new(Kind::Unexpected, format!("{} is not the id of a commit", self.tip))
+            CommandError::new(
+                FailureKind::Unexpected,
+                format!("{} is not the id of a commit", self.tip),
+            )
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::{HerokuError, Release, Releases};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{RELEASE_BEFORE, ReleaseSeen};
 use crate::reset::world::{Surroundings, World};
 use crate::runbook::{Evidence, StepContext, StepResult};
@@ -112,7 +112,7 @@ pub(super) async fn go(world: &World, context: &StepContext) -> StepResult<Evide
                 before.version
             );
             let hint = format!("heroku releases --app {app}   # then push the commit you want");
-            return Err(CommandError::new(Kind::RemoteJob, text).hint(hint).into());
+            return Err(CommandError::new(FailureKind::RemoteJob, text).hint(hint).into());
         }
     }
     Ok(Evidence::of(format!("{app} runs the code of v{} again", before.version)))
@@ -157,7 +157,7 @@ async fn build(world: &World, context: &StepContext, commit: Oid) -> StepResult<
             world.app.name()
         );
         let hint = format!("git fetch origin {id}   # or push it to Heroku from where it is");
-        return Err(CommandError::new(Kind::RemoteJob, text).hint(hint).into());
+        return Err(CommandError::new(FailureKind::RemoteJob, text).hint(hint).into());
     }
     let building = Building { world, context, names: BACK, commit };
     building.finish(&repository).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::adapters::s3::{DestinationBucket, ListedObject, SourceBucket};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::media::{
     BucketDifference, COPY_PARTS, CopyIndex, Copying, DeletionLimit, Deletions, Progression,
     Refused, Uploads, check_deletions, compare_buckets, confirm_gone, copy_objects, delete_objects,
@@ -120,7 +120,7 @@ impl CopyMedia {
         delete.retain(|object| undeleted.iter().all(|one| one.key != object.key));
         let uploads = Uploads::open(state, &destination)?.ok_or_else(|| {
             let text = format!("another bcops writes to {}", destination.reading().place());
-            CommandError::new(Kind::Locked, text)
+            CommandError::new(FailureKind::Locked, text)
         })?;
         uploads.clean(&destination).await?;
         let method = probe(&source, &destination, &reader, &transfer).await?;
@@ -265,7 +265,7 @@ impl Step for CopyMedia {
             let left = known.unexplained(&compared.difference).len();
             if left > 0 {
                 let text = format!("the buckets still differ: {left} to copy");
-                let error = StepError::failed(Kind::RemoteJob, text);
+                let error = StepError::failed(FailureKind::RemoteJob, text);
                 return Err(self.without_media(context, error));
             }
             let more = compared.difference.transfer.len();

@@ -1,6 +1,6 @@
 //! Counts the media of the source that a reset does not copy, for the plan.
 
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::media::list;
 use crate::reset::choices::MediaChoice;
 use crate::reset::world::World;

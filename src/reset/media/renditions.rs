@@ -114,7 +114,7 @@ impl Step for Renditions {
                 rows => {
                     let text =
                         format!("{} of renditions are still there", words::plural(rows, "row"));
-                    Err(StepError::failed(crate::error::Kind::RemoteJob, text))
+                    Err(StepError::failed(crate::failure::FailureKind::RemoteJob, text))
                 }
             }
         })

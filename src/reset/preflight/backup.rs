@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::adapters::heroku::{TransferState, Verbosity};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::jobs::{PRESENT_FOR, Wanted};
 use crate::reset::values::{BACKUP, BackupTaken, TAKEN_OVER};
 use crate::reset::world::World;
@@ -93,7 +93,7 @@ impl Step for Backup {
             let seen = self.0.heroku.transfer(owner, &taken.uuid, Verbosity::Plain).await?;
             if seen.state() != TransferState::Completed {
                 let text = format!("backup {} of {owner} is not complete", taken.name);
-                return Err(CommandError::new(Kind::RemoteJob, text).into());
+                return Err(CommandError::new(FailureKind::RemoteJob, text).into());
             }
             Ok(Evidence::new().fact("backup state", "completed"))
         })

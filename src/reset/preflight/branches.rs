@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::adapters::git::inventory::{Inventory, Question};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::git::short;
 use crate::reset::world::World;
@@ -62,7 +62,7 @@ impl BranchesHere {
             short(pinned),
             short(&now)
         );
-        Err(CommandError::new(Kind::Refused, text)
+        Err(CommandError::new(FailureKind::Refused, text)
             .hint("begin a new run, which sees the branches as they are now")
             .into())
     }

@@ -20,9 +20,9 @@ pub use starters::Starters;
 
 pub const STAGE: &str = "quarantine";
 
-use crate::error::Kind;
+use crate::failure::FailureKind;
 use crate::runbook::{StepError, StepResult};
 
 fn must_be(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
-    if so { Ok(()) } else { Err(StepError::failed(Kind::RemoteJob, otherwise())) }
+    if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::adapters::heroku::{Formation, HerokuError};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::closed::Closed;
 use crate::reset::sites_answer::{Judged, Opened};
 use crate::reset::values::{CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, OPENED};
@@ -77,7 +77,7 @@ impl Open {
     fn not_opened(&self, why: &str) -> StepError {
         let app = self.0.app.name();
         let text = format!("cannot open {app}: {why}; staging is back in quarantine");
-        let error = CommandError::new(Kind::Partial, text);
+        let error = CommandError::new(FailureKind::Partial, text);
         error.hint(format!("to see why: heroku logs --app {app}")).into()
     }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::History;
 
 use super::values::{RELEASE_AT_START, RELEASE_BEFORE, TIP_GIVEN_UP};
@@ -39,5 +39,5 @@ pub fn values_of_rollback(history: &History, back: &WayBack) -> BTreeMap<&'stati
 }
 
 fn refused(text: impl std::fmt::Display) -> CommandError {
-    CommandError::new(Kind::Refused, format!("{text}; nothing was changed"))
+    CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
 }

@@ -1,6 +1,6 @@
 //! Whether staging's sites answer after a rollback has opened it.
 
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::take_over::left_closed;
 use crate::reset::values::{DOWN_BEFORE, MAINTENANCE_BEFORE};
 use crate::reset::world::World;
@@ -35,7 +35,7 @@ impl World {
             return Ok(Evidence::of(format!("{sites} asked")));
         }
         let text = format!("{}; staging is open", down.join("; "));
-        Err(CommandError::new(Kind::RemoteJob, text)
+        Err(CommandError::new(FailureKind::RemoteJob, text)
             .hint(format!("heroku logs --app {app}"))
             .hint(format!("bcops check {}", self.destination.name))
             .into())

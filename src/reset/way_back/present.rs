@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::adapters::heroku::{TransferState, Verbosity};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::jobs::Wanted;
 use crate::reset::values::{BackupTaken, PRESENT_BACKUP};
 use crate::reset::world::World;
@@ -64,7 +64,7 @@ impl Step for PresentBackup {
             let seen = self.world.heroku.transfer(owner, &taken.uuid, Verbosity::Plain).await?;
             if seen.state() != TransferState::Completed {
                 let text = format!("backup {} of {owner} is not complete", taken.name);
-                return Err(CommandError::new(Kind::RemoteJob, text).into());
+                return Err(CommandError::new(FailureKind::RemoteJob, text).into());
             }
             Ok(Evidence::new().fact("backup state", "completed"))
         })

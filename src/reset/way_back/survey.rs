@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::reset::closed::Preset;
 use crate::reset::content::ContentTables;
 use crate::reset::git::{short, way_back_in_words};
@@ -279,7 +279,7 @@ impl Look<'_> {
         let bytes = OpenBackup::download(&world.heroku, owner, backup.num).await?.bytes;
         let counting = tokio::task::spawn_blocking(move || counts::stored(bytes)).await;
         let ended = |cause| {
-            CommandError::new(Kind::Unexpected, "the reading of the backup ended early")
+            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
                 .with_cause(cause)
         };
         let stored = counting.map_err(ended)??;
@@ -307,6 +307,6 @@ fn has_changed(history: &History, app: &str) -> bool {
 fn oid(text: &str) -> Result<Oid, CommandError> {
     Oid::from_str(text).map_err(|cause| {
         let text = format!("{text} is not the id of a commit");
-        CommandError::new(Kind::Unexpected, text).with_cause(cause)
+        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
     })
 }

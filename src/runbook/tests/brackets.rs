@@ -2,7 +2,7 @@
 
 use super::steps::{Work, book, toy};
 use super::world::{Shared, journal, run};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{BookError, RunError, Runbook, Standing};
 
 fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook, BookError> {
@@ -23,7 +23,7 @@ fn a_stage_does_not_run_without_what_stands_around_it() {
     let shared = Shared::default();
     let refused = opened(&shared, &["around"]).unwrap_err();
     assert!(matches!(refused, BookError::Unbracketed { .. }));
-    assert_eq!(CommandError::from(refused).kind, Kind::Refused);
+    assert_eq!(CommandError::from(refused).kind, FailureKind::Refused);
     assert!(opened(&shared, &["around", "inner"]).is_ok());
     assert!(matches!(opened(&shared, &["nothing"]), Err(BookError::UnknownStage { .. })));
 }
@@ -57,7 +57,7 @@ fn a_refusing_guard_stops_before_anything_is_changed() {
     let shared = Shared::default();
     shared.get().guard_refuses = true;
     let error = CommandError::from(run(&shared, opened(&shared, &[]).unwrap()).unwrap_err());
-    assert_eq!(error.kind, Kind::Refused);
+    assert_eq!(error.kind, FailureKind::Refused);
     assert!(shared.get().world.settings.is_empty());
     assert!(shared.get().world.lock.is_none(), "nothing was changed, so that the lock is free");
 }
@@ -67,7 +67,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
     let shared = Shared::default();
     let make = || book(&shared, &[Work::Set, Work::Decide], &[], &[]);
     let error = CommandError::from(run(&shared, make()).unwrap_err());
-    assert_eq!(error.kind, Kind::Partial);
+    assert_eq!(error.kind, FailureKind::Partial);
     assert_eq!(
         error.hints.first().unwrap(),
         "to go on: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
@@ -79,7 +79,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
     run(&shared, make()).unwrap();
     assert!(shared.get().world.lock.is_none());
     let over = CommandError::from(run(&shared, make()).unwrap_err());
-    assert_eq!(over.kind, Kind::Usage);
+    assert_eq!(over.kind, FailureKind::Usage);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn an_interruption_says_what_goes_on_by_itself() {
     let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();
     let RunError::Interrupted { goes_on, .. } = &error else { panic!("{error}") };
     assert_eq!(goes_on, &["a job"]);
-    assert_eq!(CommandError::from(error).kind, Kind::Interrupted);
+    assert_eq!(CommandError::from(error).kind, FailureKind::Interrupted);
     let history = crate::runbook::History::of(journal(&shared).records());
     assert_eq!(history.standing, Standing::Interrupted);
 }

@@ -44,7 +44,7 @@ fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
 
     let second = Engine::begin(make(), &runs, beginning.clone()).unwrap();
     let second_id = second.id().clone();
-    let error = crate::error::CommandError::from(block_on(second.run()).unwrap_err());
+    let error = crate::failure::CommandError::from(block_on(second.run()).unwrap_err());
     assert_eq!(error.kind.exit_code(), 7);
     assert!(error.to_string().contains("ada on "), "{error}");
     // It has done nothing, so that there is nothing to tell of it.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::steps::{Work, book};
 use super::world::{Shared, target};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::plan::{Parts, Plan, PlanError};
 use crate::runbook::{Observations, Redactor};
 
@@ -29,7 +29,7 @@ fn a_plan_is_stale_when_something_it_saw_has_changed() {
     was.check_fresh(&plan("b003")).unwrap();
     let error = CommandError::from(was.check_fresh(&plan("b004")).unwrap_err());
     assert_eq!(error.kind.exit_code(), 6);
-    assert_eq!(error.kind, Kind::StalePlan);
+    assert_eq!(error.kind, FailureKind::StalePlan);
     assert_eq!(
         error.hints.first().unwrap(),
         r#"the backup was {"a":"b003","b":1} and is {"a":"b004","b":1}"#

@@ -2,10 +2,10 @@
 
 use super::steps::{Work, book};
 use super::world::{Shared, run};
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{EndStatus, RunError};
 
-fn hints(error: RunError) -> (Kind, bool) {
+fn hints(error: RunError) -> (FailureKind, bool) {
     let error = CommandError::from(error);
     (error.kind, error.hints.iter().any(|hint| hint.contains("runs rollback")))
 }
@@ -17,7 +17,7 @@ fn a_refused_step_is_no_change_however_often_it_is_tried() {
     let make = || book(&shared, &[Work::Post, Work::Set], &[], &[]);
     for _ in 0..2 {
         let error = run(&shared, make()).unwrap_err();
-        assert_eq!(hints(error), (Kind::Refused, false));
+        assert_eq!(hints(error), (FailureKind::Refused, false));
         assert!(shared.get().world.lock.is_none(), "nobody has to be kept out");
     }
     assert_eq!(run(&shared, make()).unwrap().status, EndStatus::Done);
@@ -29,9 +29,9 @@ fn a_refused_step_that_may_have_acted_before_is_a_change() {
     let shared = Shared::default();
     shared.get().fails_after.insert("b2".into(), 1);
     let make = || book(&shared, &[Work::Post, Work::Blind], &[], &[]);
-    assert_eq!(hints(run(&shared, make()).unwrap_err()), (Kind::RemoteJob, true));
+    assert_eq!(hints(run(&shared, make()).unwrap_err()), (FailureKind::RemoteJob, true));
     shared.get().refused.insert("b2".into(), 1);
-    assert_eq!(hints(run(&shared, make()).unwrap_err()), (Kind::Partial, true));
+    assert_eq!(hints(run(&shared, make()).unwrap_err()), (FailureKind::Partial, true));
     assert!(shared.get().world.lock.is_some());
 }
 
@@ -40,6 +40,6 @@ fn a_refused_step_after_a_change_leaves_the_change() {
     let shared = Shared::default();
     shared.get().refused.insert("b2".into(), 1);
     let make = || book(&shared, &[Work::Set, Work::Set], &[], &[]);
-    assert_eq!(hints(run(&shared, make()).unwrap_err()), (Kind::Partial, true));
+    assert_eq!(hints(run(&shared, make()).unwrap_err()), (FailureKind::Partial, true));
     assert!(shared.get().world.lock.is_some());
 }

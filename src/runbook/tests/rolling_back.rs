@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::steps::{Work, book, toy};
 use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
-use crate::error::{CommandError, Kind};
 use crate::events::Event;
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::entry::Entry;
 use crate::runbook::lock::{Holder, Operator};
 use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
@@ -26,7 +26,7 @@ fn quarantine_stays_where_the_inside_could_not_be_put_back() {
         assert!(shared.get().world.is("quarantine", "on"));
         assert!(!shared.get().world.settings.contains_key("i0"), "the others were put back");
         assert!(shared.get().world.lock.is_some());
-        assert_eq!(CommandError::from(error).kind, Kind::Partial);
+        assert_eq!(CommandError::from(error).kind, FailureKind::Partial);
         if fails.is_some() {
             assert_eq!(roll_back(&shared, make()).unwrap().status, EndStatus::RolledBack);
             assert!(shared.get().world.settings.is_empty());

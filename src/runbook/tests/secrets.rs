@@ -1,6 +1,6 @@
 //! Planted secrets and personal values, and where they must not turn up.
 
-use crate::error::Kind;
+use crate::failure::FailureKind;
 use crate::runbook::{
     Evidence, Outcome, Probe, Redactor, Report, Runbook, Step, StepContext, StepError, StepFuture,
     StepKind, Table, ValueKey,
@@ -56,7 +56,10 @@ impl Step for Careless {
 
     fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
         Box::pin(async {
-            Err(StepError::failed(Kind::Unexpected, format!("cannot reach {}", PLANTED.join(" "))))
+            Err(StepError::failed(
+                FailureKind::Unexpected,
+                format!("cannot reach {}", PLANTED.join(" ")),
+            ))
         })
     }
 }

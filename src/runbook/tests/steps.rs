@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::world::Shared;
-use crate::error::{CommandError, Kind};
+use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{
     Effect, Evidence, Job, Outcome, Probe, Runbook, Step, StepContext, StepError, StepFuture,
     StepKind, UndoWay, ValueKey,
@@ -114,7 +114,7 @@ impl Toy {
     }
 
     fn fail(&self) -> StepError {
-        StepError::failed(Kind::RemoteJob, format!("{} does not work today", self.id))
+        StepError::failed(FailureKind::RemoteJob, format!("{} does not work today", self.id))
     }
 
     async fn work(&self, context: &StepContext) -> Result<Outcome, StepError> {
@@ -125,7 +125,7 @@ impl Toy {
         }
         if self.world.happens(|simulation| &mut simulation.refused, self.id) {
             let text = format!("{} is refused", self.id);
-            return Err(StepError::untouched(CommandError::new(Kind::Refused, text)));
+            return Err(StepError::untouched(CommandError::new(FailureKind::Refused, text)));
         }
         if self.world.happens(|simulation| &mut simulation.interrupts, self.id) {
             self.world.get().interrupt.as_ref().unwrap().send_replace(true);

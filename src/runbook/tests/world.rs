@@ -154,7 +154,10 @@ impl Guard for Shared {
     fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
         Box::pin(async move {
             if self.get().guard_refuses {
-                return Err(StepError::failed(crate::error::Kind::Refused, "this is production"));
+                return Err(StepError::failed(
+                    crate::failure::FailureKind::Refused,
+                    "this is production",
+                ));
             }
             Ok(Evidence::new().fact("compared", step.id()))
         })

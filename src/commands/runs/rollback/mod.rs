@@ -10,7 +10,7 @@ use crate::commands::reset_staging::{
     ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
 };
 use crate::commands::{Context, Outcome, confirm};
-use crate::error::CommandError;
+use crate::failure::CommandError;
 use crate::reset::{
     Asked, OriginLock, PresentBackup, WayBack, World, look_back, values_of_rollback,
 };
