@@ -110,8 +110,11 @@ fn template() -> String {
         // Another site has environments of its own: one is shown for all.
         let full = key.name.replace('*', "staging");
         let (table, name) = full.rsplit_once('.').unwrap_or(("", &full));
-        let default = key.default.unwrap_or(key.value_type.example());
-        let value = built_in.get(&full).map_or(default, String::as_str);
+        let value = match (built_in.get(&full), key.default) {
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => default.to_string(),
+            (None, None) => key.value_type.example().to_owned(),
+        };
         let variable = key.variable.map_or_else(String::new, |name| format!(" ({name})"));
         let lines = format!("# {}{variable}\n# {name} = {value}\n", key.meaning);
         tables.entry(table.to_owned()).or_default().push_str(&lines);

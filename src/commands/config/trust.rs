@@ -10,16 +10,16 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
-use crate::settings::{FOUND_NAME, Surroundings, keys, nearest};
+use crate::settings::{FOUND_NAME, ProcessEnv, keys, nearest_file};
 use crate::words::shell_word;
 
 pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError> {
-    with_surroundings(context, |surroundings| {
-        let path = file(surroundings, args.file.as_deref())?;
-        let candidate = Candidate::read(&path, surroundings)?;
+    with_process_env(context, |process| {
+        let path = file(process, args.file.as_deref())?;
+        let candidate = Candidate::read(&path, process)?;
         // What trust does not help against is refused before it is asked for.
         candidate.check()?;
-        let store = Store::of(surroundings)?;
+        let store = Store::of(process)?;
         let name = candidate.contents.place.display().to_string();
         let standing = candidate.standing(&store)?;
         let result = |trusted: bool| json!({ "file": name, "trusted": trusted, "settings": settings(&candidate) });
@@ -47,15 +47,15 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
 }
 
 pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, CommandError> {
-    with_surroundings(context, |surroundings| {
-        let path = file(surroundings, args.file.as_deref())?;
+    with_process_env(context, |process| {
+        let path = file(process, args.file.as_deref())?;
         // A file that was deleted has a record, too.
         let place = path.parent().and_then(|folder| folder.canonicalize().ok());
         let place = match (place, path.file_name()) {
             (Some(folder), Some(name)) => folder.join(name),
             _ => path,
         };
-        let was_trusted = Store::of(surroundings)?.remove(&place)?;
+        let was_trusted = Store::of(process)?.remove(&place)?;
         let name = place.display();
         let text = match was_trusted {
             true => format!("{name} is not trusted any more"),
@@ -68,11 +68,11 @@ pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, Comma
 
 /// Trusts a file that the user has just written. A file that cannot be recorded is only told of.
 pub fn record(context: &Context, path: &Path) -> bool {
-    let recorded = with_surroundings(context, |surroundings| {
-        let path = surroundings.working_directory.join(path);
-        let candidate = Candidate::read(&path, surroundings)?;
+    let recorded = with_process_env(context, |process| {
+        let path = process.working_directory.join(path);
+        let candidate = Candidate::read(&path, process)?;
         candidate.check()?;
-        Ok::<_, CommandError>(candidate.trust(&Store::of(surroundings)?)?)
+        Ok::<_, CommandError>(candidate.trust(&Store::of(process)?)?)
     });
     if let Err(error) = &recorded {
         let path = shell_word(&path.display().to_string());
@@ -84,15 +84,15 @@ pub fn record(context: &Context, path: &Path) -> bool {
 
 /// What a found file sets, as comments of `config show`, while nothing of it is in force.
 pub fn lines_of_found_file(context: &Context) -> Vec<String> {
-    with_surroundings(context, |surroundings| {
-        let found = nearest(surroundings.working_directory);
-        let candidate = found.and_then(|path| Candidate::read(&path, surroundings).ok());
+    with_process_env(context, |process| {
+        let found = nearest_file(process.working_directory);
+        let candidate = found.and_then(|path| Candidate::read(&path, process).ok());
         candidate.iter().flat_map(lines).map(|line| format!("# not in force: {line}")).collect()
     })
 }
 
-fn with_surroundings<T>(context: &Context, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-    work(&Surroundings {
+fn with_process_env<T>(context: &Context, work: impl FnOnce(&ProcessEnv<'_>) -> T) -> T {
+    work(&ProcessEnv {
         variable: &|name| context.variable(name),
         working_directory: &std::env::current_dir().unwrap_or_default(),
         home: context.home.as_deref(),
@@ -100,10 +100,10 @@ fn with_surroundings<T>(context: &Context, work: impl FnOnce(&Surroundings<'_>) 
     })
 }
 
-fn file(surroundings: &Surroundings<'_>, given: Option<&Path>) -> Result<PathBuf, CommandError> {
+fn file(process: &ProcessEnv<'_>, given: Option<&Path>) -> Result<PathBuf, CommandError> {
     match given {
-        Some(path) => Ok(surroundings.working_directory.join(path)),
-        None => nearest(surroundings.working_directory).ok_or_else(|| {
+        Some(path) => Ok(process.working_directory.join(path)),
+        None => nearest_file(process.working_directory).ok_or_else(|| {
             let text = format!("no {FOUND_NAME} lies here or in a folder above");
             CommandError::new(FailureKind::Configuration, text)
                 .hint("name it: bcops config trust FILE")
