@@ -73,7 +73,14 @@ impl OriginLock {
     }
 
     fn unusable(&self, error: GitError) -> LockError {
-        LockError::Unusable { place: format!("of {}", self.branch), source: Box::new(error) }
+        let place = format!("of {}", self.branch);
+        match error {
+            GitError::UnreadableLock { ref remote, ref reference, .. } => {
+                let removal = format!("git push {remote} --delete {reference}");
+                LockError::Unreadable { place, removal, source: Box::new(error) }
+            }
+            error => LockError::Unusable { place, source: Box::new(error) },
+        }
     }
 
     fn translate(&self, error: GitError) -> LockError {

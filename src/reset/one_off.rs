@@ -49,7 +49,7 @@ impl World {
             self.app.name()
         );
         let error = CommandError::new(FailureKind::RemoteJob, text);
-        Err(last_lines(&finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(&finished)).into())
     }
 }
 

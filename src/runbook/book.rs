@@ -9,6 +9,7 @@ use super::entry::RecordedStep;
 use super::history::{History, Phase};
 use super::plan::PlannedStep;
 use super::step::{Step, UndoWay};
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BookError {
@@ -350,6 +351,18 @@ impl Runbook {
             UndoWay::Own | UndoWay::Impossible(_) => false,
             // The other one is an earlier step, so that this comes to an end.
             UndoWay::With(other) => history.step(other).is_undone(),
+        }
+    }
+}
+
+impl From<BookError> for CommandError {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
+            BookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            BookError::Twice { .. } | BookError::Reference { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+            }
         }
     }
 }

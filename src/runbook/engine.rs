@@ -26,6 +26,7 @@ use super::share::Share;
 use super::step::{Guard, Step};
 use super::store::{RunFolder, Runs};
 use crate::events::{Event, SharedReporter};
+use crate::failure::EnvironmentName;
 
 /// What a run works with, whether it is begun, resumed or rolled back.
 pub struct Setup {
@@ -38,6 +39,8 @@ pub struct Setup {
     pub reporter: SharedReporter,
     pub redactor: Arc<Redactor>,
     pub operator: Operator,
+    /// Which one the hints of failures name.
+    pub environment: EnvironmentName,
     /// Consumers beside the journal and the screen.
     pub consumers: Vec<Box<dyn Consumer>>,
 }
@@ -69,6 +72,7 @@ pub struct Engine {
     values: BTreeMap<&'static str, Value>,
     lock: Arc<dyn RunLock>,
     operator: Operator,
+    pub(super) environment: EnvironmentName,
     command: String,
     /// What the first record of this process says, unless it rolls back.
     first: Entry,
@@ -167,8 +171,8 @@ impl Engine {
         command: String,
         first: Entry,
     ) -> Self {
-        let Setup { book, lock, guard, interrupt, reporter, redactor, operator, mut consumers } =
-            setup;
+        let Setup { book, lock, guard, interrupt, reporter, redactor, .. } = setup;
+        let Setup { operator, environment, mut consumers, .. } = setup;
         consumers.insert(0, Box::new(Screen::new(reporter.clone(), &book)));
         let share = Arc::new(Share::new(past.essence, book.shared()));
         consumers.push(Box::new(share.clone()));
@@ -187,6 +191,7 @@ impl Engine {
             values: BTreeMap::new(),
             lock,
             operator,
+            environment,
             command,
             first,
             folder,

@@ -17,7 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::essence::Essence;
+use super::history::History;
 use super::run_id::RunId;
+use crate::failure::{CommandError, FailureKind};
 use crate::process_id;
 
 /// Who runs this, and where.
@@ -125,6 +127,14 @@ pub enum LockError {
     NotThere { run: RunId },
     #[error("the lock {place} cannot be used")]
     Unusable { place: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// No command can read it, so none can say whose it is.
+    #[error("the lock {place} cannot be used")]
+    Unreadable {
+        place: String,
+        /// How a person removes it.
+        removal: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 pub type LockFuture<'a, T> = BoxFuture<'a, Result<T, LockError>>;
@@ -199,4 +209,48 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { ref holder } => {
+                let hints = held_by(holder);
+                CommandError::wrap(FailureKind::Locked, error).with_hints(hints)
+            }
+            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error),
+            LockError::NotThere { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
+            LockError::Unreadable { ref removal, .. } => {
+                let hint = format!("when nobody resets staging: {removal}");
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+            }
+            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error),
+        }
+    }
+}
+
+/// What to do about a lock that another run has. Breaking it is the last of the ways.
+fn held_by(holder: &Holder) -> Vec<String> {
+    let (run, host) = (&holder.run, &holder.operator.host);
+    if holder.may_be_at_work(jiff::Timestamp::now()) {
+        return vec![format!("wait for the end of run {run} on {host}")];
+    }
+    let (resume, back) = (run.resume_command(), run.rollback_command());
+    if holder.operator.is_of_this_machine() {
+        return vec![format!("to continue: {resume}"), format!("to go back: {back}")];
+    }
+    let way_back = match holder.essence {
+        Some(_) => format!(", roll it back here with {back},"),
+        None => String::new(),
+    };
+    let history = holder.essence.as_ref().map(|essence| History::of(essence.records()));
+    let destination = history.and_then(|history| history.flags.get("destination").cloned());
+    let environment = destination.as_ref().and_then(|name| name.as_str()).unwrap_or("staging");
+    vec![format!(
+        "run {run} is {host}'s: resume it there{way_back} or take over with {} and bcops \
+         reset-{environment}",
+        run.unlock_command()
+    )]
 }

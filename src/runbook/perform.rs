@@ -179,12 +179,13 @@ impl Engine {
     }
 
     fn failed(&self, attempt: &Attempt<'_>, error: Box<CommandError>) -> Result<(), RunError> {
+        let error = Box::new(error.in_environment(&self.environment));
         let undo_hint = attempt.step.undo_hint(&attempt.context);
         self.record(Entry::StepFailed {
             step: attempt.id(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: attempt.warnings(),
             undo_hint: undo_hint.clone(),
             seconds: attempt.seconds(),

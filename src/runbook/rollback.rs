@@ -216,7 +216,7 @@ impl Engine {
             StepError::Failed(error) | StepError::Untouched(error)
                 if error.kind != FailureKind::Interrupted =>
             {
-                error
+                error.in_environment(&self.environment)
             }
             StepError::NeedsDecision { question, flag } => {
                 let step = step.id().to_owned();
@@ -238,7 +238,7 @@ impl Engine {
             step: step.id().to_owned(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: Vec::new(),
         })
     }

@@ -157,6 +157,7 @@ pub fn setup(
         reporter: context.reporter(),
         redactor,
         operator: Operator::of_this_process(world.operator.clone()),
+        environment: world.destination.named(),
         consumers: Vec::new(),
     })
 }

@@ -95,7 +95,7 @@ impl GoesBack {
         let (Some(essence), false) = (essence, found.may_be_at_work(now)) else {
             let text = format!("cannot roll it back here: {}", found.sentence(now, None));
             let error = CommandError::new(FailureKind::Locked, text);
-            return Err(found.hints(now).into_iter().fold(error, CommandError::hint));
+            return Err(error.with_hints(found.hints(now)));
         };
         let history = History::of(essence.records());
         let records = essence.records().to_vec();

@@ -54,7 +54,7 @@ async fn elsewhere_or(
     let now = jiff::Timestamp::now();
     let text = format!("{error} on this machine: {}", found.sentence(now, None));
     let error = CommandError::new(error.kind, text);
-    found.hints(now).into_iter().fold(error, CommandError::hint)
+    error.with_hints(found.hints(now))
 }
 
 /// Refuses answers to what was done already, and stages that nobody knows.

@@ -105,7 +105,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     let text = format!("cannot break the lock of run {run}: {why}; nothing was changed");
     let error = CommandError::new(FailureKind::Refused, text);
     let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
-    let error = ways.fold(error, CommandError::hint);
+    let error = error.with_hints(ways);
     Err(error
         .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Account;
+use crate::failure::{CommandError, FailureKind};
 
 /// The value of `--recreate-users`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +86,19 @@ pub fn choose(
         chosen.extend(found.into_iter().map(|account| account.username.clone()));
     }
     if unknown.is_empty() { Ok(chosen) } else { Err(UnknownAccounts(unknown)) }
+}
+
+impl From<BadRecreate> for CommandError {
+    fn from(error: BadRecreate) -> Self {
+        CommandError::wrap(FailureKind::Usage, error)
+    }
+}
+
+impl From<UnknownAccounts> for CommandError {
+    fn from(error: UnknownAccounts) -> Self {
+        CommandError::wrap(FailureKind::Usage, error)
+            .hint("look at the list of accounts: reset-staging --dry-run")
+    }
 }
 
 #[cfg(test)]

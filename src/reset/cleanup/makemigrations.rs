@@ -70,7 +70,7 @@ fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
     let text = String::from_utf8_lossy(&finished.output);
     let failed = |what: &str| {
         let error = CommandError::new(FailureKind::RemoteJob, format!("{what} (`{command}`)"));
-        Err(last_lines(finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(finished)).into())
     };
     match Cause::of(&text) {
         // The site works; somebody has to write the migration.

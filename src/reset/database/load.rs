@@ -95,7 +95,11 @@ impl Step for Load {
 
     fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
         Box::pin(async move {
-            let loading = self.0.in_quiet(context, self.load(context));
+            // The backup is the source's, so the hints about it name the source.
+            let source = self.0.source.named();
+            let load =
+                async { self.load(context).await.map_err(|error| error.in_environment(&source)) };
+            let loading = self.0.in_quiet(context, load);
             let loaded = context.wait_for("nothing: the next attempt begins anew", loading).await?;
             let mut table = Table::new("Rows by table", &["table", "rule", "rows now"]);
             for one in &loaded.tables {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use crate::events::{Event, Reporter};
+use crate::failure::EnvironmentName;
 use crate::runbook::engine::{Beginning, Engine, RunEnd, Setup};
 use crate::runbook::journal::{Durable, Journal, Writer};
 use crate::runbook::lock::{Holder, LockError, LockFuture, Operator, RunLock};
@@ -210,6 +211,10 @@ pub fn target() -> Target {
     Target { name: "staging".to_owned(), identity }
 }
 
+pub fn environment() -> EnvironmentName {
+    EnvironmentName { name: "staging".into(), app: "site-staging".into() }
+}
+
 fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
     let (sender, receiver) = watch::channel(false);
     shared.get().interrupt = Some(sender);
@@ -221,6 +226,7 @@ fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
         operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
+        environment: environment(),
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;
