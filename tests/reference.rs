@@ -1,5 +1,7 @@
 //! The pages that are made from the program's own definitions, and the test that they are fresh.
 
+mod json;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +19,11 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let (before, rest) = text.split_once(BEGINNING).ok_or("configuration.md has lost its marks")?;
     let (_, after) = rest.split_once(END).ok_or("configuration.md has lost its last mark")?;
     let configuration_text = format!("{before}{BEGINNING}{}{END}{after}", key_table());
-    Ok(vec![(configuration, configuration_text), (docs.join("commands.md"), commands())])
+    Ok(vec![
+        (configuration, configuration_text),
+        (docs.join("commands.md"), commands()),
+        (docs.join("json.md"), json::page()),
+    ])
 }
 
 fn key_table() -> String {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
 use super::files::Files;
@@ -13,6 +15,7 @@ use super::manifest_file::Belief;
 use super::owner::Operator;
 use super::trust::{Candidate, Standing, Store};
 use super::{ProcessEnv, SettingsError, Untrusted, built_in_rules, files};
+use crate::json::written_as_text;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,9 @@ impl<T> Sourced<T> {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// A value as a file may hold it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum RawValue {
     Text(String),
     Boolean(bool),
@@ -82,6 +87,8 @@ pub enum FileTrust {
     /// It was found, and sets nothing that needs trust.
     Harmless,
 }
+
+written_as_text!(FileTrust, FileTrust::to_string);
 
 impl fmt::Display for FileTrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! `backups`: what Heroku has of an environment's database.
 
+mod backup;
 mod capture;
 pub mod choice;
 mod download;
@@ -13,7 +14,10 @@ use crate::commands::{Context, Outcome};
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
-pub use capture::capture;
+pub use capture::{Captured, capture};
+pub use download::AsItIs;
+pub use list::Listing;
+pub use one::{Info, SignedUrl};
 
 pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, CommandError> {
     match &args.work {

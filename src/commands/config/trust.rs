@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::{TrustArgs, UntrustArgs};
 use crate::commands::{Context, Outcome, confirm};
@@ -10,8 +11,33 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
-use crate::settings::{FOUND_NAME, ProcessEnv, keys, nearest_file};
+use crate::settings::{FOUND_NAME, ProcessEnv, RawValue, Sourced, keys, nearest_file};
 use crate::words::shell_word;
+
+/// Of `config trust`.
+#[derive(Serialize, JsonSchema)]
+pub struct Trusted {
+    file: String,
+    trusted: bool,
+    /// What the file sets, in the order of its lines.
+    settings: Vec<FoundSetting>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FoundSetting {
+    key: String,
+    /// In TOML.
+    value: String,
+    /// The line.
+    origin: String,
+}
+
+/// Of `config untrust`.
+#[derive(Serialize, JsonSchema)]
+pub struct Untrusted {
+    file: String,
+    was_trusted: bool,
+}
 
 pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError> {
     with_process_env(context, |process| {
@@ -22,14 +48,16 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
         let store = Store::of(process)?;
         let name = candidate.contents.place.display().to_string();
         let standing = candidate.standing(&store)?;
-        let result = |trusted: bool| json!({ "file": name, "trusted": trusted, "settings": settings(&candidate) });
+        let result = |trusted: bool| {
+            let settings = candidate.given().into_iter().map(FoundSetting::new).collect();
+            Trusted { file: name.clone(), trusted, settings }
+        };
         if standing == Standing::Trusted {
             return Ok(Outcome::done(result(true), format!("{name} is trusted already")));
         }
         context.ui.question(&described(&candidate, standing));
         if args.dry_run {
-            let text = "dry run: nothing was changed".to_owned();
-            return Ok(Outcome::done(result(false), text));
+            return Ok(Outcome::done(result(false), "dry run: nothing was changed"));
         }
         if !args.yes {
             let command = format!("bcops config trust {} --yes", shell_word(&name));
@@ -61,8 +89,7 @@ pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, Comma
             true => format!("{name} is not trusted any more"),
             false => format!("{name} was not trusted"),
         };
-        let result = json!({ "file": name.to_string(), "was_trusted": was_trusted });
-        Ok(Outcome::done(result, text))
+        Ok(Outcome::done(Untrusted { file: name.to_string(), was_trusted }, text))
     })
 }
 
@@ -130,23 +157,21 @@ fn described(candidate: &Candidate, standing: Standing) -> String {
 }
 
 fn lines(candidate: &Candidate) -> Vec<String> {
-    let line = |(name, given): (String, &crate::settings::Sourced<_>)| {
-        let setting = format!("{name} = {}", shown(&name, &given.value));
-        format!("{setting:<70} # {}", given.origin)
+    let settings = candidate.given().into_iter().map(FoundSetting::new);
+    let line = |FoundSetting { key, value, origin }: FoundSetting| {
+        format!("{:<70} # {origin}", format!("{key} = {value}"))
     };
-    candidate.given().into_iter().map(line).collect()
+    settings.map(line).collect()
 }
 
-fn shown(name: &str, value: &crate::settings::RawValue) -> String {
-    let parts: Vec<&str> = name.split('.').collect();
-    match keys::find(&parts).is_none_or(|key| key.secret) {
-        true => "\"[secret]\"".to_owned(),
-        // A password may stand in the URL of a setting that needs none.
-        false => Redactor::new().clean(&value.to_string()),
+impl FoundSetting {
+    fn new((key, given): (String, &Sourced<RawValue>)) -> Self {
+        let parts: Vec<&str> = key.split('.').collect();
+        let value = match keys::find(&parts).is_none_or(|key| key.secret) {
+            true => "\"[secret]\"".to_owned(),
+            // A password may stand in the URL of a setting that needs none.
+            false => Redactor::new().clean(&given.value.to_string()),
+        };
+        FoundSetting { key, value, origin: given.origin.to_string() }
     }
-}
-
-fn settings(candidate: &Candidate) -> Vec<Value> {
-    let described = |(name, given): (String, &crate::settings::Sourced<_>)| json!({ "key": name, "value": shown(&name, &given.value), "origin": given.origin.to_string() });
-    candidate.given().into_iter().map(described).collect()
 }
