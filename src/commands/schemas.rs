@@ -3,7 +3,8 @@
 use schemars::{Schema, schema_for};
 
 use super::{
-    addons, backups, config, doctor, dyno, generated, pull_data, purge_cache, scrub_pii, search,
+    addons, backup_file, backups, config, doctor, dyno, generated, pull_data, purge_cache,
+    scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
@@ -16,7 +17,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("backups capture ENV", schema_for!(backups::Captured)),
         ("backups info ENV", schema_for!(backups::Info)),
         ("backups url ENV", schema_for!(backups::SignedUrl)),
-        ("backups download ENV", schema_for!(scrub_pii::Dumped)),
+        ("backups download ENV", schema_for!(backup_file::Dumped)),
         ("backups download ENV --no-scrub", schema_for!(backups::AsItIs)),
         ("check ENV", schema_for!(ReportDocument)),
         ("completions SHELL", schema_for!(generated::Completions)),
@@ -37,7 +38,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("scrub-pii", schema_for!(scrub_pii::Scrubbed)),
         ("scrub-pii --dry-run", schema_for!(scrub_pii::Planned)),
         ("scrub-pii --check", schema_for!(scrub_pii::Checked)),
-        ("scrub-pii --dump IN OUT", schema_for!(scrub_pii::Dumped)),
+        ("scrub-pii --dump IN OUT", schema_for!(backup_file::Dumped)),
         ("scrub-pii --manifest validate", schema_for!(scrub_pii::Validated)),
         ("scrub-pii --manifest suggest", schema_for!(scrub_pii::Suggested)),
         ("scrub-pii --manifest explain TABLE", schema_for!(scrub_pii::Explained)),

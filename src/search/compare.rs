@@ -150,7 +150,10 @@ mod tests {
             ("short", 7),
         ]);
         let found = compare(&in_index, &in_database);
-        let names: Vec<(&str, &str)> = found.iter().map(|one| (one.index(), one.kind())).collect();
+        let document = |one: &Difference| DifferenceDocument::from(one.clone());
+        let documents: Vec<DifferenceDocument> = found.iter().map(document).collect();
+        let names: Vec<(&str, &str)> =
+            documents.iter().map(|one| (one.index.as_str(), one.kind)).collect();
         let expected =
             [("empty", "empty"), ("full", "surplus"), ("missing", "missing"), ("short", "short")];
         assert_eq!(names, expected);

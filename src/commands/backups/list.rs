@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
+use crate::deployment::known_backups;
 use crate::failure::CommandError;
 
+use super::backed_up;
 use super::backup::ListedBackup;
-use super::{Subject, known};
 
 #[derive(Serialize, JsonSchema)]
 pub struct Listing<'a> {
@@ -23,10 +24,10 @@ pub struct Listing<'a> {
 }
 
 pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
-    let mut backups = subject.heroku.backups_of(&subject.database).await?;
+    let subject = backed_up(context, &args.environment).await?;
+    let mut backups = subject.backups().await?;
     let folder = &context.settings.state_directory.value;
-    known::remember(folder, &subject.environment.name, &backups.own());
+    known_backups::remember(folder, &subject.environment.name, &backups.own());
     backups.all.sort_by_key(|(one, _)| std::cmp::Reverse(one.num));
     let database = &subject.database.addon_name;
     let listed = backups.all.iter().map(|(one, of)| ListedBackup::new(one, of, database));

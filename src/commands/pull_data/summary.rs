@@ -212,7 +212,7 @@ impl Source<'_> {
                 environment: &backup.environment,
                 app: &backup.app,
                 backup: backup.transfer.name(),
-                finished_at: backup.finished_at,
+                finished_at: backup.transfer.finished_at,
                 age_seconds: backup.age().map(|age| age.as_secs()),
             },
         }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
 use crate::commands::findings::{self, Audited, Judged};
-use crate::commands::{Context, Outcome, manifest};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::UnreadValues;
 use crate::scrub::live::{self, Access, Depth};
@@ -32,7 +33,7 @@ pub struct Checked<'a> {
 }
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     let limits = limits(args);
     let checking = async {
         let target = target::readable(context, args).await?;
