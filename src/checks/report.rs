@@ -209,6 +209,7 @@ impl Report {
     }
 }
 
+/// What a look at the sites showed.
 #[derive(Serialize, JsonSchema)]
 pub struct ReportDocument<'a> {
     environment: &'a str,

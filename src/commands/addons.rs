@@ -10,6 +10,7 @@ use crate::cli::AddonsArgs;
 use crate::commands::{Context, Outcome};
 use crate::failure::CommandError;
 
+/// The add-ons of the app.
 #[derive(Serialize, JsonSchema)]
 pub struct Addons<'a> {
     environment: &'a str,

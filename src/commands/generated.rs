@@ -7,6 +7,7 @@ use crate::cli::{self, CompletionsArgs, ManArgs};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 
+/// What a shell reads to complete command lines.
 #[derive(Serialize, JsonSchema)]
 pub struct Completions<'a> {
     /// For example `bash`.
@@ -15,6 +16,7 @@ pub struct Completions<'a> {
     script: &'a str,
 }
 
+/// A manual page.
 #[derive(Serialize, JsonSchema)]
 pub struct ManualPage<'a> {
     /// As `man` reads it.

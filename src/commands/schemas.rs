@@ -3,8 +3,8 @@
 use schemars::{Schema, schema_for};
 
 use super::{
-    addons, backup_file, backups, config, doctor, dyno, generated, pull_data, purge_cache,
-    scrub_pii, search,
+    addons, backup_file, backups, config, doctor, dyno, generated, media, pull_data, purge_cache,
+    runs, scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
@@ -28,6 +28,7 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("config untrust", schema_for!(config::Untrusted)),
         ("doctor", schema_for!(doctor::Examined)),
         ("man", schema_for!(generated::ManualPage)),
+        ("pull-media ENV, push-media ENV", schema_for!(media::Transfer)),
         ("pull-data ENV", schema_for!(pull_data::Pulled)),
         ("pull-data ENV --dry-run", schema_for!(pull_data::Planned)),
         ("pull-data --undo", schema_for!(pull_data::Undone)),
@@ -35,6 +36,8 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("purge-cache ENV", schema_for!(purge_cache::Report)),
         ("run ENV -- COMMAND", schema_for!(dyno::Ran)),
         ("run ENV --dry-run -- COMMAND", schema_for!(dyno::Planned)),
+        ("runs list", schema_for!(runs::Listing)),
+        ("runs unlock RUN", schema_for!(runs::Unlocked)),
         ("scrub-pii", schema_for!(scrub_pii::Scrubbed)),
         ("scrub-pii --dry-run", schema_for!(scrub_pii::Planned)),
         ("scrub-pii --check", schema_for!(scrub_pii::Checked)),

@@ -133,7 +133,8 @@ impl<'a> Schema<'a> {
         }
         for (name, property) in schema.properties() {
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            let mut meaning = property.description().unwrap_or_default();
+            let last = path.rsplit('.').next().unwrap_or_default();
+            let mut meaning = property.description().unwrap_or_else(|| meaning_of(last).to_owned());
             let may_be_null = property.resolved().1;
             if !schema.is_required(name) && !may_be_null {
                 meaning = format!("{meaning} Not always there.").trim().to_owned();
@@ -180,6 +181,21 @@ impl<'a> Schema<'a> {
                 Value::Object(object)
             }
         }
+    }
+}
+
+/// What a name means wherever it stands, unless its field says something else.
+fn meaning_of(name: &str) -> &'static str {
+    match name {
+        "environment" => "As in the configuration.",
+        "app" => "The Heroku app.",
+        "dry_run" => "Whether nothing was changed, because of `--dry-run`.",
+        "policy" => "The manifest's, for example `local`.",
+        "url" => "Its address.",
+        "run" => "The name of the run.",
+        "branch" => "The branch of the environment.",
+        "seconds" => "How long it took.",
+        _ => "",
     }
 }
 

@@ -14,6 +14,7 @@ use crate::words;
 use super::backed_up;
 use super::backup::Backup;
 
+/// The new backup.
 #[derive(Serialize, JsonSchema)]
 pub struct Captured<'a> {
     dry_run: bool,

@@ -13,6 +13,7 @@ use crate::failure::CommandError;
 use super::backed_up;
 use super::backup::ListedBackup;
 
+/// The backups that Heroku has.
 #[derive(Serialize, JsonSchema)]
 pub struct Listing<'a> {
     environment: &'a str,

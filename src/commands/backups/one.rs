@@ -18,6 +18,7 @@ use crate::words;
 use super::backed_up;
 use super::backup::{Backup, age};
 
+/// One backup.
 #[derive(Serialize, JsonSchema)]
 pub struct Info {
     #[serde(flatten)]
@@ -27,6 +28,7 @@ pub struct Info {
     log: Vec<String>,
 }
 
+/// A URL of one backup.
 #[derive(Serialize, JsonSchema)]
 pub struct SignedUrl<'a> {
     app: &'a str,

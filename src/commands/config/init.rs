@@ -17,6 +17,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::FOUND_NAME;
 use crate::settings::keys::{self, KEYS};
 
+/// The file that was written.
 #[derive(Serialize, JsonSchema)]
 pub struct Written<'a> {
     dry_run: bool,

@@ -29,6 +29,7 @@ use crate::words;
 
 use self::check::{Check, many};
 
+/// What was looked at.
 #[derive(Serialize, JsonSchema)]
 pub struct Examined<'a> {
     checks: &'a [Check],

@@ -29,6 +29,7 @@ pub struct Planned<'a> {
     time_limit: u64,
 }
 
+/// What the command came to.
 #[derive(Serialize, JsonSchema)]
 pub struct Ran<'a> {
     environment: &'a str,

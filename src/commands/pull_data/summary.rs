@@ -71,6 +71,7 @@ struct PlannedTable {
     rule: String,
 }
 
+/// What a pull brought.
 #[derive(Serialize, JsonSchema)]
 pub struct Pulled<'a> {
     /// Always false.

@@ -23,6 +23,7 @@ use crate::deployment::Zone;
 /// How many of those that are left are written on the screen.
 const SHOWN: usize = 10;
 
+/// What is to be purged, and what was.
 #[derive(Serialize, JsonSchema)]
 pub struct Report {
     environment: String,

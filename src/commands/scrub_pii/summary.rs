@@ -57,6 +57,7 @@ pub struct Planned<'a> {
     tables: Vec<Pending<'a>>,
 }
 
+/// What a scrub did.
 #[derive(Serialize, JsonSchema)]
 pub struct Scrubbed<'a> {
     /// Always false.

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 /// The program that opens a URL in the user's browser.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
+/// The add-on's console.
 #[derive(Serialize, JsonSchema)]
 pub struct Opened<'a> {
     environment: &'a str,

@@ -29,6 +29,7 @@ pub struct Planned<'a> {
     rows: u64,
 }
 
+/// The indices after the command.
 #[derive(Serialize, JsonSchema)]
 pub struct Rebuilt<'a> {
     /// Always false.

@@ -11,6 +11,7 @@ use crate::search::{Difference, IndexStatus, Role, Status};
 use crate::settings::Environment;
 use crate::words;
 
+/// What the cluster holds.
 #[derive(Serialize, JsonSchema)]
 pub struct Report<'a> {
     environment: &'a str,
