@@ -12,11 +12,11 @@ pub(super) use super::personal_words::meaning;
 
 /// Whether the column of a table of this class has to be listed in the manifest.
 pub(super) fn needs_class(table: &Table, column: &Column, class: Class) -> bool {
-    !column.generated && (class == Class::Personal || why_telling(table, column).is_some())
+    !column.generated && (class == Class::Personal || why_suspicious(table, column).is_some())
 }
 
 /// Why a column cannot pass unlisted in any table, if there is a reason.
-pub(super) fn why_telling(table: &Table, column: &Column) -> Option<&'static str> {
+pub(super) fn why_suspicious(table: &Table, column: &Column) -> Option<&'static str> {
     if !column.is_plain_value() {
         return Some("its type can hold anything");
     }

@@ -11,7 +11,7 @@ use super::rewriter::{Rewriter, RowCounts, ScrubError};
 use super::unclassified::NeedyRows;
 use crate::schema::TableName;
 
-pub struct Passage {
+pub struct RowPipeline {
     rewriter: Option<Rewriter>,
     audit: Option<TableAudit>,
     counts: RowCounts,
@@ -26,7 +26,7 @@ pub struct Passed {
     pub dropped_members: Vec<DroppedMember>,
 }
 
-impl Passage {
+impl RowPipeline {
     /// `columns` are those of the COPY data, in its order. Without a plan rows pass as they are.
     pub fn new(
         plan: Option<&ScrubPlan>,
@@ -35,15 +35,16 @@ impl Passage {
         action: TableAction,
         keys: &KeySets,
     ) -> Result<Self, ScrubError> {
-        let mut passage = Passage { rewriter: None, audit: None, counts: RowCounts::default() };
+        let mut pipeline =
+            RowPipeline { rewriter: None, audit: None, counts: RowCounts::default() };
         if let Some(plan) = plan {
             if action != TableAction::Keep {
-                passage.rewriter = Some(Rewriter::new(plan, table, columns, keys)?);
+                pipeline.rewriter = Some(Rewriter::new(plan, table, columns, keys)?);
             }
-            passage.audit =
+            pipeline.audit =
                 Some(TableAudit::new(plan, table, &plan.loaded_columns(table, columns))?);
         }
-        Ok(passage)
+        Ok(pipeline)
     }
 
     /// Has National Insurance numbers in published content replaced, which otherwise are findings.

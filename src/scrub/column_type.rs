@@ -7,7 +7,7 @@ use super::rules::{Literal, Template};
 use crate::schema::Column;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum ColumnType {
     Integer,
     Boolean,
     Uuid,
@@ -22,44 +22,44 @@ pub(super) enum Family {
     Other,
 }
 
-impl Family {
+impl ColumnType {
     pub(super) fn of(column: &Column) -> Self {
         let name = column.type_name.as_str();
         let base = name.split('(').next().unwrap_or(name).trim_end();
         if name.ends_with("[]") {
             let text =
                 base == "character varying" || base == "text[]" || base == "character varying[]";
-            return if text { Family::TextArray } else { Family::Other };
+            return if text { ColumnType::TextArray } else { ColumnType::Other };
         }
         match base {
-            "smallint" | "integer" | "bigint" => Family::Integer,
-            "boolean" => Family::Boolean,
-            "uuid" => Family::Uuid,
-            "text" | "character varying" => Family::Text,
-            "character" | "citext" => Family::OtherText,
-            "jsonb" => Family::Jsonb,
-            "json" => Family::Json,
-            "tsvector" => Family::SearchVector,
-            _ if base.ends_with(".citext") => Family::OtherText,
-            _ => Family::Other,
+            "smallint" | "integer" | "bigint" => ColumnType::Integer,
+            "boolean" => ColumnType::Boolean,
+            "uuid" => ColumnType::Uuid,
+            "text" | "character varying" => ColumnType::Text,
+            "character" | "citext" => ColumnType::OtherText,
+            "jsonb" => ColumnType::Jsonb,
+            "json" => ColumnType::Json,
+            "tsvector" => ColumnType::SearchVector,
+            _ if base.ends_with(".citext") => ColumnType::OtherText,
+            _ => ColumnType::Other,
         }
     }
 
     pub(super) fn is_plain_text(self) -> bool {
-        matches!(self, Family::Text | Family::OtherText)
+        matches!(self, ColumnType::Text | ColumnType::OtherText)
     }
 
     /// Whether values of both types are equal exactly when their texts are.
-    pub(super) fn comparable(self, other: Family) -> bool {
-        self == other && matches!(self, Family::Integer | Family::Uuid | Family::Text)
+    pub(super) fn comparable(self, other: ColumnType) -> bool {
+        self == other && matches!(self, ColumnType::Integer | ColumnType::Uuid | ColumnType::Text)
     }
 
     pub(super) fn comparable_with(self, literal: &Literal) -> bool {
         matches!(
             (self, literal),
-            (Family::Integer, Literal::Integer(_))
-                | (Family::Boolean, Literal::Boolean(_))
-                | (Family::Text | Family::Uuid, Literal::Text(_))
+            (ColumnType::Integer, Literal::Integer(_))
+                | (ColumnType::Boolean, Literal::Boolean(_))
+                | (ColumnType::Text | ColumnType::Uuid, Literal::Text(_))
         )
     }
 
@@ -72,13 +72,13 @@ impl Family {
             return Some("only text columns can be set to a template with placeholders".into());
         };
         let fits = match self {
-            Family::Json | Family::Jsonb => {
+            ColumnType::Json | ColumnType::Jsonb => {
                 serde_json::from_str::<serde_json::Value>(constant).is_ok()
             }
-            Family::Integer => constant.parse::<i64>().is_ok(),
-            Family::Boolean => matches!(constant, "t" | "f"),
-            Family::TextArray => constant == "{}",
-            Family::SearchVector => constant.is_empty(),
+            ColumnType::Integer => constant.parse::<i64>().is_ok(),
+            ColumnType::Boolean => matches!(constant, "t" | "f"),
+            ColumnType::TextArray => constant == "{}",
+            ColumnType::SearchVector => constant.is_empty(),
             _ => {
                 return Some(
                     "columns of this type cannot be set: null it, or delete the rows".into(),

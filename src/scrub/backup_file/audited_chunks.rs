@@ -10,14 +10,14 @@ use std::collections::VecDeque;
 const LOOKED_AHEAD: u64 = 8;
 
 #[derive(Default)]
-pub(super) struct Trail {
+pub(super) struct AuditedChunks {
     /// Chunks, and how much must have been audited before they may go.
     waiting: VecDeque<(Vec<u8>, Option<u64>)>,
     decoded: u64,
     audited: u64,
 }
 
-impl Trail {
+impl AuditedChunks {
     /// Notes a step of the decoder: what it read, and how much it gave.
     pub(super) fn step(&mut self, read: Vec<u8>, gave: usize) {
         self.decoded += gave as u64;

@@ -9,7 +9,7 @@ use crate::schema::TableName;
 
 /// The rows of one table that its rule is still to be applied to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingRows {
+pub struct PlannedChanges {
     pub table: TableName,
     pub to_delete: u64,
     /// Rows that stay and of which columns are set or nulled.
@@ -18,7 +18,7 @@ pub struct PendingRows {
     pub to_edit: u64,
 }
 
-impl PendingRows {
+impl PlannedChanges {
     pub fn total(&self) -> u64 {
         self.to_delete + self.to_set + self.to_edit
     }
@@ -38,7 +38,7 @@ pub async fn pending(
     live: &super::LiveSchema,
     depth: Depth,
     limits: &Limits,
-) -> Result<Vec<PendingRows>, LiveError> {
+) -> Result<Vec<PlannedChanges>, LiveError> {
     count(session, Statements { plan, live }, depth, limits).await
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn count(
     statements: Statements<'_>,
     depth: Depth,
     limits: &Limits,
-) -> Result<Vec<PendingRows>, LiveError> {
+) -> Result<Vec<PlannedChanges>, LiveError> {
     let mut result = Vec::new();
     for (table, _) in statements.live.holding_rows() {
         let rows = count_table(session, statements, table, depth, limits).await?;
@@ -64,7 +64,7 @@ async fn count_table(
     table: &TableName,
     depth: Depth,
     limits: &Limits,
-) -> Result<PendingRows, LiveError> {
+) -> Result<PlannedChanges, LiveError> {
     let drops = statements.drop_conditions(table);
     let stays = statements.keep_condition(table);
     let goes = match drops.as_slice() {
@@ -72,7 +72,7 @@ async fn count_table(
         [one] => Some(one.clone()),
         _ => Some(format!("NOT ({stays})")),
     };
-    let mut rows = PendingRows { table: table.clone(), to_delete: 0, to_set: 0, to_edit: 0 };
+    let mut rows = PlannedChanges { table: table.clone(), to_delete: 0, to_set: 0, to_edit: 0 };
     if let Some(goes) = goes {
         rows.to_delete = number_of_rows(session, statements, table, &goes, limits).await?;
     }
