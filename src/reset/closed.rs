@@ -14,7 +14,7 @@ use crate::adapters::heroku::{Formation, HerokuError};
 
 use super::choices::OpenAtEnd;
 use super::values::{FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER, TakenOver};
-use super::world::Surroundings;
+use super::world::Sides;
 
 /// How staging is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,11 +89,11 @@ fn value<T: DeserializeOwned>(values: &BTreeMap<&'static str, Value>, name: &str
     serde_json::from_value(values.get(name)?.clone()).ok()
 }
 
-impl Surroundings {
+impl Sides {
     /// How staging is closed now, or `None` where it is open.
     pub async fn closed(&self, preset: &Preset) -> Result<Option<Closed>, HerokuError> {
-        let maintenance = self.heroku.app(self.app.id()).await?.maintenance;
-        let formation = self.heroku.formation(self.app.id()).await?;
+        let maintenance = self.heroku.app(self.destination.app.id()).await?.maintenance;
+        let formation = self.heroku.formation(self.destination.app.id()).await?;
         Ok(preset.judge(maintenance, &formation))
     }
 }

@@ -1,7 +1,7 @@
 //! `reset-staging`: what staging is brought back to, one folder or file per stage of the runbook.
 //!
 //! The steps know Heroku, git and the database; the engine that runs them knows none of it. They
-//! work with one [`World`], which the command makes anew whenever a run is begun, resumed or rolled
+//! work with one [`Reset`], which the command makes anew whenever a run is begun, resumed or rolled
 //! back, and with values that earlier steps have put on record.
 //!
 //! | stage | steps |
@@ -19,7 +19,6 @@
 
 pub mod accounts;
 mod book;
-mod check;
 mod choices;
 mod cleanup;
 mod closed;
@@ -37,13 +36,14 @@ mod quarantine;
 mod records;
 pub mod sites;
 mod sites_answer;
+mod stage;
 mod take_over;
 pub mod unfinished;
 mod values;
 mod way_back;
 mod world;
 
-pub use book::{STAGES, book, replaces_database};
+pub use book::{replaces_database, runbook};
 pub use choices::{Choices, MediaChoice, OpenAtEnd, Pins, RestoreVia};
 pub use cleanup::FRONT_END_CACHE;
 pub use closed::{Closed, Preset};
@@ -52,7 +52,8 @@ pub use git::{InConflict, Preview, preview, refuse_replaced};
 pub use lock::{OriginLock, SeenLock};
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, NotCopied, media_left_behind, media_numbers};
 pub use quarantine::Starters;
+pub use stage::Stage;
 pub use take_over::{accounts_before, kept_backup, values_of_takeover};
 pub use values::BackupTaken;
 pub use way_back::{Asked, Losses, PresentBackup, WayBack, look_back, values_of_rollback};
-pub use world::{Branches, MediaSides, Surroundings, World};
+pub use world::{Branches, DestinationSide, MediaSides, Reset, Sides, SourceSide};

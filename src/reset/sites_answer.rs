@@ -18,7 +18,7 @@ use crate::runbook::{StepContext, StepResult};
 
 use super::sites;
 use super::values::{ANSWERED_BEFORE, DOWN_BEFORE, SITES_OF_SOURCE};
-use super::world::World;
+use super::world::Reset;
 
 /// A site that was only just started may take a while.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,7 +128,7 @@ impl Before {
     }
 }
 
-impl World {
+impl Reset {
     /// Looks at every site of staging once. The app's own host is asked for where `own` says so.
     pub(super) async fn look_at_sites(&self, context: &StepContext, own: bool) -> StepResult<Seen> {
         let mut targets = Targets::of(&self.destination);
@@ -199,7 +199,7 @@ impl World {
 
     /// The host that Heroku gives the app, whatever domains it has beside it.
     async fn own_host(&self) -> StepResult<Option<Url>> {
-        let app = self.heroku.app(self.app.id()).await?;
+        let app = self.heroku.app(self.destination.app.id()).await?;
         let url = app.web_url.and_then(|url| Url::parse(&url).ok());
         Ok(url.filter(|url| ["https", "http"].contains(&url.scheme()) && url.has_host()))
     }

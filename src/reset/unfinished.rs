@@ -20,7 +20,7 @@ use super::sites::SiteRecord;
 use super::values::{
     BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
 };
-use super::world::World;
+use super::world::Reset;
 
 /// Where the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +73,13 @@ pub async fn unfinished(
 /// # Errors
 /// The refusal, and an origin that cannot be asked.
 pub async fn refuse_stale(
-    world: &World,
-    book: &Runbook,
+    world: &Reset,
+    runbook: &Runbook<Reset>,
     run: &RunId,
     history: &History,
 ) -> Result<(), CommandError> {
     let is_over = matches!(history.standing, Standing::Done { .. } | Standing::RolledBack);
-    if is_over || !book.leaves_changes(history) {
+    if is_over || !runbook.leaves_changes(history) {
         return Ok(());
     }
     let lock = OriginLock::new(world.repository.clone(), &world.branches.staging);

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::book::BookError;
 use super::journal::JournalError;
+use super::list::BookError;
 use super::lock::LockError;
 use super::plan::PlanError;
 use super::run_id::RunId;

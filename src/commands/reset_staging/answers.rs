@@ -11,7 +11,7 @@ use crate::commands::{Context, confirm};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{Account, Recreate, choose};
-use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, Preview, RestoreVia, STAGES};
+use crate::reset::{Choices, MediaChoice, OpenAtEnd, Pins, Preview, RestoreVia, Stage};
 use crate::runbook::Plan;
 use crate::words;
 
@@ -70,9 +70,9 @@ impl Wishes {
             let agreed = wishes.agreed || args.attest.is_some();
             return Ok(Wishes { agreed, open: args.open.or(wishes.open), ..wishes });
         }
-        if let Some(unknown) = args.skip.iter().find(|one| !STAGES.contains(&one.as_str())) {
-            let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
-            return Err(CommandError::new(FailureKind::Usage, text));
+        for stage in &args.skip {
+            let known = stage.parse::<Stage>();
+            known.map_err(|unknown| CommandError::new(FailureKind::Usage, unknown))?;
         }
         let recreate = args.recreate_users.as_deref().map(str::parse::<Recreate>).transpose();
         Ok(Wishes {

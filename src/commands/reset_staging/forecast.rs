@@ -9,7 +9,7 @@ use crate::adapters::git::OnConflict;
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
-use crate::reset::{MediaNumbers, NotCopied, Preview, World, media_left_behind, media_numbers};
+use crate::reset::{MediaNumbers, NotCopied, Preview, Reset, media_left_behind, media_numbers};
 use crate::runbook::{Estimate, Plan, Size, estimate};
 use crate::words;
 
@@ -28,7 +28,7 @@ impl Forecast {
     /// Where the media cannot be compared.
     pub async fn of(
         context: &Context,
-        world: &std::sync::Arc<World>,
+        world: &std::sync::Arc<Reset>,
         plan: &Plan,
         seen: &Seen,
         merging: Option<Preview>,
@@ -48,7 +48,7 @@ impl Forecast {
     }
 
     /// What has to be known stands last, directly above the question.
-    pub fn write(&self, text: &mut String, world: &World, seen: &Seen) -> std::fmt::Result {
+    pub fn write(&self, text: &mut String, world: &Reset, seen: &Seen) -> std::fmt::Result {
         writeln!(text)?;
         if let Some(merging) = &self.merging {
             write_merging(text, merging, world)?;
@@ -72,7 +72,7 @@ impl Forecast {
     }
 
     /// The same for programs.
-    pub fn document(&self, world: &World, seen: &Seen) -> Value {
+    pub fn document(&self, world: &Reset, seen: &Seen) -> Value {
         let merging = self.merging.as_ref();
         let conflicts = merging.map(|found| {
             let one = |one: &crate::reset::InConflict| {
@@ -131,7 +131,7 @@ fn sizes(seen: &Seen, media: Option<MediaNumbers>) -> Vec<Size> {
     sizes
 }
 
-fn write_merging(text: &mut String, merging: &Preview, world: &World) -> std::fmt::Result {
+fn write_merging(text: &mut String, merging: &Preview, world: &Reset) -> std::fmt::Result {
     if !merging.already_there.is_empty() {
         let branches = &world.branches;
         let already = merging.already_there.join(", ");
@@ -177,7 +177,7 @@ fn problems(merging: &Preview) -> Vec<String> {
     conflicts.chain(broken).chain(report.unreadable.iter().map(ToString::to_string)).collect()
 }
 
-fn superusers_put_back(world: &World, seen: &Seen) -> u64 {
+fn superusers_put_back(world: &Reset, seen: &Seen) -> u64 {
     let chosen = &world.choices.recreate_users;
     let is_chosen = |account: &&crate::reset::accounts::Account| {
         account.is_superuser

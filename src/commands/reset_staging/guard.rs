@@ -6,19 +6,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
+
 use crate::adapters::postgres::DatabaseIdentity;
 use crate::caches::{self, CacheError};
 use crate::commands::Context;
 use crate::deployment::{Fingerprint, find_front_end};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{FRONT_END_CACHE, World, replaces_database};
-use crate::runbook::{Evidence, Guard, Step, StepFuture};
+use crate::reset::{FRONT_END_CACHE, Reset, replaces_database};
+use crate::runbook::{Evidence, Guard, StepResult};
 
 use super::origin::check_heroku_remote;
 
 pub struct LookAgain {
     context: Context,
-    world: Arc<World>,
+    world: Arc<Reset>,
     proved: Mutex<Proved>,
 }
 
@@ -33,10 +35,10 @@ struct Proved {
 }
 
 impl LookAgain {
-    pub fn new(context: Context, world: Arc<World>) -> Self {
+    pub fn new(context: Context, world: Arc<Reset>) -> Self {
         let proved = Proved {
-            fingerprint: world.fingerprint.clone(),
-            zone: world.zone.clone(),
+            fingerprint: world.destination.fingerprint.clone(),
+            zone: world.destination.zone.clone(),
             was_replaced: false,
         };
         LookAgain { context, world, proved: Mutex::new(proved) }
@@ -48,8 +50,13 @@ impl LookAgain {
         let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let world = &self.world;
         let protected = &world.protected_repositories;
-        check_heroku_remote(&world.repository, &world.heroku_remote, world.app.name(), protected)
-            .await?;
+        check_heroku_remote(
+            &world.repository,
+            &world.destination.remote,
+            world.destination.app.name(),
+            protected,
+        )
+        .await?;
         let now = deployments.fingerprint(destination).await?;
         let same_zone = step != FRONT_END_CACHE || self.has_zone(&proved).await?;
         let is_unchanged = match proved.was_replaced {
@@ -63,9 +70,9 @@ impl LookAgain {
         proved.was_replaced = replaces_database(step);
         let database = proved.fingerprint.database(destination).map(str::to_owned);
         *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = proved;
-        let url = &self.world.destination_url;
+        let url = &self.world.destination.url;
         let mut evidence = Evidence::new()
-            .fact("app", self.world.app.id())
+            .fact("app", self.world.destination.app.id())
             .fact("database", format!("{} on {}", url.database, url.place()));
         if let Some(identity) = database {
             evidence = evidence.fact("database identity", identity);
@@ -94,7 +101,7 @@ impl LookAgain {
         let writing = self.context.deployments().writing(&world.destination).await?;
         let database = writing.database_of_heroku().await?;
         let same =
-            DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination_url));
+            DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination.url));
         must_be_same(same, "database")?;
         writing.cache().await?;
         writing.all_of_a_dyno()?;
@@ -104,7 +111,7 @@ impl LookAgain {
             must_be_same(place == sides.destination.reading().place(), "bucket")?;
         }
         let app = writing.app().await?;
-        must_be_same(app.id() == world.app.id(), "app")?;
+        must_be_same(app.id() == world.destination.app.id(), "app")?;
         match step == FRONT_END_CACHE {
             true => Ok(Some(writing.front_end().await?.front_end.id.as_str().to_owned())),
             false => Ok(None),
@@ -120,8 +127,9 @@ fn must_be_same(same: bool, what: &str) -> Result<(), CommandError> {
     Err(CommandError::new(FailureKind::Refused, text).hint("bcops doctor"))
 }
 
+#[async_trait]
 impl Guard for LookAgain {
-    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
-        Box::pin(async move { Ok(self.look(step.id()).await?) })
+    async fn before(&self, step: &str) -> StepResult<Evidence> {
+        Ok(self.look(step).await?)
     }
 }

@@ -11,9 +11,7 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{
-    BackupTaken, Closed, Preset, SCRUB_POLICY, Starters, Surroundings, accounts_before,
-};
+use crate::reset::{BackupTaken, Closed, Preset, SCRUB_POLICY, Sides, Starters, accounts_before};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
@@ -42,31 +40,31 @@ pub struct Seen {
 
 pub async fn look(
     context: &Context,
-    surroundings: &Surroundings,
+    sides: &Sides,
     wishes: &Wishes,
     kept: Option<&BackupTaken>,
     preset: &Preset,
 ) -> Result<Seen, CommandError> {
-    let (source, destination) = (&surroundings.source, &surroundings.destination);
+    let (source, destination) = (&sides.source, &sides.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, newest) = backup(context, surroundings, wishes).await?;
-    let app = surroundings.heroku.app(surroundings.app.id()).await;
+    let (backup, newest) = backup(context, sides, wishes).await?;
+    let app = sides.heroku.app(sides.destination.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
-    let repository = &surroundings.repository;
+    let repository = &sides.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
-        master: &surroundings.branches.master,
-        staging: &surroundings.branches.staging,
+        master: &sides.branches.master,
+        staging: &sides.branches.staging,
         stale_after: context.settings.git.stale_after.value,
         now: jiff::Timestamp::now(),
     })?;
     let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
-    warn_of_protection(context, surroundings).await;
+    warn_of_protection(context, sides).await;
     if !wishes.skipped().iter().any(|stage| stage == "database") {
-        check_manifest(context, surroundings, &backup).await?;
+        check_manifest(context, sides, &backup).await?;
     }
-    let (content, accounts) = match compare(surroundings).await {
+    let (content, accounts) = match compare(sides).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
         Err(error) => {
             let causes = error.causes().join(": ");
@@ -77,20 +75,20 @@ pub async fn look(
     };
     // An unfinished run has replaced the accounts; its backup has those that staging had.
     let accounts = match kept {
-        Some(backup) => Some(accounts_before(surroundings, backup).await?),
+        Some(backup) => Some(accounts_before(sides, backup).await?),
         None => accounts,
     };
-    let closed = surroundings.closed(preset).await?;
-    let starters = surroundings.starters().await;
+    let closed = sides.closed(preset).await?;
+    let starters = sides.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
     Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts, closed, starters })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
-async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
-    let Some(gitlab) = &surroundings.gitlab else { return };
-    let branch = &surroundings.branches.staging;
+async fn warn_of_protection(context: &Context, sides: &Sides) {
+    let Some(gitlab) = &sides.gitlab else { return };
+    let branch = &sides.branches.staging;
     let text = match gitlab.protected_branch(branch).await {
         Ok(Some(protection)) if !protection.allow_force_push => {
             format!("{branch} is protected at GitLab and may not be force-pushed")
@@ -107,19 +105,19 @@ async fn warn_of_protection(context: &Context, surroundings: &Surroundings) {
 /// says what the next backup will hold.
 async fn check_manifest(
     context: &Context,
-    surroundings: &Surroundings,
+    sides: &Sides,
     backup: &Transfer,
 ) -> Result<(), CommandError> {
-    match contents(surroundings, backup).await {
+    match contents(sides, backup).await {
         Ok(contents) => {
-            contents.scrub_plan(&surroundings.manifest, SCRUB_POLICY)?;
+            contents.scrub_plan(&sides.manifest, SCRUB_POLICY)?;
         }
         Err(error) => {
             let text = format!("the manifest was not compared with the backup yet: {error}");
             context.ui.emit(Event::Warning(text));
         }
     }
-    let session = match connect(&surroundings.source_url).await {
+    let session = match connect(&sides.source.url).await {
         Ok(session) => session,
         Err(error) => {
             let text = format!("the manifest was not compared with the database yet: {error}");
@@ -128,23 +126,20 @@ async fn check_manifest(
         }
     };
     live::begin(&session, Access::Read, &Limits::default()).await?;
-    live::look(&session, &surroundings.manifest, SCRUB_POLICY).await?;
+    live::look(&session, &sides.manifest, SCRUB_POLICY).await?;
     Ok(())
 }
 
-async fn contents(
-    surroundings: &Surroundings,
-    backup: &Transfer,
-) -> Result<Contents, CommandError> {
-    let owner = &surroundings.source_database.billing_app.name;
-    let opened = OpenBackup::download(&surroundings.heroku, owner, backup.num).await?;
+async fn contents(sides: &Sides, backup: &Transfer) -> Result<Contents, CommandError> {
+    let owner = &sides.source.database.billing_app.name;
+    let opened = OpenBackup::download(&sides.heroku, owner, backup.num).await?;
     Ok(Contents::read(opened).await?)
 }
 
-async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Account>), CommandError> {
-    let staging = surroundings.connect_destination().await?;
-    let production = surroundings.connect_source().await?;
-    let settings = &surroundings.settings;
+async fn compare(sides: &Sides) -> Result<(StagingOnly, Vec<Account>), CommandError> {
+    let staging = sides.connect_destination().await?;
+    let production = sides.connect_source().await?;
+    let settings = &sides.settings;
     let users = &settings.local.users_table;
     let tables = ContentTables::from(&settings.reset);
     let content = content::staging_only(&staging, &production, &tables, users).await?;
@@ -155,11 +150,11 @@ async fn compare(surroundings: &Surroundings) -> Result<(StagingOnly, Vec<Accoun
 /// The backup that was named, or the newest one that is complete; and the name of the newest.
 async fn backup(
     context: &Context,
-    surroundings: &Surroundings,
+    sides: &Sides,
     wishes: &Wishes,
 ) -> Result<(Transfer, Option<String>), CommandError> {
-    let source = &surroundings.source;
-    let backups = surroundings.heroku.backups_of(&surroundings.source_database).await?;
+    let source = &sides.source;
+    let backups = sides.heroku.backups_of(&sides.source.database).await?;
     let Some(name) = wishes.backup_name() else {
         return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
             || {

@@ -24,7 +24,7 @@ use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, World};
+use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, Reset};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use end::ended;
@@ -53,35 +53,33 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         wishes.check_can_be_asked(context, &app, &args.confirm)?;
     }
     let skip = without_media(wishes.skipped(), wishes.media());
-    let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
+    let sides = context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
     if wishes.merges() {
-        check_identity(context, &surroundings.repository, looks_only).await?;
+        check_identity(context, &sides.repository, looks_only).await?;
     }
     let seen = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
-        let _planning = ForgetsPlanning::new(&surroundings.repository);
-        let looking = look::look(context, &surroundings, &wishes, kept.as_ref(), &preset);
+        let _planning = ForgetsPlanning::new(&sides.repository);
+        let looking = look::look(context, &sides, &wishes, kept.as_ref(), &preset);
         context.interrupt.guard(looking).await?
     };
     let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
     let merging = match choices.leaves_out("git") {
         true => None,
         false => {
-            let preview =
-                reset::preview(&surroundings.repository, &surroundings.branches, &choices);
+            let preview = reset::preview(&sides.repository, &sides.branches, &choices);
             Some(context.interrupt.guard(preview).await?)
         }
     };
     if let Some(merging) = merging.as_ref().filter(|_| !looks_only) {
         answers::settle_conflicts(context, &wishes, merging, &mut choices)?;
     }
-    let world = Arc::new(World { surroundings, choices });
-    let book = reset::book(&world)?;
+    let world = Arc::new(Reset { sides, choices });
+    let runbook = reset::runbook(&world)?;
     plan::check_backed_up(&world)?;
-    let plan = plan::make(&world, &book, &seen);
+    let plan = plan::make(&world, &runbook, &seen);
     if let Some(approved) = &approved {
-        plan::check_fresh(approved, &world, &book, &seen)?;
+        plan::check_fresh(approved, &world, &runbook, &seen)?;
     }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
@@ -146,11 +144,11 @@ pub fn runs(context: &Context) -> Runs {
 /// What the engine works with, for a run that begins or goes on.
 pub fn setup(
     context: &Context,
-    world: &Arc<World>,
+    world: &Arc<Reset>,
     redactor: Arc<Redactor>,
-) -> Result<Setup, CommandError> {
+) -> Result<Setup<Reset>, CommandError> {
     Ok(Setup {
-        book: reset::book(world)?,
+        runbook: reset::runbook(world)?,
         lock: Arc::new(OriginLock::new(world.repository.clone(), &world.branches.staging)),
         guard: Arc::new(guard::LookAgain::new(context.clone(), world.clone())),
         interrupt: context.interrupt.of_a_run(),
@@ -162,8 +160,8 @@ pub fn setup(
 }
 
 /// Secrets that this process knows are kept out of everything that it writes.
-pub fn register_secrets(redactor: &Redactor, world: &World) {
-    for url in [&world.source_url, &world.destination_url] {
+pub fn register_secrets(redactor: &Redactor, world: &Reset) {
+    for url in [&world.source.url, &world.destination.url] {
         if let Some(password) = &url.password {
             redactor.register(password);
         }
@@ -177,13 +175,12 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 }
 
 /// The world of a run that is resumed or rolled back, from the flags in its journal.
-pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
+pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<Reset>, CommandError> {
     let destination = context.settings.environment(&choices.destination)?.as_destination()?;
     let source = context.settings.environment(&choices.source)?.clone();
     let skip = without_media(&choices.skip, choices.media);
-    let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
-    Ok(Arc::new(World { surroundings, choices }))
+    let sides = context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
+    Ok(Arc::new(Reset { sides, choices }))
 }
 
 /// The stages that are not resolved. A bucket that no step works with may be down.

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Transfer;
-use crate::reset::World;
+use crate::reset::Reset;
 use crate::runbook::Observations;
 
 use super::look::Seen;
@@ -35,12 +35,12 @@ const SETTINGS: &[&str] = &[
 /// Of both environments; `config_vars` stands for all names of config vars.
 const OF_ENVIRONMENTS: &[&str] = &["app", "branch", "protected", "sites", "accept", "config_vars"];
 
-pub fn observed(world: &World, seen: &Seen) -> Observations {
+pub fn observed(world: &Reset, seen: &Seen) -> Observations {
     let (source, destination) = (&world.source, &world.destination);
     let branches = &world.branches;
-    let app = format!("{} ({})", source.app.value, world.source_app_id);
+    let app = format!("{} ({})", source.app.value, world.source.app_id);
     let database =
-        format!("{} ({})", world.source_database.addon_name, world.source_database.addon_id);
+        format!("{} ({})", world.source.database.addon_name, world.source.database.addon_id);
     let mut found = Observations::from([
         ("the source's app".to_owned(), json!(app)),
         ("the source's database".to_owned(), json!(database)),
@@ -81,7 +81,7 @@ fn named(backup: &Transfer) -> String {
 }
 
 /// What holds where nobody has said anything is among them: another bcops may have other defaults.
-fn settings(world: &World, environments: [&String; 2]) -> Vec<(String, Value)> {
+fn settings(world: &Reset, environments: [&String; 2]) -> Vec<(String, Value)> {
     let counts = |name: &str| {
         let of_environment = |environment: &&String| {
             let rest = name

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::commands::Context;
 use crate::failure::CommandError;
-use crate::reset::{Choices, OpenAtEnd, World};
+use crate::reset::{Choices, OpenAtEnd, Reset};
 
 use super::answers::Wishes;
 use super::ask::until_usable;
@@ -41,7 +41,7 @@ pub fn decide(
 }
 
 /// The lines of the plan.
-pub fn write(text: &mut String, world: &World, seen: &Seen) -> fmt::Result {
+pub fn write(text: &mut String, world: &Reset, seen: &Seen) -> fmt::Result {
     let choices = &world.choices;
     if choices.leaves_out(QUARANTINE) {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::World;
+use crate::reset::Reset;
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Plan, Runbook, Target};
 use crate::words;
@@ -15,30 +15,30 @@ use super::observed::observed;
 use super::openness;
 
 /// What the run is about to change, by identity.
-pub fn target(world: &World) -> Target {
-    let url = &world.destination_url;
+pub fn target(world: &Reset) -> Target {
+    let url = &world.destination.url;
     let mut identity = std::collections::BTreeMap::from([
-        ("app".to_owned(), world.app.id().to_owned()),
-        ("database".to_owned(), world.database.attachment().addon_id.clone()),
+        ("app".to_owned(), world.destination.app.id().to_owned()),
+        ("database".to_owned(), world.destination.database.attachment().addon_id.clone()),
         ("database name".to_owned(), format!("{} on {}", url.database, url.place())),
         ("branch".to_owned(), world.branches.staging.clone()),
     ]);
     if let Some(sides) = &world.media {
         identity.insert("bucket".to_owned(), sides.destination.reading().place());
     }
-    Target { name: world.app.name().to_owned(), identity }
+    Target { name: world.destination.app.name().to_owned(), identity }
 }
 
-pub fn make(world: &World, book: &Runbook, seen: &Seen) -> Plan {
-    with_flags(world, book, seen, world.choices.to_flags())
+pub fn make(world: &Reset, runbook: &Runbook<Reset>, seen: &Seen) -> Plan {
+    with_flags(world, runbook, seen, world.choices.to_flags())
 }
 
 /// Refuses a plan unless what would be planned now is the same. That everybody agrees may be
 /// attested later than the plan was made.
 pub fn check_fresh(
     approved: &Plan,
-    world: &World,
-    book: &Runbook,
+    world: &Reset,
+    runbook: &Runbook<Reset>,
     seen: &Seen,
 ) -> Result<(), PlanError> {
     let mut flags = world.choices.to_flags();
@@ -50,21 +50,21 @@ pub fn check_fresh(
         Some(open) => flags.insert("open".to_owned(), open.clone()),
         None => flags.remove("open"),
     };
-    approved.check_fresh(&with_flags(world, book, seen, flags))
+    approved.check_fresh(&with_flags(world, runbook, seen, flags))
 }
 
-fn with_flags(world: &World, book: &Runbook, seen: &Seen, flags: Flags) -> Plan {
+fn with_flags(world: &Reset, runbook: &Runbook<Reset>, seen: &Seen, flags: Flags) -> Plan {
     Plan::new(Parts {
         command: COMMAND.to_owned(),
         target: target(world),
         flags,
-        steps: book.planned(),
+        steps: runbook.planned(),
         observations: observed(world, seen),
     })
 }
 
 /// Staging is backed up before it is overwritten, whatever is left out.
-pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
+pub fn check_backed_up(world: &Reset) -> Result<(), CommandError> {
     let choices = &world.choices;
     if choices.leaves_out("preflight") && !choices.leaves_out("database") {
         let text = "the stage database never runs without the backup that preflight takes; \
@@ -76,7 +76,7 @@ pub fn check_backed_up(world: &World) -> Result<(), CommandError> {
 }
 
 /// From what to what, and what will be done, in numbers.
-pub fn text(world: &World, plan: &Plan, seen: &Seen, forecast: &Forecast) -> String {
+pub fn text(world: &Reset, plan: &Plan, seen: &Seen, forecast: &Forecast) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = write(&mut text, world, plan, seen, forecast);
@@ -85,14 +85,14 @@ pub fn text(world: &World, plan: &Plan, seen: &Seen, forecast: &Forecast) -> Str
 
 fn write(
     text: &mut String,
-    world: &World,
+    world: &Reset,
     plan: &Plan,
     seen: &Seen,
     forecast: &Forecast,
 ) -> std::fmt::Result {
     let (from, to) = (&world.source, &world.destination);
     writeln!(text, "from  {} ({})", from.name, from.app.value)?;
-    let url = &world.source_url;
+    let url = &world.source.url;
     let finished =
         seen.backup.finished_at.map_or_else(String::new, |at| format!(", finished {at:.0}"));
     writeln!(text, "      database  {} on {}", url.database, url.place())?;
@@ -104,8 +104,8 @@ fn write(
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.source.place())?;
     }
-    writeln!(text, "to    {} ({})", to.name, world.app.name())?;
-    let url = &world.destination_url;
+    writeln!(text, "to    {} ({})", to.name, world.destination.app.name())?;
+    let url = &world.destination.url;
     writeln!(text, "      database  {} on {}", url.database, url.place())?;
     if let Some(sides) = &world.media {
         writeln!(text, "      bucket    {}", sides.destination.reading().place())?;

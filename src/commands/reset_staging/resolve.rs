@@ -6,7 +6,7 @@ use crate::commands::gitlab::gitlab;
 use crate::commands::{Context, manifest};
 use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
+use crate::reset::{Branches, DestinationSide, MEDIA_JOBS, MediaSides, Sides, SourceSide};
 use crate::settings::{Destination, Environment};
 
 use super::origin::{
@@ -20,7 +20,7 @@ pub async fn resolve(
     source: &Environment,
     destination: &Destination,
     skip: &[String],
-) -> Result<Surroundings, CommandError> {
+) -> Result<Sides, CommandError> {
     refuse_itself(source, destination)?;
     let branches = branches(context, source, destination)?;
     let manifest = manifest::load(context)?;
@@ -62,29 +62,33 @@ pub async fn resolve(
     check_not_default_branch(&repository, destination, &branches.staging).await?;
     let mut secrets = vec![logged_in.token];
     secrets.extend(repository.secrets());
-    Ok(Surroundings {
+    Ok(Sides {
         settings: context.settings.clone(),
-        source: source.clone(),
-        destination: destination.clone(),
         heroku,
-        app,
-        source_app_id,
-        database,
-        source_database,
-        source_url,
-        destination_url,
-        destination_vars: values.in_force(),
+        source: SourceSide {
+            environment: source.clone(),
+            app_id: source_app_id,
+            database: source_database,
+            url: source_url,
+        },
+        destination: DestinationSide {
+            environment: destination.clone(),
+            app,
+            database,
+            url: destination_url,
+            variables: values.in_force(),
+            remote: heroku_remote,
+            fingerprint,
+            zone,
+        },
         branches,
         repository,
-        heroku_remote,
         manifest,
         media,
         gitlab: gitlab(context).transpose()?,
         slack: context.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
         secrets,
         protected_repositories,
-        fingerprint,
-        zone,
         operator,
     })
 }

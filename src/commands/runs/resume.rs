@@ -10,7 +10,7 @@ use crate::commands::reset_staging::{
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::refuse_stale;
-use crate::reset::{Choices, STAGES, refuse_replaced};
+use crate::reset::{Choices, Stage, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
 
 use super::{Past, elsewhere};
@@ -35,7 +35,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     let setup = setup(context, &world, redactor)?;
     {
         let _planning = ForgetsPlanning::new(&world.repository);
-        let looking = refuse_stale(&world, &setup.book, &past.id, &past.history);
+        let looking = refuse_stale(&world, &setup.runbook, &past.id, &past.history);
         context.interrupt.guard(looking).await?;
     }
     let engine = Engine::reopen(setup, &runs, past.id.clone(), &target(&world), flags)?;
@@ -59,10 +59,9 @@ async fn elsewhere_or(
 
 /// Refuses answers to what was done already, and stages that nobody knows.
 fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
-    let unknown = args.skip.iter().find(|one| !STAGES.contains(&one.as_str()));
-    if let Some(unknown) = unknown {
-        let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
-        return Err(CommandError::new(FailureKind::Usage, text));
+    for stage in &args.skip {
+        let known = stage.parse::<Stage>();
+        known.map_err(|unknown| CommandError::new(FailureKind::Usage, unknown))?;
     }
     let steps = past.journal.beginning().map(|began| began.steps.as_slice()).unwrap_or_default();
     let too_late = |text: String| {

@@ -8,7 +8,7 @@ use crate::reset::values::{
     ACCOUNTS_BACK, BACKUP, LOADED, MAINTENANCE_BEFORE, MEDIA_COPIED, MERGED, Merged, OPENED,
     RELEASE, SEARCH_UNCOUNTED,
 };
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::history::Phase;
 use crate::runbook::{StepContext, StepResult};
 use crate::words;
@@ -45,7 +45,7 @@ enum Media {
 
 /// What this run did, as its journal says.
 struct Done<'a> {
-    world: &'a World,
+    world: &'a Reset,
     context: &'a StepContext,
     merged: Option<Merged>,
     /// The rows are the source's, and were audited.
@@ -60,14 +60,14 @@ struct Done<'a> {
 }
 
 impl Texts {
-    pub fn of(world: &World, context: &StepContext) -> StepResult<Texts> {
+    pub fn of(world: &Reset, context: &StepContext) -> StepResult<Texts> {
         let done = Done::of(world, context)?;
         Ok(Texts { colleagues: done.colleagues()?, client: done.client()? })
     }
 }
 
 impl<'a> Done<'a> {
-    fn of(world: &'a World, context: &'a StepContext) -> StepResult<Done<'a>> {
+    fn of(world: &'a Reset, context: &'a StepContext) -> StepResult<Done<'a>> {
         let is_finished = |step: &str| context.step(step).is_finished();
         let media = match (is_finished("copy-media"), world.choices.media) {
             (true, MediaChoice::Originals) => Media::Originals,
@@ -99,7 +99,7 @@ impl<'a> Done<'a> {
     fn colleagues(&self) -> StepResult<String> {
         let (world, context) = (self.world, self.context);
         let destination = &world.destination.name;
-        let (app, branches) = (world.app.name(), &world.branches);
+        let (app, branches) = (world.destination.app.name(), &world.branches);
         let mut text = format!("*{}.*\n", self.headline());
         let mut line = |text_of_line: String| push(&mut text, &text_of_line);
         if self.stays_closed() {

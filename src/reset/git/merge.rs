@@ -1,7 +1,6 @@
 //! Merges the chosen branches onto master, in memory.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::adapters::git::{
@@ -9,66 +8,60 @@ use crate::adapters::git::{
     Repository,
 };
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
 use crate::reset::values::{MERGED, MERGED_AT, Merged};
-use crate::reset::world::{Surroundings, World};
-use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, StepResult, Table};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 
-use super::{STAGE, commit, short};
+use super::{commit, short};
 
 /// The name under which the merged tip is kept in the clone.
 const KEPT: &str = "staging";
 
-pub struct Merge(pub Arc<World>);
+pub struct Merge;
 
-impl Look for Merge {
-    const ID: &'static str = "merge";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        let World { surroundings, choices } = &*self.0;
-        let Surroundings { branches, .. } = surroundings;
-        match choices.branches.as_slice() {
+#[async_trait]
+impl Check<Reset> for Merge {
+    fn describe(&self, world: &Reset) -> String {
+        let branches = &world.branches;
+        match world.choices.branches.as_slice() {
             [] => format!("Take {} as it is", branches.master),
             chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
         }
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let assembled = assemble(&self.0, context).await?;
-            let merged = merged(&assembled);
-            let evidence = evidence(&self.0, &assembled, &merged);
-            let conflicts = conflicts(&assembled);
-            if !conflicts.is_empty() && self.0.choices.on_conflict == OnConflict::Stop {
-                for conflict in &conflicts {
-                    context.warn(conflict.clone());
-                }
-                return Err(StepError::NeedsDecision {
-                    question: format!(
-                        "{} is in conflict; leave it out?",
-                        branches_in_conflict(&assembled).join(", ")
-                    ),
-                    flag: "--on-conflict skip".to_owned(),
-                });
-            }
-            context.put(&MERGED, &merged)?;
-            if conflicts.is_empty() {
-                return Ok(Outcome::Done(evidence));
-            }
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let assembled = assemble(world, context).await?;
+        let merged = merged(&assembled);
+        let evidence = evidence(world, &assembled, &merged);
+        let conflicts = conflicts(&assembled);
+        if !conflicts.is_empty() && world.choices.on_conflict == OnConflict::Stop {
             for conflict in &conflicts {
                 context.warn(conflict.clone());
             }
-            let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
-            Ok(Outcome::Warning { text, evidence })
-        })
+            return Err(StepError::NeedsDecision {
+                question: format!(
+                    "{} is in conflict; leave it out?",
+                    branches_in_conflict(&assembled).join(", ")
+                ),
+                flag: "--on-conflict skip".to_owned(),
+            });
+        }
+        context.put(&MERGED, &merged)?;
+        if conflicts.is_empty() {
+            return Ok(Outcome::Done(evidence));
+        }
+        for conflict in &conflicts {
+            context.warn(conflict.clone());
+        }
+        let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
+        Ok(Outcome::Warning { text, evidence })
     }
 }
 
 /// The merged tip, as an object in the repository: merged again where the repository was a temporary
 /// one that is gone. The same branches give the same commit. After the push the origin itself has the
 /// tip, wherever its other branches have moved to since.
-pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository, Oid)> {
+pub async fn tip(world: &Reset, context: &StepContext) -> StepResult<(Repository, Oid)> {
     let recorded = commit(&context.need(&MERGED)?.tip)?;
     let repository = world.repository(context)?;
     if repository.kept(KEPT)? == Some(recorded) {
@@ -87,7 +80,7 @@ pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository
     Ok((repository, recorded))
 }
 
-async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled> {
+async fn assemble(world: &Reset, context: &StepContext) -> StepResult<Assembled> {
     let repository = world.repository(context)?;
     let found = repository.fetch_branches(None).await?;
     assemble_found(world, context, &repository, &found).await
@@ -95,7 +88,7 @@ async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled>
 
 /// Merges branches that were fetched.
 async fn assemble_found(
-    world: &World,
+    world: &Reset,
     context: &StepContext,
     repository: &Repository,
     found: &[Branch],
@@ -167,7 +160,7 @@ fn conflicts(assembled: &Assembled) -> Vec<String> {
     lines
 }
 
-fn evidence(world: &World, assembled: &Assembled, merged: &Merged) -> Evidence {
+fn evidence(world: &Reset, assembled: &Assembled, merged: &Merged) -> Evidence {
     let mut table = Table::new("Branches on staging", &["branch", "tip", "outcome"]);
     for one in &assembled.outcomes {
         let outcome = match &one.outcome {

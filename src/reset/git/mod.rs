@@ -29,8 +29,6 @@ use crate::adapters::git::Oid;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepError, StepResult};
 
-pub const STAGE: &str = "git";
-
 /// Reads a commit's id that was put on record.
 fn commit(text: &str) -> StepResult<Oid> {
     Oid::from_str(text).map_err(|cause| {

@@ -5,7 +5,7 @@
 
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, Merged};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{History, RunId};
 
 use super::{commit, short};
@@ -13,7 +13,7 @@ use super::{commit, short};
 /// Refuses to go on where the run has pushed and the origin's branch does not hold its commit any
 /// more. What colleagues have pushed on top of it is no obstacle.
 pub async fn refuse_replaced(
-    world: &World,
+    world: &Reset,
     run: &RunId,
     history: &History,
 ) -> Result<(), CommandError> {

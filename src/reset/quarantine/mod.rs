@@ -15,10 +15,8 @@ mod watch;
 pub use dynos::Dynos;
 pub use maintenance::Maintenance;
 pub use open::Open;
-pub use quiet::Quiet;
+pub use quiet::quiet;
 pub use starters::Starters;
-
-pub const STAGE: &str = "quarantine";
 
 use crate::failure::FailureKind;
 use crate::runbook::{StepError, StepResult};

@@ -3,11 +3,11 @@
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::take_over::left_closed;
 use crate::reset::values::{DOWN_BEFORE, MAINTENANCE_BEFORE};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{Evidence, StepContext, StepResult};
 use crate::words;
 
-impl World {
+impl Reset {
     /// Asks every site, as at the end of a run. One that did not answer before the run either is no
     /// failure of the rollback. What was closed before the run is closed again and is not asked.
     pub(in crate::reset) async fn ask_after_rollback(
@@ -18,7 +18,7 @@ impl World {
         if was_closed || left_closed(context)?.is_some() {
             return Ok(Evidence::of("Staging is in maintenance, as before"));
         }
-        let app = self.app.name();
+        let app = self.destination.app.name();
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
         let asking = self.wait_for_sites(context);
         let seen = context.wait_for("nothing: staging is open", asking).await?;

@@ -1,12 +1,14 @@
 //! What is left out, what stands around a stage, and how a run stops.
 
+use std::sync::Arc;
+
 use super::steps::{Work, book, toy};
 use super::world::{Shared, journal, run};
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{BookError, RunError, Runbook, Standing};
 
-fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook, BookError> {
-    let mut builder = Runbook::builder()
+fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, BookError> {
+    let mut builder = Runbook::of(Arc::new(()))
         .step(toy(shared, "quarantine", "around", Work::Stand("open")))
         .step(toy(shared, "load", "inner", Work::Set))
         .step(toy(shared, "audit", "inner", Work::Skip))

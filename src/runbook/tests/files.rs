@@ -11,9 +11,9 @@ use crate::runbook::{
     RunLock, RunState, Runbook, Runs, StoreError, journal::Journal,
 };
 
-fn setup(shared: &Shared, book: Runbook, lock: LockFile) -> Setup {
+fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
     Setup {
-        book,
+        runbook,
         lock: Arc::new(lock),
         guard: Arc::new(shared.clone()),
         interrupt: Interrupt::never(),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::events::{Event, Reporter};
@@ -12,8 +13,8 @@ use crate::runbook::engine::{Beginning, Engine, RunEnd, Setup};
 use crate::runbook::journal::{Durable, Journal, Writer};
 use crate::runbook::lock::{Holder, LockError, LockFuture, Operator, RunLock};
 use crate::runbook::{
-    Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, Step, StepError,
-    StepFuture, Target,
+    Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, StepEntry, StepError,
+    StepResult, Target,
 };
 
 /// What exists outside of the run.
@@ -150,17 +151,16 @@ impl Reporter for Shared {
     }
 }
 
+#[async_trait]
 impl Guard for Shared {
-    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            if self.get().guard_refuses {
-                return Err(StepError::failed(
-                    crate::failure::FailureKind::Refused,
-                    "this is production",
-                ));
-            }
-            Ok(Evidence::new().fact("compared", step.id()))
-        })
+    async fn before(&self, step: &str) -> StepResult<Evidence> {
+        if self.get().guard_refuses {
+            return Err(StepError::failed(
+                crate::failure::FailureKind::Refused,
+                "this is production",
+            ));
+        }
+        Ok(Evidence::new().fact("compared", step))
     }
 }
 
@@ -210,11 +210,11 @@ pub fn target() -> Target {
     Target { name: "staging".to_owned(), identity }
 }
 
-fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
+fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError> {
     let (sender, receiver) = watch::channel(false);
     shared.get().interrupt = Some(sender);
     let setup = Setup {
-        book,
+        runbook,
         lock: Arc::new(shared.clone()),
         guard: Arc::new(shared.clone()),
         interrupt: Interrupt::new(receiver),
@@ -243,25 +243,25 @@ fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
 }
 
 /// Begins the run, or goes on with it.
-pub fn run(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.run().await })
+pub fn run(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, runbook)?.run().await })
 }
 
-pub fn roll_back(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.roll_back().await })
+pub fn roll_back(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, runbook)?.roll_back().await })
 }
 
 /// The same with something that has to be done before.
 pub fn roll_back_after(
     shared: &Shared,
-    book: Runbook,
-    precaution: Arc<dyn Step>,
+    runbook: Runbook<()>,
+    precaution: StepEntry<()>,
 ) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.with_precaution(precaution).roll_back().await })
+    block_on(async { engine(shared, runbook)?.with_precaution(precaution).roll_back().await })
 }
 
 /// Goes on until the run is done.
-pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook) -> RunEnd {
+pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook<()>) -> RunEnd {
     for _ in 0..100 {
         match run(shared, make(shared)) {
             Ok(end) => return end,

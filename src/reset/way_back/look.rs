@@ -14,7 +14,7 @@ use crate::reset::git::{short, way_back_in_words};
 use crate::reset::jobs::PRESENT_FOR;
 use crate::reset::unfinished::refuse_stale;
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::restore::OpenBackup;
 use crate::runbook::history::UndoPhase;
 use crate::runbook::{History, RunId, Runbook, Runs, ValueKey};
@@ -25,7 +25,7 @@ use super::{counts, database, refused};
 /// What is rolled back.
 pub struct Asked<'a> {
     pub run: &'a RunId,
-    pub book: &'a Runbook,
+    pub runbook: &'a Runbook<Reset>,
     pub history: &'a History,
     /// When the run itself was heard of last, before any rollback.
     pub ended: Option<Timestamp>,
@@ -49,7 +49,7 @@ pub struct WayBack {
 /// # Errors
 /// A refusal where the rollback would stop half-way.
 pub async fn look_back(
-    world: &World,
+    world: &Reset,
     asked: &Asked<'_>,
     runs: &Runs,
 ) -> Result<WayBack, CommandError> {
@@ -67,7 +67,7 @@ pub async fn look_back(
     }
     if !asked.past_later_runs {
         let again = format!("{} --past-later-runs", asked.run.rollback_command());
-        refuse_stale(world, asked.book, asked.run, asked.history)
+        refuse_stale(world, asked.runbook, asked.run, asked.history)
             .await
             .map_err(|error| error.hint(format!("to give up what came after it: {again}")))?;
     }
@@ -85,7 +85,7 @@ fn later_id(later: &[String]) -> &str {
 }
 
 struct Look<'a> {
-    world: &'a World,
+    world: &'a Reset,
     asked: &'a Asked<'a>,
 }
 
@@ -108,7 +108,7 @@ impl Look<'_> {
             let Ok(journal) = runs.journal(&id) else { continue };
             let history = History::of(journal.records());
             known.push(id.to_string());
-            if has_changed(&history, self.world.app.name()) {
+            if has_changed(&history, self.world.destination.app.name()) {
                 later.push(id.to_string());
             }
         }
@@ -179,7 +179,7 @@ impl Look<'_> {
         if !self.is_pending("deploy") {
             return Ok(());
         }
-        let (heroku, app) = (&self.world.heroku, self.world.app.id());
+        let (heroku, app) = (&self.world.heroku, self.world.destination.app.id());
         let before = self.value(&RELEASE_BEFORE).or_else(|| self.value(&RELEASE_AT_START));
         if let Some(before) = &before {
             back.code = Some(way_back_in_words(self.world, before).await?);
