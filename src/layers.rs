@@ -22,7 +22,7 @@ const GROUND: [&str; 12] = [
 ];
 
 /// Each module with those that it may use beside the ground, the lowest first.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("settings", &[]),
     ("adapters", &["settings"]),
     ("archive", &[]),
@@ -32,17 +32,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("media", &["adapters"]),
     ("scrub", &["adapters", "archive", "settings"]),
     ("restore", &["adapters", "archive", "scrub"]),
-    // The one place that knows every module's errors.
-    (
-        "error",
-        &[
-            "adapters", "archive", "caches", "media", "reset", "restore", "runbook", "scrub",
-            "search", "settings",
-        ],
-    ),
-    ("runbook", &["error"]),
+    ("runbook", &[]),
     // The one door to an environment.
-    ("deployment", &["adapters", "caches", "error", "settings"]),
+    ("deployment", &["adapters", "caches", "settings"]),
     (
         "reset",
         &[
@@ -51,7 +43,6 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "caches",
             "checks",
             "deployment",
-            "error",
             "media",
             "restore",
             "runbook",
@@ -60,7 +51,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "settings",
         ],
     ),
-    ("ui", &["error"]),
+    ("ui", &[]),
     // Its flags have values of these types.
     ("cli", &["media", "reset", "settings", "ui"]),
     (
@@ -71,7 +62,6 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "checks",
             "cli",
             "deployment",
-            "error",
             "media",
             "reset",
             "restore",

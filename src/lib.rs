@@ -14,7 +14,6 @@ mod child_environment;
 pub mod cli;
 pub mod commands;
 pub mod deployment;
-pub mod error;
 pub mod events;
 pub mod failure;
 pub mod hardening;

@@ -49,7 +49,7 @@ fn client(standin: &GitlabStandIn) -> Gitlab {
 /// How a command would tell of it: the exit code, the sentence, the hints.
 fn told(error: GitlabError) -> (u8, String) {
     let error = CommandError::from(error);
-    let text = format!("{error}: {}: {}", error.causes().join(": "), error.hints.join("; "));
+    let text = format!("{error}: {}: {}", error.causes().join(": "), error.hint_texts().join("; "));
     assert!(!text.contains(TOKEN), "{text}");
     (error.kind.exit_code(), text)
 }

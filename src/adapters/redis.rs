@@ -20,6 +20,8 @@ use url::Url;
 
 use super::postgres::{SslMode, tls};
 use super::transport;
+use crate::failure::Hint;
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -485,6 +487,27 @@ fn words(error: &redis::RedisError) -> String {
     }
     let text = error.detail().map_or_else(|| error.to_string(), str::to_owned);
     text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+impl From<RedisError> for CommandError {
+    fn from(error: RedisError) -> Self {
+        let hint: Hint = match &error {
+            RedisError::BadUrl(_) | RedisError::Unencrypted { .. } => {
+                Hint::run("look at the app's config vars", "heroku config --app")
+            }
+            RedisError::Connect { .. } | RedisError::Timeout { .. } => {
+                "see whether the server is up and can be reached from here; bcops doctor".into()
+            }
+            RedisError::Login { .. } => {
+                "the password may have been changed: look at the app's config vars".into()
+            }
+            RedisError::NotAllowed { .. } => "use a login that may SCAN and UNLINK".into(),
+            RedisError::Command { .. } => {
+                return CommandError::wrap(FailureKind::Unexpected, error);
+            }
+        };
+        CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+    }
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub fn json(count: &AuditCount) -> Value {
         "strength": count.strength.name(),
         "count": count.count,
         "verdict": verdict(count.verdict),
-        "rows": count.rows.iter().map(crate::error::row_json).collect::<Vec<_>>(),
+        "rows": count.rows.iter().map(crate::scrub::row_json).collect::<Vec<_>>(),
     })
 }
 
@@ -61,7 +61,7 @@ pub fn passed(audit: &[AuditCount]) -> String {
 pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
     for count in audit.iter().filter(|count| count.verdict == Verdict::Replaced) {
         let numbers = words::plural(count.count, &count.kind.to_string());
-        let rows = crate::error::rows_in_words(&count.rows);
+        let rows = crate::scrub::rows_in_words(&count.rows);
         context.ui.emit(Event::Warning(format!(
             "{numbers} in published content replaced: {}{rows}; take them off the site",
             count.place()

@@ -60,7 +60,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
     }
     let named = command.environment().and_then(|name| context.settings.environments.get(name));
     run_command(context, command).await.map_err(|error| match named {
-        Some(environment) => error.about(&environment.name, &environment.app.value),
+        Some(environment) => error.in_environment(&environment.named()),
         None => error,
     })
 }

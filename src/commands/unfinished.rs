@@ -142,5 +142,5 @@ pub async fn before_reset(
     let name = &environment.name;
     let text = format!("cannot reset {name}: {}; nothing was changed", found.sentence());
     let error = CommandError::new(FailureKind::Locked, text);
-    Err(found.hints().into_iter().fold(error, CommandError::hint))
+    Err(error.with_hints(found.hints()))
 }

@@ -35,7 +35,7 @@ pub use copy_index::CopyIndex;
 pub use delete::{DeletionLimit, Deletions, MaxDelete, check_deletions, confirm_gone};
 pub use delete::{delete_files, delete_objects};
 pub use engine::{Failure, Outcome, Progression};
-pub use error::{MediaError, NO_ACLS};
+pub use error::MediaError;
 pub use fate::Fate;
 pub use index::{Entry, Index, write_private};
 pub use keys::{KeyProblem, Refused, refuse_for_copy, refuse_for_disk, refuse_local};

@@ -7,7 +7,7 @@ use crate::runbook::{
     BookError, Runbook, UndoWay, additive, check, destructive, manual, reversible, wait,
 };
 
-use super::choices::RestoreVia;
+use super::answers::RestoreVia;
 use super::cleanup::{Cache, FrontEndCache, Makemigrations, Search, Sites};
 use super::comms::{Messages, Pipeline};
 use super::database::{
@@ -77,7 +77,7 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, BookError> {
         )
         .step(reversible("dynos", Quarantine, Dynos).stands_until("open").undone_by(Dynos))
         .step(quiet(check("choose-backup", Database, ChooseBackup)));
-    runbook = match world.choices.restore_via {
+    runbook = match world.answers.restore_via {
         RestoreVia::Stream => {
             runbook.step(destructive("load", Database, Load).undone_by(StagingsBackup))
         }
@@ -101,8 +101,8 @@ pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, BookError> {
         .step(reversible("open", Quarantine, Open).undone_with("dynos"))
         .step(check("pipeline", Comms, Pipeline))
         .step(manual("messages", Comms, Messages));
-    for stage in &world.choices.skip {
-        runbook = runbook.leave_out(stage.clone());
+    for stage in &world.answers.skip {
+        runbook = runbook.leave_out(stage.name());
     }
     runbook
         .bracket(Database, Quarantine)
@@ -126,11 +126,11 @@ struct Ways {
 
 impl Ways {
     fn of(world: &Reset) -> Ways {
-        let filled_by = match world.choices.restore_via {
+        let filled_by = match world.answers.restore_via {
             RestoreVia::Stream => "load",
             RestoreVia::Heroku => "restore",
         };
-        let leaves_out = |stage: Stage| world.choices.leaves_out(stage.name());
+        let leaves_out = |stage: Stage| world.answers.leaves_out(stage);
         let with_the_database = |otherwise| match leaves_out(Database) {
             false => UndoWay::With(filled_by),
             true => UndoWay::Impossible(otherwise),

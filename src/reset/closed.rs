@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::adapters::heroku::{Formation, HerokuError};
 
-use super::choices::OpenAtEnd;
+use super::answers::OpenAtEnd;
 use super::values::{FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER, TakenOver};
 use super::world::Sides;
 
@@ -92,8 +92,8 @@ fn value<T: DeserializeOwned>(values: &BTreeMap<&'static str, Value>, name: &str
 impl Sides {
     /// How staging is closed now, or `None` where it is open.
     pub async fn closed(&self, preset: &Preset) -> Result<Option<Closed>, HerokuError> {
-        let maintenance = self.heroku.app(self.destination.app.id()).await?.maintenance;
-        let formation = self.heroku.formation(self.destination.app.id()).await?;
+        let maintenance = self.maintenance().await?;
+        let formation = self.formation().await?;
         Ok(preset.judge(maintenance, &formation))
     }
 }

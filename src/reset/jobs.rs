@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, TransferState, Verbosity};
 use crate::failure::{CommandError, FailureKind};
-use crate::runbook::{Job, StepContext, StepError, StepResult};
+use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, ValueKey};
 
+use super::values::BackupTaken;
 use super::world::Reset;
 
 /// Clocks differ: a transfer from shortly before the request may be its own.
@@ -100,6 +101,35 @@ impl Reset {
             context.settle(name, "it failed")?;
         }
         ended
+    }
+
+    /// Captures a backup of staging, unless an earlier attempt has, and keeps which one it is under
+    /// `key`. Gives it with its size.
+    pub(super) async fn capture(
+        &self,
+        context: &StepContext,
+        name: &str,
+        key: &ValueKey<BackupTaken>,
+    ) -> StepResult<(BackupTaken, u64)> {
+        let done = self.transfer(context, name, Wanted::Backup, context.step_id()).await?;
+        let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
+        context.put(key, &taken)?;
+        Ok((taken, done.processed_bytes.unwrap_or_default()))
+    }
+
+    /// Whether the backup that was captured is complete, as Heroku says by now.
+    pub(super) async fn verify_captured(
+        &self,
+        context: &StepContext,
+        key: &ValueKey<BackupTaken>,
+    ) -> StepResult<Evidence> {
+        let (taken, owner) = (context.need(key)?, self.destination_backups());
+        let seen = self.known(&taken.uuid).await?;
+        if seen.state() != TransferState::Completed {
+            let text = format!("backup {} of {owner} is not complete", taken.name);
+            return Err(StepError::failed(FailureKind::RemoteJob, text));
+        }
+        Ok(Evidence::new().fact("backup state", "completed"))
     }
 
     /// Lets the next [`Reset::transfer`] of this name ask for a new one, unless the earlier one is
@@ -192,7 +222,7 @@ impl Reset {
                     names.join(", ")
                 );
                 let error = CommandError::new(FailureKind::RemoteJob, text)
-                    .hint(format!("heroku pg:backups --app {}", self.destination.app.name()));
+                    .hint(format!("heroku pg:backups --app {}", self.app_name()));
                 Err(error.into())
             }
         }
@@ -243,14 +273,11 @@ impl Reset {
             return Ok(());
         }
         let names: Vec<String> = under_way.iter().map(Transfer::name).collect();
-        let text = format!(
-            "{} is under way on the database of {}",
-            names.join(", "),
-            self.destination.app.name()
-        );
+        let text =
+            format!("{} is under way on the database of {}", names.join(", "), self.app_name());
         let error = CommandError::new(FailureKind::RemoteJob, text).hint(format!(
             "wait for its end, or: heroku pg:backups:cancel --app {}",
-            self.destination.app.name()
+            self.app_name()
         ));
         Err(error.into())
     }

@@ -18,8 +18,8 @@
 //! staging to stay closed.
 
 pub mod accounts;
+mod answers;
 mod book;
-mod choices;
 mod cleanup;
 mod closed;
 mod comms;
@@ -43,12 +43,12 @@ mod values;
 mod way_back;
 mod world;
 
+pub use answers::{Answers, ChosenBackup, MediaChoice, OpenAtEnd, Options, RestoreVia};
 pub use book::{replaces_database, runbook};
-pub use choices::{Choices, MediaChoice, OpenAtEnd, Pins, RestoreVia};
 pub use cleanup::FRONT_END_CACHE;
 pub use closed::{Closed, Preset};
 pub use database::POLICY as SCRUB_POLICY;
-pub use git::{InConflict, Preview, preview, refuse_replaced};
+pub use git::{InConflict, Preview, preview, refuse_replaced, short};
 pub use lock::{OriginLock, SeenLock};
 pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, NotCopied, media_left_behind, media_numbers};
 pub use quarantine::Starters;

@@ -46,10 +46,10 @@ impl Reset {
             "`{command}` ended with exit status {} on {} of {}",
             finished.exit_status,
             finished.dyno,
-            self.destination.app.name()
+            self.app_name()
         );
         let error = CommandError::new(FailureKind::RemoteJob, text);
-        Err(last_lines(&finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(&finished)).into())
     }
 }
 

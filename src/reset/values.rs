@@ -72,7 +72,8 @@ pub struct BackupTaken {
 /// The tip that staging's branch gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
-    pub tip: String,
+    #[serde(with = "commit_id")]
+    pub tip: Oid,
     pub merged: Vec<String>,
     pub already_there: Vec<String>,
     /// Left out because of a conflict.
@@ -114,4 +115,19 @@ pub struct Loaded {
     pub rows: u64,
     /// As they were counted right after the load, so that the audit sees the same ones.
     pub by_table: RowsByTable,
+}
+
+/// A commit by its whole id.
+mod commit_id {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::Oid;
+
+    pub fn serialize<S: Serializer>(commit: &Oid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(commit)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Oid, D::Error> {
+        Oid::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
 }

@@ -5,7 +5,8 @@ use std::ops::Deref;
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
-    ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
+    Build, ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Dyno, Formation,
+    Heroku, HerokuError, Releases,
 };
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 use crate::adapters::s3::{DestinationBucket, SourceBucket};
@@ -15,12 +16,12 @@ use crate::scrub::Manifest;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
 
-use super::choices::Choices;
+use super::answers::Answers;
 
 /// One reset: what it works with, and what the person decided when they saw that.
 pub struct Reset {
     pub sides: Sides,
-    pub choices: Choices,
+    pub answers: Answers,
 }
 
 /// The steps speak of `world.source`: where a field lies is not what they are about.
@@ -133,6 +134,31 @@ impl Sides {
             .batch_execute("SET default_transaction_read_only = on; SET statement_timeout = '120s'")
             .await?;
         Ok(session)
+    }
+
+    /// Staging's app, by its name.
+    pub fn app_name(&self) -> &str {
+        self.destination.app.name()
+    }
+
+    pub async fn maintenance(&self) -> Result<bool, HerokuError> {
+        Ok(self.heroku.app(self.destination.app.id()).await?.maintenance)
+    }
+
+    pub async fn formation(&self) -> Result<Formation, HerokuError> {
+        self.heroku.formation(self.destination.app.id()).await
+    }
+
+    pub async fn dynos(&self) -> Result<Vec<Dyno>, HerokuError> {
+        self.heroku.dynos(self.destination.app.id()).await
+    }
+
+    pub async fn releases(&self) -> Result<Releases, HerokuError> {
+        self.heroku.releases(self.destination.app.id()).await
+    }
+
+    pub async fn newest_builds(&self) -> Result<Vec<Build>, HerokuError> {
+        self.heroku.newest_builds(self.destination.app.id()).await
     }
 
     /// `refs/heads/staging`.

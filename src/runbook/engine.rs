@@ -27,6 +27,7 @@ use super::step::Guard;
 use super::step_entry::StepEntry;
 use super::store::{RunFolder, Runs};
 use crate::events::{Event, SharedReporter};
+use crate::failure::EnvironmentName;
 
 /// What a run works with, whether it is begun, resumed or rolled back.
 pub struct Setup<W> {
@@ -39,6 +40,8 @@ pub struct Setup<W> {
     pub reporter: SharedReporter,
     pub redactor: Arc<Redactor>,
     pub operator: Operator,
+    /// Which one the hints of failures name.
+    pub environment: EnvironmentName,
     /// Consumers beside the journal and the screen.
     pub consumers: Vec<Box<dyn Consumer>>,
 }
@@ -70,6 +73,7 @@ pub struct Engine<W> {
     values: BTreeMap<&'static str, Value>,
     lock: Arc<dyn RunLock>,
     operator: Operator,
+    pub(super) environment: EnvironmentName,
     command: String,
     /// What the first record of this process says, unless it rolls back.
     first: Entry,
@@ -168,8 +172,8 @@ impl<W: Send + Sync> Engine<W> {
         command: String,
         first: Entry,
     ) -> Self {
-        let Setup { runbook, lock, guard, interrupt, reporter, redactor, operator, mut consumers } =
-            setup;
+        let Setup { runbook, lock, guard, interrupt, reporter, redactor, .. } = setup;
+        let Setup { operator, environment, mut consumers, .. } = setup;
         consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook)));
         let share = Arc::new(Share::new(past.essence, runbook.shared()));
         consumers.push(Box::new(share.clone()));
@@ -188,6 +192,7 @@ impl<W: Send + Sync> Engine<W> {
             values: BTreeMap::new(),
             lock,
             operator,
+            environment,
             command,
             first,
             folder,

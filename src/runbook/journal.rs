@@ -13,6 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::entry::{Entry, Record, RunStarted, SCHEMA_VERSION, Target};
+use crate::failure::{CommandError, FailureKind};
 
 /// The name of the file in the run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
@@ -198,5 +199,22 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => Ok(()),
+    }
+}
+
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error),
+            JournalError::Version { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("use the bcops that began the run"),
+            JournalError::Write { .. }
+            | JournalError::Read { .. }
+            | JournalError::Broken
+            | JournalError::Unclean { .. }
+            | JournalError::Damaged { .. }
+            | JournalError::Gap { .. }
+            | JournalError::NoBeginning => CommandError::wrap(FailureKind::Unexpected, error),
+        }
     }
 }

@@ -9,6 +9,7 @@ use super::entry::RecordedStep;
 use super::history::{History, Phase};
 use super::plan::PlannedStep;
 use super::step_entry::{StepEntry, UndoWay};
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BookError {
@@ -359,6 +360,18 @@ impl<W> Runbook<W> {
             UndoWay::Own(_) | UndoWay::Impossible(_) => false,
             // The other one is an earlier step, so that this comes to an end.
             UndoWay::With(other) => history.step(other).is_undone(),
+        }
+    }
+}
+
+impl From<BookError> for CommandError {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
+            BookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            BookError::Twice { .. } | BookError::Reference { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+            }
         }
     }
 }

@@ -180,12 +180,13 @@ impl<W: Send + Sync> Engine<W> {
     }
 
     fn failed(&self, attempt: &Attempt<'_, W>, error: Box<CommandError>) -> Result<(), RunError> {
+        let error = Box::new(error.in_environment(&self.environment));
         let undo_hint = attempt.step.undo_hint(self.world(), &attempt.context);
         self.record(Entry::StepFailed {
             step: attempt.id(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: attempt.warnings(),
             undo_hint: undo_hint.clone(),
             seconds: attempt.seconds(),

@@ -18,6 +18,7 @@ use super::entry::{Flags, Target};
 use super::journal::sync_folder;
 use super::redact::Redactor;
 use super::step::{Effect, StepKind};
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 
 /// Version 1 was bound to the machine on which the plan was made.
@@ -277,5 +278,25 @@ fn canonical(value: &Value, text: &mut String) {
             text.push(']');
         }
         other => text.push_str(&other.to_string()),
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Stale { ref differences } => {
+                let hints: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                let error = CommandError::wrap(FailureKind::StalePlan, error).with_hints(hints);
+                error.hint("make a new plan, and look at it: --plan-out FILE")
+            }
+            PlanError::Secret { .. } => CommandError::wrap(FailureKind::Unexpected, error),
+            PlanError::Version { .. } | PlanError::Tampered { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("make a new plan, and look at it: --plan-out FILE")
+            }
+            PlanError::Write { .. } | PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+            }
+        }
     }
 }

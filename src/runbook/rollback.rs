@@ -222,7 +222,7 @@ impl<W: Send + Sync> Engine<W> {
             StepError::Failed(error) | StepError::Untouched(error)
                 if error.kind != FailureKind::Interrupted =>
             {
-                error
+                error.in_environment(&self.environment)
             }
             StepError::NeedsDecision { question, flag } => {
                 let step = step.id.to_owned();
@@ -244,7 +244,7 @@ impl<W: Send + Sync> Engine<W> {
             step: step.id.to_owned(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: Vec::new(),
         })
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::StepContext;
 use super::evidence::Evidence;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, EnvironmentName, FailureKind};
 
 /// What kind of work a step does, which decides how careful the engine is with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,13 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// There was nothing to do, and nothing was found on the way.
+    pub fn skipped(reason: impl Into<String>) -> Outcome {
+        Outcome::Skipped { reason: reason.into(), evidence: Evidence::new() }
+    }
+}
+
 /// Why a step did not come to its end.
 #[derive(Debug)]
 pub enum StepError {
@@ -126,6 +133,16 @@ pub enum StepError {
 impl StepError {
     pub fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
         CommandError::new(kind, message).into()
+    }
+
+    /// Names the environment in hints that lack it: see [`CommandError::in_environment`].
+    pub fn in_environment(self, named: &EnvironmentName) -> Self {
+        let name = |error: Box<CommandError>| Box::new(error.in_environment(named));
+        match self {
+            StepError::Failed(error) => StepError::Failed(name(error)),
+            StepError::Untouched(error) => StepError::Untouched(name(error)),
+            other => other,
+        }
     }
 
     pub fn untouched(error: impl Into<CommandError>) -> Self {

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::essence::Essence;
+use super::folder_lock::FolderLock;
 use super::history::{History, Standing};
 use super::journal::{FILE_NAME, Journal, JournalError, sync_folder};
-use super::lock_file::FolderLock;
 use super::run_id::RunId;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -248,6 +249,21 @@ impl Runs {
             [] => Err(StoreError::Unknown { given: given.to_owned() }),
             [one] => Ok(one.clone()),
             _ => Err(StoreError::Ambiguous { given: given.to_owned(), matches }),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unknown { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
+            StoreError::Ambiguous { .. } => CommandError::wrap(FailureKind::Usage, error),
+            StoreError::Busy { .. } => CommandError::wrap(FailureKind::Locked, error),
+            StoreError::Folder { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("point BCOPS_STATE_DIR at a folder that you may write to"),
+            StoreError::Journal { source, .. } => source.into(),
         }
     }
 }

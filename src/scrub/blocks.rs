@@ -5,6 +5,7 @@
 
 use super::plan::ancestors;
 use crate::archive::{ArchiveError, CopyStatement, Toc, TocEntry};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::Schema;
 
 #[derive(Debug, thiserror::Error)]
@@ -57,4 +58,15 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
 fn is_foreign(toc: &Toc, entry: &TocEntry) -> bool {
     let mut found = entry.dependencies.iter().filter_map(|id| toc.get(*id));
     found.any(|other| other.entry_type == "FOREIGN TABLE")
+}
+
+impl From<BlocksError> for CommandError {
+    fn from(error: BlocksError) -> Self {
+        match error {
+            BlocksError::Archive(error) => error.into(),
+            BlocksError::Refused { mend, .. } => {
+                CommandError::wrap(FailureKind::Refused, error).with_hints(mend)
+            }
+        }
+    }
 }

@@ -17,6 +17,7 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
 };
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
 
 /// The policies of a manifest that names none itself.
@@ -484,5 +485,11 @@ impl Reading<'_> {
         if actions.insert(name.clone(), action).is_some() {
             self.problem(span, format!("the column {name} has two rules in one policy"));
         }
+    }
+}
+
+impl From<ManifestError> for CommandError {
+    fn from(error: ManifestError) -> Self {
+        CommandError::wrap(FailureKind::Configuration, error)
     }
 }

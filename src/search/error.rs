@@ -6,6 +6,7 @@ use super::Difference;
 use crate::adapters::elasticsearch::ElasticsearchError;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::PostgresError;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum SearchError {
@@ -41,4 +42,24 @@ pub enum SearchError {
 fn in_words(differences: &[Difference]) -> String {
     let list: Vec<String> = differences.iter().map(Difference::to_string).collect();
     list.join("; ")
+}
+
+impl From<SearchError> for CommandError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Elasticsearch(error) => error.into(),
+            SearchError::Postgres(error) => error.into(),
+            SearchError::Heroku(error) => error.into(),
+            SearchError::CommandFailed { ref said, .. } => {
+                let hints: Vec<String> =
+                    said.iter().map(|line| format!("it said: {line}")).collect();
+                CommandError::wrap(FailureKind::RemoteJob, error).with_hints(hints)
+            }
+            SearchError::Incomplete { .. } => CommandError::wrap(FailureKind::RemoteJob, error)
+                .hint("look at what the command said above, then run it again"),
+            SearchError::NothingToCompare => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("say in bcops.toml which rows each index holds: search.indices"),
+            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
+        }
+    }
 }

@@ -37,7 +37,7 @@ impl Document {
             kind: error.kind.name(),
             message: error.to_string(),
             causes: error.causes(),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             refused: error.kind.is_refusal(),
             result: error.result.clone(),
         };

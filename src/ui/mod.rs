@@ -172,9 +172,9 @@ impl Ui {
         for cause in error.causes() {
             text.push_str(&format!("  caused by: {}\n", for_screen(&cause)));
         }
-        for hint in &error.hints {
+        for hint in error.hint_texts() {
             let label = self.paint("hint", |style| style.cyan());
-            text.push_str(&format!("{label}: {}\n", for_screen(hint)));
+            text.push_str(&format!("{label}: {}\n", for_screen(&hint)));
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

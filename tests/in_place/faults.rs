@@ -181,7 +181,7 @@ async fn personal_data_where_none_should_be_stops_the_load_before_it_is_written(
     assert!(matches!(error, InPlaceError::PersonalData { .. }), "{error:?}");
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::PersonalData);
-    assert!(error.hints.iter().any(|hint| hint.contains("note.text")), "{:?}", error.hints);
+    assert!(error.hint_texts().iter().any(|hint| hint.contains("note.text")), "{:?}", error.hints);
     assert_eq!(error.result["findings"][0]["count"], 1);
     assert!(!error.to_string().contains("canary"));
     assert_eq!(staging.psql("SELECT count(*) FROM note WHERE text LIKE '%@%'"), "0");
@@ -235,7 +235,11 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     assert!(in_full(&error).contains("lock timeout"), "{}", in_full(&error));
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::Unexpected);
-    assert!(error.hints.iter().any(|hint| hint.contains("another session")), "{:?}", error.hints);
+    assert!(
+        error.hint_texts().iter().any(|hint| hint.contains("another session")),
+        "{:?}",
+        error.hints
+    );
     holder.kill().expect("killed");
     holder.wait().expect("ended");
     staging.reset().await;
@@ -316,6 +320,6 @@ async fn a_full_disk_is_told_as_such() {
     let error = staging.load(&manifest(NOTES)).await.expect_err("there is no room");
     assert!(in_full(&error).contains("could not extend file"), "{}", in_full(&error));
     let error = CommandError::from(error);
-    assert!(error.hints.iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
+    assert!(error.hint_texts().iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
     assert!(error.to_string().contains("a part of the backup"), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::failure::{CommandError, FailureKind};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -86,5 +87,56 @@ impl CloudflareError {
     /// Whether it is about who asks, and not about what.
     pub fn is_denied(&self) -> bool {
         matches!(self, CloudflareError::Unauthorized { .. } | CloudflareError::Forbidden { .. })
+    }
+}
+
+impl From<CloudflareError> for CommandError {
+    fn from(error: CloudflareError) -> Self {
+        let (kind, hint) = match &error {
+            CloudflareError::InvalidEndpoint { .. } | CloudflareError::UnencryptedEndpoint => (
+                FailureKind::Configuration,
+                Some("set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL"),
+            ),
+            CloudflareError::InvalidCredentials { .. } | CloudflareError::Unauthorized { .. } => (
+                FailureKind::Configuration,
+                Some(
+                    "make a new API token in Cloudflare and set it as the app's config var; bcops doctor",
+                ),
+            ),
+            CloudflareError::Forbidden { .. } => (
+                FailureKind::Configuration,
+                Some(
+                    "give the token the permission Zone / Cache Purge / Purge for this zone; bcops doctor",
+                ),
+            ),
+            CloudflareError::NotFound { .. } | CloudflareError::InvalidZone { .. } => (
+                FailureKind::Configuration,
+                Some(
+                    "set the zone's id, from the zone's overview in Cloudflare, as the app's config var",
+                ),
+            ),
+            CloudflareError::RateLimited { .. } => (
+                FailureKind::Unexpected,
+                Some("the limit is the account's: wait some minutes, then try again"),
+            ),
+            CloudflareError::Unsent { .. }
+            | CloudflareError::Lost { .. }
+            | CloudflareError::Server { .. } => (
+                FailureKind::Unexpected,
+                Some(
+                    "see https://www.cloudflarestatus.com, then try again: purging twice does no harm",
+                ),
+            ),
+            CloudflareError::NotCloudflare { .. } | CloudflareError::UnexpectedResult { .. } => (
+                FailureKind::Unexpected,
+                Some("set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL; bcops doctor"),
+            ),
+            CloudflareError::Refused { .. } => (
+                FailureKind::Unexpected,
+                Some("see in Cloudflare's dashboard what the zone's plan and the token allow"),
+            ),
+            CloudflareError::ClientSetup(_) => (FailureKind::Unexpected, None),
+        };
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }

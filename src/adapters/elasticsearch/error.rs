@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use crate::adapters::backoff::Failure;
 use crate::adapters::transport::wait_in_words;
+use crate::failure::Hint;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum ElasticsearchError {
@@ -91,5 +93,57 @@ impl ElasticsearchError {
 
     pub fn is_not_found(&self) -> bool {
         matches!(self, ElasticsearchError::NotFound { .. })
+    }
+}
+
+impl From<ElasticsearchError> for CommandError {
+    fn from(error: ElasticsearchError) -> Self {
+        let (kind, hint): (FailureKind, Option<Hint>) = match &error {
+            ElasticsearchError::BadUrl { .. } => (
+                FailureKind::Configuration,
+                Some("set the config var to the cluster's URL: https://USER:PASSWORD@HOST".into()),
+            ),
+            ElasticsearchError::Unencrypted { .. } => (
+                FailureKind::Configuration,
+                Some("let the URL begin with https:// instead of http://".into()),
+            ),
+            ElasticsearchError::Unauthorized { .. } => (
+                FailureKind::Configuration,
+                Some(
+                    "the add-on has other credentials now: heroku addons:open bonsai shows them"
+                        .into(),
+                ),
+            ),
+            ElasticsearchError::Forbidden { .. } => (
+                FailureKind::Configuration,
+                Some(Hint::run(
+                    "see in the console whether the cluster is over its plan's limits",
+                    "bcops search open",
+                )),
+            ),
+            ElasticsearchError::NotFound { .. } => (
+                FailureKind::Configuration,
+                Some(Hint::run(
+                    "see in the console whether the cluster is still there",
+                    "bcops search open",
+                )),
+            ),
+            ElasticsearchError::TooManyRequests { .. } => (
+                FailureKind::Unexpected,
+                Some("wait until the site asks the cluster for less, then try again".into()),
+            ),
+            ElasticsearchError::ClientSetup(_) => (FailureKind::Unexpected, None),
+            ElasticsearchError::Server { .. }
+            | ElasticsearchError::Network { .. }
+            | ElasticsearchError::Timeout { .. }
+            | ElasticsearchError::BadAnswer { .. } => (
+                FailureKind::Unexpected,
+                Some(Hint::run(
+                    "see in the console whether the cluster is up, then try again",
+                    "bcops search open",
+                )),
+            ),
+        };
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }

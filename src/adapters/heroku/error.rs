@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::one_off::OneOffError;
+use super::one_off::{OneOffError, StopReason};
 use super::transfers::Transfer;
 use crate::adapters::backoff::Failure;
+use crate::failure::Hint;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum HerokuError {
@@ -298,6 +300,85 @@ fn list_in_words(names: &[String]) -> String {
 
 fn log_in_words(lines: &[String]) -> String {
     if lines.is_empty() { String::new() } else { format!(": {}", lines.join("; ")) }
+}
+
+impl From<HerokuError> for CommandError {
+    fn from(error: HerokuError) -> Self {
+        const LOGIN: &str = "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`";
+        let (kind, hint): (FailureKind, Option<Hint>) = match &error {
+            HerokuError::NoCredentials { .. }
+            | HerokuError::InvalidToken { .. }
+            | HerokuError::Unauthorized { .. } => (FailureKind::Configuration, Some(LOGIN.into())),
+            HerokuError::TwoFactor { .. } => {
+                let hint = "set HEROKU_API_KEY to the output of `heroku authorizations:create`";
+                (FailureKind::Configuration, Some(hint.into()))
+            }
+            HerokuError::InvalidEndpoint { .. }
+            | HerokuError::UnencryptedEndpoint { .. }
+            | HerokuError::UnreadableNetrc { .. }
+            | HerokuError::InvalidName { .. }
+            | HerokuError::Forbidden { .. }
+            | HerokuError::NotFound { .. }
+            | HerokuError::UnknownDatabase { .. }
+            | HerokuError::AmbiguousDatabase { .. }
+            | HerokuError::AnotherApp { .. }
+            | HerokuError::NoConsole { .. }
+            | HerokuError::NoBackup { .. } => {
+                let hint = "bcops doctor   # checks every app and permission";
+                (FailureKind::Configuration, Some(hint.into()))
+            }
+            HerokuError::ForeignDatabase { .. } => (FailureKind::Refused, None),
+            HerokuError::OneOff(OneOffError::GivenUp {
+                reason: StopReason::Interrupted, ..
+            }) => (FailureKind::Interrupted, None),
+            HerokuError::TransferFailed { .. }
+            | HerokuError::TransferCanceled { .. }
+            | HerokuError::TransferUnseen { .. }
+            | HerokuError::TransferTooLong { .. }
+            | HerokuError::TransferLost { .. }
+            | HerokuError::TransferUnclear { .. } => {
+                let purpose = "see what became of the transfer";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "bcops backups list")))
+            }
+            HerokuError::UnusableBackup { .. }
+            | HerokuError::ResetUnclear { .. }
+            | HerokuError::DynosUnsettled { .. }
+            | HerokuError::NotTaken { .. }
+            | HerokuError::JobFailed { .. }
+            | HerokuError::JobUnseen { .. }
+            | HerokuError::JobTooLong { .. }
+            | HerokuError::RollbackLost { .. } => (FailureKind::RemoteJob, None),
+            HerokuError::OneOff(_) => {
+                let purpose = "see whether the dyno still runs";
+                (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))
+            }
+            HerokuError::RateLimited { .. } => {
+                let hint =
+                    "wait, then try again; every user of the same token draws on the same limit";
+                (FailureKind::Unexpected, Some(hint.into()))
+            }
+            HerokuError::Conflict { .. } => {
+                let hint = "wait until the other change is through, then try again";
+                (FailureKind::Unexpected, Some(hint.into()))
+            }
+            HerokuError::ClientSetup(_)
+            | HerokuError::Api { .. }
+            | HerokuError::Redirected { .. }
+            | HerokuError::NotJson { .. }
+            | HerokuError::UnexpectedJson { .. }
+            | HerokuError::Endless { .. }
+            | HerokuError::Network { .. }
+            | HerokuError::UnclearSource { .. }
+            | HerokuError::OutputElsewhere { .. }
+            | HerokuError::Output { .. }
+            | HerokuError::SourcePlace => {
+                let hint = "see https://status.heroku.com and whether HEROKU_HOST can be reached \
+                            from here, then try again";
+                (FailureKind::Unexpected, Some(hint.into()))
+            }
+        };
+        CommandError::wrap(kind, error).with_hints(hint)
+    }
 }
 
 #[cfg(test)]

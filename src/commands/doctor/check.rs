@@ -72,7 +72,7 @@ impl Check {
 impl From<(&str, CommandError)> for Check {
     /// With the first hint as the line that mends it.
     fn from((name, error): (&str, CommandError)) -> Check {
-        let mend = error.hints.first().cloned();
+        let mend = error.hints.first().map(ToString::to_string);
         let mend = mend.unwrap_or_else(|| "see the message".to_owned());
         Check::fail(name, with_cause(&error), mend)
     }

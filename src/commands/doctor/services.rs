@@ -5,7 +5,7 @@ use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
 use crate::adapters::heroku::ConfigVars;
 use crate::commands::{Context, media, purge_cache};
 use crate::deployment::Values;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, EnvironmentName, FailureKind};
 use crate::settings::Environment;
 
 /// What is taken from an environment alone: its bucket.
@@ -40,18 +40,23 @@ pub async fn checks(context: &Context, environment: &Environment, values: &Value
 }
 
 async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars) -> Vec<Check> {
-    purge_cache::checks(context, environment, vars).await.into_iter().map(found).collect()
+    purge_cache::checks(context, environment, vars)
+        .await
+        .into_iter()
+        .map(|finding| found(finding, &environment.named()))
+        .collect()
 }
 
 /// A check that another command's own module has made.
-fn found((name, finding): purge_cache::Finding) -> Check {
+fn found((name, finding): purge_cache::Finding, named: &EnvironmentName) -> Check {
     match finding {
         purge_cache::Found::Nothing => Check::skip(&name, "there is none"),
         purge_cache::Found::Good(detail) => Check::pass(&name, detail),
         purge_cache::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
         purge_cache::Found::Unshown => Check::unshown(&name),
         purge_cache::Found::Bad(error) => {
-            let mend = error.hints.last().cloned();
+            let error = error.in_environment(named);
+            let mend = error.hints.last().map(ToString::to_string);
             let mend =
                 mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
             Check::fail(&name, error.to_string(), mend)
@@ -112,7 +117,7 @@ async fn search(
         Ok((place, health)) => Check::pass(name, format!("{place} is {}", health.status.name())),
         Err(error) => match error.hints.is_empty() {
             true => Check::fail(name, with_cause(&error), mend),
-            false => Check::from((name, error)),
+            false => Check::from((name, error.in_environment(&environment.named()))),
         },
     }
 }

@@ -12,14 +12,17 @@ use super::streams::{Ended, Streams};
 use super::target::Target;
 
 /// A shell can do anything, and production is only ever read.
-pub fn protected(environment: &Environment, elsewhere: &str) -> CommandError {
+pub fn protected(environment: &Environment, wanted: &Wanted<'_>) -> CommandError {
     let (name, app) = (&environment.name, &environment.app.value);
     let text = format!(
         "{name} ({app}) is protected, and a command there could change anything; nothing was run"
     );
-    let elsewhere = elsewhere.replacen("APP", &quoted(app), 1);
-    CommandError::new(FailureKind::Refused, text)
-        .hint(format!("to do it all the same, knowingly and without bcops: {elsewhere}"))
+    CommandError::new(FailureKind::Refused, text).hint(format!(
+        "to do it all the same, knowingly and without bcops: heroku run{} --app {} -- {}",
+        wanted.heroku_flags,
+        quoted(app),
+        wanted.line
+    ))
 }
 
 pub fn beginning(target: &Target, wanted: &Wanted<'_>) -> String {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::adapters::s3::{NO_ACLS, UNSET_ACL};
 use crate::cli::{PushMediaArgs, TransferArgs};
 use crate::commands::{Context, Outcome as CommandOutcome};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::media::{Failure, Fate, NO_ACLS, Outcome, Refused};
+use crate::media::{Failure, Fate, Outcome, Refused};
 use crate::words;
 
 use super::only;
@@ -229,10 +230,10 @@ impl Done {
         );
         let mut error = CommandError::new(FailureKind::Partial, text);
         if let Some(failure) = first {
-            error = error.with_cause(failure.reason.clone());
+            error = error.with_cause(anyhow::Error::msg(failure.reason.clone()));
         }
         if first.is_some_and(|failure| failure.reason.contains(NO_ACLS)) {
-            error = error.hint(crate::error::UNSET_ACL);
+            error = error.hint(UNSET_ACL);
         }
         error.hint(format!("once that is fixed: {}", again.join("; then: ")))
     }

@@ -164,9 +164,7 @@ impl Backup {
     /// Opens the archive. Nothing of it is kept on disk.
     pub async fn open(&self) -> Result<OpenBackup, CommandError> {
         match self {
-            Backup::File(path) => {
-                OpenBackup::file(path).map_err(|error| crate::error::backup_at(error, path))
-            }
+            Backup::File(path) => OpenBackup::file(path).map_err(|error| error.of_file(path)),
             Backup::StandardInput => Ok(OpenBackup::read_once(std::io::stdin())),
             Backup::Heroku(backup) => {
                 let (owner, number) = (&backup.billing_app, backup.transfer.num);

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use crate::cli::PullDataArgs;
 use crate::commands::{Context, manifest};
-use crate::error::backup_at;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::Databases;
@@ -72,7 +71,7 @@ pub async fn open(
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {
     match (error, backup) {
-        (PrepareError::Archive(error), Backup::File(path)) => backup_at(error, path),
+        (PrepareError::Archive(error), Backup::File(path)) => error.of_file(path),
         (error, _) => error.into(),
     }
 }

@@ -235,7 +235,7 @@ impl Report {
                 let kind = if done > 0 { FailureKind::Partial } else { error.kind };
                 let text = format!("the purge stopped: {state}");
                 let error = CommandError::new(kind, text).with_cause(error);
-                hints.into_iter().fold(error, CommandError::hint)
+                error.with_hints(hints)
             }
             _ => CommandError::new(FailureKind::Interrupted, format!("interrupted: {state}")),
         };

@@ -53,7 +53,7 @@ impl LookAgain {
         check_heroku_remote(
             &world.repository,
             &world.destination.remote,
-            world.destination.app.name(),
+            world.app_name(),
             protected,
         )
         .await?;

@@ -1,7 +1,6 @@
 //! What is there before anything is decided.
 
-use std::collections::BTreeMap;
-
+use crate::adapters::git::Branch;
 use crate::adapters::git::inventory::Inventory;
 use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
@@ -11,19 +10,21 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{BackupTaken, Closed, Preset, SCRUB_POLICY, Sides, Starters, accounts_before};
+use crate::reset::{
+    BackupTaken, Closed, Preset, SCRUB_POLICY, Sides, Stage, Starters, accounts_before,
+};
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
-use super::answers::Wishes;
+use super::answers::Given;
 
 const STEP: &str = "look";
 
 /// What the questions are about.
-pub struct Seen {
+pub struct Survey {
     pub inventory: Inventory,
-    /// The tips of every branch of the origin, by name.
-    pub tips: BTreeMap<String, String>,
+    /// Every branch of the origin.
+    pub branches: Vec<Branch>,
     pub backup: Transfer,
     /// The name of the source's newest complete backup.
     pub newest: Option<String>,
@@ -41,14 +42,14 @@ pub struct Seen {
 pub async fn look(
     context: &Context,
     sides: &Sides,
-    wishes: &Wishes,
+    given: &Given,
     kept: Option<&BackupTaken>,
     preset: &Preset,
-) -> Result<Seen, CommandError> {
+) -> Result<Survey, CommandError> {
     let (source, destination) = (&sides.source, &sides.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, newest) = backup(context, sides, wishes).await?;
+    let (backup, newest) = backup(context, sides, given).await?;
     let app = sides.heroku.app(sides.destination.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &sides.repository;
@@ -59,9 +60,8 @@ pub async fn look(
         stale_after: context.settings.git.stale_after.value,
         now: jiff::Timestamp::now(),
     })?;
-    let tips = branches.into_iter().map(|one| (one.name, one.commit.to_string())).collect();
     warn_of_protection(context, sides).await;
-    if !wishes.skipped().iter().any(|stage| stage == "database") {
+    if given.options.runs(Stage::Database) {
         check_manifest(context, sides, &backup).await?;
     }
     let (content, accounts) = match compare(sides).await {
@@ -82,7 +82,17 @@ pub async fn look(
     let starters = sides.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
     context.ui.emit(Event::StepFinished { step: STEP, summary });
-    Ok(Seen { inventory, tips, backup, newest, maintenance, content, accounts, closed, starters })
+    Ok(Survey {
+        inventory,
+        branches,
+        backup,
+        newest,
+        maintenance,
+        content,
+        accounts,
+        closed,
+        starters,
+    })
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
@@ -151,11 +161,11 @@ async fn compare(sides: &Sides) -> Result<(StagingOnly, Vec<Account>), CommandEr
 async fn backup(
     context: &Context,
     sides: &Sides,
-    wishes: &Wishes,
+    given: &Given,
 ) -> Result<(Transfer, Option<String>), CommandError> {
     let source = &sides.source;
     let backups = sides.heroku.backups_of(&sides.source.database).await?;
-    let Some(name) = wishes.backup_name() else {
+    let Some(name) = given.backup_name() else {
         return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
             || {
                 let app = &source.app.value;

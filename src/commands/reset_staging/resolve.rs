@@ -6,7 +6,9 @@ use crate::commands::gitlab::gitlab;
 use crate::commands::{Context, manifest};
 use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{Branches, DestinationSide, MEDIA_JOBS, MediaSides, Sides, SourceSide};
+use crate::reset::{
+    Branches, DestinationSide, MEDIA_JOBS, MediaSides, Options, Sides, SourceSide, Stage,
+};
 use crate::settings::{Destination, Environment};
 
 use super::origin::{
@@ -14,12 +16,12 @@ use super::origin::{
     open_repository,
 };
 
-/// `skip` are the stages that are left out: what only they change need not be reached.
+/// What only the stages change that are left out need not be reached.
 pub async fn resolve(
     context: &Context,
     source: &Environment,
     destination: &Destination,
-    skip: &[String],
+    options: &Options,
 ) -> Result<Sides, CommandError> {
     refuse_itself(source, destination)?;
     let branches = branches(context, source, destination)?;
@@ -30,13 +32,13 @@ pub async fn resolve(
     let destination_url = writing.database_of_heroku().await?;
     let same = writing.is_database(&destination_url, &source_url).await;
     refuse_if(same, "database", source, destination)?;
-    let media = match skip.iter().any(|stage| stage == "media") {
-        true => None,
-        false => media(context, &writing, (source, &reading)).await?,
+    let media = match options.copies_media() {
+        false => None,
+        true => media(context, &writing, (source, &reading)).await?,
     };
     writing.cache().await?;
     writing.all_of_a_dyno()?;
-    let zone = match !skip.iter().any(|stage| stage == "cleanup") && writing.has_front_end()? {
+    let zone = match options.runs(Stage::Cleanup) && writing.has_front_end()? {
         true => Some(writing.front_end().await?.front_end.id.as_str().to_owned()),
         false => None,
     };

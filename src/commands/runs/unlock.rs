@@ -61,8 +61,8 @@ fn environment<'a>(
     run: &RunId,
     given: &str,
 ) -> Result<&'a Environment, CommandError> {
-    let choices = Past::read(&runs(context), run.as_str()).and_then(|past| past.choices());
-    let name = choices.map_or_else(|_| given.to_owned(), |choices| choices.destination);
+    let answers = Past::read(&runs(context), run.as_str()).and_then(|past| past.answers());
+    let name = answers.map_or_else(|_| given.to_owned(), |answers| answers.options.destination);
     let environment = context.settings.environment(&name)?;
     environment.check_something_is_protected()?;
     Ok(environment)
@@ -105,7 +105,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     let text = format!("cannot break the lock of run {run}: {why}; nothing was changed");
     let error = CommandError::new(FailureKind::Refused, text);
     let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
-    let error = ways.fold(error, CommandError::hint);
+    let error = error.with_hints(ways);
     Err(error
         .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
 }

@@ -54,9 +54,9 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let message = format!("personal data in {places} of {}", target.url.database);
     let error = match found.is_empty() && doubts.is_empty() {
         true => CommandError::new(FailureKind::PersonalData, message),
-        false => crate::error::personal_data(message, &found, &doubts),
+        false => crate::scrub::personal_data(message, &found, &doubts),
     };
-    let error = unedited.into_iter().fold(error, CommandError::hint);
+    let error = error.with_hints(unedited);
     Err(error.with_result(result))
 }
 

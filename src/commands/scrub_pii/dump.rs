@@ -63,7 +63,7 @@ pub async fn rewrite(
     let work = move |watch: &Watch| {
         let opened = BackupFile::open_on_account(input, &watch.activity);
         let backup = opened.map_err(|error| match &file {
-            Some(file) => crate::error::backup_file(error, file),
+            Some(file) => error.of_file(file),
             None => error.into(),
         })?;
         let plan = backup.plan(&manifest, &policy)?;
@@ -117,7 +117,7 @@ pub async fn on_a_thread<T: Send + 'static>(
 
 fn stalled(stall: &Stall) -> CommandError {
     CommandError::new(FailureKind::Unexpected, format!("cannot continue: {stall}"))
-        .hint(crate::error::STALLED)
+        .hint(crate::activity::STALLED)
 }
 
 fn open_input(path: &Path) -> Input {

@@ -92,7 +92,7 @@ fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
     let opened = BackupFile::open(input);
     let backup = match path.as_os_str() == "-" {
         true => opened?,
-        false => opened.map_err(|error| crate::error::backup_file(error, path))?,
+        false => opened.map_err(|error| error.of_file(path))?,
     };
     let schema = backup.schema().clone();
     let samples = match with {

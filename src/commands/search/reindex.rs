@@ -112,10 +112,9 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
 }
 
 /// What mends a failure depends on whose database it is.
-fn of_environment(mut error: CommandError, destination: &Destination) -> CommandError {
+fn of_environment(error: CommandError, destination: &Destination) -> CommandError {
     let (name, app) = (&destination.name, &destination.app.value);
-    error.hints = vec![format!("bcops doctor {name}   # looks at {app} and its config vars")];
-    error
+    error.hint_instead(format!("bcops doctor {name}   # looks at {app} and its config vars"))
 }
 
 /// Looks everything up, and refuses what is a protected environment's: what the command on the dyno

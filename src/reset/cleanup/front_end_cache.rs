@@ -40,8 +40,8 @@ impl Step<Reset> for FrontEndCache {
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let Some((client, zone)) = find(world).await? else {
-            let reason = format!("{} has no Cloudflare settings", world.destination.app.name());
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            let reason = format!("{} has no Cloudflare settings", world.app_name());
+            return Ok(Outcome::skipped(reason));
         };
         let reporter = context.reporter();
         let stop = context.interrupt().wanted();

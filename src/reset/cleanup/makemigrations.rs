@@ -40,14 +40,13 @@ impl Cause {
 impl Check<Reset> for Makemigrations {
     fn describe(&self, world: &Reset) -> String {
         let command = &world.settings.commands.makemigrations_check;
-        format!("Run `{command}` on {}", world.destination.app.name())
+        format!("Run `{command}` on {}", world.app_name())
     }
 
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let command = &world.settings.commands.makemigrations_check;
         if command.is_empty() {
-            let reason = "no command is set for it".to_owned();
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            return Ok(Outcome::skipped("no command is set for it"));
         }
         let finished = world.run_command(context, command).await?;
         judge(command, &finished)
@@ -63,7 +62,7 @@ fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
     let text = String::from_utf8_lossy(&finished.output);
     let failed = |what: &str| {
         let error = CommandError::new(FailureKind::RemoteJob, format!("{what} (`{command}`)"));
-        Err(last_lines(finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(finished)).into())
     };
     match Cause::of(&text) {
         // The site works; somebody has to write the migration.

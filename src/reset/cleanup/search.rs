@@ -79,12 +79,9 @@ impl Step<Reset> for Search {
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let Some(cluster) = cluster(world)? else {
-            let reason = format!(
-                "{} has no {}",
-                world.destination.app.name(),
-                world.destination.search_url_variable
-            );
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            let reason =
+                format!("{} has no {}", world.app_name(), world.destination.search_url_variable);
+            return Ok(Outcome::skipped(reason));
         };
         let site = Site {
             heroku: &world.heroku,

@@ -18,8 +18,7 @@ impl Check<Reset> for Pipeline {
 
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let Some(gitlab) = &world.gitlab else {
-            let reason = "there is no GITLAB_TOKEN, or no gitlab.project".to_owned();
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            return Ok(Outcome::skipped("there is no GITLAB_TOKEN, or no gitlab.project"));
         };
         let branch = &world.branches.staging;
         let looking = async { Ok(gitlab.latest_pipeline(branch).await?) };
@@ -41,7 +40,7 @@ impl Check<Reset> for Pipeline {
             .fact("pipeline status", pipeline.status.clone())
             .fact("pipeline of", pipeline.sha.clone());
         let tip = context.get(&MERGED)?.map(|merged| merged.tip);
-        if tip.as_ref().is_some_and(|tip| *tip != pipeline.sha) {
+        if tip.is_some_and(|tip| tip.to_string() != pipeline.sha) {
             let text = format!(
                 "the last pipeline of {branch} is of {}, and not of what was pushed",
                 short(&pipeline.sha)

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::adapters::heroku::{Transfer, TransferState};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::Reset;
-use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult, Table};
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 use crate::words;
 
 pub struct ChooseBackup;
@@ -18,7 +18,7 @@ const LISTED: usize = 10;
 #[async_trait]
 impl Check<Reset> for ChooseBackup {
     fn describe(&self, world: &Reset) -> String {
-        format!("Take backup {} of {}", world.choices.backup, world.source.app.value)
+        format!("Take backup {} of {}", world.answers.backup.name, world.source.app.value)
     }
 
     async fn look(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
@@ -26,19 +26,10 @@ impl Check<Reset> for ChooseBackup {
         let mut backups: Vec<Transfer> = found.all.into_iter().map(|(one, _)| one).collect();
         backups.retain(Transfer::is_backup);
         backups.sort_by_key(|one| std::cmp::Reverse(one.num));
-        let pinned = &world.choices.pins.backup;
+        let pinned = &world.answers.backup.id;
         let chosen = backups.iter().find(|one| one.uuid == *pinned);
         let usable = chosen.filter(|one| one.state() == TransferState::Completed);
-        let Some(chosen) = usable else {
-            let text = format!(
-                "backup {} of {} is no longer there",
-                world.choices.backup, world.source.app.value
-            );
-            return Err(CommandError::new(FailureKind::Refused, text)
-                .hint(format!("bcops backups list {}", world.source.name))
-                .hint("go back, and begin a new run with another one")
-                .into());
-        };
+        let chosen = usable.ok_or_else(|| world.backup_is_gone(&world.source.app.value))?;
         let age = age(chosen);
         let mut table = Table::new("Backups of the source", &["backup", "state", "finished"]);
         for one in backups.iter().take(LISTED) {
@@ -64,15 +55,19 @@ impl Reset {
     /// The chosen backup, by its identifier, as it is now.
     pub(super) async fn check_backup_of_plan(&self, owner: &str) -> StepResult<Transfer> {
         let transfers = self.heroku.transfers(owner).await?;
-        let pinned = &self.choices.pins.backup;
+        let pinned = &self.answers.backup.id;
         let found = transfers.into_iter().find(|one| one.uuid == *pinned && one.is_backup());
-        found.filter(|one| one.state() == TransferState::Completed).ok_or_else(|| {
-            let text = format!("backup {} of {owner} is no longer there", self.choices.backup);
-            CommandError::new(FailureKind::Refused, text)
-                .hint(format!("bcops backups list {}", self.source.name))
-                .hint("go back, and begin a new run with another one")
-                .into()
-        })
+        found
+            .filter(|one| one.state() == TransferState::Completed)
+            .ok_or_else(|| self.backup_is_gone(owner))
+    }
+
+    fn backup_is_gone(&self, owner: &str) -> StepError {
+        let text = format!("backup {} of {owner} is no longer there", self.answers.backup.name);
+        CommandError::new(FailureKind::Refused, text)
+            .hint(format!("bcops backups list {}", self.source.name))
+            .hint("go back, and begin a new run with another one")
+            .into()
     }
 }
 

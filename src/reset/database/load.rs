@@ -42,7 +42,7 @@ fn report_unbuilt(world: &Reset, context: &StepContext, unbuilt: &[Unbuilt]) {
     }
     let Reset { sides, .. } = world;
     let folder = &sides.settings.state_directory.value;
-    match save_unbuilt(folder, sides.destination.app.name(), unbuilt) {
+    match save_unbuilt(folder, sides.app_name(), unbuilt) {
         Ok(None) => {}
         Ok(Some(path)) => context.note(format!(
             "the statements that failed are in {}; run them with psql",
@@ -58,7 +58,7 @@ impl Step<Reset> for Load {
         let (source, app) = (&world.source, &world.destination.app);
         format!(
             "Load backup {} of {} into {}, scrubbed on the way",
-            world.choices.backup,
+            world.answers.backup.name,
             source.app.value,
             app.name()
         )
@@ -70,7 +70,11 @@ impl Step<Reset> for Load {
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
-        let loading = world.in_quiet(context, load(world, context));
+        // The backup is the source's, so the hints about it name the source.
+        let source = world.source.named();
+        let load =
+            async { load(world, context).await.map_err(|error| error.in_environment(&source)) };
+        let loading = world.in_quiet(context, load);
         let loaded = context.wait_for("nothing: the next attempt begins anew", loading).await?;
         let mut table = Table::new("Rows by table", &["table", "rule", "rows now"]);
         for one in &loaded.tables {

@@ -11,7 +11,7 @@ pub struct Migrate;
 #[async_trait]
 impl Step<Reset> for Migrate {
     fn describe(&self, world: &Reset) -> String {
-        format!("Run `{}` on {}", world.settings.commands.migrate, world.destination.app.name())
+        format!("Run `{}` on {}", world.settings.commands.migrate, world.app_name())
     }
 
     fn effects(&self, _world: &Reset) -> Vec<Effect> {

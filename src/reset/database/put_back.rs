@@ -49,7 +49,7 @@ impl Undo<Reset> for StagingsBackup {
 
     fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let backup = context.get(&BACKUP).ok().flatten()?;
-        let app = world.destination.app.name();
+        let app = world.app_name();
         Some(format!("heroku pg:backups:restore {} DATABASE_URL --app {app}", backup.name))
     }
 }

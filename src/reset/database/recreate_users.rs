@@ -17,7 +17,7 @@ use crate::words;
 pub struct RecreateUsers;
 
 fn wanted(world: &Reset) -> &[String] {
-    &world.choices.recreate_users
+    &world.answers.recreate_users
 }
 
 async fn stored(world: &Reset, context: &StepContext) -> StepResult<Vec<StoredAccount>> {
@@ -62,8 +62,7 @@ impl Step<Reset> for RecreateUsers {
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         if wanted(world).is_empty() {
-            let reason = "no account was chosen".to_owned();
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+            return Ok(Outcome::skipped("no account was chosen"));
         }
         let stored = stored(world, context).await?;
         let gone = wanted(world)

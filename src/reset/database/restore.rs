@@ -18,7 +18,7 @@ impl Step<Reset> for Restore {
         let (source, app) = (&world.source, &world.destination.app);
         format!(
             "Restore backup {} of {} into {}",
-            world.choices.backup,
+            world.answers.backup.name,
             source.app.value,
             app.name()
         )
@@ -35,7 +35,7 @@ impl Step<Reset> for Restore {
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let owner = &world.source.database.billing_app.name;
         let backup = world.check_backup_of_plan(owner).await?;
-        let source = world.heroku.backup_source(owner, &world.choices.backup).await?;
+        let source = world.heroku.backup_source(owner, &world.answers.backup.name).await?;
         let restoring = world.transfer(context, RESTORE, Wanted::Restore(&source), "restore");
         let done = world.in_quiet(context, restoring).await?;
         if let Some(incomplete) = restored::missing(world, owner, backup.num).await? {
@@ -43,7 +43,7 @@ impl Step<Reset> for Restore {
             context.settle(RESTORE, "what it restored is not whole")?;
             return Err(incomplete.into());
         }
-        let evidence = Evidence::of(format!("{} restored by Heroku", world.choices.backup))
+        let evidence = Evidence::of(format!("{} restored by Heroku", world.answers.backup.name))
             .fact("restore", done.name());
         Ok(match done.warnings() {
             0 => Outcome::Done(evidence),

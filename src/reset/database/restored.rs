@@ -65,10 +65,9 @@ pub(super) async fn missing(
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let text = format!(
         "Heroku calls the restore of {} completed, and this of it is not there: {told}{more}",
-        world.choices.backup
+        world.answers.backup.name
     );
-    let logs =
-        format!("heroku pg:backups --app {}   # lists the restore", world.destination.app.name());
+    let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app_name());
     Ok(Some(CommandError::new(FailureKind::RemoteJob, text).hint(logs)))
 }
 

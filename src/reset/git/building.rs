@@ -81,7 +81,7 @@ impl Building<'_> {
         let before = self.context.get(&self.names.builds_before)?.unwrap_or_default();
         let began = Instant::now();
         loop {
-            let builds = self.world.heroku.newest_builds(self.world.destination.app.id()).await?;
+            let builds = self.world.newest_builds().await?;
             let new = builds.into_iter().filter(|one| !before.contains(&one.id));
             let commit = self.commit.to_string();
             let ours: Vec<Build> = new.filter(|one| one.commit() == Some(&commit)).collect();
@@ -105,7 +105,7 @@ impl Building<'_> {
             JobStatus::Succeeded => {}
         }
         let Some(made) = &build.release else { return Ok(true) };
-        let releases = self.world.heroku.releases(self.world.destination.app.id()).await?;
+        let releases = self.world.releases().await?;
         let is_pending =
             releases.by_id(&made.id).is_some_and(|release| release.status == JobStatus::Pending);
         let commit = self.commit.to_string();
@@ -113,7 +113,7 @@ impl Building<'_> {
     }
 
     async fn remember_builds(&self) -> StepResult<()> {
-        let builds = self.world.heroku.newest_builds(self.world.destination.app.id()).await?;
+        let builds = self.world.newest_builds().await?;
         let builds: Vec<String> = builds.into_iter().map(|build| build.id).collect();
         self.context.put(&self.names.builds_before, &builds)
     }
@@ -154,7 +154,7 @@ impl Building<'_> {
         let name = self.names.source;
         context.note(format!(
             "Heroku has {} at its tip, and builds nothing for a push of it: it is built from source",
-            short(&commit.to_string())
+            short(commit)
         ));
         let repository = repository.clone();
         let archiving = tokio::task::spawn_blocking(move || repository.source_archive(commit));

@@ -21,7 +21,7 @@ async fn remember_release(world: &Reset, context: &StepContext) -> StepResult<()
     if context.get(&RELEASE_BEFORE)?.is_some() {
         return Ok(());
     }
-    let releases = world.heroku.releases(world.destination.app.id()).await?;
+    let releases = world.releases().await?;
     let Some(now) = releases.current() else { return Ok(()) };
     let code = releases.code(now).map(|code| code.as_str().to_owned());
     let seen = ReleaseSeen { id: now.id.clone(), version: now.version, commit: code };
@@ -30,9 +30,10 @@ async fn remember_release(world: &Reset, context: &StepContext) -> StepResult<()
 }
 
 /// Whether the newest build of the commit is good.
-async fn is_built(world: &Reset, tip: &str) -> StepResult<bool> {
-    let builds = world.heroku.newest_builds(world.destination.app.id()).await?;
-    let newest = builds.iter().find(|build| build.commit() == Some(tip));
+async fn is_built(world: &Reset, tip: Oid) -> StepResult<bool> {
+    let builds = world.newest_builds().await?;
+    let tip = tip.to_string();
+    let newest = builds.iter().find(|build| build.commit() == Some(&tip));
     Ok(newest.is_some_and(|build| build.status == JobStatus::Succeeded))
 }
 
@@ -43,12 +44,12 @@ async fn there(world: &Reset, context: &StepContext) -> StepResult<(String, Opti
 #[async_trait]
 impl Step<Reset> for Deploy {
     fn describe(&self, world: &Reset) -> String {
-        format!("Deploy the merged tip to {}", world.destination.app.name())
+        format!("Deploy the merged tip to {}", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         vec![Effect::known_after(
-            format!("{} is built anew; its release phase migrates", world.destination.app.name()),
+            format!("{} is built anew; its release phase migrates", world.app_name()),
             "merge",
         )]
     }
@@ -58,14 +59,14 @@ impl Step<Reset> for Deploy {
         // The tip of Heroku's repository says what was pushed last. What runs is another question
         // after a rollback, a failed release phase or a build from elsewhere.
         let (_, there) = there(world, context).await?;
-        if there.is_none_or(|there| there.to_string() != merged.tip) {
+        if there != Some(merged.tip) {
             return Ok(Probe::NotYet);
         }
-        let releases = world.heroku.releases(world.destination.app.id()).await?;
-        Ok(match releases.current().filter(|now| releases.runs(now, &merged.tip)) {
+        let releases = world.releases().await?;
+        Ok(match releases.current().filter(|now| releases.runs(now, &merged.tip.to_string())) {
             Some(now) => Probe::Done(Evidence::of(format!(
                 "Heroku has {} and runs it as v{}",
-                short(&merged.tip),
+                short(merged.tip),
                 now.version
             ))),
             None => Probe::NotYet,
@@ -74,12 +75,12 @@ impl Step<Reset> for Deploy {
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         remember_release(world, context).await?;
-        let formation = world.heroku.formation(world.destination.app.id()).await?;
+        let formation = world.formation().await?;
         context.put_first(&FORMATION_AT_DEPLOY, formation)?;
         let (repository, tip) = merge::tip(world, context).await?;
-        let building = Building { world: world, context, names: FORWARD, commit: tip };
+        let building = Building { world, context, names: FORWARD, commit: tip };
         building.finish(&repository).await?;
-        Ok(Outcome::Done(Evidence::of(format!("Built {}", short(&tip.to_string())))))
+        Ok(Outcome::Done(Evidence::of(format!("Built {}", short(tip)))))
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
@@ -88,21 +89,21 @@ impl Step<Reset> for Deploy {
         loop {
             // The ref moves a moment after a build that was only watched has ended.
             let (reference, there) = there(world, context).await?;
-            if there.is_some_and(|there| there.to_string() == wanted) {
+            if there == Some(wanted) {
                 return Ok(Evidence::new()
-                    .fact("commit at Heroku", wanted)
+                    .fact("commit at Heroku", wanted.to_string())
                     .fact("branch at Heroku", reference));
             }
             if began.elapsed() > LISTED_WITHIN {
-                if is_built(world, &wanted).await? {
+                if is_built(world, wanted).await? {
                     // Whoever began the push was gone when the build ended, so that the ref was
                     // not moved. Pushing again would build a second time what is there.
                     return Ok(Evidence::new()
-                        .fact("commit built at Heroku", wanted)
+                        .fact("commit built at Heroku", wanted.to_string())
                         .fact("branch at Heroku", "not moved"));
                 }
-                let name = world.destination.app.name();
-                let text = format!("Heroku's repository of {name} is not at {}", short(&wanted));
+                let name = world.app_name();
+                let text = format!("Heroku's repository of {name} is not at {}", short(wanted));
                 return Err(CommandError::new(FailureKind::RemoteJob, text).into());
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -118,12 +119,11 @@ impl Undo<Reset> for Deploy {
 
     async fn verify_undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         let Some(before) = context.get(&RELEASE_BEFORE)? else { return Ok(Evidence::new()) };
-        let releases = world.heroku.releases(world.destination.app.id()).await?;
+        let releases = world.releases().await?;
         match way_back::runs_as_before(&releases, &before) {
             true => Ok(Evidence::new().fact("code as before", true)),
             false => {
-                let text =
-                    format!("{} does not run what it ran before", world.destination.app.name());
+                let text = format!("{} does not run what it ran before", world.app_name());
                 Err(CommandError::new(FailureKind::RemoteJob, text).into())
             }
         }
@@ -131,7 +131,7 @@ impl Undo<Reset> for Deploy {
 
     fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let before = context.get(&RELEASE_BEFORE).ok().flatten()?;
-        let app = world.destination.app.name();
+        let app = world.app_name();
         // Where the stack has no rollback, the old commit is pushed, as this step would do it.
         Some(match before.commit.as_deref().and_then(|code| commit(code).ok()) {
             Some(commit) => format!(

@@ -38,8 +38,8 @@ pub(super) async fn keep(
         context.warn(format!(
             "the commit {} that {} runs is neither on the origin nor in Heroku's repository: a \
              rollback of this run can only ask Heroku to roll back",
-            short(&commit.to_string()),
-            world.destination.app.name()
+            short(commit),
+            world.app_name()
         ));
         return Ok(());
     }
@@ -66,7 +66,7 @@ fn is_on_origin(world: &Reset, repository: &Repository, commit: Oid) -> StepResu
     if !repository.has_commit(commit)? {
         return Ok(false);
     }
-    let kept = super::commit(&world.choices.pins.staging)?;
+    let kept = world.answers.staging;
     if repository.has_commit(kept)? && repository.contains(kept, commit)? {
         return Ok(true);
     }

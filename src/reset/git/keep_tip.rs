@@ -7,7 +7,7 @@ use crate::reset::values::{RELEASE_AT_START, ReleaseSeen};
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepResult};
 
-use super::{commit, short};
+use super::short;
 
 pub struct KeepTip;
 
@@ -31,7 +31,7 @@ impl Step<Reset> for KeepTip {
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        let tip = short(&world.choices.pins.staging);
+        let tip = short(world.answers.staging);
         vec![Effect::new(format!("{tip} is kept on the origin as refs/bcops/backup/RUN"))]
     }
 
@@ -40,7 +40,7 @@ impl Step<Reset> for KeepTip {
         let repository = world.repository(context)?;
         // The tip has to be here to be pushed under another name.
         repository.fetch_branches(None).await?;
-        let tip = commit(&world.choices.pins.staging)?;
+        let tip = world.answers.staging;
         let place = repository.back_up_tip(tip).await?;
         let (reference, refused) = match place {
             BackupPlace::Origin { reference } => (reference, None),
@@ -48,7 +48,7 @@ impl Step<Reset> for KeepTip {
         };
         let evidence = Evidence::of(format!(
             "Tip {} of {} kept as {reference}",
-            short(&tip.to_string()),
+            short(tip),
             world.branches.staging
         ))
         .fact("tip of staging before", tip.to_string())
@@ -64,8 +64,8 @@ impl Step<Reset> for KeepTip {
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         let repository = world.repository(context)?;
-        let kept = repository.backed_up_tip().await?.map(|tip| tip.to_string());
-        if kept.as_deref() != Some(world.choices.pins.staging.as_str()) {
+        let kept = repository.backed_up_tip().await?;
+        if kept != Some(world.answers.staging) {
             let text = "the old tip of staging's branch is not where it was kept";
             return Err(crate::runbook::StepError::failed(
                 crate::failure::FailureKind::Unexpected,

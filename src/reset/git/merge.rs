@@ -12,7 +12,7 @@ use crate::reset::values::{MERGED, MERGED_AT, Merged};
 use crate::reset::world::Reset;
 use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 
-use super::{commit, short};
+use super::short;
 
 /// The name under which the merged tip is kept in the clone.
 const KEPT: &str = "staging";
@@ -23,7 +23,7 @@ pub struct Merge;
 impl Check<Reset> for Merge {
     fn describe(&self, world: &Reset) -> String {
         let branches = &world.branches;
-        match world.choices.branches.as_slice() {
+        match world.answers.branch_names().as_slice() {
             [] => format!("Take {} as it is", branches.master),
             chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
         }
@@ -34,7 +34,7 @@ impl Check<Reset> for Merge {
         let merged = merged(&assembled);
         let evidence = evidence(world, &assembled, &merged);
         let conflicts = conflicts(&assembled);
-        if !conflicts.is_empty() && world.choices.on_conflict == OnConflict::Stop {
+        if !conflicts.is_empty() && world.answers.on_conflict == OnConflict::Stop {
             for conflict in &conflicts {
                 context.warn(conflict.clone());
             }
@@ -62,7 +62,7 @@ impl Check<Reset> for Merge {
 /// one that is gone. The same branches give the same commit. After the push the origin itself has the
 /// tip, wherever its other branches have moved to since.
 pub async fn tip(world: &Reset, context: &StepContext) -> StepResult<(Repository, Oid)> {
-    let recorded = commit(&context.need(&MERGED)?.tip)?;
+    let recorded = context.need(&MERGED)?.tip;
     let repository = world.repository(context)?;
     if repository.kept(KEPT)? == Some(recorded) {
         return Ok((repository, recorded));
@@ -93,18 +93,16 @@ async fn assemble_found(
     repository: &Repository,
     found: &[Branch],
 ) -> StepResult<Assembled> {
-    let pins = &world.choices.pins;
     let tip_of = |name: &str| found.iter().find(|one| one.name == name).map(|one| one.commit);
     // What was approved is what is merged: a branch that moved since is not.
     let mut branches = Vec::new();
-    for (name, pinned) in world.choices.branches.iter().zip(&pins.branches) {
-        let pinned = commit(pinned)?;
-        if tip_of(name) != Some(pinned) {
-            return Err(moved(name, pinned, tip_of(name)));
+    for chosen in &world.answers.branches {
+        if tip_of(&chosen.name) != Some(chosen.commit) {
+            return Err(moved(&chosen.name, chosen.commit, tip_of(&chosen.name)));
         }
-        branches.push(Choice { name: name.clone(), commit: pinned, on_origin: true });
+        branches.push(Choice::from(chosen.clone()));
     }
-    let base = commit(&pins.master)?;
+    let base = world.answers.master;
     if tip_of(&world.branches.master) != Some(base) {
         return Err(moved(&world.branches.master, base, tip_of(&world.branches.master)));
     }
@@ -114,7 +112,7 @@ async fn assemble_found(
     identity.author.seconds = at;
     identity.committer.seconds = at;
     let into = world.branches.staging.clone();
-    let on_conflict = world.choices.on_conflict;
+    let on_conflict = world.answers.on_conflict;
     let base_name = world.branches.master.clone();
     let assembly = Assembly { base, base_name, into, branches, on_conflict, identity };
     let assembled = repository.assemble(&assembly).await?;
@@ -123,9 +121,8 @@ async fn assemble_found(
 }
 
 fn moved(name: &str, was: Oid, is: Option<Oid>) -> StepError {
-    let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(&is.to_string())));
-    let text =
-        format!("{name} was at {} when this was decided, and is {is}", short(&was.to_string()));
+    let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(is)));
+    let text = format!("{name} was at {} when this was decided, and is {is}", short(was));
     CommandError::new(FailureKind::Refused, text)
         .hint("begin a new run, which sees the branches as they are now")
         .into()
@@ -137,7 +134,7 @@ fn merged(assembled: &Assembled) -> Merged {
         outcomes.map(|one| one.choice.name.clone()).collect()
     };
     Merged {
-        tip: assembled.tip.to_string(),
+        tip: assembled.tip,
         merged: names(|outcome| matches!(outcome, Merging::Merged { .. })),
         already_there: names(|outcome| matches!(outcome, Merging::AlreadyThere)),
         left_out: names(|outcome| matches!(outcome, Merging::Conflicts(_) | Merging::NotTried)),
@@ -164,12 +161,12 @@ fn evidence(world: &Reset, assembled: &Assembled, merged: &Merged) -> Evidence {
     let mut table = Table::new("Branches on staging", &["branch", "tip", "outcome"]);
     for one in &assembled.outcomes {
         let outcome = match &one.outcome {
-            Merging::Merged { commit } => format!("merged as {}", short(&commit.to_string())),
+            Merging::Merged { commit } => format!("merged as {}", short(commit)),
             Merging::AlreadyThere => "on master already".to_owned(),
             Merging::Conflicts(_) => "left out: conflict".to_owned(),
             Merging::NotTried => "not tried".to_owned(),
         };
-        let tip = short(&one.choice.commit.to_string());
+        let tip = short(one.choice.commit);
         table = table.row(vec![one.choice.name.clone().into(), tip.into(), outcome.into()]);
     }
     let what = match merged.merged.as_slice() {
@@ -177,7 +174,7 @@ fn evidence(world: &Reset, assembled: &Assembled, merged: &Merged) -> Evidence {
         names => format!("{} + {}", world.branches.master, names.join(", ")),
     };
     let evidence = Evidence::of(format!("{} will be {what}", world.branches.staging))
-        .fact("master", world.choices.pins.master.clone())
-        .fact("tip of staging after", merged.tip.clone());
+        .fact("master", world.answers.master.to_string())
+        .fact("tip of staging after", merged.tip.to_string());
     if assembled.outcomes.is_empty() { evidence } else { evidence.table(table) }
 }

@@ -9,7 +9,7 @@ use crate::reset::values::MERGED;
 use crate::reset::world::Reset;
 use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult};
 
-use super::{commit, merge};
+use super::merge;
 
 pub struct Migrations;
 
@@ -22,15 +22,9 @@ impl Check<Reset> for Migrations {
     async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let (repository, tip) = merge::tip(world, context).await?;
         let merged = context.need(&MERGED)?.merged;
-        let pins = &world.choices.pins;
-        let mut choices = Vec::new();
-        for (name, tip) in world.choices.branches.iter().zip(&pins.branches) {
-            let commit = commit(tip)?;
-            choices.push(Choice { name: name.clone(), commit, on_origin: true });
-        }
-        let is_in = |choice: &&Choice| merged.contains(&choice.name);
-        let merged = choices.iter().filter(is_in);
-        judge(&report_on(&repository, commit(&pins.master)?, tip, merged)?)
+        let chosen = world.answers.branches.iter().filter(|one| merged.contains(&one.name));
+        let chosen: Vec<Choice> = chosen.cloned().map(Choice::from).collect();
+        judge(&report_on(&repository, world.answers.master, tip, &chosen)?)
     }
 }
 

@@ -38,6 +38,6 @@ fn commit(text: &str) -> StepResult<Oid> {
 }
 
 /// The beginning of a commit's id, as people write it.
-pub fn short(commit: &str) -> String {
-    commit.chars().take(10).collect()
+pub fn short(commit: impl std::fmt::Display) -> String {
+    commit.to_string().chars().take(10).collect()
 }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::adapters::git::{GitError, Lease, Update};
+use crate::adapters::git::{GitError, Lease, Oid, Update};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, TIP_GIVEN_UP};
 use crate::reset::world::Reset;
@@ -15,20 +15,19 @@ use super::{commit, merge, short};
 
 pub struct Push;
 
-async fn tip_on_origin(world: &Reset, context: &StepContext) -> StepResult<Option<String>> {
+async fn tip_on_origin(world: &Reset, context: &StepContext) -> StepResult<Option<Oid>> {
     let repository = world.repository(context)?;
-    let tip = repository.tip(repository.origin(), &world.staging_reference()).await?;
-    Ok(tip.map(|tip| tip.to_string()))
+    Ok(repository.tip(repository.origin(), &world.staging_reference()).await?)
 }
 
 /// Whether the branch on the origin holds the commit that the run has pushed.
-async fn holds(world: &Reset, context: &StepContext, merged: Option<&str>) -> StepResult<bool> {
+async fn holds(world: &Reset, context: &StepContext, merged: Option<Oid>) -> StepResult<bool> {
     let Some(merged) = merged else { return Ok(false) };
     let repository = world.repository(context)?;
     let branches = repository.fetch_branches(None).await?;
     let now = branches.iter().find(|one| one.name == world.branches.staging);
     match now {
-        Some(now) => Ok(repository.contains(now.commit, commit(merged)?)?),
+        Some(now) => Ok(repository.contains(now.commit, merged)?),
         None => Ok(true),
     }
 }
@@ -40,7 +39,7 @@ impl Step<Reset> for Push {
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        let from = short(&world.choices.pins.staging);
+        let from = short(world.answers.staging);
         vec![Effect::known_after(
             format!("{} moves from {from} to the merged tip", world.branches.staging),
             "merge",
@@ -50,19 +49,18 @@ impl Step<Reset> for Push {
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
         let Some(merged) = context.get(&MERGED)? else { return Ok(Probe::NotYet) };
         let there = tip_on_origin(world, context).await?;
-        Ok(match there.as_deref() == Some(merged.tip.as_str()) {
-            true => Probe::Done(evidence(world, &merged.tip)),
+        Ok(match there == Some(merged.tip) {
+            true => Probe::Done(evidence(world, merged.tip)),
             false => Probe::NotYet,
         })
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         let (repository, tip) = merge::tip(world, context).await?;
-        let expected = commit(&world.choices.pins.staging)?;
         let update = Update {
             reference: world.staging_reference(),
             to: Some(tip),
-            lease: Lease::At(expected),
+            lease: Lease::At(world.answers.staging),
         };
         let pushed = repository.push(repository.origin(), &[update], None).await;
         if let Err(error) = pushed {
@@ -70,25 +68,24 @@ impl Step<Reset> for Push {
                 return Err(refused(error));
             }
             // Of a push whose answer was lost the remote itself knows.
-            let arrived = error.leaves_doubt()
-                && tip_on_origin(world, context).await? == Some(tip.to_string());
+            let arrived = error.leaves_doubt() && tip_on_origin(world, context).await? == Some(tip);
             if !arrived {
                 return Err(error.into());
             }
         }
-        Ok(Outcome::Done(evidence(world, &tip.to_string())))
+        Ok(Outcome::Done(evidence(world, tip)))
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         let wanted = context.need(&MERGED)?.tip;
         match tip_on_origin(world, context).await? {
-            Some(tip) if tip == wanted => Ok(Evidence::new().fact("tip on the origin", tip)),
+            Some(tip) if tip == wanted => Ok(seen(tip)),
             found => {
-                let found = found.as_deref().map_or_else(|| "gone".to_owned(), short);
+                let found = found.map_or_else(|| "gone".to_owned(), short);
                 let text = format!(
                     "{} is {found} on the origin and not {}",
                     world.branches.staging,
-                    short(&wanted)
+                    short(wanted)
                 );
                 Err(CommandError::new(FailureKind::Unexpected, text).into())
             }
@@ -99,16 +96,16 @@ impl Step<Reset> for Push {
 #[async_trait]
 impl Undo<Reset> for Push {
     async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
-        let before = world.choices.pins.staging.clone();
+        let before = world.answers.staging;
         let there = tip_on_origin(world, context).await?;
         let evidence =
-            Evidence::of(format!("{} is at {} again", world.branches.staging, short(&before)));
-        if there.as_deref() == Some(before.as_str()) {
+            Evidence::of(format!("{} is at {} again", world.branches.staging, short(before)));
+        if there == Some(before) {
             return Ok(evidence);
         }
         let merged = context.get(&MERGED)?.map(|merged| merged.tip);
-        let given_up = context.get(&TIP_GIVEN_UP)?;
-        if given_up.is_none() && !holds(world, context, merged.as_deref()).await? {
+        let given_up = context.get(&TIP_GIVEN_UP)?.as_deref().map(commit).transpose()?;
+        if given_up.is_none() && !holds(world, context, merged).await? {
             return Ok(Evidence::of(format!(
                 "{} has moved on without this run's commits",
                 world.branches.staging
@@ -120,29 +117,27 @@ impl Undo<Reset> for Push {
                 world.branches.staging
             );
             return Err(CommandError::new(FailureKind::Refused, text)
-                .hint(format!("look at it, then push {} yourself", short(&before)))
+                .hint(format!("look at it, then push {} yourself", short(before)))
                 .into());
         }
         let repository = world.repository(context)?;
         let old = repository.backed_up_tip().await?;
-        let to = old.filter(|tip| tip.to_string() == before).ok_or_else(|| {
-            let text = format!("the old tip {} is no longer kept", short(&before));
+        let to = old.filter(|tip| *tip == before).ok_or_else(|| {
+            let text = format!("the old tip {} is no longer kept", short(before));
             CommandError::new(FailureKind::Unexpected, text)
         })?;
-        let lease = Lease::from(there.as_deref().map(commit).transpose()?);
+        let lease = Lease::from(there);
         let update = Update { reference: world.staging_reference(), to: Some(to), lease };
         repository.push(repository.origin(), &[update], None).await?;
         Ok(evidence)
     }
 
     async fn verify_undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
-        let before = &world.choices.pins.staging;
+        let before = world.answers.staging;
         let merged = context.get(&MERGED)?.map(|merged| merged.tip);
         match tip_on_origin(world, context).await? {
-            Some(tip) if tip == *before => Ok(Evidence::new().fact("tip on the origin", tip)),
-            Some(tip) if !holds(world, context, merged.as_deref()).await? => {
-                Ok(Evidence::new().fact("tip on the origin", tip))
-            }
+            Some(tip) if tip == before => Ok(seen(tip)),
+            Some(tip) if !holds(world, context, merged).await? => Ok(seen(tip)),
             _ => {
                 let text = format!("{} is not where it was", world.branches.staging);
                 Err(CommandError::new(FailureKind::Unexpected, text).into())
@@ -151,7 +146,7 @@ impl Undo<Reset> for Push {
     }
 
     fn undo_hint(&self, world: &Reset, _context: &StepContext) -> Option<String> {
-        let (branch, tip) = (&world.branches.staging, &world.choices.pins.staging);
+        let (branch, tip) = (&world.branches.staging, world.answers.staging);
         Some(format!("git push --force-with-lease origin {tip}:refs/heads/{branch}"))
     }
 }
@@ -166,6 +161,10 @@ fn refused(error: GitError) -> StepError {
     })
 }
 
-fn evidence(world: &Reset, tip: &str) -> Evidence {
+fn evidence(world: &Reset, tip: Oid) -> Evidence {
     Evidence::of(format!("{} is at {}", world.branches.staging, short(tip)))
+}
+
+fn seen(tip: Oid) -> Evidence {
+    Evidence::new().fact("tip on the origin", tip.to_string())
 }

@@ -19,7 +19,7 @@ use crate::reset::world::Reset;
 use crate::runbook::{Evidence, Outcome, Step, StepContext, StepError, StepResult};
 
 use super::building::{AGAIN, Building, LOOK_EVERY};
-use super::{commit, merge, short};
+use super::{merge, short};
 
 /// How long a build may take to be followed by its release.
 const APPEARS_WITHIN: Duration = Duration::from_secs(120);
@@ -69,7 +69,7 @@ impl TipState {
 }
 
 async fn look(world: &Reset, tip: &str) -> StepResult<TipState> {
-    let releases = world.heroku.releases(world.destination.app.id()).await?;
+    let releases = world.releases().await?;
     Ok(TipState::of(&releases, tip))
 }
 
@@ -89,7 +89,7 @@ async fn appears(world: &Reset, tip: &str) -> StepResult<TipState> {
 /// Brings the tip into force, and puts on record the release that it is in force by.
 async fn release(world: &Reset, context: &StepContext) -> StepResult<u64> {
     let HerokuRelease { id, version, .. } = bring_about(world, context).await?;
-    let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip) };
+    let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip.to_string()) };
     if context.get(&RELEASE)?.as_ref() != Some(&seen) {
         context.put(&RELEASE, &seen)?;
     }
@@ -99,7 +99,7 @@ async fn release(world: &Reset, context: &StepContext) -> StepResult<u64> {
 /// Brings the tip into force. It is built once more at most, where its release failed before this
 /// attempt or something else has taken its place.
 async fn bring_about(world: &Reset, context: &StepContext) -> StepResult<HerokuRelease> {
-    let tip = context.need(&MERGED)?.tip;
+    let tip = context.need(&MERGED)?.tip.to_string();
     let failed_before = context.get(&RELEASE_FAILED)?;
     let mut may_build = true;
     loop {
@@ -145,7 +145,7 @@ async fn watch(world: &Reset, context: &StepContext, release: &HerokuRelease) ->
         return Err(error.into());
     }
     context.put(&RELEASE_FAILED, &release.id)?;
-    let tip = commit(&context.need(&MERGED)?.tip)?;
+    let tip = context.need(&MERGED)?.tip;
     building(world, context, tip).settle("its release failed")?;
     let hint = format!(
         "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
@@ -169,7 +169,7 @@ async fn build_again(world: &Reset, context: &StepContext, may_build: &mut bool)
     building.finish(&repository).await?;
     // The release of this build appears a moment later; until then the old one is the newest.
     let began = Instant::now();
-    let newest = world.heroku.newest_builds(world.destination.app.id()).await?;
+    let newest = world.newest_builds().await?;
     let ours = newest.into_iter().find(|one| one.commit() == Some(&tip.to_string()));
     let Some(mut build) = ours else { return Ok(()) };
     while build.release.is_none() && began.elapsed() < APPEARS_WITHIN {
@@ -180,7 +180,7 @@ async fn build_again(world: &Reset, context: &StepContext, may_build: &mut bool)
 }
 
 fn missing(world: &Reset, tip: &str) -> StepError {
-    let app = world.destination.app.name();
+    let app = world.app_name();
     let text = format!("{app} has no release of {} in force", short(tip));
     CommandError::new(FailureKind::RemoteJob, text)
         .hint(format!("heroku releases --app {app}"))
@@ -188,7 +188,7 @@ fn missing(world: &Reset, tip: &str) -> StepError {
 }
 
 fn replaced(world: &Reset, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
-    let app = world.destination.app.name();
+    let app = world.app_name();
     let text = format!(
         "{app} runs v{} ({}) and not {}, which was v{}",
         by.version,
@@ -204,7 +204,7 @@ fn replaced(world: &Reset, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) 
 #[async_trait]
 impl Step<Reset> for Release {
     fn describe(&self, world: &Reset) -> String {
-        format!("Watch the release of {}", world.destination.app.name())
+        format!("Watch the release of {}", world.app_name())
     }
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
@@ -215,7 +215,7 @@ impl Step<Reset> for Release {
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
-        let tip = context.need(&MERGED)?.tip;
+        let tip = context.need(&MERGED)?.tip.to_string();
         let seen = context.need(&RELEASE)?;
         match look(world, &tip).await? {
             TipState::InForce(now) => Ok(Evidence::new()

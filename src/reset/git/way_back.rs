@@ -45,14 +45,14 @@ pub async fn way_back_in_words(
     world: &Sides,
     before: &ReleaseSeen,
 ) -> Result<String, CommandError> {
-    let app = world.destination.app.name();
-    let releases = world.heroku.releases(world.destination.app.id()).await?;
+    let app = world.app_name();
+    let releases = world.releases().await?;
     Ok(match Way::of(&releases, before) {
         Way::Nothing => format!("{app} runs the code from before the run already"),
         Way::Rollback(old, Some(commit)) => format!(
             "Heroku rolls {app} back to v{}; if it refuses, it builds {} again",
             old.version,
-            short(&commit.to_string())
+            short(commit)
         ),
         Way::Rollback(old, None) => format!(
             "Heroku is asked to roll {app} back to v{}; there is no other way, as its commit is not \
@@ -61,7 +61,7 @@ pub async fn way_back_in_words(
         ),
         Way::Build(commit) => format!(
             "Heroku builds {} for {app} again and releases it, which takes as long as a deploy",
-            short(&commit.to_string())
+            short(commit)
         ),
         Way::None => format!(
             "the code of {app} stays: v{} is no longer listed and its commit is not known",
@@ -87,10 +87,10 @@ pub(super) async fn go(world: &Reset, context: &StepContext) -> StepResult<Evide
     let Some(before) = context.get(&RELEASE_BEFORE)? else {
         return Ok(Evidence::of("Nothing was deployed"));
     };
-    let app = world.destination.app.name();
+    let app = world.app_name();
     // What a killed attempt has pushed goes on by itself, and would be released after all.
     let_pushed_end(world, context).await?;
-    let releases = world.heroku.releases(world.destination.app.id()).await?;
+    let releases = world.releases().await?;
     match Way::of(&releases, &before) {
         Way::Nothing => {}
         Way::Rollback(old, commit) => {
@@ -122,7 +122,7 @@ pub(super) async fn go(world: &Reset, context: &StepContext) -> StepResult<Evide
 /// everything else that is under way.
 async fn let_pushed_end(world: &Reset, context: &StepContext) -> StepResult<()> {
     if let Some(merged) = context.get(&crate::reset::values::MERGED)? {
-        let commit = super::commit(&merged.tip)?;
+        let commit = merged.tip;
         let building = Building { world, context, names: super::building::FORWARD, commit };
         building.earlier().await?;
     }
@@ -155,7 +155,7 @@ async fn build(world: &Reset, context: &StepContext, commit: Oid) -> StepResult<
         let text = format!(
             "cannot build {} for {} again: it is neither on the origin nor in this clone",
             short(&id),
-            world.destination.app.name()
+            world.app_name()
         );
         let hint = format!("git fetch origin {id}   # or push it to Heroku from where it is");
         return Err(CommandError::new(FailureKind::RemoteJob, text).hint(hint).into());

@@ -12,7 +12,7 @@ use crate::media::{
     Refused, Uploads, check_deletions, compare_buckets, confirm_gone, copy_objects, delete_objects,
     list, probe, refuse_for_copy,
 };
-use crate::reset::choices::MediaChoice;
+use crate::reset::answers::MediaChoice;
 use crate::reset::values::{MEDIA_COPIED, MEDIA_LEFT};
 use crate::reset::world::{MediaSides, Reset};
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepError, StepResult};
@@ -64,7 +64,7 @@ struct Compared {
 
 fn prefixes(world: &Reset) -> Vec<String> {
     let media = &world.settings.media;
-    match world.choices.media {
+    match world.answers.media {
         MediaChoice::Originals => vec![media.originals.clone()],
         MediaChoice::All => media.prefixes.clone(),
         MediaChoice::None => Vec::new(),
@@ -73,7 +73,7 @@ fn prefixes(world: &Reset) -> Vec<String> {
 
 /// Why there is nothing to copy.
 pub fn why_nothing_is_copied(world: &Reset) -> Option<&'static str> {
-    match (world.choices.media, &world.media) {
+    match (world.answers.media, &world.media) {
         (MediaChoice::None, _) => Some("no media were asked for: --media none"),
         (_, None) => Some("neither environment has a bucket"),
         _ => None,
@@ -97,7 +97,7 @@ async fn compare(world: &Reset, sides: &MediaSides) -> Result<Compared, CommandE
     let difference = compare_buckets(&listing.objects, &there.objects, &left_alone, &copies, false);
     check_deletions(
         &numbers(&prefixes, &listing.objects, &there.objects, &difference),
-        &DeletionLimit { given: world.choices.max_delete() },
+        &DeletionLimit { given: world.answers.max_delete },
         &format!("{}: {}", world.source.name, source.place()),
         &format!("{}: {}", world.destination.name, destination.reading().place()),
     )?;
@@ -147,7 +147,7 @@ async fn copy(world: &Reset, context: &StepContext, compared: Compared) -> StepR
         .fact("objects unchanged", unchanged)
         .fact("objects skipped", outcome.skipped.len() as u64)
         .fact("objects that failed", outcome.failures.len() as u64);
-    let again = again(&world.source.name, &world.destination.name, world.choices.media);
+    let again = again(&world.source.name, &world.destination.name, world.answers.media);
     // One bad object, or the whole of a bucket that fails, is no reason to keep staging closed.
     let warnings = warnings(&refused, (&outcome, count), &undeleted, &again);
     Ok(match warnings.is_empty() {
@@ -192,7 +192,7 @@ fn numbers(
 impl Step<Reset> for CopyMedia {
     fn describe(&self, world: &Reset) -> String {
         let (from, to) = (&world.source.name, &world.destination.name);
-        match world.choices.media {
+        match world.answers.media {
             MediaChoice::Originals => format!("Copy the original images of {from} to {to}"),
             MediaChoice::All => format!("Copy the media of {from} to {to}"),
             MediaChoice::None => "Copy no media".to_owned(),
@@ -212,8 +212,7 @@ impl Step<Reset> for CopyMedia {
 
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         if let Some(reason) = why_nothing_is_copied(world) {
-            let evidence = Evidence::new();
-            return Ok(Outcome::Skipped { reason: reason.to_owned(), evidence });
+            return Ok(Outcome::skipped(reason));
         }
         let Some(sides) = &world.media else { return Ok(Outcome::Done(Evidence::new())) };
         let copying = async {

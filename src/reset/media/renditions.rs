@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use crate::adapters::postgres::PostgresError;
-use crate::reset::choices::MediaChoice;
+use crate::reset::answers::MediaChoice;
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepError, StepResult};
 use crate::schema::quote_identifier;
@@ -48,16 +48,15 @@ impl Step<Reset> for Renditions {
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        match world.choices.media {
+        match world.answers.media {
             MediaChoice::All => Vec::new(),
             _ => vec![Effect::new("every row of the rendition tables goes")],
         }
     }
 
     async fn act(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
-        if world.choices.media == MediaChoice::All {
-            let reason = "the renditions were copied".to_owned();
-            return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
+        if world.answers.media == MediaChoice::All {
+            return Ok(Outcome::skipped("the renditions were copied"));
         }
         let tables = tables(world).await?;
         let session = world.connect_destination().await?;

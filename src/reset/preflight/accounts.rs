@@ -33,19 +33,19 @@ impl Check<Reset> for AccountsHere {
         };
         let count = found.len() as u64;
         context.put(&ACCOUNTS_ONLY_HERE, &count)?;
-        let chosen = &world.choices.recreate_users;
+        let chosen = &world.answers.recreate_users;
         let columns = ["user name", "e-mail", "superuser", "active", "last login", "put back"];
-        let mut table = Table::new("Accounts on staging only", &columns);
-        for account in &found {
-            table = table.row(vec![
-                json!(account.username),
-                json!(account.email),
-                json!(account.is_superuser),
-                json!(account.is_active),
-                json!(account.last_login),
-                json!(chosen.contains(&account.username)),
-            ]);
-        }
+        let table =
+            Table::new("Accounts on staging only", &columns).rows(found.iter().map(|account| {
+                vec![
+                    json!(account.username),
+                    json!(account.email),
+                    json!(account.is_superuser),
+                    json!(account.is_active),
+                    json!(account.last_login),
+                    json!(chosen.contains(&account.username)),
+                ]
+            }));
         let summary = format!("{} on staging only", words::plural(count, "account"));
         let mut evidence = Evidence::of(summary)
             .fact("accounts on staging only", count)

@@ -14,7 +14,7 @@ impl Step<Reset> for Agreement {
     }
 
     async fn act(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
-        if !world.choices.agreed {
+        if !world.answers.agreed {
             return Err(StepError::NeedsDecision {
                 question: "do the client and the other developers know, and agree?".to_owned(),
                 flag: "--attest agreed".to_owned(),

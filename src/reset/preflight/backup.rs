@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::adapters::heroku::{TransferState, Verbosity};
-use crate::failure::{CommandError, FailureKind};
 use crate::reset::jobs::{PRESENT_FOR, Wanted};
-use crate::reset::values::{BACKUP, BackupTaken, TAKEN_OVER};
+use crate::reset::values::{BACKUP, TAKEN_OVER};
 use crate::reset::world::Reset;
 use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepResult};
 use crate::words;
@@ -17,7 +15,7 @@ pub struct Backup;
 #[async_trait]
 impl Step<Reset> for Backup {
     fn describe(&self, world: &Reset) -> String {
-        format!("Capture a backup of {}", world.destination.app.name())
+        format!("Capture a backup of {}", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
@@ -58,10 +56,7 @@ impl Step<Reset> for Backup {
         if self.outdated(world, context).is_some() {
             world.forget_ended(context, CAPTURE, Wanted::Backup, "a newer one is needed").await?;
         }
-        let done = world.transfer(context, CAPTURE, Wanted::Backup, "backup").await?;
-        let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
-        context.put(&BACKUP, &taken)?;
-        let size = done.processed_bytes.unwrap_or_default();
+        let (taken, size) = world.capture(context, CAPTURE, &BACKUP).await?;
         let summary = format!("Backup {} captured ({})", taken.name, words::bytes(size));
         let evidence = Evidence::of(summary)
             .fact("staging's backup", taken.name)
@@ -70,13 +65,6 @@ impl Step<Reset> for Backup {
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
-        let taken = context.need(&BACKUP)?;
-        let owner = world.destination_backups();
-        let seen = world.heroku.transfer(owner, &taken.uuid, Verbosity::Plain).await?;
-        if seen.state() != TransferState::Completed {
-            let text = format!("backup {} of {owner} is not complete", taken.name);
-            return Err(CommandError::new(FailureKind::RemoteJob, text).into());
-        }
-        Ok(Evidence::new().fact("backup state", "completed"))
+        world.verify_captured(context, &BACKUP).await
     }
 }

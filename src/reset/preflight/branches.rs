@@ -25,7 +25,7 @@ impl Check<Reset> for BranchesHere {
         repository.fetch_branches(None).await?;
         let inventory = repository.inventory(&world.question())?;
         still_as_decided(world, &inventory)?;
-        let evidence = evidence(&inventory, &world.choices.branches);
+        let evidence = evidence(&inventory, &world.answers.branch_names());
         let lost = inventory.unaccounted.len() as u64;
         if lost > 0 {
             let text = format!(
@@ -41,17 +41,16 @@ impl Check<Reset> for BranchesHere {
 
 /// The tips that the decisions were made for.
 fn still_as_decided(world: &Reset, inventory: &Inventory) -> Result<(), StepError> {
-    let pins = &world.choices.pins;
     let tips = [
-        (&world.branches.master, &pins.master, inventory.master.to_string()),
-        (&world.branches.staging, &pins.staging, inventory.staging.to_string()),
+        (&world.branches.master, world.answers.master, inventory.master),
+        (&world.branches.staging, world.answers.staging, inventory.staging),
     ];
-    let moved = tips.into_iter().find(|(_, pinned, now)| *pinned != now);
+    let moved = tips.into_iter().find(|(_, pinned, now)| pinned != now);
     let Some((branch, pinned, now)) = moved else { return Ok(()) };
     let text = format!(
         "{branch} was at {} when this was decided, and is at {}",
         short(pinned),
-        short(&now)
+        short(now)
     );
     Err(CommandError::new(FailureKind::Refused, text)
         .hint("begin a new run, which sees the branches as they are now")
@@ -69,7 +68,7 @@ impl Reset {
     }
 }
 
-fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
+fn evidence(inventory: &Inventory, chosen: &[&str]) -> Evidence {
     let columns = ["branch", "author", "age", "last commit", "mark", "chosen"];
     let mut table = Table::new("Branches on staging and not on master", &columns);
     for one in &inventory.branches {
@@ -82,28 +81,23 @@ fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
             json!(one.name),
             json!(one.author),
             json!(words::duration(one.age)),
-            json!(format!("{} {}", short(&one.last.commit.to_string()), one.last.subject)),
+            json!(format!("{} {}", short(one.last.commit), one.last.subject)),
             json!(mark),
-            json!(chosen.contains(&one.name)),
+            json!(chosen.contains(&one.name.as_str())),
         ]);
     }
-    let mut former =
-        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"]);
-    for one in &inventory.former {
-        former = former.row(vec![
-            json!(one.name),
-            json!(short(&one.tip.commit.to_string())),
-            json!(one.author),
-        ]);
-    }
+    let former =
+        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"])
+            .rows(
+                inventory.former.iter().map(|one| {
+                    vec![json!(one.name), json!(short(one.tip.commit)), json!(one.author)]
+                }),
+            );
     let mut unaccounted =
         Table::new("Commits on staging that no branch has", &["commit", "author", "subject"]);
     for one in &inventory.unaccounted {
-        unaccounted = unaccounted.row(vec![
-            json!(short(&one.commit.to_string())),
-            json!(one.author),
-            json!(one.subject),
-        ]);
+        unaccounted =
+            unaccounted.row(vec![json!(short(one.commit)), json!(one.author), json!(one.subject)]);
     }
     let count = inventory.branches.len() as u64;
     let summary = format!("{} on staging and not on master", words::plural(count, "branch"));

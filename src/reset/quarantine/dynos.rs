@@ -13,13 +13,9 @@ use crate::runbook::{
 
 pub struct Dynos;
 
-async fn formation(world: &Reset) -> StepResult<Formation> {
-    Ok(world.heroku.formation(world.destination.app.id()).await?)
-}
-
 async fn stop(world: &Reset, context: &StepContext) -> StepResult<()> {
     let zero = context.need(&FORMATION_BEFORE)?.at_zero();
-    world.heroku.scale(&world.destination.app, &formation(world).await?.at_zero()).await?;
+    world.heroku.scale(&world.destination.app, &world.formation().await?.at_zero()).await?;
     world.stop_one_off_dynos(context).await?;
     let waiting =
         async { Ok(world.heroku.wait_for_dynos(world.destination.app.id(), &zero, None).await?) };
@@ -33,9 +29,9 @@ impl Reset {
         context: &StepContext,
         before: &Formation,
     ) -> StepResult<Formation> {
-        let present = self.heroku.formation(self.destination.app.id()).await?;
+        let present = self.formation().await?;
         for kind in before.missing_in(&present) {
-            let app = self.destination.app.name();
+            let app = self.app_name();
             context.warn(format!("{app} has no process {kind} now; its dynos are not started"));
         }
         Ok(before.onto(&present))
@@ -45,21 +41,21 @@ impl Reset {
 #[async_trait]
 impl Step<Reset> for Dynos {
     fn describe(&self, world: &Reset) -> String {
-        format!("Stop every dyno of {}", world.destination.app.name())
+        format!("Stop every dyno of {}", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        vec![Effect::new(format!("no process of {} runs", world.destination.app.name()))]
+        vec![Effect::new(format!("no process of {} runs", world.app_name()))]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
-        let formation = formation(world).await?;
+        let formation = world.formation().await?;
         if context.get(&FORMATION_BEFORE)?.is_none() {
             // What the new code lacks, a rollback has to start again.
             let at_deploy = context.get(&FORMATION_AT_DEPLOY)?.unwrap_or_default();
             context.put(&FORMATION_BEFORE, &formation.clone().with_missing_of(&at_deploy))?;
         }
-        let dynos = world.heroku.dynos(world.destination.app.id()).await?;
+        let dynos = world.dynos().await?;
         Ok(match formation.is_at_zero() && dynos.iter().all(Dyno::is_one_off) {
             true => Probe::Done(Evidence::of("No dyno runs")),
             false => Probe::NotYet,
@@ -69,10 +65,12 @@ impl Step<Reset> for Dynos {
     async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
         stop(world, context).await?;
         let before = context.need(&FORMATION_BEFORE)?;
-        let mut table = Table::new("Formation before", &["process", "dynos", "size"]);
-        for (kind, scale) in &before.0 {
-            table = table.row(vec![json!(kind), json!(scale.quantity), json!(scale.size)]);
-        }
+        let table = Table::new("Formation before", &["process", "dynos", "size"]).rows(
+            before
+                .0
+                .iter()
+                .map(|(kind, scale)| vec![json!(kind), json!(scale.quantity), json!(scale.size)]),
+        );
         let evidence = Evidence::of("No dyno runs").table(table);
         let starters = world.starters().await;
         for why in &starters.unknown {
@@ -92,16 +90,12 @@ impl Step<Reset> for Dynos {
     }
 
     async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        let formation = formation(world).await?;
-        let dynos = world.heroku.dynos(world.destination.app.id()).await?;
+        let formation = world.formation().await?;
+        let dynos = world.dynos().await?;
         let running: Vec<String> =
             dynos.into_iter().filter(|dyno| !dyno.is_one_off()).map(|dyno| dyno.name).collect();
         super::must_be(formation.is_at_zero() && running.is_empty(), || {
-            format!(
-                "{} still has {formation} ({})",
-                world.destination.app.name(),
-                running.join(", ")
-            )
+            format!("{} still has {formation} ({})", world.app_name(), running.join(", "))
         })?;
         Ok(Evidence::new().fact("dynos", 0))
     }
@@ -130,7 +124,7 @@ impl Undo<Reset> for Dynos {
         if left_closed(context)?.is_some() {
             return Ok(Evidence::new().fact("dynos", 0));
         }
-        let now = formation(world).await?;
+        let now = world.formation().await?;
         super::must_be(now == before.onto(&now), || {
             format!("the formation is {now} and was {before}")
         })?;
@@ -139,6 +133,6 @@ impl Undo<Reset> for Dynos {
 
     fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let before = context.get(&FORMATION_BEFORE).ok().flatten()?;
-        Some(format!("heroku ps:scale {before} --app {}", world.destination.app.name()))
+        Some(format!("heroku ps:scale {before} --app {}", world.app_name()))
     }
 }

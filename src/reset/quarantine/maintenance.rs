@@ -32,21 +32,18 @@ async fn see_before(world: &Reset, context: &StepContext) -> StepResult<()> {
 #[async_trait]
 impl Step<Reset> for Maintenance {
     fn describe(&self, world: &Reset) -> String {
-        format!("Turn maintenance mode of {} on", world.destination.app.name())
+        format!("Turn maintenance mode of {} on", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
-        vec![Effect::new(format!(
-            "visitors of {} see a maintenance page",
-            world.destination.app.name()
-        ))]
+        vec![Effect::new(format!("visitors of {} see a maintenance page", world.app_name()))]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
         if context.get(&MAINTENANCE_BEFORE)?.is_none() {
             see_before(world, context).await?;
         }
-        let on = world.heroku.app(world.destination.app.id()).await?.maintenance;
+        let on = world.maintenance().await?;
         Ok(if on { Probe::Done(Evidence::of("Maintenance is on")) } else { Probe::NotYet })
     }
 
@@ -56,8 +53,8 @@ impl Step<Reset> for Maintenance {
     }
 
     async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
-        let on = world.heroku.app(world.destination.app.id()).await?.maintenance;
-        super::must_be(on, || format!("maintenance of {} is off", world.destination.app.name()))?;
+        let on = world.maintenance().await?;
+        super::must_be(on, || format!("maintenance of {} is off", world.app_name()))?;
         Ok(Evidence::new().fact("maintenance", "on"))
     }
 }
@@ -79,14 +76,14 @@ impl Undo<Reset> for Maintenance {
             return Ok(Evidence::new().fact("maintenance", "on"));
         }
         let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
-        let now = world.heroku.app(world.destination.app.id()).await?.maintenance;
+        let now = world.maintenance().await?;
         super::must_be(now == before, || "maintenance mode is not as before".to_owned())?;
         Ok(Evidence::new().fact("maintenance as before", true))
     }
 
     fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let before = context.get(&MAINTENANCE_BEFORE).ok().flatten()?;
-        let app = world.destination.app.name();
+        let app = world.app_name();
         (!before).then(|| format!("heroku maintenance:off --app {app}"))
     }
 }

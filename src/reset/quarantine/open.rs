@@ -29,7 +29,7 @@ fn end(world: &Reset, context: &StepContext) -> StepResult<End> {
     let Some(closed) = closed_before(context, was_on, &before)? else {
         return Ok(End { formation: before, open: true, maintenance: false });
     };
-    match closed.opens(world.choices.open) {
+    match closed.opens(world.answers.open) {
         Some(true) => Ok(End { formation: closed.opens_with, open: true, maintenance: false }),
         Some(false) => Ok(End { formation: before, open: false, maintenance: was_on }),
         None => Err(StepError::NeedsDecision {
@@ -68,7 +68,7 @@ async fn open(world: &Reset, context: &StepContext, end: &End) -> StepResult<Jud
 }
 
 fn not_opened(world: &Reset, why: &str) -> StepError {
-    let app = world.destination.app.name();
+    let app = world.app_name();
     let text = format!("cannot open {app}: {why}; staging is back in quarantine");
     let error = CommandError::new(FailureKind::Partial, text);
     error.hint(format!("to see why: heroku logs --app {app}")).into()
@@ -76,7 +76,7 @@ fn not_opened(world: &Reset, why: &str) -> StepError {
 
 async fn is_as(world: &Reset, end: &End) -> StepResult<bool> {
     let app = world.heroku.app(world.destination.app.id()).await?;
-    let formation = world.heroku.formation(world.destination.app.id()).await?;
+    let formation = world.formation().await?;
     Ok(formation == end.formation.onto(&formation) && app.maintenance == end.maintenance)
 }
 
@@ -84,7 +84,7 @@ async fn is_as(world: &Reset, end: &End) -> StepResult<bool> {
 async fn close_again(world: &Reset, error: StepError) -> StepError {
     let closing = async {
         world.heroku.set_maintenance(&world.destination.app, true).await?;
-        let zero = world.heroku.formation(world.destination.app.id()).await?.at_zero();
+        let zero = world.formation().await?.at_zero();
         world.heroku.scale(&world.destination.app, &zero).await
     };
     match (closing.await, error) {
@@ -97,7 +97,7 @@ async fn close_again(world: &Reset, error: StepError) -> StepError {
 }
 
 fn left_closed(world: &Reset, end: &End) -> String {
-    let (name, app) = (&world.destination.name, world.destination.app.name());
+    let (name, app) = (&world.destination.name, world.app_name());
     let how = match end.maintenance {
         true => format!("in maintenance; to open it: heroku maintenance:off --app {app}"),
         false => format!("without a web dyno; to start one: heroku ps:scale web=1 --app {app}"),
@@ -123,15 +123,12 @@ fn closed_before(
 #[async_trait]
 impl Step<Reset> for Open {
     fn describe(&self, world: &Reset) -> String {
-        format!(
-            "Start the dynos of {}, end maintenance, ask its sites",
-            world.destination.app.name()
-        )
+        format!("Start the dynos of {}, end maintenance, ask its sites", world.app_name())
     }
 
     fn effects(&self, world: &Reset) -> Vec<Effect> {
         // The same whatever the answer is: a plan is bound to this.
-        vec![Effect::new(format!("{} is open, or as --open says", world.destination.app.name()))]
+        vec![Effect::new(format!("{} is open, or as --open says", world.app_name()))]
     }
 
     async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
@@ -184,13 +181,13 @@ impl Step<Reset> for Open {
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
         let end = end(world, context)?;
-        let now = world.heroku.formation(world.destination.app.id()).await?;
+        let now = world.formation().await?;
         let wanted = end.formation.onto(&now);
         super::must_be(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
-        let on = world.heroku.app(world.destination.app.id()).await?.maintenance;
+        let on = world.maintenance().await?;
         super::must_be(on == end.maintenance, || {
             let word = if on { "on" } else { "off" };
-            format!("maintenance of {} is {word}", world.destination.app.name())
+            format!("maintenance of {} is {word}", world.app_name())
         })?;
         Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
     }

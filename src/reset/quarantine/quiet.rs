@@ -57,7 +57,7 @@ async fn watched<T>(
     context: &StepContext,
     work: impl Future<Output = StepResult<T>> + Send,
 ) -> StepResult<T> {
-    match world.choices.leaves_out(Stage::Quarantine.name()) {
+    match world.answers.leaves_out(Stage::Quarantine) {
         // Staging is open, and its one-off dynos are its own business.
         true => work.await,
         false => world.watched(context, work).await,

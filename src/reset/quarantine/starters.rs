@@ -45,7 +45,7 @@ impl Sides {
             }
             Err(error) => found.unknown.push(error.to_string()),
         }
-        match self.heroku.dynos(self.destination.app.id()).await {
+        match self.dynos().await {
             Ok(dynos) => {
                 let running =
                     dynos.into_iter().filter(|dyno| dyno.is_one_off() && !dyno.has_ended());

@@ -45,7 +45,7 @@ impl Reset {
         known: &Mutex<BTreeSet<String>>,
         is_meant: impl Fn(&Dyno) -> bool,
     ) -> StepResult<()> {
-        let dynos = self.heroku.dynos(self.destination.app.id()).await?;
+        let dynos = self.dynos().await?;
         for dyno in dynos.into_iter().filter(|dyno| is_meant(dyno) && !dyno.has_ended()) {
             // A dyno takes a moment to stop, and is said once.
             if known.lock().unwrap_or_else(PoisonError::into_inner).insert(dyno.id.clone()) {

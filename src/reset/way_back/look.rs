@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::adapters::git::Oid;
 use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
 use crate::failure::{CommandError, FailureKind};
@@ -108,7 +107,7 @@ impl Look<'_> {
             let Ok(journal) = runs.journal(&id) else { continue };
             let history = History::of(journal.records());
             known.push(id.to_string());
-            if has_changed(&history, self.world.destination.app.name()) {
+            if has_changed(&history, self.world.app_name()) {
                 later.push(id.to_string());
             }
         }
@@ -133,10 +132,10 @@ impl Look<'_> {
         let now = branches.iter().find(|one| one.name == *branch).map(|one| one.commit);
         let Some(now) = now else {
             let text = format!("cannot roll run {run} back: {branch} is gone from the origin");
-            let old = &self.world.choices.pins.staging;
+            let old = self.world.answers.staging;
             return Err(refused(text).hint(format!("git push origin {old}:refs/heads/{branch}")));
         };
-        let (before, ours) = (oid(&self.world.choices.pins.staging)?, oid(&merged.tip)?);
+        let (before, ours) = (self.world.answers.staging, merged.tip);
         let is_ours = now == ours || now == before;
         let holds_ours = || repository.contains(now, ours).unwrap_or(true);
         if !is_ours && !self.asked.past_later_runs && !holds_ours() {
@@ -166,7 +165,7 @@ impl Look<'_> {
         if now != before && kept != Some(before) {
             let text = format!(
                 "cannot roll run {run} back: the old tip {} of {branch} is no longer kept",
-                short(&before.to_string())
+                short(before)
             );
             return Err(refused(text)
                 .hint(format!("push it to refs/bcops/backup/{run} from a clone that has it")));
@@ -302,11 +301,4 @@ fn has_changed(history: &History, app: &str) -> bool {
     let changing = started.steps.iter().filter(|step| step.kind.changes());
     changing.map(|step| step.id.as_str()).any(|id| is_pending(history, id))
         && history.standing != crate::runbook::Standing::RolledBack
-}
-
-fn oid(text: &str) -> Result<Oid, CommandError> {
-    Oid::from_str(text).map_err(|cause| {
-        let text = format!("{text} is not the id of a commit");
-        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
-    })
 }

@@ -18,7 +18,7 @@ impl Reset {
         if was_closed || left_closed(context)?.is_some() {
             return Ok(Evidence::of("Staging is in maintenance, as before"));
         }
-        let app = self.destination.app.name();
+        let app = self.app_name();
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
         let asking = self.wait_for_sites(context);
         let seen = context.wait_for("nothing: staging is open", asking).await?;

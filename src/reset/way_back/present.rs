@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::adapters::heroku::{TransferState, Verbosity};
-use crate::failure::{CommandError, FailureKind};
 use crate::reset::jobs::Wanted;
-use crate::reset::values::{BackupTaken, PRESENT_BACKUP};
+use crate::reset::values::PRESENT_BACKUP;
 use crate::reset::world::Reset;
 use crate::runbook::{Evidence, Outcome, Probe, Step, StepContext, StepResult};
 use crate::words;
@@ -20,7 +18,7 @@ pub struct PresentBackup {
 #[async_trait]
 impl Step<Reset> for PresentBackup {
     fn describe(&self, world: &Reset) -> String {
-        format!("Capture a backup of {} as it is now", world.destination.app.name())
+        format!("Capture a backup of {} as it is now", world.app_name())
     }
 
     async fn probe(&self, _world: &Reset, _context: &StepContext) -> StepResult<Probe> {
@@ -33,24 +31,14 @@ impl Step<Reset> for PresentBackup {
             let why = "staging was in use since";
             world.forget_ended(context, CAPTURE, Wanted::Backup, why).await?;
         }
-        let capturing = world.transfer(context, CAPTURE, Wanted::Backup, "present-backup");
-        let done = capturing.await?;
-        let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
-        context.put(&PRESENT_BACKUP, &taken)?;
-        let size = words::bytes(done.processed_bytes.unwrap_or_default());
-        let summary = format!("Backup {} of the present captured ({size})", taken.name);
+        let (taken, size) = world.capture(context, CAPTURE, &PRESENT_BACKUP).await?;
+        let summary =
+            format!("Backup {} of the present captured ({})", taken.name, words::bytes(size));
         context.note(summary.clone());
         Ok(Outcome::Done(Evidence::of(summary).fact("backup of the present", taken.name)))
     }
 
     async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
-        let taken = context.need(&PRESENT_BACKUP)?;
-        let owner = world.destination_backups();
-        let seen = world.heroku.transfer(owner, &taken.uuid, Verbosity::Plain).await?;
-        if seen.state() != TransferState::Completed {
-            let text = format!("backup {} of {owner} is not complete", taken.name);
-            return Err(CommandError::new(FailureKind::RemoteJob, text).into());
-        }
-        Ok(Evidence::new().fact("backup state", "completed"))
+        world.verify_captured(context, &PRESENT_BACKUP).await
     }
 }

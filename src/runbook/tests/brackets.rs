@@ -71,7 +71,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
     let error = CommandError::from(run(&shared, make()).unwrap_err());
     assert_eq!(error.kind, FailureKind::Partial);
     assert_eq!(
-        error.hints.first().unwrap(),
+        error.hint_texts().first().unwrap(),
         "to go on: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
     );
     assert!(shared.get().world.lock.is_some());

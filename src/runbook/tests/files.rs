@@ -3,12 +3,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use super::lock_file::LockFile;
 use super::steps::{Work, book};
-use super::world::{Shared, block_on, run_id, target};
+use super::world::{Shared, block_on, environment, run_id, target};
 use crate::runbook::engine::{Beginning, Engine, Setup};
 use crate::runbook::{
-    Flags, Holder, Interrupt, JournalError, LockError, LockFile, Operator, Redactor, RunId,
-    RunLock, RunState, Runbook, Runs, StoreError, journal::Journal,
+    Flags, Holder, Interrupt, JournalError, LockError, Operator, Redactor, RunId, RunLock,
+    RunState, Runbook, Runs, StoreError, journal::Journal,
 };
 
 fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
@@ -20,6 +21,7 @@ fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
         operator: Operator::of_this_process("ada"),
+        environment: environment(),
         consumers: Vec::new(),
     }
 }

@@ -163,7 +163,7 @@ fn a_rollback_whose_precaution_fails_has_not_begun() {
         let precaution = || toy(&shared, "precaution", "rollback", Work::Post);
         let error = roll_back_after(&shared, make(), precaution()).unwrap_err();
         assert!(matches!(error, RunError::NotBegunBack { .. }), "{error}");
-        let hints = CommandError::from(error).hints.join(" ");
+        let hints = CommandError::from(error).hint_texts().join(" ");
         assert!(hints.contains("runs rollback") && hints.contains("runs unlock"), "{hints}");
         let standing = History::of(journal(&shared).records()).standing;
         assert_eq!(standing == Standing::Done { warnings: false }, !stops, "{standing:?}");

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::events::{Event, Reporter};
+use crate::failure::EnvironmentName;
 use crate::runbook::engine::{Beginning, Engine, RunEnd, Setup};
 use crate::runbook::journal::{Durable, Journal, Writer};
-use crate::runbook::lock::{Holder, LockError, LockFuture, Operator, RunLock};
+use crate::runbook::lock::{Holder, LockError, Operator, RunLock};
 use crate::runbook::{
     Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, StepEntry, StepError,
     StepResult, Target,
@@ -164,40 +165,27 @@ impl Guard for Shared {
     }
 }
 
+#[async_trait]
 impl RunLock for Shared {
-    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            let other = self.get().world.lock.clone().filter(|other| other.run != holder.run);
-            if let Some(other) = other {
-                return Err(LockError::Held { holder: Box::new(other) });
-            }
-            self.change(|world| world.lock = Some(holder.clone()));
-            Ok(())
-        })
+    async fn acquire(&self, holder: &Holder) -> Result<(), LockError> {
+        let other = self.get().world.lock.clone().filter(|other| other.run != holder.run);
+        if let Some(other) = other {
+            return Err(LockError::Held { holder: Box::new(other) });
+        }
+        self.change(|world| world.lock = Some(holder.clone()));
+        Ok(())
     }
 
-    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            match &self.get().world.lock {
-                Some(other) if other.run == holder.run => Ok(()),
-                _ => Err(LockError::Lost { run: holder.run.clone() }),
-            }
-        })
+    async fn refresh(&self, holder: &Holder) -> Result<(), LockError> {
+        match &self.get().world.lock {
+            Some(other) if other.run == holder.run => Ok(()),
+            _ => Err(LockError::Lost { run: holder.run.clone() }),
+        }
     }
 
-    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            self.change(|world| world.lock = world.lock.take().filter(|one| one.run != *run));
-            Ok(())
-        })
-    }
-
-    fn holder(&self) -> LockFuture<'_, Option<Holder>> {
-        Box::pin(async move { Ok(self.get().world.lock.clone()) })
-    }
-
-    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder> {
-        Box::pin(async move { Err(LockError::NotThere { run: run.clone() }) })
+    async fn release(&self, run: &RunId) -> Result<(), LockError> {
+        self.change(|world| world.lock = world.lock.take().filter(|one| one.run != *run));
+        Ok(())
     }
 }
 
@@ -208,6 +196,10 @@ pub fn run_id() -> RunId {
 pub fn target() -> Target {
     let identity = BTreeMap::from([("app id".to_owned(), "0001".to_owned())]);
     Target { name: "staging".to_owned(), identity }
+}
+
+pub fn environment() -> EnvironmentName {
+    EnvironmentName { name: "staging".into(), app: "site-staging".into() }
 }
 
 fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError> {
@@ -221,6 +213,7 @@ fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError>
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
         operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
+        environment: environment(),
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;

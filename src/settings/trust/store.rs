@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::settings::files::configuration_home;
 use crate::settings::owner::Operator;
@@ -135,6 +136,22 @@ fn working_tree_around(folder: &Path) -> Option<PathBuf> {
         path.ancestors().find(is_tree).map(Path::to_owned)
     };
     both.into_iter().flatten().find_map(around)
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::NoHome => Some("set HOME, or name the file: --config FILE"),
+            StoreError::InWorkingTree { .. } => Some(
+                "set XDG_CONFIG_HOME to a folder outside of it, or name the file: --config FILE",
+            ),
+            StoreError::OtherWriters { .. } => Some(
+                "look at what is in it, then take the folder and its files for yourself alone: chmod -R go-w",
+            ),
+            StoreError::Read { .. } | StoreError::Write { .. } => None,
+        };
+        CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
+    }
 }
 
 #[cfg(test)]

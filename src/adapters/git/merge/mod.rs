@@ -30,6 +30,27 @@ pub enum OnConflict {
     Stop,
 }
 
+impl std::fmt::Display for OnConflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            OnConflict::Skip => "skip",
+            OnConflict::Stop => "stop",
+        })
+    }
+}
+
+impl std::str::FromStr for OnConflict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "skip" => Ok(OnConflict::Skip),
+            "stop" => Ok(OnConflict::Stop),
+            _ => Err("write skip or stop".to_owned()),
+        }
+    }
+}
+
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Assembly {

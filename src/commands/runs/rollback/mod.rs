@@ -23,13 +23,13 @@ use super::GoesBack;
 pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
     let runs = runs(context);
     let past = GoesBack::find(context, &runs, &args.run).await?;
-    let choices = past.choices()?;
-    let app = context.settings.environment(&choices.destination)?.app.value.clone();
+    let answers = past.answers()?;
+    let app = context.settings.environment(&answers.destination)?.app.value.clone();
     if !args.dry_run {
         confirm::check_names(&args.confirm, &[Some(&app)])?;
         confirm::check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let world = world_of(context, choices).await?;
+    let world = world_of(context, answers).await?;
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
     let setup = setup(context, &world, redactor)?;
@@ -110,7 +110,7 @@ fn way(step: &StepEntry<Reset>) -> Option<String> {
 }
 
 fn text(past: &GoesBack, world: &Reset, lines: &[String], back: &WayBack) -> String {
-    let (run, app) = (&past.id, world.destination.app.name());
+    let (run, app) = (&past.id, world.app_name());
     if lines.is_empty() {
         return format!("the run {run} has left nothing to put back");
     }
