@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::runbook::{
-    BookError, Runbook, UndoWay, additive, check, destructive, manual, reversible, wait,
+    Runbook, RunbookError, UndoWay, additive, check, destructive, manual, reversible, wait,
 };
 
 use super::answers::RestoreVia;
@@ -53,7 +53,7 @@ pub fn replaces_database(step: &str) -> bool {
 }
 
 /// The steps of a reset. Which ones there are depends on how the backup comes to staging.
-pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, BookError> {
+pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
     let ways = Ways::of(world);
     let filled_by = ways.filled_by;
     let mut runbook = Runbook::of(world.clone())

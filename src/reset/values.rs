@@ -38,7 +38,7 @@ pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
 pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
 pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging_only");
 /// Hosts that did not answer before the run, with why.
-pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::Down>> =
+pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::SiteFailure>> =
     ValueKey::new("down_before");
 /// Which hosts answered before the run. Runs of before have none.
 pub const ANSWERED_BEFORE: ValueKey<crate::reset::sites_answer::AnsweredBefore> =

@@ -12,7 +12,7 @@ use super::step_entry::{StepEntry, UndoWay};
 use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error, PartialEq, Eq)]
-pub enum BookError {
+pub enum RunbookError {
     #[error("two steps are called {id}")]
     Twice { id: String },
     #[error("{step} refers to the step {to}, which is not {place}")]
@@ -102,7 +102,7 @@ impl<W> Builder<W> {
         self
     }
 
-    pub fn build(self) -> Result<Runbook<W>, BookError> {
+    pub fn build(self) -> Result<Runbook<W>, RunbookError> {
         let Builder(runbook) = self;
         runbook.check_references()?;
         runbook.check_stages()?;
@@ -174,15 +174,15 @@ impl<W> Runbook<W> {
         self.steps.iter().enumerate().map(|(index, step)| (step.id, index)).collect()
     }
 
-    fn check_references(&self) -> Result<(), BookError> {
+    fn check_references(&self) -> Result<(), RunbookError> {
         let positions = self.positions();
         for (index, step) in self.steps.iter().enumerate() {
             let reference = |to: &str, place| {
                 let (step, to) = (step.id.to_owned(), to.to_owned());
-                Err(BookError::Reference { step, to, place })
+                Err(RunbookError::Reference { step, to, place })
             };
             if positions.get(step.id) != Some(&index) {
-                return Err(BookError::Twice { id: step.id.to_owned() });
+                return Err(RunbookError::Twice { id: step.id.to_owned() });
             }
             if let Some(until) = step.stands_until
                 && positions.get(until).is_none_or(|&position| position <= index)
@@ -198,20 +198,20 @@ impl<W> Runbook<W> {
         Ok(())
     }
 
-    fn check_stages(&self) -> Result<(), BookError> {
+    fn check_stages(&self) -> Result<(), RunbookError> {
         let stages = self.stages();
         let given = self.left_out.iter().map(String::as_str);
         let named = given.chain(self.brackets.iter().flat_map(|one| [one.inner, one.around]));
         match named.into_iter().find(|name| !stages.contains(name)) {
             None => Ok(()),
-            Some(given) => Err(BookError::UnknownStage {
+            Some(given) => Err(RunbookError::UnknownStage {
                 given: given.to_owned(),
                 known: stages.iter().map(|&stage| stage.to_owned()).collect(),
             }),
         }
     }
 
-    fn check_bracket(&self, bracket: &Bracket) -> Result<(), BookError> {
+    fn check_bracket(&self, bracket: &Bracket) -> Result<(), RunbookError> {
         if self.left_out.contains(bracket.inner) {
             return Ok(());
         }
@@ -231,7 +231,7 @@ impl<W> Runbook<W> {
         if is_around && !self.left_out.contains(bracket.around) {
             return Ok(());
         }
-        Err(BookError::Unbracketed {
+        Err(RunbookError::Unbracketed {
             inner: bracket.inner.to_owned(),
             around: bracket.around.to_owned(),
         })
@@ -364,12 +364,12 @@ impl<W> Runbook<W> {
     }
 }
 
-impl From<BookError> for CommandError {
-    fn from(error: BookError) -> Self {
+impl From<RunbookError> for CommandError {
+    fn from(error: RunbookError) -> Self {
         match error {
-            BookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
-            BookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
-            BookError::Twice { .. } | BookError::Reference { .. } => {
+            RunbookError::UnknownStage { .. } => CommandError::wrap(FailureKind::Usage, error),
+            RunbookError::Unbracketed { .. } => CommandError::wrap(FailureKind::Refused, error),
+            RunbookError::Twice { .. } | RunbookError::Reference { .. } => {
                 CommandError::wrap(FailureKind::Unexpected, error)
             }
         }

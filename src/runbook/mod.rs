@@ -64,7 +64,7 @@ pub use evidence::{Evidence, Table};
 pub use history::{History, Job, Standing};
 pub use interrupt::Interrupt;
 pub use journal::{Journal, JournalError};
-pub use list::{BookError, Runbook};
+pub use list::{Runbook, RunbookError};
 pub use lock::{Holder, LockError, Operator, RunLock};
 pub use plan::{Observations, Plan};
 pub use redact::Redactor;

@@ -11,12 +11,11 @@ use crate::commands::{Context, confirm};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::accounts::{Account, Selection, choose};
-use crate::reset::{Answers, ChosenBackup, Options, Preview, Stage};
+use crate::reset::{Answers, ChosenBackup, Options, Preview, Stage, Survey};
 use crate::runbook::Plan;
 use crate::words;
 
 use super::ask::until_usable;
-use super::look::Survey;
 use super::openness;
 
 /// What was given before anything was looked at, by arguments or by a plan.

@@ -10,12 +10,11 @@ use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::reset::{
-    MediaNumbers, NotCopied, Preview, Reset, Stage, media_left_behind, media_numbers,
+    MediaNumbers, NotCopied, Preview, Reset, Stage, Survey, media_left_behind, media_numbers,
 };
 use crate::runbook::{Estimate, Plan, Size, estimate};
 use crate::words;
 
-use super::look::Survey;
 use super::{COMMAND, runs};
 
 pub struct Forecast {

@@ -7,13 +7,9 @@ mod answers;
 mod ask;
 mod end;
 mod forecast;
-mod guard;
-mod look;
 mod observed;
 mod openness;
-mod origin;
 mod plan;
-mod resolve;
 
 use std::sync::Arc;
 
@@ -24,14 +20,14 @@ use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{self, Answers, OriginLock, Preset, Reset, Stage};
+use crate::reset::{
+    self, Answers, ForgetsPlanning, LookAgain, OriginLock, Preset, Reset, Stage, resolve,
+};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use answers::{on_conflict, stages};
 pub use end::ended;
-pub use origin::{ForgetsPlanning, open_repository};
 pub use plan::target;
-use resolve::resolve;
 
 pub const COMMAND: &str = "reset-staging";
 const DEFAULT_ENVIRONMENT: &str = "staging";
@@ -53,15 +49,23 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     if !looks_only {
         given.check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let sides =
-        context.interrupt.guard(resolve(context, &source, &destination, &given.options)).await?;
+    let sides = context
+        .interrupt
+        .guard(resolve(context.deployments(), &source, &destination, &given.options))
+        .await?;
     if given.options.runs(Stage::Git) {
         check_identity(context, &sides.repository, looks_only).await?;
     }
     let survey = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
         let _planning = ForgetsPlanning::new(&sides.repository);
-        let looking = look::look(context, &sides, &given, kept.as_ref(), &preset);
+        let looking = reset::survey(
+            &*context.ui,
+            &sides,
+            (&given.options, given.backup_name()),
+            kept.as_ref(),
+            &preset,
+        );
         context.interrupt.guard(looking).await?
     };
     let mut answers = answers::decide(context, &given, &survey, args.dry_run)?;
@@ -151,7 +155,7 @@ pub fn setup(
     Ok(Setup {
         runbook: reset::runbook(world)?,
         lock: Arc::new(OriginLock::new(world.repository.clone(), &world.branches.staging)),
-        guard: Arc::new(guard::LookAgain::new(context.clone(), world.clone())),
+        guard: Arc::new(LookAgain::new(world.clone(), context.reporter(), context.home.clone())),
         interrupt: context.interrupt.of_a_run(),
         reporter: context.reporter(),
         redactor,
@@ -180,7 +184,10 @@ pub fn register_secrets(redactor: &Redactor, world: &Reset) {
 pub async fn world_of(context: &Context, answers: Answers) -> Result<Arc<Reset>, CommandError> {
     let destination = context.settings.environment(&answers.destination)?.as_destination()?;
     let source = context.settings.environment(&answers.source)?.clone();
-    let sides = context.interrupt.guard(resolve(context, &source, &destination, &answers)).await?;
+    let sides = context
+        .interrupt
+        .guard(resolve(context.deployments(), &source, &destination, &answers))
+        .await?;
     Ok(Arc::new(Reset { sides, answers }))
 }
 

@@ -6,10 +6,8 @@
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Transfer;
-use crate::reset::Reset;
+use crate::reset::{Reset, Survey};
 use crate::runbook::Observations;
-
-use super::look::Survey;
 
 /// Settings that decide what a reset changes. Those of an environment follow.
 const SETTINGS: &[&str] = &[

@@ -5,11 +5,10 @@ use std::fmt::{self, Write};
 
 use crate::commands::Context;
 use crate::failure::CommandError;
-use crate::reset::{OpenAtEnd, Reset, Stage};
+use crate::reset::{OpenAtEnd, Reset, Stage, Survey};
 
 use super::answers::Given;
 use super::ask::until_usable;
-use super::look::Survey;
 
 /// Whether a person has to say what becomes of a closed staging.
 pub fn is_asked(given: &Given, survey: &Survey) -> bool {

@@ -3,14 +3,13 @@
 use std::fmt::Write;
 
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{Reset, Stage, short};
+use crate::reset::{Reset, Stage, Survey, short};
 use crate::runbook::plan::{Parts, PlanError};
 use crate::runbook::{Flags, Plan, Runbook, Target};
 use crate::words;
 
 use super::COMMAND;
 use super::forecast::Forecast;
-use super::look::Survey;
 use super::observed::observed;
 use super::openness;
 

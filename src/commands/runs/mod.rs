@@ -10,11 +10,10 @@ use jiff::Timestamp;
 
 use crate::adapters::git::Repository;
 use crate::cli::{RunsArgs, RunsWork};
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Place, Unfinished, unfinished};
-use crate::reset::{Answers, SeenLock};
+use crate::reset::{Answers, ForgetsPlanning, SeenLock, open_repository};
 use crate::runbook::entry::{Entry, Record, SCHEMA_VERSION};
 use crate::runbook::{Essence, History, Journal, Operator, RunId, Runs, Standing, StoreError};
 
@@ -139,7 +138,7 @@ async fn elsewhere(
     given: &str,
 ) -> Result<Option<Unfinished>, CommandError> {
     let looking = async {
-        let repository = open_repository(context).await?;
+        let repository = open_repository(context.deployments()).await?;
         let _planning = ForgetsPlanning::new(&repository);
         look_for(context, &repository, runs, given).await
     };

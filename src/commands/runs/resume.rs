@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::cli::ResumeArgs;
 use crate::commands::reset_staging::{
-    ForgetsPlanning, ended, on_conflict, register_secrets, runs, setup, stages, target, world_of,
+    ended, on_conflict, register_secrets, runs, setup, stages, target, world_of,
 };
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::refuse_stale;
-use crate::reset::{Answers, Stage, refuse_replaced};
+use crate::reset::{Answers, ForgetsPlanning, Stage, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
 
 use super::{Past, elsewhere};

@@ -5,11 +5,11 @@ use serde_json::json;
 
 use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::reset_staging::runs;
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::OriginLock;
 use crate::reset::unfinished::{Unfinished, unfinished};
+use crate::reset::{ForgetsPlanning, OriginLock, open_repository};
 use crate::runbook::{LockError, RunId, RunState};
 use crate::settings::Environment;
 use crate::words;
@@ -22,7 +22,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         CommandError::new(FailureKind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
-    let repository = context.interrupt.guard(open_repository(context)).await?;
+    let repository = context.interrupt.guard(open_repository(context.deployments())).await?;
     let _planning = ForgetsPlanning::new(&repository);
     let runs = runs(context);
     let first = environment(context, &run, &args.environment)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::adapters::git::inventory::{Inventory, Question};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::git::short;
-use crate::reset::world::Reset;
+use crate::reset::world::{Reset, Sides};
 use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 use crate::words;
 
@@ -57,7 +57,7 @@ fn still_as_decided(world: &Reset, inventory: &Inventory) -> Result<(), StepErro
         .into())
 }
 
-impl Reset {
+impl Sides {
     pub fn question(&self) -> Question<'_> {
         Question {
             master: &self.branches.master,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use crate::reset::sites;
-use crate::reset::sites_answer::Seen;
+use crate::reset::sites_answer::SiteStates;
 use crate::reset::values::{SITES_BEFORE, SITES_OF_SOURCE};
 use crate::reset::world::Reset;
 use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult, Table};
@@ -33,7 +33,7 @@ impl Check<Reset> for StateBefore {
         context.put_first(&SITES_BEFORE, records.clone())?;
         context.put_first(&SITES_OF_SOURCE, of_source)?;
         let looking = world.look_before(context);
-        let Seen { asked, down, .. } = context.wait_for("nothing", looking).await?;
+        let SiteStates { asked, down, .. } = context.wait_for("nothing", looking).await?;
         let asked = asked.len();
         let mut table = Table::new("Site records before", &["host", "port", "name"]);
         for record in &records {

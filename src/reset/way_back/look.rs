@@ -52,7 +52,7 @@ pub async fn look_back(
     asked: &Asked<'_>,
     runs: &Runs,
 ) -> Result<WayBack, CommandError> {
-    let look = Look { world, asked };
+    let look = LookBack { world, asked };
     let later = look.later_runs(runs).await?;
     if !later.is_empty() && !asked.past_later_runs {
         let (run, names) = (asked.run, later.join(", "));
@@ -83,12 +83,12 @@ fn later_id(later: &[String]) -> &str {
     later.last().map_or("", String::as_str)
 }
 
-struct Look<'a> {
+struct LookBack<'a> {
     world: &'a Reset,
     asked: &'a Asked<'a>,
 }
 
-impl Look<'_> {
+impl LookBack<'_> {
     fn is_pending(&self, id: &str) -> bool {
         is_pending(self.asked.history, id)
     }

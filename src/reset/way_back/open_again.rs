@@ -22,8 +22,9 @@ impl Reset {
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
         let asking = self.wait_for_sites(context);
         let seen = context.wait_for("nothing: staging is open", asking).await?;
-        let is_new =
-            |one: &&crate::reset::sites_answer::Down| !before.iter().any(|old| old.url == one.url);
+        let is_new = |one: &&crate::reset::sites_answer::SiteFailure| {
+            !before.iter().any(|old| old.url == one.url)
+        };
         let down: Vec<String> = seen
             .down
             .iter()

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::steps::{Work, book, toy};
 use super::world::{Shared, journal, run};
 use crate::failure::{CommandError, FailureKind};
-use crate::runbook::{BookError, RunError, Runbook, Standing};
+use crate::runbook::{RunError, Runbook, RunbookError, Standing};
 
-fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, BookError> {
+fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, RunbookError> {
     let mut builder = Runbook::of(Arc::new(()))
         .step(toy(shared, "quarantine", "around", Work::Stand("open")))
         .step(toy(shared, "load", "inner", Work::Set))
@@ -24,10 +24,10 @@ fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, BookError> 
 fn a_stage_does_not_run_without_what_stands_around_it() {
     let shared = Shared::default();
     let refused = opened(&shared, &["around"]).unwrap_err();
-    assert!(matches!(refused, BookError::Unbracketed { .. }));
+    assert!(matches!(refused, RunbookError::Unbracketed { .. }));
     assert_eq!(CommandError::from(refused).kind, FailureKind::Refused);
     assert!(opened(&shared, &["around", "inner"]).is_ok());
-    assert!(matches!(opened(&shared, &["nothing"]), Err(BookError::UnknownStage { .. })));
+    assert!(matches!(opened(&shared, &["nothing"]), Err(RunbookError::UnknownStage { .. })));
 }
 
 #[test]

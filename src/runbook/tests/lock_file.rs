@@ -1,7 +1,7 @@
 //! A lock on this machine, for runs on a real disk that have no origin.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,6 @@ use async_trait::async_trait;
 
 use crate::private_folder;
 use crate::runbook::folder_lock::flock;
-use crate::runbook::journal::sync_folder;
 use crate::runbook::{Holder, LockError, RunId, RunLock};
 
 /// A [`RunLock`] that is a file. It outlives the process, because a run that stopped half-way has to
@@ -44,7 +43,9 @@ impl LockFile {
         match &after {
             after if *after == before => Ok(()),
             Some(holder) => self.replace(holder),
-            None => fs::remove_file(&self.path).and_then(|()| sync_folder(&self.path)),
+            None => {
+                fs::remove_file(&self.path).and_then(|()| private_folder::sync_name(&self.path))
+            }
         }
         .map_err(|error| self.unusable(error))?;
         Ok(result)
@@ -62,13 +63,7 @@ impl LockFile {
     }
 
     fn replace(&self, holder: &Holder) -> io::Result<()> {
-        let fresh = self.path.with_added("new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&serde_json::to_vec(holder)?)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        sync_folder(&self.path)
+        private_folder::write(&self.path, &serde_json::to_vec(holder)?)
     }
 }
 

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::RollbackArgs;
-use crate::commands::reset_staging::{
-    ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
-};
+use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::CommandError;
 use crate::reset::{
-    Asked, OriginLock, PresentBackup, Reset, WayBack, look_back, values_of_rollback,
+    Asked, ForgetsPlanning, OriginLock, PresentBackup, Reset, WayBack, look_back,
+    values_of_rollback,
 };
 use crate::runbook::{
     Engine, Flags, Redactor, RunEnd, RunError, Runbook, Setup, StepEntry, UndoWay, wait,

@@ -4,23 +4,27 @@
 //! Staging alone is asked what it is. Only where that differs from what was proved is everything
 //! compared again, so that a production that does not answer never stops a run.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::adapters::postgres::DatabaseIdentity;
 use crate::caches::{self, CacheError};
-use crate::commands::Context;
-use crate::deployment::{Fingerprint, find_front_end};
+use crate::deployment::{Deployments, Fingerprint, find_front_end};
+use crate::events::SharedReporter;
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{FRONT_END_CACHE, Reset, replaces_database};
 use crate::runbook::{Evidence, Guard, StepResult};
 
+use super::book::replaces_database;
+use super::cleanup::FRONT_END_CACHE;
 use super::origin::check_heroku_remote;
+use super::world::Reset;
 
 pub struct LookAgain {
-    context: Context,
     world: Arc<Reset>,
+    reporter: SharedReporter,
+    home: Option<PathBuf>,
     proved: Mutex<Proved>,
 }
 
@@ -35,17 +39,23 @@ struct Proved {
 }
 
 impl LookAgain {
-    pub fn new(context: Context, world: Arc<Reset>) -> Self {
+    /// `home` is the user's folder, where other programs keep their logins.
+    pub fn new(world: Arc<Reset>, reporter: SharedReporter, home: Option<PathBuf>) -> Self {
         let proved = Proved {
             fingerprint: world.destination.fingerprint.clone(),
             zone: world.destination.zone.clone(),
             was_replaced: false,
         };
-        LookAgain { context, world, proved: Mutex::new(proved) }
+        LookAgain { world, reporter, home, proved: Mutex::new(proved) }
+    }
+
+    fn deployments(&self) -> Deployments<'_> {
+        let (settings, home) = (&self.world.settings, self.home.as_deref());
+        Deployments { settings, reporter: &*self.reporter, home }
     }
 
     async fn look(&self, step: &str) -> Result<Evidence, CommandError> {
-        let deployments = self.context.deployments();
+        let deployments = self.deployments();
         let destination = &self.world.destination;
         let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let world = &self.world;
@@ -86,19 +96,19 @@ impl LookAgain {
     /// Cloudflare is asked only where it is about to be changed: its being down keeps nobody from
     /// putting staging back.
     async fn has_zone(&self, proved: &Proved) -> Result<bool, CommandError> {
-        let reading = self.context.deployments().reading(&self.world.destination).await?;
+        let reading = self.deployments().reading(&self.world.destination).await?;
         let login = caches::login(reading.environment, &reading.values.in_force());
         if matches!(login, Err(CacheError::NoFrontEnd { .. })) {
             return Ok(proved.zone.is_none());
         }
-        let zone = find_front_end(self.context.deployments(), reading.environment, &reading.values);
+        let zone = find_front_end(self.deployments(), reading.environment, &reading.values);
         Ok(proved.zone.as_deref() == Some(zone.await?.front_end.id.as_str()))
     }
 
     /// Gives the zone, where it was compared.
     async fn compare_everything(&self, step: &str) -> Result<Option<String>, CommandError> {
         let world = &self.world;
-        let writing = self.context.deployments().writing(&world.destination).await?;
+        let writing = self.deployments().writing(&world.destination).await?;
         let database = writing.database_of_heroku().await?;
         let same =
             DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination.url));

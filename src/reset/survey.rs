@@ -4,19 +4,22 @@ use crate::adapters::git::Branch;
 use crate::adapters::git::inventory::Inventory;
 use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
-use crate::commands::Context;
-use crate::commands::backups::choice;
+use crate::deployment::backups;
 use crate::events::{Event, Reporter};
-use crate::failure::{CommandError, FailureKind};
-use crate::reset::accounts::{self, Account};
-use crate::reset::content::{self, ContentTables, StagingOnly};
-use crate::reset::{
-    BackupTaken, Closed, Preset, SCRUB_POLICY, Sides, Stage, Starters, accounts_before,
-};
+use crate::failure::CommandError;
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
 
-use super::answers::Given;
+use super::accounts::{self, Account};
+use super::answers::Options;
+use super::closed::{Closed, Preset};
+use super::content::{self, ContentTables, StagingOnly};
+use super::database::POLICY;
+use super::quarantine::Starters;
+use super::stage::Stage;
+use super::take_over::accounts_before;
+use super::values::BackupTaken;
+use super::world::Sides;
 
 const STEP: &str = "look";
 
@@ -39,37 +42,36 @@ pub struct Survey {
     pub starters: Starters,
 }
 
-pub async fn look(
-    context: &Context,
+/// Looks at both sides. A backup that was asked for by its name is taken in place of the newest.
+///
+/// # Errors
+/// Where there is no backup to load, and what keeps a side from being looked at.
+pub async fn survey(
+    reporter: &dyn Reporter,
     sides: &Sides,
-    given: &Given,
+    (options, backup_name): (&Options, Option<&str>),
     kept: Option<&BackupTaken>,
     preset: &Preset,
 ) -> Result<Survey, CommandError> {
     let (source, destination) = (&sides.source, &sides.destination);
     let description = format!("Looking at {} and {}", source.name, destination.name);
-    context.ui.emit(Event::StepStarted { step: STEP, description });
-    let (backup, newest) = backup(context, sides, given).await?;
+    reporter.emit(Event::StepStarted { step: STEP, description });
+    let (backup, newest) = backup(reporter, sides, backup_name).await?;
     let app = sides.heroku.app(sides.destination.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &sides.repository;
     let branches = repository.fetch_branches(None).await?;
-    let inventory = repository.inventory(&crate::adapters::git::inventory::Question {
-        master: &sides.branches.master,
-        staging: &sides.branches.staging,
-        stale_after: context.settings.git.stale_after.value,
-        now: jiff::Timestamp::now(),
-    })?;
-    warn_of_protection(context, sides).await;
-    if given.options.runs(Stage::Database) {
-        check_manifest(context, sides, &backup).await?;
+    let inventory = repository.inventory(&sides.question())?;
+    warn_of_protection(reporter, sides).await;
+    if options.runs(Stage::Database) {
+        check_manifest(reporter, sides, &backup).await?;
     }
     let (content, accounts) = match compare(sides).await {
         Ok((content, accounts)) => (Some(content), Some(accounts)),
         Err(error) => {
             let causes = error.causes().join(": ");
             let text = format!("content and accounts were not compared: {error}: {causes}");
-            context.ui.emit(Event::Warning(text));
+            reporter.emit(Event::Warning(text));
             (None, None)
         }
     };
@@ -81,7 +83,7 @@ pub async fn look(
     let closed = sides.closed(preset).await?;
     let starters = sides.starters().await;
     let summary = format!("Looked at {} and {}", source.name, destination.name);
-    context.ui.emit(Event::StepFinished { step: STEP, summary });
+    reporter.emit(Event::StepFinished { step: STEP, summary });
     Ok(Survey {
         inventory,
         branches,
@@ -96,7 +98,7 @@ pub async fn look(
 }
 
 /// A branch that may not be force-pushed is better known of before anything is done.
-async fn warn_of_protection(context: &Context, sides: &Sides) {
+async fn warn_of_protection(reporter: &dyn Reporter, sides: &Sides) {
     let Some(gitlab) = &sides.gitlab else { return };
     let branch = &sides.branches.staging;
     let text = match gitlab.protected_branch(branch).await {
@@ -106,7 +108,7 @@ async fn warn_of_protection(context: &Context, sides: &Sides) {
         Ok(_) => return,
         Err(error) => format!("whether {branch} may be force-pushed is not known: {error}"),
     };
-    context.ui.emit(Event::Warning(text));
+    reporter.emit(Event::Warning(text));
 }
 
 /// What the manifest does not know is better found out before staging is deployed to and closed
@@ -114,29 +116,29 @@ async fn warn_of_protection(context: &Context, sides: &Sides) {
 /// backup says it, of which nothing else is read; and the database, which may have changed since,
 /// says what the next backup will hold.
 async fn check_manifest(
-    context: &Context,
+    reporter: &dyn Reporter,
     sides: &Sides,
     backup: &Transfer,
 ) -> Result<(), CommandError> {
     match contents(sides, backup).await {
         Ok(contents) => {
-            contents.scrub_plan(&sides.manifest, SCRUB_POLICY)?;
+            contents.scrub_plan(&sides.manifest, POLICY)?;
         }
         Err(error) => {
             let text = format!("the manifest was not compared with the backup yet: {error}");
-            context.ui.emit(Event::Warning(text));
+            reporter.emit(Event::Warning(text));
         }
     }
     let session = match connect(&sides.source.url).await {
         Ok(session) => session,
         Err(error) => {
             let text = format!("the manifest was not compared with the database yet: {error}");
-            context.ui.emit(Event::Warning(text));
+            reporter.emit(Event::Warning(text));
             return Ok(());
         }
     };
     live::begin(&session, Access::Read, &Limits::default()).await?;
-    live::look(&session, &sides.manifest, SCRUB_POLICY).await?;
+    live::look(&session, &sides.manifest, POLICY).await?;
     Ok(())
 }
 
@@ -159,25 +161,19 @@ async fn compare(sides: &Sides) -> Result<(StagingOnly, Vec<Account>), CommandEr
 
 /// The backup that was named, or the newest one that is complete; and the name of the newest.
 async fn backup(
-    context: &Context,
+    reporter: &dyn Reporter,
     sides: &Sides,
-    given: &Given,
+    name: Option<&str>,
 ) -> Result<(Transfer, Option<String>), CommandError> {
     let source = &sides.source;
-    let backups = sides.heroku.backups_of(&sides.source.database).await?;
-    let Some(name) = given.backup_name() else {
-        return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
-            || {
-                let app = &source.app.value;
-                let text = format!("{app} has no completed backup; nothing was changed");
-                CommandError::new(FailureKind::Refused, text)
-                    .hint(format!("bcops backups capture {}", source.name))
-            },
-        );
+    let found = sides.heroku.backups_of(&source.database).await?;
+    let Some(name) = name else {
+        let newest = backups::newest(&found, source)?;
+        let name = newest.name();
+        return Ok((newest, Some(name)));
     };
-    let place = (source.app.value.as_str(), source.name.as_str());
-    let found = choice::named_and_complete(context, &backups, place, name)?;
+    let named = backups::named_and_complete(&found, source, name, reporter)?;
     // A backup that was named is taken, whatever the others are.
-    let newest = backups.newest().ok().flatten();
-    Ok((found, newest.as_ref().map(Transfer::name)))
+    let newest = found.newest().ok().flatten();
+    Ok((named, newest.as_ref().map(Transfer::name)))
 }
