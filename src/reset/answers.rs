@@ -4,7 +4,7 @@
 //! They are the flags of the run in its journal, so that a resumed run goes on with the same
 //! answers, and what a plan is bound to.
 
-use std::fmt::{self, Display};
+use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
@@ -26,12 +26,11 @@ pub struct Options {
     /// That the client and the other developers were asked.
     pub agreed: bool,
     pub media: MediaChoice,
-    #[serde(with = "as_text")]
     pub on_conflict: OnConflict,
     pub restore_via: RestoreVia,
     pub skip: Vec<Stage>,
     /// How many objects may go from staging's bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_text_if_any")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delete: Option<MaxDelete>,
     /// Whether a staging that a person had closed before the run is opened at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,47 +256,6 @@ impl FromStr for RestoreVia {
     }
 }
 
-/// A value as its flag spells it.
-mod as_text {
-    use super::{Display, FromStr};
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(value)
-    }
-
-    pub fn deserialize<'de, T, D>(from: D) -> Result<T, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        String::deserialize(from)?.parse().map_err(de::Error::custom)
-    }
-}
-
-mod as_text_if_any {
-    use super::{Display, FromStr, as_text};
-    use serde::{Deserializer, Serializer};
-
-    pub fn serialize<T: Display, S: Serializer>(
-        value: &Option<T>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => as_text::serialize(value, to),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: Display>,
-        D: Deserializer<'de>,
-    {
-        as_text::deserialize(from).map(Some)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -328,7 +286,7 @@ mod tests {
         assert_eq!(answers.to_flags(), flags);
         assert!(Answers::from_flags(&Flags::new()).is_err());
         let mut without_a_tip = flags;
-        without_a_tip["pins"]["branches"] = json!([]);
+        without_a_tip.insert("branches".to_owned(), json!(["feature/a", "feature/b"]));
         assert!(Answers::from_flags(&without_a_tip).is_err());
     }
 

@@ -140,12 +140,6 @@ impl StepContext {
         Ok(())
     }
 
-    /// The same for every attempt of this step in this run, for services that recognise a repeated
-    /// request.
-    pub fn idempotency_key(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.run, self.step)
-    }
-
     /// From now on the secret is kept out of journal, report and messages.
     pub fn register_secret(&self, secret: &Secret) {
         self.log.redactor().register(secret);

@@ -145,6 +145,11 @@ impl StepError {
         }
     }
 
+    /// For a verification: an error in these words unless it is so.
+    pub fn unless(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
+        if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
+    }
+
     pub fn untouched(error: impl Into<CommandError>) -> Self {
         StepError::Untouched(Box::new(error.into()))
     }

@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 
 use crate::caches::{self, BackendCache, CacheScope};
-use crate::failure::{CommandError, FailureKind};
 use crate::reset::world::Reset;
-use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepResult};
+use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepError, StepResult};
 use crate::words;
 
 pub struct Cache;
@@ -42,10 +41,8 @@ impl Step<Reset> for Cache {
     async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
         // No process of the site runs that could have made them again.
         let left = caches::count_backend(&cache(world)?, CacheScope::SiteRoots).await?;
-        if left.keys > 0 {
-            let text = "the cache still holds the root paths of the sites";
-            return Err(CommandError::new(FailureKind::RemoteJob, text).into());
-        }
+        let held = "the cache still holds the root paths of the sites";
+        StepError::unless(left.keys == 0, || held.to_owned())?;
         Ok(Evidence::new())
     }
 }

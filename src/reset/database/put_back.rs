@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::FailureKind;
 use crate::reset::jobs::Wanted;
 use crate::reset::values::BACKUP;
 use crate::reset::world::Reset;
-use crate::runbook::{Evidence, Job, StepContext, StepResult, Undo};
+use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, Undo};
 
 const RESTORE: &str = "restore of staging's backup";
 
@@ -42,7 +42,7 @@ impl Undo<Reset> for StagingsBackup {
             Job::Known { id } => Ok(Evidence::new().fact("restore", id)),
             _ => {
                 let text = "staging's backup was not restored";
-                Err(CommandError::new(FailureKind::RemoteJob, text).into())
+                Err(StepError::failed(FailureKind::RemoteJob, text))
             }
         }
     }

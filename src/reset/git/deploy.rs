@@ -6,10 +6,12 @@ use async_trait::async_trait;
 
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::JobStatus;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::FailureKind;
 use crate::reset::values::{FORMATION_AT_DEPLOY, MERGED, RELEASE_BEFORE, ReleaseSeen};
 use crate::reset::world::Reset;
-use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepResult, Undo};
+use crate::runbook::{
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepResult, Undo,
+};
 
 use super::building::{Building, FORWARD, LISTED_WITHIN, LOOK_EVERY, tip_at_heroku};
 use super::{commit, deployed, merge, short, way_back};
@@ -104,7 +106,7 @@ impl Step<Reset> for Deploy {
                 }
                 let name = world.app_name();
                 let text = format!("Heroku's repository of {name} is not at {}", short(wanted));
-                return Err(CommandError::new(FailureKind::RemoteJob, text).into());
+                return Err(StepError::failed(FailureKind::RemoteJob, text));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -124,7 +126,7 @@ impl Undo<Reset> for Deploy {
             true => Ok(Evidence::new().fact("code as before", true)),
             false => {
                 let text = format!("{} does not run what it ran before", world.app_name());
-                Err(CommandError::new(FailureKind::RemoteJob, text).into())
+                Err(StepError::failed(FailureKind::RemoteJob, text))
             }
         }
     }

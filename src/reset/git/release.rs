@@ -225,7 +225,7 @@ impl Step<Reset> for Release {
             TipState::Replaced { ours, by } => Err(replaced(world, &tip, &ours, &by)),
             _ => {
                 let text = format!("the release v{} did not succeed", seen.version);
-                Err(CommandError::new(FailureKind::RemoteJob, text).into())
+                Err(StepError::failed(FailureKind::RemoteJob, text))
             }
         }
     }

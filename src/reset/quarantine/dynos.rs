@@ -8,7 +8,7 @@ use crate::reset::take_over::left_closed;
 use crate::reset::values::{FORMATION_AT_DEPLOY, FORMATION_BEFORE};
 use crate::reset::world::Reset;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepResult, Table, Undo,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepResult, Table, Undo,
 };
 
 pub struct Dynos;
@@ -94,7 +94,7 @@ impl Step<Reset> for Dynos {
         let dynos = world.dynos().await?;
         let running: Vec<String> =
             dynos.into_iter().filter(|dyno| !dyno.is_one_off()).map(|dyno| dyno.name).collect();
-        super::must_be(formation.is_at_zero() && running.is_empty(), || {
+        StepError::unless(formation.is_at_zero() && running.is_empty(), || {
             format!("{} still has {formation} ({})", world.app_name(), running.join(", "))
         })?;
         Ok(Evidence::new().fact("dynos", 0))
@@ -125,7 +125,7 @@ impl Undo<Reset> for Dynos {
             return Ok(Evidence::new().fact("dynos", 0));
         }
         let now = world.formation().await?;
-        super::must_be(now == before.onto(&now), || {
+        StepError::unless(now == before.onto(&now), || {
             format!("the formation is {now} and was {before}")
         })?;
         Ok(Evidence::new().fact("formation as before", true))

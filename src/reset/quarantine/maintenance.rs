@@ -8,7 +8,9 @@ use crate::reset::values::{
     ANSWERED_BEFORE, CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER,
 };
 use crate::reset::world::Reset;
-use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepResult, Undo};
+use crate::runbook::{
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepResult, Undo,
+};
 
 pub struct Maintenance;
 
@@ -54,7 +56,7 @@ impl Step<Reset> for Maintenance {
 
     async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
         let on = world.maintenance().await?;
-        super::must_be(on, || format!("maintenance of {} is off", world.app_name()))?;
+        StepError::unless(on, || format!("maintenance of {} is off", world.app_name()))?;
         Ok(Evidence::new().fact("maintenance", "on"))
     }
 }
@@ -77,7 +79,7 @@ impl Undo<Reset> for Maintenance {
         }
         let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
         let now = world.maintenance().await?;
-        super::must_be(now == before, || "maintenance mode is not as before".to_owned())?;
+        StepError::unless(now == before, || "maintenance mode is not as before".to_owned())?;
         Ok(Evidence::new().fact("maintenance as before", true))
     }
 

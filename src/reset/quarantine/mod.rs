@@ -17,10 +17,3 @@ pub use maintenance::Maintenance;
 pub use open::Open;
 pub use quiet::quiet;
 pub use starters::Starters;
-
-use crate::failure::FailureKind;
-use crate::runbook::{StepError, StepResult};
-
-fn must_be(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
-    if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
-}

@@ -183,9 +183,9 @@ impl Step<Reset> for Open {
         let end = end(world, context)?;
         let now = world.formation().await?;
         let wanted = end.formation.onto(&now);
-        super::must_be(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
+        StepError::unless(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
         let on = world.maintenance().await?;
-        super::must_be(on == end.maintenance, || {
+        StepError::unless(on == end.maintenance, || {
             let word = if on { "on" } else { "off" };
             format!("maintenance of {} is {word}", world.app_name())
         })?;

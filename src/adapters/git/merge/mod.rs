@@ -11,6 +11,7 @@ mod engine;
 mod opinion;
 
 use git2::Oid;
+use serde::{Deserialize, Serialize};
 
 pub use conflict::{Conflict, ConflictKind};
 
@@ -22,33 +23,13 @@ use crate::adapters::git::temporary::TemporaryFolder;
 use engine::Merged;
 
 /// What to do when a branch does not merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnConflict {
     /// Leave the branch out and go on with the next.
     Skip,
     /// Merge nothing more.
     Stop,
-}
-
-impl std::fmt::Display for OnConflict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            OnConflict::Skip => "skip",
-            OnConflict::Stop => "stop",
-        })
-    }
-}
-
-impl std::str::FromStr for OnConflict {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "skip" => Ok(OnConflict::Skip),
-            "stop" => Ok(OnConflict::Stop),
-            _ => Err("write skip or stop".to_owned()),
-        }
-    }
 }
 
 /// What to build.
