@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 12] = [
+const GROUND: [&str; 13] = [
     "activity",
     "child_environment",
     "events",
     "failure",
     "hardening",
+    "json",
     "loopback",
     "plain_text",
     "private_folder",
