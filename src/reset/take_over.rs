@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Formation;
-use crate::failure::{CommandError, FailureKind};
-use crate::restore::OpenBackup;
+use crate::failure::CommandError;
 use crate::runbook::{RunId, StepContext, StepResult};
 
 use super::accounts::{self, Account};
@@ -63,15 +62,9 @@ pub async fn accounts_before(
     sides: &Sides,
     backup: &BackupTaken,
 ) -> Result<Vec<Account>, CommandError> {
-    let owner = sides.destination_backups();
-    let bytes = OpenBackup::download(&sides.heroku, owner, backup.num).await?.bytes;
     let users = sides.settings.local.users_table.clone();
-    let reading = tokio::task::spawn_blocking(move || accounts::list_stored(bytes, &users));
-    let ended = |cause| {
-        let text = "the reading of the backup ended early";
-        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
-    };
-    let stored = reading.await.map_err(ended)??;
+    let read = move |bytes| accounts::list_stored(bytes, &users);
+    let stored = sides.read_backup(backup.num, read).await?;
     let production = sides.connect_source().await?;
     let users = &sides.settings.local.users_table;
     Ok(accounts::not_in_production(stored, &production, users).await?)

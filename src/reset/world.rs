@@ -1,5 +1,6 @@
 //! What the steps work with: two environments, looked up and compared before any of it is made.
 
+use std::io::Read;
 use std::ops::Deref;
 
 use crate::adapters::git::{Remote, Repository};
@@ -11,6 +12,8 @@ use crate::adapters::heroku::{
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 use crate::adapters::s3::{DestinationBucket, SourceBucket};
 use crate::deployment::Fingerprint;
+use crate::failure::{CommandError, FailureKind};
+use crate::restore::OpenBackup;
 use crate::runbook::{StepContext, StepResult};
 use crate::scrub::Manifest;
 use crate::secret::Secret;
@@ -164,6 +167,26 @@ impl Sides {
     /// `refs/heads/staging`.
     pub fn staging_reference(&self) -> String {
         format!("refs/heads/{}", self.branches.staging)
+    }
+
+    /// Reads a backup of staging to its end, on a thread of its own.
+    pub async fn read_backup<T, E>(
+        &self,
+        number: u64,
+        read: impl FnOnce(Box<dyn Read + Send>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        CommandError: From<E>,
+    {
+        let owner = self.destination_backups();
+        let bytes = OpenBackup::download(&self.heroku, owner, number).await?.bytes;
+        let read = tokio::task::spawn_blocking(move || read(bytes)).await.map_err(|cause| {
+            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
+                .with_cause(cause)
+        })?;
+        Ok(read?)
     }
 
     /// The app that owns staging's database, and with it its backups.

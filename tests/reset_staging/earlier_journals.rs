@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::reset_staging::calm::reset_by;
+use crate::reset_staging::calm::{calm, reset_by};
 use crate::reset_staging::kills::{self, in_worlds, soaks};
 use crate::reset_staging::kills_rollback::{self, as_before};
 use crate::reset_staging::world::World;
@@ -83,7 +83,7 @@ fn take_the_earlier_lines(world: &World, way: &str) {
         line["sequence"] = sequence.into();
         text.push_str(&format!("{line}\n"));
     }
-    assert!(text.contains(HERE).eq(&false) && text.lines().count() > 20, "{text}");
+    assert!(!text.contains(HERE) && text.lines().count() > 20, "{text}");
     fs::write(world.run_folder().expect("a run").join("journal.jsonl"), text).expect("written");
 }
 
@@ -116,8 +116,26 @@ fn killed_at(world: &World, &(way, entry): &Case) {
 fn a_run_of_an_earlier_bcops_is_resumed() {
     in_worlds(&cases(0), |world, case| {
         killed_at(world, case);
-        kills::check(world, case.0)
+        kills::check(world, case.0)?;
+        // What the earlier bcops wrote is reported as it was written.
+        match kind_of_keep_tip(&world.report()) {
+            kind if kind == "wait" => Ok(()),
+            kind => Err(format!("the step keep-tip is {kind}")),
+        }
     });
+}
+
+fn kind_of_keep_tip(report: &Value) -> Value {
+    let steps = report["steps"].as_array().expect("steps");
+    steps.iter().find(|step| step["id"] == "keep-tip").expect("the step")["kind"].clone()
+}
+
+/// It pushes a ref, so the guard looks first.
+#[test]
+fn the_guard_looks_before_the_tip_is_kept() {
+    let calm = calm("stream");
+    let guarded = calm.line_of(&["\"guarded\"", "\"keep-tip\""]);
+    assert!(guarded < calm.line_of(&["\"step_started\"", "\"keep-tip\""]));
 }
 
 #[test]

@@ -2,15 +2,13 @@
 //! this machine in between.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use async_trait::async_trait;
 
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::FailureKind;
 use crate::reset::accounts::{self, StoredAccount};
 use crate::reset::values::{ACCOUNTS_BACK, ACCOUNTS_STORED, BACKUP};
 use crate::reset::world::Reset;
-use crate::restore::OpenBackup;
 use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepError, StepResult};
 use crate::words;
 
@@ -21,20 +19,10 @@ fn wanted(world: &Reset) -> &[String] {
 }
 
 async fn stored(world: &Reset, context: &StepContext) -> StepResult<Vec<StoredAccount>> {
-    let reader = open_backup(world, context).await?;
     let wanted: BTreeSet<String> = wanted(world).iter().cloned().collect();
     let users = world.settings.local.users_table.clone();
-    let reading =
-        tokio::task::spawn_blocking(move || accounts::stored::read(reader, &wanted, &users));
-    let ended =
-        |_| CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early");
-    Ok(reading.await.map_err(ended)??)
-}
-
-async fn open_backup(world: &Reset, context: &StepContext) -> StepResult<Box<dyn Read + Send>> {
-    let number = context.need(&BACKUP)?.num;
-    let owner = world.destination_backups();
-    Ok(OpenBackup::download(&world.heroku, owner, number).await?.bytes)
+    let read = move |bytes| accounts::stored::read(bytes, &wanted, &users);
+    Ok(world.read_backup(context.need(&BACKUP)?.num, read).await?)
 }
 
 async fn missing(world: &Reset, context: &StepContext) -> StepResult<Vec<String>> {

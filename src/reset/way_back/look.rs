@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::reset::closed::Preset;
 use crate::reset::content::ContentTables;
 use crate::reset::git::{short, way_back_in_words};
@@ -14,9 +14,8 @@ use crate::reset::jobs::PRESENT_FOR;
 use crate::reset::unfinished::refuse_stale;
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
 use crate::reset::world::Reset;
-use crate::restore::OpenBackup;
 use crate::runbook::history::UndoPhase;
-use crate::runbook::{History, RunId, Runbook, Runs, ValueKey};
+use crate::runbook::{History, RunId, Runbook, Runs};
 
 use super::losses::{Losses, TableLoss};
 use super::{counts, database, refused};
@@ -93,11 +92,6 @@ impl LookBack<'_> {
         is_pending(self.asked.history, id)
     }
 
-    fn value<T: serde::de::DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
-        let value = self.asked.history.value(key.name()).cloned()?;
-        serde_json::from_value(value).ok()
-    }
-
     /// Runs that began after this one and have changed the same staging: by the journals of this
     /// machine, and by the tips that runs of other machines keep on the origin.
     async fn later_runs(&self, runs: &Runs) -> Result<Vec<String>, CommandError> {
@@ -123,7 +117,7 @@ impl LookBack<'_> {
 
     /// Whether the branch is where the run left it, and the old tip is still kept.
     async fn branch(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
-        let merged: Option<Merged> = self.value(&MERGED);
+        let merged: Option<Merged> = self.asked.history.get(&MERGED);
         let (true, Some(merged)) = (self.is_pending("push"), merged) else { return Ok(()) };
         let (run, branch) = (self.asked.run, &self.world.branches.staging);
         // In the namespace of planning, of which nothing is left afterwards.
@@ -179,7 +173,11 @@ impl LookBack<'_> {
             return Ok(());
         }
         let (heroku, app) = (&self.world.heroku, self.world.destination.app.id());
-        let before = self.value(&RELEASE_BEFORE).or_else(|| self.value(&RELEASE_AT_START));
+        let before = self
+            .asked
+            .history
+            .get(&RELEASE_BEFORE)
+            .or_else(|| self.asked.history.get(&RELEASE_AT_START));
         if let Some(before) = &before {
             back.code = Some(way_back_in_words(self.world, before).await?);
         }
@@ -239,7 +237,7 @@ impl LookBack<'_> {
 
     async fn backup(&self) -> Result<BackupTaken, CommandError> {
         let (run, owner) = (self.asked.run, self.world.destination_backups());
-        let Some(backup) = self.value(&BACKUP) else {
+        let Some(backup) = self.asked.history.get(&BACKUP) else {
             let text = format!("cannot roll run {run} back: it has made no backup of staging");
             return Err(refused(text)
                 .hint(format!("bcops reset-{}   # fills it again", self.world.destination.name)));
@@ -274,14 +272,7 @@ impl LookBack<'_> {
         }
         let now = counts::live(&session).await?;
         session.close().await;
-        let owner = world.destination_backups();
-        let bytes = OpenBackup::download(&world.heroku, owner, backup.num).await?.bytes;
-        let counting = tokio::task::spawn_blocking(move || counts::stored(bytes)).await;
-        let ended = |cause| {
-            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
-                .with_cause(cause)
-        };
-        let stored = counting.map_err(ended)??;
+        let stored = world.read_backup(backup.num, counts::stored).await?;
         losses.tables = TableLoss::of(&now, &stored);
         Ok(())
     }

@@ -64,6 +64,21 @@ fn a_refusing_guard_stops_before_anything_is_changed() {
     assert!(shared.get().world.lock.is_none(), "nothing was changed, so that the lock is free");
 }
 
+/// Nothing has to be put back for it, so that a run which stops after it keeps nobody out.
+#[test]
+fn what_is_added_is_guarded_and_is_no_change() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Add, Work::Set], &[], &[]);
+    shared.get().guard_refuses = true;
+    assert!(run(&shared, make()).is_err() && shared.get().world.settings.is_empty());
+    shared.get().guard_refuses = false;
+    shared.get().refused.insert("b2".into(), 1);
+    let error = CommandError::from(run(&shared, make()).unwrap_err());
+    assert_eq!(error.kind, FailureKind::Refused);
+    assert!(shared.get().world.is("b1", "on") && shared.get().world.lock.is_none());
+    assert_eq!(run(&shared, make()).unwrap().warnings, [""; 0]);
+}
+
 #[test]
 fn a_decision_stops_the_run_and_keeps_the_lock() {
     let shared = Shared::default();

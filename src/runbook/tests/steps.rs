@@ -19,6 +19,8 @@ pub enum Work {
     Set,
     /// Makes a setting that cannot be seen from the probe; can be put back.
     Blind,
+    /// Makes a setting beside what is there, which nothing puts back.
+    Add,
     /// Asks for a job that must never be asked for twice.
     Post,
     /// Makes a setting and ends with a warning.
@@ -225,6 +227,7 @@ pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) ->
     let toy = Toy { id, stage, work, world: world.clone() };
     let kind = match work {
         Work::Post => StepKind::Wait,
+        Work::Add => StepKind::Additive,
         Work::Skip | Work::Count => StepKind::Check,
         Work::Decide => StepKind::Manual,
         Work::Blind | Work::Final => StepKind::Destructive,
@@ -232,7 +235,7 @@ pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) ->
     };
     let entry = StepEntry::new(kind, id, stage, toy.clone());
     match work {
-        Work::Post | Work::Skip | Work::Count | Work::Decide => entry,
+        Work::Post | Work::Add | Work::Skip | Work::Count | Work::Decide => entry,
         Work::Final => entry.undone(UndoWay::Impossible("it is final")),
         // Put back by itself, after a second try, it would close what is open again by then.
         Work::With(other) | Work::End(other) => entry.undone_with(other),
