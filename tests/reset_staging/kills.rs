@@ -34,7 +34,7 @@ fn done(run: crate::command::Run) -> Result<(), String> {
 }
 
 /// Checks that nobody could tell that the run was ever killed.
-fn check(world: &World, way: &'static str) -> Result<(), String> {
+pub fn check(world: &World, way: &'static str) -> Result<(), String> {
     go_on(world, way)?;
     let (now, wanted) = (seen(world), &calm(way).state);
     if now != *wanted {

@@ -24,7 +24,7 @@ fn roll_back(run: &str) -> Vec<&str> {
 }
 
 /// Rolls the run of this world back, and looks at everything.
-fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), String> {
+pub fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), String> {
     let run = world.run_on_disk().filter(|_| !world.journal().is_empty());
     // Killed before it had begun, it has done nothing.
     if let Some(run) = &run {

@@ -6,6 +6,7 @@ mod choices;
 mod ci;
 mod code;
 mod content;
+mod earlier_journals;
 mod endless;
 pub mod fault_cases;
 mod faults;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bcops::reset::accounts::{
-    self, AccountsError, PutBack, Recreate, StoredAccount, choose, not_there, put_back, stored,
+    self, AccountsError, PutBack, Selection, StoredAccount, choose, not_there, put_back, stored,
 };
 
 use crate::reset_staging::records_world::{
@@ -73,7 +73,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
     assert_eq!((ann.is_superuser, ann.is_active), (true, true));
     assert_eq!(ann.last_login.as_deref(), Some("2026-11-06"));
     assert_eq!(ann.groups, ["Editors", "Testers"]);
-    let chosen = choose(&found, &"ANN@example.org".parse::<Recreate>().unwrap()).unwrap();
+    let chosen = choose(&found, &"ANN@example.org".parse::<Selection>().unwrap()).unwrap();
     assert_eq!(chosen, wanted(&["ann"]));
     // The sessions are as free as before.
     one.batch_execute("CREATE TABLE x ()").await.unwrap();

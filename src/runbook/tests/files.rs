@@ -3,17 +3,18 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use super::lock_file::LockFile;
 use super::steps::{Work, book};
 use super::world::{Shared, block_on, environment, run_id, target};
 use crate::runbook::engine::{Beginning, Engine, Setup};
 use crate::runbook::{
-    Flags, Holder, Interrupt, JournalError, LockError, LockFile, Operator, Redactor, RunId,
-    RunLock, RunState, Runbook, Runs, StoreError, journal::Journal,
+    Flags, Holder, Interrupt, JournalError, LockError, Operator, Redactor, RunId, RunLock,
+    RunState, Runbook, Runs, StoreError, journal::Journal,
 };
 
-fn setup(shared: &Shared, book: Runbook, lock: LockFile) -> Setup {
+fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
     Setup {
-        book,
+        runbook,
         lock: Arc::new(lock),
         guard: Arc::new(shared.clone()),
         interrupt: Interrupt::never(),

@@ -4,6 +4,7 @@
 mod brackets;
 mod files;
 mod kills;
+mod lock_file;
 mod plans;
 mod refusals;
 mod rolling_back;

@@ -107,7 +107,7 @@ fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
     let shared = Shared::default();
     shared.get().fails_after.insert("open".into(), 1);
     let make = || {
-        Runbook::builder()
+        Runbook::of(Arc::new(()))
             .bracket("inner", "around")
             .step(toy(&shared, "maintenance", "around", Work::Stand("open")))
             .step(toy(&shared, "dynos", "around", Work::Stand("open")))
@@ -160,7 +160,7 @@ fn a_rollback_whose_precaution_fails_has_not_begun() {
         let make = || book(&shared, &[Work::Set, Work::Set], &[], &[]);
         assert_eq!(run(&shared, make()).is_err(), stops);
         shared.get().fails_before.insert("precaution".into(), 1);
-        let precaution = || Arc::new(toy(&shared, "precaution", "rollback", Work::Post));
+        let precaution = || toy(&shared, "precaution", "rollback", Work::Post);
         let error = roll_back_after(&shared, make(), precaution()).unwrap_err();
         assert!(matches!(error, RunError::NotBegunBack { .. }), "{error}");
         let hints = CommandError::from(error).hint_texts().join(" ");

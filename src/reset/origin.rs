@@ -3,8 +3,8 @@
 use crate::adapters::git::{
     Access, GitProgram, Remote, Repository, is_project, is_repository_of, is_same_repository,
 };
-use crate::commands::Context;
-use crate::events::{Event, Reporter};
+use crate::deployment::Deployments;
+use crate::events::Event;
 use crate::failure::{CommandError, FailureKind};
 use crate::process_id;
 use crate::runbook::Operator;
@@ -48,8 +48,8 @@ pub fn forget_killed_planning(repository: &Repository) {
 }
 
 /// The clone around the working directory, in a namespace for planning.
-pub async fn open_repository(context: &Context) -> Result<Repository, CommandError> {
-    let git = &context.settings.git;
+pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository, CommandError> {
+    let git = &deployments.settings.git;
     let working_directory = std::env::current_dir().map_err(|error| {
         CommandError::new(FailureKind::Configuration, "the working directory is gone")
             .with_cause(error)
@@ -66,37 +66,39 @@ pub async fn open_repository(context: &Context) -> Result<Repository, CommandErr
     };
     let repository = Repository::open(&access).await?;
     for url in repository.origin_urls().await? {
-        check_no_app(context, &url)?;
-        check_project(context, &url)?;
+        check_no_app(deployments, &url)?;
+        check_project(deployments, &url)?;
     }
     Ok(repository)
 }
 
 /// What is pushed to the repository of an app is built and released there.
-fn check_no_app(context: &Context, url: &str) -> Result<(), CommandError> {
-    let mut environments = context.settings.environments.values();
+fn check_no_app(deployments: Deployments<'_>, url: &str) -> Result<(), CommandError> {
+    let mut environments = deployments.settings.environments.values();
     let owner = environments.find(|one| is_repository_of(url, &one.app.value));
     let Some(owner) = owner else { return Ok(()) };
     let text = format!(
         "the remote {} is {url}, which is Heroku's repository of {} and not the site's origin; \
          nothing was changed",
-        context.settings.git.remote, owner.app.value
+        deployments.settings.git.remote, owner.app.value
     );
     Err(CommandError::new(FailureKind::Refused, text)
         .hint("name the remote that GitLab is as git.remote in bcops.toml"))
 }
 
 /// A clone of something else must not be taken for the site's.
-fn check_project(context: &Context, url: &str) -> Result<(), CommandError> {
-    let project = &context.settings.gitlab.project;
+fn check_project(deployments: Deployments<'_>, url: &str) -> Result<(), CommandError> {
+    let project = &deployments.settings.gitlab.project;
     if is_project(url, &project.value) {
         return Ok(());
     }
-    let text =
-        format!("the remote {} is {url}, and not {}", context.settings.git.remote, project.value);
+    let text = format!(
+        "the remote {} is {url}, and not {}",
+        deployments.settings.git.remote, project.value
+    );
     // A mirror has another path; only whoever has named the project means exactly that one.
     if project.origin == Origin::BuiltIn {
-        context.ui.emit(Event::Warning(text));
+        deployments.reporter.emit(Event::Warning(text));
         return Ok(());
     }
     Err(CommandError::new(FailureKind::Refused, format!("{text}; nothing was changed"))
@@ -106,12 +108,12 @@ fn check_project(context: &Context, url: &str) -> Result<(), CommandError> {
 /// The branch that is force-pushed must be no other environment's, protected or not, whether or not
 /// that is where the data come from.
 pub fn check_branch(
-    context: &Context,
+    deployments: Deployments<'_>,
     destination: &Environment,
     branch: &str,
 ) -> Result<(), CommandError> {
     let mut others =
-        context.settings.environments.values().filter(|one| one.name != destination.name);
+        deployments.settings.environments.values().filter(|one| one.name != destination.name);
     let Some(owner) = others.find(|one| one.branch.as_deref() == Some(branch)) else {
         return Ok(());
     };

@@ -4,21 +4,27 @@
 //! Staging alone is asked what it is. Only where that differs from what was proved is everything
 //! compared again, so that a production that does not answer never stops a run.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
 
 use crate::adapters::postgres::DatabaseIdentity;
 use crate::caches::{self, CacheError};
-use crate::commands::Context;
-use crate::deployment::{Fingerprint, find_front_end};
+use crate::deployment::{Deployments, Fingerprint, find_front_end};
+use crate::events::SharedReporter;
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{FRONT_END_CACHE, World, replaces_database};
-use crate::runbook::{Evidence, Guard, Step, StepFuture};
+use crate::runbook::{Evidence, Guard, StepResult};
 
+use super::book::replaces_database;
+use super::cleanup::FRONT_END_CACHE;
 use super::origin::check_heroku_remote;
+use super::world::Reset;
 
 pub struct LookAgain {
-    context: Context,
-    world: Arc<World>,
+    world: Arc<Reset>,
+    reporter: SharedReporter,
+    home: Option<PathBuf>,
     proved: Mutex<Proved>,
 }
 
@@ -33,23 +39,34 @@ struct Proved {
 }
 
 impl LookAgain {
-    pub fn new(context: Context, world: Arc<World>) -> Self {
+    /// `home` is the user's folder, where other programs keep their logins.
+    pub fn new(world: Arc<Reset>, reporter: SharedReporter, home: Option<PathBuf>) -> Self {
         let proved = Proved {
-            fingerprint: world.fingerprint.clone(),
-            zone: world.zone.clone(),
+            fingerprint: world.destination.fingerprint.clone(),
+            zone: world.destination.zone.clone(),
             was_replaced: false,
         };
-        LookAgain { context, world, proved: Mutex::new(proved) }
+        LookAgain { world, reporter, home, proved: Mutex::new(proved) }
+    }
+
+    fn deployments(&self) -> Deployments<'_> {
+        let (settings, home) = (&self.world.settings, self.home.as_deref());
+        Deployments { settings, reporter: &*self.reporter, home }
     }
 
     async fn look(&self, step: &str) -> Result<Evidence, CommandError> {
-        let deployments = self.context.deployments();
+        let deployments = self.deployments();
         let destination = &self.world.destination;
         let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let world = &self.world;
         let protected = &world.protected_repositories;
-        check_heroku_remote(&world.repository, &world.heroku_remote, world.app.name(), protected)
-            .await?;
+        check_heroku_remote(
+            &world.repository,
+            &world.destination.remote,
+            world.app_name(),
+            protected,
+        )
+        .await?;
         let now = deployments.fingerprint(destination).await?;
         let same_zone = step != FRONT_END_CACHE || self.has_zone(&proved).await?;
         let is_unchanged = match proved.was_replaced {
@@ -63,9 +80,9 @@ impl LookAgain {
         proved.was_replaced = replaces_database(step);
         let database = proved.fingerprint.database(destination).map(str::to_owned);
         *self.proved.lock().unwrap_or_else(PoisonError::into_inner) = proved;
-        let url = &self.world.destination_url;
+        let url = &self.world.destination.url;
         let mut evidence = Evidence::new()
-            .fact("app", self.world.app.id())
+            .fact("app", self.world.destination.app.id())
             .fact("database", format!("{} on {}", url.database, url.place()));
         if let Some(identity) = database {
             evidence = evidence.fact("database identity", identity);
@@ -79,22 +96,22 @@ impl LookAgain {
     /// Cloudflare is asked only where it is about to be changed: its being down keeps nobody from
     /// putting staging back.
     async fn has_zone(&self, proved: &Proved) -> Result<bool, CommandError> {
-        let reading = self.context.deployments().reading(&self.world.destination).await?;
+        let reading = self.deployments().reading(&self.world.destination).await?;
         let login = caches::login(reading.environment, &reading.values.in_force());
         if matches!(login, Err(CacheError::NoFrontEnd { .. })) {
             return Ok(proved.zone.is_none());
         }
-        let zone = find_front_end(self.context.deployments(), reading.environment, &reading.values);
+        let zone = find_front_end(self.deployments(), reading.environment, &reading.values);
         Ok(proved.zone.as_deref() == Some(zone.await?.front_end.id.as_str()))
     }
 
     /// Gives the zone, where it was compared.
     async fn compare_everything(&self, step: &str) -> Result<Option<String>, CommandError> {
         let world = &self.world;
-        let writing = self.context.deployments().writing(&world.destination).await?;
+        let writing = self.deployments().writing(&world.destination).await?;
         let database = writing.database_of_heroku().await?;
         let same =
-            DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination_url));
+            DatabaseIdentity::of(&database).may_be(&DatabaseIdentity::of(&world.destination.url));
         must_be_same(same, "database")?;
         writing.cache().await?;
         writing.all_of_a_dyno()?;
@@ -104,7 +121,7 @@ impl LookAgain {
             must_be_same(place == sides.destination.reading().place(), "bucket")?;
         }
         let app = writing.app().await?;
-        must_be_same(app.id() == world.app.id(), "app")?;
+        must_be_same(app.id() == world.destination.app.id(), "app")?;
         match step == FRONT_END_CACHE {
             true => Ok(Some(writing.front_end().await?.front_end.id.as_str().to_owned())),
             false => Ok(None),
@@ -120,8 +137,9 @@ fn must_be_same(same: bool, what: &str) -> Result<(), CommandError> {
     Err(CommandError::new(FailureKind::Refused, text).hint("bcops doctor"))
 }
 
+#[async_trait]
 impl Guard for LookAgain {
-    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
-        Box::pin(async move { Ok(self.look(step.id()).await?) })
+    async fn before(&self, step: &str) -> StepResult<Evidence> {
+        Ok(self.look(step).await?)
     }
 }

@@ -2,42 +2,45 @@
 
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
-use crate::commands::Context;
 use crate::deployment::gitlab::gitlab;
 use crate::deployment::manifest;
-use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
+use crate::deployment::{Deployments, Values, Writing, bucket_settings, has_bucket};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
+
 use crate::settings::{Destination, Environment};
 
+use super::answers::Options;
+use super::media::JOBS;
 use super::origin::{
     check_branch, check_heroku_remote, check_not_default_branch, forget_killed_planning,
     open_repository,
 };
+use super::stage::Stage;
+use super::world::{Branches, DestinationSide, MediaSides, Sides, SourceSide};
 
-/// `skip` are the stages that are left out: what only they change need not be reached.
+/// What only the stages change that are left out need not be reached.
 pub async fn resolve(
-    context: &Context,
+    deployments: Deployments<'_>,
     source: &Environment,
     destination: &Destination,
-    skip: &[String],
-) -> Result<Surroundings, CommandError> {
+    options: &Options,
+) -> Result<Sides, CommandError> {
     refuse_itself(source, destination)?;
-    let branches = branches(context, source, destination)?;
-    let manifest = manifest::load(&context.settings)?;
-    let writing = context.deployments().writing(destination).await?;
+    let branches = branches(deployments, source, destination)?;
+    let manifest = manifest::load(deployments.settings)?;
+    let writing = deployments.writing(destination).await?;
     let reading = Values::of(writing.logged_in(), source).await?;
     let source_url = reading.database(source)?;
     let destination_url = writing.database_of_heroku().await?;
     let same = writing.is_database(&destination_url, &source_url).await;
     refuse_if(same, "database", source, destination)?;
-    let media = match skip.iter().any(|stage| stage == "media") {
-        true => None,
-        false => media(context, &writing, (source, &reading)).await?,
+    let media = match options.copies_media() {
+        false => None,
+        true => media(deployments, &writing, (source, &reading)).await?,
     };
     writing.cache().await?;
     writing.all_of_a_dyno()?;
-    let zone = match !skip.iter().any(|stage| stage == "cleanup") && writing.has_front_end()? {
+    let zone = match options.runs(Stage::Cleanup) && writing.has_front_end()? {
         true => Some(writing.front_end().await?.front_end.id.as_str().to_owned()),
         false => None,
     };
@@ -54,38 +57,42 @@ pub async fn resolve(
         refuse_if(true, "database", source, destination)?;
     }
     let source_app_id = source_database.app.id.clone();
-    let repository = open_repository(context).await?;
+    let repository = open_repository(deployments).await?;
     forget_killed_planning(&repository);
     let operator = operator(&repository).await;
-    let host = context.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
+    let host = deployments.settings.heroku_git_host.as_ref().map(|found| found.value.as_str());
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
     check_heroku_remote(&repository, &heroku_remote, app.name(), &protected_repositories).await?;
     check_not_default_branch(&repository, destination, &branches.staging).await?;
     let mut secrets = vec![logged_in.token];
     secrets.extend(repository.secrets());
-    Ok(Surroundings {
-        settings: context.settings.clone(),
-        source: source.clone(),
-        destination: destination.clone(),
+    Ok(Sides {
+        settings: deployments.settings.clone(),
         heroku,
-        app,
-        source_app_id,
-        database,
-        source_database,
-        source_url,
-        destination_url,
-        destination_vars: values.in_force(),
+        source: SourceSide {
+            environment: source.clone(),
+            app_id: source_app_id,
+            database: source_database,
+            url: source_url,
+        },
+        destination: DestinationSide {
+            environment: destination.clone(),
+            app,
+            database,
+            url: destination_url,
+            variables: values.in_force(),
+            remote: heroku_remote,
+            fingerprint,
+            zone,
+        },
         branches,
         repository,
-        heroku_remote,
         manifest,
         media,
-        gitlab: gitlab(&context.settings).transpose()?,
-        slack: context.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
+        gitlab: gitlab(deployments.settings).transpose()?,
+        slack: deployments.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
         secrets,
         protected_repositories,
-        fingerprint,
-        zone,
         operator,
     })
 }
@@ -125,7 +132,7 @@ fn refuse_if(
 }
 
 fn branches(
-    context: &Context,
+    deployments: Deployments<'_>,
     source: &Environment,
     destination: &Destination,
 ) -> Result<Branches, CommandError> {
@@ -145,12 +152,12 @@ fn branches(
         );
         return Err(CommandError::new(FailureKind::Refused, text));
     }
-    check_branch(context, destination, &branches.staging)?;
+    check_branch(deployments, destination, &branches.staging)?;
     Ok(branches)
 }
 
 async fn media(
-    context: &Context,
+    deployments: Deployments<'_>,
     writing: &Writing<'_>,
     (source, reading): (&Environment, &Values),
 ) -> Result<Option<MediaSides>, CommandError> {
@@ -159,14 +166,14 @@ async fn media(
         return Ok(None);
     }
     let destination = &writing.destination;
-    let from = bucket_settings(&context.settings, source, &from)?;
+    let from = bucket_settings(deployments.settings, source, &from)?;
     let to = writing.bucket_settings()?;
     let identity = |side: &BucketSettings| {
         let address = BucketAddress::new(side)?;
         Ok::<_, CommandError>(BucketIdentity::of(&address, &side.credentials))
     };
     refuse_if(identity(&from)?.may_be(&identity(&to)?), "bucket", source, destination)?;
-    let acl = context.settings.media.acl.as_deref();
+    let acl = deployments.settings.media.acl.as_deref();
     let borrowed = BucketSettings { credentials: to.credentials.clone(), ..from.clone() };
     let mut secrets = Vec::new();
     for side in [&from, &to] {
@@ -174,9 +181,9 @@ async fn media(
         secrets.extend(side.credentials.session_token.clone());
     }
     Ok(Some(MediaSides {
-        source: SourceBucket::new(&from, MEDIA_JOBS)?,
-        reader: SourceBucket::new(&borrowed, MEDIA_JOBS)?,
-        destination: writing.bucket(acl, MEDIA_JOBS).await?,
+        source: SourceBucket::new(&from, JOBS)?,
+        reader: SourceBucket::new(&borrowed, JOBS)?,
+        destination: writing.bucket(acl, JOBS).await?,
         secrets,
     }))
 }

@@ -27,7 +27,7 @@ const STRUCTURE: [&str; 14] = [
 ];
 
 /// The journal with all other consumers behind it.
-pub struct Ledger {
+pub struct EventLog {
     inner: Mutex<Inner>,
     consumers: Vec<Box<dyn Consumer>>,
     redactor: Arc<Redactor>,
@@ -38,14 +38,14 @@ struct Inner {
     history: History,
 }
 
-impl Ledger {
+impl EventLog {
     pub fn new(
         writer: Writer,
         history: History,
         consumers: Vec<Box<dyn Consumer>>,
         redactor: Arc<Redactor>,
     ) -> Self {
-        Ledger { inner: Mutex::new(Inner { writer, history }), consumers, redactor }
+        EventLog { inner: Mutex::new(Inner { writer, history }), consumers, redactor }
     }
 
     pub fn redactor(&self) -> &Arc<Redactor> {

@@ -4,20 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::adapters::git::Oid;
 use crate::adapters::heroku::TransferState;
 use crate::adapters::postgres::PostgresError;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::reset::closed::Preset;
 use crate::reset::content::ContentTables;
 use crate::reset::git::{short, way_back_in_words};
 use crate::reset::jobs::PRESENT_FOR;
 use crate::reset::unfinished::refuse_stale;
 use crate::reset::values::{BACKUP, BackupTaken, MERGED, Merged, RELEASE_AT_START, RELEASE_BEFORE};
-use crate::reset::world::World;
-use crate::restore::OpenBackup;
+use crate::reset::world::Reset;
 use crate::runbook::history::UndoPhase;
-use crate::runbook::{History, RunId, Runbook, Runs, ValueKey};
+use crate::runbook::{History, RunId, Runbook, Runs};
 
 use super::losses::{Losses, TableLoss};
 use super::{counts, database, refused};
@@ -25,7 +23,7 @@ use super::{counts, database, refused};
 /// What is rolled back.
 pub struct Asked<'a> {
     pub run: &'a RunId,
-    pub book: &'a Runbook,
+    pub runbook: &'a Runbook<Reset>,
     pub history: &'a History,
     /// When the run itself was heard of last, before any rollback.
     pub ended: Option<Timestamp>,
@@ -49,11 +47,11 @@ pub struct WayBack {
 /// # Errors
 /// A refusal where the rollback would stop half-way.
 pub async fn look_back(
-    world: &World,
+    world: &Reset,
     asked: &Asked<'_>,
     runs: &Runs,
 ) -> Result<WayBack, CommandError> {
-    let look = Look { world, asked };
+    let look = LookBack { world, asked };
     let later = look.later_runs(runs).await?;
     if !later.is_empty() && !asked.past_later_runs {
         let (run, names) = (asked.run, later.join(", "));
@@ -67,7 +65,7 @@ pub async fn look_back(
     }
     if !asked.past_later_runs {
         let again = format!("{} --past-later-runs", asked.run.rollback_command());
-        refuse_stale(world, asked.book, asked.run, asked.history)
+        refuse_stale(world, asked.runbook, asked.run, asked.history)
             .await
             .map_err(|error| error.hint(format!("to give up what came after it: {again}")))?;
     }
@@ -84,19 +82,14 @@ fn later_id(later: &[String]) -> &str {
     later.last().map_or("", String::as_str)
 }
 
-struct Look<'a> {
-    world: &'a World,
+struct LookBack<'a> {
+    world: &'a Reset,
     asked: &'a Asked<'a>,
 }
 
-impl Look<'_> {
+impl LookBack<'_> {
     fn is_pending(&self, id: &str) -> bool {
         is_pending(self.asked.history, id)
-    }
-
-    fn value<T: serde::de::DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
-        let value = self.asked.history.value(key.name()).cloned()?;
-        serde_json::from_value(value).ok()
     }
 
     /// Runs that began after this one and have changed the same staging: by the journals of this
@@ -108,7 +101,7 @@ impl Look<'_> {
             let Ok(journal) = runs.journal(&id) else { continue };
             let history = History::of(journal.records());
             known.push(id.to_string());
-            if has_changed(&history, self.world.app.name()) {
+            if has_changed(&history, self.world.app_name()) {
                 later.push(id.to_string());
             }
         }
@@ -124,7 +117,7 @@ impl Look<'_> {
 
     /// Whether the branch is where the run left it, and the old tip is still kept.
     async fn branch(&self, back: &mut WayBack, losses: &mut Losses) -> Result<(), CommandError> {
-        let merged: Option<Merged> = self.value(&MERGED);
+        let merged: Option<Merged> = self.asked.history.get(&MERGED);
         let (true, Some(merged)) = (self.is_pending("push"), merged) else { return Ok(()) };
         let (run, branch) = (self.asked.run, &self.world.branches.staging);
         // In the namespace of planning, of which nothing is left afterwards.
@@ -133,10 +126,10 @@ impl Look<'_> {
         let now = branches.iter().find(|one| one.name == *branch).map(|one| one.commit);
         let Some(now) = now else {
             let text = format!("cannot roll run {run} back: {branch} is gone from the origin");
-            let old = &self.world.choices.pins.staging;
+            let old = self.world.answers.staging;
             return Err(refused(text).hint(format!("git push origin {old}:refs/heads/{branch}")));
         };
-        let (before, ours) = (oid(&self.world.choices.pins.staging)?, oid(&merged.tip)?);
+        let (before, ours) = (self.world.answers.staging, merged.tip);
         let is_ours = now == ours || now == before;
         let holds_ours = || repository.contains(now, ours).unwrap_or(true);
         if !is_ours && !self.asked.past_later_runs && !holds_ours() {
@@ -166,7 +159,7 @@ impl Look<'_> {
         if now != before && kept != Some(before) {
             let text = format!(
                 "cannot roll run {run} back: the old tip {} of {branch} is no longer kept",
-                short(&before.to_string())
+                short(before)
             );
             return Err(refused(text)
                 .hint(format!("push it to refs/bcops/backup/{run} from a clone that has it")));
@@ -179,8 +172,12 @@ impl Look<'_> {
         if !self.is_pending("deploy") {
             return Ok(());
         }
-        let (heroku, app) = (&self.world.heroku, self.world.app.id());
-        let before = self.value(&RELEASE_BEFORE).or_else(|| self.value(&RELEASE_AT_START));
+        let (heroku, app) = (&self.world.heroku, self.world.destination.app.id());
+        let before = self
+            .asked
+            .history
+            .get(&RELEASE_BEFORE)
+            .or_else(|| self.asked.history.get(&RELEASE_AT_START));
         if let Some(before) = &before {
             back.code = Some(way_back_in_words(self.world, before).await?);
         }
@@ -240,7 +237,7 @@ impl Look<'_> {
 
     async fn backup(&self) -> Result<BackupTaken, CommandError> {
         let (run, owner) = (self.asked.run, self.world.destination_backups());
-        let Some(backup) = self.value(&BACKUP) else {
+        let Some(backup) = self.asked.history.get(&BACKUP) else {
             let text = format!("cannot roll run {run} back: it has made no backup of staging");
             return Err(refused(text)
                 .hint(format!("bcops reset-{}   # fills it again", self.world.destination.name)));
@@ -275,14 +272,7 @@ impl Look<'_> {
         }
         let now = counts::live(&session).await?;
         session.close().await;
-        let owner = world.destination_backups();
-        let bytes = OpenBackup::download(&world.heroku, owner, backup.num).await?.bytes;
-        let counting = tokio::task::spawn_blocking(move || counts::stored(bytes)).await;
-        let ended = |cause| {
-            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
-                .with_cause(cause)
-        };
-        let stored = counting.map_err(ended)??;
+        let stored = world.read_backup(backup.num, counts::stored).await?;
         losses.tables = TableLoss::of(&now, &stored);
         Ok(())
     }
@@ -302,11 +292,4 @@ fn has_changed(history: &History, app: &str) -> bool {
     let changing = started.steps.iter().filter(|step| step.kind.changes());
     changing.map(|step| step.id.as_str()).any(|id| is_pending(history, id))
         && history.standing != crate::runbook::Standing::RolledBack
-}
-
-fn oid(text: &str) -> Result<Oid, CommandError> {
-    Oid::from_str(text).map_err(|cause| {
-        let text = format!("{text} is not the id of a commit");
-        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
-    })
 }
