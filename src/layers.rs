@@ -54,7 +54,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ),
     ("ui", &[]),
     // Its flags have values of these types.
-    ("cli", &["media", "reset", "settings", "ui"]),
+    ("cli", &["caches", "media", "reset", "settings", "ui"]),
     (
         "commands",
         &[

@@ -8,6 +8,12 @@ use super::{
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
+use crate::ui::Document;
+
+/// What stands around every result.
+pub fn document() -> Schema {
+    schema_for!(Document)
+}
 
 /// A command line, and the schema of its result.
 pub fn results() -> Vec<(&'static str, Schema)> {
