@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::foreign_keys::referencing;
 use super::super::manifest::{Manifest, TableEntry};
-use super::super::plan::{ancestors, describe, lookups};
+use super::super::plan::{describe, lookups};
 use super::super::rules::{Class, Place, parse_table_name};
 use super::super::telling;
 use super::nearest::similar;
@@ -102,7 +102,7 @@ struct PolicyFact {
 impl<'a> Explanation<'a> {
     fn gather(manifest: &'a Manifest, schema: Option<&'a Schema>, name: &TableName) -> Self {
         let own = || Box::new(std::iter::once(name)) as Box<dyn Iterator<Item = &TableName>>;
-        let mut names = schema.map_or_else(own, |schema| Box::new(ancestors(schema, name)));
+        let mut names = schema.map_or_else(own, |schema| Box::new(schema.ancestors(name)));
         let found = names.find_map(|name| Some((name, manifest.tables.get(name)?)));
         let entry = found.map(|(_, entry)| entry);
         let policies = manifest.policies.iter();
