@@ -137,11 +137,13 @@ impl<'a> Schema<'a> {
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             let last = path.rsplit('.').next().unwrap_or_default();
             let mut meaning = property.description().unwrap_or_else(|| meaning_of(last).to_owned());
-            let may_be_null = property.resolved().1;
-            if !schema.is_required(name) && !may_be_null {
+            let mut words = property.in_words();
+            // What is left out where there is none is never null.
+            if !schema.is_required(name) {
                 meaning = format!("{meaning} Not always there.").trim().to_owned();
+                words = words.trim_end_matches(" or null").to_owned();
             }
-            let _ = writeln!(text, "| `{path}` | {} | {meaning} |", property.in_words());
+            let _ = writeln!(text, "| `{path}` | {words} | {meaning} |");
             property.rows_of_inner(&path, text);
         }
     }
@@ -212,7 +214,6 @@ fn word_for(name: &str) -> &'static str {
         "url" => "https://www.example.org/",
         "host" => "www.example.org",
         "policy" => "local",
-        "command" => "python manage.py check",
         "dyno" => "run.1234",
         "place" => "the server localhost:5432",
         _ => "…",
