@@ -1,6 +1,7 @@
 //! What stands in `result` of each command's `--json`, for docs/json.md.
 
-use schemars::{Schema, schema_for};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 
 use super::{
     addons, backup_file, backups, config, doctor, dyno, generated, media, pull_data, purge_cache,
@@ -8,48 +9,59 @@ use super::{
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
+use crate::ui::Document;
+
+/// What stands around every result.
+pub fn document() -> Schema {
+    schema::<Document>()
+}
 
 /// A command line, and the schema of its result.
 pub fn results() -> Vec<(&'static str, Schema)> {
     vec![
-        ("addons ENV", schema_for!(addons::Addons)),
-        ("backups list ENV", schema_for!(backups::Listing)),
-        ("backups capture ENV", schema_for!(backups::Captured)),
-        ("backups info ENV", schema_for!(backups::Info)),
-        ("backups url ENV", schema_for!(backups::SignedUrl)),
-        ("backups download ENV", schema_for!(backup_file::Dumped)),
-        ("backups download ENV --no-scrub", schema_for!(backups::AsItIs)),
-        ("check ENV", schema_for!(ReportDocument)),
-        ("completions SHELL", schema_for!(generated::Completions)),
-        ("config init", schema_for!(config::Written)),
-        ("config path", schema_for!(config::Files)),
-        ("config show", schema_for!(config::Shown)),
-        ("config trust", schema_for!(config::Trusted)),
-        ("config untrust", schema_for!(config::Untrusted)),
-        ("doctor", schema_for!(doctor::Examined)),
-        ("man", schema_for!(generated::ManualPage)),
-        ("pull-media ENV, push-media ENV", schema_for!(media::Transfer)),
-        ("pull-data ENV", schema_for!(pull_data::Pulled)),
-        ("pull-data ENV --dry-run", schema_for!(pull_data::Planned)),
-        ("pull-data --undo", schema_for!(pull_data::Undone)),
-        ("pull-data --drop-previous", schema_for!(pull_data::Dropped)),
-        ("purge-cache ENV", schema_for!(purge_cache::Report)),
-        ("run ENV -- COMMAND", schema_for!(dyno::Ran)),
-        ("run ENV --dry-run -- COMMAND", schema_for!(dyno::Planned)),
-        ("runs list", schema_for!(runs::Listing)),
-        ("runs unlock RUN", schema_for!(runs::Unlocked)),
-        ("scrub-pii", schema_for!(scrub_pii::Scrubbed)),
-        ("scrub-pii --dry-run", schema_for!(scrub_pii::Planned)),
-        ("scrub-pii --check", schema_for!(scrub_pii::Checked)),
-        ("scrub-pii --dump IN OUT", schema_for!(backup_file::Dumped)),
-        ("scrub-pii --manifest validate", schema_for!(scrub_pii::Validated)),
-        ("scrub-pii --manifest suggest", schema_for!(scrub_pii::Suggested)),
-        ("scrub-pii --manifest explain TABLE", schema_for!(scrub_pii::Explained)),
-        ("search open ENV", schema_for!(search::Opened)),
-        ("search reindex ENV", schema_for!(search::Rebuilt)),
-        ("search reindex ENV --dry-run", schema_for!(search::Planned)),
-        ("search status ENV", schema_for!(search::Report)),
-        ("a reindex that lacks rows", schema_for!(search::Incomplete)),
-        ("a load or a scrub that found personal data", schema_for!(Remains)),
+        ("addons ENV", schema::<addons::Addons>()),
+        ("backups list ENV", schema::<backups::Listing>()),
+        ("backups capture ENV", schema::<backups::Captured>()),
+        ("backups info ENV", schema::<backups::Info>()),
+        ("backups url ENV", schema::<backups::SignedUrl>()),
+        ("backups download ENV", schema::<backup_file::Dumped>()),
+        ("backups download ENV --no-scrub", schema::<backups::AsItIs>()),
+        ("check ENV", schema::<ReportDocument>()),
+        ("completions SHELL", schema::<generated::Completions>()),
+        ("config init", schema::<config::Written>()),
+        ("config path", schema::<config::Files>()),
+        ("config show", schema::<config::Shown>()),
+        ("config trust", schema::<config::Trusted>()),
+        ("config untrust", schema::<config::Untrusted>()),
+        ("doctor", schema::<doctor::Examined>()),
+        ("man", schema::<generated::ManualPage>()),
+        ("pull-media ENV, push-media ENV", schema::<media::Transfer>()),
+        ("pull-data ENV", schema::<pull_data::Pulled>()),
+        ("pull-data ENV --dry-run", schema::<pull_data::Planned>()),
+        ("pull-data --undo", schema::<pull_data::Undone>()),
+        ("pull-data --drop-previous", schema::<pull_data::Dropped>()),
+        ("purge-cache ENV", schema::<purge_cache::Report>()),
+        ("run ENV -- COMMAND", schema::<dyno::Ran>()),
+        ("run ENV --dry-run -- COMMAND", schema::<dyno::Planned>()),
+        ("runs list", schema::<runs::Listing>()),
+        ("runs unlock RUN", schema::<runs::Unlocked>()),
+        ("scrub-pii", schema::<scrub_pii::Scrubbed>()),
+        ("scrub-pii --dry-run", schema::<scrub_pii::Planned>()),
+        ("scrub-pii --check", schema::<scrub_pii::Checked>()),
+        ("scrub-pii --dump IN OUT", schema::<backup_file::Dumped>()),
+        ("scrub-pii --manifest validate", schema::<scrub_pii::Validated>()),
+        ("scrub-pii --manifest suggest", schema::<scrub_pii::Suggested>()),
+        ("scrub-pii --manifest explain TABLE", schema::<scrub_pii::Explained>()),
+        ("search open ENV", schema::<search::Opened>()),
+        ("search reindex ENV", schema::<search::Rebuilt>()),
+        ("search reindex ENV --dry-run", schema::<search::Planned>()),
+        ("search status ENV", schema::<search::Report>()),
+        ("a reindex that lacks rows", schema::<search::Incomplete>()),
+        ("a load or a scrub that found personal data", schema::<Remains>()),
     ]
+}
+
+/// Of the type as it is written.
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::default().for_serialize().into_generator().into_root_schema_for::<T>()
 }

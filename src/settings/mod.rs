@@ -77,11 +77,11 @@ pub struct Settings {
 }
 
 /// What becomes of tables and columns that the manifest does not class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Unclassified {
-    /// They stop the pull.
+    /// They stop the pull, with the lines to add to the manifest
     Stop,
-    /// They are loaded without their contents.
+    /// A table is loaded without rows, a column as NULL, its default or an empty value
     Empty,
 }
 

@@ -2,38 +2,35 @@
 
 use std::fmt::Write;
 
+use bcops::commands::schemas;
 use serde_json::{Map, Value, json};
 
 const BEGINNING: &str = "# What `--json` prints\n\n\
     Made by `make docs` from the types of the results. With `--json` every command prints exactly one document on\n\
-    standard output, whatever happens:\n\n\
-    | field | type | meaning |\n|---|---|---|\n\
-    | `schema_version` | integer | 1. A change that an older reader would not understand has another number. |\n\
-    | `command` | string | The command. |\n\
-    | `status` | string | `ok`, `failed`, or `refused`: nothing was begun. |\n\
-    | `result` | object or null | See below. `null` where a command failed before it had one. |\n\
-    | `warnings` | list of strings | What else a person was told. |\n\
-    | `error` | object or null | `kind`, `message`, `causes` and `hints`. |\n\n\
-    `status` is `failed` without an `error` where the result itself tells of the failure: a site that is down, a check of\n\
-    `doctor` that fails. The exit code is the same with and without `--json`. New fields may come, and none goes or\n\
-    changes its type without a new `schema_version`. In the examples, texts and numbers only show the form.\n";
+    standard output, whatever happens. The exit code is the same with and without it. New fields may come, and none\n\
+    goes or changes its type without a new `schema_version`. In the examples, texts and numbers only show the form.\n\n";
 
 /// The page.
 pub fn page() -> String {
     let mut text = BEGINNING.to_owned();
-    for (title, schema) in bcops::commands::schemas::results() {
-        let root = schema.to_value();
+    describe(&schemas::document(), &mut text);
+    for (title, schema) in schemas::results() {
         let _ = write!(text, "\n## {title}\n\n");
-        let schema = Schema { root: &root, node: &root };
-        for line in schema.description().into_iter() {
+        if let Some(line) = Schema::whole(schema.as_value()).description() {
             let _ = write!(text, "{line}\n\n");
         }
-        text.push_str("| field | type | meaning |\n|---|---|---|\n");
-        schema.rows("", &mut text);
-        let example = serde_json::to_string_pretty(&schema.example("")).unwrap_or_default();
-        let _ = write!(text, "\n```json\n{example}\n```\n");
+        describe(&schema, &mut text);
     }
     text
+}
+
+/// Its fields, and an example.
+fn describe(schema: &schemars::Schema, text: &mut String) {
+    let schema = Schema::whole(schema.as_value());
+    text.push_str("| field | type | meaning |\n|---|---|---|\n");
+    schema.rows("", text);
+    let example = serde_json::to_string_pretty(&schema.example("")).unwrap_or_default();
+    let _ = write!(text, "\n```json\n{example}\n```\n");
 }
 
 /// A part of a schema, and the whole that it refers to.
@@ -44,6 +41,10 @@ struct Schema<'a> {
 }
 
 impl<'a> Schema<'a> {
+    fn whole(root: &'a Value) -> Schema<'a> {
+        Schema { root, node: root }
+    }
+
     fn part(self, node: &'a Value) -> Schema<'a> {
         Schema { node, ..self }
     }
@@ -120,6 +121,7 @@ impl<'a> Schema<'a> {
         let word = match schema.kind() {
             "array" => format!("list of {}s", schema.part(&schema.node["items"]).in_words()),
             "string" if schema.node["format"] == "date-time" => "time".to_owned(),
+            "" => "any".to_owned(),
             other => other.to_owned(),
         };
         format!("{word}{or_null}")
@@ -135,11 +137,13 @@ impl<'a> Schema<'a> {
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             let last = path.rsplit('.').next().unwrap_or_default();
             let mut meaning = property.description().unwrap_or_else(|| meaning_of(last).to_owned());
-            let may_be_null = property.resolved().1;
-            if !schema.is_required(name) && !may_be_null {
+            let mut words = property.in_words();
+            // What is left out where there is none is never null.
+            if !schema.is_required(name) {
                 meaning = format!("{meaning} Not always there.").trim().to_owned();
+                words = words.trim_end_matches(" or null").to_owned();
             }
-            let _ = writeln!(text, "| `{path}` | {} | {meaning} |", property.in_words());
+            let _ = writeln!(text, "| `{path}` | {words} | {meaning} |");
             property.rows_of_inner(&path, text);
         }
     }
@@ -210,7 +214,6 @@ fn word_for(name: &str) -> &'static str {
         "url" => "https://www.example.org/",
         "host" => "www.example.org",
         "policy" => "local",
-        "command" => "python manage.py check",
         "dyno" => "run.1234",
         "place" => "the server localhost:5432",
         _ => "…",

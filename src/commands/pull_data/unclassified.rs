@@ -1,6 +1,6 @@
 //! What nobody has classified: it stops the pull, or is loaded without its contents.
 
-use crate::cli::{PullDataArgs, UnclassifiedArg};
+use crate::cli::PullDataArgs;
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
@@ -26,10 +26,7 @@ pub fn plan(
         Ok(plan) => return Ok((plan, Unclassified::default())),
         Err(error) => error,
     };
-    let wanted = args.unclassified.map_or(context.settings.unclassified, |given| match given {
-        UnclassifiedArg::Stop => settings::Unclassified::Stop,
-        UnclassifiedArg::Empty => settings::Unclassified::Empty,
-    });
+    let wanted = args.unclassified.unwrap_or(context.settings.unclassified);
     let emptied = contents.scrub_plan_without(manifest, policy);
     let (plan, emptied) = match (wanted, emptied) {
         (settings::Unclassified::Empty, emptied) => emptied.map_err(cannot_be_empty)?,

@@ -124,11 +124,8 @@ impl FromText for SocketAddr {
 
 impl FromText for Unclassified {
     fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "stop" => Ok(Unclassified::Stop),
-            "empty" => Ok(Unclassified::Empty),
-            _ => Err("it can be \"stop\" or \"empty\"".to_owned()),
-        }
+        <Unclassified as clap::ValueEnum>::from_str(text, false)
+            .map_err(|_| "it can be \"stop\" or \"empty\"".to_owned())
     }
 }
 
