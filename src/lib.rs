@@ -24,6 +24,8 @@ pub mod media;
 pub mod plain_text;
 pub mod private_folder;
 mod process_id;
+#[cfg(test)]
+mod proptests;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

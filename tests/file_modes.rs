@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::command::{Bcops, Run};
 use crate::heroku::world::PRODUCTION;
@@ -15,6 +15,7 @@ use crate::pull_data::world::{COMPLETED, HOUR, sample};
 use crate::standins::cloudflare::{Fault, Login, Plan, Rule};
 use crate::standins::heroku::Options;
 use crate::standins::s3;
+use crate::support::wait;
 use crate::whole_site::STAGING;
 use crate::{media, pull_data, purge_cache, reset_staging};
 
@@ -103,12 +104,8 @@ fn a_download_that_is_killed() {
     let raw = ["--no-scrub", "--i-need-personal-data", "a test"];
     let download = ["backups", "download", "production", "raw.dump"];
     let run = world.bcops.start(&[&download[..], &raw].concat());
-    let began = Instant::now();
     let is_begun = || watched.all().iter().any(|path| path.to_string_lossy().contains("partial"));
-    while !is_begun() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no file was begun");
-        sleep(Duration::from_millis(10));
-    }
+    wait::until("a file is begun", is_begun);
     run.kill();
     watched.assert_private(&["work/raw.dump.bcops-partial", "state/journal.jsonl"]);
 }

@@ -2,25 +2,22 @@
 //! that hangs, a backup that vanishes, a restore that is not whole, a push at the same moment.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::heroku::world::count;
 use crate::reset_staging::fault_cases::{
     CHOSEN, HEROKU, Left, as_it_was, case, check_in, reset, runs,
 };
 use crate::reset_staging::fault_cases::{start, wait_for_step};
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::{CapturePlan, Deploy, Fault, Outcome, Rule};
+use crate::support::wait;
 use crate::whole_site::{PRODUCTION, STAGING};
 
 /// Waits until Heroku was asked for something.
 fn wait_for_request(world: &World, method: &str, part: &str) {
-    let began = Instant::now();
-    let is_it =
-        |one: &crate::standins::heroku::Recorded| one.method == method && one.path.contains(part);
-    while !world.whole.heroku.requests().iter().any(is_it) {
-        assert!(began.elapsed() < Duration::from_secs(120), "nobody asks for {method} {part}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let is_asked = || count(&world.whole.heroku, method, part) > 0;
+    wait::until(&format!("{method} {part} is asked for"), is_asked);
 }
 
 /// A transfer that lasts long enough to be watched.
