@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 12] = [
+const GROUND: [&str; 13] = [
     "activity",
     "child_environment",
     "events",
@@ -16,6 +16,7 @@ const GROUND: [&str; 12] = [
     "plain_text",
     "private_folder",
     "process_id",
+    "proptests",
     "schema",
     "secret",
     "words",

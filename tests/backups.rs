@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{COMPLETED, HOUR, Needles, World, sample};
+use crate::screens::assert_screen;
 use crate::standins::heroku::{CapturePlan, Options, Outcome, Rule, StoreFault};
 use crate::support::postgres::Cluster;
 use crate::support::wait;
@@ -61,6 +62,7 @@ fn a_backup_of_another_database_is_never_taken() {
     world.standin.delete_backup(PRODUCTION, deleted);
 
     let run = world.bcops.run(&["backups", "list", "production"]).exits(0);
+    assert_screen("backups list", &run.stdout);
     assert_eq!(run.stdout.lines().count(), 4, "{}", run.stdout);
     for line in ["(another database)", "HEROKU_POSTGRESQL_GONE (not clear which)", "deleted"] {
         assert!(run.stdout.contains(line), "{line}: {}", run.stdout);

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::check::world::{JOBS, LIVE, STAGING, World, assert_line, line};
 use crate::gitlab::{PROJECT, SHA};
+use crate::screens::assert_screen;
 use crate::standins::certificates::Kind;
 use crate::standins::dns::Zone;
 use crate::standins::gitlab::{Fault, Rule};
@@ -58,6 +59,7 @@ fn all_is_well() {
         run.printed()
     );
     assert!(run.stdout.contains(&format!("up    {}", world.web.url(JOBS))), "{}", run.printed());
+    assert_screen("check", &run.stdout);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::command::Run;
 use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{COMPLETED, CONTENT_PREP, DEV, HOUR, World, sample};
+use crate::screens::assert_screen;
 use crate::standins::heroku::{Fault, Options, Outcome, Rule};
 use crate::support::postgres::Cluster;
 
@@ -92,6 +93,7 @@ fn all_is_well_in_a_good_world() {
             "all well",
         ],
     );
+    assert_screen("doctor", &run.stdout);
     let document = world.bcops.run(&["doctor", "--json"]).exits(0).json();
     assert_eq!((&document["command"], &document["status"]), (&"doctor".into(), &"ok".into()));
     assert_eq!(document["result"]["failed"], 0);

@@ -20,6 +20,15 @@ fn wait_for_request(world: &World, method: &str, part: &str) {
     wait::until(&format!("{method} {part} is asked for"), is_asked);
 }
 
+/// Comes to its end whatever was told before.
+fn assert_reset(world: &World) {
+    reset(world, CHOSEN).exits(0);
+    let state = world.staging();
+    assert_eq!(state.backups, ["completed", "completed"]);
+    assert!(state.is_deployed && !state.maintenance);
+    world.assert_production_untouched();
+}
+
 /// A transfer that lasts long enough to be watched.
 fn watched() -> CapturePlan {
     CapturePlan { running: Duration::from_secs(3), ..CapturePlan::default() }
@@ -30,11 +39,7 @@ fn twenty_one_lost_polls_are_survived() {
     let world = World::new();
     world.whole.heroku.plan_captures(watched());
     world.make(Trouble::LostPolls(21));
-    reset(&world, CHOSEN).exits(0);
-    let state = world.staging();
-    assert_eq!(state.backups, ["completed", "completed"]);
-    assert!(state.is_deployed && !state.maintenance);
-    world.assert_production_untouched();
+    assert_reset(&world);
 }
 
 /// The backup goes on by itself, and is the one that the run goes on with.
@@ -94,11 +99,7 @@ fn a_full_rate_limit_is_waited_for() {
     misbehave(Rule::once("/formation", Fault::RateLimited(1)).on("PATCH"));
     misbehave(Rule::once("/reset", Fault::RateLimited(1)).on("PUT"));
     misbehave(Rule::once("/dynos", Fault::RateLimitedForNow).on("POST"));
-    reset(&world, CHOSEN).exits(0);
-    let state = world.staging();
-    assert_eq!(state.backups, ["completed", "completed"]);
-    assert!(state.is_deployed && !state.maintenance);
-    world.assert_production_untouched();
+    assert_reset(&world);
 }
 
 #[test]

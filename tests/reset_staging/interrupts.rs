@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::heroku::world::count;
 use crate::command::Run;
+use crate::heroku::world::count;
 use crate::reset_staging::calm::{calm, differences, reset_by, seen};
 use crate::reset_staging::kills::{in_worlds, slow_down, soaks};
 use crate::reset_staging::world::World;

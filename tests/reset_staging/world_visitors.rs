@@ -1,7 +1,6 @@
 //! That visitors of the world of `reset-staging` see what there is to see, and notice what they
 //! must not see.
 
-
 use crate::heroku::world::{client, quick, staging_destination};
 use crate::reset_staging::world::{Trouble, World, visit};
 use crate::support::wait;

@@ -40,7 +40,7 @@ impl Look for Migrations {
 }
 
 /// Checks the migrations of a tip that was merged on top of a base.
-pub(super) fn report_on<'a>(
+pub fn report_on<'a>(
     repository: &Repository,
     base: Oid,
     tip: Oid,
