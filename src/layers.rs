@@ -151,7 +151,8 @@ fn commands_do_not_use_each_other() {
         let own = own.trim_end_matches(".rs");
         let text = fs::read_to_string(&path).expect("a source file");
         for name in names_after(&text, "crate::commands::") {
-            let is_of_runs = ["doctor", "runs", "unfinished"].contains(&own) || name == "unfinished";
+            let is_of_runs =
+                ["doctor", "runs", "unfinished"].contains(&own) || name == "unfinished";
             let is_allowed = name == own
                 || SHARED_BY_COMMANDS.contains(&name.as_str())
                 || is_of_runs && OF_RUNS.contains(&name.as_str());

@@ -149,11 +149,7 @@ fn check_confirmation(
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
-    let text = format!(
-        "{} would be scrubbed and there is no terminal to ask on; nothing was changed",
-        target.describe()
-    );
-    let error = CommandError::new(FailureKind::NotConfirmed, text)
+    let error = confirm::no_terminal(&format!("{} would be scrubbed and", target.describe()))
         .hint(format!("to go on: --confirm {name}"));
     Err(local_hint(target, error))
 }
