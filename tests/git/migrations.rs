@@ -1,7 +1,7 @@
 //! The check of migrations on a merged tree, from the repository's files to the branches' names.
 
 use bcops::adapters::git::OnConflict;
-use bcops::reset::git::report_on;
+use bcops::reset::migrations::{self, SourceFile};
 
 use crate::git::merge::assembly;
 use crate::support::git::{Files, World, files};
@@ -37,7 +37,15 @@ async fn a_clash_that_git_does_not_see_is_found_before_the_push() {
         let assembly = assembly(master, branches, OnConflict::Stop);
         let assembled = repository.assemble(&assembly).await.expect("assembled");
         assert!(assembled.is_complete());
-        report_on(&repository, master, assembled.tip, assembled.merged()).expect("read")
+        let found = repository
+            .files(assembled.tip, migrations::LONGEST_FILE, migrations::is_wanted)
+            .expect("files");
+        let sources: Vec<SourceFile> = found
+            .into_iter()
+            .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
+            .collect();
+        let origins = repository.brought_by(master, assembled.merged()).expect("compared");
+        migrations::check(&sources, &origins)
     };
     let report = check(&[("feature/a", a), ("feature/b", b)]).await;
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::adapters::git::{Choice, FileContent, GitError, Oid, Repository};
+use crate::adapters::git::{Choice, GitError, Oid, Repository};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::check::Look;
 use crate::reset::migrations::{self, SourceFile};
@@ -40,7 +40,7 @@ impl Look for Migrations {
 }
 
 /// Checks the migrations of a tip that was merged on top of a base.
-pub fn report_on<'a>(
+pub(super) fn report_on<'a>(
     repository: &Repository,
     base: Oid,
     tip: Oid,
@@ -50,14 +50,7 @@ pub fn report_on<'a>(
     let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
     let sources: Vec<SourceFile> = files
         .into_iter()
-        .map(|file| SourceFile {
-            path: file.path,
-            text: match file.content {
-                FileContent::Bytes(bytes) => Ok(bytes),
-                FileContent::NotAFile => Err("it is a link".to_owned()),
-                FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
-            },
-        })
+        .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
         .collect();
     Ok(migrations::check(&sources, &origins))
 }

@@ -18,7 +18,7 @@ mod way_back;
 pub use deploy::Deploy;
 pub use keep_tip::KeepTip;
 pub use merge::Merge;
-pub use migrations::{Migrations, report_on};
+pub use migrations::Migrations;
 pub use preview::{InConflict, Preview, preview};
 pub use push::Push;
 pub use release::{Release, keep_in_force};

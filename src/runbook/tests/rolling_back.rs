@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::holder;
 use super::steps::{Work, book, toy};
-use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
+use super::world::{Shared, journal, roll_back, roll_back_after, run};
 use crate::events::Event;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::entry::Entry;
