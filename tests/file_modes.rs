@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::Duration;
 
 use crate::command::{Bcops, Run};
 use crate::heroku::world::PRODUCTION;
@@ -123,8 +121,11 @@ fn media_and_what_is_noted_of_them() {
     // Parts of a large file are on record while it is on its way.
     world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(17 << 20));
     world.s3.misbehave(s3::Rule::always("GetObject", s3::Fault::Hang).on("large.bin").after(1));
+    let known = watched.all().len();
+    world.s3.forget_requests();
     let run = world.bcops.start(&["pull-media", "production", "--yes"]);
-    sleep(Duration::from_secs(3));
+    let is_on_record = || world.count("GetObject") >= 2 && watched.all().len() > known;
+    wait::until("parts of it are on record", is_on_record);
     run.kill();
     watched.assert_private(&["state/media", "deleted.jsonl"]);
 }
