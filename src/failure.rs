@@ -6,7 +6,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
+
+use crate::json;
 
 /// The class of a failure. Each has one exit code, which other programs rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,8 +175,8 @@ impl CommandError {
         CommandError { failure: cause.into().context(message), ..self }
     }
 
-    pub fn with_result(self, result: Value) -> Self {
-        CommandError { result, ..self }
+    pub fn with_result(self, result: impl Serialize) -> Self {
+        CommandError { result: json::document(result), ..self }
     }
 
     /// Adds the command or setting that fixes it.

@@ -12,6 +12,7 @@ const GROUND: [&str; 13] = [
     "events",
     "failure",
     "hardening",
+    "json",
     "loopback",
     "plain_text",
     "private_folder",

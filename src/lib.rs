@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+mod json;
 #[cfg(test)]
 mod layers;
 mod loopback;

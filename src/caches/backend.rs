@@ -4,6 +4,9 @@
 //! same server. The cache of renditions is a second database of it. Sessions are Django's keys where
 //! the site keeps them in its cache, and are counted.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, Session, SslMode, connect};
 use crate::adapters::redis::{Redis, RedisUrl};
@@ -25,9 +28,11 @@ const REPEATED_CURSORS: u32 = 100;
 const MOST_KEYS: u64 = 50_000_000;
 
 /// Which keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum CacheScope {
+    #[serde(rename = "all")]
     Everything,
+    #[serde(rename = "sites")]
     /// What Wagtail remembers of its Site records, which SQL on them does not make it forget.
     SiteRoots,
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::adapters::git::is_in_clone;
 use crate::adapters::heroku::Formation;
@@ -23,6 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Found {
     pub unfinished: Unfinished,
     pub state: Option<AppState>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct UnfinishedRun<'a> {
+    run: &'a str,
+    /// What is so.
+    sentence: String,
+    /// What to type.
+    hints: Vec<String>,
+    /// Whether it still holds its lock.
+    locked: bool,
 }
 
 pub struct AppState {
@@ -50,13 +63,13 @@ impl Found {
         format!("{}; {}", self.sentence(), self.fix())
     }
 
-    pub fn document(&self) -> Value {
-        json!({
-            "run": self.unfinished.run.as_str(),
-            "sentence": self.sentence(),
-            "hints": self.hints(),
-            "locked": self.unfinished.lock.is_some(),
-        })
+    pub fn document(&self) -> UnfinishedRun<'_> {
+        UnfinishedRun {
+            run: self.unfinished.run.as_str(),
+            sentence: self.sentence(),
+            hints: self.hints(),
+            locked: self.unfinished.lock.is_some(),
+        }
     }
 
     /// The values that a run begins with which takes this one over.

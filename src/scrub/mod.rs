@@ -61,11 +61,11 @@ pub use passage::Passage;
 pub use patterns::{Kind, Strength};
 pub use plan::{ScrubPlan, TableAction, TablePlan};
 pub use published::RowPlace;
-pub use remains::{personal_data, row_json, rows_in_words};
+pub use remains::{Remains, personal_data, rows_in_words};
 pub use rewriter::{Rewriter, RowCounts, ScrubError};
 pub use rules::{Class, Place};
 pub use taking_away::needs_trust;
-pub use unclassified::{NeedyRows, Unclassified, plan_without};
+pub use unclassified::{EmptiedColumn, NeedyRows, Unclassified, plan_without};
 
 #[cfg(test)]
 mod audit_test;

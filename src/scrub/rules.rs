@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::patterns::Kind;
 use super::unclassified::Emptying;
+use crate::json::written_as_text;
 use crate::schema::{TableName, quote_identifier, quoted_parts};
 
 /// Where in which manifest something stands.
@@ -20,6 +22,8 @@ pub struct Place {
     pub line: usize,
 }
 
+written_as_text!(Place, Place::to_string);
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.origin, self.line)
@@ -27,7 +31,9 @@ impl fmt::Display for Place {
 }
 
 /// Whose data a table or a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Public content of the site: the audit reports it and does not object.

@@ -11,8 +11,7 @@ use super::credentials::Credentials;
 use super::error::CloudflareError;
 use super::{Timing, budget, envelope};
 use crate::adapters::transport::{self, BodyError};
-
-pub const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
+use crate::settings::keys;
 
 /// No answer that bcops asks for comes near it.
 const LONGEST_ANSWER: usize = 4 << 20;
@@ -51,7 +50,7 @@ impl Cloudflare {
         credentials: Credentials,
         timing: Timing,
     ) -> Result<Self, CloudflareError> {
-        let base = Url::parse(base.unwrap_or(DEFAULT_BASE_URL))
+        let base = Url::parse(base.unwrap_or(keys::CLOUDFLARE_BASE_URL.default_text()))
             .map_err(|error| CloudflareError::InvalidEndpoint { reason: error.to_string() })?;
         if base.cannot_be_a_base() || base.host().is_none() {
             let reason = "it has no host".to_owned();

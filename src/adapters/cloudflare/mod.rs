@@ -15,7 +15,7 @@ mod zones;
 
 use std::time::Duration;
 
-pub use client::{Answer, Cloudflare, DEFAULT_BASE_URL};
+pub use client::{Answer, Cloudflare};
 pub use credentials::Credentials;
 pub use error::CloudflareError;
 pub use purge::{ItemKind, Selection};

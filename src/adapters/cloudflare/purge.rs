@@ -1,5 +1,7 @@
 //! `POST /zones/ID/purge_cache`: one request, with things of one kind.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Cloudflare};
@@ -7,7 +9,8 @@ use super::error::CloudflareError;
 use super::zones::ZoneId;
 
 /// What can be purged. Each kind is a request of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ItemKind {
     Urls,
     Hosts,
@@ -30,16 +33,6 @@ impl ItemKind {
             ItemKind::Hosts => "host",
             ItemKind::Prefixes => "prefix",
             ItemKind::Tags => "tag",
-        }
-    }
-
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            ItemKind::Urls => "urls",
-            ItemKind::Hosts => "hosts",
-            ItemKind::Prefixes => "prefixes",
-            ItemKind::Tags => "tags",
         }
     }
 

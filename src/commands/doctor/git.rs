@@ -2,11 +2,12 @@
 
 use futures_util::future::join_all;
 
-use super::check::{Check, Verdict, limited, one};
+use super::check::{Check, limited, one};
 use crate::adapters::git::{
     GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
 };
 use crate::adapters::gitlab::Gitlab;
+use crate::checks::Verdict;
 use crate::commands::{Context, reset_staging};
 use crate::deployment::gitlab;
 use crate::failure::CommandError;

@@ -17,7 +17,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
-use report::Report;
+pub use report::Report;
 
 const BACKEND_STEP: &str = "backend";
 
@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, Co
         return Ok(report.outcome());
     }
     ask(context, args, environment, &prepared, &report)?;
-    let line = json!({ "event": "begun", "environment": environment.name, "plan": report.json() });
+    let line = json!({ "event": "begun", "environment": environment.name, "plan": report });
     journal::append(context, "purge-cache", line)?;
     let outcome = act(context, &prepared, work.as_ref(), report).await;
     let line = match &outcome {

@@ -6,6 +6,9 @@ mod rollback;
 mod show;
 mod unlock;
 
+pub use list::Listing;
+pub use unlock::Unlocked;
+
 use jiff::Timestamp;
 
 use crate::adapters::git::Repository;

@@ -1,7 +1,8 @@
 //! `runs unlock`: breaks the lock of a run that nobody will resume, after showing whose it is.
 
 use jiff::Timestamp;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
@@ -15,6 +16,15 @@ use crate::settings::Environment;
 use crate::words;
 
 use super::Past;
+
+/// The lock that was broken.
+#[derive(Serialize, JsonSchema)]
+pub struct Unlocked<'a> {
+    run: &'a str,
+    branch: &'a str,
+    /// Who had it, in words.
+    holder: String,
+}
 
 pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, CommandError> {
     let run = RunId::parse(&args.run).ok_or_else(|| {
@@ -52,7 +62,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         "the lock of {branch} is broken; {holder} had it\nto take over: bcops reset-{}",
         environment.name
     );
-    Ok(Outcome::done(json!({ "run": run.as_str(), "branch": branch, "holder": holder }), text))
+    Ok(Outcome::done(Unlocked { run: run.as_str(), branch, holder }, text))
 }
 
 /// It may be a run of another machine, or one that was killed before it wrote what it is for.

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::foreign_keys::{self, SetAside};
 use super::locks::{Strength, explain, lock};
 use super::pending::{self, Depth};
@@ -19,9 +22,10 @@ use crate::schema::{TableName, quote_identifier};
 use crate::scrub::{AuditCount, DroppedMember, LargeObjects, Manifest, ScrubPlan};
 
 /// What became of one table's rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableChange {
     pub table: TableName,
+    /// In words.
     pub rule: String,
     pub deleted: u64,
     /// Rows of which columns were set or nulled.
@@ -29,6 +33,7 @@ pub struct TableChange {
     /// Rows of which values were edited.
     pub edited: u64,
     /// Members of JSON that went because nothing names them.
+    #[serde(skip)]
     pub dropped_members: Vec<DroppedMember>,
 }
 
