@@ -26,7 +26,7 @@ pub mod plain_text;
 pub mod private_folder;
 mod process_id;
 #[cfg(test)]
-mod proptests;
+mod property_test;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

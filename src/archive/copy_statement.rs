@@ -131,7 +131,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn any_names_survive(

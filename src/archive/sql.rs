@@ -279,7 +279,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn never_panics(sql in "[-/*'\"$eEuU&\\\\ab;( )é\n.]{0,40}") {

@@ -93,7 +93,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn escaping_is_undone_by_unescaping(value in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -407,7 +407,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn the_result_is_the_document_without_the_members(

@@ -220,7 +220,7 @@ fn the_audit_sees_through_escapes() {
 }
 
 proptest! {
-    #![proptest_config(crate::proptests::config(256))]
+    #![proptest_config(crate::property_test::config(256))]
 
     /// Whatever a damaged archive holds, there is a result or an error.
     #[test]

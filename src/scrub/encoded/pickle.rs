@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn any_bytes_are_walked(pickle in proptest::collection::vec(any::<u8>(), 0..300)) {

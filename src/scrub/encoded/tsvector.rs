@@ -105,7 +105,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn any_text_is_read(vector in "['a-b:0-9, \\\\]{0,60}") {

@@ -133,7 +133,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn damage_is_survived(at in 0..200_usize, byte: u8) {

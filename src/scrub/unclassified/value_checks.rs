@@ -258,7 +258,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(crate::proptests::config(256))]
+        #![proptest_config(crate::property_test::config(256))]
 
         #[test]
         fn no_expression_makes_it_panic(expression in "[-a-c0-9 '\":()\\[\\]<>=é]{0,40}") {
