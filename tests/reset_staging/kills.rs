@@ -207,6 +207,7 @@ fn what_goes_on_at_heroku_while_nobody_waits_is_found_again() {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
+        // Into the midst of the job.
         std::thread::sleep(Duration::from_millis(400));
         running.kill();
         check(world, "heroku")

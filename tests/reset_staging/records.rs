@@ -10,6 +10,7 @@ use crate::reset_staging::records_world::{
     ACCOUNTS, backup, database, psql, session, small_site, user,
 };
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 const USERS: &str = "users_user";
 
@@ -265,9 +266,7 @@ async fn killed_in_the_middle_it_has_done_nothing() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE datname = '{database}' AND wait_event = 'PgSleep'"
     );
-    while psql("postgres", &sleeping) != "t" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait::until_async("it waits", || psql("postgres", &sleeping) == "t").await;
     assert!(task.await.unwrap().is_err());
     assert_eq!(psql(&database, "SELECT count(*) FROM users_user"), "2");
     assert_eq!(psql(&database, "SELECT count(*) FROM users_user_groups"), "2");

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::adapters::git::{Choice, FileContent, GitError, Oid, Repository};
+use crate::adapters::git::{Choice, GitError, Oid, Repository};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::migrations::{self, SourceFile};
 use crate::reset::values::MERGED;
@@ -39,14 +39,7 @@ pub(super) fn report_on<'a>(
     let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
     let sources: Vec<SourceFile> = files
         .into_iter()
-        .map(|file| SourceFile {
-            path: file.path,
-            text: match file.content {
-                FileContent::Bytes(bytes) => Ok(bytes),
-                FileContent::NotAFile => Err("it is a link".to_owned()),
-                FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
-            },
-        })
+        .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
         .collect();
     Ok(migrations::check(&sources, &origins))
 }

@@ -89,7 +89,7 @@ fn a_cut_off_line_is_not_part_of_the_journal() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property_test::config(48))]
 
     #[test]
     fn random_runs_with_failures_interrupts_and_kills_end_in_the_same_place(

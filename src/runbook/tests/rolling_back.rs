@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::holder;
 use super::steps::{Work, book, toy};
-use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
+use super::world::{Shared, journal, roll_back, roll_back_after, run};
 use crate::events::Event;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::entry::Entry;
-use crate::runbook::lock::{Holder, Operator};
 use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
@@ -134,14 +134,7 @@ fn a_run_that_is_rolled_back_keeps_no_lock() {
     let make = || book(&shared, &[Work::Set], &[], &[]);
     run(&shared, make()).unwrap();
     roll_back(&shared, make()).unwrap();
-    let holder = Holder {
-        run: run_id(),
-        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
-        at: jiff::Timestamp::now(),
-        command: "reset".into(),
-        since: None,
-        essence: None,
-    };
+    let holder = holder();
     for forward in [true, false] {
         shared.change(|world| world.lock = Some(holder.clone()));
         let error = if forward { run(&shared, make()) } else { roll_back(&shared, make()) };

@@ -347,7 +347,7 @@ fn chunks_wait_until_what_they_hold_was_audited() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::property_test::config(64))]
 
     #[test]
     fn a_stream_and_a_file_come_out_the_same(
