@@ -86,14 +86,6 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The end of an error's text about such a wait.
-pub fn wait_in_words(retry_after: &Option<Duration>) -> String {
-    match retry_after {
-        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use reqwest::header::HeaderValue;

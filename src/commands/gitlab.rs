@@ -1,6 +1,7 @@
 //! The GitLab client of a command, and what `doctor` asks of it.
 
-use crate::adapters::gitlab::{Gitlab, GitlabError};
+use crate::adapters::gitlab::Gitlab;
+use crate::adapters::json_api::ApiError;
 use crate::commands::Context;
 use crate::failure::CommandError;
 use crate::secret::Secret;
@@ -14,7 +15,7 @@ pub fn why_not(context: &Context) -> &'static str {
 }
 
 /// `None` without a project or without a token: no command needs them.
-pub fn gitlab(context: &Context) -> Option<Result<Gitlab, GitlabError>> {
+pub fn gitlab(context: &Context) -> Option<Result<Gitlab, ApiError>> {
     if context.settings.gitlab.project.value.is_empty() {
         return None;
     }
@@ -33,7 +34,7 @@ pub async fn look(context: &Context) -> Option<Result<String, CommandError>> {
     Some(found.map_err(CommandError::from))
 }
 
-async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, GitlabError> {
+async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, ApiError> {
     let pipelines = async {
         match branch {
             // A project can be open to the public, and its pipelines to its members only.

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
     let local = Local {
         database_url: text(&layers, &["local", "database_url"])
-            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
+            .map(|found| Sourced { value: Secret::url(found.value), origin: found.origin }),
         allowed_hosts: list(&layers, &["local", "allowed_hosts"]),
         users_table: text(&layers, &["local", "users_table"])
             .map_or_else(|| "auth_user".to_owned(), |found| found.value),
@@ -296,7 +296,7 @@ fn git(layers: &Layers) -> Result<Git, SettingsError> {
     let url = text(layers, &["git", "url"]);
     Ok(Git {
         remote: remote.map_or_else(|| "origin".to_owned(), |found| found.value),
-        url: url.map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
+        url: url.map(|found| Sourced { value: Secret::url(found.value), origin: found.origin }),
         stale_after: duration(layers, &["git", "stale_after"], 90 * 86_400)?,
     })
 }

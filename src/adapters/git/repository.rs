@@ -111,7 +111,7 @@ impl Repository {
         })?;
         let key = format!("remote.{}.url", alias(access.remote));
         let mut repository =
-            Repository::temporary(access, namespace, vec![(key, Secret::new(url))])?;
+            Repository::temporary(access, namespace, vec![(key, Secret::url(url))])?;
         let own = connection::batch_mode(&access.program, &repository.clone).await?;
         repository.settings.extend(own);
         Ok(repository)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::adapters::backoff::Backoff;
+use crate::adapters::json_api;
 
 /// How long to wait for what. The defaults are for the real Heroku.
 #[derive(Debug, Clone)]
@@ -57,6 +58,13 @@ impl Default for Timing {
             dynos: Duration::from_secs(10 * 60),
             grace: Duration::from_secs(5),
         }
+    }
+}
+
+impl Timing {
+    pub(super) fn api(&self) -> json_api::Timing {
+        let Timing { connect, request, tries, try_for, backoff, .. } = *self;
+        json_api::Timing { connect, request, tries, try_for, backoff }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use super::client::Heroku;
-use super::error::{HerokuError, redacted};
+use super::error::HerokuError;
 use super::transfers::{Transfer, TransferState, Verbosity};
+use crate::adapters::json_api::Login;
 use crate::events::{Event, Progress, Reporter, Unit};
 
 const LAST_LOG_LINES: usize = 5;
@@ -59,7 +60,7 @@ impl Heroku {
         // The failure is the news: that its log cannot be read does not replace it.
         let logs = verbose.map(|transfer| transfer.logs).unwrap_or_default();
         let last = logs.iter().skip(logs.len().saturating_sub(LAST_LOG_LINES));
-        let last_lines = last.map(|line| redacted(&line.message, "")).collect();
+        let last_lines = last.map(|line| Login::none().plain(&line.message)).collect();
         HerokuError::TransferFailed { name: transfer.name(), last_lines }
     }
 }

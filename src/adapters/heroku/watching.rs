@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use reqwest::StatusCode;
 use reqwest::header::RANGE;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -14,7 +14,7 @@ use url::Url;
 
 use super::client::Heroku;
 use super::error::HerokuError;
-use super::request::Request;
+use crate::adapters::json_api::Request;
 use crate::adapters::transport;
 use crate::secret::Secret;
 
@@ -47,7 +47,7 @@ struct Passed<'a> {
 impl Heroku {
     pub(super) async fn watch<T: Job>(
         &self,
-        request: &Request<'_>,
+        request: Request<'_>,
         output: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<T, HerokuError> {
         let what = &request.what;
@@ -58,7 +58,7 @@ impl Heroku {
         let mut unread = 0;
         loop {
             let before = passed.bytes;
-            match self.get::<T>(request).await {
+            match self.get::<T>(request.clone()).await {
                 Ok(job) => {
                     failed_polls = 0;
                     let all = self.pass_on(what, job.output(), &mut passed).await?;
@@ -100,12 +100,12 @@ impl Heroku {
         let Some(place) = place else { return Ok(true) };
         let url = Url::parse(place.expose()).ok().filter(transport::is_private);
         let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.to_owned() })?;
-        let mut request = self.http().get(url).timeout(self.timing.job);
-        if passed.bytes > 0 {
-            request = request.header(RANGE, format!("bytes={}-", passed.bytes));
-        }
-        let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, request.send()).await
-        else {
+        let new_alone = |request: RequestBuilder| match passed.bytes {
+            0 => request.timeout(self.timing.job),
+            bytes => request.timeout(self.timing.job).header(RANGE, format!("bytes={bytes}-")),
+        };
+        let sent = self.api.to_signed_url(Method::GET, &url, what, new_alone);
+        let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, sent).await else {
             return Ok(false);
         };
         // Where the range was not heeded, what is known already comes again.
