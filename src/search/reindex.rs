@@ -133,7 +133,7 @@ async fn run(
     let command = &site.settings.reindex_command.value;
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
-    let mut teller = LineTeller::new(reporter, site.cluster.address());
+    let mut teller = LineTeller::new(reporter);
     let told = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
     let run =
         site.heroku.run_unattended(site.app, &one_off, &mut teller, &limits, stop, told).await;

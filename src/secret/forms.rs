@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// Shorter ones are words that turn up by chance, and cleaning would shred every text.
 const SHORTEST: usize = 6;
@@ -31,8 +31,10 @@ pub fn within_url(value: &str) -> Vec<String> {
     } else if is_token(&user) {
         secrets.push(user);
     }
-    let signed = url.query_pairs().map(|(_, value)| value.into_owned());
-    secrets.extend(signed.filter(|value| is_token(value)));
+    let fragment = form_urlencoded::parse(url.fragment().unwrap_or_default().as_bytes());
+    let given = url.query_pairs().chain(fragment);
+    let given = given.filter(|(name, value)| names_a_secret(name) || is_token(value));
+    secrets.extend(given.map(|(_, value)| value.into_owned()));
     let mut forms: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).collect();
     if !forms.is_empty() {
         forms.push(value.to_owned());
@@ -81,4 +83,19 @@ pub fn names_a_secret(name: &str) -> bool {
         ["SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL", "DSN", "SALT", "WEBHOOK"];
     let name = name.to_uppercase();
     MARKS.iter().any(|mark| name.contains(mark)) || name.ends_with("KEY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_is_repeated_in_either_form() {
+        let forms = within_url("https://oauth2:pass%21word@h/x.git?private_token=abc%2Bdef");
+        for form in ["pass%21word", "pass!word", "abc%2Bdef", "abc+def"] {
+            assert!(forms.iter().any(|one| one == form), "{form}");
+        }
+        assert!(within_url("postgres://h/d?sslmode=verify-full").is_empty());
+        assert!(within_url("git@h:x/y.git").is_empty());
+    }
 }

@@ -4,53 +4,34 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::adapters::json_api::{
-    Advice, Answer, ErrorKind, Hints, Reason, Redirects, Sentences, Service,
+    Advice, Answer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
 /// The policies of Cloudflare. A purge is sent once here: what is sent again is for
 /// its caller to decide, which counts it.
 pub static CLOUDFLARE: Service = Service {
-    name: "cloudflare",
-    login: "token",
+    name: "Cloudflare",
+    login: "credentials",
+    phrasing: Phrasing::About,
     longest_answer: 4 << 20,
     redirects: Redirects::Never,
     pages: None,
     repeats_over_limit: false,
     judge,
-    sentences: Sentences {
-        unauthorized: "Cloudflare does not accept the credentials for {what}: {message}",
-        two_factor: "Cloudflare does not accept the credentials for {what}: {message}",
-        forbidden: "Cloudflare's credentials may not be used for {what}: {message}",
-        not_found: "Cloudflare does not know {what}: {message}",
-        conflict: "Cloudflare refuses {what} (HTTP {status}): {message}",
-        over_limit: "Cloudflare's rate limit holds up {what}",
-        // Also with status 200: what counts is what the answer says.
-        refused: "Cloudflare refuses {what} (HTTP {status}): {message}",
-        failed: "Cloudflare failed at {what} (HTTP {status}): {message}",
-        redirected: "Cloudflare's answer to {what} is a redirect that is not followed",
-        bad_answer: "the answer to {what} (HTTP {status}) is not one of Cloudflare's: {message}",
-        no_answer: "no answer from Cloudflare to {what}",
-        timeout: "no answer from Cloudflare to {what} within {message} s",
-        credentials: "{what} is empty or holds characters that it cannot have; set it again",
-    },
     hints: Hints {
         unusable: Advice::Do(ENDPOINT),
-        unencrypted: Advice::Do(ENDPOINT),
         unauthorized: Advice::Do(
             "make a new API token in Cloudflare and set it as the app's config var; bcops doctor",
         ),
-        two_factor: Advice::None,
         forbidden: Advice::Do(
             "give the token the permission Zone / Cache Purge / Purge for this zone; bcops doctor",
         ),
         not_found: Advice::Do(
             "set the zone's id, from the zone's overview in Cloudflare, as the app's config var",
         ),
-        conflict: Advice::Do(PLAN),
         over_limit: Advice::Do("the limit is the account's: wait some minutes, then try again"),
         refused: Advice::Do(PLAN),
-        redirected: Advice::Do(ENDPOINT),
         bad_answer: Advice::Do(
             "set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL; bcops doctor",
         ),

@@ -105,7 +105,6 @@ fn local_call<'a>(
         folder: &clone.top,
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: vec![clone.variable()],
-        secrets: Vec::new(),
         limit,
         silence: limit,
         listener: None,
@@ -175,9 +174,3 @@ pub(super) fn as_variables(
 const COUNT: &str = "GIT_CONFIG_COUNT";
 /// A header that git sends, which mostly is a login.
 const HEADER: &str = ".extraheader";
-
-/// Values of settings that may be secret as a whole. Secrets within URLs are known by their form.
-pub(super) fn secrets(settings: &[(String, Secret)]) -> Vec<Secret> {
-    let headers = settings.iter().filter(|(name, _)| name.ends_with(HEADER));
-    headers.map(|(_, value)| value.clone()).collect()
-}

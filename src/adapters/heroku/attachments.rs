@@ -173,7 +173,8 @@ impl Heroku {
     /// Everything that is attached to an app, whoever owns it.
     pub async fn attachments_of_app(&self, app: &str) -> Result<Vec<AddonAttachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
-        self.attachments_at(&path, format!("the attachments of {app}")).await
+        let found = self.attachments_at(&path, format!("the attachments of {app}")).await?;
+        Ok(found.into_iter().map(AddonAttachment::from).collect())
     }
 
     /// Every app that an add-on is attached to, as far as the account may see them.
@@ -182,17 +183,17 @@ impl Heroku {
         addon: &str,
     ) -> Result<Vec<AddonAttachment>, HerokuError> {
         let path = ["addons", addon, "addon-attachments"];
-        self.attachments_at(&path, "the attachments of an add-on".to_owned()).await
+        let found = self.attachments_at(&path, "the attachments of an add-on".to_owned()).await?;
+        Ok(found.into_iter().map(AddonAttachment::from).collect())
     }
 
     async fn attachments_at(
         &self,
         path: &[&str],
         what: String,
-    ) -> Result<Vec<AddonAttachment>, HerokuError> {
+    ) -> Result<Vec<Attachment>, HerokuError> {
         let request = self.platform_sdk(path, what).header(INCLUDING.0, INCLUDING.1);
-        let found: Vec<Attachment> = self.get_list(request).await?;
-        Ok(found.into_iter().map(AddonAttachment::from).collect())
+        self.get_list(request).await
     }
 
     /// The config vars that an add-on sets, with their values. `None` where Heroku does not give them.
@@ -227,10 +228,7 @@ impl Heroku {
             Err(error) if error.is_not_found() => self.attachments_by_value(app, name).await?,
             other => keep_databases(other?),
         };
-        match <[Attachment; 1]>::try_from(candidates) {
-            Ok([attachment]) => Ok(attachment.into()),
-            Err(several) => self.the_one_database(app, name, several).await,
-        }
+        self.the_one_database(app, name, candidates).await
     }
 
     /// The same by reading alone: resolving a name is a POST, although it changes nothing.
@@ -250,10 +248,7 @@ impl Heroku {
             true => self.attachments_by_value(app, name).await?,
             false => keep_databases(found),
         };
-        match <[Attachment; 1]>::try_from(candidates) {
-            Ok([attachment]) => Ok(attachment.into()),
-            Err(several) => self.the_one_database(app, name, several).await,
-        }
+        self.the_one_database(app, name, candidates).await
     }
 
     /// Every attachment that `name` can mean on the app. `kind` is what is looked for, in words.
@@ -281,10 +276,8 @@ impl Heroku {
 
     async fn database_attachments(&self, app: &str) -> Result<Vec<Attachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
-        let request = self
-            .platform_sdk(&path, format!("the attachments of {app}"))
-            .header(INCLUDING.0, INCLUDING.1);
-        let mut attachments: Vec<Attachment> = self.get_list(request).await?;
+        let mut attachments =
+            self.attachments_at(&path, format!("the attachments of {app}")).await?;
         attachments.retain(Attachment::is_postgres);
         Ok(attachments)
     }
@@ -313,6 +306,9 @@ impl Heroku {
             let known = known.into_iter().map(|one| one.name).collect();
             return Err(HerokuError::UnknownDatabase { app: app.into(), name: name.into(), known });
         };
+        if several.len() == 1 {
+            return Ok(first.into());
+        }
         let vars = self.config_vars(app).await?;
         let same = several.iter().all(|one| {
             one.addon.id == first.addon.id

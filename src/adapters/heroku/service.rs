@@ -4,50 +4,30 @@ use reqwest::header::RANGE;
 use serde::Deserialize;
 
 use crate::adapters::json_api::{
-    Advice, Answer, AskedBy, ErrorKind, Hints, Pages, Reason, Redirects, Sentences, Service,
+    Advice, Answer, AskedBy, ErrorKind, Hints, Pages, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
 /// The policies of both of Heroku's APIs. Neither knows idempotency keys, so that a repeated POST may
 /// start a second backup. A request over the limit was not looked at.
 pub static HEROKU: Service = Service {
-    name: "heroku",
+    name: "Heroku",
     login: "token",
+    phrasing: Phrasing::About,
     longest_answer: 64 << 20,
     redirects: Redirects::WithoutToken,
     pages: Some(Pages { told_in: "next-range", asked_by: AskedBy::Header(RANGE) }),
     repeats_over_limit: true,
     judge,
-    sentences: Sentences {
-        unauthorized: "Heroku does not accept the token (401) for {what}; run `heroku login`, or set HEROKU_API_KEY anew",
-        two_factor: "Heroku wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)",
-        forbidden: "this Heroku account may not read or use {what}: {message}",
-        not_found: "Heroku does not know {what}, or this account cannot see it",
-        conflict: "Heroku refuses {what} for now, because something else is under way: {message}",
-        over_limit: "Heroku's request limit is used up ({what}); wait {wait} and try again",
-        refused: "Heroku answered {status}{id} to {what}: {message}",
-        failed: "Heroku answered {status}{id} to {what}: {message}",
-        redirected: "Heroku's answer to {what} is a redirect that is not followed",
-        bad_answer: "cannot use Heroku's answer to {what}: {message}; see whether the endpoint is right and whether a proxy stands before it",
-        no_answer: "no answer from Heroku to {what}",
-        timeout: "no answer from Heroku to {what} within {message} s",
-        credentials: "the Heroku token from {what} holds characters that a token cannot have; set it again",
-    },
     hints: Hints {
         unusable: Advice::Do(DOCTOR),
-        unencrypted: Advice::Do(DOCTOR),
         unauthorized: Advice::Do(LOGIN),
-        two_factor: Advice::Do(
-            "set HEROKU_API_KEY to the output of `heroku authorizations:create`",
-        ),
         forbidden: Advice::Do(DOCTOR),
         not_found: Advice::Do(DOCTOR),
-        conflict: Advice::Do("wait until the other change is through, then try again"),
         over_limit: Advice::Do(
             "wait, then try again; every user of the same token draws on the same limit",
         ),
         refused: Advice::Do(STATUS),
-        redirected: Advice::Do(STATUS),
         bad_answer: Advice::Do(STATUS),
         unavailable: Advice::Do(STATUS),
     },

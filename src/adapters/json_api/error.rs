@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::service::{Advice, Service};
+use super::service::{Advice, Phrasing, Service};
 use crate::failure::{CommandError, FailureKind, Hint};
 
 /// What was asked of whom, and why nothing came of it.
@@ -120,48 +120,88 @@ impl ApiError {
         was_sent && (self.is_unanswered() || unclear.contains(&self.kind()))
     }
 
+    /// The sentence for a service's phrasing, with the names of what is filled in.
     fn sentence(&self) -> &'static str {
-        let sentences = &self.service.sentences;
-        match self.kind() {
-            ErrorKind::Unusable => "{what} is not usable: {message}",
+        let (doing, about) = match self.kind() {
+            ErrorKind::Unusable => return "{what} is not usable: {message}",
             ErrorKind::Unencrypted => {
-                "{what} is neither https nor on this machine, so the {login} would travel in the clear; use https"
+                return "{what} is neither https nor on this machine, so the {login} would travel in the clear; use https";
             }
-            ErrorKind::Credentials => sentences.credentials,
+            ErrorKind::Credentials => {
+                return "{what} is empty or holds characters that no {login} has; set it again";
+            }
             ErrorKind::ClientSetup => {
-                "cannot set up the HTTP client; see whether this machine has its CA certificates installed"
+                return "cannot set up the HTTP client; see whether this machine has its CA certificates installed";
             }
-            ErrorKind::Unauthorized => sentences.unauthorized,
-            ErrorKind::TwoFactor => sentences.two_factor,
-            ErrorKind::Forbidden => sentences.forbidden,
-            ErrorKind::NotFound => sentences.not_found,
-            ErrorKind::Conflict => sentences.conflict,
-            ErrorKind::OverLimit => sentences.over_limit,
-            ErrorKind::Refused => sentences.refused,
-            ErrorKind::Failed => sentences.failed,
-            ErrorKind::Redirected => sentences.redirected,
-            ErrorKind::BadAnswer => sentences.bad_answer,
-            ErrorKind::NoAnswer => sentences.no_answer,
-            ErrorKind::Timeout => sentences.timeout,
+            ErrorKind::Unauthorized => (
+                "cannot {what}: {place} does not accept the {login} ({status}): {message}",
+                "{name} does not accept the {login} ({status}) for {what}: {message}",
+            ),
+            ErrorKind::TwoFactor => {
+                return "{name} wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)";
+            }
+            ErrorKind::Forbidden => (
+                "cannot {what}: {place} does not allow this {login} to do so ({status}): {message}",
+                "{name} does not allow this {login} to read or use {what} ({status}): {message}",
+            ),
+            ErrorKind::NotFound => (
+                "cannot {what}: {place} does not have it, or does not show it to this {login} ({status}): {message}",
+                "{name} does not know {what}, or does not show it to this {login}: {message}",
+            ),
+            ErrorKind::Conflict => {
+                return "{name} refuses {what} for now, because something else is under way: {message}";
+            }
+            ErrorKind::OverLimit => (
+                "cannot {what}: {place} has more requests than it takes (HTTP {status}){asks}",
+                "{name}'s request limit is used up ({what}); wait {wait} and try again",
+            ),
+            ErrorKind::Refused => (
+                "cannot {what}: {place} refuses (HTTP {status}): {message}",
+                "{name} answered {status}{id} to {what}: {message}",
+            ),
+            ErrorKind::Failed => (
+                "cannot {what}: {place} failed (HTTP {status}): {message}",
+                "{name} answered {status}{id} to {what}: {message}",
+            ),
+            ErrorKind::Redirected => (
+                "cannot {what}: {place} sends us elsewhere (HTTP {status}), where the {login} may not go",
+                "{name}'s answer to {what} is a redirect that is not followed",
+            ),
+            ErrorKind::BadAnswer => (
+                "cannot {what}: {place} sent something that is no answer of {name}'s: {message}",
+                "the answer to {what} is not one of {name}'s: {message}; see whether a proxy stands before it",
+            ),
+            ErrorKind::NoAnswer => {
+                ("cannot {what}: no answer from {place}", "no answer from {name} to {what}")
+            }
+            ErrorKind::Timeout => (
+                "cannot {what}: {place} did not answer within {message} s",
+                "no answer from {name} to {what} within {message} s",
+            ),
+        };
+        match self.service.phrasing {
+            Phrasing::Doing => doing,
+            Phrasing::About => about,
         }
     }
 
     fn advice(&self) -> (FailureKind, Advice) {
         use FailureKind::{Configuration, Unexpected};
-        let hints = &self.service.hints;
+        let Service { hints, unreadable, .. } = self.service;
         match self.kind() {
-            ErrorKind::Unusable => (Configuration, hints.unusable),
-            ErrorKind::Unencrypted => (Configuration, hints.unencrypted),
-            ErrorKind::Credentials | ErrorKind::Unauthorized => (Configuration, hints.unauthorized),
+            ErrorKind::Unusable | ErrorKind::Unencrypted => (Configuration, hints.unusable),
+            ErrorKind::Credentials | ErrorKind::Unauthorized | ErrorKind::TwoFactor => {
+                (Configuration, hints.unauthorized)
+            }
             ErrorKind::ClientSetup => (Unexpected, Advice::None),
-            ErrorKind::TwoFactor => (Configuration, hints.two_factor),
             ErrorKind::Forbidden => (Configuration, hints.forbidden),
             ErrorKind::NotFound => (Configuration, hints.not_found),
-            ErrorKind::Conflict => (Unexpected, hints.conflict),
+            ErrorKind::Conflict => {
+                (Unexpected, Advice::Do("wait until the other change is through, then try again"))
+            }
             ErrorKind::OverLimit => (Unexpected, hints.over_limit),
             ErrorKind::Refused => (Unexpected, hints.refused),
-            ErrorKind::Redirected => (self.service.unreadable, hints.redirected),
-            ErrorKind::BadAnswer => (self.service.unreadable, hints.bad_answer),
+            ErrorKind::Redirected | ErrorKind::BadAnswer => (*unreadable, hints.bad_answer),
             ErrorKind::Failed | ErrorKind::NoAnswer | ErrorKind::Timeout => {
                 (Unexpected, hints.unavailable)
             }
@@ -175,6 +215,7 @@ impl ApiError {
         match name {
             "what" => self.what.clone(),
             "place" => self.place.clone(),
+            "name" => self.service.name.to_owned(),
             "login" => self.service.login.to_owned(),
             "message" => message.clone(),
             "status" => status.map(|status| status.as_u16().to_string()).unwrap_or_default(),

@@ -61,18 +61,12 @@ impl Login {
         let words = said.split_whitespace();
         let words: Vec<&str> =
             words.map(|word| if is_secret(word) { PLACEHOLDER } else { word }).collect();
-        let text = self.redact(&words.join(" "));
-        text.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect()
-    }
-
-    /// The text without the credentials, should it quote them.
-    pub fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = words.join(" ");
         // A single letter is no secret, and cleaning would shred every text.
         for secret in self.secrets.iter().map(Secret::expose).filter(|secret| secret.len() > 1) {
             text = text.replace(secret, PLACEHOLDER);
         }
-        redacted(&text)
+        redacted(&text).chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect()
     }
 }
 

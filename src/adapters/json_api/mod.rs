@@ -20,6 +20,6 @@ pub use error::{ApiError, ErrorKind, Reason};
 pub use login::Login;
 pub use place::{base, place};
 pub use request::Request;
-pub use service::{Advice, AskedBy, Hints, Pages, Redirects, Sentences, Service};
+pub use service::{Advice, AskedBy, Hints, Pages, Phrasing, Redirects, Service};
 pub use timing::Timing;
-pub use trace::{Exchange, TARGET};
+pub use trace::Exchange;

@@ -10,10 +10,13 @@ use crate::failure::FailureKind;
 
 /// The policies of one service.
 pub struct Service {
-    /// The name in the log.
+    /// As people write it.
     pub name: &'static str,
     /// What it knows its users by.
     pub login: &'static str,
+    /// Whether a request's `what` says what is done, as in "read the project", or what it is about, as
+    /// in "the account". Errors begin with it or end with it.
+    pub phrasing: Phrasing,
     /// No answer that is asked for comes near it.
     pub longest_answer: usize,
     pub redirects: Redirects,
@@ -24,7 +27,6 @@ pub struct Service {
     /// Whether an answer is a success, and what it means where it is not: the kind, the service's code,
     /// and its words. The client knows the rest.
     pub judge: fn(&Answer) -> Result<(), Reason>,
-    pub sentences: Sentences,
     pub hints: Hints,
     /// How it counts that an answer cannot be understood or leads elsewhere.
     pub unreadable: FailureKind,
@@ -54,47 +56,32 @@ pub enum AskedBy {
     Query(&'static str),
 }
 
-/// The sentence of each kind of failure. `{what}`, `{place}`, `{message}`, `{status}` and the like are
-/// filled in from the error.
-#[derive(Debug)]
-pub struct Sentences {
-    pub unauthorized: &'static str,
-    pub two_factor: &'static str,
-    pub forbidden: &'static str,
-    pub not_found: &'static str,
-    pub conflict: &'static str,
-    pub over_limit: &'static str,
-    pub refused: &'static str,
-    pub failed: &'static str,
-    pub redirected: &'static str,
-    pub bad_answer: &'static str,
-    pub no_answer: &'static str,
-    pub timeout: &'static str,
-    pub credentials: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub enum Phrasing {
+    Doing,
+    About,
 }
 
 /// What a user does about each kind of failure.
 #[derive(Debug)]
 pub struct Hints {
+    /// Also where the login would travel in the clear.
     pub unusable: Advice,
-    pub unencrypted: Advice,
     pub unauthorized: Advice,
-    pub two_factor: Advice,
     pub forbidden: Advice,
     pub not_found: Advice,
-    pub conflict: Advice,
     pub over_limit: Advice,
     pub refused: Advice,
-    pub redirected: Advice,
+    /// It is not understood, or leads elsewhere.
     pub bad_answer: Advice,
-    /// It failed, or did not answer.
+    /// The service failed, or did not answer.
     pub unavailable: Advice,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub enum Advice {
     None,
-    /// In the form of [`Sentences`].
+    /// `{what}` is filled in from the error.
     Do(&'static str),
     /// What for, and a command that ends in the environment.
     Run(&'static str, &'static str),

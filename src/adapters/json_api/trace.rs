@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::place::place;
 
 /// The name that `BCOPS_LOG` knows requests by.
-pub const TARGET: &str = "bcops::http";
+const TARGET: &str = "bcops::http";
 
 /// A body goes on the screen as far as this.
 const LONGEST_BODY: usize = 2_000;

@@ -43,7 +43,6 @@ impl Repository {
             folder: attributes,
             arguments: arguments.into_iter().map(OsString::from).collect(),
             variables,
-            secrets: Vec::new(),
             limit,
             silence: limit,
             listener: None,
