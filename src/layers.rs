@@ -34,7 +34,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("restore", &["adapters", "archive", "scrub"]),
     ("runbook", &[]),
     // The one door to an environment.
-    ("deployment", &["adapters", "caches", "settings"]),
+    ("deployment", &["adapters", "caches", "scrub", "settings"]),
     (
         "reset",
         &[
@@ -85,17 +85,22 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The modules of the crate that a text names.
 fn used(text: &str) -> BTreeSet<String> {
+    names_after(text, "crate::")
+}
+
+/// What a text names of a module, singly and in lists.
+fn names_after(text: &str, module: &str) -> BTreeSet<String> {
     let names = |rest: &str| -> Vec<String> {
         let list = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
         let words =
             list.unwrap_or(rest).split(',').take(if list.is_some() { usize::MAX } else { 1 });
         words
             .map(|word| {
-                word.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+                word.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
             })
             .collect()
     };
-    text.split("crate::").skip(1).flat_map(names).filter(|name| !name.is_empty()).collect()
+    text.split(module).skip(1).flat_map(names).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
@@ -113,6 +118,44 @@ fn each_module_uses_what_lies_below_it() {
                     || below.contains(&name.as_str());
                 assert!(is_allowed, "{} uses {name}", path.display());
             }
+        }
+    }
+}
+
+/// What every command may use of `commands`, beside its own folder.
+const SHARED_BY_COMMANDS: [&str; 10] = [
+    "Context",
+    "Outcome",
+    "backup_file",
+    "capture",
+    "confirm",
+    "dropped",
+    "findings",
+    "journal",
+    "reason",
+    "unscrubbed",
+];
+
+/// Commands that speak of the same runs.
+const OF_RUNS: [&str; 2] = ["reset_staging", "unfinished"];
+
+#[test]
+fn commands_do_not_use_each_other() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+    let mut files = Vec::new();
+    files_below(&folder, &mut files);
+    for path in files {
+        let inside = path.strip_prefix(&folder).expect("a file below the folder");
+        let own = inside.iter().next().and_then(|name| name.to_str()).unwrap_or_default();
+        let own = own.trim_end_matches(".rs");
+        let text = fs::read_to_string(&path).expect("a source file");
+        for name in names_after(&text, "crate::commands::") {
+            let is_of_runs =
+                ["doctor", "runs", "unfinished"].contains(&own) || name == "unfinished";
+            let is_allowed = name == own
+                || SHARED_BY_COMMANDS.contains(&name.as_str())
+                || is_of_runs && OF_RUNS.contains(&name.as_str());
+            assert!(is_allowed, "{} uses {name}", inside.display());
         }
     }
 }

@@ -121,6 +121,24 @@ pub struct Schema {
     pub has_large_objects: bool,
 }
 
+impl Schema {
+    /// The table itself, the table that it is a partition of, and so on.
+    pub fn ancestors<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a TableName> {
+        let parent = |name: &&'a TableName| self.tables.get(*name)?.partition_of.as_ref();
+        // A schema read from a hostile archive may have a table be its own ancestor. No database
+        // has this many levels.
+        std::iter::successors(Some(table), parent).take(64)
+    }
+
+    /// The table itself and all of its partitions.
+    pub fn with_partitions<'a>(
+        &'a self,
+        table: &'a TableName,
+    ) -> impl Iterator<Item = &'a TableName> {
+        self.tables.keys().filter(move |name| self.ancestors(name).any(|one| one == table))
+    }
+}
+
 /// One table. Partitions and their parents each have an entry of their own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {

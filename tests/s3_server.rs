@@ -8,6 +8,14 @@
 //! It prints lines of `NAME=VALUE` for the environment of `bcops` and of other clients, and then
 //! `ready`.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it has to be"
+)]
+
 #[allow(unused_imports, reason = "no faults are needed here")]
 mod standins;
 

@@ -1,7 +1,9 @@
 //! One file or folder per command: its arguments come from `cli`, its work is here.
 
 pub mod addons;
+mod backup_file;
 pub mod backups;
+mod capture;
 pub mod check;
 pub mod complete;
 pub mod config;
@@ -12,9 +14,7 @@ mod dropped;
 mod dyno;
 mod findings;
 mod generated;
-mod gitlab;
 mod journal;
-mod manifest;
 pub mod media;
 pub mod pull_data;
 pub mod purge_cache;

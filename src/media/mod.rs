@@ -37,7 +37,7 @@ pub use delete::{delete_files, delete_objects};
 pub use engine::{Failure, Outcome, Progression};
 pub use error::MediaError;
 pub use fate::Fate;
-pub use index::{Entry, Index, write_private};
+pub use index::{Entry, Index};
 pub use keys::{KeyProblem, Refused, refuse_for_copy, refuse_for_disk, refuse_local};
 pub use listing::{Listing, list};
 pub use local::{Folder, LocalFile, Walk};

@@ -2,13 +2,12 @@
 //! folder that keeps the same run from being resumed twice at the same time.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::journal::sync_folder;
 use super::lock::{Holder, LockError, LockFuture, RunLock};
 use super::run_id::RunId;
 use crate::private_folder;
@@ -45,7 +44,9 @@ impl LockFile {
         match &after {
             after if *after == before => Ok(()),
             Some(holder) => self.replace(holder),
-            None => fs::remove_file(&self.path).and_then(|()| sync_folder(&self.path)),
+            None => {
+                fs::remove_file(&self.path).and_then(|()| private_folder::sync_name(&self.path))
+            }
         }
         .map_err(|error| self.unusable(error))?;
         Ok(result)
@@ -63,13 +64,7 @@ impl LockFile {
     }
 
     fn replace(&self, holder: &Holder) -> io::Result<()> {
-        let fresh = self.path.with_added("new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(&serde_json::to_vec(holder)?)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        sync_folder(&self.path)
+        private_folder::write(&self.path, &serde_json::to_vec(holder)?)
     }
 }
 

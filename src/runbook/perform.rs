@@ -172,13 +172,13 @@ impl Engine {
             }
             StepError::Untouched(error) => {
                 self.record(Entry::Untouched { step: attempt.id() })?;
-                self.failed(attempt, error)
+                self.failed(attempt, *error)
             }
-            StepError::Failed(error) => self.failed(attempt, error),
+            StepError::Failed(error) => self.failed(attempt, *error),
         }
     }
 
-    fn failed(&self, attempt: &Attempt<'_>, error: Box<CommandError>) -> Result<(), RunError> {
+    fn failed(&self, attempt: &Attempt<'_>, error: CommandError) -> Result<(), RunError> {
         let error = Box::new(error.in_environment(&self.environment));
         let undo_hint = attempt.step.undo_hint(&attempt.context);
         self.record(Entry::StepFailed {

@@ -10,10 +10,11 @@ use thiserror::Error;
 
 use super::essence::Essence;
 use super::history::{History, Standing};
-use super::journal::{FILE_NAME, Journal, JournalError, sync_folder};
+use super::journal::{FILE_NAME, Journal, JournalError};
 use super::lock_file::FolderLock;
 use super::run_id::RunId;
 use crate::failure::{CommandError, FailureKind};
+use crate::private_folder;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -146,7 +147,7 @@ impl Runs {
             let path = self.path(&id);
             match private(false).create(&path) {
                 Ok(()) => {
-                    sync_folder(&path).map_err(fail)?;
+                    private_folder::sync_name(&path).map_err(fail)?;
                     return self.take(id);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -177,7 +178,7 @@ impl Runs {
         let written = options.open(&file).and_then(|mut open| {
             open.write_all(&text)?;
             open.sync_all()?;
-            sync_folder(&file)
+            private_folder::sync_name(&file)
         });
         written.map_err(fail)
     }

@@ -3,7 +3,6 @@
 //! Every block must be the rows of a table that the archive itself creates, or one of its extensions,
 //! as COPY text that goes to that table: the rules are chosen by the table.
 
-use super::plan::ancestors;
 use crate::archive::{ArchiveError, CopyStatement, Toc, TocEntry};
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::Schema;
@@ -42,7 +41,7 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
             };
         };
         let Some(copy) = CopyStatement::of(entry)? else { continue };
-        if !ancestors(schema, &table).any(|name| *name == copy.target) {
+        if !schema.ancestors(&table).any(|name| *name == copy.target) {
             return refuse(format!("the rows of {table} are meant for {}", copy.target), None);
         }
         if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {

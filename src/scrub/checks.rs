@@ -4,7 +4,6 @@ use super::demands::OpenCheck;
 use super::families::{Family, placeholder_length};
 use super::findings::{Finding, FindingKind};
 use super::manifest::{LargeObjects, Manifest, TableEntry};
-use super::plan::entry_of;
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
     UNUSABLE_PASSWORD, manifest_name,
@@ -67,7 +66,7 @@ impl<'a> Checks<'a> {
         }
         let schema = self.schema;
         for (name, table) in &schema.tables {
-            match entry_of(self.manifest, schema, name) {
+            match self.manifest.entry_of(schema, name) {
                 Some(entry) => self.classified_table(name, table, entry),
                 None => self.unclassified_table(name, table),
             }
@@ -321,7 +320,9 @@ impl<'a> Checks<'a> {
                 let mend = "integers, uuids and text can be looked up in columns of their own kind";
                 self.rule_problem(subject, &column.name, problem, mend);
             }
-            let rule = entry_of(self.manifest, self.schema, &reference.table)
+            let rule = self
+                .manifest
+                .entry_of(self.schema, &reference.table)
                 .and_then(|entry| entry.rule(self.policy));
             let changed = rule.and_then(|rule| rule.columns.get(&reference.column));
             if matches!(
@@ -427,7 +428,7 @@ impl<'a> Checks<'a> {
             self.lacking(subject, name, problem, "name an existing column, mostly {id}");
             return None;
         };
-        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let entry = self.manifest.entry_of(self.schema, subject.name);
         let class = entry.and_then(|entry| entry.columns.get(placeholder)).map(|(class, _)| *class);
         if subject.rule.columns.contains_key(placeholder) {
             let problem = format!(
@@ -489,7 +490,7 @@ impl<'a> Checks<'a> {
 impl Checks<'_> {
     /// What stays of personal JSON has to be named. Of a revision the columns of its model say it.
     fn unnamed_members(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
-        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let entry = self.manifest.entry_of(self.schema, subject.name);
         let class =
             entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
         let is_json = matches!(Family::of(column), Family::Json | Family::Jsonb);

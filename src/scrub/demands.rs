@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::checks::{Checks, Subject};
 use super::families::Family;
 use super::findings::{Finding, FindingKind};
-use super::plan::{ancestors, entry_of};
 use super::rules::{ColumnAction, Piece, Place, RowRule, Template, UNUSABLE_PASSWORD};
 use super::unclassified::Emptying;
 use super::verdict::{Value, Verdict, verdict};
@@ -171,7 +170,7 @@ impl<'a> Checks<'a> {
         self.partition_keys(subject);
         let schema = self.schema;
         let parent = subject.table.partition_of.as_ref().filter(|parent| {
-            let place = |name| entry_of(self.manifest, schema, name).map(|entry| &entry.place);
+            let place = |name| self.manifest.entry_of(schema, name).map(|entry| &entry.place);
             place(parent) == place(subject.name)
         });
         let parent = parent.and_then(|name| schema.tables.get(name));
@@ -193,10 +192,10 @@ impl<'a> Checks<'a> {
 
     fn partition_keys(&mut self, subject: Subject<'a>) {
         let schema = self.schema;
-        let own = entry_of(self.manifest, schema, subject.name).map(|entry| &entry.place);
-        for owner in ancestors(schema, subject.name) {
+        let own = self.manifest.entry_of(schema, subject.name).map(|entry| &entry.place);
+        for owner in schema.ancestors(subject.name) {
             // The rule of the parent was looked at with the parent.
-            let place = entry_of(self.manifest, schema, owner).map(|entry| &entry.place);
+            let place = self.manifest.entry_of(schema, owner).map(|entry| &entry.place);
             if owner != subject.name && place == own {
                 continue;
             }

@@ -17,8 +17,9 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
 };
+use super::well_known;
 use crate::failure::{CommandError, FailureKind};
-use crate::schema::TableName;
+use crate::schema::{Schema, TableName};
 
 /// The policies of a manifest that names none itself.
 const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
@@ -112,6 +113,14 @@ fn problem_list(problems: &[ManifestProblem]) -> String {
 }
 
 impl Manifest {
+    /// The entry of a table, or of the partitioned table that it is a part of.
+    pub(super) fn entry_of(&self, schema: &Schema, table: &TableName) -> Option<&TableEntry> {
+        schema
+            .ancestors(table)
+            .find_map(|name| self.tables.get(name))
+            .or_else(|| well_known::entry(table, schema.tables.get(table)?))
+    }
+
     /// The manifest of the council's site.
     pub fn built_in() -> Result<Self, ManifestError> {
         Self::parse(built_in::ORIGIN, built_in::TEXT)

@@ -8,7 +8,6 @@ use thiserror::Error;
 
 use super::one_off::{OneOffError, StopReason};
 use super::service::{DOCTOR, LOGIN, STATUS};
-use super::transfers::Transfer;
 use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::failure::{CommandError, FailureKind, Hint};
 
@@ -193,10 +192,6 @@ impl HerokuError {
     /// Whether asking again cannot help.
     pub(super) fn is_final(&self) -> bool {
         self.is_hidden() || self.is(&[ErrorKind::Unauthorized, ErrorKind::TwoFactor])
-    }
-
-    pub(super) fn lost_sight(transfer: &Transfer, polls: u32, cause: HerokuError) -> Self {
-        HerokuError::TransferUnseen { name: transfer.name(), polls, cause: Box::new(cause) }
     }
 }
 

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::client::Heroku;
 use super::error::HerokuError;
+use super::timing::FailedPolls;
 use crate::adapters::json_api::Request;
 use crate::adapters::transport;
 use crate::secret::Secret;
@@ -54,30 +55,21 @@ impl Heroku {
         let started = Instant::now();
         let mut pace = self.timing.pace();
         let mut passed = Passed { bytes: 0, to: output };
-        let mut failed_polls = 0;
+        let mut failed_polls = FailedPolls::default();
         let mut unread = 0;
         loop {
             let before = passed.bytes;
-            match self.get::<T>(request.clone()).await {
-                Ok(job) => {
-                    failed_polls = 0;
-                    let all = self.pass_on(what, job.output(), &mut passed).await?;
-                    // As long as more comes, it is not in vain.
-                    unread = if passed.bytes > before { 0 } else { unread + 1 };
-                    match ended(what, job) {
-                        // What was said in the end is worth a few more looks, and no more.
-                        Some(_) if !all && unread < self.timing.tries => {}
-                        Some(ended) => return ended,
-                        None => {}
-                    }
-                }
-                Err(error) if error.is_final() => return Err(error),
-                Err(error) => {
-                    failed_polls += 1;
-                    if failed_polls >= self.timing.failed_polls {
-                        let (what, polls) = (what.clone(), failed_polls);
-                        return Err(HerokuError::JobUnseen { what, polls, cause: Box::new(error) });
-                    }
+            let seen = self.get::<T>(request.clone()).await;
+            let unseen = |polls, cause| HerokuError::JobUnseen { what: what.clone(), polls, cause };
+            if let Some(job) = failed_polls.pass(seen, &self.timing, unseen)? {
+                let all = self.pass_on(what, job.output(), &mut passed).await?;
+                // As long as more comes, it is not in vain.
+                unread = if passed.bytes > before { 0 } else { unread + 1 };
+                match ended(what, job) {
+                    // What was said in the end is worth a few more looks, and no more.
+                    Some(_) if !all && unread < self.timing.tries => {}
+                    Some(ended) => return ended,
+                    None => {}
                 }
             }
             if started.elapsed() > self.timing.job {

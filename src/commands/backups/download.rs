@@ -3,25 +3,35 @@
 use serde_json::json;
 
 use crate::cli::DownloadArgs;
-use crate::commands::pull_data::backup::{Backup, choose_for_download};
-use crate::commands::scrub_pii::dump;
-use crate::commands::{Context, Outcome, journal, manifest};
+use crate::commands::backup_file as file;
+use crate::commands::{Context, Outcome, journal};
+use crate::deployment::manifest;
 use crate::failure::CommandError;
 use crate::restore::OpenBackup;
 use crate::scrub::backup_file::{self, Input, Output};
 use crate::words;
 
+use super::backed_up;
+
 pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, CommandError> {
     if !args.no_scrub {
-        manifest::check_policy(&manifest::load(context)?, &args.policy)?;
+        manifest::check_policy(&manifest::load(&context.settings)?, &args.policy)?;
     }
     let output = Output::File { path: args.output.clone(), overwrite: args.force };
     output.check()?;
-    let finding = choose_for_download(context, &args.environment, args.backup.as_deref());
-    let backup = Backup::Heroku(Box::new(context.interrupt.guard(finding).await?));
+    let finding = async {
+        let backed_up = backed_up(context, &args.environment).await?;
+        let transfer = backed_up.choose(args.backup.as_deref(), &*context.ui).await?;
+        Ok(backed_up.backup(transfer))
+    };
+    let backup = context.interrupt.guard(finding).await?;
     let source = backup.describe();
     context.ui.message(&format!("from  {source}\nto    {}", args.output.display()));
-    let opened = context.interrupt.guard(backup.open()).await?;
+    let opening = async {
+        let number = backup.transfer.num;
+        Ok(OpenBackup::download(&backup.heroku, &backup.owner, number).await?)
+    };
+    let opened = context.interrupt.guard(opening).await?;
     if args.no_scrub {
         return as_it_is(context, args, source, opened, output).await;
     }
@@ -30,8 +40,8 @@ pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, Comm
         true => Output::Stream(Box::new(std::io::sink())),
         false => output,
     };
-    let report = dump::rewrite(context, &args.policy, Input::Stream(opened.bytes), output).await?;
-    Ok(dump::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
+    let report = file::rewrite(context, &args.policy, Input::Stream(opened.bytes), output).await?;
+    Ok(file::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
 }
 
 /// With the personal data that is in it.
@@ -55,7 +65,7 @@ async fn as_it_is(
         "reason": args.i_need_personal_data });
     journal::append(context, "backups download", line)?;
     let input = Input::Stream(bytes);
-    let written = dump::on_a_thread(context, move |watch| {
+    let written = file::on_a_thread(context, move |watch| {
         Ok(backup_file::copy(input, length, output, watch)?)
     });
     let written = written.await?;

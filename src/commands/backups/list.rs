@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 use crate::adapters::heroku::{OfDatabase, Transfer};
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
+use crate::deployment::known_backups;
 use crate::failure::CommandError;
 use crate::words;
 
-use super::{Subject, known, state};
+use super::{backed_up, state};
 
 pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
-    let mut backups = subject.heroku.backups_of(&subject.database).await?;
+    let subject = backed_up(context, &args.environment).await?;
+    let mut backups = subject.backups().await?;
     let folder = &context.settings.state_directory.value;
-    known::remember(folder, &subject.environment.name, &backups.own());
+    known_backups::remember(folder, &subject.environment.name, &backups.own());
     backups.all.sort_by_key(|(one, _)| std::cmp::Reverse(one.num));
     let name = &subject.database.addon_name;
     let lines: Vec<String> = backups.all.iter().map(|(one, of)| line(one, of, name)).collect();

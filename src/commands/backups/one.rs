@@ -5,18 +5,18 @@ use serde_json::json;
 use crate::adapters::heroku::{Transfer, TransferState, Verbosity};
 use crate::cli::{OneBackupArgs, UrlArgs};
 use crate::commands::{Context, Outcome, journal, reason};
+use crate::deployment::backups::{BackedUp, named};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::words;
 
 use super::list::{age, to_json};
-use super::{Subject, choice, state};
+use super::{backed_up, state};
 
 pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
+    let subject = backed_up(context, &args.environment).await?;
     let chosen = choose(context, &subject, args, Default::Newest).await?;
-    let seen =
-        subject.heroku.transfer(subject.billing_app(), &chosen.uuid, Verbosity::WithLogs).await?;
+    let seen = subject.heroku.transfer(subject.owner(), &chosen.uuid, Verbosity::WithLogs).await?;
     let mut text = format!("{} of {}: {}\n", seen.name(), subject.app(), state(&seen));
     for (name, moment) in
         [("created", seen.created_at), ("started", seen.started_at), ("finished", seen.finished_at)]
@@ -51,7 +51,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
     let (subject, chosen) = context
         .interrupt
         .guard(async {
-            let subject = Subject::of(context, &args.backup.environment).await?;
+            let subject = backed_up(context, &args.backup.environment).await?;
             let chosen = choose(context, &subject, &args.backup, Default::NewestCompleted).await?;
             Ok((subject, chosen))
         })
@@ -68,7 +68,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }
     // Another environment may use a protected one's database: the backups are then of that one.
-    let owner = subject.billing_app();
+    let owner = subject.owner();
     let mut environments = context.settings.environments.values();
     let protected =
         environment.protected || environments.any(|one| one.protected && one.app.value == owner);
@@ -83,10 +83,10 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
 
 async fn sign(
     context: &Context,
-    subject: &Subject<'_>,
+    subject: &BackedUp<'_>,
     chosen: &Transfer,
 ) -> Result<Outcome, CommandError> {
-    let signed = subject.heroku.public_url(subject.billing_app(), chosen.num).await?;
+    let signed = subject.heroku.public_url(subject.owner(), chosen.num).await?;
     let text = "whoever has this URL can fetch the backup, personal data included".to_owned();
     context.ui.emit(Event::Warning(text));
     let result = json!({
@@ -100,14 +100,13 @@ async fn sign(
 
 async fn choose(
     context: &Context,
-    subject: &Subject<'_>,
+    subject: &BackedUp<'_>,
     args: &OneBackupArgs,
     which: Default,
 ) -> Result<Transfer, CommandError> {
-    let backups = subject.heroku.backups_of(&subject.database).await?;
-    let place = (subject.app(), subject.environment.name.as_str());
+    let backups = subject.backups().await?;
     if let Some(name) = &args.backup {
-        return choice::named(context, &backups, place, name);
+        return named(&backups, subject.environment, name, &*context.ui);
     }
     let completed = backups.newest();
     let found = match which {

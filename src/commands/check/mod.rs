@@ -13,7 +13,8 @@ use crate::checks::{
     self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
 };
 use crate::cli::CheckArgs;
-use crate::commands::{Context, Outcome, gitlab, unfinished};
+use crate::commands::{Context, Outcome, unfinished};
+use crate::deployment::gitlab;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
@@ -109,8 +110,8 @@ async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook 
         let reason = format!("environments.{}.branch is not set", environment.name);
         return PipelineLook::Skipped { reason };
     };
-    match gitlab::gitlab(context) {
-        None => PipelineLook::Skipped { reason: gitlab::why_not(context).to_owned() },
+    match gitlab::gitlab(&context.settings) {
+        None => PipelineLook::Skipped { reason: gitlab::why_not(&context.settings).to_owned() },
         Some(Err(error)) => PipelineLook::Unreadable { reason: error.to_string() },
         Some(Ok(client)) => PipelineLook::at(&client, branch).await,
     }

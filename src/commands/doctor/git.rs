@@ -7,7 +7,8 @@ use crate::adapters::git::{
     GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
 };
 use crate::adapters::gitlab::Gitlab;
-use crate::commands::{Context, gitlab, reset_staging};
+use crate::commands::{Context, reset_staging};
+use crate::deployment::gitlab;
 use crate::failure::CommandError;
 use crate::settings::Environment;
 
@@ -159,9 +160,10 @@ async fn identity(repository: &Repository) -> Check {
 /// Whose the token is, and whether the branches that are pushed to may be.
 pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let name = "GitLab";
-    let (project, branches) = tokio::join!(gitlab::look(context), branches(context, environments));
+    let (project, branches) =
+        tokio::join!(gitlab::look(&context.settings), branches(context, environments));
     let project = match project {
-        None => return vec![Check::skip(name, gitlab::why_not(context))],
+        None => return vec![Check::skip(name, gitlab::why_not(&context.settings))],
         Some(Ok(detail)) => Check::pass(name, detail),
         // Its branches cannot be read either, for the same reason.
         Some(Err(error)) => return vec![Check::from((name, error))],
@@ -171,7 +173,7 @@ pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Ch
 
 /// `reset-staging` moves a branch to another history, which a protected one may not allow.
 async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check> {
-    let Some(Ok(client)) = gitlab::gitlab(context) else { return Vec::new() };
+    let Some(Ok(client)) = gitlab::gitlab(&context.settings) else { return Vec::new() };
     let destinations = environments.iter().filter(|one| one.as_destination().is_ok());
     let branches = destinations.filter_map(|one| one.branch.as_deref());
     join_all(branches.map(|branch| protection(&client, branch))).await

@@ -4,6 +4,8 @@
 //! and some seconds. Everything is read and nothing is written anywhere: a permission that only an
 //! attempt would show is a skip.
 
+mod bucket;
+mod caches;
 mod check;
 mod database;
 mod files;

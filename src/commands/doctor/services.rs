@@ -1,9 +1,10 @@
 //! What an environment's config vars lead to: its bucket, its caches, its search cluster.
 
 use super::check::{Check, many, one, with_cause};
+use super::{bucket, caches};
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
 use crate::adapters::heroku::ConfigVars;
-use crate::commands::{Context, media, purge_cache};
+use crate::commands::Context;
 use crate::deployment::Values;
 use crate::failure::{CommandError, EnvironmentName, FailureKind};
 use crate::settings::Environment;
@@ -40,7 +41,7 @@ pub async fn checks(context: &Context, environment: &Environment, values: &Value
 }
 
 async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars) -> Vec<Check> {
-    purge_cache::checks(context, environment, vars)
+    caches::checks(context, environment, vars)
         .await
         .into_iter()
         .map(|finding| found(finding, &environment.named()))
@@ -48,13 +49,13 @@ async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars)
 }
 
 /// A check that another command's own module has made.
-fn found((name, finding): purge_cache::Finding, named: &EnvironmentName) -> Check {
+fn found((name, finding): caches::Finding, named: &EnvironmentName) -> Check {
     match finding {
-        purge_cache::Found::Nothing => Check::skip(&name, "there is none"),
-        purge_cache::Found::Good(detail) => Check::pass(&name, detail),
-        purge_cache::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
-        purge_cache::Found::Unshown => Check::unshown(&name),
-        purge_cache::Found::Bad(error) => {
+        caches::Found::Nothing => Check::skip(&name, "there is none"),
+        caches::Found::Good(detail) => Check::pass(&name, detail),
+        caches::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
+        caches::Found::Unshown => Check::unshown(&name),
+        caches::Found::Bad(error) => {
             let error = error.in_environment(named);
             let mend = error.hints.last().map(ToString::to_string);
             let mend =
@@ -72,7 +73,7 @@ async fn bucket(
 ) -> Vec<Check> {
     let name = format!("{} bucket", environment.name);
     let is_destination = usage == Use::Itself && environment.as_destination().is_ok();
-    let looked = match media::check_bucket(context, environment, values).await {
+    let looked = match bucket::check_bucket(context, environment, values).await {
         None => {
             let variable = &environment.bucket_variables.bucket;
             let detail = format!("{} has no config var {variable}", environment.app.value);

@@ -1,7 +1,6 @@
 //! `pull-media` and `push-media`.
 
 mod copy;
-mod doctor;
 mod guards;
 mod only;
 mod pull;
@@ -10,7 +9,6 @@ mod renditions;
 mod summary;
 mod writing;
 
-pub use doctor::check_bucket;
 pub use pull::pull;
 pub use push::push;
 

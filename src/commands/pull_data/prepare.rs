@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, manifest};
+use crate::commands::Context;
+use crate::deployment::manifest;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::Databases;
@@ -48,7 +49,7 @@ pub async fn open(
     let (scrub, emptied) = match args.no_scrub {
         true => (None, Unclassified::default()),
         false => {
-            let manifest = manifest::load(context)?;
+            let manifest = manifest::load(&context.settings)?;
             let (scrub, emptied) = unclassified::plan(context, args, &contents, &manifest, POLICY)?;
             (Some(scrub), emptied)
         }

@@ -124,7 +124,7 @@ fn source(backup: &Backup) -> Value {
             "environment": backup.environment,
             "app": backup.app,
             "backup": backup.transfer.name(),
-            "finished_at": backup.finished_at.map(|at| at.to_string()),
+            "finished_at": backup.transfer.finished_at.map(|at| at.to_string()),
             "age_seconds": backup.age().map(|age| age.as_secs()),
         }),
     }

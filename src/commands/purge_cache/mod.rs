@@ -3,11 +3,8 @@
 //! Django's cache goes first: were it the other way round, Cloudflare would fetch pages again that
 //! are made from what Django still remembers.
 
-mod doctor;
 mod items;
 mod report;
-
-pub use doctor::{Finding, Found, checks};
 
 use serde_json::json;
 

@@ -6,9 +6,9 @@ use crate::adapters::git::inventory::Inventory;
 use crate::adapters::heroku::Transfer;
 use crate::adapters::postgres::connect;
 use crate::commands::Context;
-use crate::commands::backups::choice;
+use crate::deployment::backups;
 use crate::events::{Event, Reporter};
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::reset::accounts::{self, Account};
 use crate::reset::content::{self, ContentTables, StagingOnly};
 use crate::reset::{
@@ -159,20 +159,14 @@ async fn backup(
     wishes: &Wishes,
 ) -> Result<(Transfer, Option<String>), CommandError> {
     let source = &surroundings.source;
-    let backups = surroundings.heroku.backups_of(&surroundings.source_database).await?;
+    let found = surroundings.heroku.backups_of(&surroundings.source_database).await?;
     let Some(name) = wishes.backup_name() else {
-        return backups.newest()?.map(|newest| (newest.clone(), Some(newest.name()))).ok_or_else(
-            || {
-                let app = &source.app.value;
-                let text = format!("{app} has no completed backup; nothing was changed");
-                CommandError::new(FailureKind::Refused, text)
-                    .hint(format!("bcops backups capture {}", source.name))
-            },
-        );
+        let newest = backups::newest(&found, source)?;
+        let name = newest.name();
+        return Ok((newest, Some(name)));
     };
-    let place = (source.app.value.as_str(), source.name.as_str());
-    let found = choice::named_and_complete(context, &backups, place, name)?;
+    let named = backups::named_and_complete(&found, source, name, &*context.ui)?;
     // A backup that was named is taken, whatever the others are.
-    let newest = backups.newest().ok().flatten();
-    Ok((found, newest.as_ref().map(Transfer::name)))
+    let newest = found.newest().ok().flatten();
+    Ok((named, newest.as_ref().map(Transfer::name)))
 }

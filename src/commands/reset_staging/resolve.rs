@@ -2,8 +2,9 @@
 
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::s3::{BucketAddress, BucketIdentity, BucketSettings, SourceBucket};
-use crate::commands::gitlab::gitlab;
-use crate::commands::{Context, manifest};
+use crate::commands::Context;
+use crate::deployment::gitlab::gitlab;
+use crate::deployment::manifest;
 use crate::deployment::{Values, Writing, bucket_settings, has_bucket};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::{Branches, MEDIA_JOBS, MediaSides, Surroundings};
@@ -23,7 +24,7 @@ pub async fn resolve(
 ) -> Result<Surroundings, CommandError> {
     refuse_itself(source, destination)?;
     let branches = branches(context, source, destination)?;
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     let writing = context.deployments().writing(destination).await?;
     let reading = Values::of(writing.logged_in(), source).await?;
     let source_url = reading.database(source)?;
@@ -78,7 +79,7 @@ pub async fn resolve(
         heroku_remote,
         manifest,
         media,
-        gitlab: gitlab(context).transpose()?,
+        gitlab: gitlab(&context.settings).transpose()?,
         slack: context.settings.slack_webhook.as_ref().map(|found| found.value.clone()),
         secrets,
         protected_repositories,

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, findings, manifest};
+use crate::commands::{Context, Outcome, findings};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::{self, Access, Audit, Depth};
 
@@ -12,7 +13,7 @@ use super::target::{self, Target};
 use super::{limits, summary};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     let limits = limits(args);
     let checking = async {
         let target = target::readable(context, args).await?;

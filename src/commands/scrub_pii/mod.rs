@@ -10,7 +10,8 @@ mod tools;
 mod vacuum;
 
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, manifest};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::Limits;
 use crate::settings::Destination;
@@ -52,5 +53,5 @@ fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), Command
         return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
     }
     let Some(policy) = &args.policy else { return Ok(()) };
-    manifest::check_policy(&manifest::load(context)?, policy)
+    manifest::check_policy(&manifest::load(&context.settings)?, policy)
 }

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, manifest};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 use crate::scrub::Manifest;
@@ -22,7 +23,7 @@ pub async fn run(
     args: &ScrubPiiArgs,
     words: &[String],
 ) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     match words {
         [tool] if tool == "validate" => validate(context, args, &manifest, None).await,
         [tool, environment] if tool == "validate" => {

@@ -1,15 +1,14 @@
 //! The message for colleagues and the one for the client: printed, saved with the run, and the first
 //! one posted where a webhook is set. What they say is in [`super::texts`].
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::failure::{CommandError, FailureKind};
+use crate::private_folder;
 use crate::reset::world::World;
 use crate::runbook::{
     Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
@@ -35,13 +34,7 @@ impl Messages {
             "# For colleagues\n\n{}\n# For the client\n\n{}",
             texts.colleagues, texts.client
         );
-        let path = self.path(context);
-        let fresh = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(page.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)
+        private_folder::write(&self.path(context), page.as_bytes())
     }
 
     /// Posts the message once. Whether a post whose answer was lost arrived cannot be seen from

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use super::keep_tree::KeepTree;
 use super::manifest::Manifest;
-use super::plan::entry_of;
 use super::rules::{Class, ColumnAction, Edit, Keep, MemberPath, RowRule, Rule, Step};
 use super::telling;
 use crate::schema::{Column, Schema, Table, TableName};
@@ -192,7 +191,7 @@ fn table_members(
 ) -> TableMembers {
     let mut members = TableMembers::default();
     let primary = table.unique_keys.iter().find(|key| key.primary);
-    let entry = entry_of(manifest, schema, name);
+    let entry = manifest.entry_of(schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy));
     for column in &table.columns {
         let listed =

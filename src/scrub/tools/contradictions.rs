@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use super::super::manifest::{ANY_POLICY, Manifest, TableEntry};
-use super::super::plan::entry_of;
 use super::super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Literal, RowRule, Rule, Test,
 };
@@ -157,7 +156,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
 
     fn all_deleted(&self, references: &[ColumnReference]) -> bool {
         references.iter().all(|reference| {
-            let entry = entry_of(self.manifest, self.schema, &reference.table);
+            let entry = self.manifest.entry_of(self.schema, &reference.table);
             let rule = entry.and_then(|entry| entry.rule(self.policy));
             rule.is_some_and(|rule| rule.rows == RowRule::Delete)
         })

@@ -6,7 +6,6 @@ use super::super::families::{Family, placeholder_length};
 use super::super::foreign_keys::referencing;
 use super::super::manifest::Manifest;
 use super::super::patterns::Kind;
-use super::super::plan::entry_of;
 use super::super::rules::{ColumnAction, RowRule, Template, UNUSABLE_PASSWORD};
 use crate::schema::{Column, Schema, Table, TableName};
 
@@ -36,7 +35,7 @@ pub fn deletable<'a>(
 }
 
 fn is_deleted(table: &TableName, manifest: &Manifest, schema: &Schema) -> bool {
-    entry_of(manifest, schema, table).is_some_and(|entry| {
+    manifest.entry_of(schema, table).is_some_and(|entry| {
         manifest
             .policies
             .iter()

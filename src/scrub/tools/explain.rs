@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::foreign_keys::referencing;
 use super::super::manifest::{Manifest, TableEntry};
-use super::super::plan::{ancestors, describe, lookups};
+use super::super::plan::{describe, lookups};
 use super::super::rules::{Class, parse_table_name};
 use super::super::telling;
 use super::nearest::similar;
@@ -98,7 +98,7 @@ struct PolicyFact {
 impl<'a> Facts<'a> {
     fn gather(manifest: &'a Manifest, schema: Option<&'a Schema>, name: &'a TableName) -> Self {
         let own = || Box::new(std::iter::once(name)) as Box<dyn Iterator<Item = &'a TableName>>;
-        let mut names = schema.map_or_else(own, |schema| Box::new(ancestors(schema, name)));
+        let mut names = schema.map_or_else(own, |schema| Box::new(schema.ancestors(name)));
         let found = names.find_map(|name| Some((name, manifest.tables.get(name)?)));
         let entry = found.map(|(_, entry)| entry);
         let policies = manifest.policies.iter();

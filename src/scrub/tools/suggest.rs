@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::super::built_in;
 use super::super::checks::toml_string;
 use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
-use super::super::plan::entry_of;
 use super::super::rules::{Class, ColumnAction, Place, RowRule, Rule};
 use super::super::telling;
 use super::cut;
@@ -212,7 +211,7 @@ fn drafts<'a>(
 /// columns.
 fn is_covered(name: &TableName, table: &Table, schema: &Schema, manifest: &Manifest) -> bool {
     table.partition_of.as_ref().is_some_and(|parent| schema.tables.contains_key(parent))
-        || entry_of(manifest, schema, name).is_some()
+        || manifest.entry_of(schema, name).is_some()
 }
 
 /// A draft with classes and without new rules.

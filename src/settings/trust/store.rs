@@ -4,7 +4,7 @@
 //! clone could bring the records along.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -89,20 +89,8 @@ impl Store {
         let fail = |source| StoreError::Write { path: path.clone(), source };
         private_folder::create(&self.folder).map_err(fail)?;
         self.check_writers(&self.folder, &fs::symlink_metadata(&self.folder).map_err(fail)?)?;
-        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-        // What a killed process of the same number has left is not built upon.
-        let _ = fs::remove_file(&unfinished);
-        let write = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(serde_json::to_string_pretty(record)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        };
-        write().map_err(|error| {
-            let _ = fs::remove_file(&unfinished);
-            fail(error)
-        })
+        let text = serde_json::to_string_pretty(record).map_err(|error| fail(error.into()))?;
+        private_folder::write(&path, text.as_bytes()).map_err(fail)
     }
 
     /// Whether there was a record to remove.

@@ -1,34 +1,34 @@
-//! The GitLab client of a command, and what `doctor` asks of it.
+//! The GitLab project of the configuration, and what `doctor` asks of it.
 
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::json_api::ApiError;
-use crate::commands::Context;
 use crate::failure::CommandError;
 use crate::secret::Secret;
+use crate::settings::Settings;
 
 /// Why nothing is asked of GitLab, where [`gitlab`] gives nothing.
-pub fn why_not(context: &Context) -> &'static str {
-    match context.settings.gitlab.project.value.is_empty() {
+pub fn why_not(settings: &Settings) -> &'static str {
+    match settings.gitlab.project.value.is_empty() {
         true => "gitlab.project is not set, so pipelines are not looked at",
         false => "GITLAB_TOKEN is not set, so pipelines are not looked at",
     }
 }
 
 /// `None` without a project or without a token: no command needs them.
-pub fn gitlab(context: &Context) -> Option<Result<Gitlab, ApiError>> {
-    if context.settings.gitlab.project.value.is_empty() {
+pub fn gitlab(settings: &Settings) -> Option<Result<Gitlab, ApiError>> {
+    if settings.gitlab.project.value.is_empty() {
         return None;
     }
-    let token = context.variable("GITLAB_TOKEN").map(|token| token.trim().to_owned());
+    let token = std::env::var("GITLAB_TOKEN").ok().map(|token| token.trim().to_owned());
     let token = token.filter(|token| !token.is_empty())?;
-    let (settings, limit) = (&context.settings.gitlab, context.settings.network_timeout);
-    Some(Gitlab::new(&settings.url.value, &settings.project.value, Secret::new(token), limit))
+    let (gitlab, limit) = (&settings.gitlab, settings.network_timeout);
+    Some(Gitlab::new(&gitlab.url.value, &gitlab.project.value, Secret::new(token), limit))
 }
 
 /// Whose the token is, and whether it shows the project and its pipelines.
-pub async fn look(context: &Context) -> Option<Result<String, CommandError>> {
-    let found = match gitlab(context)? {
-        Ok(client) => ask(&client, branch(context)).await,
+pub async fn look(settings: &Settings) -> Option<Result<String, CommandError>> {
+    let found = match gitlab(settings)? {
+        Ok(client) => ask(&client, branch(settings)).await,
         Err(error) => Err(error),
     };
     Some(found.map_err(CommandError::from))
@@ -51,6 +51,6 @@ async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, ApiError> 
 }
 
 /// Any branch will do to see whether pipelines are shown.
-fn branch(context: &Context) -> Option<&str> {
-    context.settings.environments.values().find_map(|environment| environment.branch.as_deref())
+fn branch(settings: &Settings) -> Option<&str> {
+    settings.environments.values().find_map(|environment| environment.branch.as_deref())
 }

@@ -4,8 +4,7 @@
 //! Nothing else reads them: a command that needs a backup asks Heroku.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -57,9 +56,5 @@ fn path(state: &Path, environment: &str) -> Option<PathBuf> {
 fn write(path: &Path, known: &[KnownBackup]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder::create(folder)?;
-    let fresh = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    let written = file.write_all(&serde_json::to_vec(known)?);
-    written.and_then(|()| fs::rename(&fresh, path)).inspect_err(|_| _ = fs::remove_file(&fresh))
+    private_folder::write(path, &serde_json::to_vec(known)?)
 }

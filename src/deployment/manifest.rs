@@ -1,14 +1,13 @@
 //! The manifest that is in force.
 
-use crate::commands::Context;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::{Manifest, needs_trust};
-use crate::settings::{Belief, ManifestFile, Origin};
+use crate::settings::{Belief, ManifestFile, Origin, Settings};
 use crate::words::shell_word;
 
 /// The built-in manifest, or the user's, which may extend it.
-pub fn load(context: &Context) -> Result<Manifest, CommandError> {
-    match &context.settings.scrub_manifest {
+pub fn load(settings: &Settings) -> Result<Manifest, CommandError> {
+    match &settings.scrub_manifest {
         None => Ok(Manifest::built_in()?),
         Some(file) => read(file),
     }
