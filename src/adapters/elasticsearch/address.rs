@@ -128,6 +128,7 @@ impl fmt::Debug for ClusterAddress {
 }
 
 fn login(url: &Url) -> Result<Option<Login>, ()> {
+    let decoded = |text: &str| transport::percent_decoded(text).ok_or(());
     let password = url.password().unwrap_or_default();
     if url.username().is_empty() && password.is_empty() {
         return Ok(None);
@@ -137,22 +138,6 @@ fn login(url: &Url) -> Result<Option<Login>, ()> {
         password: Secret::new(decoded(password)?),
         encoded_password: Secret::new(password),
     }))
-}
-
-/// Undoes the percent-encoding of user info.
-fn decoded(text: &str) -> Result<String, ()> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next().ok_or(())?, rest.next().ok_or(())?];
-        let digits = std::str::from_utf8(&digits).map_err(|_| ())?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| ())?);
-    }
-    String::from_utf8(bytes).map_err(|_| ())
 }
 
 #[cfg(test)]

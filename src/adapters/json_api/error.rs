@@ -120,71 +120,6 @@ impl ApiError {
         was_sent && (self.is_unanswered() || unclear.contains(&self.kind()))
     }
 
-    /// The sentence for a service's phrasing, with the names of what is filled in.
-    fn sentence(&self) -> &'static str {
-        let (doing, about) = match self.kind() {
-            ErrorKind::Unusable => return "{what} is not usable: {message}",
-            ErrorKind::Unencrypted => {
-                return "{what} is neither https nor on this machine, so the {login} would travel in the clear; use https";
-            }
-            ErrorKind::Credentials => {
-                return "{what} is empty or holds characters that no {login} has; set it again";
-            }
-            ErrorKind::ClientSetup => {
-                return "cannot set up the HTTP client; see whether this machine has its CA certificates installed";
-            }
-            ErrorKind::Unauthorized => (
-                "cannot {what}: {place} does not accept the {login} ({status}): {message}",
-                "{name} does not accept the {login} ({status}) for {what}: {message}",
-            ),
-            ErrorKind::TwoFactor => {
-                return "{name} wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)";
-            }
-            ErrorKind::Forbidden => (
-                "cannot {what}: {place} does not allow this {login} to do so ({status}): {message}",
-                "{name} does not allow this {login} to read or use {what} ({status}): {message}",
-            ),
-            ErrorKind::NotFound => (
-                "cannot {what}: {place} does not have it, or does not show it to this {login} ({status}): {message}",
-                "{name} does not know {what}, or does not show it to this {login}: {message}",
-            ),
-            ErrorKind::Conflict => {
-                return "{name} refuses {what} for now, because something else is under way: {message}";
-            }
-            ErrorKind::OverLimit => (
-                "cannot {what}: {place} has more requests than it takes (HTTP {status}){asks}",
-                "{name}'s request limit is used up ({what}); wait {wait} and try again",
-            ),
-            ErrorKind::Refused => (
-                "cannot {what}: {place} refuses (HTTP {status}): {message}",
-                "{name} answered {status}{id} to {what}: {message}",
-            ),
-            ErrorKind::Failed => (
-                "cannot {what}: {place} failed (HTTP {status}): {message}",
-                "{name} answered {status}{id} to {what}: {message}",
-            ),
-            ErrorKind::Redirected => (
-                "cannot {what}: {place} sends us elsewhere (HTTP {status}), where the {login} may not go",
-                "{name}'s answer to {what} is a redirect that is not followed",
-            ),
-            ErrorKind::BadAnswer => (
-                "cannot {what}: {place} sent something that is no answer of {name}'s: {message}",
-                "the answer to {what} is not one of {name}'s: {message}; see whether a proxy stands before it",
-            ),
-            ErrorKind::NoAnswer => {
-                ("cannot {what}: no answer from {place}", "no answer from {name} to {what}")
-            }
-            ErrorKind::Timeout => (
-                "cannot {what}: {place} did not answer within {message} s",
-                "no answer from {name} to {what} within {message} s",
-            ),
-        };
-        match self.service.phrasing {
-            Phrasing::Doing => doing,
-            Phrasing::About => about,
-        }
-    }
-
     fn advice(&self) -> (FailureKind, Advice) {
         use FailureKind::{Configuration, Unexpected};
         let Service { hints, unreadable, .. } = self.service;
@@ -207,40 +142,102 @@ impl ApiError {
             }
         }
     }
-
-    /// What stands in the place of a name in braces.
-    fn value(&self, name: &str) -> String {
-        let Reason { message, status, id, retry_after, .. } = &*self.reason;
-        let wait = retry_after.map(|wait| wait.as_secs());
-        match name {
-            "what" => self.what.clone(),
-            "place" => self.place.clone(),
-            "name" => self.service.name.to_owned(),
-            "login" => self.service.login.to_owned(),
-            "message" => message.clone(),
-            "status" => status.map(|status| status.as_u16().to_string()).unwrap_or_default(),
-            "id" => id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default(),
-            "wait" => wait.map_or("a few minutes".to_owned(), |s| format!("{s} seconds")),
-            _ => wait.map(|s| format!("; it asks to wait {s} s")).unwrap_or_default(),
-        }
-    }
-
-    fn fill_in(&self, template: &str) -> String {
-        let mut text = String::new();
-        let mut rest = template;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            text.push_str(before);
-            text.push_str(&self.value(name));
-            rest = after;
-        }
-        text + rest
-    }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.fill_in(self.sentence()))
+        use ErrorKind::*;
+        use Phrasing::{About, Doing};
+        let ApiError { service: Service { name, login, phrasing, .. }, what, place, reason } = self;
+        let Reason { kind, message, .. } = &**reason;
+        let status = reason.status.map_or(0, |status| status.as_u16());
+        let wait = reason.retry_after.map(|wait| wait.as_secs());
+        match (kind, phrasing) {
+            (Unusable, _) => write!(f, "{what} is not usable: {message}"),
+            (Unencrypted, _) => write!(
+                f,
+                "{what} is neither https nor on this machine, so the {login} would travel in the clear; use https"
+            ),
+            (Credentials, _) => {
+                write!(f, "{what} is empty or holds characters that no {login} has; set it again")
+            }
+            (ClientSetup, _) => f.write_str(
+                "cannot set up the HTTP client; see whether this machine has its CA certificates installed",
+            ),
+            (Unauthorized, Doing) => write!(
+                f,
+                "cannot {what}: {place} does not accept the {login} ({status}): {message}"
+            ),
+            (Unauthorized, About) => {
+                write!(f, "{name} does not accept the {login} ({status}) for {what}: {message}")
+            }
+            (TwoFactor, _) => write!(
+                f,
+                "{name} wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)"
+            ),
+            (Forbidden, Doing) => write!(
+                f,
+                "cannot {what}: {place} does not allow this {login} to do so ({status}): {message}"
+            ),
+            (Forbidden, About) => write!(
+                f,
+                "{name} does not allow the {login} to read or use {what} ({status}): {message}"
+            ),
+            (NotFound, Doing) => write!(
+                f,
+                "cannot {what}: {place} does not have it, or does not show it to this {login} ({status}): {message}"
+            ),
+            (NotFound, About) => write!(
+                f,
+                "{name} does not know {what}, or does not show it to the {login}: {message}"
+            ),
+            (Conflict, _) => write!(
+                f,
+                "{name} refuses {what} for now, because something else is under way: {message}"
+            ),
+            (OverLimit, Doing) => {
+                let asks = wait.map(|s| format!("; it asks to wait {s} s")).unwrap_or_default();
+                write!(
+                    f,
+                    "cannot {what}: {place} has more requests than it takes (HTTP {status}){asks}"
+                )
+            }
+            (OverLimit, About) => {
+                let wait = wait.map_or("a few minutes".to_owned(), |s| format!("{s} seconds"));
+                write!(f, "{name}'s request limit is used up ({what}); wait {wait} and try again")
+            }
+            (Refused, Doing) => {
+                write!(f, "cannot {what}: {place} refuses (HTTP {status}): {message}")
+            }
+            (Failed, Doing) => {
+                write!(f, "cannot {what}: {place} failed (HTTP {status}): {message}")
+            }
+            (Refused | Failed, About) => {
+                let id = reason.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+                write!(f, "{name} answered {status}{id} to {what}: {message}")
+            }
+            (Redirected, Doing) => write!(
+                f,
+                "cannot {what}: {place} sends us elsewhere (HTTP {status}), where the {login} may not go"
+            ),
+            (Redirected, About) => {
+                write!(f, "{name}'s answer to {what} is a redirect that is not followed")
+            }
+            (BadAnswer, Doing) => write!(
+                f,
+                "cannot {what}: {place} sent something that is no answer of {name}'s: {message}"
+            ),
+            (BadAnswer, About) => write!(
+                f,
+                "the answer to {what} is not one of {name}'s: {message}; see whether a proxy stands before it"
+            ),
+            (NoAnswer, Doing) => write!(f, "cannot {what}: no answer from {place}"),
+            (NoAnswer, About) => write!(f, "no answer from {name} to {what}"),
+            (Timeout, Doing) => {
+                write!(f, "cannot {what}: {place} did not answer within {message} s")
+            }
+            (Timeout, About) => write!(f, "no answer from {name} to {what} within {message} s"),
+        }
     }
 }
 
@@ -255,7 +252,7 @@ impl From<ApiError> for CommandError {
         let (kind, advice) = error.advice();
         let hint = match advice {
             Advice::None => None,
-            Advice::Do(what) => Some(Hint::Text(error.fill_in(what))),
+            Advice::Do(text) => Some(Hint::Text(text.replace("{what}", &error.what))),
             Advice::Run(purpose, command) => Some(Hint::run(purpose, command)),
         };
         CommandError::wrap(kind, error).with_hints(hint)
