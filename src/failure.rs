@@ -6,10 +6,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::json;
+
 /// The class of a failure. Each has one exit code, which other programs rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// A failure that bcops did not foresee.
     Unexpected,
@@ -52,21 +57,9 @@ impl FailureKind {
         }
     }
 
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            FailureKind::Unexpected => "unexpected",
-            FailureKind::Usage => "usage",
-            FailureKind::Configuration => "configuration",
-            FailureKind::Refused => "refused",
-            FailureKind::NotConfirmed => "not-confirmed",
-            FailureKind::StalePlan => "stale-plan",
-            FailureKind::Locked => "locked",
-            FailureKind::RemoteJob => "remote-job",
-            FailureKind::PersonalData => "personal-data",
-            FailureKind::Partial => "partial",
-            FailureKind::Interrupted => "interrupted",
-        }
+    /// The name in `--json` and in journals.
+    pub fn name(self) -> String {
+        json::name(self)
     }
 
     /// Whether the command refused to begin, as opposed to having failed at its work.
@@ -172,8 +165,8 @@ impl CommandError {
         CommandError { failure: cause.into().context(message), ..self }
     }
 
-    pub fn with_result(self, result: Value) -> Self {
-        CommandError { result, ..self }
+    pub fn with_result(self, result: impl Serialize) -> Self {
+        CommandError { result: json::document(result), ..self }
     }
 
     /// Adds the command or setting that fixes it.

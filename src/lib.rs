@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+mod json;
 #[cfg(test)]
 mod layers;
 mod loopback;
@@ -24,6 +25,8 @@ pub mod media;
 pub mod plain_text;
 pub mod private_folder;
 mod process_id;
+#[cfg(test)]
+mod property_test;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

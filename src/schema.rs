@@ -8,6 +8,8 @@ mod constraints;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::json::written_as_text;
+
 pub use constraints::{Check, Domain};
 
 /// A table's schema and bare name, unquoted, as the catalog has them.
@@ -55,6 +57,9 @@ impl TableName {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
     }
 }
+
+// As in the manifest.
+written_as_text!(TableName, TableName::short);
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -332,6 +337,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn every_name_survives_writing_and_reading(schema in "[a.\"é\n ]{1,4}", name in "[a.\"é\n ]{1,4}") {
             let table = TableName::new(schema, name);

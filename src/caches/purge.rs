@@ -10,9 +10,13 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::adapters::cloudflare::{Cloudflare, ItemKind, Selection, ZoneId};
 use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::events::{Event, Progress, SharedReporter, Unit};
+use crate::json;
 
 use super::targets::Work;
 
@@ -31,12 +35,15 @@ pub enum Ending {
 }
 
 /// What became of a purge.
-#[derive(Debug)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Purged {
+    #[serde(skip)]
     pub ending: Ending,
-    /// What Cloudflare said it took.
+    /// How many Cloudflare said that it took, by kind.
+    #[serde(rename = "purged")]
     pub done: BTreeMap<ItemKind, u64>,
     /// Whether it took the request for everything.
+    #[serde(rename = "purged_everything")]
     pub everything: bool,
     /// What it has not said that it took.
     pub left: BTreeMap<ItemKind, Vec<String>>,
@@ -49,6 +56,8 @@ pub struct Purged {
     /// How often the rate limit turned one away.
     pub turned_away: u64,
     /// For the rate limit.
+    #[serde(rename = "waited_seconds", serialize_with = "json::whole_seconds")]
+    #[schemars(with = "u64")]
     pub waited: Duration,
 }
 
@@ -256,7 +265,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
             done: self.purged.done.values().sum(),
             total: Some(self.total),
             unit: Unit::Items,
-            current: kind.name().to_owned(),
+            current: json::name(kind),
         };
         self.reporter.emit(Event::StepProgress { step: STEP, progress });
     }

@@ -5,16 +5,42 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::activity::{Activity, NoServer, Stall};
-use crate::commands::{Context, Outcome, dropped, findings};
+use crate::commands::findings::{self, Audited};
+use crate::commands::{Context, Outcome, dropped, rows};
 use crate::deployment::manifest;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::scrub::RowCounts;
+use crate::restore::TableReport;
+use crate::schema::TableName;
 use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output, Report, Watch};
+use crate::scrub::{DroppedMember, RowCounts};
 use crate::words;
+
+/// With `--dump`, and of `backups download`.
+#[derive(Serialize, JsonSchema)]
+pub struct Dumped<'a> {
+    dry_run: bool,
+    /// The backup: the file, or the one that was downloaded in words.
+    from: &'a str,
+    /// The file, or `-`.
+    to: String,
+    policy: &'a str,
+    bytes_read: u64,
+    /// With `--dry-run` how much it would be.
+    bytes_written: u64,
+    tables: Vec<TableReport>,
+    /// What the audit saw, allowed or not.
+    audit: Vec<Audited<'a>>,
+    /// Members of JSON documents that the manifest does not name.
+    dropped_members: &'a [DroppedMember],
+    /// What a restore runs after the rows.
+    after_statements: &'a [String],
+    notes: &'a [String],
+}
 
 /// How long a thread may take to notice that it is to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -93,23 +119,12 @@ fn stalled(stall: &Stall) -> CommandError {
 }
 
 pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bool) -> Outcome {
-    let mut text = String::new();
-    let line = |name: &str, rows: &RowCounts| {
-        format!(
-            "{name:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-            words::count(rows.kept),
-            words::count(rows.changed),
-            words::count(rows.dropped)
-        )
+    let counts = |(table, rows): &(TableName, RowCounts)| {
+        let RowCounts { read, kept, changed, dropped } = *rows;
+        TableReport { table: table.clone(), read, kept, changed, dropped }
     };
-    let mut all = RowCounts::default();
-    for (table, rows) in &report.tables {
-        all += *rows;
-        if rows.changed + rows.dropped > 0 {
-            text.push_str(&line(&table.short(), rows));
-        }
-    }
-    text.push_str(&line("all rows", &all));
+    let tables: Vec<TableReport> = report.tables.iter().map(counts).collect();
+    let mut text = rows::lines(&tables);
     text.push_str(&dropped::lines(&report.dropped_members));
     text.push_str(&findings::passed(&report.audit));
     for statement in &report.after_statements {
@@ -123,27 +138,18 @@ pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bo
         }
         _ => format!("{} is written ({written}; the original has {read})", to.display()),
     });
-    let tables = report.tables.iter().map(|(table, rows)| {
-        json!({
-            "table": table.short(),
-            "rows": rows.read,
-            "kept": rows.kept,
-            "changed": rows.changed,
-            "dropped": rows.dropped,
-        })
-    });
-    let result = json!({
-        "dry_run": dry_run,
-        "from": from,
-        "to": to.display().to_string(),
-        "policy": policy,
-        "bytes_read": report.bytes_read,
-        "bytes_written": report.bytes_written,
-        "tables": tables.collect::<Vec<_>>(),
-        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
-        "dropped_members": dropped::json(&report.dropped_members),
-        "after_statements": report.after_statements,
-        "notes": report.notes,
-    });
+    let result = Dumped {
+        dry_run,
+        from,
+        to: to.display().to_string(),
+        policy,
+        bytes_read: report.bytes_read,
+        bytes_written: report.bytes_written,
+        tables,
+        audit: findings::judged(&report.audit),
+        dropped_members: &report.dropped_members,
+        after_statements: &report.after_statements,
+        notes: &report.notes,
+    };
     Outcome::done(result, text)
 }

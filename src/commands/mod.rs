@@ -20,18 +20,24 @@ pub mod pull_data;
 pub mod purge_cache;
 mod reason;
 pub mod reset_staging;
+mod rows;
 pub mod runs;
+pub mod schemas;
 pub mod scrub_pii;
 pub mod search;
 pub(crate) mod unfinished;
 mod unscrubbed;
 
+use std::fmt;
+
+use serde::Serialize;
 use serde_json::Value;
 
 pub use context::{Context, Interrupt};
 
 use crate::cli::Command;
 use crate::failure::CommandError;
+use crate::json;
 
 /// What a command that did its work has to say.
 #[derive(Debug)]
@@ -45,8 +51,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn done(result: Value, text: String) -> Self {
-        Outcome { result, text, exit_code: 0 }
+    pub fn done(result: impl Serialize, text: impl Into<String>) -> Self {
+        Outcome { result: json::document(result), text: text.into(), exit_code: 0 }
+    }
+
+    /// With the text that the result itself makes, so that the two say the same.
+    pub fn of<T: Serialize + fmt::Display>(result: &T) -> Self {
+        Outcome::done(result, result.to_string())
+    }
+
+    pub fn with_exit_code(self, exit_code: u8) -> Self {
+        Outcome { exit_code, ..self }
     }
 }
 

@@ -154,11 +154,11 @@ fn known_key(what: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Settings, Surroundings};
+    use crate::settings::{ProcessEnv, Settings};
 
     fn environment() -> Environment {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::load(&Surroundings {
+        let settings = Settings::load(&ProcessEnv {
             variable: &|_| None,
             working_directory: folder.path(),
             home: None,

@@ -2,25 +2,17 @@
 
 use super::{AuditCount, RowPlace, UnreadValues};
 use crate::failure::{CommandError, FailureKind};
-use serde_json::{Value, json};
 
-fn findings_json(findings: &[AuditCount]) -> Vec<Value> {
-    let finding = |one: &AuditCount| {
-        json!({
-            "table": one.table.short(),
-            "column": one.column,
-            "definition": one.definition,
-            "kind": one.kind.to_string(),
-            "strength": one.strength.name(),
-            "count": one.count,
-            "rows": one.rows.iter().map(row_json).collect::<Vec<_>>(),
-        })
-    };
-    findings.iter().map(finding).collect()
-}
+use schemars::JsonSchema;
+use serde::Serialize;
 
-pub fn row_json(row: &RowPlace) -> Value {
-    json!({ "key": row.key, "page": row.page, "edit": row.edit_address() })
+/// What remains, for programs. Never a value.
+#[derive(Serialize, JsonSchema)]
+pub struct Remains<'a> {
+    /// Where personal data was found.
+    findings: &'a [AuditCount],
+    /// Where nobody could look.
+    unread: &'a [UnreadValues],
 }
 
 /// How many rows a message names.
@@ -41,11 +33,6 @@ pub fn rows_in_words(rows: &[RowPlace]) -> String {
         named.push("and more".to_owned());
     }
     if named.is_empty() { String::new() } else { format!(" ({})", named.join("; ")) }
-}
-
-fn unread_json(doubts: &[UnreadValues]) -> Vec<Value> {
-    let values = |one: &UnreadValues| json!({ "table": one.table.short(), "column": one.column, "count": one.count });
-    doubts.iter().map(values).collect()
 }
 
 /// What remains, by place and kind, and never a value.
@@ -69,7 +56,7 @@ pub fn personal_data(
         format!("{place}: {count} that could not be looked into")
     });
     let error = CommandError::new(FailureKind::PersonalData, message)
-        .with_result(json!({ "findings": findings_json(findings), "unread": unread_json(doubts) }));
+        .with_result(Remains { findings, unread: doubts });
     let mut error = error.with_hints(places.chain(unread));
     if in_rows || !doubts.is_empty() {
         error = error.hint(

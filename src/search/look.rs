@@ -41,17 +41,6 @@ pub enum Role {
     Unused(&'static str),
 }
 
-impl Role {
-    /// The name in `--json`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Role::InUse => "in-use",
-            Role::System => "system",
-            Role::Unused(_) => "unused",
-        }
-    }
-}
-
 /// What came of counting an index.
 #[derive(Debug)]
 pub enum Count {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
 use super::look::Look;
 use super::output::LineTeller;
@@ -56,8 +59,9 @@ pub struct Reindexed {
 }
 
 /// One index and its table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counted {
+    #[serde(rename = "name")]
     pub index: String,
     pub documents: u64,
     pub rows: u64,

@@ -11,8 +11,7 @@ use super::credentials::Credentials;
 use super::service::{CLOUDFLARE, Envelope};
 use super::{Timing, budget};
 use crate::adapters::json_api::{ApiError, JsonApi, Request, base, place};
-
-pub const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
+use crate::settings::keys;
 
 /// A client with one login.
 #[derive(Debug, Clone)]
@@ -40,7 +39,7 @@ impl Cloudflare {
         credentials: Credentials,
         timing: Timing,
     ) -> Result<Self, ApiError> {
-        let base_url = base_url.unwrap_or(DEFAULT_BASE_URL);
+        let base_url = base_url.unwrap_or(keys::CLOUDFLARE_BASE_URL.default_text());
         let base = base(&CLOUDFLARE, "cloudflare.base_url", base_url)?;
         let api = JsonApi::new(&CLOUDFLARE, credentials.login()?, timing.api())?;
         Ok(Cloudflare { api, base, credentials, timing })

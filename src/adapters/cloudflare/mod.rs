@@ -14,7 +14,7 @@ mod zones;
 
 use std::time::Duration;
 
-pub use client::{Cloudflare, DEFAULT_BASE_URL};
+pub use client::Cloudflare;
 pub use credentials::Credentials;
 pub use purge::{ItemKind, Selection};
 pub use zones::{InvalidZone, Zone, ZoneId};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::client::Cloudflare;
@@ -9,7 +11,8 @@ use super::zones::ZoneId;
 use crate::adapters::json_api::ApiError;
 
 /// What can be purged. Each kind is a request of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ItemKind {
     Urls,
     Hosts,
@@ -32,16 +35,6 @@ impl ItemKind {
             ItemKind::Hosts => "host",
             ItemKind::Prefixes => "prefix",
             ItemKind::Tags => "tag",
-        }
-    }
-
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            ItemKind::Urls => "urls",
-            ItemKind::Hosts => "hosts",
-            ItemKind::Prefixes => "prefixes",
-            ItemKind::Tags => "tags",
         }
     }
 

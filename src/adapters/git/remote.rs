@@ -12,6 +12,7 @@ use super::error::GitError;
 use super::words;
 use crate::adapters::transport;
 use crate::secret::Secret;
+use crate::settings::keys;
 
 const TOKEN_VARIABLE: &str = "BCOPS_GIT_TOKEN";
 
@@ -109,7 +110,7 @@ fn git_host(host: Option<&str>) -> Result<Url, GitError> {
         reason: words::without_user_parts(reason),
     };
     let text = match host.map(str::trim).filter(|host| !host.is_empty()) {
-        None => "https://git.heroku.com".to_owned(),
+        None => format!("https://{}", keys::HEROKU_GIT_HOST.default_text()),
         Some(host) if host.contains("://") => host.to_owned(),
         Some(host) => format!("https://{host}"),
     };

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::service::HEROKU;
 use crate::adapters::json_api::{ApiError, ErrorKind, Reason, base, place};
+use crate::settings::keys;
 
 /// The base URLs of both APIs. All of them are fit to be sent a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +24,15 @@ impl Endpoints {
         heroku_data_host: Option<&str>,
     ) -> Result<Self, ApiError> {
         let platform = match given(heroku_host) {
-            None => parse("HEROKU_HOST", "https://api.heroku.com")?,
+            None => parse("HEROKU_HOST", keys::HEROKU_HOST.default_text())?,
             Some(host) if is_url(host) => parse("HEROKU_HOST", host)?,
             Some(host) => parse("HEROKU_HOST", &format!("https://api.{host}"))?,
         };
         let data = match given(heroku_data_host) {
-            None => parse("HEROKU_DATA_HOST", "https://api.data.heroku.com")?,
+            None => {
+                let host = keys::HEROKU_DATA_HOST.default_text();
+                parse("HEROKU_DATA_HOST", &format!("https://{host}"))?
+            }
             Some(host) if is_url(host) => parse("HEROKU_DATA_HOST", host)?,
             Some(host) if given(heroku_host).is_some_and(is_url) => beside(&platform, host)?,
             Some(host) => parse("HEROKU_DATA_HOST", &format!("https://{host}"))?,

@@ -1,6 +1,9 @@
 //! `backups capture`.
 
-use serde_json::json;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::CaptureArgs;
 use crate::commands::capture::capture;
@@ -9,7 +12,20 @@ use crate::failure::CommandError;
 use crate::words;
 
 use super::backed_up;
-use super::list::to_json;
+use super::backup::Backup;
+
+/// The new backup.
+#[derive(Serialize, JsonSchema)]
+pub struct Captured<'a> {
+    dry_run: bool,
+    app: &'a str,
+    /// The add-on, with `--dry-run` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
+    /// Not there with `--dry-run`.
+    #[serde(flatten)]
+    backup: Option<Backup>,
+}
 
 pub async fn run(context: &Context, args: &CaptureArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
@@ -21,20 +37,23 @@ pub async fn run(context: &Context, args: &CaptureArgs) -> Result<Outcome, Comma
     }
     let subject = context.interrupt.guard(backed_up(context, &args.environment)).await?;
     if args.dry_run {
-        let text = format!(
-            "a backup of {} would be captured on {app}\ndry run: nothing was changed",
-            subject.database.addon_name
-        );
-        let result =
-            json!({ "dry_run": true, "app": app, "database": subject.database.addon_name });
-        return Ok(Outcome::done(result, text));
+        let database = Some(subject.database.addon_name.as_str());
+        return Ok(Outcome::of(&Captured { dry_run: true, app: &app, database, backup: None }));
     }
     let done = capture(context, &subject, &args.confirm).await?;
-    let mut result = to_json(&done);
-    result["app"] = json!(app);
-    result["dry_run"] = json!(false);
-    let size = done
-        .processed_bytes
-        .map_or_else(String::new, |bytes| format!(" ({})", words::bytes(bytes)));
-    Ok(Outcome::done(result, format!("backup {} of {app} is complete{size}", done.name())))
+    let backup = Some(Backup::from(&done));
+    Ok(Outcome::of(&Captured { dry_run: false, app: &app, database: None, backup }))
+}
+
+impl fmt::Display for Captured<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let app = self.app;
+        let Some(Backup { name, bytes, .. }) = &self.backup else {
+            let database = self.database.unwrap_or_default();
+            writeln!(f, "a backup of {database} would be captured on {app}")?;
+            return f.write_str("dry run: nothing was changed");
+        };
+        let size = bytes.map_or_else(String::new, |bytes| format!(" ({})", words::bytes(bytes)));
+        write!(f, "backup {name} of {app} is complete{size}")
+    }
 }

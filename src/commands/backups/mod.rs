@@ -1,5 +1,6 @@
 //! `backups`: what Heroku has of an environment's database.
 
+mod backup;
 mod capture;
 mod download;
 mod list;
@@ -10,6 +11,11 @@ use crate::cli::{BackupsArgs, BackupsWork};
 use crate::commands::{Context, Outcome};
 use crate::deployment::backups::BackedUp;
 use crate::failure::CommandError;
+
+pub use capture::Captured;
+pub use download::AsItIs;
+pub use list::Listing;
+pub use one::{Info, SignedUrl};
 
 pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, CommandError> {
     match &args.work {

@@ -7,8 +7,6 @@ mod text;
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::checks::{
     self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
 };
@@ -118,10 +116,7 @@ async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook 
 }
 
 fn finish(environment: &Environment, report: &Report) -> Result<Outcome, CommandError> {
-    let mut result = report.json();
-    if let Value::Object(result) = &mut result {
-        result.insert("environment".to_owned(), environment.name.clone().into());
-    }
+    let result = report.document(&environment.name);
     if !report.is_down() && !report.storage.fails() {
         return Ok(Outcome::done(result, text::table(report)));
     }
@@ -134,7 +129,7 @@ fn finish(environment: &Environment, report: &Report) -> Result<Outcome, Command
         parts.push(text::open_to_the_public(&report.storage));
     }
     let text = parts.join("\n");
-    Ok(Outcome { exit_code, ..Outcome::done(result, text) })
+    Ok(Outcome::done(result, text).with_exit_code(exit_code))
 }
 
 /// The sites that are down.

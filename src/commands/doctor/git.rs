@@ -2,14 +2,16 @@
 
 use futures_util::future::join_all;
 
-use super::check::{Check, Verdict, limited, one};
+use super::check::{Check, limited, one};
 use crate::adapters::git::{
     GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
 };
 use crate::adapters::gitlab::Gitlab;
-use crate::commands::{Context, reset_staging};
+use crate::checks::Verdict;
+use crate::commands::Context;
 use crate::deployment::gitlab;
 use crate::failure::CommandError;
+use crate::reset;
 use crate::settings::Environment;
 
 /// Outside of a clone nothing is asked of git: only the reset of an environment needs it.
@@ -36,7 +38,7 @@ pub async fn checks(
         Err(error) => return vec![Check::from((name, error.into()))],
     };
     let mut found = vec![version];
-    match reset_staging::open_repository(context).await {
+    match reset::open_repository(context.deployments()).await {
         Ok(repository) => {
             let all: Vec<&Environment> = environments.iter().copied().chain(source).collect();
             found.extend(repository_checks(context, &repository, &all).await);

@@ -7,6 +7,7 @@ use crate::adapters::heroku::ConfigVars;
 use crate::commands::Context;
 use crate::deployment::Values;
 use crate::failure::{CommandError, EnvironmentName, FailureKind};
+use crate::json;
 use crate::settings::Environment;
 
 /// What is taken from an environment alone: its bucket.
@@ -115,7 +116,9 @@ async fn search(
         Ok((place, health)) if health.status == HealthStatus::Red => {
             Check::fail(name, format!("{place} is red: shards of it do not work"), mend)
         }
-        Ok((place, health)) => Check::pass(name, format!("{place} is {}", health.status.name())),
+        Ok((place, health)) => {
+            Check::pass(name, format!("{place} is {}", json::name(health.status)))
+        }
         Err(error) => match error.hints.is_empty() {
             true => Check::fail(name, with_cause(&error), mend),
             false => Check::from((name, error.in_environment(&environment.named()))),

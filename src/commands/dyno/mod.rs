@@ -14,6 +14,8 @@ use crate::failure::CommandError;
 
 use self::streams::Streams;
 
+pub use report::{Planned, Ran};
+
 /// Django's own shell, for `shell --django`.
 const DJANGO: &str = "python manage.py shell";
 

@@ -11,6 +11,7 @@ mod writing;
 
 pub use pull::pull;
 pub use push::push;
+pub use summary::Transfer;
 
 use crate::cli::TransferArgs;
 use crate::commands::Context;

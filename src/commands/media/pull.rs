@@ -71,7 +71,7 @@ pub async fn pull(context: &Context, args: &PullMediaArgs) -> Result<Outcome, Co
         Ok(outcome) => {
             json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
         }
-        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+        Err(error) => json!({ "event": "failed", "kind": error.kind }),
     };
     if let Err(error) = journal::append(context, "pull-media", line) {
         context.ui.emit(Event::Warning(error.to_string()));

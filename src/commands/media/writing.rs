@@ -95,7 +95,7 @@ fn end(context: &Context, outcome: &Result<Outcome, CommandError>) {
         Ok(outcome) => {
             json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
         }
-        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+        Err(error) => json!({ "event": "failed", "kind": error.kind }),
     };
     if let Err(error) = journal::append(context, "push-media", line) {
         context.ui.emit(Event::Warning(error.to_string()));

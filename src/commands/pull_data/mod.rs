@@ -24,6 +24,10 @@ use crate::scrub::Unclassified;
 
 use prepare::Prepared;
 
+pub use previous::Dropped;
+pub use summary::{Planned, Pulled};
+pub use undo::Undone;
+
 const SWAP_STEP: &str = "swap";
 
 pub async fn run(context: &Context, args: &PullDataArgs) -> Result<Outcome, CommandError> {

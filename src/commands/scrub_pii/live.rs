@@ -43,7 +43,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let end = match &outcome {
         Ok(_) => json!({ "event": "done", "database": target.url.database }),
         Err(error) => {
-            json!({ "event": "failed", "kind": error.kind.name(), "database": target.url.database })
+            json!({ "event": "failed", "kind": error.kind, "database": target.url.database })
         }
     };
     // What was committed is committed, also where the journal cannot say so.

@@ -16,6 +16,10 @@ use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::Limits;
 use crate::settings::Destination;
 
+pub use check::Checked;
+pub use summary::{Planned, Scrubbed};
+pub use tools::{Explained, Suggested, Validated};
+
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     check_arguments(context, args)?;
     if args.check {

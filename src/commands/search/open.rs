@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::process::Stdio;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::process::Command;
 
 use crate::child_environment;
@@ -15,6 +16,18 @@ use crate::secret::Secret;
 
 /// The program that opens a URL in the user's browser.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+
+/// The add-on's console.
+#[derive(Serialize, JsonSchema)]
+pub struct Opened<'a> {
+    environment: &'a str,
+    app: &'a str,
+    addon: &'a str,
+    /// Of the console. It opens for whoever is signed in to Heroku.
+    url: &'a str,
+    /// Whether a browser took it.
+    opened: bool,
+}
 
 pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
@@ -41,13 +54,8 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
         // The URL is what was asked for. It opens for whoever is signed in to Heroku.
         false => url.expose().to_owned(),
     };
-    let result = json!({
-        "environment": environment.name,
-        "app": app,
-        "addon": console.addon_name,
-        "url": url.expose(),
-        "opened": opened,
-    });
+    let (environment, addon) = (environment.name.as_str(), console.addon_name.as_str());
+    let result = Opened { environment, app, addon, url: url.expose(), opened };
     Ok(Outcome::done(result, text))
 }
 

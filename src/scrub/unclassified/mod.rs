@@ -10,6 +10,9 @@ mod value_checks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::findings::{FindingKind, PlanError};
 use super::manifest::{Manifest, TableEntry};
 use super::plan::{ScrubPlan, lookups};
@@ -24,13 +27,23 @@ pub use filling::Emptying;
 pub(super) const ORIGIN: &str = "--unclassified empty";
 
 /// What is loaded without its contents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unclassified {
+    /// Loaded without rows.
     pub tables: Vec<TableName>,
-    /// With what stands in each column instead, in words.
-    pub columns: Vec<(TableName, String, String)>,
+    /// Loaded with something else in them.
+    pub columns: Vec<EmptiedColumn>,
     /// The entries that the manifest lacks, as TOML.
+    #[serde(skip)]
     pub lines: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EmptiedColumn {
+    pub table: TableName,
+    pub column: String,
+    /// What stands in it instead, in words.
+    pub value: String,
 }
 
 impl Unclassified {
@@ -155,7 +168,8 @@ impl Emptied<'_> {
             entry.columns.insert(column.to_owned(), (Class::Personal, place()));
             entry.set_rule(self.policy, rule);
         }
-        self.found.columns.push((table.clone(), column.to_owned(), words));
+        let (table, column) = (table.clone(), column.to_owned());
+        self.found.columns.push(EmptiedColumn { table, column, value: words });
     }
 
     /// Whether a rule goes by the column's values: of this table, or of one that looks into it.

@@ -16,7 +16,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::settings::files::configuration_home;
 use crate::settings::owner::Operator;
-use crate::settings::{Surroundings, digest};
+use crate::settings::{ProcessEnv, digest};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -58,13 +58,13 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn of(surroundings: &Surroundings<'_>) -> Result<Store, StoreError> {
-        let home = configuration_home(surroundings).ok_or(StoreError::NoHome)?;
+    pub fn of(process: &ProcessEnv<'_>) -> Result<Store, StoreError> {
+        let home = configuration_home(process).ok_or(StoreError::NoHome)?;
         let folder = home.join("bcops/trusted");
         if let Some(tree) = working_tree_around(&folder) {
             return Err(StoreError::InWorkingTree { folder, tree });
         }
-        Ok(Store { folder, operator: Operator::of(surroundings) })
+        Ok(Store { folder, operator: Operator::of(process) })
     }
 
     /// What is recorded about the file of this place. A record that cannot be understood is none.
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn store(home: &Path) -> Result<Store, StoreError> {
-        Store::of(&Surroundings {
+        Store::of(&ProcessEnv {
             variable: &|_| None,
             working_directory: Path::new("/"),
             home: Some(home),
