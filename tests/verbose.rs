@@ -27,8 +27,8 @@ fn a_pull_shows_its_requests_and_no_secret() {
     let place = world.standin.url.trim_start_matches("http://");
     let vars = format!("http: GET {place}/apps/buckinghamshire-production/config-vars");
     run.says(&[
-        &format!("{vars}: 200 service=\"Heroku\" attempt=1"),
-        &format!("{vars} < [content-type"),
+        &format!("{vars}: 200 service=Heroku attempt=1"),
+        &format!("{vars} < ["),
         "(a body that is not shown)",
         "/actions/public-url: 20",
         "(a signed URL): 200",

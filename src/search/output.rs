@@ -93,6 +93,6 @@ mod tests {
         teller.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
         let last = teller.into_last();
         assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 9"));
-        assert_eq!(last[KEPT - 1], "at [secret]/ with [secret]");
+        assert_eq!(last[KEPT - 1], "at https://[secret]@search.example/ with [secret]");
     }
 }

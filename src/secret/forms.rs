@@ -12,12 +12,21 @@ const LONGER_THAN_WORDS: usize = 16;
 
 /// Every form of a value that is secret as a whole.
 pub fn of_secret(value: &str) -> Vec<String> {
+    let value = value.trim();
     let mut forms = within_url(value);
-    forms.extend(encodings(value.trim()));
+    if !is_mere_place(value) {
+        forms.extend(encodings(value));
+    }
     forms
 }
 
-/// Every form of what is secret in a URL, and the URL itself if anything is.
+/// A site's address may stand under a name like `TOKEN_URL`, and in every report.
+fn is_mere_place(value: &str) -> bool {
+    let url = Url::parse(value).ok().filter(|_| value.contains("://"));
+    url.is_some_and(|url| url.path().trim_matches('/').is_empty() && url.query().is_none())
+}
+
+/// Every form of what is secret in a URL. Its host stays readable.
 pub fn within_url(value: &str) -> Vec<String> {
     let value = value.trim();
     let Some(url) = Url::parse(value).ok().filter(|_| value.contains("://")) else {
@@ -26,8 +35,9 @@ pub fn within_url(value: &str) -> Vec<String> {
     let mut secrets: Vec<String> = Vec::new();
     let user = decoded(url.username());
     if let Some(password) = url.password() {
-        secrets.extend([password.to_owned(), decoded(password)]);
-        secrets.push(STANDARD.encode(format!("{user}:{}", decoded(password))));
+        let pair = format!("{user}:{}", decoded(password));
+        secrets.extend([password.to_owned(), decoded(password), STANDARD.encode(&pair), pair]);
+        secrets.push(format!("{}:{password}", url.username()));
     } else if is_token(&user) {
         secrets.push(user);
     }
@@ -35,11 +45,7 @@ pub fn within_url(value: &str) -> Vec<String> {
     let given = url.query_pairs().chain(fragment);
     let given = given.filter(|(name, value)| names_a_secret(name) || is_token(value));
     secrets.extend(given.map(|(_, value)| value.into_owned()));
-    let mut forms: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).collect();
-    if !forms.is_empty() {
-        forms.push(value.to_owned());
-    }
-    forms
+    secrets.iter().flat_map(|secret| encodings(secret)).collect()
 }
 
 /// The value as it is, as a part of a URL and as Base64.

@@ -122,8 +122,9 @@ mod tests {
         Secret::hidden("/home/somebody/site-of-the-test");
         Secret::url("https://www.council.example");
         Secret::of_variable("AWS_REGION", "eu-west-2");
+        Secret::of_variable("TOKEN_URL", "https://login.council.example/");
         Secret::of_variable("AWS_ACCESS_KEY_ID", "test-key-id-of-staging");
-        let text = "a staging of 20241130 in /home/somebody/site-of-the-test at \
+        let text = "https://login.council.example/: a staging of 20241130 in /home/somebody/site-of-the-test at \
             https://www.council.example in eu-west-2 with test-key-id-of-staging";
         assert_eq!(redacted(text), text);
         Secret::of_variable("DJANGO_SECRET_KEY", "a-long-key-of-django");

@@ -195,7 +195,8 @@ impl Heroku {
         let request = self.data(&path, what);
         self.get(match verbosity {
             Verbosity::Plain => request,
-            Verbosity::WithLogs => request.query(&[("verbose", "true")]),
+            // A server quotes rows in its messages.
+            Verbosity::WithLogs => request.query(&[("verbose", "true")]).private(),
         })
         .await
     }

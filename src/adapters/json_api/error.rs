@@ -179,10 +179,9 @@ impl fmt::Display for ApiError {
                 f,
                 "cannot {what}: {place} does not allow this {login} to do so ({status}): {message}"
             ),
-            (Forbidden, About) => write!(
-                f,
-                "{name} does not allow the {login} to read or use {what} ({status}): {message}"
-            ),
+            (Forbidden, About) => {
+                write!(f, "this {name} account may not read or use {what}: {message}")
+            }
             (NotFound, Doing) => write!(
                 f,
                 "cannot {what}: {place} does not have it, or does not show it to this {login} ({status}): {message}"
