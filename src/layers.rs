@@ -17,6 +17,7 @@ const GROUND: [&str; 13] = [
     "plain_text",
     "private_folder",
     "process_id",
+    "property_test",
     "schema",
     "secret",
     "words",

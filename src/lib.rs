@@ -25,6 +25,8 @@ pub mod media;
 pub mod plain_text;
 pub mod private_folder;
 mod process_id;
+#[cfg(test)]
+mod property_test;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

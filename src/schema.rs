@@ -337,6 +337,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn every_name_survives_writing_and_reading(schema in "[a.\"é\n ]{1,4}", name in "[a.\"é\n ]{1,4}") {
             let table = TableName::new(schema, name);

@@ -69,7 +69,10 @@ async fn the_newest_pipeline_of_a_branch_is_found() {
     assert_eq!(running.state(), PipelineState::UnderWay);
     assert_eq!(client.latest_pipeline("feature/a b").await.expect("an answer"), None);
     for request in standin.requests() {
-        assert_eq!((request.method.as_str(), request.token.as_deref()), ("GET", Some(TOKEN)));
+        assert_eq!(
+            (request.method.as_str(), request.header("private-token")),
+            ("GET", Some(TOKEN))
+        );
         assert!(request.path.starts_with("/api/v4/projects/buckinghamshire-council%2Fbc/"));
     }
 }

@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::adapters::git::is_in_clone;
 use crate::adapters::heroku::Formation;
 use crate::commands::Context;
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::reset_staging::runs;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Unfinished, unfinished};
-use crate::reset::values_of_takeover;
+use crate::reset::{ForgetsPlanning, open_repository, values_of_takeover};
 use crate::settings::Environment;
 
 /// Nobody waits longer for what is said beside the answer.
@@ -100,7 +100,7 @@ async fn look_at(
     if written.is_empty() {
         return Ok(all);
     }
-    let repository = open_repository(context).await?;
+    let repository = open_repository(context.deployments()).await?;
     let _planning = ForgetsPlanning::new(&repository);
     let locked = repository.branches_with_locks().await?;
     for environment in written {

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::book::BookError;
 use super::journal::JournalError;
+use super::list::RunbookError;
 use super::lock::LockError;
 use super::plan::PlanError;
 use super::run_id::RunId;
@@ -44,7 +44,7 @@ pub enum RunError {
     #[error("the run {run} was begun with other steps: {was}; this bcops has {is}")]
     OtherSteps { run: RunId, was: String, is: String, version: String },
     #[error(transparent)]
-    Book(#[from] BookError),
+    Runbook(#[from] RunbookError),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -62,7 +62,7 @@ fn because(reasons: &[String]) -> String {
 impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Book(error) => error.into(),
+            RunError::Runbook(error) => error.into(),
             RunError::Plan(error) => error.into(),
             RunError::Store(error) => error.into(),
             RunError::Lock(error) => error.into(),

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
@@ -137,24 +137,18 @@ pub enum LockError {
     },
 }
 
-pub type LockFuture<'a, T> = BoxFuture<'a, Result<T, LockError>>;
-
 /// A lock that other operators see. Taking and changing it must be compare-and-swap.
+#[async_trait]
 pub trait RunLock: Send + Sync {
     /// Takes the lock, or takes it over from an earlier process of the same run.
-    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+    async fn acquire(&self, holder: &Holder) -> Result<(), LockError>;
 
     /// Gives a sign of life, with what is known by now. [`LockError::Lost`] if another process has
     /// it or nobody.
-    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+    async fn refresh(&self, holder: &Holder) -> Result<(), LockError>;
 
     /// Gives it up. A lock that is not this run's is left alone, which is not an error.
-    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()>;
-
-    fn holder(&self) -> LockFuture<'_, Option<Holder>>;
-
-    /// Breaks the lock of a holder that is dead. Only whoever has read the lock can name its run.
-    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder>;
+    async fn release(&self, run: &RunId) -> Result<(), LockError>;
 }
 
 /// How often a held lock gives a sign of life.

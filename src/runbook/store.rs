@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::essence::Essence;
+use super::folder_lock::FolderLock;
 use super::history::{History, Standing};
 use super::journal::{FILE_NAME, Journal, JournalError};
-use super::lock_file::FolderLock;
 use super::run_id::RunId;
 use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::checks::{Checks, Subject};
-use super::families::Family;
+use super::column_type::ColumnType;
 use super::findings::{Finding, FindingKind};
-use super::rules::{ColumnAction, Piece, Place, RowRule, Template, UNUSABLE_PASSWORD};
+use super::rules::{ColumnAction, Piece, Place, RowRule, Template};
 use super::unclassified::Emptying;
 use super::verdict::{Value, Verdict, verdict};
 use crate::archive::mentioned_columns;
@@ -122,7 +122,9 @@ impl Written {
         let values = |samples| Written::Values { samples, beside_null: !column.not_null };
         match action {
             ColumnAction::Set(template) => values(samples(template, subject)),
-            ColumnAction::UnusablePassword => values(vec![UNUSABLE_PASSWORD.to_owned()]),
+            ColumnAction::Replace(by) => {
+                values(by.examples.iter().map(|one| (*one).to_owned()).collect())
+            }
             ColumnAction::Null | ColumnAction::NullUnless(_) => Written::Null,
             ColumnAction::Empty(Emptying::Value(value)) => {
                 Written::Values { samples: vec![value.clone()], beside_null: false }
@@ -308,9 +310,9 @@ impl<'a> Checks<'a> {
             not_null: false,
             generated: false,
         };
-        match Family::of(&resolved) {
-            Family::Text => Value::Text(text.clone()),
-            Family::Integer => text.parse().map_or(Value::Open, Value::Integer),
+        match ColumnType::of(&resolved) {
+            ColumnType::Text => Value::Text(text.clone()),
+            ColumnType::Integer => text.parse().map_or(Value::Open, Value::Integer),
             _ => Value::Open,
         }
     }

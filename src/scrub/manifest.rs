@@ -438,8 +438,9 @@ impl Reading<'_> {
         Some(references)
     }
 
-    fn column_actions(&mut self, section: PolicySection) -> BTreeMap<String, ColumnAction> {
+    fn column_actions(&mut self, mut section: PolicySection) -> BTreeMap<String, ColumnAction> {
         let mut actions = BTreeMap::new();
+        let replaced = section.replaced();
         for (name, template) in section.set {
             if let Some(template) = self.checked(name.span(), Template::parse(&template)) {
                 self.add_action(&mut actions, name, ColumnAction::Set(template));
@@ -453,8 +454,10 @@ impl Reading<'_> {
                 self.add_action(&mut actions, name, ColumnAction::NullUnless(references));
             }
         }
-        for name in section.unusable_password {
-            self.add_action(&mut actions, name, ColumnAction::UnusablePassword);
+        for (replacement, names) in replaced {
+            for name in names {
+                self.add_action(&mut actions, name, ColumnAction::Replace(replacement));
+            }
         }
         let mut edits: BTreeMap<Name, Edit> = BTreeMap::new();
         for (name, paths) in section.keep_members {

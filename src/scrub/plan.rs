@@ -371,7 +371,7 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
         ColumnAction::NullUnless(references) => {
             format!("{column} emptied unless it is in {}", alternatives(references))
         }
-        ColumnAction::UnusablePassword => format!("{column} made unusable"),
+        ColumnAction::Replace(by) => format!("{column} {}", by.described),
         ColumnAction::Empty(_) => format!("{column} without its values, as it is not classified"),
         ColumnAction::Edit(edit) => {
             let mut changes = Vec::new();

@@ -8,6 +8,7 @@ use bcops::events::Silent;
 use crate::heroku::adapter::dump;
 use crate::heroku::world::{PRODUCTION, World, client, count, quick, world};
 use crate::standins::heroku::{CapturePlan, Fault, HerokuStandIn, Options, Outcome, Rule};
+use crate::support::wait;
 
 /// Nothing that an error shows may hold a secret.
 fn assert_silent(error: &HerokuError, world: &World) {
@@ -171,7 +172,8 @@ async fn a_lost_capture_is_not_mistaken_for_a_colleagues() {
     let late = Fault::Slow(Duration::from_millis(500));
     world.standin.misbehave(Rule::once("/transfers", late).on("GET").after(1));
     let colleague = async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        let is_listed = || count(&world.standin, "GET", "/transfers") == 2;
+        wait::until_async("the list that comes late was asked for", is_listed).await;
         world.heroku.start_capture(&database).await
     };
     let (lost, other) = tokio::join!(world.heroku.start_capture(&database), colleague);

@@ -20,6 +20,7 @@ use crate::in_place::world::{
 };
 use crate::pull_data::world::sample;
 use crate::scrub_pii::world::rows;
+use crate::support::wait;
 
 /// The message and everything behind it.
 fn in_full(error: &dyn Error) -> String {
@@ -107,13 +108,10 @@ fn start_child(staging: &Staging) -> Child {
 
 /// Waits until rows are on their way.
 async fn wait_for_rows(staging: &Staging) {
-    let started = Instant::now();
     let loaded = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace \
         AND relkind = 'r' AND pg_relation_size(oid) > 0";
-    while staging.psql(loaded).parse::<u64>().expect("a number") < 5 {
-        assert!(started.elapsed() < Duration::from_secs(60), "no rows came");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let are_coming = || staging.psql(loaded).parse::<u64>().expect("a number") >= 5;
+    wait::until_async("rows come", are_coming).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,9 +224,7 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     let mut holder = psql.args(["-X", "-d", &staging.name, "-c", &hold]).spawn().expect("psql");
     let asleep = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while staging.psql(asleep) == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait::until_async("the lock is held", || staging.psql(asleep) != "0").await;
     let started = Instant::now();
     let error = staging.load_with(&built_in(), &impatient(), &silent()).await.expect_err("locked");
     assert!(started.elapsed() < Duration::from_secs(10), "it took {:?}", started.elapsed());
@@ -271,10 +267,11 @@ async fn what_a_statement_waits_for_is_told() {
     let asleep = "SELECT max(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event = 'PgSleep'";
     let mut session = String::new();
-    while session.is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let is_held = || {
         session = staging.psql(asleep);
-    }
+        !session.is_empty()
+    };
+    wait::until_async("the lock is held", is_held).await;
     let timing = Timing {
         look_every: Duration::from_millis(20),
         tell_every: Duration::from_millis(300),
@@ -291,9 +288,9 @@ async fn what_a_statement_waits_for_is_told() {
     let loading = in_place::load(&staging.url, prepared, &options, &reporter);
     let expected = format!("it waits for a lock of session {session}");
     let ending = async {
-        while !heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected)) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_told =
+            || heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected));
+        wait::until_async("the lock is told of", is_told).await;
         holder.kill().expect("killed");
         let stop = format!("SELECT pg_terminate_backend({session})");
         staging.psql(&stop);

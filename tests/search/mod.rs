@@ -16,6 +16,7 @@ use crate::pull_data::world::World;
 use crate::search::world::{PLAN, SearchWorld, differences, index};
 use crate::standins::elasticsearch::{ElasticsearchStandIn, Fault, Flavour, Options, Rule};
 use crate::standins::heroku;
+use crate::support::wait;
 
 #[test]
 fn the_status_tells_what_is_there_and_whom_it_serves() {
@@ -278,7 +279,7 @@ fn ctrl_c_ends_the_wait_for_a_cluster_that_says_nothing() {
     let world = SearchWorld::new();
     world.staging.misbehave(Rule::always("/", Fault::Hang));
     let running = world.world.bcops.start(&["search", "status", "staging"]);
-    crate::scrub_pii::world::wait_until(|| !world.staging.requests().is_empty(), "it asks");
+    wait::until("it asks", || !world.staging.requests().is_empty());
     running.interrupt();
     running.finish().fails(130, &["interrupted"]);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::lock::Holder;
+use super::holder::Holder;
 use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]

@@ -8,9 +8,10 @@ use crate::adapters::git::{
 };
 use crate::adapters::gitlab::Gitlab;
 use crate::checks::Verdict;
-use crate::commands::{Context, reset_staging};
+use crate::commands::Context;
 use crate::deployment::gitlab;
 use crate::failure::CommandError;
+use crate::reset;
 use crate::settings::Environment;
 
 /// Outside of a clone nothing is asked of git: only the reset of an environment needs it.
@@ -37,7 +38,7 @@ pub async fn checks(
         Err(error) => return vec![Check::from((name, error.into()))],
     };
     let mut found = vec![version];
-    match reset_staging::open_repository(context).await {
+    match reset::open_repository(context.deployments()).await {
         Ok(repository) => {
             let all: Vec<&Environment> = environments.iter().copied().chain(source).collect();
             found.extend(repository_checks(context, &repository, &all).await);

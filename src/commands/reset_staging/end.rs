@@ -6,7 +6,7 @@ use crate::commands::{Context, Outcome};
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::private_folder;
-use crate::reset::{OriginLock, World};
+use crate::reset::{OriginLock, Reset};
 use crate::runbook::{EndStatus, History, Report, RunEnd, RunError, RunId};
 
 use super::{runs, unexpected};
@@ -14,7 +14,7 @@ use super::{runs, unexpected};
 /// Writes the report beside the journal, and tells of it.
 pub async fn ended(
     context: &Context,
-    world: &World,
+    world: &Reset,
     run: &RunId,
     result: Result<RunEnd, RunError>,
 ) -> Result<Outcome, CommandError> {
@@ -79,7 +79,7 @@ pub async fn ended(
 /// is done, and what a run left whose lock was broken, once staging is open again.
 async fn settle_origin(
     context: &Context,
-    world: &World,
+    world: &Reset,
     run: &RunId,
     status: EndStatus,
 ) -> Result<(), CommandError> {
@@ -107,7 +107,7 @@ fn leaves_closed(history: &History) -> bool {
 }
 
 /// Removes from the clone what the run fetched and merged; its backup of the tip is on the origin.
-fn forget(context: &Context, world: &World, run: &RunId) {
+fn forget(context: &Context, world: &Reset, run: &RunId) {
     let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
     if let Err(error) = forgotten {
         context.ui.emit(Event::Warning(error.to_string()));

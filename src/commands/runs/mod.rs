@@ -13,11 +13,10 @@ use jiff::Timestamp;
 
 use crate::adapters::git::Repository;
 use crate::cli::{RunsArgs, RunsWork};
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Place, Unfinished, unfinished};
-use crate::reset::{Choices, SeenLock};
+use crate::reset::{Answers, ForgetsPlanning, SeenLock, open_repository};
 use crate::runbook::entry::{Entry, Record, SCHEMA_VERSION};
 use crate::runbook::{Essence, History, Journal, Operator, RunId, Runs, Standing, StoreError};
 
@@ -53,13 +52,13 @@ impl Past {
     }
 
     /// What was decided for it.
-    fn choices(&self) -> Result<Choices, CommandError> {
-        choices(&self.id, &self.history)
+    fn answers(&self) -> Result<Answers, CommandError> {
+        answers(&self.id, &self.history)
     }
 }
 
-fn choices(run: &RunId, history: &History) -> Result<Choices, CommandError> {
-    Choices::from_flags(&history.flags).map_err(|reason| {
+fn answers(run: &RunId, history: &History) -> Result<Answers, CommandError> {
+    Answers::from_flags(&history.flags).map_err(|reason| {
         let text = format!("the run {run} is no run of reset-staging: {reason}");
         CommandError::new(FailureKind::Configuration, text).hint("use the bcops that began the run")
     })
@@ -105,8 +104,8 @@ impl GoesBack {
         Ok(GoesBack { id: found.run, history, records, essence: Some(essence), seen: found.lock })
     }
 
-    fn choices(&self) -> Result<Choices, CommandError> {
-        choices(&self.id, &self.history)
+    fn answers(&self) -> Result<Answers, CommandError> {
+        answers(&self.id, &self.history)
     }
 
     /// When the run itself was heard of last, before any rollback.
@@ -142,7 +141,7 @@ async fn elsewhere(
     given: &str,
 ) -> Result<Option<Unfinished>, CommandError> {
     let looking = async {
-        let repository = open_repository(context).await?;
+        let repository = open_repository(context.deployments()).await?;
         let _planning = ForgetsPlanning::new(&repository);
         look_for(context, &repository, runs, given).await
     };

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::reset_staging::runs;
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::OriginLock;
 use crate::reset::unfinished::{Unfinished, unfinished};
+use crate::reset::{ForgetsPlanning, OriginLock, open_repository};
 use crate::runbook::{LockError, RunId, RunState};
 use crate::settings::Environment;
 use crate::words;
@@ -32,7 +32,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         CommandError::new(FailureKind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
-    let repository = context.interrupt.guard(open_repository(context)).await?;
+    let repository = context.interrupt.guard(open_repository(context.deployments())).await?;
     let _planning = ForgetsPlanning::new(&repository);
     let runs = runs(context);
     let first = environment(context, &run, &args.environment)?;
@@ -71,8 +71,8 @@ fn environment<'a>(
     run: &RunId,
     given: &str,
 ) -> Result<&'a Environment, CommandError> {
-    let choices = Past::read(&runs(context), run.as_str()).and_then(|past| past.choices());
-    let name = choices.map_or_else(|_| given.to_owned(), |choices| choices.destination);
+    let answers = Past::read(&runs(context), run.as_str()).and_then(|past| past.answers());
+    let name = answers.map_or_else(|_| given.to_owned(), |answers| answers.options.destination);
     let environment = context.settings.environment(&name)?;
     environment.check_something_is_protected()?;
     Ok(environment)

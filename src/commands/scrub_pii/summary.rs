@@ -9,7 +9,7 @@ use crate::commands::findings::{self, Audited};
 use crate::commands::{Context, Outcome, dropped};
 use crate::events::{Event, Reporter};
 use crate::schema::TableName;
-use crate::scrub::live::{Depth, LiveReport, LiveSchema, PendingRows, TableChange};
+use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableChange};
 use crate::scrub::{DroppedMember, ScrubPlan};
 use crate::words;
 
@@ -81,14 +81,14 @@ pub struct Scrubbed<'a> {
 
 /// What was seen of a database before it is scrubbed.
 pub struct Seen {
-    pub pending: Vec<PendingRows>,
+    pub pending: Vec<PlannedChanges>,
     pub plan: ScrubPlan,
     /// Whether edits inside of values were counted.
     pub depth: Depth,
 }
 
 impl Seen {
-    fn sum(&self, field: fn(&PendingRows) -> u64) -> u64 {
+    fn sum(&self, field: fn(&PlannedChanges) -> u64) -> u64 {
         self.pending.iter().map(field).sum()
     }
 
@@ -114,7 +114,7 @@ impl Seen {
         tables.collect()
     }
 
-    fn rule(&self, rows: &PendingRows) -> String {
+    fn rule(&self, rows: &PlannedChanges) -> String {
         self.plan.table(&rows.table).map(|plan| plan.description.clone()).unwrap_or_default()
     }
 }

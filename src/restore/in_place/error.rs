@@ -7,7 +7,7 @@ use super::{Found, RowDifference};
 use crate::adapters::postgres::PostgresError;
 use crate::failure::{CommandError, FailureKind};
 use crate::restore::RestoreError;
-use crate::scrub::live::{LiveError, PendingRows};
+use crate::scrub::live::{LiveError, PlannedChanges};
 use crate::scrub::personal_data;
 use crate::scrub::{AuditCount, UnreadValues};
 
@@ -41,7 +41,7 @@ pub enum InPlaceError {
         place: String,
         findings: Vec<AuditCount>,
         doubts: Vec<UnreadValues>,
-        pending: Vec<PendingRows>,
+        pending: Vec<PlannedChanges>,
     },
     #[error("{place} does not hold the rows that were loaded: {}", told(.differences))]
     RowsDiffer { place: String, differences: Vec<RowDifference> },
@@ -110,7 +110,7 @@ impl From<InPlaceError> for CommandError {
     }
 }
 
-fn still_to_do(rows: &PendingRows) -> String {
+fn still_to_do(rows: &PlannedChanges) -> String {
     let count = crate::words::plural(rows.total(), "row");
     format!("{}: {count} do not obey the rule of the manifest", rows.table.short())
 }

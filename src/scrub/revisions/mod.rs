@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::keep_tree::KeepTree;
 use super::manifest::Manifest;
 use super::rules::{Class, ColumnAction, Edit, Keep, MemberPath, RowRule, Rule, Step};
-use super::telling;
+use super::suspicious_names;
 use crate::schema::{Column, Schema, Table, TableName};
 
 pub(super) use named::NamedMember;
@@ -198,7 +198,7 @@ fn table_members(
             entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
         let unlisted = || {
             let class = entry.map(|entry| entry.class);
-            class.filter(|class| !telling::needs_class(table, column, *class))
+            class.filter(|class| !suspicious_names::needs_class(table, column, *class))
         };
         let is_public =
             matches!(listed.or_else(unlisted), Some(Class::Content | Class::Operational));

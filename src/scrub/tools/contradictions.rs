@@ -73,7 +73,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             let is_content = matches!(entry.columns.get(column), Some((Class::Content, _)));
             let replaces = matches!(
                 action,
-                ColumnAction::Set(_) | ColumnAction::Null | ColumnAction::UnusablePassword
+                ColumnAction::Set(_) | ColumnAction::Null | ColumnAction::Replace(_)
             );
             if is_content && replaces {
                 self.warn(

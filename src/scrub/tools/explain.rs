@@ -10,7 +10,7 @@ use super::super::foreign_keys::referencing;
 use super::super::manifest::{Manifest, TableEntry};
 use super::super::plan::{describe, lookups};
 use super::super::rules::{Class, Place, parse_table_name};
-use super::super::telling;
+use super::super::suspicious_names;
 use super::nearest::similar;
 use crate::schema::{ForeignKey, Schema, TableName};
 
@@ -224,7 +224,9 @@ fn column_facts(
             _ if column.generated => Some("computed by the server"),
             Some(_) => None,
             None => match (table, entry) {
-                (Some(table), Some(entry)) if !telling::needs_class(table, column, entry.class) => {
+                (Some(table), Some(entry))
+                    if !suspicious_names::needs_class(table, column, entry.class) =>
+                {
                     Some("passes unlisted: its type and its name suggest nobody")
                 }
                 _ => Some("not classified"),

@@ -10,7 +10,7 @@ use super::super::built_in;
 use super::super::checks::toml_string;
 use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
 use super::super::rules::{Class, ColumnAction, Place, RowRule, Rule};
-use super::super::telling;
+use super::super::suspicious_names;
 use super::cut;
 use super::draft;
 use super::framework;
@@ -174,7 +174,7 @@ fn drafts<'a>(
             .iter()
             .filter(|column| match base {
                 Some(entry) => {
-                    telling::needs_class(table, column, entry.class)
+                    suspicious_names::needs_class(table, column, entry.class)
                         && !entry.columns.contains_key(&column.name)
                 }
                 None => !column.generated,
@@ -250,7 +250,7 @@ fn begin<'a>(
         // Of a table that is not personal only what cannot pass unlisted is worth a line.
         columns.retain(|one| {
             let column = table.column(&one.name);
-            column.is_none_or(|column| telling::needs_class(table, column, class))
+            column.is_none_or(|column| suspicious_names::needs_class(table, column, class))
         });
     }
     let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();

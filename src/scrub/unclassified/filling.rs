@@ -1,6 +1,6 @@
 //! What stands in a column whose values are not loaded.
 
-use super::super::families::Family;
+use super::super::column_type::ColumnType;
 use super::super::rules::ColumnAction;
 use super::super::tools;
 use super::value_checks::{Candidate, holds, mentioned};
@@ -58,7 +58,7 @@ pub(super) fn filling(
         return None;
     }
     if table.unique_keys.iter().any(|key| has(&key.columns)) {
-        if !Family::of(column).is_plain_text() {
+        if !ColumnType::of(column).is_plain_text() {
             return None;
         }
         let is_mentioned = !passes(&Candidate::Text(String::new()));
