@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema};
 
 use super::{
     addons, backup_file, backups, config, doctor, dyno, generated, media, pull_data, purge_cache,
-    runs, scrub_pii, search,
+    reset_staging, runs, scrub_pii, search,
 };
 use crate::checks::ReportDocument;
 use crate::scrub::Remains;
@@ -43,7 +43,10 @@ pub fn results() -> Vec<(&'static str, Schema)> {
         ("purge-cache ENV", schema::<purge_cache::Report>()),
         ("run ENV -- COMMAND", schema::<dyno::Ran>()),
         ("run ENV --dry-run -- COMMAND", schema::<dyno::Planned>()),
+        ("reset-staging", schema::<reset_staging::Ended>()),
+        ("reset-staging --dry-run", schema::<reset_staging::Planned>()),
         ("runs list", schema::<runs::Listing>()),
+        ("runs rollback RUN --dry-run", schema::<runs::GoingBack>()),
         ("runs unlock RUN", schema::<runs::Unlocked>()),
         ("scrub-pii", schema::<scrub_pii::Scrubbed>()),
         ("scrub-pii --dry-run", schema::<scrub_pii::Planned>()),

@@ -1,15 +1,29 @@
 //! How a run ended: its report, and what to type next.
 
-use serde_json::json;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::commands::{Context, Outcome};
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
+use crate::json;
 use crate::private_folder;
 use crate::reset::{OriginLock, Reset};
 use crate::runbook::{EndStatus, History, Report, RunEnd, RunError, RunId};
 
 use super::{runs, unexpected};
+
+/// A run that came to its end.
+#[derive(Serialize, JsonSchema)]
+pub struct Ended<'a> {
+    run: &'a str,
+    report_file: &'a Path,
+    /// The same as of `runs show`.
+    report: Value,
+}
 
 /// Writes the report beside the journal, and tells of it.
 pub async fn ended(
@@ -30,8 +44,8 @@ pub async fn ended(
         context.ui.emit(Event::Warning(format!("the report was not saved: {error}")));
     }
     let document = match &report {
-        Ok(report) => serde_json::to_value(report).unwrap_or_default(),
-        Err(_) => serde_json::Value::Null,
+        Ok(report) => json::document(report),
+        Err(_) => Value::Null,
     };
     let end = match result {
         Ok(end) => end,
@@ -71,8 +85,7 @@ pub async fn ended(
     if end.status != EndStatus::RolledBack {
         text.push_str(&format!("\nto go back: {}", run.rollback_command()));
     }
-    let result = json!({ "run": run.to_string(), "report_file": path, "report": document });
-    Ok(Outcome::done(result, text))
+    Ok(Outcome::done(Ended { run: run.as_str(), report_file: &path, report: document }, text))
 }
 
 /// Removes from the origin what nobody needs any more: the tip that was kept for a rollback, once that

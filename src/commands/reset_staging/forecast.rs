@@ -3,19 +3,61 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::adapters::git::OnConflict;
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::reset::{
-    MediaNumbers, NotCopied, Preview, Reset, Stage, Survey, media_left_behind, media_numbers,
+    InConflict, MediaNumbers, NotCopied, Preview, Reset, Stage, Survey, media_left_behind,
+    media_numbers,
 };
 use crate::runbook::{Estimate, Plan, Size, estimate};
 use crate::words;
 
 use super::{COMMAND, runs};
+
+/// What a reset comes to.
+#[derive(Serialize, JsonSchema)]
+pub struct ForecastDocument<'a> {
+    /// Branches that merge. `null` without the stage git, and so are the next three fields.
+    merged: Option<&'a [String]>,
+    /// Branches of which everything is on master.
+    already_there: Option<&'a [String]>,
+    /// Branches that do not merge.
+    conflicts: Option<&'a [InConflict]>,
+    /// Of the tree without the branches in conflict.
+    migrations: Option<MigrationsDocument>,
+    /// Commits that are on staging and in no branch.
+    in_no_branch: Vec<LostCommit<'a>>,
+    superusers_on_staging_only: Option<usize>,
+    superusers_put_back: u64,
+    /// Folders of media that are not copied.
+    not_copied: &'a [NotCopied],
+    /// Whether staging is in maintenance now. `null` where that is not known.
+    maintenance: Option<bool>,
+    /// How long it takes, by earlier runs.
+    #[schemars(with = "Value")]
+    estimate: Option<&'a Estimate>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct MigrationsDocument {
+    sound: bool,
+    /// How many.
+    read: usize,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct LostCommit<'a> {
+    commit: String,
+    author: &'a str,
+    subject: &'a str,
+}
 
 pub struct Forecast {
     pub media: Option<MediaNumbers>,
@@ -73,48 +115,34 @@ impl Forecast {
     }
 
     /// The same for programs.
-    pub fn document(&self, world: &Reset, survey: &Survey) -> Value {
+    pub fn document<'a>(&'a self, world: &Reset, survey: &'a Survey) -> ForecastDocument<'a> {
         let merging = self.merging.as_ref();
-        let conflicts = merging.map(|found| {
-            let one = |one: &crate::reset::InConflict| {
-                json!({ "branch": one.branch, "files": one.files })
-            };
-            found.conflicts.iter().map(one).collect::<Vec<_>>()
+        let superusers = survey.accounts.as_ref();
+        let lost = survey.inventory.unaccounted.iter().map(|one| LostCommit {
+            commit: one.commit.to_string(),
+            author: &one.author,
+            subject: &one.subject,
         });
-        let in_no_branch: Vec<Value> = survey
-            .inventory
-            .unaccounted
-            .iter()
-            .map(|one| {
-                let commit = one.commit.to_string();
-                json!({ "commit": commit, "author": one.author, "subject": one.subject })
-            })
-            .collect();
-        let superusers = survey
-            .accounts
-            .as_ref()
-            .map(|accounts| accounts.iter().filter(|one| one.is_superuser).count());
-        let not_copied: Vec<Value> = self
-            .not_copied
-            .iter()
-            .map(|one| json!({ "folder": one.folder, "objects": one.objects }))
-            .collect();
-        json!({
-            "merged": merging.map(|found| &found.merged),
-            "already_there": merging.map(|found| &found.already_there),
-            "conflicts": conflicts,
-            "migrations": merging.map(|found| json!({
-                "sound": found.migrations.is_sound(),
-                "read": found.migrations.migrations,
-                "problems": problems(found),
-            })),
-            "in_no_branch": in_no_branch,
-            "superusers_on_staging_only": superusers,
-            "superusers_put_back": superusers_put_back(world, survey),
-            "not_copied": not_copied,
-            "maintenance": survey.maintenance,
-            "estimate": self.estimate,
-        })
+        ForecastDocument {
+            merged: merging.map(|found| found.merged.as_slice()),
+            already_there: merging.map(|found| found.already_there.as_slice()),
+            conflicts: merging.map(|found| found.conflicts.as_slice()),
+            migrations: merging.map(MigrationsDocument::from),
+            in_no_branch: lost.collect(),
+            superusers_on_staging_only: superusers
+                .map(|accounts| accounts.iter().filter(|one| one.is_superuser).count()),
+            superusers_put_back: superusers_put_back(world, survey),
+            not_copied: &self.not_copied,
+            maintenance: survey.maintenance,
+            estimate: self.estimate.as_ref(),
+        }
+    }
+}
+
+impl From<&Preview> for MigrationsDocument {
+    fn from(found: &Preview) -> Self {
+        let (sound, read) = (found.migrations.is_sound(), found.migrations.migrations);
+        MigrationsDocument { sound, read, problems: problems(found) }
     }
 }
 

@@ -13,24 +13,40 @@ mod plan;
 
 use std::sync::Arc;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::adapters::git::{GitError, Repository};
 use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
+use crate::json;
 use crate::reset::{
     self, Answers, ForgetsPlanning, LookAgain, OriginLock, Preset, Reset, Stage, resolve,
 };
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
 pub use answers::{on_conflict, stages};
-pub use end::ended;
+pub use end::{Ended, ended};
 pub use plan::target;
 
 pub const COMMAND: &str = "reset-staging";
 const DEFAULT_ENVIRONMENT: &str = "staging";
+
+/// With `--dry-run` or `--plan-out`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    /// The plan, as it is in the file of `--plan-out`. With that flag the file's name.
+    plan: Value,
+    /// With `--plan-out` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<&'a str>,
+    preview: forecast::ForecastDocument<'a>,
+}
 
 pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, CommandError> {
     let name = args.environment.as_deref().unwrap_or(DEFAULT_ENVIRONMENT);
@@ -99,14 +115,13 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
             "the plan is in {0}, and nothing was changed; to run it: bcops reset-staging --plan {0}",
             path.display()
         );
-        let result = json!({
-            "dry_run": true, "plan": path, "digest": plan.digest(), "preview": preview,
-        });
-        return Ok(Outcome::done(result, said));
+        let (plan, digest) = (json::document(path), Some(plan.digest()));
+        return Ok(Outcome::done(Planned { dry_run: true, plan, digest, preview }, said));
     }
     if args.dry_run {
-        let result = json!({ "dry_run": true, "plan": plan, "preview": preview });
-        return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
+        let plan = json::document(&plan);
+        let planned = Planned { dry_run: true, plan, digest: None, preview };
+        return Ok(Outcome::done(planned, format!("{text}\ndry run: nothing was changed")));
     }
     context.ui.question(&text);
     confirm::type_name(context, &app, &args.confirm)?;

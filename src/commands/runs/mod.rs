@@ -7,6 +7,7 @@ mod show;
 mod unlock;
 
 pub use list::Listing;
+pub use rollback::Planned as GoingBack;
 pub use unlock::Unlocked;
 
 use jiff::Timestamp;

@@ -3,6 +3,8 @@
 //! Nothing is kept: no ref points at the merged commits.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::git::{
     Assembly, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
@@ -26,9 +28,10 @@ pub struct Preview {
     pub migrations: migrations::Report,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InConflict {
     pub branch: String,
+    /// A line for each.
     pub files: Vec<String>,
 }
 

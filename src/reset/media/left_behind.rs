@@ -1,5 +1,8 @@
 //! Counts the media of the source that a reset does not copy, for the plan.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::failure::CommandError;
 use crate::media::list;
 use crate::reset::answers::MediaChoice;
@@ -7,9 +10,10 @@ use crate::reset::stage::Stage;
 use crate::reset::world::Reset;
 
 /// A folder of the source's bucket that is not copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NotCopied {
     pub folder: String,
+    /// In the source.
     pub objects: u64,
 }
 

@@ -3,14 +3,16 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::RollbackArgs;
 use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::CommandError;
 use crate::reset::{
-    Asked, ForgetsPlanning, OriginLock, PresentBackup, Reset, WayBack, look_back,
+    Asked, ForgetsPlanning, Losses, OriginLock, PresentBackup, Reset, WayBack, look_back,
     values_of_rollback,
 };
 use crate::runbook::{
@@ -18,6 +20,20 @@ use crate::runbook::{
 };
 
 use super::GoesBack;
+
+/// With `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    run: &'a str,
+    /// A line for each, in the order of the way back.
+    steps: &'a [String],
+    backs_up_the_present: bool,
+    /// What came after the run and goes, by kind.
+    #[schemars(with = "Value")]
+    losses: &'a Losses,
+}
 
 pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
     let runs = runs(context);
@@ -49,13 +65,13 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
     };
     let text = text(&past, &world, &lines, &back);
     if args.dry_run {
-        let result = json!({
-            "dry_run": true,
-            "run": past.id.as_str(),
-            "steps": lines,
-            "backs_up_the_present": back.captures,
-            "losses": back.losses,
-        });
+        let result = Planned {
+            dry_run: true,
+            run: past.id.as_str(),
+            steps: &lines,
+            backs_up_the_present: back.captures,
+            losses: &back.losses,
+        };
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }
     context.ui.question(&text);
