@@ -72,6 +72,10 @@ impl S3Error {
         matches!(self, S3Error::Refused { status: 401 | 403, .. })
     }
 
+    pub fn is_wrong_signature(&self) -> bool {
+        matches!(self, S3Error::Refused { code, .. } if code == "SignatureDoesNotMatch")
+    }
+
     /// Whether the object is in an archive, where nobody can read it before it is restored.
     pub fn is_archived(&self) -> bool {
         matches!(self, S3Error::Refused { code, .. }

@@ -5,6 +5,7 @@
 
 pub mod council;
 mod faults;
+mod limits;
 mod multipart;
 mod operations;
 mod requests;
@@ -22,6 +23,7 @@ use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 
 pub use faults::{Fault, Rule};
+pub use limits::{Count, Limits};
 pub use requests::Recorded;
 pub use server::Right;
 pub use setup::Setup;
@@ -74,6 +76,7 @@ impl S3StandIn {
         let shared = Arc::new(Shared {
             store,
             faults: Default::default(),
+            meter: limits::Meter::new(Limits::default()),
             log: Mutex::default(),
             keep_log: options.keep_log,
             rights: Mutex::new(rights),
@@ -89,6 +92,16 @@ impl S3StandIn {
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
         self.shared.faults.add(rule);
+    }
+
+    /// Serve from so far away, and not more than that.
+    pub fn limit(&self, limits: Limits) {
+        self.shared.meter.set(limits);
+    }
+
+    /// How much of each prefix was served and refused, and whether it was written.
+    pub fn counts(&self) -> Vec<(String, bool, Count)> {
+        self.shared.meter.counts()
     }
 
     pub fn set_up(&self, bucket: &str, setup: Setup) {
