@@ -80,7 +80,10 @@ impl MediaError {
             self,
             MediaError::Disk { .. }
                 | MediaError::S3(
-                    S3Error::Network { .. } | S3Error::Timeout { .. } | S3Error::Server { .. }
+                    S3Error::Network { .. }
+                        | S3Error::Timeout { .. }
+                        | S3Error::Server { .. }
+                        | S3Error::BrokenOff(_)
                 )
         )
     }

@@ -10,7 +10,7 @@ use super::address::{BucketAddress, BucketSettings, host_and_port};
 use super::client::understand;
 use super::error::S3Error;
 use super::line::Line;
-use super::pace::Timing;
+use super::timing::Timing;
 use crate::adapters::transport;
 
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -55,7 +55,7 @@ pub async fn caller(
     region: &str,
     endpoint: &Url,
 ) -> Result<Caller, S3Error> {
-    let timing = Timing::default().limited(Some(settings.timeout.unwrap_or(TIME_LIMIT)));
+    let timing = Timing::new(Some(settings.timeout.unwrap_or(TIME_LIMIT)));
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .credentials_provider(settings.credentials.for_sdk())

@@ -10,13 +10,7 @@ use super::document;
 use super::error::S3Error;
 
 /// What a status and a code mean.
-pub fn classify(
-    what: String,
-    status: u16,
-    code: String,
-    message: String,
-    retry_after: Option<Duration>,
-) -> S3Error {
+pub fn classify(what: String, status: u16, code: String, message: String) -> S3Error {
     match (status, code.as_str()) {
         (404, "NoSuchBucket") => S3Error::Refused { what, status, code, message },
         (404, _) => S3Error::NotFound { what, code },
@@ -30,7 +24,7 @@ pub fn classify(
             | "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch"
             // Somebody else is at the same key at this moment.
             | "OperationAborted",
-        ) => S3Error::Server { what, status, code, message, retry_after },
+        ) => S3Error::Server { what, status, code, message },
         _ => S3Error::Refused { what, status, code, message },
     }
 }
@@ -50,14 +44,14 @@ impl ClassifyRetry for Repeatable {
         };
         let status = answer.status().as_u16();
         let code = document::element(answer.body().bytes().unwrap_or_default(), "Code");
-        let error = classify(String::new(), status, code.unwrap_or_default(), String::new(), None);
-        let kind = match &error {
-            error if error.is_throttle() => ErrorKind::ThrottlingError,
-            // Of a success, it is the document that cannot be read.
-            error if error.is_transient() || answer.status().is_success() => {
-                ErrorKind::TransientError
-            }
-            _ => return RetryAction::RetryForbidden,
+        let error = classify(String::new(), status, code.unwrap_or_default(), String::new());
+        // Of a success, it is the document that cannot be read.
+        if !error.is_transient() && !answer.status().is_success() {
+            return RetryAction::RetryForbidden;
+        }
+        let kind = match status {
+            429 | 503 => ErrorKind::ThrottlingError,
+            _ => ErrorKind::TransientError,
         };
         let asked = answer.headers().get("retry-after").and_then(|text| text.parse().ok());
         match asked.map(Duration::from_secs) {

@@ -2,22 +2,21 @@
 //! others, our own connections, limits and pace, and no checksums that older stores do not know.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::config::{
     AppName, BehaviorVersion, Credentials as SdkCredentials, Region, RequestChecksumCalculation,
     ResponseChecksumValidation, StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ConnectorError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use super::address::{BucketAddress, BucketSettings};
 use super::broken::Broken;
 use super::classify::{Repeatable, classify};
 use super::error::S3Error;
 use super::line::Line;
-use super::pace::{Retry, Timing};
+use super::timing::{Timing, retries};
 use crate::secret::Secret;
 
 #[derive(Debug, Clone)]
@@ -37,18 +36,15 @@ impl Credentials {
 }
 
 pub struct Client {
-    /// Sends again what may succeed then.
     pub sdk: aws_sdk_s3::Client,
-    /// Sends once: whoever reads a body knows how to go on.
-    pub once: aws_sdk_s3::Client,
-    pub line: Line,
+    line: Line,
 }
 
 impl Client {
-    pub fn new(settings: &BucketSettings, timing: Timing, jobs: usize) -> Result<Client, S3Error> {
-        let line = Line::new(settings, timing, jobs)?;
+    pub fn new(settings: &BucketSettings, jobs: usize) -> Result<Client, S3Error> {
+        let line = Line::new(settings, Timing::new(settings.timeout), jobs)?;
         // The retries of one key must not use up those of another.
-        let retries = RetryPartition::custom("bcops").token_bucket(TokenBucket::unlimited());
+        let partition = RetryPartition::custom("bcops").token_bucket(TokenBucket::unlimited());
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .app_name(AppName::new("bcops").map_err(|e| S3Error::BadConfiguration(e.to_string()))?)
@@ -61,15 +57,10 @@ impl Client {
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config(timing.retries())
-            .retry_partition(retries.build())
+            .retry_config(retries())
+            .retry_partition(partition.build())
             .retry_classifier(Repeatable);
-        let once = config.clone().retry_config(RetryConfig::disabled());
-        Ok(Client {
-            sdk: aws_sdk_s3::Client::from_conf(config.build()),
-            once: aws_sdk_s3::Client::from_conf(once.build()),
-            line,
-        })
+        Ok(Client { sdk: aws_sdk_s3::Client::from_conf(config.build()), line })
     }
 
     pub fn address(&self) -> BucketAddress {
@@ -78,10 +69,6 @@ impl Client {
 
     pub fn bucket(&self) -> String {
         self.address().bucket
-    }
-
-    pub fn retry(&self) -> Retry<'_> {
-        Retry::new(self.line.timing())
     }
 
     /// What is done, for messages.
@@ -133,23 +120,19 @@ where
             let message = error
                 .message()
                 .map_or_else(|| "the server gave no reason".to_owned(), |message| shown(&message));
-            let seconds = answer.headers().get("retry-after").and_then(|text| text.parse().ok());
-            classify(what, status, code, message, seconds.map(Duration::from_secs))
+            classify(what, status, code, message)
         }
         SdkError::ResponseError(answer) => {
             let reason = shown(&DisplayErrorContext(&SdkError::<E, _>::ResponseError(answer)));
             S3Error::BadAnswer { what, reason }
         }
         other => {
-            let refused = |reason: &dyn Display| {
-                S3Error::BadConfiguration(format!("cannot {what}: {}", shown(reason)))
-            };
-            match other.into_source() {
-                Ok(source) => match source.downcast::<Broken>() {
-                    Ok(broken) => broken.into_error(what, host.to_owned(), key),
-                    Err(source) => refused(&source),
-                },
-                Err(error) => refused(&DisplayErrorContext(&error)),
+            let text = shown(&DisplayErrorContext(&other));
+            let source =
+                other.into_source().ok().and_then(|it| it.downcast::<ConnectorError>().ok());
+            match source.and_then(|error| error.into_source().downcast::<Broken>().ok()) {
+                Some(broken) => broken.into_error(what, host.to_owned(), key),
+                None => S3Error::BadConfiguration(format!("cannot {what}: {text}")),
             }
         }
     }

@@ -15,7 +15,6 @@ use super::address::BucketSettings;
 use super::encode;
 use super::error::S3Error;
 use super::object::{Headers, plain_etag};
-use super::pace::Timing;
 use super::source::SourceBucket;
 use crate::settings::Destination;
 
@@ -52,22 +51,10 @@ pub struct UploadedPart {
 impl DestinationBucket {
     /// Takes the proof that the bucket belongs to an environment that may be written to. That it is
     /// not a protected environment's as well is for the caller to find out.
-    #[expect(clippy::disallowed_methods, reason = "the caller of this is looked at")]
     pub fn new(
         settings: &BucketSettings,
         _proof: &Destination,
         acl: Option<&str>,
-        jobs: usize,
-    ) -> Result<DestinationBucket, S3Error> {
-        let timing = Timing::default().limited(settings.timeout);
-        DestinationBucket::with_timing(settings, _proof, acl, timing, jobs)
-    }
-
-    pub fn with_timing(
-        settings: &BucketSettings,
-        _proof: &Destination,
-        acl: Option<&str>,
-        timing: Timing,
         jobs: usize,
     ) -> Result<DestinationBucket, S3Error> {
         if acl.is_some_and(|acl| HeaderValue::from_str(acl).is_err()) {
@@ -75,7 +62,7 @@ impl DestinationBucket {
             return Err(S3Error::BadConfiguration(text));
         }
         let acl = acl.map(ObjectCannedAcl::from);
-        Ok(DestinationBucket { bucket: SourceBucket::with_timing(settings, timing, jobs)?, acl })
+        Ok(DestinationBucket { bucket: SourceBucket::new(settings, jobs)?, acl })
     }
 
     pub fn reading(&self) -> &SourceBucket {

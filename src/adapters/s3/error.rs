@@ -1,7 +1,5 @@
 //! What can go wrong between here and a bucket.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -21,13 +19,10 @@ pub enum S3Error {
     Refused { what: String, status: u16, code: String, message: String },
     /// The server failed or wants to be left alone; another try may help.
     #[error("cannot {what}: {code} (HTTP {status}): {message}")]
-    Server {
-        what: String,
-        status: u16,
-        code: String,
-        message: String,
-        retry_after: Option<Duration>,
-    },
+    Server { what: String, status: u16, code: String, message: String },
+    /// A body that had begun: [`S3Error::Network`] or [`S3Error::Timeout`].
+    #[error(transparent)]
+    BrokenOff(Box<S3Error>),
     #[error(
         "cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on"
     )]
@@ -62,10 +57,16 @@ impl S3Error {
         )
     }
 
-    /// Whether the server asks for fewer requests.
-    pub fn is_throttle(&self) -> bool {
-        matches!(self, S3Error::Server { status, code, .. }
-            if *status == 503 || *status == 429 || code == "SlowDown" || code == "RequestLimitExceeded")
+    /// Whether an object may be read again, or on from where it broke off. What the SDK has sent
+    /// again in vain is none of these.
+    pub fn is_broken_reading(&self) -> bool {
+        matches!(
+            self,
+            S3Error::BrokenOff(_)
+                | S3Error::BadAnswer { .. }
+                | S3Error::WrongLength { .. }
+                | S3Error::Corrupt { .. }
+        )
     }
 
     pub fn is_denied(&self) -> bool {
@@ -84,12 +85,5 @@ impl S3Error {
 
     pub fn is_not_found(&self) -> bool {
         matches!(self, S3Error::NotFound { .. })
-    }
-
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            S3Error::Server { retry_after, .. } => *retry_after,
-            _ => None,
-        }
     }
 }

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use jiff::Timestamp;
@@ -28,7 +28,8 @@ use super::broken::Broken;
 use super::document;
 use super::error::S3Error;
 use super::outgoing::Outgoing;
-use super::pace::{Pace, Timing, Turn};
+use super::pace::{Pace, Turn};
+use super::timing::Timing;
 
 /// A page of a thousand keys is the longest that S3 writes; whatever is longer is no document.
 const LONGEST_DOCUMENT: usize = 16 << 20;
@@ -83,10 +84,6 @@ impl Line {
         self.shared.place.read().unwrap_or_else(PoisonError::into_inner).address.clone()
     }
 
-    pub fn timing(&self) -> &Timing {
-        &self.timing
-    }
-
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, Broken> {
         let asked = Asked::of(&request);
         let turn = self.shared.pace.turn(matches!(request.method(), "GET" | "HEAD")).await;
@@ -131,7 +128,8 @@ impl Line {
             let chunk = chunk(&mut response, stall).await.transpose()?;
             Some((chunk.map(Frame::data), (response, turn)))
         });
-        SdkBody::from_body_1_x(StreamBody::new(chunks))
+        // The SDK asks for trailers after the end.
+        SdkBody::from_body_1_x(StreamBody::new(chunks.fuse()))
     }
 
     /// Puts right what a refusal shows to be wrong here, after which the request may be sent again.

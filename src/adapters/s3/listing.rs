@@ -9,6 +9,7 @@ use super::client::Client;
 use super::encode;
 use super::error::S3Error;
 use super::object::plain_etag;
+use super::retry::Retry;
 
 /// An object as a listing tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Page {
 impl Client {
     /// A page of the objects whose keys begin with `prefix`. Tried again until it is whole.
     pub async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page, S3Error> {
-        let mut retry = self.retry();
+        let mut retry = Retry::default();
         loop {
             let request = self.sdk.list_objects_v2().bucket(self.bucket()).prefix(prefix);
             let request = request.encoding_type(EncodingType::Url).max_keys(1000);

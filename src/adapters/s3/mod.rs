@@ -22,7 +22,9 @@ mod listing;
 mod object;
 mod outgoing;
 mod pace;
+mod retry;
 mod source;
+mod timing;
 
 pub use address::{BucketAddress, BucketIdentity, BucketSettings, is_access_point};
 pub use caller::{Caller, caller, sts_endpoint};
@@ -34,5 +36,5 @@ pub use error::S3Error;
 pub use inspect::{PublicAccessBlock, Setting};
 pub use listing::{ListedObject, Page};
 pub use object::{Algorithm, Headers, ObjectMeta, StoredChecksum};
-pub use pace::{Retry, Timing};
+pub use retry::Retry;
 pub use source::{ObjectBody, SourceBucket};

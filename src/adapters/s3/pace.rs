@@ -1,4 +1,4 @@
-//! How many requests are sent in a second and are under way at once, and how long one is tried.
+//! How many requests are sent in a second, and how many are under way at once.
 //!
 //! The SDK's own pace, its adaptive retries, begins when the server has refused something. This one
 //! keeps below the limits that S3 publishes, so that a transfer is refused next to nothing.
@@ -6,66 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use aws_sdk_s3::config::retry::RetryConfig;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::S3Error;
-use crate::adapters::backoff::Backoff;
-
-/// Times and counts, which tests shorten.
-#[derive(Debug, Clone, Copy)]
-pub struct Timing {
-    pub connect: Duration,
-    /// Until the head of an answer.
-    pub answer: Duration,
-    /// Until the head of the answer to a copy or to the end of an upload, which are work.
-    pub long_answer: Duration,
-    /// Without a byte of a body.
-    pub stall: Duration,
-    pub backoff: Backoff,
-    pub throttled: Backoff,
-    /// A request that failed for so long is given up.
-    pub patience: Duration,
-    pub throttled_patience: Duration,
-}
-
-impl Timing {
-    /// The same with a limit of the user's own for each answer, if there is one.
-    pub fn limited(self, limit: Option<Duration>) -> Timing {
-        let Some(limit) = limit else { return self };
-        let (answer, stall) = (limit, limit);
-        Timing { answer, stall, connect: self.connect.min(limit), ..self }
-    }
-}
-
-impl Timing {
-    /// The same bounds for what the SDK repeats: about ten seconds of waiting in all.
-    pub(super) fn retries(&self) -> RetryConfig {
-        RetryConfig::standard()
-            .with_max_attempts(9)
-            .with_initial_backoff(self.throttled.first)
-            .with_max_backoff(self.throttled.longest)
-    }
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing {
-            connect: Duration::from_secs(10),
-            // As other clients: a server that fetches from an archive or a disk may be slow.
-            answer: Duration::from_secs(60),
-            long_answer: Duration::from_secs(300),
-            stall: Duration::from_secs(60),
-            backoff: Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) },
-            throttled: Backoff {
-                first: Duration::from_millis(200),
-                longest: Duration::from_secs(5),
-            },
-            patience: Duration::from_secs(9),
-            throttled_patience: Duration::from_secs(45),
-        }
-    }
-}
 
 /// Requests a second that are sent at most, 95 in 100 of what S3 takes for one prefix: 5,500 that
 /// read and 3,500 that write. It refuses what is more.
@@ -198,54 +139,6 @@ impl Lane {
         }
         state.throttled = Some(now);
         state.rate = (state.rate * 0.7).max(1.0);
-    }
-}
-
-/// The failures of what the SDK cannot repeat: reading a body that broke off or turned out wrong.
-pub struct Retry<'a> {
-    timing: &'a Timing,
-    failures: u32,
-    began: Option<Instant>,
-}
-
-impl<'a> Retry<'a> {
-    pub fn new(timing: &'a Timing) -> Self {
-        Retry { timing, failures: 0, began: None }
-    }
-
-    /// Progress was made: what failed before no longer counts.
-    pub fn progress(&mut self) {
-        self.failures = 0;
-        self.began = None;
-    }
-
-    /// Waits for the next try, or gives the error back because there is none.
-    pub async fn pause(&mut self, error: S3Error) -> Result<(), S3Error> {
-        if !error.is_transient() {
-            return Err(error);
-        }
-        let throttled = error.is_throttle();
-        let (backoff, patience) = if throttled {
-            (self.timing.throttled, self.timing.throttled_patience)
-        } else {
-            (self.timing.backoff, self.timing.patience)
-        };
-        self.failures += 1;
-        let began = *self.began.get_or_insert_with(Instant::now);
-        // A wrong clock or region has been put right already.
-        let at_once = matches!(error, S3Error::Skewed { .. } | S3Error::OtherRegion { .. });
-        if at_once && self.failures < 3 {
-            return Ok(());
-        }
-        // Bytes that are wrong again and again were not damaged on the way.
-        let hopeless = matches!(error, S3Error::Corrupt { .. }) && self.failures >= 3;
-        let wait = backoff.wait(self.failures);
-        let wait = error.retry_after().map_or(wait, |asked| wait.max(asked.min(backoff.longest)));
-        if hopeless || began.elapsed() + wait > patience {
-            return Err(error);
-        }
-        tokio::time::sleep(wait).await;
-        Ok(())
     }
 }
 

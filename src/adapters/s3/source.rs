@@ -14,7 +14,6 @@ use super::client::Client;
 use super::error::S3Error;
 use super::listing::Page;
 use super::object::ObjectMeta;
-use super::pace::{Retry, Timing};
 
 /// Reads a bucket.
 #[derive(Clone)]
@@ -40,7 +39,12 @@ impl ObjectBody<'_> {
             let broken = error.downcast::<Broken>();
             let broken = broken.map_or_else(|e| Broken::Unreadable(e.to_string()), |it| *it);
             let what = self.client.describe("read", Some(self.key));
-            broken.into_error(what, self.client.address().host(), Some(self.key))
+            match broken.into_error(what, self.client.address().host(), Some(self.key)) {
+                error @ (S3Error::Network { .. } | S3Error::Timeout { .. }) => {
+                    S3Error::BrokenOff(Box::new(error))
+                }
+                error => error,
+            }
         })
     }
 }
@@ -48,16 +52,7 @@ impl ObjectBody<'_> {
 impl SourceBucket {
     /// `jobs` is how many requests may be under way at once.
     pub fn new(settings: &BucketSettings, jobs: usize) -> Result<SourceBucket, S3Error> {
-        let timing = Timing::default().limited(settings.timeout);
-        SourceBucket::with_timing(settings, timing, jobs)
-    }
-
-    pub fn with_timing(
-        settings: &BucketSettings,
-        timing: Timing,
-        jobs: usize,
-    ) -> Result<SourceBucket, S3Error> {
-        let client = Client::new(settings, timing, jobs)?;
+        let client = Client::new(settings, jobs)?;
         let identity = BucketIdentity::of(&client.address(), &settings.credentials);
         Ok(SourceBucket { client: Arc::new(client), identity })
     }
@@ -73,10 +68,6 @@ impl SourceBucket {
     /// `bucket on host`, for messages.
     pub fn place(&self) -> String {
         self.address().place()
-    }
-
-    pub fn retry(&self) -> Retry<'_> {
-        self.client.retry()
     }
 
     /// "read `key` in the bucket …", for messages.
@@ -116,7 +107,7 @@ impl SourceBucket {
         Ok(ObjectMeta::from(&answer))
     }
 
-    /// Begins to read an object, or a part of it, once: whoever reads knows how to go on.
+    /// Begins to read an object, or a part of it.
     ///
     /// With `version` the object must still have this ETag. That is checked here as well, for
     /// there are servers that do not look at `If-Match`.
@@ -129,7 +120,7 @@ impl SourceBucket {
         let client = &*self.client;
         let bytes =
             |range: &Range<u64>| format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
-        let request = client.once.get_object().bucket(client.bucket()).key(key);
+        let request = client.sdk.get_object().bucket(client.bucket()).key(key);
         let request = request
             .set_range(range.as_ref().map(bytes))
             .set_if_match((!version.is_empty()).then(|| format!("\"{version}\"")))
