@@ -3,7 +3,7 @@
 #                   make rehearse CMD="pull-data production --dry-run"
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
-# make docs       docs/commands.md and the table of docs/configuration.md, from the definitions
+# make docs       docs/commands.md, docs/json.md and the table of docs/configuration.md, from the definitions
 # make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
 
 CMD ?= pull-production-data --yes

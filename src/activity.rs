@@ -325,6 +325,10 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
+/// Only a fault of bcops leads there.
+pub const STALLED: &str =
+    "report this as a fault of bcops, with these lines, and run the command again";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::json;
+
 /// The class of a failure. Each has one exit code, which other programs rely on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum FailureKind {
     /// A failure that bcops did not foresee.
     Unexpected,
@@ -52,21 +57,9 @@ impl FailureKind {
         }
     }
 
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            FailureKind::Unexpected => "unexpected",
-            FailureKind::Usage => "usage",
-            FailureKind::Configuration => "configuration",
-            FailureKind::Refused => "refused",
-            FailureKind::NotConfirmed => "not-confirmed",
-            FailureKind::StalePlan => "stale-plan",
-            FailureKind::Locked => "locked",
-            FailureKind::RemoteJob => "remote-job",
-            FailureKind::PersonalData => "personal-data",
-            FailureKind::Partial => "partial",
-            FailureKind::Interrupted => "interrupted",
-        }
+    /// The name in `--json` and in journals.
+    pub fn name(self) -> String {
+        json::name(self)
     }
 
     /// Whether the command refused to begin, as opposed to having failed at its work.
@@ -81,82 +74,140 @@ impl FailureKind {
     }
 }
 
+/// What to do about a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// A command, or one imperative sentence that ends in one.
+    Text(String),
+    /// A command about one environment. An adapter does not know which environment it works for:
+    /// who does names it with [`CommandError::in_environment`]. Until then `purpose` alone is shown,
+    /// so that no placeholder reaches a screen.
+    Run { purpose: &'static str, command: &'static str, environment: Option<EnvironmentName> },
+}
+
+/// An environment in the words of a command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentName {
+    pub name: String,
+    /// Its Heroku app, which the commands of Heroku's own CLI take.
+    pub app: String,
+}
+
+impl Hint {
+    /// A command that ends in an environment, or in its app if it is one of `heroku`'s.
+    pub fn run(purpose: &'static str, command: &'static str) -> Self {
+        Hint::Run { purpose, command, environment: None }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hint::Text(text) => f.write_str(text),
+            Hint::Run { purpose, environment: None, .. } => f.write_str(purpose),
+            Hint::Run { purpose, command, environment: Some(environment) } => {
+                let is_herokus = command.starts_with("heroku ");
+                let named = if is_herokus { &environment.app } else { &environment.name };
+                write!(f, "{purpose}: {command} {named}")
+            }
+        }
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(text: &str) -> Self {
+        Hint::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Hint {
+    fn from(text: String) -> Self {
+        Hint::Text(text)
+    }
+}
+
 /// A failed command: one sentence, its causes, and what to do about it.
 #[derive(Debug)]
 pub struct CommandError {
     pub kind: FailureKind,
-    message: String,
-    cause: Option<Box<dyn StdError + Send + Sync>>,
-    pub hints: Vec<String>,
+    /// The sentence, and the causes below it.
+    failure: anyhow::Error,
+    pub hints: Vec<Hint>,
     /// What a program may want to know of a failure, as the result in `--json`.
     pub result: Value,
 }
 
 impl CommandError {
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        CommandError {
-            kind,
-            message: message.into(),
-            cause: None,
-            hints: Vec::new(),
-            result: Value::Null,
-        }
+        CommandError::of(kind, anyhow::Error::msg(message.into()))
     }
 
     /// An inner error becomes the sentence itself, and its causes the causes.
     pub fn wrap(kind: FailureKind, error: impl StdError + Send + Sync + 'static) -> Self {
-        CommandError::new(kind, error.to_string()).with_cause(error)
+        CommandError::of(kind, anyhow::Error::new(error))
+    }
+
+    fn of(kind: FailureKind, failure: anyhow::Error) -> Self {
+        CommandError { kind, failure, hints: Vec::new(), result: Value::Null }
+    }
+
+    /// The same kind, hints and result under another sentence, with this failure as its cause.
+    pub fn context(self, message: impl Into<String>) -> Self {
+        CommandError { failure: self.failure.context(message.into()), ..self }
     }
 
     pub fn with_kind(self, kind: FailureKind) -> Self {
         CommandError { kind, ..self }
     }
 
-    pub fn with_cause(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
-        self
+    pub fn with_cause(self, cause: impl Into<anyhow::Error>) -> Self {
+        let message = self.failure.to_string();
+        CommandError { failure: cause.into().context(message), ..self }
     }
 
-    pub fn with_result(mut self, result: Value) -> Self {
-        self.result = result;
-        self
+    pub fn with_result(self, result: impl Serialize) -> Self {
+        CommandError { result: json::document(result), ..self }
     }
 
-    /// Adds the command or setting that mends it.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
+    /// Adds the command or setting that fixes it.
+    pub fn hint(self, hint: impl Into<Hint>) -> Self {
+        self.with_hints([hint.into()])
     }
 
-    pub fn with_hints<H: Into<String>>(mut self, hints: impl IntoIterator<Item = H>) -> Self {
+    pub fn with_hints<H: Into<Hint>>(mut self, hints: impl IntoIterator<Item = H>) -> Self {
         self.hints.extend(hints.into_iter().map(Into::into));
         self
     }
 
-    /// Names the environment and its app in hints that have the words `ENV` and `APP` for them.
-    pub fn about(mut self, environment: &str, app: &str) -> Self {
+    /// Where who called knows better than the error what fixes it.
+    pub fn hint_instead(self, hint: impl Into<Hint>) -> Self {
+        CommandError { hints: vec![hint.into()], ..self }
+    }
+
+    /// Names the environment in the hints that lack it.
+    pub fn in_environment(mut self, named: &EnvironmentName) -> Self {
         for hint in &mut self.hints {
-            let words = hint.split(' ').map(|word| match word {
-                "ENV" => environment,
-                "APP" => app,
-                word => word,
-            });
-            *hint = words.collect::<Vec<_>>().join(" ");
+            if let Hint::Run { environment, .. } = hint {
+                environment.get_or_insert_with(|| named.clone());
+            }
         }
         self
     }
 
+    /// The hints as they are shown.
+    pub fn hint_texts(&self) -> Vec<String> {
+        self.hints.iter().map(Hint::to_string).collect()
+    }
+
     /// The messages of the causes, outermost first, without those that repeat their parent.
     pub fn causes(&self) -> Vec<String> {
-        let mut causes: Vec<String> = Vec::new();
-        let mut next: Option<&dyn StdError> = self.cause.as_deref().map(|cause| cause as _);
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            let last = causes.last().unwrap_or(&self.message);
+        let mut last = self.failure.to_string();
+        let mut causes = Vec::new();
+        for text in self.failure.chain().skip(1).map(ToString::to_string) {
             if !last.ends_with(&text) {
-                causes.push(text);
+                causes.push(text.clone());
+                last = text;
             }
-            next = cause.source();
         }
         causes
     }
@@ -164,13 +215,13 @@ impl CommandError {
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        write!(f, "{}", self.failure)
     }
 }
 
 impl StdError for CommandError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+        self.failure.source()
     }
 }
 
@@ -179,24 +230,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hints_name_the_environment() {
-        let error = CommandError::new(FailureKind::RemoteJob, "it failed")
-            .hint("bcops backups list ENV   # shows what became of it")
-            .hint("heroku ps --app APP   # the ENVIRONMENT and the APPS stay");
+    fn hints_name_the_environment_or_no_command() {
+        let failed = || {
+            CommandError::new(FailureKind::RemoteJob, "it failed")
+                .hint(Hint::run("see what became of it", "bcops backups list"))
+                .hint(Hint::run("see whether the dyno still runs", "heroku ps --app"))
+                .hint("try again")
+        };
         assert_eq!(
-            error.about("staging", "app-staging").hints,
-            [
-                "bcops backups list staging   # shows what became of it",
-                "heroku ps --app app-staging   # the ENVIRONMENT and the APPS stay",
-            ]
+            failed().hint_texts(),
+            ["see what became of it", "see whether the dyno still runs", "try again"]
         );
+        let (name, app) = ("staging".to_owned(), "app-staging".to_owned());
+        let named = failed().in_environment(&EnvironmentName { name, app });
+        let expected = [
+            "see what became of it: bcops backups list staging",
+            "see whether the dyno still runs: heroku ps --app app-staging",
+            "try again",
+        ];
+        assert_eq!(named.hint_texts(), expected);
+        // The first to name it knows best.
+        let other = EnvironmentName { name: "production".into(), app: "app-production".into() };
+        assert_eq!(named.in_environment(&other).hint_texts(), expected);
     }
 
     #[test]
     fn causes_do_not_repeat_their_parent() {
         let cause = anyhow::anyhow!("connection refused").context("cannot reach the server");
-        let error = CommandError::new(FailureKind::Unexpected, "cannot list backups")
-            .with_cause(Box::<dyn StdError + Send + Sync>::from(cause));
+        let error =
+            CommandError::new(FailureKind::Unexpected, "cannot list backups").with_cause(cause);
+        assert_eq!(error.to_string(), "cannot list backups");
         assert_eq!(error.causes(), ["cannot reach the server", "connection refused"]);
+        let outer = CommandError::new(FailureKind::Partial, "the step failed").with_cause(error);
+        assert_eq!(
+            outer.causes(),
+            ["cannot list backups", "cannot reach the server", "connection refused"]
+        );
     }
 }

@@ -6,23 +6,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 12] = [
+const GROUND: [&str; 13] = [
     "activity",
     "child_environment",
     "events",
     "failure",
     "hardening",
+    "json",
     "loopback",
     "plain_text",
     "private_folder",
     "process_id",
+    "property_test",
     "schema",
     "secret",
     "words",
 ];
 
 /// Each module with those that it may use beside the ground, the lowest first.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("settings", &[]),
     ("adapters", &["settings"]),
     ("archive", &[]),
@@ -32,17 +34,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("media", &["adapters"]),
     ("scrub", &["adapters", "archive", "settings"]),
     ("restore", &["adapters", "archive", "scrub"]),
-    // The one place that knows every module's errors.
-    (
-        "error",
-        &[
-            "adapters", "archive", "caches", "media", "reset", "restore", "runbook", "scrub",
-            "search", "settings",
-        ],
-    ),
-    ("runbook", &["error"]),
+    ("runbook", &[]),
     // The one door to an environment.
-    ("deployment", &["adapters", "caches", "error", "settings"]),
+    ("deployment", &["adapters", "caches", "scrub", "settings"]),
     (
         "reset",
         &[
@@ -51,7 +45,6 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "caches",
             "checks",
             "deployment",
-            "error",
             "media",
             "restore",
             "runbook",
@@ -60,9 +53,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "settings",
         ],
     ),
-    ("ui", &["error"]),
+    ("ui", &[]),
     // Its flags have values of these types.
-    ("cli", &["media", "reset", "settings", "ui"]),
+    ("cli", &["caches", "media", "reset", "settings", "ui"]),
     (
         "commands",
         &[
@@ -71,7 +64,6 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "checks",
             "cli",
             "deployment",
-            "error",
             "media",
             "reset",
             "restore",
@@ -95,17 +87,22 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// The modules of the crate that a text names.
 fn used(text: &str) -> BTreeSet<String> {
+    names_after(text, "crate::")
+}
+
+/// What a text names of a module, singly and in lists.
+fn names_after(text: &str, module: &str) -> BTreeSet<String> {
     let names = |rest: &str| -> Vec<String> {
         let list = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
         let words =
             list.unwrap_or(rest).split(',').take(if list.is_some() { usize::MAX } else { 1 });
         words
             .map(|word| {
-                word.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()
+                word.trim().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
             })
             .collect()
     };
-    text.split("crate::").skip(1).flat_map(names).filter(|name| !name.is_empty()).collect()
+    text.split(module).skip(1).flat_map(names).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]
@@ -123,6 +120,45 @@ fn each_module_uses_what_lies_below_it() {
                     || below.contains(&name.as_str());
                 assert!(is_allowed, "{} uses {name}", path.display());
             }
+        }
+    }
+}
+
+/// What every command may use of `commands`, beside its own folder.
+const SHARED_BY_COMMANDS: [&str; 11] = [
+    "Context",
+    "Outcome",
+    "backup_file",
+    "capture",
+    "confirm",
+    "dropped",
+    "findings",
+    "journal",
+    "reason",
+    "rows",
+    "unscrubbed",
+];
+
+/// Commands that speak of the same runs.
+const OF_RUNS: [&str; 2] = ["reset_staging", "unfinished"];
+
+#[test]
+fn commands_do_not_use_each_other() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
+    let mut files = Vec::new();
+    files_below(&folder, &mut files);
+    for path in files {
+        let inside = path.strip_prefix(&folder).expect("a file below the folder");
+        let own = inside.iter().next().and_then(|name| name.to_str()).unwrap_or_default();
+        let own = own.trim_end_matches(".rs");
+        let text = fs::read_to_string(&path).expect("a source file");
+        for name in names_after(&text, "crate::commands::") {
+            let is_of_runs =
+                ["doctor", "runs", "unfinished"].contains(&own) || name == "unfinished";
+            let is_allowed = name == own
+                || SHARED_BY_COMMANDS.contains(&name.as_str())
+                || is_of_runs && OF_RUNS.contains(&name.as_str());
+            assert!(is_allowed, "{} uses {name}", inside.display());
         }
     }
 }

@@ -14,10 +14,10 @@ mod child_environment;
 pub mod cli;
 pub mod commands;
 pub mod deployment;
-pub mod error;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+mod json;
 #[cfg(test)]
 mod layers;
 mod loopback;
@@ -25,6 +25,8 @@ pub mod media;
 pub mod plain_text;
 pub mod private_folder;
 mod process_id;
+#[cfg(test)]
+mod property_test;
 pub mod reset;
 pub mod restore;
 pub mod runbook;

@@ -1,4 +1,4 @@
-//! The `bcops` binary: read the surroundings, parse, run, exit code.
+//! The `bcops` binary: read the process, parse, run, exit code.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use bcops::cli::{self, Invocation};
 use bcops::commands::{self, Context, Interrupt};
 use bcops::failure::{CommandError, FailureKind};
 use bcops::scrub::backup_file::discard_unfinished;
-use bcops::settings::{Settings, SettingsError, Surroundings};
+use bcops::settings::{ProcessEnv, Settings, SettingsError};
 use bcops::ui::{self, Document, Options, Ui};
 
 fn main() -> ExitCode {
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Err(message) => return report_usage(&arguments, &message),
     };
     let ui = Arc::new(Ui::new(options(&invocation)));
+    ui::log::start(&ui, std::env::var(ui::log::VARIABLE).ok().as_deref());
     let outcome = match settings {
         Ok(settings) => run(settings, None, &invocation, ui.clone(), home),
         Err(error) => without_configuration(error, &invocation, ui.clone(), home),
@@ -55,15 +56,15 @@ fn load_settings(
     arguments: &[std::ffi::OsString],
     home: Option<&Path>,
 ) -> Result<Settings, SettingsError> {
-    with_surroundings(cli::config_file(arguments).as_deref(), home, Settings::load)
+    with_process_env(cli::config_file(arguments).as_deref(), home, Settings::load)
 }
 
-fn with_surroundings<T>(
+fn with_process_env<T>(
     config_file: Option<&Path>,
     home: Option<&Path>,
-    work: impl FnOnce(&Surroundings<'_>) -> T,
+    work: impl FnOnce(&ProcessEnv<'_>) -> T,
 ) -> T {
-    work(&Surroundings {
+    work(&ProcessEnv {
         variable: &|name| std::env::var(name).ok(),
         working_directory: &std::env::current_dir().unwrap_or_default(),
         home,
@@ -84,9 +85,8 @@ fn without_configuration(
     if !goes_on {
         return Err(error.into());
     }
-    let settings = with_surroundings(None, home.as_deref(), |surroundings| {
-        Settings::load_without_found_file(surroundings)
-            .or_else(|_| Settings::built_in(surroundings))
+    let settings = with_process_env(None, home.as_deref(), |process| {
+        Settings::load_without_found_file(process).or_else(|_| Settings::built_in(process))
     })?;
     run(settings, Some(Arc::new(error)), invocation, ui, home)
 }
@@ -165,7 +165,7 @@ fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> Exit
             color: ui::ColorChoice::Never,
             json: true,
             quiet: true,
-            verbose: false,
+            verbose: 0,
             no_input: true,
         });
         ui.document(&Document::failed(command, &error));

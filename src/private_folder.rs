@@ -1,7 +1,7 @@
 //! Folders and files that nobody but the user can read: they tell of apps, people and files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -18,6 +18,31 @@ pub fn new_file(path: &Path) -> io::Result<File> {
         _ => {}
     }
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Writes a file whole or not at all: beside it, to the disk, and then renamed.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Two processes at a time each write their own: the later one to rename it stays.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let fresh = path.with_file_name(name);
+    let write = || {
+        let mut file = new_file(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)?;
+        sync_name(path)
+    };
+    write().inspect_err(|_| _ = fs::remove_file(&fresh))
+}
+
+/// Puts the name of a file on the disk. Until then a file that was made, renamed or removed may be
+/// as before after a power cut.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
 }
 
 /// Why a folder that is there is not the user's alone. `None`: it is, or it is not there yet.

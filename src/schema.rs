@@ -8,6 +8,8 @@ mod constraints;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::json::written_as_text;
+
 pub use constraints::{Check, Domain};
 
 /// A table's schema and bare name, unquoted, as the catalog has them.
@@ -55,6 +57,9 @@ impl TableName {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.name))
     }
 }
+
+// As in the manifest.
+written_as_text!(TableName, TableName::short);
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,6 +124,24 @@ pub struct Schema {
     pub domains: BTreeMap<String, Domain>,
     /// Whether the database (or the archive) holds large objects.
     pub has_large_objects: bool,
+}
+
+impl Schema {
+    /// The table itself, the table that it is a partition of, and so on.
+    pub fn ancestors<'a>(&'a self, table: &'a TableName) -> impl Iterator<Item = &'a TableName> {
+        let parent = |name: &&'a TableName| self.tables.get(*name)?.partition_of.as_ref();
+        // A schema read from a hostile archive may have a table be its own ancestor. No database
+        // has this many levels.
+        std::iter::successors(Some(table), parent).take(64)
+    }
+
+    /// The table itself and all of its partitions.
+    pub fn with_partitions<'a>(
+        &'a self,
+        table: &'a TableName,
+    ) -> impl Iterator<Item = &'a TableName> {
+        self.tables.keys().filter(move |name| self.ancestors(name).any(|one| one == table))
+    }
 }
 
 /// One table. Partitions and their parents each have an entry of their own.
@@ -314,6 +337,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn every_name_survives_writing_and_reading(schema in "[a.\"é\n ]{1,4}", name in "[a.\"é\n ]{1,4}") {
             let table = TableName::new(schema, name);

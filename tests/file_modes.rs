@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use crate::command::{Bcops, Run};
 use crate::heroku::world::PRODUCTION;
@@ -15,6 +13,7 @@ use crate::pull_data::world::{COMPLETED, HOUR, sample};
 use crate::standins::cloudflare::{Fault, Login, Plan, Rule};
 use crate::standins::heroku::Options;
 use crate::standins::s3;
+use crate::support::wait;
 use crate::whole_site::STAGING;
 use crate::{media, pull_data, purge_cache, reset_staging};
 
@@ -103,12 +102,8 @@ fn a_download_that_is_killed() {
     let raw = ["--no-scrub", "--i-need-personal-data", "a test"];
     let download = ["backups", "download", "production", "raw.dump"];
     let run = world.bcops.start(&[&download[..], &raw].concat());
-    let began = Instant::now();
     let is_begun = || watched.all().iter().any(|path| path.to_string_lossy().contains("partial"));
-    while !is_begun() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no file was begun");
-        sleep(Duration::from_millis(10));
-    }
+    wait::until("a file is begun", is_begun);
     run.kill();
     watched.assert_private(&["work/raw.dump.bcops-partial", "state/journal.jsonl"]);
 }
@@ -126,8 +121,11 @@ fn media_and_what_is_noted_of_them() {
     // Parts of a large file are on record while it is on its way.
     world.s3.put(media::world::PRODUCTION, "documents/large.bin", media::world::large(17 << 20));
     world.s3.misbehave(s3::Rule::always("GetObject", s3::Fault::Hang).on("large.bin").after(1));
+    let known = watched.all().len();
+    world.s3.forget_requests();
     let run = world.bcops.start(&["pull-media", "production", "--yes"]);
-    sleep(Duration::from_secs(3));
+    let is_on_record = || world.count("GetObject") >= 2 && watched.all().len() > known;
+    wait::until("parts of it are on record", is_on_record);
     run.kill();
     watched.assert_private(&["state/media", "deleted.jsonl"]);
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use bcops::adapters::gitlab::{Gitlab, GitlabError, PipelineState, Timing};
+use bcops::adapters::gitlab::{Gitlab, PipelineState};
+use bcops::adapters::json_api::{ApiError, Timing};
 use bcops::failure::CommandError;
 use bcops::secret::Secret;
 
@@ -47,9 +48,9 @@ fn client(standin: &GitlabStandIn) -> Gitlab {
 }
 
 /// How a command would tell of it: the exit code, the sentence, the hints.
-fn told(error: GitlabError) -> (u8, String) {
+fn told(error: ApiError) -> (u8, String) {
     let error = CommandError::from(error);
-    let text = format!("{error}: {}: {}", error.causes().join(": "), error.hints.join("; "));
+    let text = format!("{error}: {}: {}", error.causes().join(": "), error.hint_texts().join("; "));
     assert!(!text.contains(TOKEN), "{text}");
     (error.kind.exit_code(), text)
 }
@@ -69,7 +70,10 @@ async fn the_newest_pipeline_of_a_branch_is_found() {
     assert_eq!(running.state(), PipelineState::UnderWay);
     assert_eq!(client.latest_pipeline("feature/a b").await.expect("an answer"), None);
     for request in standin.requests() {
-        assert_eq!((request.method.as_str(), request.token.as_deref()), ("GET", Some(TOKEN)));
+        assert_eq!(
+            (request.method.as_str(), request.header("private-token")),
+            ("GET", Some(TOKEN))
+        );
         assert!(request.path.starts_with("/api/v4/projects/buckinghamshire-council%2Fbc/"));
     }
 }

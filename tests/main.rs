@@ -1,5 +1,13 @@
 //! Everything that needs a process or a server, in one binary: each further one links for ever.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it has to be"
+)]
+
 mod backups;
 mod check;
 mod clients;
@@ -30,8 +38,10 @@ mod gitlab;
 mod hardening;
 mod hostile_names;
 mod reference;
+mod screens;
 mod second_site;
 mod standins;
 mod support;
 mod trust;
+mod verbose;
 mod whole_site;

@@ -1,10 +1,12 @@
 //! The pages that are made from the program's own definitions, and the test that they are fresh.
 
+mod json;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bcops::settings::keys::{KEYS, Key, ValueType, built_in_values};
+use bcops::settings::keys::{Declaration, KEYS, ValueType, built_in_values};
 
 const BEGINNING: &str = "<!-- made by `make docs` from src/settings/keys/list.rs: begin -->\n";
 const END: &str = "<!-- made by `make docs`: end -->\n";
@@ -17,7 +19,11 @@ pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let (before, rest) = text.split_once(BEGINNING).ok_or("configuration.md has lost its marks")?;
     let (_, after) = rest.split_once(END).ok_or("configuration.md has lost its last mark")?;
     let configuration_text = format!("{before}{BEGINNING}{}{END}{after}", key_table());
-    Ok(vec![(configuration, configuration_text), (docs.join("commands.md"), commands())])
+    Ok(vec![
+        (configuration, configuration_text),
+        (docs.join("commands.md"), commands()),
+        (docs.join("json.md"), json::page()),
+    ])
 }
 
 fn key_table() -> String {
@@ -27,11 +33,12 @@ fn key_table() -> String {
     let built_in = built_in_values();
     for key in KEYS {
         let code = |one: &str| format!("`{}`", one.replace('|', "\\|"));
-        let mut default = match key.default {
+        let declared = key.default.map(|default| default.to_string());
+        let mut default = match declared.as_deref() {
             Some("\"\"" | "[]") | None => String::new(),
             Some(default) => code(default),
         };
-        let councils = built_in.get(key.name).filter(|value| key.default != Some(value.as_str()));
+        let councils = built_in.get(key.name).filter(|value| declared.as_ref() != Some(value));
         if let Some(value) = councils {
             let value = if value.starts_with('[') { "its own".to_owned() } else { code(value) };
             let and = if default.is_empty() { "" } else { "; " };
@@ -39,7 +46,7 @@ fn key_table() -> String {
         }
         let variable = key.variable.map_or_else(String::new, code);
         let name = key.name.replace('*', "NAME");
-        let Key { value_type, meaning, used_by, .. } = key;
+        let Declaration { value_type, meaning, used_by, .. } = key;
         let kind = match value_type {
             ValueType::Text => "string",
             ValueType::Boolean => "boolean",

@@ -5,8 +5,19 @@
 //! cargo run --release --example s3_server -- [PORT]
 //! ```
 //!
+//! With `S3_LATENCY_MS`, `S3_READS` and `S3_WRITES` it is as far away and serves as many requests a
+//! second of each prefix as they say, refuses more, and prints at the end how many it did.
+//!
 //! It prints lines of `NAME=VALUE` for the environment of `bcops` and of other clients, and then
 //! `ready`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it has to be"
+)]
 
 #[allow(unused_imports, reason = "no faults are needed here")]
 mod standins;

@@ -13,6 +13,14 @@
 //!
 //! `SANDBOX_KEEP=1` waits for Enter before the end, so that one can look around.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as it has to be"
+)]
+
 #[allow(dead_code, reason = "the sandbox needs the writing of repositories only")]
 mod sandbox_tour;
 #[allow(unused_imports, reason = "the sandbox needs no faults")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bcops::settings::keys::{self, Trust};
-use bcops::settings::{Origin, Settings, Surroundings};
+use bcops::settings::{Origin, ProcessEnv, Settings};
 
 /// A folder of this process. It is small, and the next run of the same number writes over it.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -16,7 +16,7 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
 
 pub fn run(bytes: &[u8]) {
     std::fs::write(FOLDER.join("bcops.toml"), bytes).expect("written");
-    let loaded = Settings::load(&Surroundings {
+    let loaded = Settings::load(&ProcessEnv {
         variable: &|_| None,
         working_directory: &FOLDER,
         home: None,

@@ -20,6 +20,8 @@ use url::Url;
 
 use super::postgres::{SslMode, tls};
 use super::transport;
+use crate::failure::Hint;
+use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,7 +101,8 @@ impl RedisUrl {
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| bad("it has no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let decoded = |text: &str| percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
+        let decoded =
+            |text: &str| transport::percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
         let password = match url.password() {
             Some(password) => Some(Secret::new(decoded(password)?)),
             None => None,
@@ -243,22 +246,6 @@ const HARMLESS: &[&str] = &[
     "timeout",
     "username",
 ];
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = tail.get(2..)?;
-    }
-    String::from_utf8(bytes).ok()
-}
 
 /// A session, logged in. Its connection ends with it.
 pub struct Redis {
@@ -485,6 +472,27 @@ fn words(error: &redis::RedisError) -> String {
     }
     let text = error.detail().map_or_else(|| error.to_string(), str::to_owned);
     text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+impl From<RedisError> for CommandError {
+    fn from(error: RedisError) -> Self {
+        let hint: Hint = match &error {
+            RedisError::BadUrl(_) | RedisError::Unencrypted { .. } => {
+                Hint::run("look at the app's config vars", "heroku config --app")
+            }
+            RedisError::Connect { .. } | RedisError::Timeout { .. } => {
+                "see whether the server is up and can be reached from here; bcops doctor".into()
+            }
+            RedisError::Login { .. } => {
+                "the password may have been changed: look at the app's config vars".into()
+            }
+            RedisError::NotAllowed { .. } => "use a login that may SCAN and UNLINK".into(),
+            RedisError::Command { .. } => {
+                return CommandError::wrap(FailureKind::Unexpected, error);
+            }
+        };
+        CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+    }
 }
 
 #[cfg(test)]

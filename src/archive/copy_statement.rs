@@ -131,6 +131,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn any_names_survive(
             schema in "\\PC{1,12}|[\t\n\"(),;é ]{1,5}",

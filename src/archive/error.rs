@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::formats::Found;
+use crate::failure::{CommandError, FailureKind};
+use crate::words;
+use std::path::Path;
 
 /// Where in the archive something was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,5 +139,44 @@ impl ArchiveError {
                 | ArchiveError::Member { .. }
                 | ArchiveError::Lost { .. }
         )
+    }
+}
+
+impl From<ArchiveError> for CommandError {
+    fn from(error: ArchiveError) -> Self {
+        let hints = error.hints(None);
+        CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
+    }
+}
+
+impl ArchiveError {
+    /// Why a file is not loaded, with its name, and with hints that can be typed.
+    pub fn of_file(self, path: &Path) -> CommandError {
+        match self {
+            ArchiveError::Open { source, .. } => {
+                let text = format!("cannot open {}", path.display());
+                CommandError::new(FailureKind::Usage, text).with_cause(source)
+            }
+            error => error.doing("load", path),
+        }
+    }
+
+    /// `cannot VERB FILE`, and why.
+    pub fn doing(self, verb: &str, path: &Path) -> CommandError {
+        let hints = self.hints(Some(&words::shell_word(&path.display().to_string())));
+        CommandError::wrap(FailureKind::Unexpected, self)
+            .with_hints(hints)
+            .context(format!("cannot {verb} {}", path.display()))
+    }
+
+    /// What to do about a backup that cannot be read. `file` is its name, if it has one.
+    pub fn hints(&self, file: Option<&str>) -> Vec<String> {
+        match self {
+            ArchiveError::NotAnArchive(found) => found.hints(file),
+            error if error.is_damage() => {
+                vec!["fetch it again, or take a backup that is whole".to_owned()]
+            }
+            _ => Vec::new(),
+        }
     }
 }

@@ -279,6 +279,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn never_panics(sql in "[-/*'\"$eEuU&\\\\ab;( )é\n.]{0,40}") {
             let _ = tokens(&sql);

@@ -4,6 +4,10 @@
 //! same server. The cache of renditions is a second database of it. Sessions are Django's keys where
 //! the site keeps them in its cache, and are counted.
 
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::adapters::heroku::ConfigVars;
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, Session, SslMode, connect};
 use crate::adapters::redis::{Redis, RedisUrl};
@@ -25,10 +29,16 @@ const REPEATED_CURSORS: u32 = 100;
 const MOST_KEYS: u64 = 50_000_000;
 
 /// Which keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
 pub enum CacheScope {
+    /// Every key of Django's
+    #[serde(rename = "all")]
+    #[value(name = "all")]
     Everything,
-    /// What Wagtail remembers of its Site records, which SQL on them does not make it forget.
+    // Wagtail remembers them of its Site records, and SQL on them does not make it forget.
+    /// The root paths of Wagtail's sites
+    #[serde(rename = "sites")]
+    #[value(name = "sites")]
     SiteRoots,
 }
 

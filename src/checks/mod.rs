@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use url::Url;
 
 pub use pipeline::{Pipeline, PipelineLook};
-pub use report::{Aspect, Line, Reply, Report, SiteReport, Verdict};
+pub use report::{Aspect, Line, LineData, Reply, Report, ReportDocument, SiteReport, Verdict};
 pub use storage::{StorageLine, StorageReport};
 pub use targets::{Targets, protected_hosts};
 pub use visitor::{Seen, look_at_file, look_at_listing};

@@ -2,17 +2,21 @@
 //! so never makes one down.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Verdict;
 use crate::adapters::gitlab::{self, Gitlab, PipelineState};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Pipeline {
     pub branch: String,
+    /// As GitLab calls it.
     pub status: String,
+    #[serde(skip)]
     pub state: PipelineState,
     pub sha: String,
+    #[serde(rename = "url")]
     pub web_url: String,
     pub created_at: Timestamp,
 }
@@ -66,19 +70,21 @@ impl PipelineLook {
         }
     }
 
-    pub fn json(&self) -> Value {
-        let found = match self {
-            PipelineLook::Found(pipeline) => json!({
-                "branch": pipeline.branch,
-                "status": pipeline.status,
-                "sha": pipeline.sha,
-                "url": pipeline.web_url,
-                "created_at": pipeline.created_at,
-            }),
-            _ => Value::Null,
+    pub(super) fn document(&self) -> PipelineDocument<'_> {
+        let pipeline = match self {
+            PipelineLook::Found(pipeline) => Some(pipeline),
+            _ => None,
         };
-        json!({ "verdict": self.verdict().name(), "text": self.text(), "pipeline": found })
+        PipelineDocument { verdict: self.verdict(), text: self.text(), pipeline }
     }
+}
+
+/// What came of looking for the last one of the environment's branch.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PipelineDocument<'a> {
+    verdict: Verdict,
+    text: String,
+    pipeline: Option<&'a Pipeline>,
 }
 
 impl Pipeline {

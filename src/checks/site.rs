@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use serde_json::json;
 use url::Url;
 
 use super::content;
-use super::report::{Aspect, Line, Reply, SiteReport, Verdict};
+use super::report::{Aspect, Line, LineData, Reply, SiteReport, Verdict};
 use crate::adapters::site::{Answer, SiteClient, Tls, TlsError, Visit};
 
 /// As browsers, roughly: more is nothing that anybody has planned.
@@ -49,7 +48,8 @@ pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) 
     if url.host_str().is_some_and(|host| surroundings.forbidden.contains(host)) {
         let text =
             "it is a protected environment's host, and not visited: a Site record has kept it";
-        let line = Line::new(Aspect::Http, Verdict::Fail, text).with(json!({ "way": [] }));
+        let line =
+            Line::new(Aspect::Http, Verdict::Fail, text).with(LineData::Way { way: Vec::new() });
         let (url, reply) = (url.clone(), Reply::Answer);
         return SiteReport { url, lines: vec![line], reply, in_maintenance: false };
     }
@@ -150,7 +150,7 @@ fn dns(visit: &Visit) -> Option<Line> {
             let text = format!("{through}{}", addresses.join(", "));
             let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
                 found.addresses.iter().copied().partition(|one| one.is_ipv4());
-            let data = json!({ "a": v4, "aaaa": v6, "cname": found.aliases });
+            let data = LineData::Names { a: v4, aaaa: v6, cname: found.aliases.clone() };
             Line::new(Aspect::Dns, Verdict::Pass, text).with(data)
         }
     })
@@ -170,16 +170,16 @@ fn tls(found: &Result<Tls, TlsError>) -> Line {
     };
     let certificate = &tls.certificate;
     let days = certificate.days_left(Timestamp::now());
-    let data = json!({
-        "subject": certificate.subject,
-        "issuer": certificate.issuer,
-        "names": certificate.names,
-        "not_before": certificate.not_before,
-        "not_after": certificate.not_after,
-        "days_left": days,
-        "chain": certificate.chain,
-        "problems": tls.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
+    let data = LineData::Certificate {
+        subject: certificate.subject.clone(),
+        issuer: certificate.issuer.clone(),
+        names: certificate.names.clone(),
+        not_before: certificate.not_before,
+        not_after: certificate.not_after,
+        days_left: days,
+        chain: certificate.chain.clone(),
+        problems: tls.problems.iter().map(ToString::to_string).collect(),
+    };
     let until = certificate.not_after.strftime("%Y-%m-%d");
     let facts = format!("from {}, until {until}", certificate.issuer);
     let (verdict, text) = match tls.problems.as_slice() {
@@ -197,11 +197,12 @@ fn tls(found: &Result<Tls, TlsError>) -> Line {
 
 /// The line about the answer, and whether it is that the site is being worked on.
 fn http(journey: &Journey) -> (Line, bool) {
-    let way: Vec<&str> = journey.urls.iter().map(Url::as_str).collect();
+    let way: Vec<String> = journey.urls.iter().map(Url::to_string).collect();
     let last = journey.urls.last().map(Url::as_str).unwrap_or_default();
-    let fail = |text: String| {
-        (Line::new(Aspect::Http, Verdict::Fail, text).with(json!({ "way": way })), false)
+    let line = |verdict: Verdict, text: String| {
+        (Line::new(Aspect::Http, verdict, text).with(LineData::Way { way: way.clone() }), false)
     };
+    let fail = |text: String| line(Verdict::Fail, text);
     match &journey.end {
         End::Answered => {}
         End::Loop => {
@@ -216,15 +217,12 @@ fn http(journey: &Journey) -> (Line, bool) {
         }
         End::Away(target) => {
             let text = format!("it redirects to {target}, which is none of this environment's");
-            return (
-                Line::new(Aspect::Http, Verdict::Warn, text).with(json!({ "way": way })),
-                false,
-            );
+            return line(Verdict::Warn, text);
         }
     }
     let at = if journey.urls.len() > 1 { format!("{last}: ") } else { String::new() };
     match &journey.last.answer {
-        Some(Ok(answer)) => answered(answer, &way),
+        Some(Ok(answer)) => answered(answer, way.clone()),
         Some(Err(error)) => fail(format!("{at}{error}")),
         None => fail(format!("{at}{}", why_no_answer(&journey.last))),
     }
@@ -238,16 +236,8 @@ fn why_no_answer(visit: &Visit) -> String {
     dns.or(connection).or(tls).unwrap_or_else(|| "there is no answer".to_owned())
 }
 
-fn answered(answer: &Answer, way: &[&str]) -> (Line, bool) {
+fn answered(answer: &Answer, way: Vec<String>) -> (Line, bool) {
     let milliseconds = answer.first_byte.as_millis() as u64;
-    let data = json!({
-        "status": answer.status,
-        "way": way,
-        "first_byte_ms": milliseconds,
-        "server": answer.server,
-        "cf_cache_status": answer.cache_status,
-        "cf_mitigated": answer.mitigated,
-    });
     let (verdict, words) = judge(answer);
     let mut text = format!("HTTP {}", answer.status);
     if let Some(words) = words {
@@ -260,6 +250,14 @@ fn answered(answer: &Answer, way: &[&str]) -> (Line, bool) {
     if let Some(status) = &answer.cache_status {
         measured.push_str(&format!(", Cloudflare: {status}"));
     }
+    let data = LineData::Answer {
+        status: answer.status,
+        way,
+        first_byte_ms: milliseconds,
+        server: answer.server.clone(),
+        cf_cache_status: answer.cache_status.clone(),
+        cf_mitigated: answer.mitigated.clone(),
+    };
     let maintenance = is_maintenance(answer);
     (Line::new(Aspect::Http, verdict, text).with(data).measured(measured), maintenance)
 }
@@ -306,7 +304,8 @@ fn page(journey: &Journey, surroundings: &Surroundings) -> Option<Line> {
     }
     let found = content::urls_of(&answer.body, &surroundings.forbidden);
     let seen = if answer.is_cut { " in what was read of it" } else { "" };
-    let data = json!({ "urls": found, "bytes": answer.body.len(), "cut": answer.is_cut });
+    let (bytes, cut) = (answer.body.len(), answer.is_cut);
+    let data = LineData::Page { urls: found.clone(), bytes, cut };
     if found.is_empty() {
         let text = format!("no URL of a protected environment{seen}");
         return Some(Line::new(Aspect::Content, Verdict::Pass, text).with(data));

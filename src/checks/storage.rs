@@ -1,7 +1,10 @@
 //! What the runbook's page asks of file storage: does it use AWS S3, via Buckup, is it open to the
 //! public? Each line is a fact, and what a key may not read is never taken for good.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::report::Verdict;
 use super::visitor::Seen;
@@ -10,7 +13,7 @@ use crate::adapters::s3::{BucketAddress, Caller, PublicAccessBlock, Setting};
 const NOT_ALLOWED: &str = "not allowed to look";
 
 /// One fact about the storage.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StorageLine {
     pub subject: String,
     pub verdict: Verdict,
@@ -20,14 +23,15 @@ pub struct StorageLine {
 }
 
 /// What is known of an environment's storage.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct StorageReport {
     pub lines: Vec<StorageLine>,
-    /// `None` where nobody knows.
+    /// `null` where nobody knows, and so is `via_buckup`.
+    #[serde(rename = "uses_aws_s3")]
     pub uses_aws: Option<bool>,
     pub via_buckup: Option<bool>,
-    /// Subjects and what a stranger sees.
-    public: Vec<(String, &'static str)>,
+    /// What a stranger sees of each subject: `open`, `closed` or `unclear`.
+    public: BTreeMap<String, &'static str>,
 }
 
 impl StorageLine {
@@ -175,7 +179,7 @@ impl StorageReport {
     }
 
     fn add_seen(&mut self, subject: &str, seen: &Seen, setting: Option<&str>, open: &str) {
-        self.public.push((subject.to_owned(), seen.name()));
+        self.public.insert(subject.to_owned(), seen.name());
         let (verdict, text) = match (seen, setting) {
             (Seen::Open, Some(_)) => (Verdict::Fail, open.to_owned()),
             (Seen::Open, None) => (Verdict::Pass, open.to_owned()),
@@ -186,22 +190,17 @@ impl StorageReport {
         self.lines.push(StorageLine { setting, ..StorageLine::new(subject, verdict, text) });
     }
 
-    pub fn json(&self) -> Value {
-        let public: serde_json::Map<String, Value> =
-            self.public.iter().map(|(subject, seen)| (subject.clone(), json!(seen))).collect();
-        json!({
-            "ok": !self.fails(),
-            "uses_aws_s3": self.uses_aws,
-            "via_buckup": self.via_buckup,
-            "public": public,
-            "lines": self.lines.iter().map(|line| json!({
-                "subject": line.subject,
-                "verdict": line.verdict.name(),
-                "text": line.text,
-                "setting": line.setting,
-            })).collect::<Vec<_>>(),
-        })
+    pub(super) fn document(&self) -> StorageDocument<'_> {
+        StorageDocument { ok: !self.fails(), report: self }
     }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StorageDocument<'a> {
+    /// Whether nothing is open that must not be.
+    ok: bool,
+    #[serde(flatten)]
+    report: &'a StorageReport,
 }
 
 /// Who runs the server, by its host.
@@ -241,7 +240,7 @@ mod tests {
         report.add_policy(&Setting::Unknown("the server answers NotImplemented".to_owned()));
         report.add_caller(&Err("not allowed to look".to_owned()), "bc");
         assert!(report.lines.iter().all(|line| line.verdict == Verdict::Skip));
-        assert_eq!(report.json()["via_buckup"], Value::Null);
+        assert_eq!(report.via_buckup, None);
         report.add_listing("the bucket", &Seen::Unclear("no answer".to_owned()));
         assert!(!report.fails());
         report.add_file("image", "the bucket", "images/a", &Seen::Open);

@@ -39,9 +39,9 @@ pub use doctor::DoctorArgs;
 pub use dyno::{DynoArgs, RunArgs, ShellArgs};
 pub use generated::{CompletionsArgs, ManArgs, manual};
 pub use media::TransferArgs;
-pub use pull_data::{PullDataArgs, UnclassifiedArg};
+pub use pull_data::PullDataArgs;
 pub use pull_media::PullMediaArgs;
-pub use purge_cache::{BackendPart, PurgeCacheArgs};
+pub use purge_cache::PurgeCacheArgs;
 pub use push_media::PushMediaArgs;
 pub use reset_staging::ResetArgs;
 pub use runs::{ResumeArgs, RollbackArgs, RunsArgs, RunsWork, ShowArgs, UnlockArgs};
@@ -77,9 +77,9 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Tell more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
+    /// Tell more, requests to APIs among it; twice: their headers and bodies, without secrets
+    #[arg(short, long, global = true, conflicts_with = "quiet", action = clap::ArgAction::Count)]
+    pub verbose: u8,
 
     /// Tell warnings and errors only
     #[arg(short, long, global = true)]

@@ -5,15 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use super::reason;
-
-/// What becomes of tables and columns without a class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum UnclassifiedArg {
-    /// They stop the pull, with the lines to add to the manifest
-    Stop,
-    /// A table is loaded without rows, a column as NULL, its default or an empty value
-    Empty,
-}
+use crate::settings::Unclassified;
 
 /// Load an environment's latest backup into the local database, scrubbed on the way.
 ///
@@ -73,7 +65,7 @@ pub struct PullDataArgs {
     /// What to do with tables and columns that the scrub manifest does not class: stop, or load
     /// them without their contents
     #[arg(long, value_name = "WHAT", value_enum, conflicts_with_all = ["no_scrub", "undo"])]
-    pub unclassified: Option<UnclassifiedArg>,
+    pub unclassified: Option<Unclassified>,
 
     /// Create this table without its rows; may be repeated
     #[arg(long, value_name = "TABLE")]

@@ -1,6 +1,8 @@
 //! `purge-cache`.
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
+
+use crate::caches::CacheScope;
 
 /// Purge an environment's pages from Cloudflare, or clear Django's cache.
 ///
@@ -44,7 +46,7 @@ pub struct PurgeCacheArgs {
 
     /// Clear Django's cache, in Redis or in its table: all of it, or what Wagtail remembers of its sites
     #[arg(long, value_name = "PART", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
-    pub backend: Option<BackendPart>,
+    pub backend: Option<CacheScope>,
 
     /// Say what would be done, and do nothing
     #[arg(long)]
@@ -53,13 +55,4 @@ pub struct PurgeCacheArgs {
     /// Answer the question for this zone; may be repeated
     #[arg(long, value_name = "NAME")]
     pub confirm: Vec<String>,
-}
-
-/// A part of Django's cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BackendPart {
-    /// Every key of Django's
-    All,
-    /// The root paths of Wagtail's sites
-    Sites,
 }

@@ -1,41 +1,60 @@
 //! `addons`: an app's add-ons and their plans.
 
-use serde_json::json;
+use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::adapters::heroku;
 use crate::cli::AddonsArgs;
 use crate::commands::{Context, Outcome};
 use crate::failure::CommandError;
+
+/// The add-ons of the app.
+#[derive(Serialize, JsonSchema)]
+pub struct Addons<'a> {
+    environment: &'a str,
+    app: &'a str,
+    addons: Vec<Addon>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Addon {
+    name: String,
+    service: String,
+    plan: String,
+    /// As Heroku calls it, for example `provisioned`.
+    state: Option<String>,
+    /// The names of the config vars that it sets.
+    config_vars: Vec<String>,
+}
 
 pub async fn run(context: &Context, args: &AddonsArgs) -> Result<Outcome, CommandError> {
     let app = &context.settings.environment(&args.environment)?.app.value;
     let asking = async { Ok(context.deployments().log_in().await?.heroku.addons(app).await?) };
     let mut addons = context.interrupt.guard(asking).await?;
     addons.sort_by(|one, other| one.name.cmp(&other.name));
-    let lines: Vec<String> = addons
-        .iter()
-        .map(|addon| {
-            let state = addon.state.as_deref().unwrap_or("-");
-            let vars = addon.config_vars.join(", ");
-            format!("{:<36} {:<32} {state:<14} {vars}", addon.name, addon.plan.name)
-        })
-        .collect();
-    let text = match lines.as_slice() {
-        [] => format!("{app} has no add-ons"),
-        lines => lines.join("\n"),
-    };
-    let addons = addons.iter().map(|addon| {
-        json!({
-            "name": addon.name,
-            "service": addon.service.name,
-            "plan": addon.plan.name,
-            "state": addon.state,
-            "config_vars": addon.config_vars,
-        })
-    });
-    let result = json!({
-        "environment": args.environment,
-        "app": app,
-        "addons": addons.collect::<Vec<_>>(),
-    });
-    Ok(Outcome::done(result, text))
+    let addons = addons.into_iter().map(Addon::from).collect();
+    Ok(Outcome::of(&Addons { environment: &args.environment, app, addons }))
+}
+
+impl From<heroku::Addon> for Addon {
+    fn from(addon: heroku::Addon) -> Self {
+        let heroku::Addon { name, service, plan, state, config_vars, .. } = addon;
+        Addon { name, service: service.name, plan: plan.name, state, config_vars }
+    }
+}
+
+impl fmt::Display for Addons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.addons.is_empty() {
+            return write!(f, "{} has no add-ons", self.app);
+        }
+        for (at, Addon { name, plan, state, config_vars, .. }) in self.addons.iter().enumerate() {
+            let state = state.as_deref().unwrap_or("-");
+            let line_feed = if at == 0 { "" } else { "\n" };
+            write!(f, "{line_feed}{name:<36} {plan:<32} {state:<14} {}", config_vars.join(", "))?;
+        }
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::complete::{self, BackupName, RunName, Values};
-use crate::commands::backups::known;
+use crate::deployment::known_backups;
 use crate::runbook::{RunSummary, Runs};
 use crate::settings::{Settings, SettingsError};
 
@@ -49,7 +49,7 @@ fn backups_of(state: &Path, environment: &str) -> Vec<BackupName> {
         Some(at) => format!("{environment}, {}", at.strftime("%Y-%m-%d %H:%M UTC")),
         None => environment.to_owned(),
     };
-    let known = known::recall(state, environment).into_iter();
+    let known = known_backups::recall(state, environment).into_iter();
     known.map(|one| BackupName { name: one.name, about: about(one.finished_at) }).collect()
 }
 

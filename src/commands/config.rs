@@ -4,7 +4,11 @@ mod init;
 mod site;
 mod trust;
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::{ConfigArgs, ConfigWork};
 use crate::commands::{Context, Outcome};
@@ -12,7 +16,10 @@ use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::runbook::Redactor;
 use crate::settings::keys::KEYS;
-use crate::settings::{Effective, RawValue};
+use crate::settings::{Effective, FileTrust, RawValue};
+
+pub use init::Written;
+pub use trust::{Trusted, Untrusted};
 
 pub fn run(context: &Context, args: &ConfigArgs) -> Result<Outcome, CommandError> {
     match &args.work {
@@ -24,68 +31,107 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<Outcome, CommandError
     }
 }
 
+/// Of `config show`.
+#[derive(Serialize, JsonSchema)]
+pub struct Shown {
+    /// In the order of their names, those without a value at the end.
+    settings: Vec<Setting>,
+    /// Why the file that was found is not in force.
+    problem: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Setting {
+    key: String,
+    /// `[secret]` where it is one, and `null` where there is none.
+    value: Option<RawValue>,
+    /// Where it comes from.
+    origin: String,
+}
+
+/// Of `config path`.
+#[derive(Serialize, JsonSchema)]
+pub struct Files<'a> {
+    /// Those that were read, the strongest first.
+    files: Vec<Cow<'a, str>>,
+    /// Why each is believed.
+    trust: Vec<FileTrust>,
+    /// Why the file that was found is not in force.
+    problem: Option<String>,
+}
+
 fn show(context: &Context) -> Outcome {
-    let settings = context.settings.effective_with_defaults();
-    let mut lines: Vec<String> = settings
-        .iter()
-        .map(|one| format!("{:<88} # {}", format!("{} = {}", one.name, shown(one)), one.origin))
-        .collect();
-    let mut values: Vec<Value> = settings.iter().map(described).collect();
+    let all = context.settings.effective_with_defaults();
+    let mut settings: Vec<Setting> = all.into_iter().map(Setting::from).collect();
     // Of environments, whatever has no value is left out: there would be lines for each.
     for key in KEYS.iter().filter(|key| !key.name.contains('*')) {
-        if !settings.iter().any(|one| one.name == key.name) {
-            lines.push(format!("# {} is not set", key.name));
-            values.push(json!({ "key": key.name, "value": null, "origin": "not set" }));
+        if !settings.iter().any(|one| one.key == key.name) {
+            let (key, origin) = (key.name.to_owned(), "not set".to_owned());
+            settings.push(Setting { key, value: None, origin });
         }
     }
-    if let Some(problem) = &context.problem {
+    let shown = Shown { settings, problem: problem(context) };
+    let mut lines: Vec<String> = shown.settings.iter().map(Setting::line).collect();
+    if let Some(problem) = &shown.problem {
         context.ui.emit(Event::Warning(format!("{problem}; nothing of it is in force")));
         lines.extend(trust::lines_of_found_file(context));
     }
-    let problem = context.problem.as_ref().map(|problem| problem.to_string());
-    Outcome::done(json!({ "settings": values, "problem": problem }), lines.join("\n"))
+    Outcome::done(shown, lines.join("\n"))
 }
 
-/// In TOML, but for what must not be shown.
-fn shown(one: &Effective) -> String {
-    // A password may stand in the URL of a setting that needs none.
-    if one.secret {
-        "\"[secret]\"".to_owned()
-    } else {
-        Redactor::new().clean(&one.value.to_string())
+fn problem(context: &Context) -> Option<String> {
+    context.problem.as_ref().map(|problem| problem.to_string())
+}
+
+impl From<Effective> for Setting {
+    fn from(one: Effective) -> Self {
+        let value = match one.value {
+            _ if one.secret => RawValue::Text("[secret]".to_owned()),
+            // A password may stand in the URL of a setting that needs none.
+            RawValue::Text(text) => RawValue::Text(Redactor::new().clean(&text)),
+            RawValue::TextList(items) => {
+                let clean = |item: &String| Redactor::new().clean(item);
+                RawValue::TextList(items.iter().map(clean).collect())
+            }
+            RawValue::Boolean(value) => RawValue::Boolean(value),
+        };
+        Setting { key: one.name, value: Some(value), origin: one.origin.to_string() }
     }
 }
 
-fn described(one: &Effective) -> Value {
-    let value = match &one.value {
-        _ if one.secret => json!("[secret]"),
-        RawValue::Text(text) => json!(Redactor::new().clean(text)),
-        RawValue::Boolean(value) => json!(value),
-        RawValue::TextList(items) => json!(items),
-    };
-    json!({ "key": one.name, "value": value, "origin": one.origin.to_string() })
+impl Setting {
+    /// In TOML.
+    fn line(&self) -> String {
+        let Setting { key, value, origin } = self;
+        match value {
+            Some(value) => format!("{:<88} # {origin}", format!("{key} = {value}")),
+            None => format!("# {key} is {origin}"),
+        }
+    }
 }
 
 /// The files, with why each is believed, and the one that is not.
 fn path(context: &Context) -> Outcome {
-    let files: Vec<String> =
-        context.settings.files.iter().map(|file| file.path.display().to_string()).collect();
-    let trust: Vec<String> =
-        context.settings.files.iter().map(|file| file.trust.to_string()).collect();
-    let mut lines: Vec<String> = files.iter().zip(&trust).map(in_two_columns).collect();
-    if let Some(problem) = &context.problem {
-        lines.push(format!("not in force: {problem}"));
-    }
-    if lines.is_empty() {
-        lines.push(
-            "no file is read: the built-in defaults and the environment are all there is"
-                .to_owned(),
-        );
-    }
-    let problem = context.problem.as_ref().map(|problem| problem.to_string());
-    Outcome::done(json!({ "files": files, "trust": trust, "problem": problem }), lines.join("\n"))
+    let read = &context.settings.files;
+    let files = Files {
+        files: read.iter().map(|file| file.path.to_string_lossy()).collect(),
+        trust: read.iter().map(|file| file.trust).collect(),
+        problem: problem(context),
+    };
+    Outcome::of(&files)
 }
 
-fn in_two_columns((file, trust): (&String, &String)) -> String {
-    format!("{file:<60} # {trust}")
+impl fmt::Display for Files<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.files.iter().zip(&self.trust);
+        let files = files.map(|(file, trust)| format!("{file:<60} # {trust}"));
+        let problem = self.problem.iter().map(|problem| format!("not in force: {problem}"));
+        let lines: Vec<String> = files.chain(problem).collect();
+        match lines.is_empty() {
+            true => f.write_str(
+                "no file is read: the built-in defaults and the environment are all there is",
+            ),
+            false => f.write_str(&lines.join("\n")),
+        }
+    }
 }

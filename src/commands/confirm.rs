@@ -33,11 +33,14 @@ pub fn check_can_be_asked(
 }
 
 fn cannot_ask(name: &str) -> CommandError {
-    CommandError::new(
-        FailureKind::NotConfirmed,
-        format!("this needs a confirmation for {name} and there is no terminal to ask on; nothing was changed"),
-    )
-    .hint(format!("to go on: --confirm {}", shell_word(name)))
+    no_terminal(&format!("this needs a confirmation for {name} and"))
+        .hint(format!("to go on: --confirm {}", shell_word(name)))
+}
+
+/// Something has to be asked, and nobody can be.
+pub fn no_terminal(what: &str) -> CommandError {
+    let text = format!("{what} there is no terminal to ask on; nothing was changed");
+    CommandError::new(FailureKind::NotConfirmed, text)
 }
 
 /// Asks for `name` unless one of the `--confirm` values is exactly it.
@@ -90,10 +93,6 @@ pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), Co
         Answer::Declined => {
             Err(CommandError::new(FailureKind::NotConfirmed, "declined; nothing was changed"))
         }
-        Answer::CannotAsk => Err(CommandError::new(
-            FailureKind::NotConfirmed,
-            format!("{question} There is no terminal to ask on; nothing was changed"),
-        )
-        .hint(format!("to go on: {flag}"))),
+        Answer::CannotAsk => Err(no_terminal(question).hint(format!("to go on: {flag}"))),
     }
 }

@@ -1,7 +1,5 @@
-//! Members of JSON that went because nothing names them, in words and for programs. Names and counts
+//! Members of JSON that went because nothing names them, in words. Names and counts
 //! only: what was in them is gone.
-
-use serde_json::{Value, json};
 
 use crate::scrub::DroppedMember;
 use crate::words;
@@ -20,16 +18,4 @@ pub fn lines<'a>(members: impl IntoIterator<Item = &'a DroppedMember>) -> String
 fn line(one: &DroppedMember) -> String {
     let (table, count) = (one.table.short(), words::count(one.count));
     format!("       {table}: {} of {}: {count}\n", one.member, one.of)
-}
-
-pub fn json<'a>(members: impl IntoIterator<Item = &'a DroppedMember>) -> Value {
-    let members = members.into_iter().map(|one| {
-        json!({
-            "table": one.table.short(),
-            "of": one.of,
-            "member": one.member,
-            "count": one.count,
-        })
-    });
-    members.collect()
 }

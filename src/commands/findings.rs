@@ -2,42 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::scrub::{AuditCount, UnreadValues, Verdict};
 use crate::words;
 
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Replaced => "replaced",
-        Verdict::Content => "content",
-        Verdict::Allowed => "allowed",
-        Verdict::Finding => "finding",
-    }
+/// A place that the audit saw something in, and what it makes of it.
+#[derive(Serialize, JsonSchema)]
+pub struct Judged<'a, T> {
+    #[serde(flatten)]
+    place: &'a T,
+    verdict: Verdict,
 }
 
-pub fn unread_json(values: &UnreadValues) -> Value {
-    json!({
-        "table": values.table.short(),
-        "column": values.column,
-        "count": values.count,
-        "verdict": verdict(values.verdict),
-    })
+pub type Audited<'a> = Judged<'a, AuditCount>;
+
+pub fn judged<'a>(counts: impl IntoIterator<Item = &'a AuditCount>) -> Vec<Audited<'a>> {
+    counts.into_iter().map(|place| Judged { place, verdict: place.verdict }).collect()
 }
 
-pub fn json(count: &AuditCount) -> Value {
-    json!({
-        "table": count.table.short(),
-        "column": count.column,
-        "definition": count.definition,
-        "kind": count.kind.to_string(),
-        "strength": count.strength.name(),
-        "count": count.count,
-        "verdict": verdict(count.verdict),
-        "rows": count.rows.iter().map(crate::error::row_json).collect::<Vec<_>>(),
-    })
+pub fn judged_unread(values: &[UnreadValues]) -> Vec<Judged<'_, UnreadValues>> {
+    values.iter().map(|place| Judged { place, verdict: place.verdict }).collect()
 }
 
 /// The lines about an audit that found nothing wrong.
@@ -61,7 +49,7 @@ pub fn passed(audit: &[AuditCount]) -> String {
 pub fn warn_of_replaced(context: &Context, audit: &[AuditCount]) {
     for count in audit.iter().filter(|count| count.verdict == Verdict::Replaced) {
         let numbers = words::plural(count.count, &count.kind.to_string());
-        let rows = crate::error::rows_in_words(&count.rows);
+        let rows = crate::scrub::rows_in_words(&count.rows);
         context.ui.emit(Event::Warning(format!(
             "{numbers} in published content replaced: {}{rows}; take them off the site",
             count.place()

@@ -1,10 +1,27 @@
 //! `completions` and `man`: texts that are made from the command line's own definition.
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::{self, CompletionsArgs, ManArgs};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
+
+/// What a shell reads to complete command lines.
+#[derive(Serialize, JsonSchema)]
+pub struct Completions<'a> {
+    /// For example `bash`.
+    shell: String,
+    /// What the shell is to read.
+    script: &'a str,
+}
+
+/// A manual page.
+#[derive(Serialize, JsonSchema)]
+pub struct ManualPage<'a> {
+    /// As `man` reads it.
+    page: &'a str,
+}
 
 pub fn completions(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
     let script = cli::complete::registration(args.shell).map_err(|error| {
@@ -12,7 +29,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
             .with_cause(error)
     })?;
     let text = text(script);
-    Ok(Outcome::done(json!({ "shell": args.shell.to_string(), "script": text }), text))
+    Ok(Outcome::done(Completions { shell: args.shell.to_string(), script: &text }, text.as_str()))
 }
 
 pub fn manual(context: &Context, args: &ManArgs) -> Result<Outcome, CommandError> {
@@ -26,7 +43,7 @@ pub fn manual(context: &Context, args: &ManArgs) -> Result<Outcome, CommandError
             .with_cause(error)
     })?;
     let text = text(page);
-    Ok(Outcome::done(json!({ "page": text }), text))
+    Ok(Outcome::done(ManualPage { page: &text }, text.as_str()))
 }
 
 fn environments(context: &Context) -> Vec<String> {

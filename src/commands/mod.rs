@@ -1,7 +1,9 @@
 //! One file or folder per command: its arguments come from `cli`, its work is here.
 
 pub mod addons;
+mod backup_file;
 pub mod backups;
+mod capture;
 pub mod check;
 pub mod complete;
 pub mod config;
@@ -12,26 +14,30 @@ mod dropped;
 mod dyno;
 mod findings;
 mod generated;
-mod gitlab;
 mod journal;
-mod manifest;
 pub mod media;
 pub mod pull_data;
 pub mod purge_cache;
 mod reason;
 pub mod reset_staging;
+mod rows;
 pub mod runs;
+pub mod schemas;
 pub mod scrub_pii;
 pub mod search;
 pub(crate) mod unfinished;
 mod unscrubbed;
 
+use std::fmt;
+
+use serde::Serialize;
 use serde_json::Value;
 
 pub use context::{Context, Interrupt};
 
 use crate::cli::Command;
 use crate::failure::CommandError;
+use crate::json;
 
 /// What a command that did its work has to say.
 #[derive(Debug)]
@@ -45,8 +51,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn done(result: Value, text: String) -> Self {
-        Outcome { result, text, exit_code: 0 }
+    pub fn done(result: impl Serialize, text: impl Into<String>) -> Self {
+        Outcome { result: json::document(result), text: text.into(), exit_code: 0 }
+    }
+
+    /// With the text that the result itself makes, so that the two say the same.
+    pub fn of<T: Serialize + fmt::Display>(result: &T) -> Self {
+        Outcome::done(result, result.to_string())
+    }
+
+    pub fn with_exit_code(self, exit_code: u8) -> Self {
+        Outcome { exit_code, ..self }
     }
 }
 
@@ -60,7 +75,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Comman
     }
     let named = command.environment().and_then(|name| context.settings.environments.get(name));
     run_command(context, command).await.map_err(|error| match named {
-        Some(environment) => error.about(&environment.name, &environment.app.value),
+        Some(environment) => error.in_environment(&environment.named()),
         None => error,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::reason::parse;
 use crate::commands::Context;
+use crate::commands::confirm::no_terminal;
 use crate::failure::{CommandError, FailureKind};
 use crate::ui::Answer;
 
@@ -16,7 +17,7 @@ pub fn check_can_be_asked(
 ) -> Result<(), CommandError> {
     match given.is_some() || context.ui.prompter().can_ask() {
         true => Ok(()),
-        false => Err(missing(what, "there is no terminal to ask on")),
+        false => Err(cannot_ask(what)),
     }
 }
 
@@ -28,13 +29,17 @@ pub fn ask(context: &Context, what: &str, given: Option<&str>) -> Result<String,
     let prompter = context.ui.prompter();
     let question = format!("{what}. Why do you need personal data");
     match tokio::task::block_in_place(|| prompter.text(&question)) {
-        Answer::Given(text) => parse(&text).map_err(|_| missing(what, "no reason was given")),
-        Answer::Declined => Err(missing(what, "no reason was given")),
-        Answer::CannotAsk => Err(missing(what, "there is no terminal to ask on")),
+        Answer::Given(text) => parse(&text).map_err(|_| missing(what)),
+        Answer::Declined => Err(missing(what)),
+        Answer::CannotAsk => Err(cannot_ask(what)),
     }
 }
 
-fn missing(what: &str, why: &str) -> CommandError {
-    let text = format!("{what}: this needs a reason, and {why}; nothing was changed");
+fn cannot_ask(what: &str) -> CommandError {
+    no_terminal(&format!("{what}: this needs a reason, and")).hint(format!("to continue: {FLAG}"))
+}
+
+fn missing(what: &str) -> CommandError {
+    let text = format!("{what}: this needs a reason, and no reason was given; nothing was changed");
     CommandError::new(FailureKind::NotConfirmed, text).hint(format!("to continue: {FLAG}"))
 }

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::adapters::git::is_in_clone;
 use crate::adapters::heroku::Formation;
 use crate::commands::Context;
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::reset_staging::runs;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Unfinished, unfinished};
-use crate::reset::values_of_takeover;
+use crate::reset::{ForgetsPlanning, open_repository, values_of_takeover};
 use crate::settings::Environment;
 
 /// Nobody waits longer for what is said beside the answer.
@@ -23,6 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Found {
     pub unfinished: Unfinished,
     pub state: Option<AppState>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub struct UnfinishedRun<'a> {
+    run: &'a str,
+    /// What is so.
+    sentence: String,
+    /// What to type.
+    hints: Vec<String>,
+    /// Whether it still holds its lock.
+    locked: bool,
 }
 
 pub struct AppState {
@@ -50,13 +63,13 @@ impl Found {
         format!("{}; {}", self.sentence(), self.fix())
     }
 
-    pub fn document(&self) -> Value {
-        json!({
-            "run": self.unfinished.run.as_str(),
-            "sentence": self.sentence(),
-            "hints": self.hints(),
-            "locked": self.unfinished.lock.is_some(),
-        })
+    pub fn document(&self) -> UnfinishedRun<'_> {
+        UnfinishedRun {
+            run: self.unfinished.run.as_str(),
+            sentence: self.sentence(),
+            hints: self.hints(),
+            locked: self.unfinished.lock.is_some(),
+        }
     }
 
     /// The values that a run begins with which takes this one over.
@@ -87,7 +100,7 @@ async fn look_at(
     if written.is_empty() {
         return Ok(all);
     }
-    let repository = open_repository(context).await?;
+    let repository = open_repository(context.deployments()).await?;
     let _planning = ForgetsPlanning::new(&repository);
     let locked = repository.branches_with_locks().await?;
     for environment in written {
@@ -142,5 +155,5 @@ pub async fn before_reset(
     let name = &environment.name;
     let text = format!("cannot reset {name}: {}; nothing was changed", found.sentence());
     let error = CommandError::new(FailureKind::Locked, text);
-    Err(found.hints().into_iter().fold(error, CommandError::hint))
+    Err(error.with_hints(found.hints()))
 }

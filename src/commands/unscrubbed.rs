@@ -3,9 +3,8 @@
 //! Two records say so, and one is enough: a comment on the database itself, and a file in the state
 //! folder that is named after the server and the number of the database. A rename changes neither.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -103,10 +102,7 @@ fn file_stem(server: &str) -> String {
 
 fn write(path: &std::path::Path, text: &str) -> io::Result<()> {
     private_folder::create(path.parent().unwrap_or(path))?;
-    let mut options = OpenOptions::new();
-    let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    private_folder::write(path, text.as_bytes())
 }
 
 fn remove(path: PathBuf) -> Result<(), CommandError> {

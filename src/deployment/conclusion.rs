@@ -127,7 +127,8 @@ fn cannot_compare(
     if let Some(own) = own {
         causes.push_str(&format!(". Heroku does not show that it is the destination's own: {own}"));
     }
-    let mut error = CommandError::new(FailureKind::Refused, text).with_cause(causes);
+    let mut error =
+        CommandError::new(FailureKind::Refused, text).with_cause(anyhow::Error::msg(causes));
     if let Some(key) = known_key(what) {
         error = error.hint(format!(
             "name it for colleagues who cannot ask: environments.{}.known.{key} in bcops.toml",
@@ -153,11 +154,11 @@ fn known_key(what: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Settings, Surroundings};
+    use crate::settings::{ProcessEnv, Settings};
 
     fn environment() -> Environment {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings::load(&Surroundings {
+        let settings = Settings::load(&ProcessEnv {
             variable: &|_| None,
             working_directory: folder.path(),
             home: None,

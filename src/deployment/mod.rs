@@ -6,13 +6,17 @@
 //! Either Heroku says that the resource is an add-on of the destination's own app, or the servers
 //! say that it is not the protected one. Names are only the first look.
 
+pub mod backups;
 mod bucket_settings;
 mod conclusion;
 mod fingerprint;
 mod front_end;
+pub mod gitlab;
 mod known;
+pub mod known_backups;
 pub mod local;
 mod login;
+pub mod manifest;
 mod marks;
 mod ownership;
 mod protected;

@@ -8,14 +8,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 
 use crate::adapters::s3::{
-    CopySource, DestinationBucket, ListedObject, ObjectMeta, S3Error, SourceBucket, Upload,
-    UploadedPart,
+    CopySource, DestinationBucket, ListedObject, NO_ACLS, ObjectMeta, S3Error, SourceBucket,
+    Upload, UploadedPart,
 };
 
 use super::content::ContentId;
 use super::copy_memory::through_memory;
 use super::engine::{Outcome, Progression, for_each};
-use super::error::{MediaError, NO_ACLS};
+use super::error::MediaError;
 use super::fate::of_absent;
 use super::uploads::Uploads;
 

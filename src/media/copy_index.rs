@@ -9,7 +9,6 @@ use hex::encode as hex;
 
 use super::content::md5_of;
 use super::error::MediaError;
-use super::index::write_private;
 
 /// The copies in one bucket.
 pub struct CopyIndex {
@@ -54,6 +53,6 @@ impl CopyIndex {
             return Ok(());
         }
         let text = serde_json::to_vec(&self.copies).unwrap_or_default();
-        write_private(&self.path, &text).map_err(MediaError::disk("write", &self.path))
+        private_folder::write(&self.path, &text).map_err(MediaError::disk("write", &self.path))
     }
 }

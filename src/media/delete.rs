@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::adapters::s3::{DestinationBucket, ListedObject, SourceBucket};
@@ -27,7 +28,8 @@ const AT_ONCE: usize = 32;
 const FAILURES_IN_A_ROW: usize = 64;
 
 /// `--max-delete`: a number, or a share of the destination.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum MaxDelete {
     Objects(u64),
     Percent(f64),
@@ -45,6 +47,20 @@ impl FromStr for MaxDelete {
             },
             None => text.trim().parse().map(MaxDelete::Objects).map_err(|_| wrong()),
         }
+    }
+}
+
+impl TryFrom<String> for MaxDelete {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<MaxDelete, String> {
+        text.parse()
+    }
+}
+
+impl From<MaxDelete> for String {
+    fn from(limit: MaxDelete) -> String {
+        limit.to_string()
     }
 }
 

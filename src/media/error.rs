@@ -6,10 +6,8 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::fate::Fate;
-use crate::adapters::s3::S3Error;
-
-/// The code of a bucket that takes no ACL, whoever sends one.
-pub const NO_ACLS: &str = "AccessControlListNotSupported";
+use crate::adapters::s3::{NO_ACLS, S3Error};
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum MediaError {
@@ -101,5 +99,38 @@ impl MediaError {
             cause = inner.source();
         }
         text
+    }
+}
+
+impl From<MediaError> for CommandError {
+    fn from(error: MediaError) -> Self {
+        match error {
+            MediaError::S3(error) => error.into(),
+            MediaError::Refused(_) => CommandError::wrap(FailureKind::Refused, error)
+                .hint("look whether the source is the right one and whole")
+                .hint("to delete more on purpose: add --max-delete N"),
+            MediaError::Link { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("set media.folder in bcops.toml to the place itself"),
+            MediaError::NoFolder { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
+            MediaError::BadState { .. }
+            | MediaError::Gone { .. }
+            | MediaError::Missing { .. }
+            | MediaError::Disk { .. }
+            | MediaError::BadListing { .. } => CommandError::wrap(FailureKind::Unexpected, error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reset shows these hints as well, and it has no `--no-delete`.
+    #[test]
+    fn a_refused_deletion_hints_only_at_what_every_command_has() {
+        let error = CommandError::from(MediaError::Refused("too many".to_owned()));
+        let hints = error.hint_texts().join(" ");
+        assert!(hints.contains("--max-delete") && !hints.contains("--no-delete"), "{hints}");
     }
 }

@@ -1,12 +1,16 @@
 //! Decides what an object is that could not be transferred: one bad object is one bad object, and the
 //! rest of the media does not suffer for it.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::adapters::s3::{S3Error, SourceBucket};
 
 use super::error::MediaError;
 
 /// Why an object was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// Deleted since it was listed, which is no failure.
     Gone,
@@ -23,17 +27,6 @@ pub enum Fate {
 impl Fate {
     pub const ALL: [Fate; 5] =
         [Fate::Gone, Fate::Missing, Fate::Archived, Fate::Refused, Fate::Failing];
-
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Fate::Gone => "gone",
-            Fate::Missing => "missing",
-            Fate::Archived => "archived",
-            Fate::Refused => "refused",
-            Fate::Failing => "failing",
-        }
-    }
 
     /// In words, after a number.
     pub fn words(self) -> &'static str {

@@ -7,7 +7,6 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +74,7 @@ impl Index {
         entries.sort_by(|one, two| one.file.key.cmp(&two.file.key));
         entries.dedup_by(|one, two| one.file.key == two.file.key);
         self.entries = entries;
-        write_private(&self.path, render(&self.entries).as_bytes())
+        private_folder::write(&self.path, render(&self.entries).as_bytes())
             .map_err(MediaError::disk("write", &self.path))
     }
 }
@@ -110,16 +109,6 @@ fn real_path(folder: &Path) -> PathBuf {
         (Some(parent), Some(name)) => real_path(parent).join(name),
         _ => folder.to_owned(),
     }
-}
-
-/// Writes beside and renames, so that a kill leaves the old or the new.
-pub fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true).mode(0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    fs::rename(&beside, path)
 }
 
 fn render(entries: &[Entry]) -> String {

@@ -249,6 +249,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn whatever_stays_lies_inside(key in "[a./\\\\\u{0}é ]{0,12}") {
             let mut list = objects(&[&key]);

@@ -19,7 +19,7 @@ use crate::private_folder;
 
 use super::content::md5_of;
 use super::error::MediaError;
-use super::index::{name_of, write_private};
+use super::index::name_of;
 use super::local::Folder;
 use super::local_files::Unfinished;
 
@@ -138,7 +138,7 @@ impl Begun {
         done.clear();
         let write = || -> std::io::Result<()> {
             let head = serde_json::to_string(&self.head)?;
-            write_private(&self.path, format!("{head}\n").as_bytes())
+            private_folder::write(&self.path, format!("{head}\n").as_bytes())
         };
         write().map_err(MediaError::disk("write", &self.path))
     }

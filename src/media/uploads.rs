@@ -16,7 +16,7 @@ use crate::private_folder;
 
 use super::content::md5_of;
 use super::error::MediaError;
-use super::index::{lock, write_private};
+use super::index::lock;
 
 /// The uploads into one bucket. While it is held, no other bcops writes to that bucket from here: it
 /// would take uploads that are under way for such as a kill has left.
@@ -86,6 +86,7 @@ impl Uploads {
         for line in self.read()?.iter().filter(|line| wanted(line)) {
             text.push_str(&format!("{line}\n"));
         }
-        write_private(&self.path, text.as_bytes()).map_err(MediaError::disk("write", &self.path))
+        private_folder::write(&self.path, text.as_bytes())
+            .map_err(MediaError::disk("write", &self.path))
     }
 }

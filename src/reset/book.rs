@@ -1,28 +1,29 @@
-//! The runbook: which steps there are, in which order, and what stands around what.
+//! The runbook: which steps there are, in which order, what stands around what, and how each of them
+//! is put back.
 
 use std::sync::Arc;
 
-use crate::runbook::{BookError, Runbook};
+use crate::runbook::{
+    Runbook, RunbookError, UndoWay, additive, check, destructive, manual, reversible, wait,
+};
 
-use super::check::Check;
-use super::choices::RestoreVia;
+use super::answers::RestoreVia;
 use super::cleanup::{Cache, FrontEndCache, Makemigrations, Search, Sites};
 use super::comms::{Messages, Pipeline};
-use super::database::{ChooseBackup, Load, Migrate, RecreateUsers, Restore, Scrub, Verify};
+use super::database::{
+    ChooseBackup, Load, Migrate, RecreateUsers, Restore, Scrub, StagingsBackup, Verify,
+};
 use super::git::{Deploy, KeepTip, Merge, Migrations, Push, Release};
-use super::media::{CopyMedia, Renditions};
-use super::preflight::{AccountsHere, Agreement, Backup, Before, BranchesHere, ContentHere};
-use super::quarantine::{Dynos, Maintenance, Open, Quiet};
+use super::media::{CopyMedia, Renditions, why_nothing_is_copied};
+use super::preflight::{AccountsHere, Agreement, Backup, BranchesHere, ContentHere, StateBefore};
+use super::quarantine::{Dynos, Maintenance, Open, quiet};
+use super::stage::Stage::{self, Cleanup, Comms, Database, Git, Media, Preflight, Quarantine};
 use super::values::{
     ANSWERED_BEFORE, BACKUP, CLOSED_BEFORE, DOWN_BEFORE, FORMATION_AT_DEPLOY, FORMATION_BEFORE,
     MAINTENANCE_BEFORE, MERGED, MERGED_AT, PRESENT_BACKUP, RELEASE, RELEASE_AT_START,
     RELEASE_BEFORE, RELEASE_FAILED, SITES_BEFORE, SITES_OF_SOURCE, TAKEN_OVER, TIP_GIVEN_UP,
 };
-use super::world::World;
-
-/// The stages, in the order of the runbook.
-pub const STAGES: [&str; 7] =
-    ["preflight", "git", "quarantine", "database", "media", "cleanup", "comms"];
+use super::world::Reset;
 
 /// What another machine needs to put a run back. None of it names a person.
 const SHARED: [&str; 18] = [
@@ -52,62 +53,104 @@ pub fn replaces_database(step: &str) -> bool {
 }
 
 /// The steps of a reset. Which ones there are depends on how the backup comes to staging.
-pub fn book(world: &Arc<World>) -> Result<Runbook, BookError> {
-    let w = || world.clone();
-    let via = world.choices.restore_via;
-    let filled_by = match via {
-        RestoreVia::Stream => "load",
-        RestoreVia::Heroku => "restore",
+pub fn runbook(world: &Arc<Reset>) -> Result<Runbook<Reset>, RunbookError> {
+    let ways = Ways::of(world);
+    let filled_by = ways.filled_by;
+    let mut runbook = Runbook::of(world.clone())
+        .step(manual("agreement", Preflight, Agreement))
+        .step(check("content", Preflight, ContentHere))
+        .step(check("accounts", Preflight, AccountsHere))
+        .step(check("branches", Preflight, BranchesHere))
+        .step(check("state-before", Preflight, StateBefore))
+        .step(wait("backup", Preflight, Backup))
+        .step(additive("keep-tip", Git, KeepTip))
+        .step(check("merge", Git, Merge))
+        .step(check("migrations", Git, Migrations))
+        .step(reversible("push", Git, Push).undone_by(Push))
+        .step(reversible("deploy", Git, Deploy).undone_by(Deploy))
+        // It may have to build the tip once more.
+        .step(reversible("release", Git, Release).undone_with("deploy"))
+        .step(
+            reversible("maintenance", Quarantine, Maintenance)
+                .stands_until("open")
+                .undone_by(Maintenance),
+        )
+        .step(reversible("dynos", Quarantine, Dynos).stands_until("open").undone_by(Dynos))
+        .step(quiet(check("choose-backup", Database, ChooseBackup)));
+    runbook = match world.answers.restore_via {
+        RestoreVia::Stream => {
+            runbook.step(destructive("load", Database, Load).undone_by(StagingsBackup))
+        }
+        RestoreVia::Heroku => runbook
+            .step(destructive("restore", Database, Restore).undone_by(StagingsBackup))
+            .step(destructive("scrub", Database, Scrub).undone_with("restore")),
     };
-    let mut builder = Runbook::builder()
-        .step(Agreement(w()))
-        .step(Check(ContentHere(w())))
-        .step(Check(AccountsHere(w())))
-        .step(Check(BranchesHere(w())))
-        .step(Check(Before(w())))
-        .step(Backup(w()))
-        .step(KeepTip(w()))
-        .step(Check(Merge(w())))
-        .step(Check(Migrations(w())))
-        .step(Push(w()))
-        .step(Deploy(w()))
-        .step(Release(w()))
-        .step(Maintenance(w()))
-        .step(Dynos(w()))
-        .step(quiet(world, Check(ChooseBackup(w()))));
-    builder = match via {
-        RestoreVia::Stream => builder.step(Load(w())),
-        RestoreVia::Heroku => builder.step(Restore(w())).step(Scrub(w())),
-    };
-    builder = builder
-        .step(quiet(world, Check(Verify(w()))))
-        .step(quiet(world, Migrate { world: w(), undone_with: filled_by }))
-        .step(quiet(world, RecreateUsers { world: w(), undone_with: filled_by }))
-        .step(quiet(world, CopyMedia(w())))
-        .step(quiet(world, Renditions { world: w(), undone_with: filled_by }))
-        .step(quiet(world, Sites { world: w(), undone_with: filled_by }))
-        .step(quiet(world, Cache(w())))
-        .step(quiet(world, Search(w())))
-        .step(quiet(world, FrontEndCache(w())))
-        .step(quiet(world, Check(Makemigrations(w()))))
-        .step(Open(w()))
-        .step(Check(Pipeline(w())))
-        .step(Messages(w()));
-    for stage in &world.choices.skip {
-        builder = builder.leave_out(stage.clone());
+    runbook = runbook
+        .step(quiet(check("verify", Database, Verify)))
+        .step(quiet(reversible("migrate", Database, Migrate).undone_with(filled_by)))
+        .step(quiet(reversible("recreate-users", Database, RecreateUsers).undone_with(filled_by)))
+        .step(quiet(destructive("copy-media", Media, CopyMedia).undone(ways.media)))
+        .step(quiet(reversible("renditions", Media, Renditions).undone(ways.renditions)))
+        .step(quiet(reversible("sites", ways.stage_of_sites, Sites).undone(ways.sites)))
+        // The two caches and the index are made again from what is there when somebody asks.
+        .step(quiet(reversible("cache", Cleanup, Cache).undone(UndoWay::Nothing)))
+        .step(quiet(reversible("search", Cleanup, Search).undone(UndoWay::Nothing)))
+        .step(quiet(reversible("front-end-cache", Cleanup, FrontEndCache).undone(UndoWay::Nothing)))
+        .step(quiet(check("makemigrations", Cleanup, Makemigrations)))
+        // What the quarantine's own steps put back is how it was before.
+        .step(reversible("open", Quarantine, Open).undone_with("dynos"))
+        .step(check("pipeline", Comms, Pipeline))
+        .step(manual("messages", Comms, Messages));
+    for stage in &world.answers.skip {
+        runbook = runbook.leave_out(stage.name());
     }
-    builder
-        .bracket("database", "quarantine")
+    runbook
+        .bracket(Database, Quarantine)
         // New code must not meet the public with the old database.
-        .put_back_behind("deploy", "quarantine")
+        .put_back_behind("deploy", Quarantine)
         // The release phase of new code migrates the old database.
         .put_back_also_after(filled_by, "deploy")
         .shares(&SHARED)
         .build()
 }
 
-/// A step between the dynos' end and their start. Those that fill the database watch by themselves, and
-/// stop what an attempt that was killed left running as well.
-fn quiet<S>(world: &Arc<World>, step: S) -> Quiet<S> {
-    Quiet { world: world.clone(), step }
+/// What of the list depends on the answers.
+struct Ways {
+    /// The step that fills the database, and puts the whole of it back.
+    filled_by: &'static str,
+    media: UndoWay<Reset>,
+    renditions: UndoWay<Reset>,
+    sites: UndoWay<Reset>,
+    stage_of_sites: Stage,
+}
+
+impl Ways {
+    fn of(world: &Reset) -> Ways {
+        let filled_by = match world.answers.restore_via {
+            RestoreVia::Stream => "load",
+            RestoreVia::Heroku => "restore",
+        };
+        let leaves_out = |stage: Stage| world.answers.leaves_out(stage);
+        let with_the_database = |otherwise| match leaves_out(Database) {
+            false => UndoWay::With(filled_by),
+            true => UndoWay::Impossible(otherwise),
+        };
+        Ways {
+            filled_by,
+            media: match why_nothing_is_copied(world) {
+                Some(_) => UndoWay::Nothing,
+                // What a rollback is for is staging's own code, data and quarantine. The media are
+                // copies of the source's, and pages that miss one show a gap.
+                None => UndoWay::Stays("staging's bucket keeps the source's media"),
+            },
+            renditions: with_the_database("the rows are no longer there to be put back"),
+            sites: with_the_database("the host names from before are in staging's backup alone"),
+            // With the clean-up left out, the records go with the rows that brought production's
+            // names: staging must not open under them.
+            stage_of_sites: match leaves_out(Cleanup) && !leaves_out(Database) {
+                true => Database,
+                false => Cleanup,
+            },
+        }
+    }
 }

@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use crate::adapters::heroku::{Formation, HerokuError};
 
-use super::choices::OpenAtEnd;
+use super::answers::OpenAtEnd;
 use super::values::{FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER, TakenOver};
-use super::world::Surroundings;
+use super::world::Sides;
 
 /// How staging is closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,11 +89,11 @@ fn value<T: DeserializeOwned>(values: &BTreeMap<&'static str, Value>, name: &str
     serde_json::from_value(values.get(name)?.clone()).ok()
 }
 
-impl Surroundings {
+impl Sides {
     /// How staging is closed now, or `None` where it is open.
     pub async fn closed(&self, preset: &Preset) -> Result<Option<Closed>, HerokuError> {
-        let maintenance = self.heroku.app(self.app.id()).await?.maintenance;
-        let formation = self.heroku.formation(self.app.id()).await?;
+        let maintenance = self.maintenance().await?;
+        let formation = self.formation().await?;
         Ok(preset.judge(maintenance, &formation))
     }
 }

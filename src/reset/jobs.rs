@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::adapters::heroku::{BackupSource, HerokuError, Transfer, TransferState, Verbosity};
 use crate::failure::{CommandError, FailureKind};
-use crate::runbook::{Job, StepContext, StepError, StepResult};
+use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, ValueKey};
 
-use super::world::World;
+use super::values::BackupTaken;
+use super::world::Reset;
 
 /// Clocks differ: a transfer from shortly before the request may be its own.
 const SKEW: SignedDuration = SignedDuration::from_secs(120);
@@ -57,7 +58,7 @@ impl Wanted<'_> {
     }
 }
 
-impl World {
+impl Reset {
     /// Brings the job of this name to its end: asks for it, or finds the one that was asked for by
     /// an earlier attempt, and waits. `reporting` is the step that progress is told under.
     pub(super) async fn transfer(
@@ -102,7 +103,36 @@ impl World {
         ended
     }
 
-    /// Lets the next [`World::transfer`] of this name ask for a new one, unless the earlier one is
+    /// Captures a backup of staging, unless an earlier attempt has, and keeps which one it is under
+    /// `key`. Gives it with its size.
+    pub(super) async fn capture(
+        &self,
+        context: &StepContext,
+        name: &str,
+        key: &ValueKey<BackupTaken>,
+    ) -> StepResult<(BackupTaken, u64)> {
+        let done = self.transfer(context, name, Wanted::Backup, context.step_id()).await?;
+        let taken = BackupTaken { name: done.name(), num: done.num, uuid: done.uuid.clone() };
+        context.put(key, &taken)?;
+        Ok((taken, done.processed_bytes.unwrap_or_default()))
+    }
+
+    /// Whether the backup that was captured is complete, as Heroku says by now.
+    pub(super) async fn verify_captured(
+        &self,
+        context: &StepContext,
+        key: &ValueKey<BackupTaken>,
+    ) -> StepResult<Evidence> {
+        let (taken, owner) = (context.need(key)?, self.destination_backups());
+        let seen = self.known(&taken.uuid).await?;
+        if seen.state() != TransferState::Completed {
+            let text = format!("backup {} of {owner} is not complete", taken.name);
+            return Err(StepError::failed(FailureKind::RemoteJob, text));
+        }
+        Ok(Evidence::new().fact("backup state", "completed"))
+    }
+
+    /// Lets the next [`Reset::transfer`] of this name ask for a new one, unless the earlier one is
     /// still under way.
     pub(super) async fn forget_ended(
         &self,
@@ -128,7 +158,7 @@ impl World {
 
     /// Every transfer of the app that owns staging's database: they are numbered together.
     async fn all_transfers(&self) -> StepResult<Vec<Transfer>> {
-        let owner = &self.database.attachment().billing_app.name;
+        let owner = &self.destination.database.attachment().billing_app.name;
         Ok(self.heroku.transfers(owner).await?)
     }
 
@@ -147,7 +177,7 @@ impl World {
         };
         let Some(transfer) = transfer.filter(is_under_way) else { return Ok(()) };
         context.note(format!("{} of this run is cancelled", transfer.name()));
-        let mut now = self.heroku.cancel_transfer(&self.app, &transfer).await?;
+        let mut now = self.heroku.cancel_transfer(&self.destination.app, &transfer).await?;
         let began = Instant::now();
         while is_under_way(&now) && began.elapsed() < CANCELLED_WITHIN {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -192,7 +222,7 @@ impl World {
                     names.join(", ")
                 );
                 let error = CommandError::new(FailureKind::RemoteJob, text)
-                    .hint(format!("heroku pg:backups --app {}", self.app.name()));
+                    .hint(format!("heroku pg:backups --app {}", self.app_name()));
                 Err(error.into())
             }
         }
@@ -204,7 +234,7 @@ impl World {
         name: &str,
         wanted: Wanted<'_>,
     ) -> StepResult<Transfer> {
-        let database = self.database.attachment();
+        let database = self.destination.database.attachment();
         if let Wanted::Restore(_) = wanted {
             self.refuse_beside_others().await?;
         }
@@ -217,7 +247,9 @@ impl World {
         context.intent(name, details)?;
         let asked = match wanted {
             Wanted::Backup => self.heroku.start_capture(database).await,
-            Wanted::Restore(source) => self.heroku.start_restore(&self.database, source, &[]).await,
+            Wanted::Restore(source) => {
+                self.heroku.start_restore(&self.destination.database, source, &[]).await
+            }
         };
         match asked {
             Ok(transfer) => {
@@ -235,16 +267,17 @@ impl World {
 
     /// Two restores into one database at the same time make neither.
     pub(super) async fn refuse_beside_others(&self) -> StepResult<()> {
-        let under_way = self.heroku.transfers_under_way(self.database.attachment()).await?;
+        let under_way =
+            self.heroku.transfers_under_way(self.destination.database.attachment()).await?;
         if under_way.is_empty() {
             return Ok(());
         }
         let names: Vec<String> = under_way.iter().map(Transfer::name).collect();
         let text =
-            format!("{} is under way on the database of {}", names.join(", "), self.app.name());
+            format!("{} is under way on the database of {}", names.join(", "), self.app_name());
         let error = CommandError::new(FailureKind::RemoteJob, text).hint(format!(
             "wait for its end, or: heroku pg:backups:cancel --app {}",
-            self.app.name()
+            self.app_name()
         ));
         Err(error.into())
     }

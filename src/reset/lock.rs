@@ -1,10 +1,10 @@
 //! The lock of a reset: the ref on the origin that only one operator can make.
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::adapters::git::{GitError, Holder as GitHolder, Lock, Repository};
-use crate::runbook::lock::LockFuture;
 use crate::runbook::{Essence, History, Holder, LockError, Operator, RunId, RunLock};
 
 use super::values::{BACKUP, FORMATION_BEFORE, MAINTENANCE_BEFORE, RELEASE_AT_START};
@@ -73,7 +73,14 @@ impl OriginLock {
     }
 
     fn unusable(&self, error: GitError) -> LockError {
-        LockError::Unusable { place: format!("of {}", self.branch), source: Box::new(error) }
+        let place = format!("of {}", self.branch);
+        match error {
+            GitError::UnreadableLock { ref remote, ref reference, .. } => {
+                let removal = format!("git push {remote} --delete {reference}");
+                LockError::Unreadable { place, removal, source: Box::new(error) }
+            }
+            error => LockError::Unusable { place, source: Box::new(error) },
+        }
     }
 
     fn translate(&self, error: GitError) -> LockError {
@@ -81,10 +88,6 @@ impl OriginLock {
             GitError::Locked(holder) => match from_git(&holder) {
                 Some(holder) => LockError::Held { holder: Box::new(holder) },
                 None => self.unusable(GitError::Locked(holder)),
-            },
-            GitError::AnothersLock { holder, run } => match from_git(&holder) {
-                Some(holder) => LockError::Held { holder: Box::new(holder) },
-                None => self.unusable(GitError::AnothersLock { holder, run }),
             },
             error => self.unusable(error),
         }
@@ -168,68 +171,48 @@ fn before(essence: &Essence) -> Value {
     })
 }
 
+#[async_trait]
 impl RunLock for OriginLock {
-    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            let mut held = self.held.lock().await;
-            let repository = self.of_run(&holder.run)?;
-            let taken = match &self.expects {
-                Some(seen) => {
-                    let holder = GitHolder { since: seen.lock.holder.since, ..to_git(holder) };
-                    match repository.replace_lock(&seen.lock, &holder).await {
-                        Err(error @ GitError::LeaseRejected { .. }) => {
-                            return Err(match self.look().await? {
-                                Some(now) => LockError::Held { holder: Box::new(now.holder) },
-                                None => self.unusable(error),
-                            });
-                        }
-                        other => other,
+    async fn acquire(&self, holder: &Holder) -> Result<(), LockError> {
+        let mut held = self.held.lock().await;
+        let repository = self.of_run(&holder.run)?;
+        let taken = match &self.expects {
+            Some(seen) => {
+                let holder = GitHolder { since: seen.lock.holder.since, ..to_git(holder) };
+                match repository.replace_lock(&seen.lock, &holder).await {
+                    Err(error @ GitError::LeaseRejected { .. }) => {
+                        return Err(match self.look().await? {
+                            Some(now) => LockError::Held { holder: Box::new(now.holder) },
+                            None => self.unusable(error),
+                        });
                     }
+                    other => other,
                 }
-                None => repository.take_lock(&self.branch, &to_git(holder)).await,
-            };
-            *held = Some(taken.map_err(|error| self.translate(error))?);
-            Ok(())
-        })
-    }
-
-    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(self.write(holder))
-    }
-
-    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            let mut held = self.held.lock().await;
-            let repository = self.of_run(run)?;
-            let unusable = |error| self.unusable(error);
-            let Some(lock) = repository.read_lock(&self.branch).await.map_err(unusable)? else {
-                return Ok(());
-            };
-            // Another process of the run, perhaps on another machine, has taken it over.
-            let is_taken_over =
-                held.as_ref().is_some_and(|held| !held.holder.is_same_process(&lock.holder));
-            if lock.holder.run == run.as_str() && !is_taken_over {
-                repository.release_lock(&lock).await.map_err(|error| self.unusable(error))?;
-                *held = None;
             }
-            Ok(())
-        })
+            None => repository.take_lock(&self.branch, &to_git(holder)).await,
+        };
+        *held = Some(taken.map_err(|error| self.translate(error))?);
+        Ok(())
     }
 
-    fn holder(&self) -> LockFuture<'_, Option<Holder>> {
-        Box::pin(async move { Ok(self.look().await?.map(|seen| seen.holder)) })
+    async fn refresh(&self, holder: &Holder) -> Result<(), LockError> {
+        self.write(holder).await
     }
 
-    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder> {
-        Box::pin(async move {
-            match self.look().await? {
-                Some(seen) if seen.holder.run == *run => {
-                    self.break_seen(&seen).await?;
-                    Ok(seen.holder)
-                }
-                Some(seen) => Err(LockError::Held { holder: Box::new(seen.holder) }),
-                None => Err(LockError::NotThere { run: run.clone() }),
-            }
-        })
+    async fn release(&self, run: &RunId) -> Result<(), LockError> {
+        let mut held = self.held.lock().await;
+        let repository = self.of_run(run)?;
+        let unusable = |error| self.unusable(error);
+        let Some(lock) = repository.read_lock(&self.branch).await.map_err(unusable)? else {
+            return Ok(());
+        };
+        // Another process of the run, perhaps on another machine, has taken it over.
+        let is_taken_over =
+            held.as_ref().is_some_and(|held| !held.holder.is_same_process(&lock.holder));
+        if lock.holder.run == run.as_str() && !is_taken_over {
+            repository.release_lock(&lock).await.map_err(unusable)?;
+            *held = None;
+        }
+        Ok(())
     }
 }

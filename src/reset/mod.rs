@@ -1,7 +1,7 @@
 //! `reset-staging`: what staging is brought back to, one folder or file per stage of the runbook.
 //!
 //! The steps know Heroku, git and the database; the engine that runs them knows none of it. They
-//! work with one [`World`], which the command makes anew whenever a run is begun, resumed or rolled
+//! work with one [`Reset`], which the command makes anew whenever a run is begun, resumed or rolled
 //! back, and with values that earlier steps have put on record.
 //!
 //! | stage | steps |
@@ -18,41 +18,47 @@
 //! staging to stay closed.
 
 pub mod accounts;
+mod answers;
 mod book;
-mod check;
-mod choices;
 mod cleanup;
 mod closed;
 mod comms;
 pub mod content;
 mod database;
 mod git;
+mod guard;
 mod jobs;
 mod lock;
 mod media;
 pub mod migrations;
 mod one_off;
+mod origin;
 mod preflight;
 mod quarantine;
 mod records;
+mod resolve;
 pub mod sites;
 mod sites_answer;
+mod stage;
+mod survey;
 mod take_over;
 pub mod unfinished;
 mod values;
 mod way_back;
 mod world;
 
-pub use book::{STAGES, book, replaces_database};
-pub use choices::{Choices, MediaChoice, OpenAtEnd, Pins, RestoreVia};
-pub use cleanup::FRONT_END_CACHE;
+pub use answers::{Answers, ChosenBackup, MediaChoice, OpenAtEnd, Options, RestoreVia};
+pub use book::runbook;
 pub use closed::{Closed, Preset};
-pub use database::POLICY as SCRUB_POLICY;
-pub use git::{InConflict, Preview, preview, refuse_replaced};
+pub use git::{InConflict, Preview, preview, refuse_replaced, short};
+pub use guard::LookAgain;
 pub use lock::{OriginLock, SeenLock};
-pub use media::{JOBS as MEDIA_JOBS, MediaNumbers, NotCopied, media_left_behind, media_numbers};
-pub use quarantine::Starters;
-pub use take_over::{accounts_before, kept_backup, values_of_takeover};
+pub use media::{MediaNumbers, NotCopied, media_left_behind, media_numbers};
+pub use origin::{ForgetsPlanning, open_repository};
+pub use resolve::resolve;
+pub use stage::Stage;
+pub use survey::{Survey, survey};
+pub use take_over::{kept_backup, values_of_takeover};
 pub use values::BackupTaken;
 pub use way_back::{Asked, Losses, PresentBackup, WayBack, look_back, values_of_rollback};
-pub use world::{Branches, MediaSides, Surroundings, World};
+pub use world::{Reset, Sides};

@@ -6,13 +6,13 @@ use crate::adapters::heroku::{Finished, Limits, OneOff, OneOffError, through_the
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepContext, StepResult};
 
-use super::world::World;
+use super::world::Reset;
 
 const TOTAL: Duration = Duration::from_secs(60 * 60);
 /// How much of the output a failure quotes.
 const QUOTED_LINES: usize = 12;
 
-impl World {
+impl Reset {
     /// Runs a command to its end, whatever its exit status. One of an attempt that was killed may
     /// still be at it, and is stopped first.
     pub(super) async fn run_command(
@@ -29,7 +29,7 @@ impl World {
         };
         let stop = context.interrupt().wanted();
         let told = |error: &OneOffError| context.warn(through_the_log(error));
-        Ok(self.heroku.run_captured(&self.app, &one_off, &limits, stop, told).await?)
+        Ok(self.heroku.run_captured(&self.destination.app, &one_off, &limits, stop, told).await?)
     }
 
     /// Runs a command that has to end well.
@@ -46,10 +46,10 @@ impl World {
             "`{command}` ended with exit status {} on {} of {}",
             finished.exit_status,
             finished.dyno,
-            self.app.name()
+            self.app_name()
         );
         let error = CommandError::new(FailureKind::RemoteJob, text);
-        Err(last_lines(&finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(&finished)).into())
     }
 }
 

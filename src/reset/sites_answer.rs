@@ -18,7 +18,7 @@ use crate::runbook::{StepContext, StepResult};
 
 use super::sites;
 use super::values::{ANSWERED_BEFORE, DOWN_BEFORE, SITES_OF_SOURCE};
-use super::world::World;
+use super::world::Reset;
 
 /// A site that was only just started may take a while.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A site that does not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Down {
+pub struct SiteFailure {
     pub url: String,
     pub problem: String,
     pub answered: bool,
@@ -69,10 +69,10 @@ pub struct Opened {
 
 /// What was seen of all sites at one moment.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct SiteStates {
     /// Every site but the app's own host, by its URL.
     pub asked: Vec<String>,
-    pub down: Vec<Down>,
+    pub down: Vec<SiteFailure>,
     /// The app's own host at Heroku, unless it is one of the sites. `None` where it answers well.
     pub own: Option<Own>,
     pub warnings: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Seen {
 /// The app's own host, and what is wrong with its answer.
 #[derive(Debug)]
 pub struct Own {
-    pub down: Option<Down>,
+    pub down: Option<SiteFailure>,
 }
 
 /// What the sites' answers at the end come to.
@@ -89,15 +89,15 @@ pub struct Own {
 pub struct Judged {
     pub asked: u64,
     /// These keep staging closed.
-    pub down: Vec<Down>,
+    pub down: Vec<SiteFailure>,
     /// These do not answer well, and the run is not the reason.
-    pub unjudged: Vec<Down>,
+    pub unjudged: Vec<SiteFailure>,
     pub warnings: Vec<String>,
 }
 
 /// What was known of the sites before the run.
 struct Before {
-    down: Vec<Down>,
+    down: Vec<SiteFailure>,
     answered: Option<AnsweredBefore>,
 }
 
@@ -112,7 +112,7 @@ impl Before {
     }
 
     /// Whether the run is the reason for what is wrong now.
-    fn blames(&self, now: &Down) -> bool {
+    fn blames(&self, now: &SiteFailure) -> bool {
         let before = self.down.iter().find(|one| one.url == now.url);
         if before.is_some_and(|before| !before.answered) {
             return false;
@@ -128,9 +128,13 @@ impl Before {
     }
 }
 
-impl World {
+impl Reset {
     /// Looks at every site of staging once. The app's own host is asked for where `own` says so.
-    pub(super) async fn look_at_sites(&self, context: &StepContext, own: bool) -> StepResult<Seen> {
+    pub(super) async fn look_at_sites(
+        &self,
+        context: &StepContext,
+        own: bool,
+    ) -> StepResult<SiteStates> {
         let mut targets = Targets::of(&self.destination);
         let configured = targets.urls.clone();
         // A database that holds half of something has no records to read.
@@ -150,7 +154,7 @@ impl World {
         let settings = self.settings.check.clone();
         let options = CheckOptions { settings, forbidden, ..CheckOptions::default() };
         let reports = check_sites(&urls, &options).await?;
-        let mut seen = Seen { warnings: targets.warnings, ..Seen::default() };
+        let mut seen = SiteStates { warnings: targets.warnings, ..SiteStates::default() };
         for (number, report) in reports.iter().enumerate() {
             if number >= sites {
                 seen.own = Some(Own { down: down(report) });
@@ -165,7 +169,7 @@ impl World {
 
     /// Looks before anything is changed, and keeps what was seen for the end. A second attempt would
     /// find the run's own changes.
-    pub(super) async fn look_before(&self, context: &StepContext) -> StepResult<Seen> {
+    pub(super) async fn look_before(&self, context: &StepContext) -> StepResult<SiteStates> {
         let seen = self.look_at_sites(context, true).await?;
         let is_silent = |url: &String| seen.down.iter().any(|one| one.url == *url && !one.answered);
         let urls = seen.asked.iter().filter(|url| !is_silent(url)).cloned().collect();
@@ -186,7 +190,7 @@ impl World {
         let began = Instant::now();
         loop {
             let seen = self.look_at_sites(context, before.asks_own()).await?;
-            let (mut bad, unjudged): (Vec<Down>, Vec<Down>) =
+            let (mut bad, unjudged): (Vec<SiteFailure>, Vec<SiteFailure>) =
                 seen.down.into_iter().partition(|down| before.blames(down));
             bad.extend(seen.own.and_then(|own| own.down).filter(keeps_own_host_down));
             if bad.is_empty() || began.elapsed() > PATIENCE {
@@ -199,7 +203,7 @@ impl World {
 
     /// The host that Heroku gives the app, whatever domains it has beside it.
     async fn own_host(&self) -> StepResult<Option<Url>> {
-        let app = self.heroku.app(self.app.id()).await?;
+        let app = self.heroku.app(self.destination.app.id()).await?;
         let url = app.web_url.and_then(|url| Url::parse(&url).ok());
         Ok(url.filter(|url| ["https", "http"].contains(&url.scheme()) && url.has_host()))
     }
@@ -224,12 +228,12 @@ fn is_among(own: &Url, urls: &[Url]) -> bool {
 }
 
 /// The site may answer at its domains only, and refuse every other host. That is an answer.
-fn keeps_own_host_down(down: &Down) -> bool {
+fn keeps_own_host_down(down: &SiteFailure) -> bool {
     down.fault != Some(Fault::Odd)
 }
 
 /// The worst thing that keeps visitors from the site.
-fn down(report: &SiteReport) -> Option<Down> {
+fn down(report: &SiteReport) -> Option<SiteFailure> {
     let fails = |line: &&Line| line.verdict == Verdict::Fail && line.aspect != Aspect::Content;
     let first = report.lines.iter().find(fails)?;
     let (answered, fault) = match report.reply {
@@ -244,7 +248,7 @@ fn down(report: &SiteReport) -> Option<Down> {
         Fault::Silent | Fault::Odd => first,
     };
     let (url, problem) = (report.url.to_string(), line.text.clone());
-    Some(Down { url, problem, answered, fault: Some(fault) })
+    Some(SiteFailure { url, problem, answered, fault: Some(fault) })
 }
 
 fn warnings(report: &SiteReport) -> impl Iterator<Item = String> {
@@ -260,10 +264,10 @@ fn warnings(report: &SiteReport) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
 
-    fn down(fault: Fault) -> Down {
+    fn down(fault: Fault) -> SiteFailure {
         let answered = fault != Fault::Silent;
         let url = "https://staging.example/".to_owned();
-        Down { url, problem: format!("{fault:?}"), answered, fault: Some(fault) }
+        SiteFailure { url, problem: format!("{fault:?}"), answered, fault: Some(fault) }
     }
 
     fn before(down: Option<Fault>, answered: bool) -> Before {
@@ -305,7 +309,7 @@ mod tests {
     #[test]
     fn a_journal_of_before_has_no_list_of_hosts() {
         let kept = r#"[{"url":"https://staging.example/","problem":"p","answered":false}]"#;
-        let down_before: Vec<Down> = serde_json::from_str(kept).expect("a list");
+        let down_before: Vec<SiteFailure> = serde_json::from_str(kept).expect("a list");
         let before = Before { down: down_before, answered: None };
         assert!(!before.blames(&down(Fault::Silent)) && !before.asks_own());
         let before = Before { down: Vec::new(), answered: None };

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Formation;
-use crate::failure::{CommandError, FailureKind};
-use crate::restore::OpenBackup;
+use crate::failure::CommandError;
 use crate::runbook::{RunId, StepContext, StepResult};
 
 use super::accounts::{self, Account};
@@ -14,7 +13,7 @@ use super::unfinished::Before;
 use super::values::{
     BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
 };
-use super::world::Surroundings;
+use super::world::Sides;
 
 /// `present` is the app's maintenance mode and formation, where they are known. What somebody else
 /// has changed since the unfinished run stopped is theirs and stays.
@@ -60,20 +59,14 @@ pub fn kept_backup(values: &BTreeMap<&'static str, Value>) -> Option<BackupTaken
 /// # Errors
 /// A backup or a production that cannot be read.
 pub async fn accounts_before(
-    surroundings: &Surroundings,
+    sides: &Sides,
     backup: &BackupTaken,
 ) -> Result<Vec<Account>, CommandError> {
-    let owner = surroundings.destination_backups();
-    let bytes = OpenBackup::download(&surroundings.heroku, owner, backup.num).await?.bytes;
-    let users = surroundings.settings.local.users_table.clone();
-    let reading = tokio::task::spawn_blocking(move || accounts::list_stored(bytes, &users));
-    let ended = |cause| {
-        let text = "the reading of the backup ended early";
-        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
-    };
-    let stored = reading.await.map_err(ended)??;
-    let production = surroundings.connect_source().await?;
-    let users = &surroundings.settings.local.users_table;
+    let users = sides.settings.local.users_table.clone();
+    let read = move |bytes| accounts::list_stored(bytes, &users);
+    let stored = sides.read_backup(backup.num, read).await?;
+    let production = sides.connect_source().await?;
+    let users = &sides.settings.local.users_table;
     Ok(accounts::not_in_production(stored, &production, users).await?)
 }
 

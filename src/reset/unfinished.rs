@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 
 use crate::adapters::git::Repository;
 use crate::adapters::heroku::Formation;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::history::Phase;
 use crate::runbook::{
-    Essence, History, Holder, LockError, Operator, RunId, Runbook, Runs, Standing, ValueKey,
+    Essence, History, Holder, LockError, Operator, RunId, Runbook, Runs, Standing,
 };
 use crate::words;
 
@@ -20,7 +19,7 @@ use super::sites::SiteRecord;
 use super::values::{
     BACKUP, BackupTaken, FORMATION_BEFORE, MAINTENANCE_BEFORE, SITES_BEFORE, TAKEN_OVER, TakenOver,
 };
-use super::world::World;
+use super::world::Reset;
 
 /// Where the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,13 +72,13 @@ pub async fn unfinished(
 /// # Errors
 /// The refusal, and an origin that cannot be asked.
 pub async fn refuse_stale(
-    world: &World,
-    book: &Runbook,
+    world: &Reset,
+    runbook: &Runbook<Reset>,
     run: &RunId,
     history: &History,
 ) -> Result<(), CommandError> {
     let is_over = matches!(history.standing, Standing::Done { .. } | Standing::RolledBack);
-    if is_over || !book.leaves_changes(history) {
+    if is_over || !runbook.leaves_changes(history) {
         return Ok(());
     }
     let lock = OriginLock::new(world.repository.clone(), &world.branches.staging);
@@ -163,7 +162,7 @@ impl Unfinished {
         let open = self.history.step("open");
         let is_open = open.is_finished() && !open.is_undone();
         // What it took over from an earlier run stays so until it has opened staging itself.
-        let inherited = self.value(&TAKEN_OVER).filter(|_| !is_open);
+        let inherited = self.history.get(&TAKEN_OVER).filter(|_| !is_open);
         let is_closed = inherited.as_ref().is_some_and(|taken| taken.closed);
         let keeps_backup = inherited.as_ref().is_some_and(|taken| taken.keeps_backup);
         let stands = |id: &str| {
@@ -173,13 +172,13 @@ impl Unfinished {
         let filled = ["load", "restore", "scrub"].map(|id| self.history.step(id));
         let has_filled = filled.iter().any(|step| step.may_have_acted && !step.is_undone());
         Before {
-            maintenance: self.value(&MAINTENANCE_BEFORE),
-            formation: self.value(&FORMATION_BEFORE),
-            backup: self.value(&BACKUP),
+            maintenance: self.history.get(&MAINTENANCE_BEFORE),
+            formation: self.history.get(&FORMATION_BEFORE),
+            backup: self.history.get(&BACKUP),
             has_closed: stands("maintenance"),
             has_stopped: stands("dynos"),
             has_filled: has_filled || keeps_backup || self.is_filling_back(),
-            sites: self.value(&SITES_BEFORE),
+            sites: self.history.get(&SITES_BEFORE),
         }
     }
 
@@ -191,11 +190,6 @@ impl Unfinished {
             matches!(undo, UndoPhase::UnderWay | UndoPhase::Failed { .. })
         };
         begun("load") || begun("restore")
-    }
-
-    fn value<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
-        let value = self.history.value(key.name()).cloned()?;
-        serde_json::from_value(value).ok()
     }
 
     /// The last step that came to its end.

@@ -1,11 +1,18 @@
 //! What one step tells later ones. The names are those of the journal and stay for ever.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::git::Oid;
 use crate::adapters::heroku::Formation;
 use crate::restore::RowsByTable;
 use crate::runbook::ValueKey;
+
+use super::closed::Closed;
+use super::media::MediaLeft;
+use super::sites::{Change, SiteRecord};
+use super::sites_answer::{AnsweredBefore, Opened, SiteFailure};
 
 /// The backup of staging from before the run, by its number and its identifier.
 pub const BACKUP: ValueKey<BackupTaken> = ValueKey::new("staging_backup");
@@ -27,10 +34,9 @@ pub const RELEASE: ValueKey<ReleaseSeen> = ValueKey::new("release");
 pub const RELEASE_FAILED: ValueKey<String> = ValueKey::new("release_failed");
 pub const MAINTENANCE_BEFORE: ValueKey<bool> = ValueKey::new("maintenance_before");
 /// How staging was closed before the run touched it; `null` where it was open.
-pub const CLOSED_BEFORE: ValueKey<Option<crate::reset::closed::Closed>> =
-    ValueKey::new("closed_before");
+pub const CLOSED_BEFORE: ValueKey<Option<Closed>> = ValueKey::new("closed_before");
 /// Whether staging is open now, and what was seen of its sites then.
-pub const OPENED: ValueKey<crate::reset::sites_answer::Opened> = ValueKey::new("opened");
+pub const OPENED: ValueKey<Opened> = ValueKey::new("opened");
 pub const FORMATION_BEFORE: ValueKey<Formation> = ValueKey::new("formation_before");
 /// The same before the deploy, whose code may have other processes. Runs of before have none.
 pub const FORMATION_AT_DEPLOY: ValueKey<Formation> = ValueKey::new("formation_at_deploy");
@@ -38,26 +44,21 @@ pub const LOADED: ValueKey<Loaded> = ValueKey::new("loaded");
 pub const CONTENT_ONLY_HERE: ValueKey<u64> = ValueKey::new("content_on_staging_only");
 pub const ACCOUNTS_ONLY_HERE: ValueKey<u64> = ValueKey::new("accounts_on_staging_only");
 /// Hosts that did not answer before the run, with why.
-pub const DOWN_BEFORE: ValueKey<Vec<crate::reset::sites_answer::Down>> =
-    ValueKey::new("down_before");
+pub const DOWN_BEFORE: ValueKey<Vec<SiteFailure>> = ValueKey::new("down_before");
 /// Which hosts answered before the run. Runs of before have none.
-pub const ANSWERED_BEFORE: ValueKey<crate::reset::sites_answer::AnsweredBefore> =
-    ValueKey::new("answered_before");
-pub const SITES_BEFORE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
-    ValueKey::new("sites_before");
+pub const ANSWERED_BEFORE: ValueKey<AnsweredBefore> = ValueKey::new("answered_before");
+pub const SITES_BEFORE: ValueKey<Vec<SiteRecord>> = ValueKey::new("sites_before");
 /// Production's own records: whatever becomes of them, none of these hosts may remain.
-pub const SITES_OF_SOURCE: ValueKey<Vec<crate::reset::sites::SiteRecord>> =
-    ValueKey::new("sites_of_source");
+pub const SITES_OF_SOURCE: ValueKey<Vec<SiteRecord>> = ValueKey::new("sites_of_source");
 /// What each Site record becomes. Once decided it stays: a map with a circle in it would give
 /// another answer to records that are rewritten already.
-pub const SITE_CHANGES: ValueKey<Vec<crate::reset::sites::Change>> = ValueKey::new("site_changes");
+pub const SITE_CHANGES: ValueKey<Vec<Change>> = ValueKey::new("site_changes");
 /// The user names of the accounts that staging's backup has of those that are put back.
-pub const ACCOUNTS_STORED: ValueKey<std::collections::BTreeSet<String>> =
-    ValueKey::new("accounts_stored");
+pub const ACCOUNTS_STORED: ValueKey<BTreeSet<String>> = ValueKey::new("accounts_stored");
 pub const ACCOUNTS_BACK: ValueKey<u64> = ValueKey::new("accounts_put_back");
 pub const MEDIA_COPIED: ValueKey<(u64, u64)> = ValueKey::new("media_copied");
 /// What of the media was not copied, although the step has ended.
-pub const MEDIA_LEFT: ValueKey<crate::reset::media::MediaLeft> = ValueKey::new("media_left");
+pub const MEDIA_LEFT: ValueKey<MediaLeft> = ValueKey::new("media_left");
 
 /// How many of the site's search indices could not be counted after they were rebuilt.
 pub const SEARCH_UNCOUNTED: ValueKey<u64> = ValueKey::new("search_uncounted");
@@ -72,7 +73,8 @@ pub struct BackupTaken {
 /// The tip that staging's branch gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
-    pub tip: String,
+    #[serde(with = "commit_id")]
+    pub tip: Oid,
     pub merged: Vec<String>,
     pub already_there: Vec<String>,
     /// Left out because of a conflict.
@@ -114,4 +116,19 @@ pub struct Loaded {
     pub rows: u64,
     /// As they were counted right after the load, so that the audit sees the same ones.
     pub by_table: RowsByTable,
+}
+
+/// A commit by its whole id.
+mod commit_id {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::Oid;
+
+    pub fn serialize<S: Serializer>(commit: &Oid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(commit)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Oid, D::Error> {
+        Oid::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
 }

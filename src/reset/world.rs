@@ -1,58 +1,51 @@
 //! What the steps work with: two environments, looked up and compared before any of it is made.
 
+use std::io::Read;
 use std::ops::Deref;
 
 use crate::adapters::git::{Remote, Repository};
 use crate::adapters::gitlab::Gitlab;
 use crate::adapters::heroku::{
-    ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Heroku,
+    Build, ConfigVars, DatabaseAttachment, DestinationApp, DestinationDatabase, Dyno, Formation,
+    Heroku, HerokuError, Releases,
 };
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 use crate::adapters::s3::{DestinationBucket, SourceBucket};
 use crate::deployment::Fingerprint;
+use crate::failure::{CommandError, FailureKind};
+use crate::restore::OpenBackup;
 use crate::runbook::{StepContext, StepResult};
 use crate::scrub::Manifest;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
 
-use super::choices::Choices;
+use super::answers::Answers;
 
 /// One reset: what it works with, and what the person decided when they saw that.
-pub struct World {
-    pub surroundings: Surroundings,
-    pub choices: Choices,
+pub struct Reset {
+    pub sides: Sides,
+    pub answers: Answers,
 }
 
-/// The steps speak of `world.app`: where a field lies is not what they are about.
-impl Deref for World {
-    type Target = Surroundings;
+/// The steps speak of `world.source`: where a field lies is not what they are about.
+impl Deref for Reset {
+    type Target = Sides;
 
-    fn deref(&self) -> &Surroundings {
-        &self.surroundings
+    fn deref(&self) -> &Sides {
+        &self.sides
     }
 }
 
 /// What is there before anything is decided. Everything in it was resolved from the configuration
-/// and from Heroku, and the command's guard has compared it with what is protected.
-pub struct Surroundings {
+/// and from Heroku, and the guard has compared it with what is protected.
+pub struct Sides {
     pub settings: Settings,
-    pub source: Environment,
-    pub destination: Destination,
     pub heroku: Heroku,
-    pub app: DestinationApp,
-    pub source_app_id: String,
-    pub database: DestinationDatabase,
-    /// The source's database as Heroku knows it: whose backups are loaded.
-    pub source_database: DatabaseAttachment,
-    /// For reading what the two have in common.
-    pub source_url: DatabaseUrl,
-    pub destination_url: DatabaseUrl,
-    /// Staging's config vars in force, with what stands in for them.
-    pub destination_vars: ConfigVars,
+    pub source: SourceSide,
+    pub destination: DestinationSide,
     pub branches: Branches,
     /// The site's repository, in the namespace of planning.
     pub repository: Repository,
-    pub heroku_remote: Remote,
     pub manifest: Manifest,
     /// Absent where neither side has a bucket.
     pub media: Option<MediaSides>,
@@ -63,12 +56,50 @@ pub struct Surroundings {
     pub secrets: Vec<Secret>,
     /// Names of protected environments with their repositories at Heroku.
     pub protected_repositories: Vec<(String, String)>,
-    /// What staging was when it was compared with everything that is protected.
+    /// Who runs this, for the messages.
+    pub operator: String,
+}
+
+/// The environment that staging is made from. Nothing of it is written to.
+pub struct SourceSide {
+    pub environment: Environment,
+    pub app_id: String,
+    /// The database as Heroku knows it: whose backups are loaded.
+    pub database: DatabaseAttachment,
+    /// For reading what the two have in common.
+    pub url: DatabaseUrl,
+}
+
+impl Deref for SourceSide {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+/// The environment that is reset.
+pub struct DestinationSide {
+    pub environment: Destination,
+    pub app: DestinationApp,
+    pub database: DestinationDatabase,
+    pub url: DatabaseUrl,
+    /// The config vars in force, with what stands in for them.
+    pub variables: ConfigVars,
+    /// The app's own repository at Heroku, which builds what is pushed to it.
+    pub remote: Remote,
+    /// What it was when it was compared with everything that is protected.
     pub fingerprint: Fingerprint,
     /// The zone before its sites, where that was compared.
     pub zone: Option<String>,
-    /// Who runs this, for the messages.
-    pub operator: String,
+}
+
+impl Deref for DestinationSide {
+    type Target = Destination;
+
+    fn deref(&self) -> &Destination {
+        &self.environment
+    }
 }
 
 /// The branches that the two environments are deployed from.
@@ -89,23 +120,48 @@ pub struct MediaSides {
     pub secrets: Vec<Secret>,
 }
 
-impl Surroundings {
+impl Sides {
     /// The repository, in the namespace of the run.
     pub fn repository(&self, context: &StepContext) -> StepResult<Repository> {
         Ok(self.repository.for_run(context.run().as_str())?)
     }
 
     pub async fn connect_destination(&self) -> Result<Session, PostgresError> {
-        connect(&self.destination_url).await
+        connect(&self.destination.url).await
     }
 
     /// A session in which the server refuses every change.
     pub async fn connect_source(&self) -> Result<Session, PostgresError> {
-        let session = connect(&self.source_url).await?;
+        let session = connect(&self.source.url).await?;
         session
             .batch_execute("SET default_transaction_read_only = on; SET statement_timeout = '120s'")
             .await?;
         Ok(session)
+    }
+
+    /// Staging's app, by its name.
+    pub fn app_name(&self) -> &str {
+        self.destination.app.name()
+    }
+
+    pub async fn maintenance(&self) -> Result<bool, HerokuError> {
+        Ok(self.heroku.app(self.destination.app.id()).await?.maintenance)
+    }
+
+    pub async fn formation(&self) -> Result<Formation, HerokuError> {
+        self.heroku.formation(self.destination.app.id()).await
+    }
+
+    pub async fn dynos(&self) -> Result<Vec<Dyno>, HerokuError> {
+        self.heroku.dynos(self.destination.app.id()).await
+    }
+
+    pub async fn releases(&self) -> Result<Releases, HerokuError> {
+        self.heroku.releases(self.destination.app.id()).await
+    }
+
+    pub async fn newest_builds(&self) -> Result<Vec<Build>, HerokuError> {
+        self.heroku.newest_builds(self.destination.app.id()).await
     }
 
     /// `refs/heads/staging`.
@@ -113,8 +169,28 @@ impl Surroundings {
         format!("refs/heads/{}", self.branches.staging)
     }
 
+    /// Reads a backup of staging to its end, on a thread of its own.
+    pub async fn read_backup<T, E>(
+        &self,
+        number: u64,
+        read: impl FnOnce(Box<dyn Read + Send>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        CommandError: From<E>,
+    {
+        let owner = self.destination_backups();
+        let bytes = OpenBackup::download(&self.heroku, owner, number).await?.bytes;
+        let read = tokio::task::spawn_blocking(move || read(bytes)).await.map_err(|cause| {
+            CommandError::new(FailureKind::Unexpected, "the reading of the backup ended early")
+                .with_cause(cause)
+        })?;
+        Ok(read?)
+    }
+
     /// The app that owns staging's database, and with it its backups.
     pub fn destination_backups(&self) -> &str {
-        &self.database.attachment().billing_app.name
+        &self.destination.database.attachment().billing_app.name
     }
 }

@@ -15,6 +15,7 @@ use crate::schema::quote_identifier;
 use super::placement::Placement;
 use super::properties::{NotKept, Properties};
 use super::unscrubbed::{self, Identity};
+use crate::failure::{CommandError, FailureKind};
 
 /// Postgres cuts longer names off, silently.
 const LONGEST_NAME: usize = 63;
@@ -382,6 +383,39 @@ async fn connect_to_maintenance(target: &DatabaseUrl) -> Result<Session, Postgre
             connect(&target.with_database("template1")).await
         }
         other => other,
+    }
+}
+
+impl From<DatabaseError> for CommandError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Postgres(error) => error.into(),
+            DatabaseError::Locked { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until it is done, then try again"),
+            DatabaseError::NameTooLong { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("choose a shorter name with --target")
+            }
+            DatabaseError::NothingToUndo { .. } | DatabaseError::NothingToDrop { .. } => {
+                CommandError::wrap(FailureKind::Refused, error)
+            }
+            DatabaseError::NotOwner { ref name, ref role } => {
+                let (name, role) = (quote_identifier(name), quote_identifier(role));
+                let hint = format!("as a superuser: ALTER DATABASE {name} OWNER TO {role}");
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+            DatabaseError::NotOwnerOfRest { ref name, .. } => {
+                let hint = format!("as a superuser: DROP DATABASE {}", quote_identifier(name));
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+            DatabaseError::InUse { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("stop what uses the database (runserver, psql), then try again"),
+            DatabaseError::MayNotCreate { ref role, .. } => {
+                let hint =
+                    format!("as a superuser: ALTER ROLE {} CREATEDB", quote_identifier(role));
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+        }
     }
 }
 

@@ -12,6 +12,10 @@ use crate::scrub::{AuditCount, FramingError, NeedyRows, PlanError, ScrubError};
 use super::databases::DatabaseError;
 
 use super::omissions::Loss;
+use crate::activity::STALLED;
+use crate::adapters::postgres::quote_literal;
+use crate::failure::{CommandError, FailureKind};
+use crate::scrub::personal_data;
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
@@ -144,4 +148,73 @@ fn by_way_of(chain: &[String]) -> String {
 
 fn in_words(columns: usize) -> String {
     if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
+}
+
+impl From<RestoreError> for CommandError {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Postgres(error) => error.into(),
+            RestoreError::Plan(error) => error.into(),
+            RestoreError::Database(error) => error.into(),
+            RestoreError::MissingExtensions { ref names } => {
+                let hint = format!(
+                    "install the server's packages for {}, or create them as a superuser",
+                    names.join(", ")
+                );
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+            RestoreError::NewerArchive { archive, .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(newer_server(archive))
+            }
+            RestoreError::RowsLost { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
+            RestoreError::Check { ref table, ref name, .. } => {
+                let (name, table) = (quote_literal(name), quote_literal(table));
+                let hint = format!(
+                    "look at the constraint on the site: SELECT pg_get_constraintdef(oid) FROM \
+                     pg_constraint WHERE conname = {name} AND conrelid = {table}::regclass"
+                );
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
+            }
+            RestoreError::Statement { ref entry, .. } => {
+                let hint = format!("create what the server misses, then run the command again; rows need {entry}");
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
+            }
+            RestoreError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error),
+            RestoreError::CannotLookBack { .. } => {
+                CommandError::wrap(FailureKind::Refused, error).hint("give the file's name instead of `-`")
+            }
+            RestoreError::PersonalData { ref findings } => {
+                personal_data(error.to_string(), findings, &[])
+            }
+            RestoreError::NeedsOmitted { .. } => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
+            // Whatever the reason is, nobody has shown that nothing personal is there.
+            RestoreError::Scrub(_) | RestoreError::Audit(_) => CommandError::wrap(FailureKind::PersonalData, error),
+            RestoreError::Framing(FramingError::RowTooLong { ref table, .. }) => {
+                let hint = format!("load without its rows: --exclude-data {}", table.short());
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
+            }
+            RestoreError::Stalled(_) => CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED),
+            RestoreError::Archive(_)
+            | RestoreError::Source(_)
+            | RestoreError::Copy { .. }
+            | RestoreError::RowCount { .. }
+            | RestoreError::Framing(_)
+            | RestoreError::Cycle { .. }
+            | RestoreError::Incomplete(_)
+            | RestoreError::After { .. }
+            | RestoreError::PartEnded => CommandError::wrap(FailureKind::Unexpected, error),
+        }
+    }
+}
+
+/// The command that installs a server of this version.
+fn newer_server(version: u32) -> String {
+    match std::env::consts::OS {
+        "macos" => format!("brew install postgresql@{version}"),
+        _ => format!(
+            "apt install postgresql-{version}   # then set its port in BCOPS_LOCAL_DATABASE_URL"
+        ),
+    }
 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::activity::Activity;
 use crate::adapters::postgres::{DatabaseUrl, Session};
 use crate::archive::{ArchiveReader, DumpId};
@@ -70,10 +73,13 @@ pub struct LoadReport {
     pub unbuilt: Vec<Unbuilt>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TableReport {
     pub table: TableName,
+    /// Of the backup.
+    #[serde(rename = "rows")]
     pub read: u64,
+    /// Rows that were written, changed ones included.
     pub kept: u64,
     pub changed: u64,
     pub dropped: u64,

@@ -13,11 +13,13 @@ use thiserror::Error;
 
 use super::load::{LoadOptions, LoadReport, load};
 use super::{BackupSource, ExtensionPlan, OpenBackup, RestoreError, RestorePlan};
+use crate::activity::STALLED;
 use crate::activity::{Activity, NoServer, Stall};
 use crate::adapters::postgres::DatabaseUrl;
 use crate::archive::formats::convert;
 use crate::archive::{ArchiveError, ArchiveReader, ColumnValues, Toc, read_schema};
 use crate::events::SharedReporter;
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 use crate::scrub::{
     AuditCount, BlocksError, LargeObjects, Manifest, PlanError, ScrubPlan, TableAction,
@@ -227,4 +229,19 @@ fn audited_definitions(
 /// at most four, beyond which a laptop's disk is the limit, and a small plan's.
 pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
+
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Archive(error) => error.into(),
+            PrepareError::Blocks(error) => error.into(),
+            PrepareError::Plan(error) => error.into(),
+            PrepareError::Restore(error) => error.into(),
+            PrepareError::Stalled(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED)
+            }
+            PrepareError::ReaderEnded => CommandError::wrap(FailureKind::Unexpected, error),
+        }
+    }
 }

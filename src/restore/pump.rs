@@ -22,8 +22,8 @@ use crate::archive::{
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::schema::TableName;
 use crate::scrub::{
-    AuditCount, BATCH, DroppedMember, Framer, KeySets, NeedyRows, Passage, RowCounts, ScrubError,
-    ScrubPlan, TableAction,
+    AuditCount, BATCH, DroppedMember, Framer, KeySets, NeedyRows, RowCounts, RowPipeline,
+    ScrubError, ScrubPlan, TableAction,
 };
 
 use super::RestoreError;
@@ -233,17 +233,17 @@ impl Run<'_> {
         let statement = CopyStatement::of(entry)?
             .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
         let plan = self.pump.policy.scrub.as_deref();
-        let mut passage = Passage::new(plan, &table, &statement.columns, action, &self.keys)?;
+        let mut pipeline = RowPipeline::new(plan, &table, &statement.columns, action, &self.keys)?;
         // On a developer's machine the number goes; on staging somebody has to decide.
         if plan.is_some_and(|plan| plan.policy() == "local") {
-            passage = passage.replacing_published_numbers();
+            pipeline = pipeline.replacing_published_numbers();
         }
         let mut target = statement.clone();
         if let Some(plan) = plan {
             target.columns = plan.loaded_columns(&table, &statement.columns);
         }
-        let result = self.send_rows(&table, entry, &target, rows, &mut passage);
-        let passed = passage.finish(&mut self.keys);
+        let result = self.send_rows(&table, entry, &target, rows, &mut pipeline);
+        let passed = pipeline.finish(&mut self.keys);
         self.report.audit.extend(passed.audit);
         self.report.needy.extend(passed.needy);
         self.report.dropped_members.extend(passed.dropped_members);
@@ -257,7 +257,7 @@ impl Run<'_> {
         entry: &TocEntry,
         statement: &CopyStatement,
         mut rows: impl RowSource,
-        passage: &mut Passage,
+        pipeline: &mut RowPipeline,
     ) -> Result<(), RestoreError> {
         let stopped_by_audit = &self.pump.stopped_by_audit;
         let mut sender: Option<TableSender> = None;
@@ -270,9 +270,9 @@ impl Run<'_> {
             let Some(batch) = framer.complete_rows()? else { continue };
             // A row of hundreds of megabytes takes its time.
             let at_work = activity.begin(working.clone());
-            let batch = passage.process(batch)?;
+            let batch = pipeline.process(batch)?;
             drop(at_work);
-            if passage.found_personal_data() || passage.found_need() {
+            if pipeline.found_personal_data() || pipeline.found_need() {
                 stopped_by_audit.store(true, Ordering::SeqCst);
             }
             if batch.is_empty() || stopped_by_audit.load(Ordering::SeqCst) {

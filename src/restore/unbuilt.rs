@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::adapters::postgres::PostgresError;
 use crate::archive::TocEntry;
 use crate::private_folder;
@@ -47,13 +50,14 @@ const OF_OTHER_SESSIONS: [&str; 2] = ["55P03", "55006"];
 const CHECK_VIOLATION: &str = "23514";
 
 /// An entry that was skipped because its statement failed. The database is whole without it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unbuilt {
     /// Type and name.
     pub entry: String,
     /// What the server said, without values of rows.
     pub cause: String,
     /// The statement, to be run by hand.
+    #[serde(skip)]
     pub sql: String,
 }
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::entry::Entry;
+use super::event_log::EventLog;
 use super::history::{Job, StepHistory};
 use super::interrupt::Interrupt;
-use super::ledger::Ledger;
 use super::run_id::RunId;
 use super::step::{StepError, StepResult};
 use super::values::ValueKey;
@@ -25,13 +25,18 @@ use crate::secret::Secret;
 pub struct StepContext {
     pub(super) step: &'static str,
     pub(super) run: RunId,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) log: Arc<EventLog>,
     pub(super) relay: Arc<Relay>,
     pub(super) interrupt: Interrupt,
     pub(super) lock_lost: watch::Receiver<bool>,
 }
 
 impl StepContext {
+    /// The step that this is for.
+    pub fn step_id(&self) -> &'static str {
+        self.step
+    }
+
     pub fn run(&self) -> &RunId {
         &self.run
     }
@@ -43,11 +48,11 @@ impl StepContext {
             StepError::failed(FailureKind::Unexpected, text)
         };
         let value = serde_json::to_value(value).map_err(|_| unkept("cannot be written down"))?;
-        if self.ledger.redactor().finds_in_value(&value) {
+        if self.log.redactor().finds_in_value(&value) {
             return Err(unkept("looks like a secret and was not kept"));
         }
         let (step, key) = (self.step.to_owned(), key.name().to_owned());
-        Ok(self.ledger.record(Entry::Value { step, key, value })?)
+        Ok(self.log.record(Entry::Value { step, key, value })?)
     }
 
     /// Keeps a value unless there is one, and returns the one that is kept. For what was found before
@@ -65,7 +70,7 @@ impl StepContext {
 
     /// A value of this or an earlier step, if there is one.
     pub fn get<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> StepResult<Option<T>> {
-        let value = self.ledger.history(|history| history.value(key.name()).cloned());
+        let value = self.log.history(|history| history.value(key.name()).cloned());
         value.map(serde_json::from_value).transpose().map_err(|error| {
             let text = format!("the value {} of the run is of another kind", key.name());
             CommandError::new(FailureKind::Unexpected, text).with_cause(error).into()
@@ -74,13 +79,13 @@ impl StepContext {
 
     /// How long ago a value was put on record last.
     pub fn age<T>(&self, key: &ValueKey<T>) -> Option<Duration> {
-        let at = self.ledger.history(|history| history.value_at(key.name()))?;
+        let at = self.log.history(|history| history.value_at(key.name()))?;
         Some(jiff::Timestamp::now().duration_since(at).try_into().unwrap_or_default())
     }
 
     /// How far another step of the run is.
     pub fn step(&self, id: &str) -> StepHistory {
-        self.ledger.history(|history| history.step(id))
+        self.log.history(|history| history.step(id))
     }
 
     /// A value that the step cannot do without.
@@ -97,12 +102,12 @@ impl StepContext {
 
     /// Whether an act of the step may have changed something.
     pub fn may_have_acted(&self) -> bool {
-        self.ledger.history(|history| history.step(self.step).may_have_acted)
+        self.log.history(|history| history.step(self.step).may_have_acted)
     }
 
     /// How far an earlier attempt came with the remote job of this name.
     pub fn job(&self, name: &str) -> Job {
-        self.ledger.history(|history| history.step(self.step).job(name))
+        self.log.history(|history| history.step(self.step).job(name))
     }
 
     /// Puts on record that a remote job is about to be asked for. If the answer is never seen, the
@@ -110,40 +115,34 @@ impl StepContext {
     pub fn intent(&self, name: &str, details: Value) -> StepResult<()> {
         self.refuse_secret(name, &details)?;
         let (step, name) = (self.step.to_owned(), name.to_owned());
-        Ok(self.ledger.record(Entry::Intent { step, name, details })?)
+        Ok(self.log.record(Entry::Intent { step, name, details })?)
     }
 
     /// Puts the job's identifier on record, before it is waited for.
     pub fn external(&self, name: &str, id: &str) -> StepResult<()> {
         self.refuse_secret(name, &Value::from(id))?;
         let (step, name, id) = (self.step.to_owned(), name.to_owned(), id.to_owned());
-        Ok(self.ledger.record(Entry::External { step, name, id })?)
+        Ok(self.log.record(Entry::External { step, name, id })?)
     }
 
     /// Puts on record that the job is over, or never came to be: what is asked for next under this
     /// name is a new one. A job that ended well is left as it is, so that it is found again.
     pub fn settle(&self, name: &str, how: &str) -> StepResult<()> {
         let (step, name, how) = (self.step.to_owned(), name.to_owned(), how.to_owned());
-        Ok(self.ledger.record(Entry::Settled { step, name, how })?)
+        Ok(self.log.record(Entry::Settled { step, name, how })?)
     }
 
     fn refuse_secret(&self, name: &str, value: &Value) -> StepResult<()> {
-        if self.ledger.redactor().finds_in_value(value) {
+        if self.log.redactor().finds_in_value(value) {
             let text = format!("what is known of {name} in {} looks like a secret", self.step);
             return Err(StepError::failed(FailureKind::Unexpected, text));
         }
         Ok(())
     }
 
-    /// The same for every attempt of this step in this run, for services that recognise a repeated
-    /// request.
-    pub fn idempotency_key(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.run, self.step)
-    }
-
     /// From now on the secret is kept out of journal, report and messages.
     pub fn register_secret(&self, secret: &Secret) {
-        self.ledger.redactor().register(secret);
+        self.log.redactor().register(secret);
     }
 
     /// Something that a person should look at. It is shown now and kept with the step.
@@ -186,13 +185,13 @@ impl StepContext {
 /// Passes events on, cleaned of secrets, and keeps the warnings for the journal.
 pub(super) struct Relay {
     reporter: SharedReporter,
-    ledger: Arc<Ledger>,
+    log: Arc<EventLog>,
     warnings: Mutex<Vec<String>>,
 }
 
 impl Relay {
-    pub(super) fn new(reporter: SharedReporter, ledger: Arc<Ledger>) -> Self {
-        Relay { reporter, ledger, warnings: Mutex::default() }
+    pub(super) fn new(reporter: SharedReporter, log: Arc<EventLog>) -> Self {
+        Relay { reporter, log, warnings: Mutex::default() }
     }
 
     /// The warnings since the last time.
@@ -203,7 +202,7 @@ impl Relay {
 
 impl Reporter for Relay {
     fn emit(&self, event: Event) {
-        let clean = |text: String| self.ledger.redactor().clean(&text);
+        let clean = |text: String| self.log.redactor().clean(&text);
         let event = match event {
             Event::Warning(text) => {
                 let text = clean(text);

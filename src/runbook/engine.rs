@@ -9,27 +9,29 @@ use serde_json::Value;
 
 use tokio::sync::watch;
 
-use super::book::Runbook;
 use super::context::{Relay, StepContext};
 use super::entry::{Consumer, EndStatus, Entry, Flags, RunStarted, Target};
 use super::error::RunError;
 use super::essence::Essence;
+use super::event_log::EventLog;
 use super::history::History;
 use super::interrupt::Interrupt;
 use super::journal::{FILE_NAME, Journal, Writer};
-use super::ledger::Ledger;
+use super::list::Runbook;
 use super::lock::{Holder, Keeper, LockError, Operator, RunLock};
 use super::redact::Redactor;
 use super::run_id::RunId;
 use super::screen::Screen;
 use super::share::Share;
-use super::step::{Guard, Step};
+use super::step::Guard;
+use super::step_entry::StepEntry;
 use super::store::{RunFolder, Runs};
 use crate::events::{Event, SharedReporter};
+use crate::failure::EnvironmentName;
 
 /// What a run works with, whether it is begun, resumed or rolled back.
-pub struct Setup {
-    pub book: Runbook,
+pub struct Setup<W> {
+    pub runbook: Runbook<W>,
     /// Keeps other operators out.
     pub lock: Arc<dyn RunLock>,
     /// Looks before anything is changed.
@@ -38,6 +40,8 @@ pub struct Setup {
     pub reporter: SharedReporter,
     pub redactor: Arc<Redactor>,
     pub operator: Operator,
+    /// Which one the hints of failures name.
+    pub environment: EnvironmentName,
     /// Consumers beside the journal and the screen.
     pub consumers: Vec<Box<dyn Consumer>>,
 }
@@ -54,21 +58,22 @@ pub struct Beginning {
 }
 
 /// A run that can be let go.
-pub struct Engine {
+pub struct Engine<W> {
     pub(super) run: RunId,
-    pub(super) book: Runbook,
+    pub(super) runbook: Runbook<W>,
     pub(super) guard: Arc<dyn Guard>,
     pub(super) interrupt: Interrupt,
     pub(super) reporter: SharedReporter,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) log: Arc<EventLog>,
     pub(super) lock_lost: watch::Receiver<bool>,
     pub(super) share: Arc<Share>,
     /// Done before anything is put back.
-    pub(super) precaution: Option<Arc<dyn Step>>,
+    pub(super) precaution: Option<StepEntry<W>>,
     /// Known before the run.
     values: BTreeMap<&'static str, Value>,
     lock: Arc<dyn RunLock>,
     operator: Operator,
+    pub(super) environment: EnvironmentName,
     command: String,
     /// What the first record of this process says, unless it rolls back.
     first: Entry,
@@ -84,16 +89,16 @@ pub struct RunEnd {
     pub warnings: Vec<String>,
 }
 
-impl Engine {
+impl<W: Send + Sync> Engine<W> {
     /// A new run. Nothing happens before [`Engine::run`].
-    pub fn begin(setup: Setup, runs: &Runs, beginning: Beginning) -> Result<Self, RunError> {
+    pub fn begin(setup: Setup<W>, runs: &Runs, beginning: Beginning) -> Result<Self, RunError> {
         let folder = runs.create()?;
         let writer = Writer::create(&folder.path.join(FILE_NAME))?;
         Ok(Engine::begin_with(setup, folder.id.clone(), writer, Some(folder), beginning))
     }
 
     pub(super) fn begin_with(
-        setup: Setup,
+        setup: Setup<W>,
         run: RunId,
         writer: Writer,
         folder: Option<RunFolder>,
@@ -108,8 +113,8 @@ impl Engine {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             operator: setup.operator.clone(),
             flags,
-            steps: setup.book.recorded(),
-            left_out: setup.book.left_out(),
+            steps: setup.runbook.recorded(),
+            left_out: setup.runbook.left_out(),
         }));
         let past = Past { history: History::default(), essence: Essence::default() };
         let mut engine = Engine::assemble(setup, run, writer, past, folder, command, first);
@@ -120,7 +125,7 @@ impl Engine {
     /// Goes on with a run, forwards with [`Engine::run`] or back with [`Engine::roll_back`]. `flags`
     /// are those that were added or changed since; those of the beginning are in the journal.
     pub fn reopen(
-        setup: Setup,
+        setup: Setup<W>,
         runs: &Runs,
         run: RunId,
         target: &Target,
@@ -134,7 +139,7 @@ impl Engine {
     }
 
     pub(super) fn reopen_with(
-        setup: Setup,
+        setup: Setup<W>,
         run: RunId,
         journal: &Journal,
         writer: Writer,
@@ -144,22 +149,22 @@ impl Engine {
     ) -> Result<Self, RunError> {
         journal.check_target(target)?;
         let began = journal.beginning()?;
-        check_steps(&run, began, &setup.book)?;
+        check_steps(&run, began, &setup.runbook)?;
         let first = Entry::Resumed {
             operator: setup.operator.clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             flags,
-            left_out: setup.book.left_out(),
+            left_out: setup.runbook.left_out(),
         };
         let command = began.command.clone();
         let history = History::of(journal.records());
-        let essence = Essence::of(journal.records(), setup.book.shared());
+        let essence = Essence::of(journal.records(), setup.runbook.shared());
         let past = Past { history, essence };
         Ok(Engine::assemble(setup, run, writer, past, folder, command, first))
     }
 
     fn assemble(
-        setup: Setup,
+        setup: Setup<W>,
         run: RunId,
         writer: Writer,
         past: Past,
@@ -167,26 +172,27 @@ impl Engine {
         command: String,
         first: Entry,
     ) -> Self {
-        let Setup { book, lock, guard, interrupt, reporter, redactor, operator, mut consumers } =
-            setup;
-        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &book)));
-        let share = Arc::new(Share::new(past.essence, book.shared()));
+        let Setup { runbook, lock, guard, interrupt, reporter, redactor, .. } = setup;
+        let Setup { operator, environment, mut consumers, .. } = setup;
+        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook)));
+        let share = Arc::new(Share::new(past.essence, runbook.shared()));
         consumers.push(Box::new(share.clone()));
-        let ledger = Arc::new(Ledger::new(writer, past.history, consumers, redactor));
+        let log = Arc::new(EventLog::new(writer, past.history, consumers, redactor));
         let (_, lock_lost) = watch::channel(false);
         Engine {
             run,
-            book,
+            runbook,
             guard,
             interrupt,
             reporter,
-            ledger,
+            log,
             lock_lost,
             share,
             precaution: None,
             values: BTreeMap::new(),
             lock,
             operator,
+            environment,
             command,
             first,
             folder,
@@ -199,8 +205,12 @@ impl Engine {
     }
 
     /// A step that is done before a rollback changes anything.
-    pub fn with_precaution(self, step: Arc<dyn Step>) -> Self {
+    pub fn with_precaution(self, step: StepEntry<W>) -> Self {
         Engine { precaution: Some(step), ..self }
+    }
+
+    pub(super) fn world(&self) -> &W {
+        self.runbook.world()
     }
 
     pub fn id(&self) -> &RunId {
@@ -245,7 +255,7 @@ impl Engine {
     }
 
     pub(super) fn record_values(&self) -> Result<(), RunError> {
-        let step = self.book.steps().first().map_or("", |step| step.id());
+        let step = self.runbook.steps().first().map_or("", |step| step.id);
         for (key, value) in &self.values {
             let (step, key) = (step.to_owned(), (*key).to_owned());
             self.record(Entry::Value { step, key, value: value.clone() })?;
@@ -268,24 +278,24 @@ impl Engine {
         // Only a process of its own can know that nothing changed behind its back.
         let is_resumed = self.history(|history| history.resumptions > 0);
         let mut standing_is_known = !is_resumed;
-        for step in self.book.steps() {
-            if self.history(|history| history.step(step.id()).is_over())
-                && !(is_resumed && self.is_outdated(step.as_ref()))
+        for step in self.runbook.steps() {
+            if self.history(|history| history.step(step.id).is_over())
+                && !(is_resumed && self.is_outdated(step))
             {
                 continue;
             }
             self.safe_point()?;
-            if self.book.is_left_out(step.as_ref()) {
-                let reason = format!("left out with --skip {}", step.stage());
-                self.record(Entry::LeftOut { step: step.id().to_owned(), reason })?;
+            if self.runbook.is_left_out(step) {
+                let reason = format!("left out with --skip {}", step.stage);
+                self.record(Entry::LeftOut { step: step.id.to_owned(), reason })?;
                 continue;
             }
-            self.check_brackets(step.as_ref())?;
-            if !standing_is_known || step.kind() == super::StepKind::Destructive {
-                self.hold_standing(step.as_ref()).await?;
+            self.check_brackets(step)?;
+            if !standing_is_known || step.kind == super::StepKind::Destructive {
+                self.hold_standing(step).await?;
                 standing_is_known = true;
             }
-            self.perform(step.as_ref()).await?;
+            self.perform(step).await?;
         }
         let warnings = self.warnings();
         let status =
@@ -295,39 +305,36 @@ impl Engine {
     }
 
     /// Whether a finished step has to be done again because time has passed, which is said.
-    fn is_outdated(&self, step: &dyn Step) -> bool {
-        if !self.history(|history| history.step(step.id()).is_finished()) {
+    fn is_outdated(&self, step: &StepEntry<W>) -> bool {
+        if !self.history(|history| history.step(step.id).is_finished()) {
             return false;
         }
         let context = self.context(step);
-        let Some(why) = step.outdated(&context) else { return false };
+        let Some(why) = step.step.outdated(self.world(), &context) else { return false };
         context.note(why);
         true
     }
 
     /// The rules that hold whatever is left out or changed while the run stood still.
-    fn check_brackets(&self, step: &dyn Step) -> Result<(), RunError> {
-        let (run, step_id) = (self.run.clone(), step.id().to_owned());
-        if let Some(inside) = self.history(|history| self.book.held_back_by(step, history)) {
+    fn check_brackets(&self, step: &StepEntry<W>) -> Result<(), RunError> {
+        let (run, step_id) = (self.run.clone(), step.id.to_owned());
+        if let Some(inside) = self.history(|history| self.runbook.held_back_by(step, history)) {
             return Err(RunError::HeldBack { run, step: step_id, inside: inside.to_owned() });
         }
-        let required = self.book.required_for(step);
-        let missing = required
-            .iter()
-            .find(|one| !self.history(|history| history.step(one.id()).is_finished()));
+        let required = self.runbook.required_for(step);
+        let missing =
+            required.iter().find(|one| !self.history(|history| history.step(one.id).is_finished()));
         match missing {
             None => Ok(()),
-            Some(one) => {
-                Err(RunError::NotAround { run, step: step_id, around: one.id().to_owned() })
-            }
+            Some(one) => Err(RunError::NotAround { run, step: step_id, around: one.id.to_owned() }),
         }
     }
 
     /// Makes sure that what has to stay true still is, and lets it be made true again.
-    async fn hold_standing(&self, before: &dyn Step) -> Result<(), RunError> {
-        for standing in self.history(|history| self.book.in_force(history)) {
-            if standing.id() != before.id() {
-                self.hold(standing.as_ref()).await?;
+    async fn hold_standing(&self, before: &StepEntry<W>) -> Result<(), RunError> {
+        for standing in self.history(|history| self.runbook.in_force(history)) {
+            if standing.id != before.id {
+                self.hold(standing).await?;
             }
         }
         Ok(())
@@ -369,7 +376,7 @@ impl Engine {
             }
             Err(error) => {
                 let text = format!("cannot bring the lock up to date: {error}");
-                self.reporter.emit(Event::Warning(self.ledger.redactor().clean(&text)));
+                self.reporter.emit(Event::Warning(self.log.redactor().clean(&text)));
                 Ok(())
             }
         }
@@ -409,39 +416,39 @@ impl Engine {
             // The work is done; a lock that stayed behind is no failure of it.
             let command = self.run.unlock_command();
             let text = format!("{error}; it may still be held, and to give it up: {command}");
-            self.reporter.emit(Event::Warning(self.ledger.redactor().clean(&text)));
+            self.reporter.emit(Event::Warning(self.log.redactor().clean(&text)));
         }
         result
     }
 
     /// Whether anything is, or may be, not as it was before the run.
     pub(super) fn has_changed(&self) -> bool {
-        self.history(|history| self.book.leaves_changes(history))
+        self.history(|history| self.runbook.leaves_changes(history))
     }
 
     pub(super) fn warnings(&self) -> Vec<String> {
-        let steps = self.book.steps().iter();
-        self.history(|history| steps.flat_map(|step| history.step(step.id()).warnings).collect())
+        let steps = self.runbook.steps().iter();
+        self.history(|history| steps.flat_map(|step| history.step(step.id).warnings).collect())
     }
 
     pub(super) fn history<T>(&self, ask: impl FnOnce(&History) -> T) -> T {
-        self.ledger.history(ask)
+        self.log.history(ask)
     }
 
     pub(super) fn record(&self, entry: Entry) -> Result<(), RunError> {
-        Ok(self.ledger.record(entry)?)
+        Ok(self.log.record(entry)?)
     }
 
     pub(super) fn operator(&self) -> &Operator {
         &self.operator
     }
 
-    pub(super) fn context(&self, step: &dyn Step) -> StepContext {
+    pub(super) fn context(&self, step: &StepEntry<W>) -> StepContext {
         StepContext {
-            step: step.id(),
+            step: step.id,
             run: self.run.clone(),
-            ledger: self.ledger.clone(),
-            relay: Arc::new(Relay::new(self.reporter.clone(), self.ledger.clone())),
+            log: self.log.clone(),
+            relay: Arc::new(Relay::new(self.reporter.clone(), self.log.clone())),
             interrupt: self.interrupt.clone(),
             lock_lost: self.lock_lost.clone(),
         }
@@ -455,9 +462,9 @@ struct Past {
 }
 
 /// A journal says how far steps are by their names and order. Other steps are another runbook.
-fn check_steps(run: &RunId, began: &RunStarted, book: &Runbook) -> Result<(), RunError> {
+fn check_steps<W>(run: &RunId, began: &RunStarted, runbook: &Runbook<W>) -> Result<(), RunError> {
     let was: Vec<&str> = began.steps.iter().map(|step| step.id.as_str()).collect();
-    let is: Vec<&str> = book.steps().iter().map(|step| step.id()).collect();
+    let is: Vec<&str> = runbook.steps().iter().map(|step| step.id).collect();
     if was == is {
         return Ok(());
     }

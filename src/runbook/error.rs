@@ -2,13 +2,13 @@
 
 use thiserror::Error;
 
-use super::book::BookError;
 use super::journal::JournalError;
+use super::list::RunbookError;
 use super::lock::LockError;
 use super::plan::PlanError;
 use super::run_id::RunId;
 use super::store::StoreError;
-use crate::failure::CommandError;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum RunError {
@@ -44,7 +44,7 @@ pub enum RunError {
     #[error("the run {run} was begun with other steps: {was}; this bcops has {is}")]
     OtherSteps { run: RunId, was: String, is: String, version: String },
     #[error(transparent)]
-    Book(#[from] BookError),
+    Runbook(#[from] RunbookError),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -57,4 +57,89 @@ pub enum RunError {
 
 fn because(reasons: &[String]) -> String {
     if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Runbook(error) => error.into(),
+            RunError::Plan(error) => error.into(),
+            RunError::Store(error) => error.into(),
+            RunError::Lock(error) => error.into(),
+            RunError::Journal(error) => error.into(),
+            RunError::Step { run, step, error, undo_hint, changed } => {
+                failed_step(&run, &step, *error, undo_hint, changed)
+            }
+            RunError::Decision { ref run, ref flag, .. } => {
+                let hint = format!("to go on: {} {flag}", run.resume_command());
+                let back = format!("to go back: {}", run.rollback_command());
+                CommandError::wrap(FailureKind::Partial, error).hint(hint).hint(back)
+            }
+            RunError::Interrupted { ref run, ref goes_on, changed } => {
+                let run = run.clone();
+                let hints: Vec<String> =
+                    goes_on.iter().map(|what| format!("this goes on by itself: {what}")).collect();
+                let error = CommandError::wrap(FailureKind::Interrupted, error).with_hints(hints);
+                ways_on(error, &run, changed)
+            }
+            RunError::LockLost { ref run }
+            | RunError::HeldBack { ref run, .. }
+            | RunError::NotAround { ref run, .. } => {
+                let run = run.clone();
+                ways_on(CommandError::wrap(FailureKind::Partial, error), &run, true)
+            }
+            RunError::NotBegunBack { ref run, error: ref cause, .. } => {
+                let (kind, hints) = (cause.kind, cause.hints.clone());
+                let again = format!("to try again: {}", run.rollback_command());
+                let unlock = format!("to give up a lock that is left: {}", run.unlock_command());
+                let error = CommandError::wrap(kind, error).with_hints(hints);
+                error.hint(again).hint(unlock)
+            }
+            RunError::NotPutBack { ref run, ref hints, .. } => {
+                let again = format!("to try again: {}", run.rollback_command());
+                let hints = hints.clone();
+                CommandError::wrap(FailureKind::Partial, error).with_hints(hints).hint(again)
+            }
+            RunError::Over { ref run } => {
+                let hint = format!("to put back what it did: {}", run.rollback_command());
+                CommandError::wrap(FailureKind::Usage, error).hint(hint)
+            }
+            RunError::RollingBack { ref run } => {
+                let show = format!("to see how far it is: bcops runs show {run}");
+                let hint = format!("to go on with that: {}", run.rollback_command());
+                CommandError::wrap(FailureKind::Usage, error).hint(hint).hint(show)
+            }
+            RunError::RolledBack { ref run } => {
+                let hint = format!("to see what was done: bcops runs show {run}");
+                CommandError::wrap(FailureKind::Usage, error).hint(hint)
+            }
+            RunError::OtherSteps { ref version, .. } => {
+                let hint = format!("use bcops {version}, which began the run");
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+        }
+    }
+}
+
+/// The step's own kind, hints and causes. Kinds that promise that nothing was changed are kept only
+/// where that is so.
+fn failed_step(
+    run: &RunId,
+    step: &str,
+    error: CommandError,
+    undo_hint: Option<String>,
+    changed: bool,
+) -> CommandError {
+    let promises = error.kind.is_refusal() || error.kind == FailureKind::Usage;
+    let kind = if changed && promises { FailureKind::Partial } else { error.kind };
+    let text = format!("the step {step} failed: {error}");
+    let failed = error.with_kind(kind).context(text);
+    let undo = undo_hint.map(|hint| format!("to put this step back by hand: {hint}"));
+    ways_on(failed.with_hints(undo), run, changed)
+}
+
+/// What to type next.
+fn ways_on(error: CommandError, run: &RunId, changed: bool) -> CommandError {
+    let error = error.hint(format!("to go on: {}", run.resume_command()));
+    if changed { error.hint(format!("to go back: {}", run.rollback_command())) } else { error }
 }

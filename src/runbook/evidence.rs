@@ -87,4 +87,9 @@ impl Table {
         self.rows.push(values);
         self
     }
+
+    pub fn rows(mut self, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+        self.rows.extend(rows);
+        self
+    }
 }

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::entry::{EndStatus, Ending, Entry, Flags, Record, RunStarted};
 use super::evidence::Evidence;
+use super::values::ValueKey;
 
 /// How far a step is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -178,6 +180,11 @@ impl History {
 
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
+    }
+
+    /// The same by its key. What cannot be read counts as not there.
+    pub fn get<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> Option<T> {
+        serde_json::from_value(self.value(key.name())?.clone()).ok()
     }
 
     /// When the value was put on record last.

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::entry::{Entry, Record, RunStarted, SCHEMA_VERSION, Target};
+use crate::failure::{CommandError, FailureKind};
+use crate::private_folder;
 
 /// The name of the file in the run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
@@ -145,7 +147,7 @@ impl Writer {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(fail)?;
         // Without this the file's name could be lost, and the run with it.
-        sync_folder(path).map_err(fail)?;
+        private_folder::sync_name(path).map_err(fail)?;
         Ok(Writer::to(path, Box::new(file), 1))
     }
 
@@ -193,10 +195,19 @@ impl Durable for File {
     }
 }
 
-/// Puts the name of a new file on the disk.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => Ok(()),
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::OtherTarget { .. } => CommandError::wrap(FailureKind::Refused, error),
+            JournalError::Version { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("use the bcops that began the run"),
+            JournalError::Write { .. }
+            | JournalError::Read { .. }
+            | JournalError::Broken
+            | JournalError::Unclean { .. }
+            | JournalError::Damaged { .. }
+            | JournalError::Gap { .. }
+            | JournalError::NoBeginning => CommandError::wrap(FailureKind::Unexpected, error),
+        }
     }
 }

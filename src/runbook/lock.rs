@@ -10,14 +10,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::essence::Essence;
+use super::history::History;
 use super::run_id::RunId;
+use crate::failure::{CommandError, FailureKind};
 use crate::process_id;
 
 /// Who runs this, and where.
@@ -125,26 +127,28 @@ pub enum LockError {
     NotThere { run: RunId },
     #[error("the lock {place} cannot be used")]
     Unusable { place: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// No command can read it, so none can say whose it is.
+    #[error("the lock {place} cannot be used")]
+    Unreadable {
+        place: String,
+        /// How a person removes it.
+        removal: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
-pub type LockFuture<'a, T> = BoxFuture<'a, Result<T, LockError>>;
-
 /// A lock that other operators see. Taking and changing it must be compare-and-swap.
+#[async_trait]
 pub trait RunLock: Send + Sync {
     /// Takes the lock, or takes it over from an earlier process of the same run.
-    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+    async fn acquire(&self, holder: &Holder) -> Result<(), LockError>;
 
     /// Gives a sign of life, with what is known by now. [`LockError::Lost`] if another process has
     /// it or nobody.
-    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()>;
+    async fn refresh(&self, holder: &Holder) -> Result<(), LockError>;
 
     /// Gives it up. A lock that is not this run's is left alone, which is not an error.
-    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()>;
-
-    fn holder(&self) -> LockFuture<'_, Option<Holder>>;
-
-    /// Breaks the lock of a holder that is dead. Only whoever has read the lock can name its run.
-    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder>;
+    async fn release(&self, run: &RunId) -> Result<(), LockError>;
 }
 
 /// How often a held lock gives a sign of life.
@@ -199,4 +203,48 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+impl From<LockError> for CommandError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { ref holder } => {
+                let hints = held_by(holder);
+                CommandError::wrap(FailureKind::Locked, error).with_hints(hints)
+            }
+            LockError::Lost { .. } => CommandError::wrap(FailureKind::Locked, error),
+            LockError::NotThere { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
+            LockError::Unreadable { ref removal, .. } => {
+                let hint = format!("when nobody resets staging: {removal}");
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+            }
+            LockError::Unusable { .. } => CommandError::wrap(FailureKind::Configuration, error),
+        }
+    }
+}
+
+/// What to do about a lock that another run has. Breaking it is the last of the ways.
+fn held_by(holder: &Holder) -> Vec<String> {
+    let (run, host) = (&holder.run, &holder.operator.host);
+    if holder.may_be_at_work(jiff::Timestamp::now()) {
+        return vec![format!("wait for the end of run {run} on {host}")];
+    }
+    let (resume, back) = (run.resume_command(), run.rollback_command());
+    if holder.operator.is_of_this_machine() {
+        return vec![format!("to continue: {resume}"), format!("to go back: {back}")];
+    }
+    let way_back = match holder.essence {
+        Some(_) => format!(", roll it back here with {back},"),
+        None => String::new(),
+    };
+    let history = holder.essence.as_ref().map(|essence| History::of(essence.records()));
+    let destination = history.and_then(|history| history.flags.get("destination").cloned());
+    let environment = destination.as_ref().and_then(|name| name.as_str()).unwrap_or("staging");
+    vec![format!(
+        "run {run} is {host}'s: resume it there{way_back} or take over with {} and bcops \
+         reset-{environment}",
+        run.unlock_command()
+    )]
 }

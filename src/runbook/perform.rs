@@ -8,19 +8,20 @@ use super::entry::{Ending, Entry};
 use super::error::RunError;
 use super::evidence::Evidence;
 use super::history::Phase;
-use super::step::{Outcome, Probe, Step, StepError, UndoWay};
+use super::step::{Outcome, Probe, StepError};
+use super::step_entry::{StepEntry, UndoWay};
 use crate::failure::{CommandError, FailureKind};
 
 /// A step in the hands of the engine.
-struct Attempt<'a> {
-    step: &'a dyn Step,
+struct Attempt<'a, W> {
+    step: &'a StepEntry<W>,
     context: StepContext,
     began: Instant,
 }
 
-impl Attempt<'_> {
+impl<W> Attempt<'_, W> {
     fn id(&self) -> String {
-        self.step.id().to_owned()
+        self.step.id.to_owned()
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -32,21 +33,21 @@ impl Attempt<'_> {
     }
 }
 
-impl Engine {
+impl<W: Send + Sync> Engine<W> {
     /// Brings a step to its verified end, wherever an earlier attempt left it.
-    pub(super) async fn perform(&self, step: &dyn Step) -> Result<(), RunError> {
+    pub(super) async fn perform(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
         let result = self.bring_to_end(&attempt).await;
         self.settle(&attempt, result)
     }
 
     /// Probes a step that is finished and has to stay true; acts again if it is not.
-    pub(super) async fn hold(&self, step: &dyn Step) -> Result<(), RunError> {
+    pub(super) async fn hold(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
-        let result = match step.probe(&attempt.context).await {
+        let result = match step.step.probe(self.world(), &attempt.context).await {
             Ok(Probe::Done(_)) => Ok(()),
             Ok(Probe::NotYet) => {
-                let text = format!("{} was no longer so and was done again", step.id());
+                let text = format!("{} was no longer so and was done again", step.id);
                 attempt.context.warn(text);
                 self.act(&attempt).await
             }
@@ -57,11 +58,11 @@ impl Engine {
     }
 
     /// Brings a standing step into force for a rollback, wherever the run left it.
-    pub(super) async fn stand(&self, step: &dyn Step) -> Result<(), RunError> {
+    pub(super) async fn stand(&self, step: &StepEntry<W>) -> Result<(), RunError> {
         let attempt = self.attempt(step);
-        let known = self.history(|history| history.step(step.id()));
+        let known = self.history(|history| history.step(step.id));
         let stands = known.may_have_acted && !known.is_undone();
-        let result = match step.probe(&attempt.context).await {
+        let result = match step.step.probe(self.world(), &attempt.context).await {
             Ok(Probe::Done(_)) if stands => Ok(()),
             // On record as begun, so that it is put back at the end.
             Ok(_) => self.act(&attempt).await,
@@ -70,13 +71,13 @@ impl Engine {
         self.settle(&attempt, result)
     }
 
-    fn attempt<'a>(&self, step: &'a dyn Step) -> Attempt<'a> {
+    fn attempt<'a>(&self, step: &'a StepEntry<W>) -> Attempt<'a, W> {
         Attempt { step, context: self.context(step), began: Instant::now() }
     }
 
-    async fn bring_to_end(&self, attempt: &Attempt<'_>) -> Result<(), Halt> {
-        let known = self.history(|history| history.step(attempt.step.id()));
-        let probe = attempt.step.probe(&attempt.context).await?;
+    async fn bring_to_end(&self, attempt: &Attempt<'_, W>) -> Result<(), Halt> {
+        let known = self.history(|history| history.step(attempt.step.id));
+        let probe = attempt.step.step.probe(self.world(), &attempt.context).await?;
         match (probe, known.phase) {
             (Probe::Done(_), Phase::Acted { ending, evidence }) => {
                 self.verify(attempt, ending, evidence).await
@@ -93,20 +94,20 @@ impl Engine {
         }
     }
 
-    async fn act(&self, attempt: &Attempt<'_>) -> Result<(), Halt> {
+    async fn act(&self, attempt: &Attempt<'_, W>) -> Result<(), Halt> {
         let (step, context) = (attempt.step, &attempt.context);
-        if step.kind().changes() {
-            let evidence = self.guard.before(step).await?;
+        if step.kind.is_guarded() {
+            let evidence = self.guard.before(step.id).await?;
             if !evidence.is_empty() {
                 self.record(Entry::Guarded { step: attempt.id(), evidence })?;
             }
         }
-        let number = self.history(|history| history.step(step.id()).attempts) + 1;
+        let number = self.history(|history| history.step(step.id).attempts) + 1;
         self.record(Entry::StepStarted { step: attempt.id(), attempt: number })?;
         if is_put_back_by_itself(step) {
             self.share().await?;
         }
-        let (ending, evidence) = match step.act(context).await? {
+        let (ending, evidence) = match step.step.act(self.world(), context).await? {
             Outcome::Done(evidence) => (Ending::Done, evidence),
             Outcome::Warning { text, evidence } => {
                 context.warn(text);
@@ -128,25 +129,25 @@ impl Engine {
 
     async fn verify(
         &self,
-        attempt: &Attempt<'_>,
+        attempt: &Attempt<'_, W>,
         ending: Ending,
         evidence: Evidence,
     ) -> Result<(), Halt> {
-        let verified = attempt.step.verify(&attempt.context).await?;
+        let verified = attempt.step.step.verify(self.world(), &attempt.context).await?;
         self.record(Entry::StepFinished {
             step: attempt.id(),
             ending,
             evidence,
             verified,
             warnings: attempt.warnings(),
-            undo_hint: attempt.step.undo_hint(&attempt.context),
+            undo_hint: attempt.step.undo_hint(self.world(), &attempt.context),
             seconds: attempt.seconds(),
         })?;
         Ok(())
     }
 
     /// Puts on record why a step did not come to its end.
-    fn settle(&self, attempt: &Attempt<'_>, result: Result<(), Halt>) -> Result<(), RunError> {
+    fn settle(&self, attempt: &Attempt<'_, W>, result: Result<(), Halt>) -> Result<(), RunError> {
         let error = match result {
             Ok(()) => return Ok(()),
             Err(Halt::Run(error)) => return Err(error),
@@ -164,27 +165,28 @@ impl Engine {
                 Err(RunError::Decision { run, step, question, flag })
             }
             StepError::Interrupted { goes_on } => {
-                Err(self.interrupted(Some(attempt.step.id()), goes_on)?)
+                Err(self.interrupted(Some(attempt.step.id), goes_on)?)
             }
             // An adapter that heard of Ctrl-C by itself says it in its own words.
             StepError::Failed(error) if error.kind == FailureKind::Interrupted => {
-                Err(self.interrupted(Some(attempt.step.id()), Vec::new())?)
+                Err(self.interrupted(Some(attempt.step.id), Vec::new())?)
             }
             StepError::Untouched(error) => {
                 self.record(Entry::Untouched { step: attempt.id() })?;
-                self.failed(attempt, error)
+                self.failed(attempt, *error)
             }
-            StepError::Failed(error) => self.failed(attempt, error),
+            StepError::Failed(error) => self.failed(attempt, *error),
         }
     }
 
-    fn failed(&self, attempt: &Attempt<'_>, error: Box<CommandError>) -> Result<(), RunError> {
-        let undo_hint = attempt.step.undo_hint(&attempt.context);
+    fn failed(&self, attempt: &Attempt<'_, W>, error: CommandError) -> Result<(), RunError> {
+        let error = Box::new(error.in_environment(&self.environment));
+        let undo_hint = attempt.step.undo_hint(self.world(), &attempt.context);
         self.record(Entry::StepFailed {
             step: attempt.id(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: attempt.warnings(),
             undo_hint: undo_hint.clone(),
             seconds: attempt.seconds(),
@@ -195,8 +197,8 @@ impl Engine {
 }
 
 /// Whether a rollback has to know of the step by itself.
-fn is_put_back_by_itself(step: &dyn Step) -> bool {
-    step.kind().changes() && matches!(step.undo_way(), UndoWay::Own | UndoWay::Impossible(_))
+fn is_put_back_by_itself<W>(step: &StepEntry<W>) -> bool {
+    step.kind.changes() && matches!(step.undo_way, UndoWay::Own(_) | UndoWay::Impossible(_))
 }
 
 /// The sentence with its causes.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::entry::{Flags, Target};
-use super::journal::sync_folder;
 use super::redact::Redactor;
 use super::step::{Effect, StepKind};
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 
 /// Version 1 was bound to the machine on which the plan was made.
@@ -152,20 +152,7 @@ impl Plan {
                 return Err(PlanError::Secret { place: place.clone() });
             }
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".new-{}", std::process::id()));
-        let fresh = PathBuf::from(name);
-        let mut file = private_folder::new_file(&fresh).map_err(fail)?;
-        let written = file
-            .write_all(format!("{value:#}\n").as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&fresh, path))
-            .and_then(|()| sync_folder(path));
-        if written.is_err() {
-            // What is left of a failed attempt is of no use; that it is there is not the failure.
-            let _ = fs::remove_file(&fresh);
-        }
-        written.map_err(fail)
+        private_folder::write(path, format!("{value:#}\n").as_bytes()).map_err(fail)
     }
 
     /// Reads a plan and makes sure that it is as it was written.
@@ -277,5 +264,25 @@ fn canonical(value: &Value, text: &mut String) {
             text.push(']');
         }
         other => text.push_str(&other.to_string()),
+    }
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Stale { ref differences } => {
+                let hints: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                let error = CommandError::wrap(FailureKind::StalePlan, error).with_hints(hints);
+                error.hint("make a new plan, and look at it: --plan-out FILE")
+            }
+            PlanError::Secret { .. } => CommandError::wrap(FailureKind::Unexpected, error),
+            PlanError::Version { .. } | PlanError::Tampered { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("make a new plan, and look at it: --plan-out FILE")
+            }
+            PlanError::Write { .. } | PlanError::Read { .. } | PlanError::NotAPlan { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+            }
+        }
     }
 }

@@ -7,7 +7,6 @@
 //! around a stage that could not be put back stays. A half-restored database is not opened to the
 //! public because the rest of the rollback went well.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::engine::{Engine, RunEnd};
@@ -15,10 +14,11 @@ use super::entry::{EndStatus, Entry};
 use super::error::RunError;
 use super::history::{History, Standing, UndoPhase};
 use super::perform::{Halt, full_message};
-use super::step::{Step, StepError, UndoWay};
+use super::step::{StepError, Undo};
+use super::step_entry::{StepEntry, UndoWay};
 use crate::failure::FailureKind;
 
-impl Engine {
+impl<W: Send + Sync> Engine<W> {
     /// Puts back every step that did something or may have. It can be repeated: what is put back
     /// already is left alone.
     pub async fn roll_back(mut self) -> Result<RunEnd, RunError> {
@@ -46,7 +46,7 @@ impl Engine {
     async fn take_precaution(&self) -> Result<(), RunError> {
         let Some(step) = &self.precaution else { return Ok(()) };
         self.safe_point()?;
-        self.perform(step.as_ref()).await.map_err(|error| match error {
+        self.perform(step).await.map_err(|error| match error {
             RunError::Step { run, step, error, .. } => RunError::NotBegunBack { run, step, error },
             other => other,
         })
@@ -67,17 +67,17 @@ impl Engine {
     async fn undo_steps(&self) -> Result<RunEnd, RunError> {
         self.close().await?;
         let (doors, inside): (Vec<_>, Vec<_>) =
-            self.book.steps().iter().rev().partition(|step| step.stands_until().is_some());
+            self.runbook.steps().iter().rev().partition(|step| step.stands_until.is_some());
         for step in inside.into_iter().chain(doors) {
-            if self.is_to_be_put_back(step.as_ref()) {
+            if self.is_to_be_put_back(step) {
                 self.safe_point()?;
-                self.undo(step.as_ref()).await?;
+                self.undo(step).await?;
             }
         }
         let mut left: Vec<String> = self.history(|history| {
-            let steps = self.book.steps().iter();
-            let left = steps.filter(|step| !self.book.is_put_back(step.as_ref(), history));
-            left.map(|step| step.id().to_owned()).collect()
+            let steps = self.runbook.steps().iter();
+            let left = steps.filter(|step| !self.runbook.is_put_back(step, history));
+            left.map(|step| step.id.to_owned()).collect()
         });
         if left.is_empty() {
             left.extend(self.ask_what_is_open().await?);
@@ -93,24 +93,24 @@ impl Engine {
         Err(RunError::NotPutBack { run, hints, left, reasons })
     }
 
-    fn is_to_be_put_back(&self, step: &dyn Step) -> bool {
-        self.history(|history| self.book.is_to_be_put_back(step, history))
+    fn is_to_be_put_back(&self, step: &StepEntry<W>) -> bool {
+        self.history(|history| self.runbook.is_to_be_put_back(step, history))
     }
 
     /// Brings the standing steps into force around what is put back behind them, whether or not the
     /// run itself had come to them.
     async fn close(&self) -> Result<(), RunError> {
-        let steps = self.book.steps().iter();
+        let steps = self.runbook.steps().iter();
         let mut needed: Vec<&'static str> = Vec::new();
-        for step in steps.filter(|step| step.undo_way() == UndoWay::Own) {
-            if self.is_to_be_put_back(step.as_ref()) {
-                let required = self.book.required_to_put_back(step.as_ref());
-                needed.extend(required.iter().map(|standing| standing.id()));
+        for step in steps.filter(|step| matches!(step.undo_way, UndoWay::Own(_))) {
+            if self.is_to_be_put_back(step) {
+                let required = self.runbook.required_to_put_back(step);
+                needed.extend(required.iter().map(|standing| standing.id));
             }
         }
-        for standing in self.book.steps().iter().filter(|step| needed.contains(&step.id())) {
+        for standing in self.runbook.steps().iter().filter(|step| needed.contains(&step.id)) {
             self.safe_point()?;
-            self.stand(standing.as_ref()).await?;
+            self.stand(standing).await?;
         }
         Ok(())
     }
@@ -118,15 +118,15 @@ impl Engine {
     /// After the doors were opened: whether what is behind them works. Gives the step that says no.
     async fn ask_what_is_open(&self) -> Result<Option<String>, RunError> {
         let acted =
-            |step: &&Arc<dyn Step>| self.history(|history| history.step(step.id()).may_have_acted);
-        let standing = self.book.steps().iter().filter(acted).find_map(|step| step.stands_until());
-        let ends = |id| self.book.steps().iter().find(|step| step.id() == id);
-        let Some(step) = standing.and_then(ends) else { return Ok(None) };
-        match step.verify_open_again(&self.context(step.as_ref())).await {
+            |step: &&StepEntry<W>| self.history(|history| history.step(step.id).may_have_acted);
+        let standing = self.runbook.steps().iter().filter(acted).find_map(|step| step.stands_until);
+        let ends = standing.and_then(|id| self.runbook.step(id));
+        let Some(step) = ends else { return Ok(None) };
+        match step.step.verify_open_again(self.world(), &self.context(step)).await {
             Ok(_) => Ok(None),
             Err(error) => {
-                self.undo_failed(step.as_ref(), error)?;
-                Ok(Some(step.id().to_owned()))
+                self.undo_failed(step, error)?;
+                Ok(Some(step.id.to_owned()))
             }
         }
     }
@@ -144,8 +144,7 @@ impl Engine {
     /// it would have the operator open what nobody has shown to be fit for it.
     fn hints_for(&self, id: &str) -> Vec<String> {
         let known = self.history(|history| history.step(id));
-        let stands =
-            self.book.steps().iter().any(|one| one.id() == id && one.stands_until().is_some());
+        let stands = self.runbook.step(id).is_some_and(|step| step.stands_until.is_some());
         match known.undo {
             UndoPhase::Left { .. } if stands => Vec::new(),
             UndoPhase::Failed { hints, .. } => hints.into_iter().chain(known.undo_hint).collect(),
@@ -153,56 +152,63 @@ impl Engine {
         }
     }
 
-    async fn undo(&self, step: &dyn Step) -> Result<(), RunError> {
-        let reason = match step.undo_way() {
-            UndoWay::Own => self.stays_around(step),
-            UndoWay::Impossible(why) | UndoWay::Stays(why) => Some(why.to_owned()),
+    async fn undo(&self, step: &StepEntry<W>) -> Result<(), RunError> {
+        let undo = match &step.undo_way {
+            UndoWay::Own(undo) => match self.stays_around(step) {
+                None => undo,
+                Some(reason) => return self.left(step, reason),
+            },
+            UndoWay::Impossible(why) | UndoWay::Stays(why) => {
+                return self.left(step, (*why).to_owned());
+            }
             UndoWay::Nothing | UndoWay::With(_) => return Ok(()),
         };
-        if let Some(reason) = reason {
-            let hint = self.history(|history| history.step(step.id()).undo_hint);
-            let step = step.id().to_owned();
-            return self.record(Entry::UndoSkipped { step, reason, hint });
-        }
-        match self.try_undo(step).await {
+        match self.try_undo(step, undo.as_ref()).await {
             Ok(()) => Ok(()),
             Err(Halt::Run(error)) => Err(error),
             Err(Halt::Step(error)) => self.undo_failed(step, error),
         }
     }
 
+    fn left(&self, step: &StepEntry<W>, reason: String) -> Result<(), RunError> {
+        let hint = self.history(|history| history.step(step.id).undo_hint);
+        self.record(Entry::UndoSkipped { step: step.id.to_owned(), reason, hint })
+    }
+
     /// Why a standing step has to stay in force.
-    fn stays_around(&self, step: &dyn Step) -> Option<String> {
-        step.stands_until()?;
+    fn stays_around(&self, step: &StepEntry<W>) -> Option<String> {
+        step.stands_until?;
         let left = self.history(|history: &History| {
-            self.book.not_put_back(step, history).or_else(|| self.book.shut_door(step, history))
+            self.runbook
+                .not_put_back(step, history)
+                .or_else(|| self.runbook.shut_door(step, history))
         })?;
         Some(format!("{left} could not be put back"))
     }
 
-    async fn try_undo(&self, step: &dyn Step) -> Result<(), Halt> {
+    async fn try_undo(&self, step: &StepEntry<W>, undo: &dyn Undo<W>) -> Result<(), Halt> {
         // What a step could not be done without, it cannot be put back without either.
-        for standing in self.book.required_to_put_back(step) {
-            if !self.history(|history| history.step(standing.id()).is_undone()) {
-                self.hold(standing.as_ref()).await.map_err(|error| match error {
+        for standing in self.runbook.required_to_put_back(step) {
+            if !self.history(|history| history.step(standing.id).is_undone()) {
+                self.hold(standing).await.map_err(|error| match error {
                     RunError::Step { error, .. } => Halt::Step(StepError::Failed(error)),
                     other => Halt::Run(other),
                 })?;
             }
         }
         let (began, context) = (Instant::now(), self.context(step));
-        if step.kind().changes() {
-            let evidence = self.guard.before(step).await?;
+        if step.kind.is_guarded() {
+            let evidence = self.guard.before(step.id).await?;
             if !evidence.is_empty() {
-                self.record(Entry::Guarded { step: step.id().to_owned(), evidence })?;
+                self.record(Entry::Guarded { step: step.id.to_owned(), evidence })?;
             }
         }
-        self.record(Entry::UndoStarted { step: step.id().to_owned() })?;
+        self.record(Entry::UndoStarted { step: step.id.to_owned() })?;
         self.share().await.map_err(Halt::Run)?;
-        let evidence = step.undo(&context).await?;
-        let verified = step.verify_undo(&context).await?;
+        let evidence = undo.undo(self.world(), &context).await?;
+        let verified = undo.verify_undo(self.world(), &context).await?;
         self.record(Entry::StepUndone {
-            step: step.id().to_owned(),
+            step: step.id.to_owned(),
             evidence,
             verified,
             warnings: context.relay.take_warnings(),
@@ -211,15 +217,15 @@ impl Engine {
         Ok(())
     }
 
-    fn undo_failed(&self, step: &dyn Step, error: StepError) -> Result<(), RunError> {
+    fn undo_failed(&self, step: &StepEntry<W>, error: StepError) -> Result<(), RunError> {
         let error = match error {
             StepError::Failed(error) | StepError::Untouched(error)
                 if error.kind != FailureKind::Interrupted =>
             {
-                error
+                error.in_environment(&self.environment)
             }
             StepError::NeedsDecision { question, flag } => {
-                let step = step.id().to_owned();
+                let step = step.id.to_owned();
                 self.record(Entry::NeedsDecision {
                     step: step.clone(),
                     question: question.clone(),
@@ -228,17 +234,17 @@ impl Engine {
                 return Err(RunError::Decision { run: self.run.clone(), step, question, flag });
             }
             StepError::Interrupted { goes_on } => {
-                return Err(self.interrupted(Some(step.id()), goes_on)?);
+                return Err(self.interrupted(Some(step.id), goes_on)?);
             }
             StepError::Failed(_) | StepError::Untouched(_) => {
-                return Err(self.interrupted(Some(step.id()), Vec::new())?);
+                return Err(self.interrupted(Some(step.id), Vec::new())?);
             }
         };
         self.record(Entry::UndoFailed {
-            step: step.id().to_owned(),
+            step: step.id.to_owned(),
             kind: error.kind.name().to_owned(),
             message: full_message(&error),
-            hints: error.hints.clone(),
+            hints: error.hint_texts(),
             warnings: Vec::new(),
         })
     }

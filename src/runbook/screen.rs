@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::book::Runbook;
 use super::entry::{Consumer, Ending, Entry, Record};
 use super::evidence::Evidence;
+use super::list::Runbook;
+use super::step_entry::StepEntry;
 use crate::events::{Event, SharedReporter};
 use crate::words;
 
@@ -19,12 +20,13 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(reporter: SharedReporter, book: &Runbook) -> Self {
-        let steps = book.steps().iter().map(|step| (step.id(), step.describe())).collect();
-        let count = book.steps().len();
-        let numbered = (1..).zip(book.steps());
+    pub(super) fn new<W>(reporter: SharedReporter, runbook: &Runbook<W>) -> Self {
+        let described = |step: &StepEntry<W>| (step.id, step.step.describe(runbook.world()));
+        let steps = runbook.steps().iter().map(described).collect();
+        let count = runbook.steps().len();
+        let numbered = (1..).zip(runbook.steps());
         let places =
-            numbered.map(|(number, step)| (step.id(), format!("[{number}/{count}]"))).collect();
+            numbered.map(|(number, step)| (step.id, format!("[{number}/{count}]"))).collect();
         Screen { reporter, steps, places, began: Instant::now() }
     }
 

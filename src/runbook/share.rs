@@ -50,7 +50,7 @@ impl Consumer for Arc<Share> {
     fn take(&self, record: &Record) {
         let mut essence = self.essence.lock().unwrap_or_else(PoisonError::into_inner);
         essence.take(record, &self.shared);
-        // A job that goes on at Heroku by itself has to be known to whoever goes back.
+        // A job that goes on elsewhere by itself has to be known to whoever goes back.
         if matches!(record.entry, Entry::External { .. }) {
             self.news.notify_one();
         }

@@ -1,19 +1,20 @@
 //! What a step is: the contract between the engine and whoever writes a runbook.
 //!
-//! The engine asks `probe` whether what the step is for is already so, lets it `act`, and then lets
-//! `verify` look independently. All three must be prepared for a process that was killed at any
-//! moment of an earlier attempt: completion is promised, single execution is not. What must not
-//! happen twice is told to the journal before it happens ([`StepContext::intent`]) and as soon as
-//! it has a name ([`StepContext::external`]).
+//! A step works on a world, `W`, which it is given. The engine asks `probe` whether what the step is
+//! for is already so, lets it `act`, and then lets `verify` look independently. All three must be
+//! prepared for a process that was killed at any moment of an earlier attempt: completion is
+//! promised, single execution is not. What must not happen twice is told to the journal before it
+//! happens ([`StepContext::intent`]) and as soon as it has a name ([`StepContext::external`]).
 //!
-//! The methods return boxed futures so that a list can hold steps of many types.
+//! What a step is called, when it is run and how it is put back stand in the list that the runbook
+//! is made of ([`StepEntry`](super::StepEntry)).
 
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::context::StepContext;
 use super::evidence::Evidence;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, EnvironmentName, FailureKind};
 
 /// What kind of work a step does, which decides how careful the engine is with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ use crate::failure::{CommandError, FailureKind};
 pub enum StepKind {
     /// Reads only.
     Check,
+    /// Adds something beside what is there, and overwrites nothing.
+    Additive,
     /// Changes something that can be put back.
     Reversible,
     /// Overwrites or deletes something.
@@ -32,14 +35,20 @@ pub enum StepKind {
 }
 
 impl StepKind {
-    /// Whether the destination is different afterwards, so that guards look first.
+    /// Whether something that was there is different afterwards.
     pub fn changes(self) -> bool {
         matches!(self, StepKind::Reversible | StepKind::Destructive)
+    }
+
+    /// Whether guards look first.
+    pub fn is_guarded(self) -> bool {
+        self.changes() || self == StepKind::Additive
     }
 
     pub fn name(self) -> &'static str {
         match self {
             StepKind::Check => "check",
+            StepKind::Additive => "additive",
             StepKind::Reversible => "reversible",
             StepKind::Destructive => "destructive",
             StepKind::Manual => "manual",
@@ -95,20 +104,11 @@ pub enum Outcome {
     },
 }
 
-/// How a step is put back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UndoWay {
-    /// It leaves nothing that has to be put back.
-    Nothing,
-    /// [`Step::undo`] puts it back.
-    Own,
-    /// Putting back another, earlier step puts this one back as well: a restored backup takes the
-    /// migrations with it.
-    With(&'static str),
-    /// It cannot be put back by a program, for this reason.
-    Impossible(&'static str),
-    /// It stays as the step left it, for this reason, and a rollback is complete without it.
-    Stays(&'static str),
+impl Outcome {
+    /// There was nothing to do, and nothing was found on the way.
+    pub fn skipped(reason: impl Into<String>) -> Outcome {
+        Outcome::Skipped { reason: reason.into(), evidence: Evidence::new() }
+    }
 }
 
 /// Why a step did not come to its end.
@@ -135,6 +135,21 @@ impl StepError {
         CommandError::new(kind, message).into()
     }
 
+    /// Names the environment in hints that lack it: see [`CommandError::in_environment`].
+    pub fn in_environment(self, named: &EnvironmentName) -> Self {
+        let name = |error: Box<CommandError>| Box::new(error.in_environment(named));
+        match self {
+            StepError::Failed(error) => StepError::Failed(name(error)),
+            StepError::Untouched(error) => StepError::Untouched(name(error)),
+            other => other,
+        }
+    }
+
+    /// For a verification: an error in these words unless it is so.
+    pub fn unless(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
+        if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
+    }
+
     pub fn untouched(error: impl Into<CommandError>) -> Self {
         StepError::Untouched(Box::new(error.into()))
     }
@@ -151,90 +166,68 @@ where
 }
 
 pub type StepResult<T> = Result<T, StepError>;
-pub type StepFuture<'a, T> = BoxFuture<'a, StepResult<T>>;
 
-/// One step of a runbook.
-pub trait Step: Send + Sync {
-    /// Stable for ever: journals, plans and flags name it.
-    fn id(&self) -> &'static str;
-
-    /// The stage, which can be left out as a whole.
-    fn stage(&self) -> &'static str;
-
-    fn kind(&self) -> StepKind;
-
+/// The work of one step that changes something, or waits for somebody or something.
+#[async_trait]
+pub trait Step<W>: Send + Sync {
     /// In words for the plan and the screen.
-    fn describe(&self) -> String;
+    fn describe(&self, world: &W) -> String;
 
     /// What it will change.
-    fn effects(&self) -> Vec<Effect> {
+    fn effects(&self, _world: &W) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// For a step that makes something true that has to stay true: the later step that ends it on
-    /// purpose. Until that one is finished, the engine probes this one again whenever a run is
-    /// resumed and before every destructive step, and lets it act again where it lapsed. The step that
-    /// ends it is put back with it ([`UndoWay::With`]): putting this one back is what opens again.
-    fn stands_until(&self) -> Option<&'static str> {
-        None
+    /// A step whose work cannot be seen from outside leaves it to the act.
+    async fn probe(&self, _world: &W, _context: &StepContext) -> StepResult<Probe> {
+        Ok(Probe::CannotTell)
     }
 
-    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe>;
-
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome>;
+    async fn act(&self, world: &W, context: &StepContext) -> StepResult<Outcome>;
 
     /// Why what the finished step found is too old for a run that is resumed. The step is done again
     /// then.
-    fn outdated(&self, _context: &StepContext) -> Option<String> {
+    fn outdated(&self, _world: &W, _context: &StepContext) -> Option<String> {
         None
     }
 
     /// Looks independently of what the act believes. What it returns is the proof in the journal;
     /// an error means that the step failed.
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence>;
-
-    fn undo_way(&self) -> UndoWay {
-        if self.kind().changes() {
-            UndoWay::Impossible("there is no way back from this step")
-        } else {
-            UndoWay::Nothing
-        }
-    }
-
-    /// Puts back what the step did, or may have done before it was killed. It is called again after
-    /// a kill, so that it has to be harmless the second time.
-    fn undo<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async { Ok(Evidence::new()) })
-    }
-
-    /// Whether it really was put back. What still is as the step made it was not.
-    fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            match self.probe(context).await? {
-                Probe::Done(_) => Err(StepError::failed(
-                    FailureKind::Unexpected,
-                    format!("{} was put back and is still as the step left it", self.id()),
-                )),
-                Probe::NotYet => Ok(Evidence::new().fact("no longer so", true)),
-                Probe::CannotTell => Ok(Evidence::new().fact("can be seen", false)),
-            }
-        })
-    }
+    async fn verify(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
 
     /// For a step that ends standing ones: looks, after those were put back, that what is open
     /// again works.
-    fn verify_open_again<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async { Ok(Evidence::new()) })
-    }
-
-    /// The command that puts this one step back by hand, for the screen and the report.
-    fn undo_hint(&self, _context: &StepContext) -> Option<String> {
-        None
+    async fn verify_open_again(&self, _world: &W, _context: &StepContext) -> StepResult<Evidence> {
+        Ok(Evidence::new())
     }
 }
 
+/// A step that only looks: what it found is its outcome, and there is nothing more to verify.
+#[async_trait]
+pub trait Check<W>: Send + Sync {
+    /// In words for the plan and the screen.
+    fn describe(&self, world: &W) -> String;
+
+    async fn look(&self, world: &W, context: &StepContext) -> StepResult<Outcome>;
+}
+
+/// Puts a step back.
+#[async_trait]
+pub trait Undo<W>: Send + Sync {
+    /// Puts back what the step did, or may have done before it was killed. It is called again after
+    /// a kill, so that it has to be harmless the second time.
+    async fn undo(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
+
+    /// Whether it really was put back.
+    async fn verify_undo(&self, world: &W, context: &StepContext) -> StepResult<Evidence>;
+
+    /// The command that puts this one step back by hand, for the screen and the report.
+    fn undo_hint(&self, world: &W, context: &StepContext) -> Option<String>;
+}
+
 /// Looks once more, right before something is changed, that it is the right thing that is changed.
+#[async_trait]
 pub trait Guard: Send + Sync {
     /// An error stops the run before the step begins. The evidence is journalled.
-    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence>;
+    async fn before(&self, step: &str) -> StepResult<Evidence>;
 }

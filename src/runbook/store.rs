@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::essence::Essence;
+use super::folder_lock::FolderLock;
 use super::history::{History, Standing};
-use super::journal::{FILE_NAME, Journal, JournalError, sync_folder};
-use super::lock_file::FolderLock;
+use super::journal::{FILE_NAME, Journal, JournalError};
 use super::run_id::RunId;
+use crate::failure::{CommandError, FailureKind};
+use crate::private_folder;
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -145,7 +147,7 @@ impl Runs {
             let path = self.path(&id);
             match private(false).create(&path) {
                 Ok(()) => {
-                    sync_folder(&path).map_err(fail)?;
+                    private_folder::sync_name(&path).map_err(fail)?;
                     return self.take(id);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -176,7 +178,7 @@ impl Runs {
         let written = options.open(&file).and_then(|mut open| {
             open.write_all(&text)?;
             open.sync_all()?;
-            sync_folder(&file)
+            private_folder::sync_name(&file)
         });
         written.map_err(fail)
     }
@@ -248,6 +250,21 @@ impl Runs {
             [] => Err(StoreError::Unknown { given: given.to_owned() }),
             [one] => Ok(one.clone()),
             _ => Err(StoreError::Ambiguous { given: given.to_owned(), matches }),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unknown { .. } => {
+                CommandError::wrap(FailureKind::Usage, error).hint("bcops runs list")
+            }
+            StoreError::Ambiguous { .. } => CommandError::wrap(FailureKind::Usage, error),
+            StoreError::Busy { .. } => CommandError::wrap(FailureKind::Locked, error),
+            StoreError::Folder { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("point BCOPS_STATE_DIR at a folder that you may write to"),
+            StoreError::Journal { source, .. } => source.into(),
         }
     }
 }

@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::encoded::{Effort, Form, Reach, look_into, resolve};
 use super::ninos;
 use super::patterns::{Kind, Match, Strength, find_emails, find_numbers};
@@ -17,7 +20,7 @@ use super::tally::{AllowList, Tally};
 use crate::schema::TableName;
 
 /// How many values of one kind a column holds, and what that means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AuditCount {
     pub table: TableName,
     pub column: String,
@@ -26,6 +29,7 @@ pub struct AuditCount {
     pub kind: Kind,
     pub strength: Strength,
     pub count: u64,
+    #[serde(skip)]
     pub verdict: Verdict,
     /// The first rows that hold one, where that is known.
     pub rows: Vec<RowPlace>,
@@ -46,7 +50,8 @@ impl AuditCount {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// A National Insurance number in published content, which was replaced on its way.
     Replaced,
@@ -59,11 +64,12 @@ pub enum Verdict {
 }
 
 /// Values of a column that could not be looked into, so that nobody knows what they hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadValues {
     pub table: TableName,
     pub column: String,
     pub count: u64,
+    #[serde(skip)]
     pub verdict: Verdict,
 }
 

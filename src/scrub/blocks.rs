@@ -3,8 +3,8 @@
 //! Every block must be the rows of a table that the archive itself creates, or one of its extensions,
 //! as COPY text that goes to that table: the rules are chosen by the table.
 
-use super::plan::ancestors;
 use crate::archive::{ArchiveError, CopyStatement, Toc, TocEntry};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::Schema;
 
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
             };
         };
         let Some(copy) = CopyStatement::of(entry)? else { continue };
-        if !ancestors(schema, &table).any(|name| *name == copy.target) {
+        if !schema.ancestors(&table).any(|name| *name == copy.target) {
             return refuse(format!("the rows of {table} are meant for {}", copy.target), None);
         }
         if let Some(column) = copy.columns.iter().find(|column| found.column(column).is_none()) {
@@ -57,4 +57,15 @@ pub fn check_blocks(toc: &Toc, schema: &Schema) -> Result<(), BlocksError> {
 fn is_foreign(toc: &Toc, entry: &TocEntry) -> bool {
     let mut found = entry.dependencies.iter().filter_map(|id| toc.get(*id));
     found.any(|other| other.entry_type == "FOREIGN TABLE")
+}
+
+impl From<BlocksError> for CommandError {
+    fn from(error: BlocksError) -> Self {
+        match error {
+            BlocksError::Archive(error) => error.into(),
+            BlocksError::Refused { mend, .. } => {
+                CommandError::wrap(FailureKind::Refused, error).with_hints(mend)
+            }
+        }
+    }
 }

@@ -1,15 +1,15 @@
 //! Whether a manifest fits a schema: classes, columns, types, keys and foreign keys.
 
+use super::column_type::{ColumnType, placeholder_length};
 use super::demands::OpenCheck;
-use super::families::{Family, placeholder_length};
 use super::findings::{Finding, FindingKind};
 use super::manifest::{LargeObjects, Manifest, TableEntry};
-use super::plan::entry_of;
+use super::replacements::Replacement;
 use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Place, RowRule, Rule, Template, Test,
-    UNUSABLE_PASSWORD, manifest_name,
+    manifest_name,
 };
-use super::{foreign_keys, revisions, telling, unclassified, unique_keys};
+use super::{foreign_keys, revisions, suspicious_names, unclassified, unique_keys};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// A pass over all tables of a schema that collects what does not fit.
@@ -67,7 +67,7 @@ impl<'a> Checks<'a> {
         }
         let schema = self.schema;
         for (name, table) in &schema.tables {
-            match entry_of(self.manifest, schema, name) {
+            match self.manifest.entry_of(schema, name) {
                 Some(entry) => self.classified_table(name, table, entry),
                 None => self.unclassified_table(name, table),
             }
@@ -165,10 +165,11 @@ impl<'a> Checks<'a> {
             .columns
             .iter()
             .filter(|column| !entry.columns.contains_key(&column.name))
-            .filter(|column| telling::needs_class(table, column, entry.class))
+            .filter(|column| suspicious_names::needs_class(table, column, entry.class))
             .collect();
-        let (telling, plain): (Vec<&Column>, Vec<&Column>) =
-            unlisted.iter().partition(|column| telling::why_telling(table, column).is_some());
+        let (telling, plain): (Vec<&Column>, Vec<&Column>) = unlisted
+            .iter()
+            .partition(|column| suspicious_names::why_suspicious(table, column).is_some());
         let key = toml_key(&manifest_name(name));
         let line = |list: &str, columns: &[&Column], others: &str| {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -287,7 +288,7 @@ impl<'a> Checks<'a> {
             Test::In(references) => self.references(subject, column, references),
             Test::OneOf(literals) => {
                 for literal in literals {
-                    if !Family::of(column).comparable_with(literal) {
+                    if !ColumnType::of(column).comparable_with(literal) {
                         let problem =
                             format!("a {} cannot be compared with {literal}", column.type_name);
                         let mend =
@@ -313,7 +314,7 @@ impl<'a> Checks<'a> {
                 self.lacking(subject, &column.name, problem, "name an existing column");
                 continue;
             };
-            if !Family::of(column).comparable(Family::of(target)) {
+            if !ColumnType::of(column).comparable(ColumnType::of(target)) {
                 let problem = format!(
                     "a {} cannot be looked up in {reference}, a {}",
                     column.type_name, target.type_name
@@ -321,14 +322,16 @@ impl<'a> Checks<'a> {
                 let mend = "integers, uuids and text can be looked up in columns of their own kind";
                 self.rule_problem(subject, &column.name, problem, mend);
             }
-            let rule = entry_of(self.manifest, self.schema, &reference.table)
+            let rule = self
+                .manifest
+                .entry_of(self.schema, &reference.table)
                 .and_then(|entry| entry.rule(self.policy));
             let changed = rule.and_then(|rule| rule.columns.get(&reference.column));
             if matches!(
                 changed,
                 Some(
                     ColumnAction::Set(_)
-                        | ColumnAction::UnusablePassword
+                        | ColumnAction::Replace(_)
                         | ColumnAction::Edit(_)
                         | ColumnAction::Empty(_)
                 )
@@ -364,7 +367,7 @@ impl<'a> Checks<'a> {
             }
             ColumnAction::Null => {}
             ColumnAction::NullUnless(references) => self.references(subject, column, references),
-            ColumnAction::UnusablePassword => self.unusable_password(subject, column),
+            ColumnAction::Replace(by) => self.replace(subject, column, by),
             ColumnAction::Edit(edit) => self.edit(subject, column, edit),
             // It was chosen to fit.
             ColumnAction::Empty(_) => {}
@@ -392,7 +395,7 @@ impl<'a> Checks<'a> {
             let problem =
                 "the type of the column is not known, because an extension creates the table";
             self.rule_problem(subject, name, problem, "null the column, or delete the rows");
-        } else if let Some(problem) = Family::of(column).refuses(template) {
+        } else if let Some(problem) = ColumnType::of(column).refuses(template) {
             self.rule_problem(subject, name, problem, "write a value of the column's type");
         }
         let mut longest = Some(0_usize);
@@ -427,7 +430,7 @@ impl<'a> Checks<'a> {
             self.lacking(subject, name, problem, "name an existing column, mostly {id}");
             return None;
         };
-        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let entry = self.manifest.entry_of(self.schema, subject.name);
         let class = entry.and_then(|entry| entry.columns.get(placeholder)).map(|(class, _)| *class);
         if subject.rule.columns.contains_key(placeholder) {
             let problem = format!(
@@ -455,30 +458,29 @@ impl<'a> Checks<'a> {
         Column { type_name, ..column.clone() }
     }
 
-    fn unusable_password(&mut self, subject: Subject<'_>, column: &Column) {
+    fn replace(&mut self, subject: Subject<'_>, column: &Column, by: &Replacement) {
         let column = &self.stored(column);
-        let fits = column.max_length().is_none_or(|limit| UNUSABLE_PASSWORD.len() <= limit);
-        if Family::of(column) != Family::Text || !fits {
-            let problem = format!("a {} cannot hold an unusable password", column.type_name);
-            let mend = "unusable_password is for Django's password column";
-            self.rule_problem(subject, &column.name, problem, mend);
+        let fits = column.max_length().is_none_or(|limit| by.longest <= limit);
+        if ColumnType::of(column) != ColumnType::Text || !fits {
+            let problem = format!("a {} cannot hold {}", column.type_name, by.value);
+            self.rule_problem(subject, &column.name, problem, by.purpose);
         }
     }
 
     fn edit(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
-        let family = Family::of(column);
-        if !edit.remove_members.is_empty() && family != Family::Jsonb {
+        let family = ColumnType::of(column);
+        if !edit.remove_members.is_empty() && family != ColumnType::Jsonb {
             let problem =
                 format!("members can only be removed from jsonb, not from {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
-        if edit.keep.is_some() && !matches!(family, Family::Json | Family::Jsonb) {
+        if edit.keep.is_some() && !matches!(family, ColumnType::Json | ColumnType::Jsonb) {
             let problem =
                 format!("members can only be kept in json and jsonb, not in {}", column.type_name);
             self.rule_problem(subject, &column.name, problem, "set or redact the column instead");
         }
         self.unnamed_members(subject, column, edit);
-        if !edit.redact.is_empty() && !family.is_plain_text() && family != Family::Jsonb {
+        if !edit.redact.is_empty() && !family.is_plain_text() && family != ColumnType::Jsonb {
             let problem = format!("a {} cannot be redacted", column.type_name);
             let mend = "text, character varying and jsonb can: set or null the column instead";
             self.rule_problem(subject, &column.name, problem, mend);
@@ -489,10 +491,10 @@ impl<'a> Checks<'a> {
 impl Checks<'_> {
     /// What stays of personal JSON has to be named. Of a revision the columns of its model say it.
     fn unnamed_members(&mut self, subject: Subject<'_>, column: &Column, edit: &Edit) {
-        let entry = entry_of(self.manifest, self.schema, subject.name);
+        let entry = self.manifest.entry_of(self.schema, subject.name);
         let class =
             entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
-        let is_json = matches!(Family::of(column), Family::Json | Family::Jsonb);
+        let is_json = matches!(ColumnType::of(column), ColumnType::Json | ColumnType::Jsonb);
         let is_judged = edit.keep.is_some()
             || (column.name == revisions::CONTENT
                 && revisions::is_revisions(subject.name, subject.table));

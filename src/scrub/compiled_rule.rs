@@ -9,11 +9,11 @@ use super::edit::KeepFilter;
 use super::keep_tree::KeepTree;
 use super::keys::{KeySet, KeySets};
 use super::plan::TablePlan;
+use super::replacements::Replacement;
 use super::revisions::{CONTENT_TYPE, CONTENT_TYPE_COLUMNS, ModelFilters};
 use super::rewriter::ScrubError;
 use super::rules::{
     ColumnAction, ColumnReference, Edit, Keep, Literal, Piece, RowRule, Template, Test,
-    UNUSABLE_PASSWORD,
 };
 use super::unclassified::{Emptying, Need};
 use crate::schema::TableName;
@@ -40,6 +40,7 @@ pub(super) enum Change {
     Template(Vec<TemplatePart>),
     Null,
     NullUnless(Vec<Arc<KeySet>>),
+    Replace(&'static Replacement),
     /// The same value in every row, NULL or not.
     Always(Vec<u8>),
     /// The field goes with its separator.
@@ -184,11 +185,7 @@ impl Compiler<'_> {
                         escape_into(text.as_bytes(), &mut escaped);
                         Change::Always(escaped)
                     }
-                    ColumnAction::UnusablePassword => {
-                        Change::Template(vec![TemplatePart::Literal(
-                            UNUSABLE_PASSWORD.as_bytes().to_vec(),
-                        )])
-                    }
+                    ColumnAction::Replace(by) => Change::Replace(by),
                     ColumnAction::Edit(edit) => Change::Edit {
                         edit: edit.clone(),
                         keep: self.keep(edit)?,

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::checks::{Checks, Subject};
-use super::families::Family;
+use super::column_type::ColumnType;
 use super::findings::{Finding, FindingKind};
-use super::plan::{ancestors, entry_of};
-use super::rules::{ColumnAction, Piece, Place, RowRule, Template, UNUSABLE_PASSWORD};
+use super::rules::{ColumnAction, Piece, Place, RowRule, Template};
 use super::unclassified::Emptying;
 use super::verdict::{Value, Verdict, verdict};
 use crate::archive::mentioned_columns;
@@ -123,7 +122,9 @@ impl Written {
         let values = |samples| Written::Values { samples, beside_null: !column.not_null };
         match action {
             ColumnAction::Set(template) => values(samples(template, subject)),
-            ColumnAction::UnusablePassword => values(vec![UNUSABLE_PASSWORD.to_owned()]),
+            ColumnAction::Replace(by) => {
+                values(by.examples.iter().map(|one| (*one).to_owned()).collect())
+            }
             ColumnAction::Null | ColumnAction::NullUnless(_) => Written::Null,
             ColumnAction::Empty(Emptying::Value(value)) => {
                 Written::Values { samples: vec![value.clone()], beside_null: false }
@@ -171,7 +172,7 @@ impl<'a> Checks<'a> {
         self.partition_keys(subject);
         let schema = self.schema;
         let parent = subject.table.partition_of.as_ref().filter(|parent| {
-            let place = |name| entry_of(self.manifest, schema, name).map(|entry| &entry.place);
+            let place = |name| self.manifest.entry_of(schema, name).map(|entry| &entry.place);
             place(parent) == place(subject.name)
         });
         let parent = parent.and_then(|name| schema.tables.get(name));
@@ -193,10 +194,10 @@ impl<'a> Checks<'a> {
 
     fn partition_keys(&mut self, subject: Subject<'a>) {
         let schema = self.schema;
-        let own = entry_of(self.manifest, schema, subject.name).map(|entry| &entry.place);
-        for owner in ancestors(schema, subject.name) {
+        let own = self.manifest.entry_of(schema, subject.name).map(|entry| &entry.place);
+        for owner in schema.ancestors(subject.name) {
             // The rule of the parent was looked at with the parent.
-            let place = entry_of(self.manifest, schema, owner).map(|entry| &entry.place);
+            let place = self.manifest.entry_of(schema, owner).map(|entry| &entry.place);
             if owner != subject.name && place == own {
                 continue;
             }
@@ -309,9 +310,9 @@ impl<'a> Checks<'a> {
             not_null: false,
             generated: false,
         };
-        match Family::of(&resolved) {
-            Family::Text => Value::Text(text.clone()),
-            Family::Integer => text.parse().map_or(Value::Open, Value::Integer),
+        match ColumnType::of(&resolved) {
+            ColumnType::Text => Value::Text(text.clone()),
+            ColumnType::Integer => text.parse().map_or(Value::Open, Value::Integer),
             _ => Value::Open,
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::patterns::Kind;
+use super::replacements::{Replacement, UNUSABLE_PASSWORD};
 use super::rules::{Class, Literal};
 
 pub(super) type Name = Spanned<String>;
@@ -100,7 +101,7 @@ pub(super) struct PolicySection {
     #[serde(default)]
     pub null_unless: BTreeMap<Name, NullUnlessSection>,
     #[serde(default)]
-    pub unusable_password: Vec<Name>,
+    unusable_password: Vec<Name>,
     #[serde(default)]
     pub keep_members: BTreeMap<Name, Vec<String>>,
     #[serde(default)]
@@ -109,6 +110,13 @@ pub(super) struct PolicySection {
     pub redact: BTreeMap<Name, Vec<Kind>>,
     #[serde(default)]
     pub audit_allow: Vec<Name>,
+}
+
+impl PolicySection {
+    /// The columns whose values are replaced, and by what.
+    pub(super) fn replaced(&mut self) -> [(&'static Replacement, Vec<Name>); 1] {
+        [(&UNUSABLE_PASSWORD, std::mem::take(&mut self.unusable_password))]
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::schema::TableName;
 
 /// So many names are told apart; what comes beyond is counted together.
@@ -12,7 +15,7 @@ const MOST_NAMES: usize = 500;
 const LONGEST_NAME: usize = 64;
 
 /// How often a member was dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DroppedMember {
     pub table: TableName,
     /// The model of a revision, or the column.

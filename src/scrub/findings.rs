@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::rules::Place;
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
 
 /// What is wrong between a manifest and a schema.
@@ -58,4 +59,14 @@ impl fmt::Display for Finding {
 pub struct PlanError {
     pub policy: String,
     pub findings: Vec<Finding>,
+}
+
+impl From<PlanError> for CommandError {
+    fn from(error: PlanError) -> Self {
+        CommandError::wrap(FailureKind::PersonalData, error)
+            .hint(
+                "add the lines to a manifest of your own and name it as scrub.manifest in bcops.toml",
+            )
+            .hint("to have them drafted from a look at the rows: bcops scrub-pii --manifest suggest")
+    }
 }

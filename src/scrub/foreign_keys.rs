@@ -1,7 +1,6 @@
 //! Whether dropping rows would leave foreign keys that point nowhere.
 
 use super::checks::{Checks, Subject};
-use super::plan::{ancestors, entry_of, with_partitions};
 use super::rules::{ColumnAction, ColumnReference, Condition, RowRule, Rule, Test, manifest_name};
 use crate::schema::{ForeignKey, Schema, TableName};
 
@@ -12,7 +11,7 @@ pub(super) fn referencing<'a>(
 ) -> impl Iterator<Item = (&'a TableName, &'a ForeignKey)> {
     schema.tables.iter().flat_map(move |(name, other)| {
         let points_here =
-            move |key: &&ForeignKey| ancestors(schema, table).any(|one| *one == key.references);
+            move |key: &&ForeignKey| schema.ancestors(table).any(|one| *one == key.references);
         other.foreign_keys.iter().filter(points_here).map(move |key| (name, key))
     })
 }
@@ -20,9 +19,9 @@ pub(super) fn referencing<'a>(
 pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
     let schema = checks.schema;
     for (name, key) in referencing(schema, subject.name) {
-        for child in with_partitions(schema, name) {
-            let rule = entry_of(checks.manifest, schema, child)
-                .and_then(|entry| entry.rule(checks.policy));
+        for child in schema.with_partitions(name) {
+            let rule =
+                checks.manifest.entry_of(schema, child).and_then(|entry| entry.rule(checks.policy));
             if !follows(subject, child, rule, key) && !leads(schema, subject, child, key) {
                 let column = key.columns.first().map(String::as_str).unwrap_or_default();
                 let target = key.referenced_columns.first().map(String::as_str).unwrap_or_default();
@@ -92,7 +91,7 @@ fn leads(schema: &Schema, subject: Subject<'_>, child: &TableName, key: &Foreign
         [Condition { column: own, test: Test::In(references) }] => {
             let asks_child = |reference: &ColumnReference| {
                 reference.column == *column
-                    && ancestors(schema, child).any(|one| *one == reference.table)
+                    && schema.ancestors(child).any(|one| *one == reference.table)
             };
             own == target && references.iter().any(asks_child)
         }

@@ -131,6 +131,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn nothing_is_left_and_documents_stay_documents(
             text in "[a-z]{1,3}(%40|\\\\u0040|@|%20|\")[a-z]{1,4}(\\.org|\"|\\\\)?"

@@ -407,6 +407,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn the_result_is_the_document_without_the_members(
             members in proptest::collection::btree_map("[a-c]{1,2}", "[a-z\"\\\\\n]{0,4}", 0..6),

@@ -17,7 +17,9 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, MemberPath, Place, RowRule, Rule,
     Template, Test, parse_table_name,
 };
-use crate::schema::TableName;
+use super::well_known;
+use crate::failure::{CommandError, FailureKind};
+use crate::schema::{Schema, TableName};
 
 /// The policies of a manifest that names none itself.
 const DEFAULT_POLICIES: [&str; 2] = ["local", "staging"];
@@ -111,6 +113,14 @@ fn problem_list(problems: &[ManifestProblem]) -> String {
 }
 
 impl Manifest {
+    /// The entry of a table, or of the partitioned table that it is a part of.
+    pub(super) fn entry_of(&self, schema: &Schema, table: &TableName) -> Option<&TableEntry> {
+        schema
+            .ancestors(table)
+            .find_map(|name| self.tables.get(name))
+            .or_else(|| well_known::entry(table, schema.tables.get(table)?))
+    }
+
     /// The manifest of the council's site.
     pub fn built_in() -> Result<Self, ManifestError> {
         Self::parse(built_in::ORIGIN, built_in::TEXT)
@@ -428,8 +438,9 @@ impl Reading<'_> {
         Some(references)
     }
 
-    fn column_actions(&mut self, section: PolicySection) -> BTreeMap<String, ColumnAction> {
+    fn column_actions(&mut self, mut section: PolicySection) -> BTreeMap<String, ColumnAction> {
         let mut actions = BTreeMap::new();
+        let replaced = section.replaced();
         for (name, template) in section.set {
             if let Some(template) = self.checked(name.span(), Template::parse(&template)) {
                 self.add_action(&mut actions, name, ColumnAction::Set(template));
@@ -443,8 +454,10 @@ impl Reading<'_> {
                 self.add_action(&mut actions, name, ColumnAction::NullUnless(references));
             }
         }
-        for name in section.unusable_password {
-            self.add_action(&mut actions, name, ColumnAction::UnusablePassword);
+        for (replacement, names) in replaced {
+            for name in names {
+                self.add_action(&mut actions, name, ColumnAction::Replace(replacement));
+            }
         }
         let mut edits: BTreeMap<Name, Edit> = BTreeMap::new();
         for (name, paths) in section.keep_members {
@@ -484,5 +497,11 @@ impl Reading<'_> {
         if actions.insert(name.clone(), action).is_some() {
             self.problem(span, format!("the column {name} has two rules in one policy"));
         }
+    }
+}
+
+impl From<ManifestError> for CommandError {
+    fn from(error: ManifestError) -> Self {
+        CommandError::wrap(FailureKind::Configuration, error)
     }
 }

@@ -18,10 +18,14 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::loose_emails::find_loose_emails;
 use super::ninos::nino_at;
 use super::phones::phone_at;
 use super::postcodes::postcode_at;
+use crate::json::written_as_text;
 
 /// The kinds of personal data that can be told by their form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -48,6 +52,8 @@ impl Kind {
     }
 }
 
+written_as_text!(Kind, Kind::to_string);
+
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -60,21 +66,13 @@ impl std::fmt::Display for Kind {
 }
 
 /// How sure it is that something is what it looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Strength {
     /// Written as forms ask for it.
     Strong,
     /// An everyday writing that harmless text has by chance, too.
     Weak,
-}
-
-impl Strength {
-    pub fn name(self) -> &'static str {
-        match self {
-            Strength::Strong => "strong",
-            Strength::Weak => "weak",
-        }
-    }
 }
 
 /// One occurrence: where it is, never what it says.

@@ -410,7 +410,7 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::property_test::config(2_000))]
 
     #[test]
     fn emails_are_those_of_the_definition(text in pieces()) {

@@ -15,7 +15,6 @@ use super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Edit, Keep, Place, RowRule, Rule, Test,
 };
 use super::unclassified::{Emptying, Need};
-use super::well_known;
 use crate::schema::{Schema, Table, TableName};
 
 /// What to do with every table of one database under one policy.
@@ -264,38 +263,8 @@ impl ScrubPlan {
     }
 }
 
-/// The entry of a table, or of the partitioned table that it is a part of.
-pub(super) fn entry_of<'a>(
-    manifest: &'a Manifest,
-    schema: &Schema,
-    table: &TableName,
-) -> Option<&'a TableEntry> {
-    ancestors(schema, table)
-        .find_map(|name| manifest.tables.get(name))
-        .or_else(|| well_known::entry(table, schema.tables.get(table)?))
-}
-
-/// The table itself, the table that it is a partition of, and so on.
-pub(super) fn ancestors<'a>(
-    schema: &'a Schema,
-    table: &'a TableName,
-) -> impl Iterator<Item = &'a TableName> {
-    let parent = |name: &&'a TableName| schema.tables.get(*name)?.partition_of.as_ref();
-    // A schema read from a hostile archive may have a table be its own ancestor. No database has
-    // this many levels.
-    std::iter::successors(Some(table), parent).take(64)
-}
-
-/// The table itself and all of its partitions.
-pub(super) fn with_partitions<'a>(
-    schema: &'a Schema,
-    table: &'a TableName,
-) -> impl Iterator<Item = &'a TableName> {
-    schema.tables.keys().filter(move |name| ancestors(schema, name).any(|one| one == table))
-}
-
 fn table_plan(manifest: &Manifest, policy: &str, schema: &Schema, name: &TableName) -> TablePlan {
-    let entry = entry_of(manifest, schema, name);
+    let entry = manifest.entry_of(schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy)).cloned();
     let Some(table) = schema.tables.get(name) else { return planned(entry, rule, None) };
     let empty_rule = || Rule {
@@ -402,7 +371,7 @@ fn describe_action(column: &str, action: &ColumnAction) -> String {
         ColumnAction::NullUnless(references) => {
             format!("{column} emptied unless it is in {}", alternatives(references))
         }
-        ColumnAction::UnusablePassword => format!("{column} made unusable"),
+        ColumnAction::Replace(by) => format!("{column} {}", by.described),
         ColumnAction::Empty(_) => format!("{column} without its values, as it is not classified"),
         ColumnAction::Edit(edit) => {
             let mut changes = Vec::new();
@@ -472,7 +441,7 @@ fn lookups_by_table(tables: &BTreeMap<TableName, TablePlan>, schema: &Schema) ->
         let sources = plan.rule.iter().flat_map(lookups);
         let sources = sources.map(|reference| &reference.table);
         let models = plan.revisions.iter().map(|revisions| &revisions.content_types);
-        let sources = sources.chain(models).flat_map(|table| with_partitions(schema, table));
+        let sources = sources.chain(models).flat_map(|table| schema.with_partitions(table));
         result.insert(name.clone(), sources.cloned().collect());
     }
     result
@@ -527,7 +496,7 @@ fn remember_keys(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema) {
     let wanted: BTreeSet<ColumnReference> =
         tables.values().filter_map(|plan| plan.rule.as_ref()).flat_map(lookups).cloned().collect();
     for reference in wanted {
-        for name in with_partitions(schema, &reference.table) {
+        for name in schema.with_partitions(&reference.table) {
             if let Some(plan) = tables.get_mut(name)
                 && plan.action != TableAction::Delete
             {

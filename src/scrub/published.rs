@@ -6,6 +6,9 @@ use std::ops::Range;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::audit::Verdict;
 use super::copy_text::{NULL, unescape};
 use super::document::PublishedSection;
@@ -51,12 +54,31 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
 }
 
 /// A row of published content.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(into = "RowDocument")]
 pub struct RowPlace {
     /// Its primary key.
     pub key: String,
     /// The page that it is, or that it belongs to.
     pub page: Option<String>,
+}
+
+/// The same for programs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RowPlace")]
+struct RowDocument {
+    /// Its primary key.
+    key: String,
+    /// The page that it is, or that it belongs to.
+    page: Option<String>,
+    /// Where the page is edited, below the address of the site.
+    edit: Option<String>,
+}
+
+impl From<RowPlace> for RowDocument {
+    fn from(row: RowPlace) -> Self {
+        RowDocument { edit: row.edit_address(), key: row.key, page: row.page }
+    }
 }
 
 impl RowPlace {

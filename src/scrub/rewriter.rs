@@ -9,7 +9,7 @@ use std::ops::{AddAssign, Range};
 use super::compiled_rule::{
     Change, CompiledKeep, Compiler, FieldAction, FieldTest, Needing, Remembered, TemplatePart,
 };
-use super::copy_text::{NULL, unescape};
+use super::copy_text::{NULL, escape_into, unescape};
 use super::dropped::{DroppedCounts, DroppedMember};
 use super::edit::{self, ColumnEdit};
 use super::keys::KeySets;
@@ -366,6 +366,11 @@ impl Rewriter {
                         }
                     }
                 }
+            }
+            Change::Replace(by) => {
+                let mut text = Vec::new();
+                (by.in_row)(&unescape(value), &mut text);
+                escape_into(&text, out);
             }
             Change::Always(text) => out.extend_from_slice(text),
             Change::Omit => {}

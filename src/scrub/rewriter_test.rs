@@ -220,6 +220,8 @@ fn the_audit_sees_through_escapes() {
 }
 
 proptest! {
+    #![proptest_config(crate::property_test::config(256))]
+
     /// Whatever a damaged archive holds, there is a result or an error.
     #[test]
     fn no_bytes_make_it_panic(

@@ -7,10 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::patterns::Kind;
+use super::replacements::Replacement;
 use super::unclassified::Emptying;
+use crate::json::written_as_text;
 use crate::schema::{TableName, quote_identifier, quoted_parts};
 
 /// Where in which manifest something stands.
@@ -20,6 +23,8 @@ pub struct Place {
     pub line: usize,
 }
 
+written_as_text!(Place, Place::to_string);
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.origin, self.line)
@@ -27,7 +32,9 @@ impl fmt::Display for Place {
 }
 
 /// Whose data a table or a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Public content of the site: the audit reports it and does not object.
@@ -173,8 +180,7 @@ pub enum ColumnAction {
     Null,
     /// NULL unless the value occurs in one of these columns, in rows that stay.
     NullUnless(Vec<ColumnReference>),
-    /// A password hash that no password matches, as Django marks it.
-    UnusablePassword,
+    Replace(&'static Replacement),
     Edit(Edit),
     /// What stands in a column that nobody has classified, NULLs included. No manifest can ask for
     /// it, and only rows on their way to this machine undergo it.
@@ -198,10 +204,6 @@ pub enum Keep {
     /// Those that the columns of the row's own model stand for, and those that are named for it.
     OfModel,
 }
-
-/// The value that [`ColumnAction::UnusablePassword`] writes. Django treats every value that
-/// begins with an exclamation mark as "no password"; a constant keeps repeated runs identical.
-pub const UNUSABLE_PASSWORD: &str = "!password-removed-by-bcops";
 
 /// Text with `{column}` placeholders that stand for values of the same row.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,11 @@ use toml::{Table, Value};
 
 use super::built_in;
 use super::manifest::ANY_POLICY;
+use super::replacements::REPLACEMENTS;
 
-/// What of a policy is understood here. Anything else has to be as it is built in.
-const KNOWN_RULES: [&str; 11] = [
+/// What of a policy is understood here, beside the replacements. Anything else has to be as it is
+/// built in.
+const KNOWN_RULES: [&str; 10] = [
     "delete",
     "keep",
     "reason",
@@ -21,7 +23,6 @@ const KNOWN_RULES: [&str; 11] = [
     "set",
     "null",
     "null_unless",
-    "unusable_password",
     "remove_members",
     "redact",
     "audit_allow",
@@ -156,7 +157,7 @@ fn takes_away(given: &Table, known: &Table) -> bool {
     let is_unchanged = |name: &str| given.get(name) == known.get(name);
     let others = given.keys().chain(known.keys());
     let others_are_unchanged =
-        others.filter(|name| !KNOWN_RULES.contains(&name.as_str())).all(|name| is_unchanged(name));
+        others.filter(|name| !is_known_rule(name)).all(|name| is_unchanged(name));
     // Which rows stay, and that they do, is as it was.
     let rows_are_unchanged = ["delete", "keep_where"].into_iter().all(is_unchanged);
     let says_keep = given.get("keep") == Some(&Value::Boolean(true));
@@ -181,6 +182,10 @@ fn takes_away(given: &Table, known: &Table) -> bool {
         && columns_take_away
 }
 
+fn is_known_rule(name: &str) -> bool {
+    KNOWN_RULES.contains(&name) || REPLACEMENTS.iter().any(|replacement| replacement.word == name)
+}
+
 /// What happens to each column.
 fn actions(rule: &Table) -> BTreeMap<&str, Vec<(&'static str, Value)>> {
     let mut all: BTreeMap<&str, Vec<(&'static str, Value)>> = BTreeMap::new();
@@ -189,7 +194,8 @@ fn actions(rule: &Table) -> BTreeMap<&str, Vec<(&'static str, Value)>> {
             all.entry(column).or_default().push((kind, value.clone()));
         }
     }
-    for kind in ["null", "unusable_password"] {
+    let words = REPLACEMENTS.iter().map(|replacement| replacement.word);
+    for kind in words.chain(["null"]) {
         for column in texts(rule.get(kind)) {
             all.entry(column).or_default().push((kind, Value::Boolean(true)));
         }

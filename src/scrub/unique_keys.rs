@@ -21,7 +21,8 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
 fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
     match subject.rule.columns.get(column) {
         Some(ColumnAction::Set(template)) => !is_unique(subject.table, template),
-        Some(ColumnAction::UnusablePassword | ColumnAction::Edit(_)) => true,
+        Some(ColumnAction::Replace(by)) => !by.tells_apart,
+        Some(ColumnAction::Edit(_)) => true,
         // NULLs do not collide.
         Some(ColumnAction::Null | ColumnAction::NullUnless(_) | ColumnAction::Empty(_)) | None => {
             false

@@ -514,6 +514,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn no_expression_makes_it_panic(expression in "[-a-cn0-9 '\":()\\[\\],<>=éANDORT]{0,60}") {
             of(&expression);

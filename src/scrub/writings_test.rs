@@ -158,7 +158,7 @@ fn hex(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::property_test::config(2_000))]
 
     #[test]
     fn phones_are_found(phone in phone(), (before, after) in around()) {

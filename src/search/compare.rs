@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::words::{count, plural};
 
 /// A number for each index, by the name that the site knows it by.
 pub type Counts = BTreeMap<String, u64>;
 
 /// An index that does not hold what the database holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(into = "DifferenceDocument")]
 pub enum Difference {
     /// There is no such index that is open, and there are rows for it.
     Missing { index: String, rows: u64 },
@@ -21,6 +25,32 @@ pub enum Difference {
     Surplus { index: String, documents: u64, rows: u64 },
 }
 
+/// The same for programs.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Difference")]
+struct DifferenceDocument {
+    index: String,
+    /// `missing`, `empty`, `short` (some rows are not in it) or `surplus` (documents beyond the rows).
+    kind: &'static str,
+    /// `null` where the index is missing.
+    documents: Option<u64>,
+    rows: u64,
+}
+
+impl From<Difference> for DifferenceDocument {
+    fn from(difference: Difference) -> Self {
+        let (kind, index, documents, rows) = match difference {
+            Difference::Missing { index, rows } => ("missing", index, None, rows),
+            Difference::Empty { index, rows } => ("empty", index, Some(0), rows),
+            Difference::Short { index, documents, rows } => ("short", index, Some(documents), rows),
+            Difference::Surplus { index, documents, rows } => {
+                ("surplus", index, Some(documents), rows)
+            }
+        };
+        DifferenceDocument { index, kind, documents, rows }
+    }
+}
+
 impl Difference {
     pub fn index(&self) -> &str {
         match self {
@@ -28,16 +58,6 @@ impl Difference {
             | Difference::Empty { index, .. }
             | Difference::Short { index, .. }
             | Difference::Surplus { index, .. } => index,
-        }
-    }
-
-    /// The name in `--json`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Difference::Missing { .. } => "missing",
-            Difference::Empty { .. } => "empty",
-            Difference::Short { .. } => "short",
-            Difference::Surplus { .. } => "surplus",
         }
     }
 
@@ -130,7 +150,10 @@ mod tests {
             ("short", 7),
         ]);
         let found = compare(&in_index, &in_database);
-        let names: Vec<(&str, &str)> = found.iter().map(|one| (one.index(), one.kind())).collect();
+        let document = |one: &Difference| DifferenceDocument::from(one.clone());
+        let documents: Vec<DifferenceDocument> = found.iter().map(document).collect();
+        let names: Vec<(&str, &str)> =
+            documents.iter().map(|one| (one.index.as_str(), one.kind)).collect();
         let expected =
             [("empty", "empty"), ("full", "surplus"), ("missing", "missing"), ("short", "short")];
         assert_eq!(names, expected);

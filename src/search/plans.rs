@@ -33,19 +33,19 @@ pub fn shard_limit(settings: &Search, plan: Option<&str>) -> Option<ShardLimit> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Settings, Surroundings};
+    use crate::settings::{ProcessEnv, Settings};
 
     #[test]
     fn what_is_not_known_is_not_made_up() {
         let folder = tempfile::tempdir().expect("a directory");
         let load = || {
-            let surroundings = Surroundings {
+            let process = ProcessEnv {
                 variable: &|_| None,
                 working_directory: folder.path(),
                 home: None,
                 config_file: None,
             };
-            Settings::load(&surroundings).expect("settings").search
+            Settings::load(&process).expect("settings").search
         };
         let settings = load();
         let limit = |plan| shard_limit(&settings, plan).map(|limit| limit.shards);

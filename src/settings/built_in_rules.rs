@@ -1,8 +1,8 @@
 //! What no file says, named or trusted: another app, branch or protection for an environment that is
 //! built in, and an app by anything but its name.
 
-use super::SettingsError;
-use super::layers::{Layers, Origin, RawValue, Sourced};
+use super::layers::{Layers, Origin, Sourced};
+use super::{SettingsError, keys};
 
 /// What makes an environment the one that it is.
 const FIXED: [&str; 3] = ["app", "branch", "protected"];
@@ -29,7 +29,7 @@ pub fn check_unchanged(file: &Layers, built_in: &Layers) -> Result<(), SettingsE
     // What is built in without a value is as fixed: a branch that is not there is none.
     for (name, given) in &file.values {
         let [first, environment, last] = name.as_slice() else { continue };
-        let is_built_in = built_in.get(&["environments", environment, "app"]).is_some();
+        let is_built_in = keys::APP.declaration.raw(built_in.of(environment)).is_some();
         let is_fixed = first == "environments" && FIXED.contains(&last.as_str());
         if is_fixed && is_built_in && !built_in.values.contains_key(name) {
             return Err(SettingsError::BuiltInChanged {
@@ -65,8 +65,7 @@ pub fn check_app(app: &Sourced<String>, environment: &str) -> Result<(), Setting
 /// Whether any environment is protected. What is not said is protected.
 pub fn something_is_protected(layers: &Layers) -> bool {
     let is_open = |environment: &str| {
-        let given = layers.get(&["environments", environment, "protected"]);
-        given.is_some_and(|given| given.value == RawValue::Boolean(false))
+        keys::PROTECTED.value(layers.of(environment)).is_ok_and(|protected| !protected)
     };
     layers.values.keys().any(|name| match name.as_slice() {
         [first, environment, last] => {

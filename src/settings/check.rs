@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::layers::{Layers, RawValue, Sourced};
-use super::{HostName, SettingsError};
+use super::layers::Layers;
+use super::{HostName, SettingsError, keys};
 
 /// How `check` gets to a site's hosts.
 #[derive(Debug, Clone, Default)]
@@ -43,33 +43,11 @@ impl FromStr for ConnectTo {
 }
 
 impl Check {
-    pub(super) fn build(layers: &Layers) -> Result<Check, SettingsError> {
-        let bad = |key: &str, value: &str, reason: String, origin: String| {
-            let (key, value) = (format!("check.{key}"), value.to_owned());
-            SettingsError::BadValue { origin, key, value, reason }
-        };
-        let dns_server = match layers.get(&["check", "dns_server"]) {
-            Some(Sourced { value: RawValue::Text(text), origin }) => {
-                let reason = "write an address with a port, for example \"1.1.1.1:53\"";
-                let address = text.parse();
-                let address = address
-                    .map_err(|_| bad("dns_server", text, reason.to_owned(), origin.to_string()))?;
-                Some(address)
-            }
-            _ => None,
-        };
-        let mut connect = Vec::new();
-        if let Some(Sourced { value: RawValue::TextList(items), origin }) =
-            layers.get(&["check", "connect"])
-        {
-            for item in items {
-                let one = item.parse().map_err(|error: BadConnectTo| {
-                    bad("connect", item, error.to_string(), origin.to_string())
-                })?;
-                connect.push(one);
-            }
-        }
-        Ok(Check { dns_server, connect })
+    pub(super) fn read(layers: &Layers) -> Result<Check, SettingsError> {
+        Ok(Check {
+            dns_server: keys::CHECK_DNS_SERVER.given(layers)?.map(|found| found.value),
+            connect: keys::CHECK_CONNECT.value(layers)?,
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::layers::{Layers, RawValue, Sourced};
+use super::layers::Layers;
+use super::{SettingsError, keys};
 
 /// Shell commands, as they are run where the app runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,23 +22,18 @@ pub struct Commands {
 }
 
 impl Commands {
-    pub(super) fn read(layers: &Layers, silence: Duration) -> Commands {
-        let command = |name: &'static str, default: &str| match layers.get(&["commands", name]) {
-            Some(Sourced { value: RawValue::Text(text), .. }) => text.trim().to_owned(),
-            _ => default.to_owned(),
-        };
-        Commands {
-            migrate: command("migrate", "python manage.py migrate --noinput"),
-            migrate_check: command("migrate_check", "python manage.py migrate --check"),
-            makemigrations_check: command(
-                "makemigrations_check",
-                "python manage.py makemigrations --check",
-            ),
+    pub(super) fn read(layers: &Layers) -> Result<Commands, SettingsError> {
+        let shell = keys::COMMANDS_SHELL.value(layers)?.0;
+        Ok(Commands {
+            migrate: keys::COMMANDS_MIGRATE.value(layers)?.0,
+            migrate_check: keys::COMMANDS_MIGRATE_CHECK.value(layers)?.0,
+            makemigrations_check: keys::COMMANDS_MAKEMIGRATIONS_CHECK.value(layers)?.0,
             // An empty setting would start nothing.
-            shell: Some(command("shell", "bash"))
-                .filter(|line| !line.is_empty())
-                .unwrap_or_else(|| "bash".to_owned()),
-            silence,
-        }
+            shell: match shell.is_empty() {
+                true => keys::COMMANDS_SHELL.default_text().to_owned(),
+                false => shell,
+            },
+            silence: keys::COMMANDS_SILENCE.value(layers)?,
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::{Environment, SettingsError};
+use crate::failure::EnvironmentName;
 
 /// An environment that is not protected, beside one that is. What writes to an environment asks for one of these, and
 /// there is no other way to make it, so that a protected environment cannot become a destination.
@@ -25,6 +26,11 @@ impl TryFrom<&Environment> for Destination {
 }
 
 impl Environment {
+    /// As hints name it.
+    pub fn named(&self) -> EnvironmentName {
+        EnvironmentName { name: self.name.clone(), app: self.app.value.clone() }
+    }
+
     /// Refuses a protected environment.
     pub fn as_destination(&self) -> Result<Destination, SettingsError> {
         Destination::try_from(self)

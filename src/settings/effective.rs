@@ -1,8 +1,8 @@
 //! Every value that is in force, as it was given, for people to look at.
 
 use super::Settings;
-use super::keys::{self, KEYS};
-use super::layers::{Layers, Origin, RawValue, Sourced};
+use super::keys::{self, KEYS, Literal};
+use super::layers::{Origin, RawValue, Sourced};
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ impl Settings {
                     environments.map(|name| format!("{before}{name}{after}")).collect()
                 }
             };
-            let default = key.default.and_then(Layers::default_value);
+            let default = key.default.map(Literal::raw);
             let default = match key.name {
                 "state_dir" => {
                     Some(RawValue::Text(self.state_directory.value.display().to_string()))
@@ -67,14 +67,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::settings::Surroundings;
+    use crate::settings::ProcessEnv;
+    use crate::settings::keys::ValueType;
 
     fn load(folder: &Path) -> Settings {
-        Settings::load(&Surroundings {
+        Settings::load(&ProcessEnv {
             variable: &|_| None,
             working_directory: folder,
             home: None,
-            config_file: crate::settings::nearest(folder).as_deref(),
+            config_file: crate::settings::nearest_file(folder).as_deref(),
         })
         .unwrap()
     }
@@ -114,15 +115,58 @@ mod tests {
     fn every_default_is_of_its_type() {
         for key in KEYS {
             assert!(!key.used_by.is_empty() && !key.meaning.is_empty(), "{}", key.name);
-            if let Some(text) = key.default {
-                let value = Layers::default_value(text).expect(key.name);
+            if let Some(default) = key.default {
                 let fits = matches!(
-                    (key.value_type, &value),
-                    (keys::ValueType::Text, RawValue::Text(_))
-                        | (keys::ValueType::Boolean, RawValue::Boolean(_))
-                        | (keys::ValueType::TextList, RawValue::TextList(_))
+                    (key.value_type, default),
+                    (ValueType::Text, Literal::Text(_))
+                        | (ValueType::Boolean, Literal::Boolean(_))
+                        | (ValueType::TextList, Literal::TextList(_))
                 );
                 assert!(fits, "{}", key.name);
+            }
+        }
+    }
+
+    /// Each is read by its constant, which gives the default as well. No other text of the program
+    /// reads a layer by a name.
+    #[test]
+    fn every_setting_is_read_through_its_key() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let list = source.join("settings/keys/list.rs");
+        let declarations = std::fs::read_to_string(&list).unwrap();
+        let mut texts = String::new();
+        collect(&source, &list, &mut texts);
+        let constant = regex::Regex::new(r"(?m)^    ([A-Z_0-9]+): (?:Optional)?Key<").unwrap();
+        let names: Vec<&str> = constant
+            .captures_iter(&declarations)
+            .map(|found| found.get(1).unwrap().as_str())
+            .collect();
+        assert_eq!(names.len(), KEYS.len());
+        for name in names {
+            let read = regex::Regex::new(&format!(
+                r"keys::{name}\s*\.(value|read|given|declaration)\b|= keys::{name};"
+            ));
+            assert!(read.unwrap().is_match(&texts), "nothing reads {name}");
+        }
+        // The few distinctive ones: `media` and the like are words of everything.
+        for key in KEYS {
+            let Some(Literal::Text(default)) = key.default else { continue };
+            if default.contains("://") || default.contains(' ') || default.contains("FRONTEND") {
+                let again = texts.contains(&format!("\"{default}\""));
+                assert!(!again, "the default of {} stands twice", key.name);
+            }
+        }
+    }
+
+    /// The program's own text without its tests.
+    fn collect(folder: &Path, without: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                collect(&path, without, text);
+            } else if path != without && path.extension().is_some_and(|one| one == "rs") {
+                let file = std::fs::read_to_string(&path).unwrap();
+                text.push_str(file.split("#[cfg(test)]").next().unwrap_or_default());
             }
         }
     }

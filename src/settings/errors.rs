@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::Settings;
 use super::trust::StoreError;
+use crate::failure::{CommandError, FailureKind};
+use crate::words::shell_word;
 
 #[derive(Debug, Error)]
 pub enum SettingsError {
@@ -92,5 +94,72 @@ impl SettingsError {
             names.extend(untrusted.environments.iter().cloned());
         }
         names.into_iter().collect()
+    }
+}
+
+impl From<SettingsError> for CommandError {
+    fn from(error: SettingsError) -> Self {
+        let kind = match &error {
+            SettingsError::UnknownEnvironment { .. } => FailureKind::Usage,
+            SettingsError::Protected { .. } => FailureKind::Refused,
+            SettingsError::Unreadable { .. }
+            | SettingsError::Syntax { .. }
+            | SettingsError::UnknownKey { .. }
+            | SettingsError::WrongType { .. }
+            | SettingsError::BadValue { .. }
+            | SettingsError::Untrusted(_)
+            | SettingsError::OtherOwner { .. }
+            | SettingsError::OnThisMachine { .. }
+            | SettingsError::BuiltInChanged { .. }
+            | SettingsError::NothingProtected { .. }
+            | SettingsError::StateFolder { .. }
+            | SettingsError::NoApp { .. } => FailureKind::Configuration,
+        };
+        let hints = hints(&error);
+        CommandError::wrap(kind, error).with_hints(hints)
+    }
+}
+
+fn hints(error: &SettingsError) -> Vec<String> {
+    let named = |path: &str| {
+        format!("to use it this once: --config {path}   # BCOPS_CONFIG={path} does the same")
+    };
+    match error {
+        SettingsError::Untrusted(untrusted) => {
+            let path = shell_word(&untrusted.path);
+            let mut hints = vec![format!(
+                "to see what it sets, and to trust it: bcops config trust {path}"
+            )];
+            // The record would not be found again, so that naming the file is the way.
+            if let Some(obstacle) = &untrusted.obstacle {
+                hints.insert(0, obstacle.to_string());
+            }
+            hints.push(named(&path));
+            hints
+        }
+        SettingsError::OtherOwner { path, .. } => vec![named(&shell_word(path))],
+        SettingsError::OnThisMachine { .. } => vec![
+            "for a test or a rehearsal: set the variable of the key, or name the file with --config"
+                .to_owned(),
+        ],
+        SettingsError::BuiltInChanged { .. } => vec![
+            "for another app: give it an environment of its own, [environments.NAME]".to_owned(),
+            "for another site: set inherit = false, and describe each of its environments".to_owned(),
+        ],
+        SettingsError::StateFolder { .. } => {
+            vec!["set BCOPS_STATE_DIR to a folder of your own, or to one that is not there yet".to_owned()]
+        }
+        SettingsError::NothingProtected { .. } => vec![
+            "set protected = true for the environment that must never be written to, mostly production"
+                .to_owned(),
+        ],
+        SettingsError::Unreadable { .. }
+        | SettingsError::Syntax { .. }
+        | SettingsError::UnknownKey { .. }
+        | SettingsError::WrongType { .. }
+        | SettingsError::BadValue { .. }
+        | SettingsError::NoApp { .. }
+        | SettingsError::Protected { .. }
+        | SettingsError::UnknownEnvironment { .. } => Vec::new(),
     }
 }

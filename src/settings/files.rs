@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::owner::Operator;
-use super::{SettingsError, Surroundings};
+use super::{ProcessEnv, SettingsError};
 
 /// The name that is looked for from the working directory upwards.
 pub const FOUND_NAME: &str = "bcops.toml";
@@ -29,32 +29,32 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn of(surroundings: &Surroundings<'_>) -> Files {
-        let variable = (surroundings.variable)(VARIABLE).filter(|text| !text.is_empty());
-        let named = match (surroundings.config_file, variable) {
+    pub fn of(process: &ProcessEnv<'_>) -> Files {
+        let variable = (process.variable)(VARIABLE).filter(|text| !text.is_empty());
+        let named = match (process.config_file, variable) {
             (Some(path), _) => Some(path.to_owned()),
-            (None, Some(path)) => Some(surroundings.working_directory.join(path)),
+            (None, Some(path)) => Some(process.working_directory.join(path)),
             (None, None) => None,
         };
         let found = match named {
             Some(_) => None,
-            None => nearest(surroundings.working_directory),
+            None => nearest_file(process.working_directory),
         };
-        let own = configuration_home(surroundings).map(|folder| folder.join("bcops/config.toml"));
+        let own = configuration_home(process).map(|folder| folder.join("bcops/config.toml"));
         Files { named, found, own: own.filter(|path| path.is_file()) }
     }
 }
 
 /// The nearest `bcops.toml` from a folder upwards.
-pub fn nearest(folder: &Path) -> Option<PathBuf> {
+pub fn nearest_file(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().map(|one| one.join(FOUND_NAME)).find(|path| path.is_file())
 }
 
 /// Where programs keep what the user has configured. A relative path is none: it would mean a
 /// folder of the clone at hand.
-pub fn configuration_home(surroundings: &Surroundings<'_>) -> Option<PathBuf> {
-    let variable = (surroundings.variable)("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = || surroundings.home.map(|home| home.join(".config"));
+pub fn configuration_home(process: &ProcessEnv<'_>) -> Option<PathBuf> {
+    let variable = (process.variable)("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || process.home.map(|home| home.join(".config"));
     variable.filter(|folder| folder.is_absolute()).or_else(home).filter(|path| path.is_absolute())
 }
 

@@ -1,101 +1,17 @@
-//! The one list of every setting: its name, type, meaning, environment variable and default.
+//! Every setting, declared once: its name, type, default, meaning, environment variable and trust.
 //!
-//! Reading, validation and documentation are all made from it.
+//! Reading, validation and documentation are all made from the declarations.
 
+mod key;
 mod list;
+mod value;
 
 use crate::words::edit_distance;
 use std::collections::BTreeMap;
 
-pub use list::KEYS;
-
-/// What a setting's value looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueType {
-    Text,
-    Boolean,
-    TextList,
-}
-
-impl ValueType {
-    pub fn describe(self) -> &'static str {
-        match self {
-            ValueType::Text => "a string",
-            ValueType::Boolean => "true or false",
-            ValueType::TextList => "a list of strings",
-        }
-    }
-
-    /// A value of this type that says nothing.
-    pub fn example(self) -> &'static str {
-        match self {
-            ValueType::Text => "\"\"",
-            ValueType::Boolean => "false",
-            ValueType::TextList => "[]",
-        }
-    }
-}
-
-/// Whether a `bcops.toml` that was found, and that the user has not trusted, may set a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// It may not: the key names a host, an app, a file, a command, a table, or what is protected.
-    Needed,
-    /// It may: the worst that a hostile value does is to be a nuisance.
-    Harmless,
-    /// It may where the manifest that it names only takes more away than the built-in one.
-    ByItsManifest,
-}
-
-/// One setting. A `*` in `name` stands for any environment's name.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    pub name: &'static str,
-    pub value_type: ValueType,
-    pub variable: Option<&'static str>,
-    /// Whether `config show` must hide the value.
-    pub secret: bool,
-    pub meaning: &'static str,
-    /// What holds where nobody says anything, in TOML. `None`: there is no value then, or one that
-    /// depends on the machine.
-    pub default: Option<&'static str>,
-    /// The commands that look at it.
-    pub used_by: &'static str,
-    /// Needed unless the declaration says otherwise, so that a new key is safe.
-    pub trust: Trust,
-}
-
-const fn key(name: &'static str, value_type: ValueType, meaning: &'static str) -> Key {
-    let (variable, secret, default, used_by) = (None, false, None, "");
-    Key { name, value_type, variable, secret, meaning, default, used_by, trust: Trust::Needed }
-}
-
-impl Key {
-    const fn variable(self, name: &'static str) -> Key {
-        Key { variable: Some(name), ..self }
-    }
-
-    const fn secret(self) -> Key {
-        Key { secret: true, ..self }
-    }
-
-    const fn default(self, value: &'static str) -> Key {
-        Key { default: Some(value), ..self }
-    }
-
-    const fn used_by(self, commands: &'static str) -> Key {
-        Key { used_by: commands, ..self }
-    }
-
-    /// For times and limits alone: see [`Trust`].
-    const fn harmless(self) -> Key {
-        Key { trust: Trust::Harmless, ..self }
-    }
-
-    const fn trusted_by_its_manifest(self) -> Key {
-        Key { trust: Trust::ByItsManifest, ..self }
-    }
-}
+pub use key::{Declaration, Key, Literal, OptionalKey, Scope, Trust, ValueType};
+pub use list::*;
+pub use value::{FromText, Unfit, Value, parse_duration};
 
 /// The built-in configuration, in the form of a file.
 pub const BUILT_IN: &str = include_str!("built_in.toml");
@@ -122,7 +38,7 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut BTreeMap<String, Strin
 }
 
 /// Finds the declaration of a dotted key, whatever environment it names.
-pub fn find(name: &[&str]) -> Option<&'static Key> {
+pub fn find(name: &[&str]) -> Option<&'static Declaration> {
     KEYS.iter().find(|key| {
         let parts: Vec<&str> = key.name.split('.').collect();
         parts.len() == name.len()
@@ -140,7 +56,7 @@ pub fn is_table(name: &[&str]) -> bool {
 }
 
 /// The known key nearest to an unknown one, if one is near enough to be meant.
-pub fn nearest(name: &[&str]) -> Option<String> {
+pub fn nearest_key(name: &[&str]) -> Option<String> {
     let wanted = name.join(".");
     let mut candidates: Vec<(usize, String)> = KEYS
         .iter()
@@ -192,11 +108,11 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_named() {
-        assert_eq!(nearest(&["backup_maxage"]).as_deref(), Some("backup_max_age"));
+        assert_eq!(nearest_key(&["backup_maxage"]).as_deref(), Some("backup_max_age"));
         assert_eq!(
-            nearest(&["environments", "qa", "protect"]).as_deref(),
+            nearest_key(&["environments", "qa", "protect"]).as_deref(),
             Some("environments.qa.protected")
         );
-        assert_eq!(nearest(&["entirely", "different"]), None);
+        assert_eq!(nearest_key(&["entirely", "different"]), None);
     }
 }

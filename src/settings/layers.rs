@@ -5,14 +5,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use toml::de::{DeTable, DeValue};
 
 use super::files::Files;
-use super::keys::{self, KEYS, Key, ValueType};
+use super::keys::{self, Declaration, KEYS, ValueType};
 use super::manifest_file::Belief;
 use super::owner::Operator;
 use super::trust::{Candidate, Standing, Store};
-use super::{SettingsError, Surroundings, Untrusted, built_in_rules, files};
+use super::{ProcessEnv, SettingsError, Untrusted, built_in_rules, files};
+use crate::json::written_as_text;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,15 @@ pub struct Sourced<T> {
     pub origin: Origin,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+impl<T> Sourced<T> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
+        Sourced { value: change(self.value), origin: self.origin }
+    }
+}
+
+/// A value as a file may hold it.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum RawValue {
     Text(String),
     Boolean(bool),
@@ -77,6 +88,8 @@ pub enum FileTrust {
     Harmless,
 }
 
+written_as_text!(FileTrust, FileTrust::to_string);
+
 impl fmt::Display for FileTrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -98,26 +111,24 @@ pub struct Layers {
 }
 
 impl Layers {
-    pub fn read(surroundings: &Surroundings<'_>) -> Result<Layers, SettingsError> {
-        Layers::read_files(surroundings, Files::of(surroundings))
+    pub fn read(process: &ProcessEnv<'_>) -> Result<Layers, SettingsError> {
+        Layers::read_files(process, Files::of(process))
     }
 
-    pub fn read_without_found_file(
-        surroundings: &Surroundings<'_>,
-    ) -> Result<Layers, SettingsError> {
-        Layers::read_files(surroundings, Files { found: None, ..Files::of(surroundings) })
+    pub fn read_without_found_file(process: &ProcessEnv<'_>) -> Result<Layers, SettingsError> {
+        Layers::read_files(process, Files { found: None, ..Files::of(process) })
     }
 
-    fn read_files(surroundings: &Surroundings<'_>, files: Files) -> Result<Layers, SettingsError> {
+    fn read_files(process: &ProcessEnv<'_>, files: Files) -> Result<Layers, SettingsError> {
         let named = files.named.as_deref().map(Layers::of_named_file).transpose()?;
-        let own = files.own.as_deref().map(|path| Layers::of_own_file(path, surroundings));
+        let own = files.own.as_deref().map(|path| Layers::of_own_file(path, process));
         let own = own.transpose()?;
         let found = files.found.as_deref();
-        let found = found.map(|path| Layers::of_found_file(path, own.as_ref(), surroundings));
+        let found = found.map(|path| Layers::of_found_file(path, own.as_ref(), process));
         let found = found.transpose()?;
 
         let mut layers = Layers::default();
-        layers.add_variables(surroundings);
+        layers.add_variables(process);
         let files: Vec<Layers> = [named, found, own].into_iter().flatten().collect();
         for file in &files {
             layers.add_layer(file);
@@ -138,8 +149,8 @@ impl Layers {
         Layers::of_text(path, &text, FileTrust::Named)
     }
 
-    fn of_own_file(path: &Path, surroundings: &Surroundings<'_>) -> Result<Layers, SettingsError> {
-        let contents = files::Contents::of_the_operator(path, &Operator::of(surroundings))?;
+    fn of_own_file(path: &Path, process: &ProcessEnv<'_>) -> Result<Layers, SettingsError> {
+        let contents = files::Contents::of_the_operator(path, &Operator::of(process))?;
         Layers::of_text(path, contents.text()?, FileTrust::Own)
     }
 
@@ -147,11 +158,11 @@ impl Layers {
     fn of_found_file(
         path: &Path,
         own: Option<&Layers>,
-        surroundings: &Surroundings<'_>,
+        process: &ProcessEnv<'_>,
     ) -> Result<Layers, SettingsError> {
-        let candidate = Candidate::read(path, surroundings)?;
+        let candidate = Candidate::read(path, process)?;
         let keys = candidate.keys_that_need_trust(own.unwrap_or(&Layers::default()));
-        let standing = Store::of(surroundings).and_then(|store| candidate.standing(&store));
+        let standing = Store::of(process).and_then(|store| candidate.standing(&store));
         let (standing, obstacle) = match standing {
             Ok(standing) => (standing, None),
             Err(error) => (Standing::Unknown, Some(error)),
@@ -207,29 +218,14 @@ impl Layers {
 
     /// Whether the built-in site is there as well.
     pub fn inherits(&self) -> bool {
-        !matches!(self.get(&["inherit"]), Some(Sourced { value: RawValue::Boolean(false), .. }))
+        keys::INHERIT.value(self).unwrap_or(true)
     }
 
-    /// A value as the list of settings declares it. `None` if it is of no type that a setting has.
-    pub(super) fn default_value(text: &str) -> Option<RawValue> {
-        let document = format!("value = {text}");
-        let table = DeTable::parse(&document).ok()?;
-        let (_, value) = table.get_ref().iter().next()?;
-        [ValueType::Text, ValueType::Boolean, ValueType::TextList]
-            .into_iter()
-            .find_map(|one| raw_value(one, value.get_ref()))
-    }
-
-    pub fn get(&self, name: &[&str]) -> Option<&Sourced<RawValue>> {
-        let name: Vec<String> = name.iter().map(|part| (*part).to_owned()).collect();
-        self.values.get(&name)
-    }
-
-    fn add_variables(&mut self, surroundings: &Surroundings<'_>) {
-        for Key { name, variable, .. } in KEYS {
+    fn add_variables(&mut self, process: &ProcessEnv<'_>) {
+        for Declaration { name, variable, .. } in KEYS {
             let Some(variable) = variable else { continue };
             // An empty variable counts as unset, as CI systems set variables that they do not know.
-            if let Some(text) = (surroundings.variable)(variable).filter(|text| !text.is_empty()) {
+            if let Some(text) = (process.variable)(variable).filter(|text| !text.is_empty()) {
                 let name = name.split('.').map(str::to_owned).collect();
                 let origin = Origin::Variable(variable);
                 self.values.insert(name, Sourced { value: RawValue::Text(text), origin });
@@ -301,7 +297,7 @@ impl Flattener<'_> {
                         path: place(&(self.origin)(line)),
                         line,
                         key: path.join("."),
-                        suggestion: keys::nearest(&parts),
+                        suggestion: keys::nearest_key(&parts),
                     });
                 }
             }

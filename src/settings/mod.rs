@@ -30,13 +30,13 @@ pub use commands::Commands;
 pub use destination::Destination;
 pub use effective::Effective;
 pub use errors::{SettingsError, Untrusted};
-pub use files::{FOUND_NAME, nearest};
+pub use files::{FOUND_NAME, nearest_file};
 pub use hosts::{BadMapping, HostMapping, HostName};
+pub use keys::parse_duration;
 pub use layers::{FileTrust, Layers, Origin, RawValue, ReadFile, Sourced};
 pub use manifest_file::{Belief, ManifestFile};
 pub use owner::Operator;
 pub use search::{IndexRule, Rows, Search};
-pub use values::parse_duration;
 
 use crate::secret::Secret;
 
@@ -77,11 +77,11 @@ pub struct Settings {
 }
 
 /// What becomes of tables and columns that the manifest does not class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Unclassified {
-    /// They stop the pull.
+    /// They stop the pull, with the lines to add to the manifest
     Stop,
-    /// They are loaded without their contents.
+    /// A table is loaded without rows, a column as NULL, its default or an empty value
     Empty,
 }
 
@@ -212,8 +212,8 @@ pub struct Local {
     pub users_table: String,
 }
 
-/// The process's surroundings that settings are taken from, so that tests can give their own.
-pub struct Surroundings<'a> {
+/// The process's process that settings are taken from, so that tests can give their own.
+pub struct ProcessEnv<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     pub working_directory: &'a Path,
     pub home: Option<&'a Path>,
@@ -222,21 +222,19 @@ pub struct Surroundings<'a> {
 }
 
 impl Settings {
-    pub fn load(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
-        values::build(Layers::read(surroundings)?, surroundings)
+    pub fn load(process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
+        values::build(Layers::read(process)?, process)
     }
 
     /// The settings as they are without a `bcops.toml` that is only found: for what has to work
     /// whatever that file says.
-    pub fn load_without_found_file(
-        surroundings: &Surroundings<'_>,
-    ) -> Result<Settings, SettingsError> {
-        values::build(Layers::read_without_found_file(surroundings)?, surroundings)
+    pub fn load_without_found_file(process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
+        values::build(Layers::read_without_found_file(process)?, process)
     }
 
     /// The built-in settings alone.
-    pub fn built_in(surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
-        values::build(Layers::built_in()?, surroundings)
+    pub fn built_in(process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
+        values::build(Layers::built_in()?, process)
     }
 
     /// The names of the environments that are there without any file.

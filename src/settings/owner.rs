@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use super::Surroundings;
+use super::ProcessEnv;
 
 /// The users whose files count as the operator's.
 #[derive(Debug, Clone)]
@@ -13,8 +13,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn of(surroundings: &Surroundings<'_>) -> Operator {
-        Operator::new(surroundings.variable)
+    pub fn of(process: &ProcessEnv<'_>) -> Operator {
+        Operator::new(process.variable)
     }
 
     pub fn of_this_process() -> Operator {

@@ -5,14 +5,11 @@
 //! drafts and aliases included: whether a page is live is a field that a search filters by.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
-use super::layers::{Layers, Origin, RawValue};
+use super::keys::{self, FromText};
+use super::layers::{Layers, Origin};
 use super::{SettingsError, Sourced};
-
-/// Wagtail's own name for `INDEX`, and the two underscores that follow it.
-const PREFIX: &str = "wagtail__";
-
-const REINDEX_COMMAND: &str = "python manage.py update_index";
 
 /// How the site's search is set up.
 #[derive(Debug, Clone)]
@@ -60,57 +57,45 @@ impl fmt::Display for Rows {
 }
 
 impl Search {
-    pub(super) fn build(layers: &Layers) -> Result<Search, SettingsError> {
-        let text = |name: &'static str| match layers.get(&["search", name]) {
-            Some(Sourced { value: RawValue::Text(text), origin }) => {
-                Some(Sourced { value: text.clone(), origin: origin.clone() })
-            }
-            _ => None,
-        };
-        let index_prefix = text("index_prefix").map_or_else(|| PREFIX.to_owned(), |one| one.value);
-        // The file's own list is added to the built-in one, if that was not left out.
-        let mut indices: Vec<IndexRule> = Vec::new();
-        let built_in = match layers.inherits() {
-            true => Layers::built_in()?,
-            false => Layers::default(),
-        };
-        for (layers, is_built_in) in [(&built_in, true), (layers, false)] {
-            if let Some(Sourced { value: RawValue::TextList(rules), origin }) =
-                layers.get(&["search", "indices"])
-                && (is_built_in || *origin != Origin::BuiltIn)
-            {
-                for rule in rules {
-                    // The built-in names begin as Wagtail's own do.
-                    let renamed = rule.strip_prefix(PREFIX).filter(|_| is_built_in);
-                    let renamed = renamed.map(|rest| format!("{index_prefix}{rest}"));
-                    let rule = renamed.as_ref().unwrap_or(rule);
-                    let rule = IndexRule::parse(rule).ok_or_else(|| bad_rule(rule, origin))?;
-                    indices.retain(|known| known.index != rule.index);
-                    indices.push(rule);
-                }
-            }
+    pub(super) fn read(layers: &Layers) -> Result<Search, SettingsError> {
+        let index_prefix = keys::SEARCH_INDEX_PREFIX.value(layers)?;
+        let shard_limit = keys::SEARCH_SHARD_LIMIT.given(layers)?;
+        Ok(Search {
+            indices: indices(layers, &index_prefix)?,
+            index_prefix,
+            reindex_command: keys::SEARCH_REINDEX_COMMAND.read(layers)?.map(|command| command.0),
+            shard_limit: shard_limit.map(|found| found.map(NonZeroU64::get)),
+        })
+    }
+}
+
+/// The file's own list is added to the built-in one, if that was not left out.
+fn indices(layers: &Layers, prefix: &str) -> Result<Vec<IndexRule>, SettingsError> {
+    let mut indices: Vec<IndexRule> = Vec::new();
+    if layers.inherits() {
+        indices = keys::SEARCH_INDICES.value(&Layers::built_in()?)?;
+    }
+    // The built-in names begin as Wagtail's own do.
+    let usual = keys::SEARCH_INDEX_PREFIX.default_text();
+    for rule in &mut indices {
+        if let Some(rest) = rule.index.strip_prefix(usual) {
+            rule.index = format!("{prefix}{rest}");
         }
-        let reindex_command = text("reindex_command").unwrap_or_else(|| Sourced {
-            value: REINDEX_COMMAND.to_owned(),
-            origin: Origin::BuiltIn,
-        });
-        if reindex_command.value.trim().is_empty() {
-            let reason = "write the command that builds the search index".to_owned();
-            return Err(bad(
-                "reindex_command",
-                &reindex_command.value,
-                &reindex_command.origin,
-                reason,
-            ));
-        }
-        let shard_limit = text("shard_limit").map(|found| match found.value.trim().parse() {
-            Ok(value) if value > 0 => Ok(Sourced { value, origin: found.origin }),
-            _ => {
-                let reason = "write a number in quotes, for example \"20\"".to_owned();
-                Err(bad("shard_limit", &found.value, &found.origin, reason))
-            }
-        });
-        Ok(Search { index_prefix, indices, reindex_command, shard_limit: shard_limit.transpose()? })
+    }
+    let given = keys::SEARCH_INDICES.given(layers)?;
+    let given = given.filter(|given| given.origin != Origin::BuiltIn);
+    for rule in given.map(|given| given.value).unwrap_or_default() {
+        indices.retain(|known| known.index != rule.index);
+        indices.push(rule);
+    }
+    Ok(indices)
+}
+
+impl FromText for IndexRule {
+    fn from_text(text: &str) -> Result<Self, String> {
+        IndexRule::parse(text).ok_or_else(|| {
+            "write INDEX = TABLE, INDEX = TABLE where COLUMN, INDEX = TABLE where not COLUMN, or INDEX = ignore".to_owned()
+        })
     }
 }
 
@@ -151,20 +136,6 @@ fn name(text: &str) -> Option<&str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     (text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(plain))
         .then_some(text)
-}
-
-fn bad_rule(rule: &str, origin: &Origin) -> SettingsError {
-    let reason = "write INDEX = TABLE, INDEX = TABLE where COLUMN, INDEX = TABLE where not COLUMN, or INDEX = ignore";
-    bad("indices", rule, origin, reason.to_owned())
-}
-
-fn bad(key: &str, value: &str, origin: &Origin, reason: String) -> SettingsError {
-    SettingsError::BadValue {
-        origin: origin.to_string(),
-        key: format!("search.{key}"),
-        value: value.to_owned(),
-        reason,
-    }
 }
 
 #[cfg(test)]

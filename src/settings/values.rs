@@ -1,90 +1,71 @@
-//! Builds the typed settings from the flat map of layers.
+//! Builds the typed settings from the layers, each by its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use super::layers::{Layers, Origin, RawValue, Sourced};
+use super::layers::{Layers, Origin, Sourced};
 use super::{
-    BadMapping, Belief, BucketVariables, Cache, CacheVariables, Check, Commands, Environment,
-    FileTrust, Git, Gitlab, HostMapping, Known, Local, ManifestFile, Media, Reset, Search,
-    Settings, SettingsError, Surroundings, Unclassified, built_in_rules,
+    Belief, BucketVariables, Cache, CacheVariables, Check, Commands, Environment, FileTrust, Git,
+    Gitlab, Known, Local, ManifestFile, Media, ProcessEnv, Reset, Search, Settings, SettingsError,
+    built_in_rules, keys,
 };
 use crate::secret::Secret;
 
-pub fn build(layers: Layers, surroundings: &Surroundings<'_>) -> Result<Settings, SettingsError> {
-    let local = Local {
-        database_url: text(&layers, &["local", "database_url"])
-            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
-        allowed_hosts: list(&layers, &["local", "allowed_hosts"]),
-        users_table: text(&layers, &["local", "users_table"])
-            .map_or_else(|| "auth_user".to_owned(), |found| found.value),
-    };
+pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
     Ok(Settings {
         inherits: layers.inherits(),
         environments: environments(&layers)?,
-        local,
-        media: media(&layers, surroundings)?,
-        search: Search::build(&layers)?,
-        backup_max_age: duration(&layers, &["backup_max_age"], 48 * 3600)?,
-        scrub_manifest: text(&layers, &["scrub", "manifest"]).map(|given| {
+        local: Local {
+            database_url: keys::LOCAL_DATABASE_URL.given(&layers)?,
+            allowed_hosts: keys::LOCAL_ALLOWED_HOSTS.value(&layers)?,
+            users_table: keys::LOCAL_USERS_TABLE.value(&layers)?,
+        },
+        media: media(&layers, process)?,
+        search: Search::read(&layers)?,
+        backup_max_age: keys::BACKUP_MAX_AGE.read(&layers)?,
+        scrub_manifest: keys::SCRUB_MANIFEST.given(&layers)?.map(|given| {
             let belief = manifest_belief(&layers, &given.origin);
-            ManifestFile::new(relative(given, surroundings), belief)
+            ManifestFile::new(relative(given, process), belief)
         }),
-        unclassified: unclassified(&layers)?,
-        heroku_host: text(&layers, &["heroku", "host"]),
-        heroku_data_host: text(&layers, &["heroku", "data_host"]),
-        heroku_git_host: text(&layers, &["heroku", "git_host"]),
-        git: git(&layers)?,
-        gitlab: gitlab(&layers),
-        check: Check::build(&layers)?,
-        reset: reset(&layers)?,
-        cloudflare_base_url: text(&layers, &["cloudflare", "base_url"]),
+        unclassified: keys::SCRUB_UNCLASSIFIED.value(&layers)?,
+        heroku_host: keys::HEROKU_HOST.given(&layers)?,
+        heroku_data_host: keys::HEROKU_DATA_HOST.given(&layers)?,
+        heroku_git_host: keys::HEROKU_GIT_HOST.given(&layers)?,
+        git: Git {
+            remote: keys::GIT_REMOTE.value(&layers)?,
+            url: keys::GIT_URL.given(&layers)?,
+            stale_after: keys::GIT_STALE_AFTER.read(&layers)?,
+        },
+        gitlab: Gitlab {
+            url: keys::GITLAB_URL.read(&layers)?,
+            project: keys::GITLAB_PROJECT.read(&layers)?,
+        },
+        check: Check::read(&layers)?,
+        reset: Reset {
+            image_tables: keys::RESET_IMAGE_TABLES.value(&layers)?,
+            document_tables: keys::RESET_DOCUMENT_TABLES.value(&layers)?,
+            hosts: keys::RESET_HOSTS.value(&layers)?.0,
+        },
+        cloudflare_base_url: keys::CLOUDFLARE_BASE_URL.given(&layers)?,
         cache: Cache {
-            key_prefix: text(&layers, &["cache", "key_prefix"])
-                .map_or_else(String::new, |found| found.value),
-            table: text(&layers, &["cache", "table"])
-                .map_or_else(|| "database_cache".to_owned(), |found| found.value),
-            renditions_database: renditions_database(&layers)?,
+            key_prefix: keys::CACHE_KEY_PREFIX.value(&layers)?,
+            table: keys::CACHE_TABLE.value(&layers)?,
+            renditions_database: keys::CACHE_RENDITIONS_DATABASE.value(&layers)?,
         },
-        commands: Commands::read(
-            &layers,
-            duration(&layers, &["commands", "silence"], 15 * 60)?.value,
-        ),
-        network_timeout: match layers.get(&["network", "timeout"]) {
-            Some(_) => Some(duration(&layers, &["network", "timeout"], 0)?.value),
-            None => None,
+        commands: Commands::read(&layers)?,
+        network_timeout: keys::NETWORK_TIMEOUT.given(&layers)?.map(|found| found.value),
+        // Its path is what lets anybody post.
+        slack_webhook: keys::SLACK_WEBHOOK_URL.given(&layers)?.map(|found| Sourced {
+            value: Secret::new(found.value.expose()),
+            origin: found.origin,
+        }),
+        state_directory: match keys::STATE_DIR.given(&layers)? {
+            Some(given) => relative(given, process),
+            None => usual_state_directory(process),
         },
-        slack_webhook: text(&layers, &["slack", "webhook_url"])
-            .map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
-        state_directory: state_directory(&layers, surroundings),
         files: layers.files,
         given: layers.values,
     })
-}
-
-fn unclassified(layers: &Layers) -> Result<Unclassified, SettingsError> {
-    let name = ["scrub", "unclassified"];
-    let Some(found) = text(layers, &name) else { return Ok(Unclassified::Stop) };
-    match found.value.as_str() {
-        "stop" => Ok(Unclassified::Stop),
-        "empty" => Ok(Unclassified::Empty),
-        _ => Err(SettingsError::BadValue {
-            origin: found.origin.to_string(),
-            key: name.join("."),
-            value: found.value,
-            reason: "it can be \"stop\" or \"empty\"".to_owned(),
-        }),
-    }
-}
-
-fn text(layers: &Layers, name: &[&str]) -> Option<Sourced<String>> {
-    match layers.get(name) {
-        Some(Sourced { value: RawValue::Text(text), origin }) => {
-            Some(Sourced { value: text.clone(), origin: origin.clone() })
-        }
-        _ => None,
-    }
 }
 
 /// What a found file names is believed as far as that file is.
@@ -98,21 +79,6 @@ fn manifest_belief(layers: &Layers, origin: &Origin) -> Belief {
     match (origin, &layers.found_manifest) {
         (Origin::File { path, .. }, Some(belief)) if of_the_found_file(path) => belief.clone(),
         _ => Belief::ByName,
-    }
-}
-
-fn list(layers: &Layers, name: &[&str]) -> Vec<String> {
-    match layers.get(name) {
-        Some(Sourced { value: RawValue::TextList(items), .. }) => items.clone(),
-        _ => Vec::new(),
-    }
-}
-
-/// An empty list says as little as none.
-fn list_or(layers: &Layers, name: &[&str], built_in: &[&str]) -> Vec<String> {
-    match list(layers, name) {
-        given if !given.is_empty() => given,
-        _ => built_in.iter().map(|one| (*one).to_owned()).collect(),
     }
 }
 
@@ -130,238 +96,75 @@ fn environments(layers: &Layers) -> Result<BTreeMap<String, Environment>, Settin
 }
 
 fn environment(layers: &Layers, name: &str) -> Result<Environment, SettingsError> {
-    let key = |last: &'static str| ["environments", name, last];
-    let app = text(layers, &key("app"))
+    let own = layers.of(name);
+    let app = keys::APP
+        .given(own)?
         .ok_or_else(|| SettingsError::NoApp { environment: name.to_owned() })?;
     built_in_rules::check_app(&app, name)?;
-    let protected = match layers.get(&key("protected")) {
-        Some(Sourced { value: RawValue::Boolean(protected), .. }) => *protected,
-        // An environment of which nobody has said that it may be written to is only read.
-        _ => true,
-    };
     Ok(Environment {
         name: name.to_owned(),
         app,
-        protected,
+        // An environment of which nobody has said that it may be written to is only read.
+        protected: keys::PROTECTED.value(own)?,
         something_is_protected: built_in_rules::something_is_protected(layers),
-        branch: text(layers, &key("branch")).map(|found| found.value),
-        sites: list(layers, &key("sites")),
-        database_url_variable: text(layers, &["environments", name, "config_vars", "database_url"])
-            .map_or_else(|| "DATABASE_URL".to_owned(), |found| found.value),
-        bucket_variables: bucket_variables(layers, name),
-        search_url_variable: text(layers, &["environments", name, "config_vars", "search_url"])
-            .map_or_else(|| "BONSAI_URL".to_owned(), |found| found.value),
-        cache_variables: cache_variables(layers, name),
-        known: known(layers, name),
-        accept: list(layers, &key("accept")),
+        branch: keys::BRANCH.given(own)?.map(|found| found.value),
+        sites: keys::SITES.value(own)?,
+        database_url_variable: keys::CONFIG_VARS_DATABASE_URL.value(own)?,
+        bucket_variables: BucketVariables {
+            bucket: keys::CONFIG_VARS_BUCKET.value(own)?,
+            access_key: keys::CONFIG_VARS_ACCESS_KEY.value(own)?,
+            secret_key: keys::CONFIG_VARS_SECRET_KEY.value(own)?,
+            session_token: keys::CONFIG_VARS_SESSION_TOKEN.value(own)?,
+            region: keys::CONFIG_VARS_REGION.value(own)?,
+            endpoint: keys::CONFIG_VARS_ENDPOINT.value(own)?,
+        },
+        search_url_variable: keys::CONFIG_VARS_SEARCH_URL.value(own)?,
+        cache_variables: CacheVariables {
+            redis_tls_url: keys::CONFIG_VARS_REDIS_TLS_URL.value(own)?,
+            redis_url: keys::CONFIG_VARS_REDIS_URL.value(own)?,
+            bearer_token: keys::CONFIG_VARS_CLOUDFLARE_BEARER_TOKEN.value(own)?,
+            token: keys::CONFIG_VARS_CLOUDFLARE_TOKEN.value(own)?,
+            email: keys::CONFIG_VARS_CLOUDFLARE_EMAIL.value(own)?,
+            zone: keys::CONFIG_VARS_CLOUDFLARE_ZONE.value(own)?,
+        },
+        known: Known {
+            apps: keys::KNOWN_APPS.value(own)?,
+            databases: keys::KNOWN_DATABASES.value(own)?,
+            buckets: keys::KNOWN_BUCKETS.value(own)?,
+            redis: keys::KNOWN_REDIS.value(own)?,
+            search: keys::KNOWN_SEARCH.value(own)?,
+            zones: keys::KNOWN_ZONES.value(own)?,
+        },
+        accept: keys::ACCEPT.value(own)?,
     })
 }
 
-fn known(layers: &Layers, name: &str) -> Known {
-    let names = |last: &str| list(layers, &["environments", name, "known", last]);
-    Known {
-        apps: names("apps"),
-        databases: names("databases"),
-        buckets: names("buckets"),
-        redis: names("redis"),
-        search: names("search"),
-        zones: names("zones"),
-    }
-}
-
-/// The name of a config var of an environment.
-fn config_var(layers: &Layers, name: &str, last: &str, default: &str) -> String {
-    text(layers, &["environments", name, "config_vars", last])
-        .map_or_else(|| default.to_owned(), |found| found.value)
-}
-
-fn cache_variables(layers: &Layers, name: &str) -> CacheVariables {
-    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
-    CacheVariables {
-        redis_tls_url: variable("redis_tls_url", "REDIS_TLS_URL"),
-        redis_url: variable("redis_url", "REDIS_URL"),
-        bearer_token: variable("cloudflare_bearer_token", "FRONTEND_CACHE_CLOUDFLARE_BEARER_TOKEN"),
-        token: variable("cloudflare_token", "FRONTEND_CACHE_CLOUDFLARE_TOKEN"),
-        email: variable("cloudflare_email", "FRONTEND_CACHE_CLOUDFLARE_EMAIL"),
-        zone: variable("cloudflare_zone", "FRONTEND_CACHE_CLOUDFLARE_ZONEID"),
-    }
-}
-
-fn bucket_variables(layers: &Layers, name: &str) -> BucketVariables {
-    let variable = |last: &str, default: &str| config_var(layers, name, last, default);
-    BucketVariables {
-        bucket: variable("bucket", "AWS_STORAGE_BUCKET_NAME"),
-        access_key: variable("access_key", "AWS_ACCESS_KEY_ID"),
-        secret_key: variable("secret_key", "AWS_SECRET_ACCESS_KEY"),
-        session_token: variable("session_token", "AWS_SESSION_TOKEN"),
-        region: variable("region", "AWS_S3_REGION_NAME"),
-        endpoint: variable("endpoint", "AWS_ENDPOINT_URL_S3"),
-    }
-}
-
-fn media(layers: &Layers, surroundings: &Surroundings<'_>) -> Result<Media, SettingsError> {
-    let or_built_in = |name, built_in: &[&str]| list_or(layers, &["media", name], built_in);
-    let folder = text(layers, &["media", "folder"])
-        .unwrap_or(Sourced { value: "media".to_owned(), origin: Origin::BuiltIn });
-    let mut prefixes = Vec::new();
-    for prefix in or_built_in("prefixes", &["original_images/", "images/", "documents/"]) {
-        prefixes.push(media_prefix("media.prefixes", &prefix, layers)?);
-    }
-    prefixes.sort();
-    let nested =
-        prefixes.iter().zip(prefixes.iter().skip(1)).find(|(one, two)| two.starts_with(*one));
-    if let Some((_, inner)) = nested {
-        let reason = "it lies inside another one".to_owned();
-        return Err(bad_value(layers, "media.prefixes", inner, reason));
-    }
-    let originals = text(layers, &["media", "originals"])
-        .map_or_else(|| "original_images/".to_owned(), |found| found.value);
+fn media(layers: &Layers, process: &ProcessEnv<'_>) -> Result<Media, SettingsError> {
     Ok(Media {
-        folder: relative(folder, surroundings),
-        prefixes,
-        originals: media_prefix("media.originals", &originals, layers)?,
-        rendition_tables: or_built_in(
-            "rendition_tables",
-            &["images_rendition", "wagtailimages_rendition"],
-        ),
-        acl: text(layers, &["media", "acl"]).map(|found| found.value),
-        endpoint: text(layers, &["media", "endpoint"]),
+        folder: relative(keys::MEDIA_FOLDER.read(layers)?, process),
+        prefixes: keys::MEDIA_PREFIXES.value(layers)?.0,
+        originals: keys::MEDIA_ORIGINALS.value(layers)?.0,
+        rendition_tables: keys::MEDIA_RENDITION_TABLES.value(layers)?,
+        acl: keys::MEDIA_ACL.given(layers)?.map(|found| found.value),
+        endpoint: keys::MEDIA_ENDPOINT.given(layers)?,
     })
-}
-
-/// A folder of the bucket, with the slash at its end, which is no part of anything else.
-fn media_prefix(key: &str, given: &str, layers: &Layers) -> Result<String, SettingsError> {
-    let folder = given.trim_end_matches('/');
-    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
-    if !folder.split('/').all(plain) || folder.contains('\0') {
-        let reason = "write a folder of the bucket, for example \"images/\"".to_owned();
-        return Err(bad_value(layers, key, given, reason));
-    }
-    Ok(format!("{folder}/"))
-}
-
-fn bad_value(layers: &Layers, key: &str, value: &str, reason: String) -> SettingsError {
-    let parts: Vec<&str> = key.split('.').collect();
-    let origin = layers.get(&parts).map_or(Origin::BuiltIn, |found| found.origin.clone());
-    SettingsError::BadValue {
-        origin: origin.to_string(),
-        key: key.to_owned(),
-        value: value.to_owned(),
-        reason,
-    }
-}
-
-/// The site keeps renditions beside its default cache, in the database with the next number.
-fn renditions_database(layers: &Layers) -> Result<Option<u16>, SettingsError> {
-    let Some(found) = text(layers, &["cache", "renditions_database"]) else { return Ok(Some(1)) };
-    match found.value.trim() {
-        "none" => Ok(None),
-        number => number.parse().map(Some).map_err(|_| SettingsError::BadValue {
-            key: "cache.renditions_database".to_owned(),
-            value: found.value.clone(),
-            origin: found.origin.to_string(),
-            reason: "write the number of a database in quotes, or \"none\"".to_owned(),
-        }),
-    }
-}
-
-fn reset(layers: &Layers) -> Result<Reset, SettingsError> {
-    let mut hosts: Vec<HostMapping> = Vec::new();
-    for given in list(layers, &["reset", "hosts"]) {
-        let bad = |reason: String| bad_value(layers, "reset.hosts", &given, reason);
-        let mapping: HostMapping =
-            given.parse().map_err(|error: BadMapping| bad(error.to_string()))?;
-        if hosts.iter().any(|other| other.is_from_the_same(&mapping)) {
-            return Err(bad("another entry maps the same host".to_owned()));
-        }
-        hosts.push(mapping);
-    }
-    Ok(Reset {
-        image_tables: list_or(
-            layers,
-            &["reset", "image_tables"],
-            &["images_customimage", "wagtailimages_image"],
-        ),
-        document_tables: list_or(
-            layers,
-            &["reset", "document_tables"],
-            &["documents_customdocument", "wagtaildocs_document"],
-        ),
-        hosts,
-    })
-}
-
-fn git(layers: &Layers) -> Result<Git, SettingsError> {
-    let remote = text(layers, &["git", "remote"]);
-    let url = text(layers, &["git", "url"]);
-    Ok(Git {
-        remote: remote.map_or_else(|| "origin".to_owned(), |found| found.value),
-        url: url.map(|found| Sourced { value: Secret::new(found.value), origin: found.origin }),
-        stale_after: duration(layers, &["git", "stale_after"], 90 * 86_400)?,
-    })
-}
-
-fn gitlab(layers: &Layers) -> Gitlab {
-    let text_or = |name: &str, built_in: &str| {
-        text(layers, &["gitlab", name])
-            .unwrap_or(Sourced { value: built_in.to_owned(), origin: Origin::BuiltIn })
-    };
-    Gitlab { url: text_or("url", "https://gitlab.com"), project: text_or("project", "") }
-}
-
-fn duration(
-    layers: &Layers,
-    name: &[&str],
-    default_seconds: u64,
-) -> Result<Sourced<Duration>, SettingsError> {
-    let Some(Sourced { value, origin }) = text(layers, name) else {
-        let value = Duration::from_secs(default_seconds);
-        return Ok(Sourced { value, origin: Origin::BuiltIn });
-    };
-    match parse_duration(&value) {
-        Some(duration) => Ok(Sourced { value: duration, origin }),
-        None => Err(SettingsError::BadValue {
-            origin: origin.to_string(),
-            key: name.join("."),
-            value,
-            reason: "write a number with s, m, h or d, for example \"48h\"".to_owned(),
-        }),
-    }
-}
-
-/// `90s`, `30m`, `48h` or `7d`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
-    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 /// A path in a file is relative to that file, one from a variable to the working directory.
-fn relative(found: Sourced<String>, surroundings: &Surroundings<'_>) -> Sourced<PathBuf> {
+fn relative(found: Sourced<PathBuf>, process: &ProcessEnv<'_>) -> Sourced<PathBuf> {
     let folder = match &found.origin {
         Origin::File { path, .. } => path.parent().map(PathBuf::from).unwrap_or_default(),
-        _ => surroundings.working_directory.to_owned(),
+        _ => process.working_directory.to_owned(),
     };
     Sourced { value: folder.join(found.value), origin: found.origin }
 }
 
-fn state_directory(layers: &Layers, surroundings: &Surroundings<'_>) -> Sourced<PathBuf> {
-    if let Some(found) = text(layers, &["state_dir"]) {
-        return relative(found, surroundings);
-    }
-    let folder = (surroundings.variable)("XDG_STATE_HOME")
+fn usual_state_directory(process: &ProcessEnv<'_>) -> Sourced<PathBuf> {
+    let folder = (process.variable)("XDG_STATE_HOME")
         .map(PathBuf::from)
         .filter(|folder| folder.is_absolute())
         .or_else(|| {
-            surroundings.home.map(|home| {
+            process.home.map(|home| {
                 home.join(if cfg!(target_os = "macos") {
                     "Library/Application Support"
                 } else {
@@ -377,16 +180,17 @@ fn state_directory(layers: &Layers, surroundings: &Surroundings<'_>) -> Sourced<
 mod tests {
     use std::collections::HashMap;
     use std::path::Path;
+    use std::time::Duration;
 
     use super::*;
 
     fn load(folder: &Path, variables: &HashMap<&str, &str>) -> Result<Settings, SettingsError> {
         // Trust is what the tests of `trust` are about: here a file is named.
-        Settings::load(&Surroundings {
+        Settings::load(&ProcessEnv {
             variable: &|name| variables.get(name).map(|value| (*value).to_owned()),
             working_directory: folder,
             home: None,
-            config_file: crate::settings::nearest(folder).as_deref(),
+            config_file: crate::settings::nearest_file(folder).as_deref(),
         })
     }
 
@@ -490,15 +294,5 @@ mod tests {
         assert!(error.ends_with("another entry maps the same host"), "{error}");
         let defaults = with("[]").unwrap().reset;
         assert_eq!(defaults.image_tables, ["images_customimage", "wagtailimages_image"]);
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(parse_duration("2d"), Some(Duration::from_secs(172_800)));
-        assert_eq!(parse_duration("2"), None);
-        assert_eq!(parse_duration("h"), None);
-        assert_eq!(parse_duration("é"), None);
-        assert_eq!(parse_duration("99999999999999999999d"), None);
     }
 }

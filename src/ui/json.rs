@@ -1,76 +1,79 @@
 //! The one document that `--json` prints.
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::failure::CommandError;
+use crate::failure::{CommandError, FailureKind};
+use crate::json;
 
 /// What a command has to say to a program.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Document {
+    /// 1. A change that an older reader would not understand has another number.
+    schema_version: u32,
     command: String,
-    outcome: Result<Value, Failure>,
-    /// Whether a command that did its work found that something is wrong.
-    all_well: bool,
+    /// `refused`: nothing was begun. `failed` without an error: the result tells of the failure.
+    status: Status,
+    /// See below. `null` where a command failed before it had one.
+    result: Value,
+    /// What else a person was told.
+    warnings: Vec<String>,
+    error: Option<Failure>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Failed,
+    Refused,
+}
+
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct Failure {
-    kind: &'static str,
+    /// Each has an exit code of its own.
+    kind: FailureKind,
     message: String,
+    /// The outermost first.
     causes: Vec<String>,
+    /// What fixes it: mostly commands.
     hints: Vec<String>,
-    #[serde(skip)]
-    refused: bool,
-    #[serde(skip)]
-    result: Value,
 }
 
 impl Document {
     /// `all_well` is false where the result itself tells of a failure, as a failed check does.
     pub fn done(command: &str, result: Value, all_well: bool) -> Self {
-        Document { command: command.to_owned(), outcome: Ok(result), all_well }
+        let status = if all_well { Status::Ok } else { Status::Failed };
+        Document { status, result, ..Document::new(command) }
     }
 
     pub fn failed(command: &str, error: &CommandError) -> Self {
         let failure = Failure {
-            kind: error.kind.name(),
+            kind: error.kind,
             message: error.to_string(),
             causes: error.causes(),
-            hints: error.hints.clone(),
-            refused: error.kind.is_refusal(),
-            result: error.result.clone(),
+            hints: error.hint_texts(),
         };
-        Document { command: command.to_owned(), outcome: Err(failure), all_well: false }
+        let status = if error.kind.is_refusal() { Status::Refused } else { Status::Failed };
+        let (result, error) = (error.result.clone(), Some(failure));
+        Document { status, result, error, ..Document::new(command) }
+    }
+
+    fn new(command: &str) -> Self {
+        let (status, result, warnings) = (Status::Ok, Value::Null, Vec::new());
+        let command = command.to_owned();
+        Document { schema_version: 1, command, status, result, warnings, error: None }
     }
 
     pub fn render(&self, warnings: &[String]) -> String {
-        let (status, result, error) = match &self.outcome {
-            Ok(result) => {
-                let status = if self.all_well { "ok" } else { "failed" };
-                (status, result.clone(), Value::Null)
-            }
-            Err(failure) => {
-                let status = if failure.refused { "refused" } else { "failed" };
-                (status, failure.result.clone(), json!(failure))
-            }
-        };
-        json!({
-            "schema_version": 1,
-            "command": self.command,
-            "status": status,
-            "result": result,
-            "warnings": warnings,
-            "error": error,
-        })
-        .to_string()
+        json::document(Document { warnings: warnings.to_vec(), ..self.clone() }).to_string()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::FailureKind;
 
     #[test]
     fn a_refusal_is_not_a_failure() {

@@ -4,12 +4,11 @@ mod faults;
 mod storage;
 pub mod world;
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::check::world::{JOBS, LIVE, STAGING, World, assert_line, line};
 use crate::gitlab::{PROJECT, SHA};
+use crate::screens::assert_screen;
 use crate::standins::certificates::Kind;
 use crate::standins::dns::Zone;
 use crate::standins::gitlab::{Fault, Rule};
@@ -60,6 +59,7 @@ fn all_is_well() {
         run.printed()
     );
     assert!(run.stdout.contains(&format!("up    {}", world.web.url(JOBS))), "{}", run.printed());
+    assert_screen("check", &run.stdout);
 }
 
 #[test]
@@ -190,8 +190,8 @@ fn wait_ends_when_everything_is_up() {
     world.web.page(JOBS, "/", Page::new(200, "<p>"));
     running.finish().exits(0).says(&["every site is up (2 of 2)"]);
     world.web.page(JOBS, "/", Page::new(500, ""));
-    let running = world.bcops.start(&["check", "staging", "--wait", "5"]);
-    std::thread::sleep(Duration::from_secs(2));
+    let mut running = world.bcops.start(&["check", "staging", "--wait", "5"]);
+    assert!(running.wait_for(&format!("note: {JOBS}: HTTP 500")));
     running.interrupt();
     running.finish().exits(130);
 }

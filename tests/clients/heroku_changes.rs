@@ -146,7 +146,11 @@ async fn the_cli_runs_commands_detached_and_reads_their_log() {
     let Some(cli) = Cli::new().await else { return };
     let run = ["run:detached", "--app", STAGING, "--", "echo by itself"];
     cli.succeed(&run).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let said = cli.succeed(&["logs", "--num", "100", "--app", STAGING]).await;
-    assert!(said.stdout.contains("app[run.1001]: by itself"), "{}", said.stdout);
+    for left in (0..20).rev() {
+        let said = cli.succeed(&["logs", "--num", "100", "--app", STAGING]).await;
+        if said.stdout.contains("app[run.1001]: by itself") {
+            break;
+        }
+        assert!(left > 0, "{}", said.stdout);
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use super::world::{CONTENT_PREP, PRODUCTION, STAGING, World, by_port, url};
 use crate::standins::heroku::{Fault, Rule};
 use crate::support::forward::Forward;
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 /// A real PgBouncer in front of the shared server. `None` where it is not installed.
 pub struct Pooler {
@@ -51,11 +51,8 @@ impl Pooler {
         let mut command = cluster.beside(program).expect("an account");
         let child = command.arg("-q").arg(&path).stdin(Stdio::null()).stderr(Stdio::null());
         let child = child.stdout(Stdio::null()).spawn().expect("PgBouncer");
-        let started = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(20), "PgBouncer does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let answers = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+        wait::until("PgBouncer answers", answers);
         Some(Pooler { child, port })
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use bcops::deployment::Deployments;
 use bcops::events::Silent;
 use bcops::failure::{CommandError, FailureKind};
-use bcops::settings::{Settings, Surroundings};
+use bcops::settings::{ProcessEnv, Settings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -255,7 +255,7 @@ fn every_way_to_what_is_protected_is_refused_and_no_harmless_one_is() {
         "HEROKU_HOST" | "HEROKU_DATA_HOST" => Some(servers.world.heroku.url.clone()),
         _ => None,
     };
-    let settings = Settings::load(&Surroundings {
+    let settings = Settings::load(&ProcessEnv {
         variable: &variable,
         working_directory: &home,
         home: Some(&home),

@@ -6,6 +6,6 @@ mod colleague;
 mod databases;
 mod generated;
 mod local;
-mod repositories;
+pub mod repositories;
 mod stores;
 mod world;

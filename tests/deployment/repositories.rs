@@ -3,7 +3,8 @@
 use crate::reset_staging::world::World;
 use crate::whole_site::{PRODUCTION, STAGING};
 
-const RESET: [&str; 9] = [
+/// A reset of staging with no question left.
+pub const RESET: [&str; 9] = [
     "reset-staging",
     "--attest",
     "agreed",

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::heroku::world::{PRODUCTION, PRODUCTION_URL, STAGING, count};
 use crate::pull_data::world::World;
 use crate::standins::heroku::{Fault, Options, Rendezvous, Rule};
+use crate::support::wait;
 
 /// The council's apps, and a dyno of staging in a folder of its own.
 pub fn dyno_world() -> World {
@@ -180,11 +180,7 @@ fn ctrl_c_stops_the_dyno_too() {
     let world = dyno_world();
     let file = world.bcops.directory().join("slug/began");
     let run = world.bcops.start(&["run", "staging", "--", "touch began; sleep 600"]);
-    let from = Instant::now();
-    while !file.exists() {
-        assert!(from.elapsed() < Duration::from_secs(60), "no dyno");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait::until("the dyno's command begins", || file.exists());
     run.interrupt();
     run.finish().fails(130, &["interrupted", "asked to stop"]);
     assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1);

@@ -1,12 +1,12 @@
 //! `bcops shell`, and `run` on a terminal: keys, signals, and the terminal given back whatever happens.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use crate::dynos::run::dyno_world;
 use crate::heroku::world::{STAGING, count};
 use crate::standins::heroku::Rendezvous;
 use crate::support::terminal::Terminal;
+use crate::support::wait;
 
 /// Reads keys one by one without an echo, as an editor does, and says what it read.
 const EDITOR: &str = "import os, sys, termios, tty\n\
@@ -20,15 +20,6 @@ const EDITOR: &str = "import os, sys, termios, tty\n\
             break\n\
     termios.tcsetattr(0, termios.TCSADRAIN, before)\n\
     sys.exit(17)\n";
-
-#[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !is_so() {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what} does not come");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// Waits for the end, and looks at what the terminal is like after it.
 #[track_caller]
@@ -46,7 +37,7 @@ fn a_shell_with_a_terminal_of_its_own() {
     let mut terminal = world.bcops.start_on_terminal(&["shell", "staging"]);
     let before = terminal.settings();
     terminal.wait_for("leaves it");
-    until("raw mode", || terminal.is_raw());
+    wait::until("raw mode", || terminal.is_raw());
     // What it says is not what was typed, so that the echo is not taken for it.
     terminal.type_line("test -t 0 && echo a${NOTHING}terminal $TERM $COLUMNS $LINES");
     terminal.wait_for("aterminal xterm-256color 400 40");
@@ -69,7 +60,7 @@ fn the_end_of_input_ends_the_shell() {
     world.bcops.write("bcops.toml", "[commands]\nshell = \"sh\"\n");
     let mut terminal = world.bcops.start_on_terminal(&["staging-shell"]);
     let before = terminal.settings();
-    until("raw mode", || terminal.is_raw());
+    wait::until("raw mode", || terminal.is_raw());
     terminal.type_line("echo re${NOTHING}ady; (exit 4)");
     terminal.wait_for("ready");
     terminal.press(b"\x04");
@@ -108,7 +99,7 @@ fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
         let terminal = world.bcops.start_on_terminal(&run);
         let before = terminal.settings();
         terminal.wait_for(hidden);
-        until("raw mode", || terminal.is_raw());
+        wait::until("raw mode", || terminal.is_raw());
         terminal.signal(signal);
         let screen = assert_given_back(terminal, before, 130);
         assert!(screen.contains("asked to stop"), "{screen}");
@@ -148,7 +139,7 @@ fn ctrl_c_while_the_dyno_starts() {
     world.standin.plan_rendezvous(Rendezvous::Silent);
     let terminal = world.bcops.start_on_terminal(&["run", "staging", "--", "true"]);
     let before = terminal.settings();
-    until("the dyno", || count(&world.standin, "POST", "/dynos") > 0);
+    wait::until("the dyno", || count(&world.standin, "POST", "/dynos") > 0);
     assert!(!terminal.is_raw());
     terminal.interrupt();
     let screen = assert_given_back(terminal, before, 130);

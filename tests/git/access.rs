@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use bcops::adapters::git::{
-    Assembly, Choice, GitError, Lease, OnConflict, Pushed, Repository, Update,
-};
+use bcops::adapters::git::{GitError, Lease, Pushed, Repository, Update};
 
+use super::merge_feature_x;
 use crate::support::git::{World, files, text};
 
 /// Everything of a clone that its owner could notice.
@@ -25,23 +24,13 @@ fn state_of(world: &World, clone: &Path) -> Vec<String> {
 
 /// Goes through a reset of staging, from the fetch to the push.
 async fn reset_staging(repository: &Repository) -> Result<Pushed, GitError> {
-    let branches = repository.fetch_branches(None).await?;
-    let tip = |name: &str| branches.iter().find(|b| b.name == name).expect("fetched").clone();
-    let assembly = Assembly {
-        base: tip("master").commit,
-        base_name: "master".into(),
-        into: "staging".into(),
-        branches: vec![Choice::from(tip("feature/x"))],
-        on_conflict: OnConflict::Stop,
-        identity: repository.identity().await?,
-    };
-    let assembled = repository.assemble(&assembly).await?;
+    let (tip, assembled) = merge_feature_x(repository).await?;
     assert!(assembled.is_complete());
     repository.keep("staging", assembled.tip)?;
     let update = Update {
         reference: "refs/heads/staging".into(),
         to: Some(assembled.tip),
-        lease: Lease::At(tip("staging").commit),
+        lease: Lease::At(tip("staging")),
     };
     let pushed = repository.push(repository.origin(), &[update], None).await?;
     Ok(pushed[0])

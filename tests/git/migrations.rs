@@ -1,6 +1,6 @@
 //! The check of migrations on a merged tree, from the repository's files to the branches' names.
 
-use bcops::adapters::git::{FileContent, OnConflict};
+use bcops::adapters::git::OnConflict;
 use bcops::reset::migrations::{self, SourceFile};
 
 use crate::git::merge::assembly;
@@ -42,14 +42,7 @@ async fn a_clash_that_git_does_not_see_is_found_before_the_push() {
             .expect("files");
         let sources: Vec<SourceFile> = found
             .into_iter()
-            .map(|file| SourceFile {
-                path: file.path,
-                text: match file.content {
-                    FileContent::Bytes(bytes) => Ok(bytes),
-                    FileContent::NotAFile => Err("it is a link".to_owned()),
-                    FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
-                },
-            })
+            .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
             .collect();
         let origins = repository.brought_by(master, assembled.merged()).expect("compared");
         migrations::check(&sources, &origins)

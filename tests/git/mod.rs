@@ -8,3 +8,20 @@ mod merge_random;
 mod migrations;
 mod network;
 mod odd_clones;
+
+use bcops::adapters::git::{Assembled, Assembly, GitError, Oid, OnConflict, Repository};
+
+/// Fetches, and merges `feature/x` onto master. Gives the tips that were fetched as well.
+async fn merge_feature_x(
+    repository: &Repository,
+) -> Result<(impl Fn(&str) -> Oid + use<>, Assembled), GitError> {
+    let branches = repository.fetch_branches(None).await?;
+    let tip = move |name: &str| branches.iter().find(|b| b.name == name).expect("fetched").commit;
+    let feature = [("feature/x", tip("feature/x"))];
+    let assembly = Assembly {
+        identity: repository.identity().await?,
+        ..merge::assembly(tip("master"), &feature, OnConflict::Stop)
+    };
+    let assembled = repository.assemble(&assembly).await?;
+    Ok((tip, assembled))
+}

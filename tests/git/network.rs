@@ -11,6 +11,7 @@ use bcops::events::{Event, Reporter};
 use bcops::secret::Secret;
 
 use crate::support::git::{World, files};
+use crate::support::wait;
 
 #[derive(Default)]
 struct Events(Mutex<Vec<Event>>);
@@ -154,10 +155,7 @@ async fn a_hanging_server_is_left_in_time_with_all_that_was_started() {
     let number: i32 =
         std::fs::read_to_string(number).expect("it ran").trim().parse().expect("a number");
     let gone = || unsafe { libc::kill(number, 0) } != 0 || is_zombie(number);
-    assert!((0..50).any(|_| gone() || {
-        std::thread::sleep(Duration::from_millis(20));
-        false
-    }));
+    wait::within(Duration::from_secs(1), "the program has ended", gone);
     assert_eq!(world.origin_tip("refs/heads/staging"), Some(staging));
 }
 

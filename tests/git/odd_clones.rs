@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bcops::adapters::git::{Assembled, Assembly, Choice, GitError, OnConflict, Repository};
+use bcops::adapters::git::{Assembled, GitError, Repository};
 
+use super::merge_feature_x;
 use crate::support::git::{World, files, text};
 
 fn world() -> World {
@@ -46,17 +47,7 @@ async fn author(world: &World, clone: &Path) -> Result<String, GitError> {
 }
 
 async fn merged(repository: &Repository) -> Assembled {
-    let branches = repository.fetch_branches(None).await.expect("fetched");
-    let tip = |name: &str| branches.iter().find(|b| b.name == name).expect("fetched").clone();
-    let assembly = Assembly {
-        base: tip("master").commit,
-        base_name: "master".into(),
-        into: "staging".into(),
-        branches: vec![Choice::from(tip("feature/x"))],
-        on_conflict: OnConflict::Stop,
-        identity: repository.identity().await.expect("an identity"),
-    };
-    repository.assemble(&assembly).await.expect("assembled")
+    merge_feature_x(repository).await.expect("assembled").1
 }
 
 #[tokio::test]

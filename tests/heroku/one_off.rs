@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bcops::adapters::heroku::{Finished, Limits, OneOff, Window, command_line};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::heroku::world::{STAGING, World, world};
 use crate::standins::heroku::Rendezvous;
@@ -126,17 +126,21 @@ async fn ctrl_c_ends_the_command_and_its_exit_status_comes_back() {
     let world = world().await;
     let staging = world.staging().await;
     let window = Window { kind: "xterm".to_owned(), columns: 80, rows: 25 };
-    let one_off = OneOff { terminal: Some(window), ..OneOff::new("sleep 600") };
+    let one_off = OneOff { terminal: Some(window), ..OneOff::new("echo began; sleep 600") };
     let (mut keyboard, input) = tokio::io::duplex(16);
+    let (mut screen, output) = tokio::io::duplex(1024);
     let typing = async move {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        let mut said = Vec::new();
+        while !said.ends_with(b"began\r\n") {
+            said.push(screen.read_u8().await.expect("output"));
+        }
         keyboard.write_all(b"\x03").await.expect("typed");
-        keyboard
+        (keyboard, screen)
     };
     let limits = Limits { total: Duration::from_secs(10), ..Limits::default() };
-    let both = (input, tokio::io::sink());
+    let both = (input, output);
     let run = world.heroku.run_streamed(&staging, &one_off, both, &limits, pending());
-    let (status, _keyboard) = tokio::join!(run, typing);
+    let (status, _terminal) = tokio::join!(run, typing);
     assert_eq!(status.expect("finished").1, 130);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bcops::adapters::heroku::{DestinationApp, Endpoints, Heroku, Timing};
 use bcops::secret::Secret;
-use bcops::settings::{Destination, Settings, Surroundings};
+use bcops::settings::{Destination, ProcessEnv, Settings};
 
 use crate::standins::heroku::{HerokuStandIn, Options};
 
@@ -44,13 +44,13 @@ pub fn client(standin: &HerokuStandIn, timing: Timing) -> Heroku {
 /// Of the built-in settings, whose apps are those of the stand-in.
 pub fn settings() -> Settings {
     let nowhere = tempfile::tempdir().expect("a directory");
-    let surroundings = Surroundings {
+    let process = ProcessEnv {
         variable: &|_| None,
         working_directory: nowhere.path(),
         home: None,
         config_file: None,
     };
-    Settings::load(&surroundings).expect("settings")
+    Settings::load(&process).expect("settings")
 }
 
 pub fn staging_destination() -> Destination {

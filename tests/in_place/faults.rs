@@ -20,6 +20,7 @@ use crate::in_place::world::{
 };
 use crate::pull_data::world::sample;
 use crate::scrub_pii::world::rows;
+use crate::support::wait;
 
 /// The message and everything behind it.
 fn in_full(error: &dyn Error) -> String {
@@ -107,13 +108,10 @@ fn start_child(staging: &Staging) -> Child {
 
 /// Waits until rows are on their way.
 async fn wait_for_rows(staging: &Staging) {
-    let started = Instant::now();
     let loaded = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace \
         AND relkind = 'r' AND pg_relation_size(oid) > 0";
-    while staging.psql(loaded).parse::<u64>().expect("a number") < 5 {
-        assert!(started.elapsed() < Duration::from_secs(60), "no rows came");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let are_coming = || staging.psql(loaded).parse::<u64>().expect("a number") >= 5;
+    wait::until_async("rows come", are_coming).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,7 +179,7 @@ async fn personal_data_where_none_should_be_stops_the_load_before_it_is_written(
     assert!(matches!(error, InPlaceError::PersonalData { .. }), "{error:?}");
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::PersonalData);
-    assert!(error.hints.iter().any(|hint| hint.contains("note.text")), "{:?}", error.hints);
+    assert!(error.hint_texts().iter().any(|hint| hint.contains("note.text")), "{:?}", error.hints);
     assert_eq!(error.result["findings"][0]["count"], 1);
     assert!(!error.to_string().contains("canary"));
     assert_eq!(staging.psql("SELECT count(*) FROM note WHERE text LIKE '%@%'"), "0");
@@ -226,16 +224,18 @@ async fn another_sessions_lock_is_not_waited_for_for_ever() {
     let mut holder = psql.args(["-X", "-d", &staging.name, "-c", &hold]).spawn().expect("psql");
     let asleep = "SELECT count(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event = 'PgSleep'";
-    while staging.psql(asleep) == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    wait::until_async("the lock is held", || staging.psql(asleep) != "0").await;
     let started = Instant::now();
     let error = staging.load_with(&built_in(), &impatient(), &silent()).await.expect_err("locked");
     assert!(started.elapsed() < Duration::from_secs(10), "it took {:?}", started.elapsed());
     assert!(in_full(&error).contains("lock timeout"), "{}", in_full(&error));
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::Unexpected);
-    assert!(error.hints.iter().any(|hint| hint.contains("another session")), "{:?}", error.hints);
+    assert!(
+        error.hint_texts().iter().any(|hint| hint.contains("another session")),
+        "{:?}",
+        error.hints
+    );
     holder.kill().expect("killed");
     holder.wait().expect("ended");
     staging.reset().await;
@@ -267,10 +267,11 @@ async fn what_a_statement_waits_for_is_told() {
     let asleep = "SELECT max(pid) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event = 'PgSleep'";
     let mut session = String::new();
-    while session.is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let is_held = || {
         session = staging.psql(asleep);
-    }
+        !session.is_empty()
+    };
+    wait::until_async("the lock is held", is_held).await;
     let timing = Timing {
         look_every: Duration::from_millis(20),
         tell_every: Duration::from_millis(300),
@@ -287,9 +288,9 @@ async fn what_a_statement_waits_for_is_told() {
     let loading = in_place::load(&staging.url, prepared, &options, &reporter);
     let expected = format!("it waits for a lock of session {session}");
     let ending = async {
-        while !heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected)) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_told =
+            || heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected));
+        wait::until_async("the lock is told of", is_told).await;
         holder.kill().expect("killed");
         let stop = format!("SELECT pg_terminate_backend({session})");
         staging.psql(&stop);
@@ -316,6 +317,6 @@ async fn a_full_disk_is_told_as_such() {
     let error = staging.load(&manifest(NOTES)).await.expect_err("there is no room");
     assert!(in_full(&error).contains("could not extend file"), "{}", in_full(&error));
     let error = CommandError::from(error);
-    assert!(error.hints.iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
+    assert!(error.hint_texts().iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
     assert!(error.to_string().contains("a part of the backup"), "{error}");
 }

@@ -16,6 +16,7 @@ use crate::pull_data::archives::fixtures;
 use crate::pull_data::world::{sample, sequences};
 use crate::scrub_pii::world::rows;
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 /// What the old runbook makes of a backup: restored whole by `pg_restore`, then scrubbed in place.
 fn restored_and_scrubbed(archive: &Path) -> String {
@@ -149,9 +150,7 @@ async fn a_second_load_at_the_same_time_is_kept_out() {
     let mut holder = psql.args(["-X", "-d", &staging.name, "-c", lock]).spawn().expect("psql");
     let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while staging.psql(held) == "0" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait::until_async("the lock is held", || staging.psql(held) != "0").await;
     let error = staging.load(&built_in()).await.expect_err("somebody else loads");
     assert!(matches!(error, InPlaceError::Locked { .. }), "{error:?}");
     assert_eq!(CommandError::from(error).kind, FailureKind::Locked);

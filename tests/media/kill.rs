@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::media::world::{PRODUCTION, STAGING, STAGING_APP, World, bytes, large};
 use crate::standins::s3::{Fault, Rule};
+use crate::support::wait;
 
 /// Over pulls, pushes and copies together.
 const KILLS: u32 = 200;
@@ -137,10 +138,9 @@ fn a_rerun_transfers_only_what_is_missing() {
     }
     world.s3.misbehave(Rule::always("GetObject", Fault::Hang).after(120));
     let running = world.bcops.start(&["pull-media", "production"]);
-    while world.count("GetObject") < 150 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    thread::sleep(Duration::from_millis(200));
+    // As many as were answered.
+    let arrived = || world.files().into_keys().filter(|key| !key.contains(".bcops-")).count();
+    wait::until("120 files are there", || world.count("GetObject") >= 150 && arrived() == 120);
     running.kill();
     world.s3.behave();
     world.s3.forget_requests();

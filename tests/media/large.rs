@@ -8,7 +8,7 @@ use bcops::adapters::s3::{BucketSettings, Credentials, DestinationBucket, Source
 use bcops::events::Silent;
 use bcops::media::{CopyMethod, CopyParts, Copying, Progression, Uploads, copy_objects, list};
 use bcops::secret::Secret;
-use bcops::settings::{Settings, Surroundings};
+use bcops::settings::{ProcessEnv, Settings};
 
 use crate::media::world::{DEV, PRODUCTION, SECRET, STAGING, World, large};
 use crate::standins::s3::{Fault, Headers, Rule};
@@ -165,7 +165,7 @@ fn the_server_copies_large_objects_in_parts() {
     world.s3.change(PRODUCTION, KEY, |object| object.headers = headers.clone());
     world.s3.misbehave(Rule::once("UploadPartCopy", Fault::ErrorIn200));
     let directory = tempfile::tempdir().expect("a folder");
-    let settings = Settings::load(&Surroundings {
+    let settings = Settings::load(&ProcessEnv {
         variable: &|_| None,
         working_directory: directory.path(),
         home: None,

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use crate::media::world::{PRODUCTION, World, bytes, large, modified, set_modified};
 use crate::standins::s3::{Fault, Rule};
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 #[test]
 fn a_pull_brings_everything_and_a_second_one_nothing() {
@@ -173,9 +174,7 @@ fn an_unfinished_transfer_is_cleaned_and_a_second_run_waits_its_turn() {
     world.s3.put(PRODUCTION, "images/new.jpg", "new");
     world.s3.misbehave(Rule::once("GetObject", Fault::Hang));
     let first = world.bcops.start(&["pull-media", "production"]);
-    while world.count("GetObject") < 13 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait::until("the new one is asked for", || world.count("GetObject") == 13);
     world.pull(&[]).fails(7, &["another bcops"]);
     first.interrupt();
     first.finish().fails(130, &["interrupted"]);

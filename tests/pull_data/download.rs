@@ -372,6 +372,7 @@ async fn dropping_the_reader_ends_the_download() {
     let reader = backup.start(quick()).await.expect("started");
     let counters = reader.counters();
     drop(reader);
+    // What was on its way has come by then, and nothing comes after it.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let received = counters.received();
     tokio::time::sleep(Duration::from_millis(800)).await;

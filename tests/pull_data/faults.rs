@@ -14,6 +14,7 @@ use crate::pull_data::world::{COMPLETED, HOUR, World, digest, sample};
 use crate::standins::heroku::{Fault, Options, Rule, StoreFault};
 use crate::support::postgres::{Cluster, Options as ClusterOptions};
 use crate::support::site;
+use crate::support::wait;
 
 /// What a pull of the small backup gives when nothing goes wrong.
 fn right_rows() -> &'static [String] {
@@ -147,6 +148,7 @@ fn ctrl_c_puts_everything_away() {
     for moment in ["from  production", "Loading rows"] {
         let mut run = world.bcops.start(&["pull-data", "production", "--yes"]);
         assert!(run.wait_for(moment));
+        // Into the midst of what was just begun.
         sleep(Duration::from_millis(200));
         run.interrupt();
         let run = run.finish().fails(130, &["interrupted"]);
@@ -165,6 +167,7 @@ fn a_local_server_that_dies_is_told() {
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &cluster.url("bc"));
     let mut run = world.bcops.start(&["pull-data", "production"]);
     assert!(run.wait_for("Loading rows"));
+    // In the midst of its several seconds.
     sleep(Duration::from_millis(300));
     drop(cluster);
     let started = Instant::now();
@@ -220,11 +223,8 @@ fn settle(world: &World) {
          AND (datname LIKE '{0}%' OR query LIKE '%{0}%')",
         world.target
     );
-    let started = Instant::now();
-    while world.cluster.psql("postgres", &at_work) != "0" {
-        assert!(started.elapsed() < Duration::from_secs(30), "the server does not end its work");
-        sleep(Duration::from_millis(20));
-    }
+    let is_done = || world.cluster.psql("postgres", &at_work) == "0";
+    wait::until("the server ends its work", is_done);
 }
 
 #[test]
@@ -324,6 +324,7 @@ fn what_standard_input_keeps_waiting_is_told() {
         std::thread::spawn(move || {
             let bytes = fs::read(archive).expect("the backup");
             let mut pipe = fs::File::options().write(true).open(pipe).expect("a pipe");
+            // Longer than a line without news waits.
             sleep(Duration::from_secs(17));
             pipe.write_all(&bytes).expect("fed");
         })

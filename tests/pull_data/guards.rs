@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::heroku::world::{PRODUCTION, STAGING};
 use crate::pull_data::world::{CONTENT_PREP, World, sample};
 use crate::standins::heroku::{Fault, Rule};
+use crate::support::wait;
 
 /// Every spelling of the target's place that leads to the shared server.
 fn spellings(world: &World) -> [String; 5] {
@@ -200,9 +201,7 @@ fn two_pulls_into_one_database_do_not_meet() {
     let world = World::small().with_target();
     world.standin.misbehave(Rule::once("/store/", Fault::Hang));
     let first = world.bcops.start(&["pull-data", "production", "--yes"]);
-    while !world.fetched() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait::until("the backup is asked for", || world.fetched());
     let second = world.pull(&["--yes"]);
     second.fails(7, &["another bcops", &world.target]);
     world.bcops.run(&["pull-data", "--undo", "--yes"]).fails(7, &["another bcops"]);

@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::pull_data::world::{Needles, World, sample};
 use crate::standins::heroku::{Rule, StoreFault};
 use crate::support::postgres::{Cluster, Options};
 use crate::support::site::{self, Canary};
+use crate::support::wait;
 
 /// A world whose target is on a server of its own, which has never seen production's rows.
 fn fresh(archive: &Path) -> (World, Cluster) {
@@ -63,11 +62,9 @@ fn while_a_pull_runs_there_is_nothing_either() {
     let mut run = world.bcops.start(&["pull-data", "production"]);
     assert!(run.wait_for("Loading rows"));
     let loaded = "SELECT count(*) FROM users_user";
-    let started = Instant::now();
-    while cluster.try_psql("bc_bcops_incoming", loaded).is_ok_and(|rows| rows != "60") {
-        assert!(started.elapsed() < Duration::from_secs(60), "the rows do not come");
-        thread::sleep(Duration::from_millis(100));
-    }
+    let is_loaded =
+        || !cluster.try_psql("bc_bcops_incoming", loaded).is_ok_and(|rows| rows != "60");
+    wait::until("the rows come", is_loaded);
     let needles = Needles::of_sample(|_| true);
     let places = [cluster.socket_dir(), world.bcops.directory()];
     let assert_clean = || {

@@ -10,6 +10,7 @@ use bcops::secret::Secret;
 use crate::command::Run;
 use crate::purge_cache::world::{STAGING_NAME, STAGING_ZONE, TOKEN, World, urls};
 use crate::standins::cloudflare::{CloudflareStandIn, Fault, Login, Plan, Rule};
+use crate::support::wait;
 
 const PURGE: &str = "/purge_cache";
 
@@ -185,15 +186,11 @@ fn ctrl_c_while_an_answer_is_awaited_counts_it_as_left() {
     let flags: Vec<&str> = urls.iter().flat_map(|url| ["--url", url.as_str()]).collect();
     let arguments = [&["purge-cache", "staging", "--json"], &flags[..]].concat();
     let running = world.bcops.start(&arguments);
-    let started = Instant::now();
     let hangs = || {
         let requests = world.cloudflare.requests();
         requests.iter().filter(|one| one.path.contains(PURGE)).count() == 2
     };
-    while !hangs() {
-        assert!(started.elapsed() < Duration::from_secs(60), "the second request never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait::until("the second request comes", hangs);
     running.interrupt();
     let document = running.finish().exits(130).json();
     let result = &document["result"];

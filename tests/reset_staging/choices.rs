@@ -10,6 +10,7 @@ use crate::command::Run;
 use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::{Fault, Rule};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 /// Everything that a run that was refused must not have touched.
@@ -265,11 +266,11 @@ fn one_operator_at_a_time() {
     world.whole.heroku.misbehave(slow);
     let running = world.start(&arguments(&[]));
     let runs = world.bcops.state_directory().join("runs");
-    let began = std::time::Instant::now();
-    while !runs.is_dir() && began.elapsed().as_secs() < 60 {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    let is_there = || {
+        let requests = world.whole.heroku.requests();
+        runs.is_dir() && requests.iter().any(|one| one.method == "PATCH")
+    };
+    wait::until("the first run has come to its slow request", is_there);
     let run = the_run(&world);
     world.bcops(&arguments(&[])).fails(7, &["Op Erator", &run]);
     world.bcops(&["runs", "resume", &run]).fails(7, &[&run]);

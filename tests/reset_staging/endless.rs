@@ -16,6 +16,7 @@ fn interrupted_in(world: &World, step: &str, flags: &[&str]) -> Run {
         ["reset-staging", "--attest", "agreed", "--recreate-users", "all", "--confirm", STAGING];
     let running = world.start(&[&first, flags].concat());
     wait_for_step(world, step);
+    // Into the midst of what the step waits for.
     std::thread::sleep(Duration::from_secs(2));
     running.interrupt();
     running.finish()

@@ -1,10 +1,10 @@
 //! What the tables of faults of `reset-staging` share: a case, and everything that has to hold of it.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use crate::command::{Run, Running};
 use crate::reset_staging::world::{StagingState, World};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 /// What a failure leaves of staging.
@@ -190,19 +190,15 @@ fn differences(now: &StagingState, was: &StagingState) -> String {
 /// Waits until the journal tells that a step has begun.
 #[track_caller]
 pub fn wait_for_step(world: &World, step: &str) {
-    let began = Instant::now();
     let step = format!("\"{step}\"");
-    loop {
+    let has_begun = || {
         let journal = runs(world)
             .first()
             .map(|run| world.bcops.state_directory().join("runs").join(run).join("journal.jsonl"));
         let text = journal.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-        if text.lines().any(|line| line.contains("step_started") && line.contains(&step)) {
-            return;
-        }
-        assert!(began.elapsed() < Duration::from_secs(120), "{step} does not begin:\n{text}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        text.lines().any(|line| line.contains("step_started") && line.contains(&step))
+    };
+    wait::until(&format!("the step {step} begins"), has_begun);
 }
 
 /// Goes through a table, and tells of everything that failed at once.

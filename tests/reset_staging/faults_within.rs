@@ -2,25 +2,31 @@
 //! that hangs, a backup that vanishes, a restore that is not whole, a push at the same moment.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::heroku::world::count;
 use crate::reset_staging::fault_cases::{
     CHOSEN, HEROKU, Left, as_it_was, case, check_in, reset, runs,
 };
 use crate::reset_staging::fault_cases::{start, wait_for_step};
 use crate::reset_staging::world::{Trouble, World};
 use crate::standins::heroku::{CapturePlan, Deploy, Fault, Outcome, Rule};
+use crate::support::wait;
 use crate::whole_site::{PRODUCTION, STAGING};
 
 /// Waits until Heroku was asked for something.
 fn wait_for_request(world: &World, method: &str, part: &str) {
-    let began = Instant::now();
-    let is_it =
-        |one: &crate::standins::heroku::Recorded| one.method == method && one.path.contains(part);
-    while !world.whole.heroku.requests().iter().any(is_it) {
-        assert!(began.elapsed() < Duration::from_secs(120), "nobody asks for {method} {part}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let is_asked = || count(&world.whole.heroku, method, part) > 0;
+    wait::until(&format!("{method} {part} is asked for"), is_asked);
+}
+
+/// Comes to its end whatever was told before.
+fn assert_reset(world: &World) {
+    reset(world, CHOSEN).exits(0);
+    let state = world.staging();
+    assert_eq!(state.backups, ["completed", "completed"]);
+    assert!(state.is_deployed && !state.maintenance);
+    world.assert_production_untouched();
 }
 
 /// A transfer that lasts long enough to be watched.
@@ -33,11 +39,7 @@ fn twenty_one_lost_polls_are_survived() {
     let world = World::new();
     world.whole.heroku.plan_captures(watched());
     world.make(Trouble::LostPolls(21));
-    reset(&world, CHOSEN).exits(0);
-    let state = world.staging();
-    assert_eq!(state.backups, ["completed", "completed"]);
-    assert!(state.is_deployed && !state.maintenance);
-    world.assert_production_untouched();
+    assert_reset(&world);
 }
 
 /// The backup goes on by itself, and is the one that the run goes on with.
@@ -97,11 +99,7 @@ fn a_full_rate_limit_is_waited_for() {
     misbehave(Rule::once("/formation", Fault::RateLimited(1)).on("PATCH"));
     misbehave(Rule::once("/reset", Fault::RateLimited(1)).on("PUT"));
     misbehave(Rule::once("/dynos", Fault::RateLimitedForNow).on("POST"));
-    reset(&world, CHOSEN).exits(0);
-    let state = world.staging();
-    assert_eq!(state.backups, ["completed", "completed"]);
-    assert!(state.is_deployed && !state.maintenance);
-    world.assert_production_untouched();
+    assert_reset(&world);
 }
 
 #[test]

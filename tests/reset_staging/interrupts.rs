@@ -4,10 +4,12 @@
 use std::time::{Duration, Instant};
 
 use crate::command::Run;
+use crate::heroku::world::count;
 use crate::reset_staging::calm::{calm, differences, reset_by, seen};
 use crate::reset_staging::kills::{in_worlds, slow_down, soaks};
 use crate::reset_staging::world::World;
 use crate::standins::heroku::{Fault, Rule};
+use crate::support::wait;
 
 /// How soon a run has to stop: it may be in the middle of a step that takes a while.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
@@ -78,6 +80,7 @@ fn what_goes_on_by_itself_is_told_and_found_again() {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
+        // Into the midst of the job.
         std::thread::sleep(Duration::from_millis(700));
         running.interrupt();
         told(&running.finish(), &[said])?;
@@ -93,8 +96,10 @@ fn the_second_signal_ends_it_now() {
         world.whole.heroku.misbehave(Rule::once("/formation", Fault::Hang).on("PATCH"));
         let mut running = world.start(&reset_by("stream"));
         world.wait_for_entry(&mut running, &["\"step_started\"", "\"dynos\""]);
-        std::thread::sleep(Duration::from_millis(300));
+        let asked = || count(&world.whole.heroku, "PATCH", "/formation") > 0;
+        wait::until("it waits for the answer", asked);
         running.signal(first);
+        // Long enough to end, if it were to.
         std::thread::sleep(Duration::from_millis(700));
         assert!(running.is_running(), "the first signal ended it in the middle of a step");
         let began = Instant::now();

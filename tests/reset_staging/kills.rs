@@ -34,7 +34,7 @@ fn done(run: crate::command::Run) -> Result<(), String> {
 }
 
 /// Checks that nobody could tell that the run was ever killed.
-fn check(world: &World, way: &'static str) -> Result<(), String> {
+pub fn check(world: &World, way: &'static str) -> Result<(), String> {
     go_on(world, way)?;
     let (now, wanted) = (seen(world), &calm(way).state);
     if now != *wanted {
@@ -207,6 +207,7 @@ fn what_goes_on_at_heroku_while_nobody_waits_is_found_again() {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
+        // Into the midst of the job.
         std::thread::sleep(Duration::from_millis(400));
         running.kill();
         check(world, "heroku")

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::reset_staging::calm::{calm, deployed, differences, reset_by};
 use crate::reset_staging::kills::{in_worlds, slow_down, soaks};
 use crate::reset_staging::world::{StagingState, World};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 /// What a rollback promises. Media stay, and Heroku's repository keeps the commit that is not
@@ -24,7 +25,7 @@ fn roll_back(run: &str) -> Vec<&str> {
 }
 
 /// Rolls the run of this world back, and looks at everything.
-fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), String> {
+pub fn check(world: &World, before: &(StagingState, Option<String>)) -> Result<(), String> {
     let run = world.run_on_disk().filter(|_| !world.journal().is_empty());
     // Killed before it had begun, it has done nothing.
     if let Some(run) = &run {
@@ -124,6 +125,7 @@ fn what_goes_on_at_heroku_does_not_undo_the_rollback() {
         slow_down(world);
         let mut running = world.start(&reset_by("heroku"));
         world.wait_for_entry(&mut running, entry);
+        // Into the midst of the job.
         std::thread::sleep(Duration::from_millis(after));
         running.kill();
         check(world, &before)?;
@@ -147,9 +149,11 @@ fn the_restore_of_production_is_not_taken_for_the_one_that_puts_staging_back() {
         let run = world.run_on_disk().expect("a run");
         // The request never has its effect.
         world.whole.heroku.misbehave(Rule::once("/restores", Fault::Hang).on("POST"));
+        let asked = || crate::heroku::world::count(&world.whole.heroku, "POST", "/restores");
+        let of_the_run = asked();
         let mut running = world.start(&roll_back(&run));
         world.wait_for_entry(&mut running, &["\"intent\"", "restore of staging's backup"]);
-        std::thread::sleep(Duration::from_millis(500));
+        wait::until("it is asked for", || asked() > of_the_run);
         running.kill();
         check(world, &before)
     });

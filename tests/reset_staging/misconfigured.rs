@@ -7,6 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::deployment::repositories::RESET;
 use crate::purge_cache::world::{BEARER, PRODUCTION_ZONE, STAGING_ZONE, TOKEN, ZONE};
 use crate::reset_staging::fault_cases::{runs, wait_for_step};
 use crate::reset_staging::world::{ProductionState, World};
@@ -204,17 +205,8 @@ impl Council {
     }
 
     fn reset(&self, name: &str) -> crate::command::Run {
-        self.world.bcops(&[
-            "reset-staging",
-            "--attest",
-            "agreed",
-            "--branches",
-            "none",
-            "--recreate-users",
-            "none",
-            "--confirm",
-            name,
-        ])
+        let [words @ .., _] = &RESET;
+        self.world.bcops(&[&words[..], &[name]].concat())
     }
 
     /// What tells that nothing was done.

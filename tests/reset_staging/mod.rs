@@ -6,6 +6,7 @@ mod choices;
 mod ci;
 mod code;
 mod content;
+mod earlier_journals;
 mod endless;
 pub mod fault_cases;
 mod faults;
@@ -40,6 +41,7 @@ use serde_json::Value;
 use crate::command::Run;
 use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Branch, BranchParent, World};
+use crate::screens::assert_report;
 use crate::whole_site::{STAGING, history, media};
 
 const WAYS: [&str; 2] = ["stream", "heroku"];
@@ -224,6 +226,7 @@ fn check_report(world: &World, way: &str) {
         assert!(report.to_lowercase().contains(&told), "`{told}` is not in the report:\n{report}");
     }
     assert!(!report.contains("staging.tester@torchbox.example"), "an address is in the report");
+    assert_report(&format!("runs show by {way}"), &report);
     let messages = world.bcops.state_directory().join("runs").join(&run).join("messages.md");
     let messages = std::fs::read_to_string(messages).expect("the messages");
     for told in ["git reset --hard origin/staging", "feature/footer, feature/search-page", how] {

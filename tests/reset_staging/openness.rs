@@ -3,12 +3,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::heroku::world::{client, quick, staging_destination};
 use crate::reset_staging::fault_cases::{runs, wait_for_step};
 use crate::reset_staging::run::arguments;
 use crate::reset_staging::world::{Trouble, World};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 /// A person turns maintenance on.
@@ -168,12 +169,10 @@ fn a_dyno_that_a_scheduler_starts_after_the_verification_is_stopped() {
     let running = world.start(&arguments(&["--media", "none"]));
     wait_for_step(&world, "makemigrations");
     start_dyno(&world);
-    let began = Instant::now();
     let commands = || world.staging().one_off_commands;
-    while commands().iter().any(|command| command.contains("sleep 600")) {
-        assert!(began.elapsed() < Duration::from_secs(30), "it still runs");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    wait::within(Duration::from_secs(30), "the foreign command is stopped", || {
+        !commands().iter().any(|command| command.contains("sleep 600"))
+    });
     // The runbook's own command goes on.
     assert!(commands().iter().any(|command| command.contains("makemigrations")));
     running.interrupt();

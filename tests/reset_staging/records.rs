@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use bcops::reset::accounts::{
-    self, AccountsError, PutBack, Recreate, StoredAccount, choose, not_there, put_back, stored,
+    self, AccountsError, PutBack, Selection, StoredAccount, choose, not_there, put_back, stored,
 };
 
 use crate::reset_staging::records_world::{
     ACCOUNTS, backup, database, psql, session, small_site, user,
 };
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 const USERS: &str = "users_user";
 
@@ -73,7 +74,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
     assert_eq!((ann.is_superuser, ann.is_active), (true, true));
     assert_eq!(ann.last_login.as_deref(), Some("2026-11-06"));
     assert_eq!(ann.groups, ["Editors", "Testers"]);
-    let chosen = choose(&found, &"ANN@example.org".parse::<Recreate>().unwrap()).unwrap();
+    let chosen = choose(&found, &"ANN@example.org".parse::<Selection>().unwrap()).unwrap();
     assert_eq!(chosen, wanted(&["ann"]));
     // The sessions are as free as before.
     one.batch_execute("CREATE TABLE x ()").await.unwrap();
@@ -265,9 +266,7 @@ async fn killed_in_the_middle_it_has_done_nothing() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE datname = '{database}' AND wait_event = 'PgSleep'"
     );
-    while psql("postgres", &sleeping) != "t" {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait::until_async("it waits", || psql("postgres", &sleeping) == "t").await;
     assert!(task.await.unwrap().is_err());
     assert_eq!(psql(&database, "SELECT count(*) FROM users_user"), "2");
     assert_eq!(psql(&database, "SELECT count(*) FROM users_user_groups"), "2");

@@ -6,6 +6,7 @@ use crate::reset_staging::calm::{calm, deployed, differences, reset_by};
 use crate::reset_staging::kills::in_worlds;
 use crate::reset_staging::kills_rollback::{as_before, sample};
 use crate::reset_staging::world::{World, visit};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 /// What is wrong with a staging that is to be open and new.
@@ -91,9 +92,8 @@ fn a_takeover_that_is_killed_is_taken_over() {
         }
         let line = calm("heroku").line_of(&["\"step_finished\"", "\"push\""]);
         let mut running = world.start(&reset_by("heroku"));
-        while world.run_on_disk() == Some(run.clone()) && running.is_running() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let is_another = || world.run_on_disk() != Some(run.clone()) || !running.is_running();
+        wait::until("another run begins", is_another);
         world.wait_for_line(&mut running, line);
         running.kill();
         take_over(world, &world.another_operator(), "heroku")

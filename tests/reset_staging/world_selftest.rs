@@ -8,6 +8,7 @@ use bcops::adapters::heroku::{Limits, OneOff};
 
 use crate::heroku::world::{client, quick, staging_destination};
 use crate::reset_staging::world::{Trouble, World};
+use crate::support::wait;
 use crate::whole_site::{PRODUCTION, STAGING, history};
 
 /// Runs a command on a one-off dyno of staging, through the real client.
@@ -261,11 +262,8 @@ fn a_reset_ends_what_hangs() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("git runs");
-    let begun = Instant::now();
-    while world.staging().releases.last() != Some(&"pending") {
-        assert!(begun.elapsed() < Duration::from_secs(20), "no release begins");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let is_pending = || world.staging().releases.last() == Some(&"pending");
+    wait::until("a release begins", is_pending);
     // And a dyno that nobody is attached to.
     let real = client(&world.whole.heroku, quick());
     world.runtime().block_on(async {

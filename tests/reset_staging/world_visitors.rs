@@ -1,10 +1,9 @@
 //! That visitors of the world of `reset-staging` see what there is to see, and notice what they
 //! must not see.
 
-use std::time::{Duration, Instant};
-
 use crate::heroku::world::{client, quick, staging_destination};
 use crate::reset_staging::world::{Trouble, World, visit};
+use crate::support::wait;
 use crate::whole_site::STAGING;
 
 #[test]
@@ -53,9 +52,5 @@ fn visitors_notice_unscrubbed_rows() {
 }
 
 fn wait_for_visits(world: &World, count: usize) {
-    let begun = Instant::now();
-    while world.whole.site.visits().len() < count {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nobody comes");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait::until("visitors come", || world.whole.site.visits().len() >= count);
 }

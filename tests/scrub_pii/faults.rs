@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use crate::pull_data::world::sample;
 use crate::scrub_pii::world::{
     Holder, PEOPLE_MANIFEST, local_copy_of, local_with, people, rows, schema, scrub, set_manifest,
-    versions, wait_until, wait_until_alone,
+    versions, wait_until_alone,
 };
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 #[test]
 fn killed_at_any_moment_it_has_done_everything_or_nothing() {
@@ -119,7 +120,7 @@ fn a_column_that_comes_while_a_lock_is_waited_for_is_seen() {
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
         world.target
     );
-    wait_until(|| world.cluster.psql("postgres", &waits) == "1", "the scrub waits for the lock");
+    wait::until("the scrub waits for the lock", || world.cluster.psql("postgres", &waits) == "1");
     holder.commit();
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(9), "the new column was not looked at:\n{screen}");
@@ -161,7 +162,7 @@ fn ctrl_c_leaves_the_database_as_it_was() {
         world.target
     );
     let running = world.bcops.start(&["scrub-pii", "--yes"]);
-    wait_until(|| world.cluster.psql("postgres", &sleeps) == "1", "the rules are applied");
+    wait::until("the rules are applied", || world.cluster.psql("postgres", &sleeps) == "1");
     running.interrupt();
     running.finish().fails(130, &["interrupted; nothing was changed"]);
     wait_until_alone(&world);
@@ -175,7 +176,7 @@ fn ctrl_c_leaves_the_database_as_it_was() {
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event_type = 'Lock'",
         world.target
     );
-    wait_until(|| world.cluster.psql("postgres", &waits) == "1", "it waits");
+    wait::until("it waits", || world.cluster.psql("postgres", &waits) == "1");
     running.interrupt();
     running.finish().fails(130, &["nothing was changed"]);
     drop(holder);
@@ -195,7 +196,7 @@ fn a_server_that_ends_the_session_is_told_as_such() {
         world.target
     );
     let running = world.bcops.start(&["scrub-pii", "--yes"]);
-    wait_until(|| world.cluster.psql("postgres", &end) == "1", "the session is ended");
+    wait::until("the session is ended", || world.cluster.psql("postgres", &end) == "1");
     running.finish().fails(1, &[]);
     assert_eq!(versions(world.cluster, &world.target), before);
 }

@@ -6,6 +6,7 @@ use crate::heroku::world::STAGING;
 use crate::pull_data::world::{World, sample};
 use crate::standins::heroku::Options;
 use crate::support::postgres::Cluster;
+use crate::support::wait;
 
 /// The local database is the sample site, as production has it.
 pub fn local_site() -> World {
@@ -134,7 +135,9 @@ impl Holder {
              AND query ~ '^SELECT pg_sleep'",
             holder.name
         );
-        wait_until(|| world.cluster.psql("postgres", &sleeps) == "1", "the other session is ready");
+        wait::until("the other session is ready", || {
+            world.cluster.psql("postgres", &sleeps) == "1"
+        });
         holder
     }
 
@@ -160,19 +163,10 @@ impl Drop for Holder {
     }
 }
 
-#[track_caller]
-pub fn wait_until(mut holds: impl FnMut() -> bool, what: &str) {
-    let started = std::time::Instant::now();
-    while !holds() {
-        assert!(started.elapsed().as_secs() < 60, "it never came to this: {what}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
-
 /// Waits until nobody is in the world's database.
 #[track_caller]
 pub fn wait_until_alone(world: &World) {
     let others =
         format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}'", world.target);
-    wait_until(|| world.cluster.psql("postgres", &others) == "0", "every session has ended");
+    wait::until("every session has ended", || world.cluster.psql("postgres", &others) == "0");
 }

@@ -1,19 +1,15 @@
 //! The websites of apps, as visitors see them: each host is a port on loopback. While an app is in
 //! maintenance, or has no web dyno, Heroku's router answers in its place.
 
-use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
-use hyper::service::service_fn;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
 
 use super::heroku::Glance;
+use super::server::{Body, Server, bind, response};
 
 const MAINTENANCE: &str = "<!DOCTYPE html><html><head><title>Offline for Maintenance</title></head>\
     <body><h1>Offline for Maintenance</h1><p>This application is undergoing maintenance right now. \
@@ -46,7 +42,7 @@ struct Shared {
 struct Host {
     name: String,
     port: u16,
-    listener: tokio::task::JoinHandle<()>,
+    _server: Server,
 }
 
 /// Running hosts. They stop when this is dropped.
@@ -63,11 +59,13 @@ impl SiteStandIn {
         name: &str,
         look: impl Fn() -> Glance + Send + Sync + 'static,
     ) {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = bind(0).await;
         let port = listener.local_addr().expect("an address").port();
-        let (shared, name) = (Arc::clone(&self.shared), name.to_owned());
-        let task = tokio::spawn(serve(listener, shared, name.clone(), Arc::new(look)));
-        self.hosts.push(Host { name, port, listener: task });
+        let (shared, look, host) = (Arc::clone(&self.shared), Arc::new(look), name.to_owned());
+        let server = Server::start(listener, move |request| {
+            answer(Arc::clone(&shared), host.clone(), Arc::clone(&look) as Look, request)
+        });
+        self.hosts.push(Host { name: name.to_owned(), port, _server: server });
     }
 
     pub fn port(&self, name: &str) -> u16 {
@@ -109,36 +107,12 @@ impl SiteStandIn {
     }
 }
 
-impl Drop for SiteStandIn {
-    fn drop(&mut self) {
-        for host in &self.hosts {
-            host.listener.abort();
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>, name: String, look: Look) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((socket, _)) = listener.accept().await {
-        let (shared, name, look) = (Arc::clone(&shared), name.clone(), Arc::clone(&look));
-        let service = service_fn(move |request| {
-            answer(Arc::clone(&shared), name.clone(), Arc::clone(&look), request)
-        });
-        connections.spawn(async move {
-            let http = hyper::server::conn::http1::Builder::new();
-            // A visitor who goes away in the middle is an everyday thing.
-            let _ = http.serve_connection(TokioIo::new(socket), service).await;
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
 async fn answer(
     shared: Arc<Shared>,
     host: String,
     look: Look,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> io::Result<Response<Body>> {
     let glance = look();
     let is_broken = shared.broken.lock().expect("no panic").contains(&host);
     let page = format!(
@@ -166,10 +140,7 @@ async fn answer(
         }
     }
     shared.visits.lock().expect("no panic").push(visit);
-    let response = Response::builder()
-        .status(status)
-        .header(CONTENT_TYPE, "text/html; charset=utf-8")
-        .header("Server", server)
-        .body(Full::new(Bytes::from(page)));
-    Ok(response.expect("a response"))
+    let mut response = response(status, "text/html; charset=utf-8", page);
+    response.headers_mut().insert("server", HeaderValue::from_static(server));
+    Ok(response)
 }

@@ -5,14 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::server::conn::http1;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -20,6 +15,7 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::certificates::{Authorities, Kind};
+use super::server::{Body, Server, bind, full};
 
 /// An answer that is planned for a path of a host.
 #[derive(Debug, Clone)]
@@ -59,7 +55,7 @@ type Shared = Arc<Mutex<Plan>>;
 /// Running servers. They stop when this is dropped.
 pub struct Web {
     plan: Shared,
-    servers: Vec<tokio::task::JoinHandle<()>>,
+    _servers: Vec<Server>,
     pub authorities: Authorities,
     /// With TLS.
     pub https: SocketAddr,
@@ -78,12 +74,14 @@ impl Web {
         let mut servers = Vec::new();
         let mut addresses = Vec::new();
         for tls in [Some(acceptor), None] {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let listener = bind(0).await;
             addresses.push(listener.local_addr().expect("an address"));
-            servers.push(tokio::spawn(serve(listener, tls, Arc::clone(&plan))));
+            let plan = Arc::clone(&plan);
+            let answer = move |request| answer(Arc::clone(&plan), request);
+            servers.push(Server::with(http1::Builder::new(), listener, tls, answer));
         }
         let (https, http) = (addresses[0], addresses[1]);
-        Web { plan, servers, authorities: Authorities::new(), https, http }
+        Web { plan, _servers: servers, authorities: Authorities::new(), https, http }
     }
 
     /// A host whose front page is good.
@@ -114,12 +112,6 @@ impl Web {
     }
 }
 
-impl Drop for Web {
-    fn drop(&mut self) {
-        self.servers.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
-
 #[derive(Debug)]
 struct ByName(Shared);
 
@@ -130,34 +122,7 @@ impl ResolvesServerCert for ByName {
     }
 }
 
-async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, plan: Shared) {
-    // The connections end together with the task that accepts them.
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((socket, _)) = listener.accept().await {
-        let (tls, plan) = (tls.clone(), Arc::clone(&plan));
-        connections.spawn(async move {
-            match tls {
-                None => speak(socket, plan).await,
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(socket).await {
-                        speak(stream, plan).await;
-                    }
-                }
-            }
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, plan: Shared) {
-    let service = service_fn(move |request| answer(Arc::clone(&plan), request));
-    let http = hyper::server::conn::http1::Builder::new();
-    // A client that goes away in the middle is an everyday thing here.
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// An error closes the connection without an answer.
-async fn answer(plan: Shared, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(plan: Shared, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let host = request.headers().get("host").and_then(|host| host.to_str().ok());
     let host = host.unwrap_or_default().split(':').next().unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
@@ -174,5 +139,5 @@ async fn answer(plan: Shared, request: Request<Incoming>) -> io::Result<Response
     for (name, value) in page.headers {
         builder = builder.header(name, value);
     }
-    Ok(builder.body(Full::from(page.body)).expect("a response"))
+    Ok(builder.body(full(page.body)).expect("a response"))
 }

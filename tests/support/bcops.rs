@@ -3,6 +3,7 @@
 //! `PATH` is an empty folder: a pull needs no program but itself. Whatever a run prints is
 //! searched for secrets when its exit code is looked at.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -98,7 +99,7 @@ impl Bcops {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bcops"));
+        let mut command = Command::new(program(arguments));
         command.args(arguments).env_clear().current_dir(self.directory().join("work"));
         let file = self.directory().join("work/bcops.toml");
         if !self.finds_its_file && file.is_file() {
@@ -140,6 +141,14 @@ impl Bcops {
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::spawn(&mut self.command(arguments))
     }
+}
+
+/// Where `BCOPS_TEST_FIRST_PROGRAM` names another bcops, runs are begun by that one, and what comes
+/// after is left to the one under test.
+fn program(arguments: &[&str]) -> OsString {
+    let begins_a_run = arguments.first() == Some(&"reset-staging");
+    let other = std::env::var_os("BCOPS_TEST_FIRST_PROGRAM").filter(|_| begins_a_run);
+    other.unwrap_or_else(|| env!("CARGO_BIN_EXE_bcops").into())
 }
 
 /// A run under way.

@@ -10,3 +10,4 @@ pub mod redis;
 pub mod sessions;
 pub mod site;
 pub mod terminal;
+pub mod wait;

@@ -439,6 +439,7 @@ fn configure(directory: &Path, port: u16, options: &Options) -> Result<()> {
 mod tests {
     use std::io::{BufRead, BufReader};
 
+    use super::super::wait;
     use super::*;
 
     #[test]
@@ -505,11 +506,8 @@ mod tests {
         let [_, port, directory] = held.split(' ').collect::<Vec<_>>().try_into().unwrap();
         let port: u16 = port.parse().unwrap();
 
-        let started = Instant::now();
-        while Path::new(directory).exists() {
-            assert!(started.elapsed() < Duration::from_secs(20), "{directory} is still there");
-            thread::sleep(Duration::from_millis(50));
-        }
+        let limit = Duration::from_secs(20);
+        wait::within(limit, "the folder is gone", || !Path::new(directory).exists());
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     }
 }

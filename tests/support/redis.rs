@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::wait;
+
 /// What the passwords begin with. Each server has one of its own, as at Heroku.
 pub const PASSWORD: &str = "redis-password-0123456789";
 
@@ -89,12 +91,7 @@ impl RedisServer {
             .spawn()
             .expect("a shell");
         let server = RedisServer { keeper, directory, password, port, tls_port };
-        let started = Instant::now();
-        while server.client().get_connection().is_err() {
-            let log = || std::fs::read_to_string(server.directory.path().join("log"));
-            assert!(started.elapsed() < Duration::from_secs(30), "no Redis: {:?}", log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait::until("Redis answers", || server.client().get_connection().is_ok());
         server
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use bcops::settings::{Environment, Settings, Surroundings};
+use bcops::settings::{Environment, ProcessEnv, Settings};
 
 /// Everything in which the worlds of two sites differ.
 #[derive(Clone)]
@@ -114,13 +114,13 @@ impl Blueprint {
 /// What the variables and the user's own file say is left out.
 fn load(config_file: Option<&Path>) -> Result<Settings> {
     let nowhere = tempfile::tempdir()?;
-    let surroundings = Surroundings {
+    let process = ProcessEnv {
         variable: &|_| None,
         working_directory: nowhere.path(),
         home: None,
         config_file,
     };
-    Ok(Settings::load(&surroundings)?)
+    Ok(Settings::load(&process)?)
 }
 
 /// The apps that are the site's own, by the migrations that the sample has applied.

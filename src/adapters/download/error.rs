@@ -3,6 +3,8 @@
 use thiserror::Error;
 
 use crate::adapters::heroku::HerokuError;
+use crate::failure::Hint;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum DownloadError {
@@ -90,5 +92,18 @@ impl DownloadError {
             DownloadError::Mint(cause) => cause.is_transient(),
             _ => false,
         }
+    }
+}
+
+impl From<DownloadError> for CommandError {
+    fn from(error: DownloadError) -> Self {
+        // Without a URL nothing was downloaded: what mends that is Heroku's.
+        if let DownloadError::Mint(cause) = error {
+            return cause.into();
+        }
+        CommandError::wrap(FailureKind::Unexpected, error).hint(Hint::run(
+            "see whether the backup is still there, then try again",
+            "bcops backups list",
+        ))
     }
 }

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// `GET /`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl From<InfoAnswer> for Info {
 }
 
 /// Red: some documents cannot be found. Yellow: they can, but some copies are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
     Green,
@@ -57,17 +58,6 @@ pub enum HealthStatus {
     /// Another word, which newer versions have.
     #[serde(other)]
     Unknown,
-}
-
-impl HealthStatus {
-    pub fn name(self) -> &'static str {
-        match self {
-            HealthStatus::Green => "green",
-            HealthStatus::Yellow => "yellow",
-            HealthStatus::Red => "red",
-            HealthStatus::Unknown => "unknown",
-        }
-    }
 }
 
 /// `GET /_cluster/health`.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::lock::Holder;
+use super::holder::Holder;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum GitError {
@@ -192,5 +193,52 @@ fn time_in_words(limit: &Duration) -> String {
         0 => format!("{} milliseconds", limit.as_millis()),
         seconds if seconds < 120 => format!("{seconds} seconds"),
         seconds => format!("{} minutes", seconds / 60),
+    }
+}
+
+impl From<GitError> for CommandError {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::NoGit(_)
+            | GitError::TooOld { .. }
+            | GitError::NotARepository { .. }
+            | GitError::UnknownRemote { .. }
+            | GitError::InvalidName { .. }
+            | GitError::InvalidHost { .. }
+            | GitError::Authentication { .. }
+            | GitError::NoSuchRepository { .. }
+            | GitError::NoSuchBranch { .. }
+            | GitError::Temporary { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            GitError::NoIdentity { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("git config --global user.email you@example.org && git config --global user.name 'Your Name'")
+                .hint("in CI set GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME and GIT_COMMITTER_EMAIL"),
+            GitError::Locked(ref holder) => {
+                let run = &holder.run;
+                let hint = format!("bcops runs resume {run}, or: bcops runs rollback {run}");
+                CommandError::wrap(FailureKind::Locked, error).hint(hint)
+            }
+            GitError::AnothersLock { .. } | GitError::UnreadableLock { .. } => {
+                CommandError::wrap(FailureKind::Locked, error)
+            }
+            GitError::LeaseRejected { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("look at what was pushed, then plan again from where it is now"),
+            GitError::ProtectedBranch { .. }
+            | GitError::HookDeclined { .. }
+            | GitError::ShallowNotAllowed { .. }
+            | GitError::Refused { .. }
+            | GitError::Submodule { .. }
+            | GitError::NotLocked { .. } => CommandError::wrap(FailureKind::Refused, error),
+            GitError::BuildFailed { .. } => CommandError::wrap(FailureKind::RemoteJob, error),
+            GitError::Unreachable { .. }
+            | GitError::TimedOut { .. }
+            | GitError::Failed { .. }
+            | GitError::UnexpectedAnswer { .. }
+            | GitError::Endless { .. }
+            | GitError::Library { .. }
+            | GitError::NotUtf8 { .. }
+            | GitError::Lost(_)
+            | GitError::Archive { .. }
+            | GitError::Thread(_) => CommandError::wrap(FailureKind::Unexpected, error),
+        }
     }
 }

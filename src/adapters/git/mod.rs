@@ -17,6 +17,7 @@ mod clone;
 mod connection;
 mod error;
 mod fetch;
+mod holder;
 mod identity;
 pub mod inventory;
 mod lock;
@@ -41,8 +42,9 @@ pub use clone::is_in_clone;
 pub use error::GitError;
 pub use fetch::Branch;
 pub use git2::Oid;
+pub use holder::Holder;
 pub use identity::{Identity, Person};
-pub use lock::{Holder, Lock};
+pub use lock::Lock;
 pub use merge::{
     Assembled, Assembly, BranchOutcome, Choice, Conflict, ConflictKind, OnConflict, Outcome,
 };

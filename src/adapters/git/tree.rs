@@ -26,6 +26,17 @@ pub enum FileContent {
     TooLong(usize),
 }
 
+impl FileContent {
+    /// The bytes, or why there are none.
+    pub fn into_bytes(self) -> Result<Vec<u8>, String> {
+        match self {
+            FileContent::Bytes(bytes) => Ok(bytes),
+            FileContent::NotAFile => Err("it is a link".to_owned()),
+            FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
+        }
+    }
+}
+
 impl Repository {
     /// Reads the files whose path is wanted, in the order of their paths.
     pub fn files(

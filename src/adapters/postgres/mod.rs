@@ -13,6 +13,7 @@ pub use proof::{DatabaseFingerprint, HeldLock, LockKey, Sighting};
 pub use tls::SslMode;
 pub use url::{DatabaseUrl, Defaults};
 
+use crate::failure::{CommandError, FailureKind};
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
@@ -80,5 +81,31 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
             }
             text
         }
+    }
+}
+
+impl From<PostgresError> for CommandError {
+    fn from(error: PostgresError) -> Self {
+        let (kind, hint) = match &error {
+            PostgresError::BadUrl(_) | PostgresError::Tls { .. } => {
+                (FailureKind::Configuration, None)
+            }
+            PostgresError::Connect { .. }
+                if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) =>
+            {
+                (
+                    FailureKind::Configuration,
+                    Some("use fewer sessions: --jobs 1; or raise the server's max_connections"),
+                )
+            }
+            PostgresError::Connect { .. } | PostgresError::Timeout { .. } => (
+                FailureKind::Configuration,
+                Some(
+                    "start the server, or point BCOPS_LOCAL_DATABASE_URL at it; `bcops doctor` checks",
+                ),
+            ),
+            PostgresError::Proof(_) | PostgresError::Server(_) => (FailureKind::Unexpected, None),
+        };
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }

@@ -2,6 +2,11 @@
 
 use thiserror::Error;
 
+use crate::failure::{CommandError, FailureKind};
+
+/// The code of a bucket that takes no ACL, whoever sends one.
+pub const NO_ACLS: &str = "AccessControlListNotSupported";
+
 #[derive(Debug, Error)]
 pub enum S3Error {
     #[error("cannot set up the client for {place}")]
@@ -85,5 +90,45 @@ impl S3Error {
 
     pub fn is_not_found(&self) -> bool {
         matches!(self, S3Error::NotFound { .. })
+    }
+}
+
+/// For a bucket that takes no ACL.
+pub const UNSET_ACL: &str = "remove media.acl from bcops.toml: this bucket takes no ACL, and its own policy decides who may read";
+
+impl From<S3Error> for CommandError {
+    fn from(error: S3Error) -> Self {
+        let (kind, hint) = match &error {
+            S3Error::Refused { code, .. } if code == "ExpiredToken" || code == "InvalidToken" => (
+                FailureKind::Configuration,
+                Some(
+                    "the bucket's keys are no longer good: set new ones as config vars of the app",
+                ),
+            ),
+            S3Error::Refused { code, .. } if code == NO_ACLS => {
+                (FailureKind::Configuration, Some(UNSET_ACL))
+            }
+            S3Error::BadConfiguration(_) | S3Error::Refused { .. } => (
+                FailureKind::Configuration,
+                Some("bcops doctor   # checks every bucket and permission"),
+            ),
+            S3Error::Client { .. }
+            | S3Error::UnusableKey { .. }
+            | S3Error::Network { .. }
+            | S3Error::Timeout { .. }
+            | S3Error::Server { .. }
+            | S3Error::BrokenOff(_)
+            | S3Error::Skewed { .. }
+            | S3Error::OtherRegion { .. }
+            | S3Error::NotFound { .. }
+            | S3Error::Changed { .. }
+            | S3Error::BadAnswer { .. }
+            | S3Error::WrongLength { .. }
+            | S3Error::Corrupt { .. } => (
+                FailureKind::Unexpected,
+                Some("see whether the bucket's server can be reached from here, then try again"),
+            ),
+        };
+        CommandError::wrap(kind, error).with_hints(hint)
     }
 }

@@ -183,16 +183,15 @@ impl Asked {
 
 /// The request as `reqwest` sends it, with its body.
 async fn outgoing(request: HttpRequest) -> Result<(Request, Outgoing), Broken> {
-    let path = request.uri().split('?').next().unwrap_or_default().to_owned();
-    let unusable = |_| Broken::UnusableKey;
-    let request = request.try_into_http1x().map_err(unusable)?;
+    let request = request.try_into_http1x().map_err(|_| Broken::UnusableKey)?;
     let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
     let body = body.collect().await.map_err(|error| Broken::Unreadable(error.to_string()))?;
     let outgoing = Outgoing::new(body.to_bytes());
     let request = hyper::Request::from_parts(head, outgoing.body());
     let mut request = Request::try_from(request).map_err(|_| Broken::UnusableKey)?;
     // A path with `..` in it would be shortened, and lead elsewhere.
-    if !path.ends_with(request.url().path()) {
+    if path != request.url().path() {
         return Err(Broken::UnusableKey);
     }
     if outgoing.is_empty() && matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -277,5 +276,23 @@ impl TimeSource for Line {
         let (now, by) = (SystemTime::now(), Duration::from_secs(skew.unsigned_abs()));
         let shifted = if skew < 0 { now.checked_sub(by) } else { now.checked_add(by) };
         shifted.unwrap_or(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_path_that_would_lead_elsewhere_is_refused() {
+        for (uri, is_right) in [
+            ("http://h/b/a%20b//c?x=1", true),
+            ("http://h/b/../b/x", false),
+            ("http://h/b/./x", false),
+        ] {
+            let mut request = HttpRequest::new(SdkBody::empty());
+            request.set_uri(uri).unwrap();
+            assert_eq!(outgoing(request).await.is_ok(), is_right, "{uri}");
+        }
     }
 }

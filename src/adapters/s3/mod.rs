@@ -32,7 +32,7 @@ pub use client::Credentials;
 pub use deletion::Undeleted;
 pub use destination::{CopySource, DestinationBucket, Upload, UploadedPart};
 pub use encode::path as encode_path;
-pub use error::S3Error;
+pub use error::{NO_ACLS, S3Error, UNSET_ACL};
 pub use inspect::{PublicAccessBlock, Setting};
 pub use listing::{ListedObject, Page};
 pub use object::{Algorithm, Headers, ObjectMeta, StoredChecksum};

@@ -18,6 +18,7 @@ pub use http::{Answer, HttpError};
 pub use tls::{Tls, TlsError};
 pub use visit::{ConnectError, SiteClient, Visit};
 
+use crate::failure::{CommandError, FailureKind};
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -55,5 +56,17 @@ impl Default for Timing {
             answer: Duration::from_secs(35),
             body: Duration::from_secs(15),
         }
+    }
+}
+
+impl From<SiteError> for CommandError {
+    fn from(error: SiteError) -> Self {
+        let hint = match &error {
+            SiteError::Resolver(_) => {
+                "set check.dns_server in bcops.toml, for example to \"1.1.1.1:53\""
+            }
+            SiteError::Tls(_) => "see whether SSL_CERT_FILE and SSL_CERT_DIR are right",
+        };
+        CommandError::wrap(FailureKind::Configuration, error).hint(hint)
     }
 }

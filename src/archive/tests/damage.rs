@@ -50,7 +50,7 @@ fn a_flipped_bit_in_gzip_rows_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::property_test::config(2000))]
 
     #[test]
     fn flipped_bytes_never_panic(

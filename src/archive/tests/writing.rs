@@ -112,7 +112,7 @@ fn every_version_and_compression_is_written() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::property_test::config(64))]
 
     #[test]
     fn any_rows_and_objects_come_back(

@@ -1,27 +1,55 @@
 //! `backups download`: a backup as a file, scrubbed while it streams unless somebody says why not.
 
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::DownloadArgs;
-use crate::commands::pull_data::backup::{Backup, choose_for_download};
-use crate::commands::scrub_pii::dump;
-use crate::commands::{Context, Outcome, journal, manifest};
+use crate::commands::backup_file as file;
+use crate::commands::{Context, Outcome, journal};
+use crate::deployment::manifest;
 use crate::failure::CommandError;
 use crate::restore::OpenBackup;
 use crate::scrub::backup_file::{self, Input, Output};
 use crate::words;
 
+use super::backed_up;
+
+/// With `--no-scrub`. Without it the result is that of `scrub-pii --dump`.
+#[derive(Serialize, JsonSchema)]
+pub struct AsItIs {
+    dry_run: bool,
+    /// The backup, in words.
+    from: String,
+    /// The file.
+    to: String,
+    /// Always false.
+    scrubbed: bool,
+    /// With `--dry-run` how much it would be, where that is known.
+    bytes_written: Option<u64>,
+}
+
 pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, CommandError> {
     if !args.no_scrub {
-        manifest::check_policy(&manifest::load(context)?, &args.policy)?;
+        manifest::check_policy(&manifest::load(&context.settings)?, &args.policy)?;
     }
     let output = Output::File { path: args.output.clone(), overwrite: args.force };
     output.check()?;
-    let finding = choose_for_download(context, &args.environment, args.backup.as_deref());
-    let backup = Backup::Heroku(Box::new(context.interrupt.guard(finding).await?));
+    let finding = async {
+        let backed_up = backed_up(context, &args.environment).await?;
+        let transfer = backed_up.choose(args.backup.as_deref(), &*context.ui).await?;
+        Ok(backed_up.backup(transfer))
+    };
+    let backup = context.interrupt.guard(finding).await?;
     let source = backup.describe();
     context.ui.message(&format!("from  {source}\nto    {}", args.output.display()));
-    let opened = context.interrupt.guard(backup.open()).await?;
+    let opening = async {
+        let number = backup.transfer.num;
+        Ok(OpenBackup::download(&backup.heroku, &backup.owner, number).await?)
+    };
+    let opened = context.interrupt.guard(opening).await?;
     if args.no_scrub {
         return as_it_is(context, args, source, opened, output).await;
     }
@@ -30,8 +58,8 @@ pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, Comm
         true => Output::Stream(Box::new(std::io::sink())),
         false => output,
     };
-    let report = dump::rewrite(context, &args.policy, Input::Stream(opened.bytes), output).await?;
-    Ok(dump::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
+    let report = file::rewrite(context, &args.policy, Input::Stream(opened.bytes), output).await?;
+    Ok(file::outcome(&source, &args.output, &args.policy, &report, args.dry_run))
 }
 
 /// With the personal data that is in it.
@@ -42,23 +70,34 @@ async fn as_it_is(
     opened: OpenBackup,
     output: Output,
 ) -> Result<Outcome, CommandError> {
-    let to = args.output.display().to_string();
     let OpenBackup { bytes, length, .. } = opened;
-    let result = |bytes: Option<u64>| json!({ "dry_run": args.dry_run, "from": source, "to": to, "scrubbed": false, "bytes_written": bytes });
-    let warning = "WITH THE PERSONAL DATA OF REAL PEOPLE";
+    let result = AsItIs {
+        dry_run: args.dry_run,
+        from: source,
+        to: args.output.display().to_string(),
+        scrubbed: false,
+        bytes_written: length,
+    };
     if args.dry_run {
-        let size = length.map_or_else(|| "the whole backup".to_owned(), words::bytes);
-        let text = format!("dry run: nothing was written; it would be {size}, {warning}");
-        return Ok(Outcome::done(result(length), text));
+        return Ok(Outcome::of(&result));
     }
-    let line = json!({ "event": "begun", "source": source, "to": to,
+    let line = json!({ "event": "begun", "source": result.from, "to": result.to,
         "reason": args.i_need_personal_data });
     journal::append(context, "backups download", line)?;
     let input = Input::Stream(bytes);
-    let written = dump::on_a_thread(context, move |watch| {
+    let written = file::on_a_thread(context, move |watch| {
         Ok(backup_file::copy(input, length, output, watch)?)
     });
-    let written = written.await?;
-    let text = format!("{to} is written ({}), {warning}", words::bytes(written));
-    Ok(Outcome::done(result(Some(written)), text))
+    Ok(Outcome::of(&AsItIs { bytes_written: Some(written.await?), ..result }))
+}
+
+impl fmt::Display for AsItIs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.bytes_written.map_or_else(|| "the whole backup".to_owned(), words::bytes);
+        match self.dry_run {
+            true => write!(f, "dry run: nothing was written; it would be {size}")?,
+            false => write!(f, "{} is written ({size})", self.to)?,
+        }
+        f.write_str(", WITH THE PERSONAL DATA OF REAL PEOPLE")
+    }
 }

@@ -1,95 +1,51 @@
 //! `backups list`.
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use std::fmt;
 
-use crate::adapters::heroku::{OfDatabase, Transfer};
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::cli::ListArgs;
 use crate::commands::{Context, Outcome};
+use crate::deployment::known_backups;
 use crate::failure::CommandError;
-use crate::words;
 
-use super::{Subject, known, state};
+use super::backed_up;
+use super::backup::ListedBackup;
+
+/// The backups that Heroku has.
+#[derive(Serialize, JsonSchema)]
+pub struct Listing<'a> {
+    environment: &'a str,
+    app: &'a str,
+    /// The add-on of the environment's own database.
+    database: &'a str,
+    /// The newest first, those of other databases of the app included.
+    transfers: Vec<ListedBackup>,
+}
 
 pub async fn run(context: &Context, args: &ListArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
-    let mut backups = subject.heroku.backups_of(&subject.database).await?;
+    let subject = backed_up(context, &args.environment).await?;
+    let mut backups = subject.backups().await?;
     let folder = &context.settings.state_directory.value;
-    known::remember(folder, &subject.environment.name, &backups.own());
+    known_backups::remember(folder, &subject.environment.name, &backups.own());
     backups.all.sort_by_key(|(one, _)| std::cmp::Reverse(one.num));
-    let name = &subject.database.addon_name;
-    let lines: Vec<String> = backups.all.iter().map(|(one, of)| line(one, of, name)).collect();
-    let text = match lines.as_slice() {
-        [] => format!("{} has no backups", subject.app()),
-        lines => lines.join("\n"),
-    };
-    let result = json!({
-        "environment": subject.environment.name,
-        "app": subject.app(),
-        "database": subject.database.addon_name,
-        "transfers": backups.all.iter().map(|(one, of)| with_database(one, of, name))
-            .collect::<Vec<_>>(),
-    });
-    Ok(Outcome::done(result, text))
+    let database = &subject.database.addon_name;
+    let listed = backups.all.iter().map(|(one, of)| ListedBackup::new(one, of, database));
+    Ok(Outcome::of(&Listing {
+        environment: &subject.environment.name,
+        app: subject.app(),
+        database,
+        transfers: listed.collect(),
+    }))
 }
 
-/// The backups of every database of the app are listed: a command takes those of this one.
-fn with_database(transfer: &Transfer, of: &OfDatabase, database: &str) -> Value {
-    let mut document = to_json(transfer);
-    let (name, own) = match of {
-        OfDatabase::This => (Some(database), json!(true)),
-        OfDatabase::Another(name) => (Some(name.as_str()), json!(false)),
-        OfDatabase::Unclear(name) => (name.as_deref(), Value::Null),
-    };
-    document["database"] = json!(name);
-    document["of_this_database"] = own;
-    document
-}
-
-fn line(transfer: &Transfer, of: &OfDatabase, database: &str) -> String {
-    let database = match of {
-        OfDatabase::This => database.to_owned(),
-        OfDatabase::Another(name) => format!("{name} (another database)"),
-        OfDatabase::Unclear(Some(name)) => format!("{name} (not clear which)"),
-        OfDatabase::Unclear(None) => "(not clear which)".to_owned(),
-    };
-    let moment = transfer.finished_at.or(transfer.started_at).or(transfer.created_at);
-    let age = moment.map_or_else(String::new, |at| format!("{} ago", age(at)));
-    let size = transfer.processed_bytes.map_or_else(String::new, words::bytes);
-    format!(
-        "{:<8} {:<9} {:<24} {age:>16} {size:>10}  {database}",
-        transfer.name(),
-        kind(transfer),
-        state(transfer)
-    )
-}
-
-pub fn age(at: Timestamp) -> String {
-    let age = Timestamp::now().duration_since(at);
-    words::duration(std::time::Duration::try_from(age).unwrap_or_default())
-}
-
-fn kind(transfer: &Transfer) -> &'static str {
-    match (transfer.is_backup(), transfer.from_type.as_deref()) {
-        (true, _) if transfer.is_scheduled() => "scheduled",
-        (true, _) => "backup",
-        (false, Some("pg_dump")) => "copy",
-        (false, _) => "restore",
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.transfers.is_empty() {
+            return write!(f, "{} has no backups", self.app);
+        }
+        let lines: Vec<String> = self.transfers.iter().map(ListedBackup::line).collect();
+        f.write_str(&lines.join("\n"))
     }
-}
-
-/// Everything but the URLs, which hold credentials.
-pub fn to_json(transfer: &Transfer) -> Value {
-    json!({
-        "name": transfer.name(),
-        "number": transfer.num,
-        "kind": kind(transfer),
-        "state": state(transfer),
-        "created_at": transfer.created_at.map(|at| at.to_string()),
-        "started_at": transfer.started_at.map(|at| at.to_string()),
-        "finished_at": transfer.finished_at.map(|at| at.to_string()),
-        "bytes": transfer.processed_bytes,
-        "database_bytes": transfer.source_bytes,
-        "warnings": transfer.warnings(),
-    })
 }

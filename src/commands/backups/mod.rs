@@ -1,19 +1,21 @@
 //! `backups`: what Heroku has of an environment's database.
 
+mod backup;
 mod capture;
-pub mod choice;
 mod download;
-pub mod known;
 mod list;
 mod one;
 
-use crate::adapters::heroku::{DatabaseAttachment, Heroku, Transfer, TransferState};
+use crate::adapters::heroku::{Transfer, TransferState};
 use crate::cli::{BackupsArgs, BackupsWork};
 use crate::commands::{Context, Outcome};
+use crate::deployment::backups::BackedUp;
 use crate::failure::CommandError;
-use crate::settings::Environment;
 
-pub use capture::capture;
+pub use capture::Captured;
+pub use download::AsItIs;
+pub use list::Listing;
+pub use one::{Info, SignedUrl};
 
 pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, CommandError> {
     match &args.work {
@@ -25,30 +27,12 @@ pub async fn run(context: &Context, args: &BackupsArgs) -> Result<Outcome, Comma
     }
 }
 
-/// An environment's database at Heroku.
-struct Subject<'a> {
-    environment: &'a Environment,
-    heroku: Heroku,
-    database: DatabaseAttachment,
-}
-
-impl<'a> Subject<'a> {
-    async fn of(context: &'a Context, name: &str) -> Result<Subject<'a>, CommandError> {
-        let environment = context.settings.environment(name)?;
-        let heroku = context.deployments().log_in().await?.heroku;
-        let (app, variable) = (&environment.app.value, &environment.database_url_variable);
-        let database = heroku.resolve_database(app, variable).await?;
-        Ok(Subject { environment, heroku, database })
-    }
-
-    fn app(&self) -> &str {
-        &self.environment.app.value
-    }
-
-    /// The app that the transfers are numbered in.
-    fn billing_app(&self) -> &str {
-        &self.database.billing_app.name
-    }
+async fn backed_up<'a>(
+    context: &'a Context,
+    environment: &str,
+) -> Result<BackedUp<'a>, CommandError> {
+    let environment = context.settings.environment(environment)?;
+    BackedUp::of(context.deployments(), environment).await
 }
 
 fn state(transfer: &Transfer) -> &'static str {

@@ -1,43 +1,73 @@
 //! `backups info` and `backups url`: one backup.
 
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::adapters::heroku::{Transfer, TransferState, Verbosity};
 use crate::cli::{OneBackupArgs, UrlArgs};
 use crate::commands::{Context, Outcome, journal, reason};
+use crate::deployment::backups::{BackedUp, named};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::words;
 
-use super::list::{age, to_json};
-use super::{Subject, choice, state};
+use super::backed_up;
+use super::backup::{Backup, age};
+
+/// One backup.
+#[derive(Serialize, JsonSchema)]
+pub struct Info {
+    #[serde(flatten)]
+    backup: Backup,
+    app: String,
+    /// What Heroku logged about it, line by line.
+    log: Vec<String>,
+}
+
+/// A URL of one backup.
+#[derive(Serialize, JsonSchema)]
+pub struct SignedUrl<'a> {
+    app: &'a str,
+    /// Of the backup.
+    name: String,
+    /// A secret: anyone with it gets every row.
+    url: &'a str,
+    expires_at: Option<Timestamp>,
+}
 
 pub async fn info(context: &Context, args: &OneBackupArgs) -> Result<Outcome, CommandError> {
-    let subject = Subject::of(context, &args.environment).await?;
+    let subject = backed_up(context, &args.environment).await?;
     let chosen = choose(context, &subject, args, Default::Newest).await?;
-    let seen =
-        subject.heroku.transfer(subject.billing_app(), &chosen.uuid, Verbosity::WithLogs).await?;
-    let mut text = format!("{} of {}: {}\n", seen.name(), subject.app(), state(&seen));
-    for (name, moment) in
-        [("created", seen.created_at), ("started", seen.started_at), ("finished", seen.finished_at)]
-    {
-        if let Some(at) = moment {
-            text.push_str(&format!("{name:<10} {at} ({} ago)\n", age(at)));
+    let seen = subject.heroku.transfer(subject.owner(), &chosen.uuid, Verbosity::WithLogs).await?;
+    let app = subject.app().to_owned();
+    let log = seen.logs.iter().map(|line| line.message.clone()).collect();
+    Ok(Outcome::of(&Info { backup: Backup::from(&seen), app, log }))
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Info { backup, app, log } = self;
+        write!(f, "{} of {app}: {}", backup.name, backup.state)?;
+        for (name, moment) in [
+            ("created", backup.created_at),
+            ("started", backup.started_at),
+            ("finished", backup.finished_at),
+        ] {
+            if let Some(at) = moment {
+                write!(f, "\n{name:<10} {at} ({} ago)", age(at))?;
+            }
         }
+        for (name, bytes) in [("database", backup.database_bytes), ("backup", backup.bytes)] {
+            if let Some(bytes) = bytes {
+                write!(f, "\n{name:<10} {}", words::bytes(bytes))?;
+            }
+        }
+        log.iter().try_for_each(|line| write!(f, "\nlog        {line}"))
     }
-    if let Some(bytes) = seen.source_bytes {
-        text.push_str(&format!("database   {}\n", words::bytes(bytes)));
-    }
-    if let Some(bytes) = seen.processed_bytes {
-        text.push_str(&format!("backup     {}\n", words::bytes(bytes)));
-    }
-    for line in &seen.logs {
-        text.push_str(&format!("log        {}\n", line.message));
-    }
-    let mut result = to_json(&seen);
-    result["app"] = json!(subject.app());
-    result["log"] = json!(seen.logs.iter().map(|line| &line.message).collect::<Vec<_>>());
-    Ok(Outcome::done(result, text.trim_end().to_owned()))
 }
 
 /// The URL is a secret, and it is what was asked for: it goes to standard output and nowhere else.
@@ -51,7 +81,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
     let (subject, chosen) = context
         .interrupt
         .guard(async {
-            let subject = Subject::of(context, &args.backup.environment).await?;
+            let subject = backed_up(context, &args.backup.environment).await?;
             let chosen = choose(context, &subject, &args.backup, Default::NewestCompleted).await?;
             Ok((subject, chosen))
         })
@@ -68,7 +98,7 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
             .hint(format!("bcops backups list {}", subject.environment.name)));
     }
     // Another environment may use a protected one's database: the backups are then of that one.
-    let owner = subject.billing_app();
+    let owner = subject.owner();
     let mut environments = context.settings.environments.values();
     let protected =
         environment.protected || environments.any(|one| one.protected && one.app.value == owner);
@@ -83,31 +113,25 @@ pub async fn url(context: &Context, args: &UrlArgs) -> Result<Outcome, CommandEr
 
 async fn sign(
     context: &Context,
-    subject: &Subject<'_>,
+    subject: &BackedUp<'_>,
     chosen: &Transfer,
 ) -> Result<Outcome, CommandError> {
-    let signed = subject.heroku.public_url(subject.billing_app(), chosen.num).await?;
+    let signed = subject.heroku.public_url(subject.owner(), chosen.num).await?;
     let text = "whoever has this URL can fetch the backup, personal data included".to_owned();
     context.ui.emit(Event::Warning(text));
-    let result = json!({
-        "app": subject.app(),
-        "name": chosen.name(),
-        "url": signed.url.expose(),
-        "expires_at": signed.expires_at.map(|at| at.to_string()),
-    });
-    Ok(Outcome::done(result, signed.url.expose().to_owned()))
+    let (app, name, url) = (subject.app(), chosen.name(), signed.url.expose());
+    Ok(Outcome::done(SignedUrl { app, name, url, expires_at: signed.expires_at }, url))
 }
 
 async fn choose(
     context: &Context,
-    subject: &Subject<'_>,
+    subject: &BackedUp<'_>,
     args: &OneBackupArgs,
     which: Default,
 ) -> Result<Transfer, CommandError> {
-    let backups = subject.heroku.backups_of(&subject.database).await?;
-    let place = (subject.app(), subject.environment.name.as_str());
+    let backups = subject.backups().await?;
     if let Some(name) = &args.backup {
-        return choice::named(context, &backups, place, name);
+        return named(&backups, subject.environment, name, &*context.ui);
     }
     let completed = backups.newest();
     let found = match which {

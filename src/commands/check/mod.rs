@@ -7,13 +7,12 @@ mod text;
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::checks::{
     self, CheckOptions, PipelineLook, Report, SiteReport, Targets, check_sites, wait_until_up,
 };
 use crate::cli::CheckArgs;
-use crate::commands::{Context, Outcome, gitlab, unfinished};
+use crate::commands::{Context, Outcome, unfinished};
+use crate::deployment::gitlab;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
@@ -109,18 +108,15 @@ async fn pipeline(context: &Context, environment: &Environment) -> PipelineLook 
         let reason = format!("environments.{}.branch is not set", environment.name);
         return PipelineLook::Skipped { reason };
     };
-    match gitlab::gitlab(context) {
-        None => PipelineLook::Skipped { reason: gitlab::why_not(context).to_owned() },
+    match gitlab::gitlab(&context.settings) {
+        None => PipelineLook::Skipped { reason: gitlab::why_not(&context.settings).to_owned() },
         Some(Err(error)) => PipelineLook::Unreadable { reason: error.to_string() },
         Some(Ok(client)) => PipelineLook::at(&client, branch).await,
     }
 }
 
 fn finish(environment: &Environment, report: &Report) -> Result<Outcome, CommandError> {
-    let mut result = report.json();
-    if let Value::Object(result) = &mut result {
-        result.insert("environment".to_owned(), environment.name.clone().into());
-    }
+    let result = report.document(&environment.name);
     if !report.is_down() && !report.storage.fails() {
         return Ok(Outcome::done(result, text::table(report)));
     }
@@ -133,7 +129,7 @@ fn finish(environment: &Environment, report: &Report) -> Result<Outcome, Command
         parts.push(text::open_to_the_public(&report.storage));
     }
     let text = parts.join("\n");
-    Ok(Outcome { exit_code, ..Outcome::done(result, text) })
+    Ok(Outcome::done(result, text).with_exit_code(exit_code))
 }
 
 /// The sites that are down.

@@ -1,6 +1,7 @@
 //! What a person reads of it.
 
 use crate::checks::{Aspect, Line, Report, SiteReport, StorageReport, Verdict};
+use crate::json;
 use crate::settings::Environment;
 use crate::words;
 
@@ -10,16 +11,16 @@ pub fn table(report: &Report) -> String {
     for site in &report.sites {
         text.push_str(&format!("{}  {}\n", if site.is_up() { "up  " } else { "down" }, site.url));
         for line in &site.lines {
-            let (verdict, aspect) = (line.verdict.name(), line.aspect.name());
+            let (verdict, aspect) = (line.verdict, json::name(line.aspect));
             text.push_str(&format!("  {verdict}  {aspect:<8} {}\n", line.in_full()));
         }
     }
     text.push_str("file storage\n");
     for line in &report.storage.lines {
-        let (verdict, subject) = (line.verdict.name(), &line.subject);
+        let (verdict, subject) = (line.verdict, &line.subject);
         text.push_str(&format!("  {verdict}  {subject}: {}\n", line.text));
     }
-    let (verdict, pipeline) = (report.pipeline.verdict().name(), report.pipeline.text());
+    let (verdict, pipeline) = (report.pipeline.verdict(), report.pipeline.text());
     text.push_str(&format!("{verdict}  pipeline   {pipeline}"));
     text
 }

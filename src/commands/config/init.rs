@@ -5,7 +5,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::site::Site;
 use super::trust;
@@ -15,6 +16,19 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::settings::FOUND_NAME;
 use crate::settings::keys::{self, KEYS};
+
+/// The file that was written.
+#[derive(Serialize, JsonSchema)]
+pub struct Written<'a> {
+    dry_run: bool,
+    file: String,
+    /// Whether it is in force without being named. Not there with `--dry-run`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trusted: Option<bool>,
+    /// What would be written, with `--dry-run` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+}
 
 pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> {
     let name = args.file.display().to_string();
@@ -29,8 +43,8 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
     let asks = !args.template && context.ui.prompter().can_ask();
     let text = if asks { Site::ask(context, &folder_name())?.text() } else { template() };
     if args.dry_run {
-        let result = json!({ "dry_run": true, "file": name, "text": text });
-        return Ok(Outcome::done(result, text.trim_end().to_owned()));
+        let file = Written { dry_run: true, file: name, trusted: None, text: Some(&text) };
+        return Ok(Outcome::done(file, text.trim_end()));
     }
     write(&args.file, &text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => is_there(&name),
@@ -47,10 +61,9 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Outcome, CommandError> 
     // It is the user who has just written it. A file of comments sets nothing that needs trust.
     let is_trusted = asks && is_found(&args.file) && trust::record(context, &args.file);
     let trusted = if is_trusted { " and trusted" } else { "" };
-    Ok(Outcome::done(
-        json!({ "dry_run": false, "file": name, "trusted": is_trusted }),
-        format!("{name} is written{trusted}; {next}"),
-    ))
+    let text = format!("{name} is written{trusted}; {next}");
+    let file = Written { dry_run: false, file: name, trusted: Some(is_trusted), text: None };
+    Ok(Outcome::done(file, text))
 }
 
 /// Whether a file of this name is read without being named.
@@ -110,8 +123,11 @@ fn template() -> String {
         // Another site has environments of its own: one is shown for all.
         let full = key.name.replace('*', "staging");
         let (table, name) = full.rsplit_once('.').unwrap_or(("", &full));
-        let default = key.default.unwrap_or(key.value_type.example());
-        let value = built_in.get(&full).map_or(default, String::as_str);
+        let value = match (built_in.get(&full), key.default) {
+            (Some(value), _) => value.clone(),
+            (None, Some(default)) => default.to_string(),
+            (None, None) => key.value_type.example().to_owned(),
+        };
         let variable = key.variable.map_or_else(String::new, |name| format!(" ({name})"));
         let lines = format!("# {}{variable}\n# {name} = {value}\n", key.meaning);
         tables.entry(table.to_owned()).or_default().push_str(&lines);

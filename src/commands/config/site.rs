@@ -5,6 +5,7 @@ use url::Url;
 use crate::adapters::postgres::{DatabaseUrl, Defaults, SslMode};
 use crate::commands::Context;
 use crate::failure::{CommandError, FailureKind};
+use crate::settings::keys;
 use crate::ui::Answer;
 
 /// An environment of the site.
@@ -49,7 +50,7 @@ impl Site {
         let gitlab = match ask("The project on GitLab, with its groups", "-", &anything)?.as_str() {
             "-" => None,
             project => Some((
-                ask("The GitLab server", "https://gitlab.com", &web_url)?,
+                ask("The GitLab server", keys::GITLAB_URL.default_text(), &web_url)?,
                 project.to_owned(),
             )),
         };
@@ -62,18 +63,30 @@ impl Site {
                 &database,
                 &database_url,
             )?,
-            users_table: ask("The table of Django's users", "auth_user", &anything)?,
-            media_folder: ask("The media folder on this machine", "media", &anything)?,
+            users_table: ask(
+                "The table of Django's users",
+                keys::LOCAL_USERS_TABLE.default_text(),
+                &anything,
+            )?,
+            media_folder: ask(
+                "The media folder on this machine",
+                keys::MEDIA_FOLDER.default_text(),
+                &anything,
+            )?,
             bucket: [
                 ask(
                     "The config var with the bucket's name",
-                    "AWS_STORAGE_BUCKET_NAME",
+                    keys::CONFIG_VARS_BUCKET.default_text(),
                     &config_var,
                 )?,
-                ask("The config var with the id of its keys", "AWS_ACCESS_KEY_ID", &config_var)?,
+                ask(
+                    "The config var with the id of its keys",
+                    keys::CONFIG_VARS_ACCESS_KEY.default_text(),
+                    &config_var,
+                )?,
                 ask(
                     "The config var with the secret of its keys",
-                    "AWS_SECRET_ACCESS_KEY",
+                    keys::CONFIG_VARS_SECRET_KEY.default_text(),
                     &config_var,
                 )?,
             ],
@@ -97,8 +110,10 @@ impl Site {
             Some((url, project)) => {
                 format!("\n[gitlab]\nurl = {}\nproject = {}\n", quoted(url), quoted(project))
             }
-            None => "\n# [gitlab]\n# url = \"https://gitlab.com\"\n# project = \"GROUP/PROJECT\"\n"
-                .to_owned(),
+            None => format!(
+                "\n# [gitlab]\n# url = {}\n# project = \"GROUP/PROJECT\"\n",
+                quoted(keys::GITLAB_URL.default_text())
+            ),
         });
         text.push_str(&self.hosts());
         for one in &self.environments {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::{TrustArgs, UntrustArgs};
 use crate::commands::{Context, Outcome, confirm};
@@ -10,26 +11,53 @@ use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
-use crate::settings::{FOUND_NAME, Surroundings, keys, nearest};
+use crate::settings::{FOUND_NAME, ProcessEnv, RawValue, Sourced, keys, nearest_file};
 use crate::words::shell_word;
 
+/// Of `config trust`.
+#[derive(Serialize, JsonSchema)]
+pub struct Trusted {
+    file: String,
+    trusted: bool,
+    /// What the file sets, in the order of its lines.
+    settings: Vec<FoundSetting>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FoundSetting {
+    key: String,
+    /// In TOML.
+    value: String,
+    /// The line.
+    origin: String,
+}
+
+/// Of `config untrust`.
+#[derive(Serialize, JsonSchema)]
+pub struct Untrusted {
+    file: String,
+    was_trusted: bool,
+}
+
 pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError> {
-    with_surroundings(context, |surroundings| {
-        let path = file(surroundings, args.file.as_deref())?;
-        let candidate = Candidate::read(&path, surroundings)?;
+    with_process_env(context, |process| {
+        let path = file(process, args.file.as_deref())?;
+        let candidate = Candidate::read(&path, process)?;
         // What trust does not help against is refused before it is asked for.
         candidate.check()?;
-        let store = Store::of(surroundings)?;
+        let store = Store::of(process)?;
         let name = candidate.contents.place.display().to_string();
         let standing = candidate.standing(&store)?;
-        let result = |trusted: bool| json!({ "file": name, "trusted": trusted, "settings": settings(&candidate) });
+        let result = |trusted: bool| {
+            let settings = candidate.given().into_iter().map(FoundSetting::new).collect();
+            Trusted { file: name.clone(), trusted, settings }
+        };
         if standing == Standing::Trusted {
             return Ok(Outcome::done(result(true), format!("{name} is trusted already")));
         }
         context.ui.question(&described(&candidate, standing));
         if args.dry_run {
-            let text = "dry run: nothing was changed".to_owned();
-            return Ok(Outcome::done(result(false), text));
+            return Ok(Outcome::done(result(false), "dry run: nothing was changed"));
         }
         if !args.yes {
             let command = format!("bcops config trust {} --yes", shell_word(&name));
@@ -47,32 +75,31 @@ pub fn run(context: &Context, args: &TrustArgs) -> Result<Outcome, CommandError>
 }
 
 pub fn take_back(context: &Context, args: &UntrustArgs) -> Result<Outcome, CommandError> {
-    with_surroundings(context, |surroundings| {
-        let path = file(surroundings, args.file.as_deref())?;
+    with_process_env(context, |process| {
+        let path = file(process, args.file.as_deref())?;
         // A file that was deleted has a record, too.
         let place = path.parent().and_then(|folder| folder.canonicalize().ok());
         let place = match (place, path.file_name()) {
             (Some(folder), Some(name)) => folder.join(name),
             _ => path,
         };
-        let was_trusted = Store::of(surroundings)?.remove(&place)?;
+        let was_trusted = Store::of(process)?.remove(&place)?;
         let name = place.display();
         let text = match was_trusted {
             true => format!("{name} is not trusted any more"),
             false => format!("{name} was not trusted"),
         };
-        let result = json!({ "file": name.to_string(), "was_trusted": was_trusted });
-        Ok(Outcome::done(result, text))
+        Ok(Outcome::done(Untrusted { file: name.to_string(), was_trusted }, text))
     })
 }
 
 /// Trusts a file that the user has just written. A file that cannot be recorded is only told of.
 pub fn record(context: &Context, path: &Path) -> bool {
-    let recorded = with_surroundings(context, |surroundings| {
-        let path = surroundings.working_directory.join(path);
-        let candidate = Candidate::read(&path, surroundings)?;
+    let recorded = with_process_env(context, |process| {
+        let path = process.working_directory.join(path);
+        let candidate = Candidate::read(&path, process)?;
         candidate.check()?;
-        Ok::<_, CommandError>(candidate.trust(&Store::of(surroundings)?)?)
+        Ok::<_, CommandError>(candidate.trust(&Store::of(process)?)?)
     });
     if let Err(error) = &recorded {
         let path = shell_word(&path.display().to_string());
@@ -84,15 +111,15 @@ pub fn record(context: &Context, path: &Path) -> bool {
 
 /// What a found file sets, as comments of `config show`, while nothing of it is in force.
 pub fn lines_of_found_file(context: &Context) -> Vec<String> {
-    with_surroundings(context, |surroundings| {
-        let found = nearest(surroundings.working_directory);
-        let candidate = found.and_then(|path| Candidate::read(&path, surroundings).ok());
+    with_process_env(context, |process| {
+        let found = nearest_file(process.working_directory);
+        let candidate = found.and_then(|path| Candidate::read(&path, process).ok());
         candidate.iter().flat_map(lines).map(|line| format!("# not in force: {line}")).collect()
     })
 }
 
-fn with_surroundings<T>(context: &Context, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-    work(&Surroundings {
+fn with_process_env<T>(context: &Context, work: impl FnOnce(&ProcessEnv<'_>) -> T) -> T {
+    work(&ProcessEnv {
         variable: &|name| context.variable(name),
         working_directory: &std::env::current_dir().unwrap_or_default(),
         home: context.home.as_deref(),
@@ -100,10 +127,10 @@ fn with_surroundings<T>(context: &Context, work: impl FnOnce(&Surroundings<'_>) 
     })
 }
 
-fn file(surroundings: &Surroundings<'_>, given: Option<&Path>) -> Result<PathBuf, CommandError> {
+fn file(process: &ProcessEnv<'_>, given: Option<&Path>) -> Result<PathBuf, CommandError> {
     match given {
-        Some(path) => Ok(surroundings.working_directory.join(path)),
-        None => nearest(surroundings.working_directory).ok_or_else(|| {
+        Some(path) => Ok(process.working_directory.join(path)),
+        None => nearest_file(process.working_directory).ok_or_else(|| {
             let text = format!("no {FOUND_NAME} lies here or in a folder above");
             CommandError::new(FailureKind::Configuration, text)
                 .hint("name it: bcops config trust FILE")
@@ -130,23 +157,21 @@ fn described(candidate: &Candidate, standing: Standing) -> String {
 }
 
 fn lines(candidate: &Candidate) -> Vec<String> {
-    let line = |(name, given): (String, &crate::settings::Sourced<_>)| {
-        let setting = format!("{name} = {}", shown(&name, &given.value));
-        format!("{setting:<70} # {}", given.origin)
+    let settings = candidate.given().into_iter().map(FoundSetting::new);
+    let line = |FoundSetting { key, value, origin }: FoundSetting| {
+        format!("{:<70} # {origin}", format!("{key} = {value}"))
     };
-    candidate.given().into_iter().map(line).collect()
+    settings.map(line).collect()
 }
 
-fn shown(name: &str, value: &crate::settings::RawValue) -> String {
-    let parts: Vec<&str> = name.split('.').collect();
-    match keys::find(&parts).is_none_or(|key| key.secret) {
-        true => "\"[secret]\"".to_owned(),
-        // A password may stand in the URL of a setting that needs none.
-        false => Redactor::new().clean(&value.to_string()),
+impl FoundSetting {
+    fn new((key, given): (String, &Sourced<RawValue>)) -> Self {
+        let parts: Vec<&str> = key.split('.').collect();
+        let value = match keys::find(&parts).is_none_or(|key| key.secret) {
+            true => "\"[secret]\"".to_owned(),
+            // A password may stand in the URL of a setting that needs none.
+            false => Redactor::new().clean(&given.value.to_string()),
+        };
+        FoundSetting { key, value, origin: given.origin.to_string() }
     }
-}
-
-fn settings(candidate: &Candidate) -> Vec<Value> {
-    let described = |(name, given): (String, &crate::settings::Sourced<_>)| json!({ "key": name, "value": shown(&name, &given.value), "origin": given.origin.to_string() });
-    candidate.given().into_iter().map(described).collect()
 }

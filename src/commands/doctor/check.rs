@@ -2,38 +2,23 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::checks::Verdict;
 use crate::failure::CommandError;
 
 /// No check may hold up the others. Servers that are up answer in a second.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// What one look has found.
+#[derive(Serialize, JsonSchema)]
 pub struct Check {
     pub name: String,
     pub verdict: Verdict,
     pub detail: String,
     /// The line that mends it.
     pub mend: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Pass,
-    /// It works, and something about it is not as it should be.
-    Warn,
-    Fail,
-    Skip,
-}
-
-impl Verdict {
-    pub fn name(self) -> &'static str {
-        match self {
-            Verdict::Pass => "pass",
-            Verdict::Warn => "warn",
-            Verdict::Fail => "fail",
-            Verdict::Skip => "skip",
-        }
-    }
 }
 
 impl Check {
@@ -61,7 +46,7 @@ impl Check {
     }
 
     pub fn line(&self) -> String {
-        let mut line = format!("{}  {:<28} {}", self.verdict.name(), self.name, self.detail);
+        let mut line = format!("{}  {:<28} {}", self.verdict, self.name, self.detail);
         if let Some(mend) = &self.mend {
             line.push_str(&format!("\n      {:<28} to mend: {mend}", ""));
         }
@@ -72,7 +57,7 @@ impl Check {
 impl From<(&str, CommandError)> for Check {
     /// With the first hint as the line that mends it.
     fn from((name, error): (&str, CommandError)) -> Check {
-        let mend = error.hints.first().cloned();
+        let mend = error.hints.first().map(ToString::to_string);
         let mend = mend.unwrap_or_else(|| "see the message".to_owned());
         Check::fail(name, with_cause(&error), mend)
     }

@@ -3,7 +3,8 @@
 use url::Url;
 
 use super::check::{Check, with_cause};
-use crate::commands::{Context, manifest};
+use crate::commands::Context;
+use crate::deployment::manifest;
 use crate::failure::CommandError;
 use crate::scrub::Manifest;
 use crate::settings::SettingsError;

@@ -2,13 +2,16 @@
 
 use futures_util::future::join_all;
 
-use super::check::{Check, Verdict, limited, one};
+use super::check::{Check, limited, one};
 use crate::adapters::git::{
     GitError, GitProgram, Remote, Repository, branch_reference, is_in_clone,
 };
 use crate::adapters::gitlab::Gitlab;
-use crate::commands::{Context, gitlab, reset_staging};
+use crate::checks::Verdict;
+use crate::commands::Context;
+use crate::deployment::gitlab;
 use crate::failure::CommandError;
+use crate::reset;
 use crate::settings::Environment;
 
 /// Outside of a clone nothing is asked of git: only the reset of an environment needs it.
@@ -35,7 +38,7 @@ pub async fn checks(
         Err(error) => return vec![Check::from((name, error.into()))],
     };
     let mut found = vec![version];
-    match reset_staging::open_repository(context).await {
+    match reset::open_repository(context.deployments()).await {
         Ok(repository) => {
             let all: Vec<&Environment> = environments.iter().copied().chain(source).collect();
             found.extend(repository_checks(context, &repository, &all).await);
@@ -159,9 +162,10 @@ async fn identity(repository: &Repository) -> Check {
 /// Whose the token is, and whether the branches that are pushed to may be.
 pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Check> {
     let name = "GitLab";
-    let (project, branches) = tokio::join!(gitlab::look(context), branches(context, environments));
+    let (project, branches) =
+        tokio::join!(gitlab::look(&context.settings), branches(context, environments));
     let project = match project {
-        None => return vec![Check::skip(name, gitlab::why_not(context))],
+        None => return vec![Check::skip(name, gitlab::why_not(&context.settings))],
         Some(Ok(detail)) => Check::pass(name, detail),
         // Its branches cannot be read either, for the same reason.
         Some(Err(error)) => return vec![Check::from((name, error))],
@@ -171,7 +175,7 @@ pub async fn project(context: &Context, environments: &[&Environment]) -> Vec<Ch
 
 /// `reset-staging` moves a branch to another history, which a protected one may not allow.
 async fn branches(context: &Context, environments: &[&Environment]) -> Vec<Check> {
-    let Some(Ok(client)) = gitlab::gitlab(context) else { return Vec::new() };
+    let Some(Ok(client)) = gitlab::gitlab(&context.settings) else { return Vec::new() };
     let destinations = environments.iter().filter(|one| one.as_destination().is_ok());
     let branches = destinations.filter_map(|one| one.branch.as_deref());
     join_all(branches.map(|branch| protection(&client, branch))).await

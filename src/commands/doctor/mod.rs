@@ -4,6 +4,8 @@
 //! and some seconds. Everything is read and nothing is written anywhere: a permission that only an
 //! attempt would show is a skip.
 
+mod bucket;
+mod caches;
 mod check;
 mod database;
 mod files;
@@ -12,8 +14,12 @@ mod heroku;
 mod local;
 mod services;
 
-use serde_json::{Value, json};
+use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::checks::Verdict;
 use crate::cli::DoctorArgs;
 use crate::commands::unfinished::{Found, glance};
 use crate::commands::{Context, Outcome};
@@ -21,7 +27,17 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
-use self::check::{Check, Verdict, many};
+use self::check::{Check, many};
+
+/// What was looked at.
+#[derive(Serialize, JsonSchema)]
+pub struct Examined<'a> {
+    checks: &'a [Check],
+    /// How many failed.
+    failed: u64,
+    /// How many work, though something about them is not as it should be.
+    warned: u64,
+}
 
 pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, CommandError> {
     if let Some(problem) = &context.problem {
@@ -71,28 +87,19 @@ async fn unfinished_runs(context: &Context, environments: &[&Environment]) -> Ve
 }
 
 fn outcome(checks: &[Check]) -> Outcome {
-    let with = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
-    let (failed, warned) = (with(Verdict::Fail), with(Verdict::Warn));
-    let mut lines: Vec<String> = checks.iter().map(Check::line).collect();
-    lines.push(match (failed, warned) {
-        (0, 0) => "all well".to_owned(),
-        (0, warned) => format!("all well, with {}", words::plural(warned as u64, "warning")),
-        (failed, _) => format!("{} failed", words::plural(failed as u64, "check")),
-    });
-    let result = json!({
-        "checks": checks.iter().map(document).collect::<Vec<_>>(),
-        "failed": failed,
-        "warned": warned,
-    });
-    let exit_code = if failed == 0 { 0 } else { FailureKind::Configuration.exit_code() };
-    Outcome { result, text: lines.join("\n"), exit_code }
+    let with = |verdict| checks.iter().filter(|check| check.verdict == verdict).count() as u64;
+    let examined = Examined { checks, failed: with(Verdict::Fail), warned: with(Verdict::Warn) };
+    let exit_code = if examined.failed == 0 { 0 } else { FailureKind::Configuration.exit_code() };
+    Outcome::of(&examined).with_exit_code(exit_code)
 }
 
-fn document(check: &Check) -> Value {
-    json!({
-        "name": check.name,
-        "verdict": check.verdict.name(),
-        "detail": check.detail,
-        "mend": check.mend,
-    })
+impl fmt::Display for Examined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.checks.iter().try_for_each(|check| writeln!(f, "{}", check.line()))?;
+        match (self.failed, self.warned) {
+            (0, 0) => f.write_str("all well"),
+            (0, warned) => write!(f, "all well, with {}", words::plural(warned, "warning")),
+            (failed, _) => write!(f, "{} failed", words::plural(failed, "check")),
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What an environment's config vars lead to: its bucket, its caches, its search cluster.
 
 use super::check::{Check, many, one, with_cause};
+use super::{bucket, caches};
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, HealthStatus};
 use crate::adapters::heroku::ConfigVars;
-use crate::commands::{Context, media, purge_cache};
+use crate::commands::Context;
 use crate::deployment::Values;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, EnvironmentName, FailureKind};
+use crate::json;
 use crate::settings::Environment;
 
 /// What is taken from an environment alone: its bucket.
@@ -40,18 +42,23 @@ pub async fn checks(context: &Context, environment: &Environment, values: &Value
 }
 
 async fn caches(context: &Context, environment: &Environment, vars: &ConfigVars) -> Vec<Check> {
-    purge_cache::checks(context, environment, vars).await.into_iter().map(found).collect()
+    caches::checks(context, environment, vars)
+        .await
+        .into_iter()
+        .map(|finding| found(finding, &environment.named()))
+        .collect()
 }
 
 /// A check that another command's own module has made.
-fn found((name, finding): purge_cache::Finding) -> Check {
+fn found((name, finding): caches::Finding, named: &EnvironmentName) -> Check {
     match finding {
-        purge_cache::Found::Nothing => Check::skip(&name, "there is none"),
-        purge_cache::Found::Good(detail) => Check::pass(&name, detail),
-        purge_cache::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
-        purge_cache::Found::Unshown => Check::unshown(&name),
-        purge_cache::Found::Bad(error) => {
-            let mend = error.hints.last().cloned();
+        caches::Found::Nothing => Check::skip(&name, "there is none"),
+        caches::Found::Good(detail) => Check::pass(&name, detail),
+        caches::Found::Doubtful { detail, fix } => Check::warn(&name, detail, fix),
+        caches::Found::Unshown => Check::unshown(&name),
+        caches::Found::Bad(error) => {
+            let error = error.in_environment(named);
+            let mend = error.hints.last().map(ToString::to_string);
             let mend =
                 mend.unwrap_or_else(|| "see the message, and the app's config vars".to_owned());
             Check::fail(&name, error.to_string(), mend)
@@ -67,7 +74,7 @@ async fn bucket(
 ) -> Vec<Check> {
     let name = format!("{} bucket", environment.name);
     let is_destination = usage == Use::Itself && environment.as_destination().is_ok();
-    let looked = match media::check_bucket(context, environment, values).await {
+    let looked = match bucket::check_bucket(context, environment, values).await {
         None => {
             let variable = &environment.bucket_variables.bucket;
             let detail = format!("{} has no config var {variable}", environment.app.value);
@@ -109,10 +116,12 @@ async fn search(
         Ok((place, health)) if health.status == HealthStatus::Red => {
             Check::fail(name, format!("{place} is red: shards of it do not work"), mend)
         }
-        Ok((place, health)) => Check::pass(name, format!("{place} is {}", health.status.name())),
+        Ok((place, health)) => {
+            Check::pass(name, format!("{place} is {}", json::name(health.status)))
+        }
         Err(error) => match error.hints.is_empty() {
             true => Check::fail(name, with_cause(&error), mend),
-            false => Check::from((name, error)),
+            false => Check::from((name, error.in_environment(&environment.named()))),
         },
     }
 }

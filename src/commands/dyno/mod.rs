@@ -14,6 +14,8 @@ use crate::failure::CommandError;
 
 use self::streams::Streams;
 
+pub use report::{Planned, Ran};
+
 /// Django's own shell, for `shell --django`.
 const DJANGO: &str = "python manage.py shell";
 
@@ -24,15 +26,15 @@ struct Wanted<'a> {
     line: String,
     dyno: &'a DynoArgs,
     streams: Streams,
-    /// How it is done without bcops.
-    elsewhere: String,
+    /// What `heroku run` needs besides to do the same.
+    heroku_flags: &'static str,
 }
 
 pub async fn run(context: &Context, args: &RunArgs) -> Result<Outcome, CommandError> {
     let line = command_line(&args.command);
     let wanted = Wanted {
         environment: &args.environment,
-        elsewhere: format!("heroku run --exit-code --app APP -- {line}"),
+        heroku_flags: " --exit-code",
         line,
         dyno: &args.dyno,
         streams: Streams::here(context.ui.json(), args.no_tty),
@@ -47,7 +49,7 @@ pub async fn shell(context: &Context, args: &ShellArgs) -> Result<Outcome, Comma
     };
     let wanted = Wanted {
         environment: args.environment.as_deref().unwrap_or_default(),
-        elsewhere: format!("heroku run --app APP -- {line}"),
+        heroku_flags: "",
         line,
         dyno: &args.dyno,
         streams: Streams::here(context.ui.json(), false),
@@ -58,7 +60,7 @@ pub async fn shell(context: &Context, args: &ShellArgs) -> Result<Outcome, Comma
 async fn perform(context: &Context, wanted: &Wanted<'_>) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(wanted.environment)?;
     if environment.protected {
-        return Err(report::protected(environment, &wanted.elsewhere));
+        return Err(report::protected(environment, wanted));
     }
     let destination = environment.as_destination()?;
     let preparing = target::prepare(context, &destination, &wanted.dyno.variables);

@@ -1,6 +1,7 @@
 //! What is told about a command on a dyno.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::heroku::{HerokuError, OneOffError, StopReason, quoted};
 use crate::commands::Outcome;
@@ -11,15 +12,52 @@ use super::Wanted;
 use super::streams::{Ended, Streams};
 use super::target::Target;
 
+/// With `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    environment: &'a str,
+    app: &'a str,
+    command: &'a str,
+    /// The dyno's. `null` for the app's own.
+    size: Option<&'a str>,
+    /// The names of the variables that the command is given.
+    variables: Vec<&'a str>,
+    terminal: bool,
+    /// In seconds.
+    time_limit: u64,
+}
+
+/// What the command came to.
+#[derive(Serialize, JsonSchema)]
+pub struct Ran<'a> {
+    environment: &'a str,
+    app: &'a str,
+    command: &'a str,
+    dyno: &'a str,
+    /// The command's own, and the exit code of bcops.
+    exit_status: u8,
+    /// What the command said, where that did not go to the screen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    /// How many bytes of it were too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_left_out: Option<u64>,
+}
+
 /// A shell can do anything, and production is only ever read.
-pub fn protected(environment: &Environment, elsewhere: &str) -> CommandError {
+pub fn protected(environment: &Environment, wanted: &Wanted<'_>) -> CommandError {
     let (name, app) = (&environment.name, &environment.app.value);
     let text = format!(
         "{name} ({app}) is protected, and a command there could change anything; nothing was run"
     );
-    let elsewhere = elsewhere.replacen("APP", &quoted(app), 1);
-    CommandError::new(FailureKind::Refused, text)
-        .hint(format!("to do it all the same, knowingly and without bcops: {elsewhere}"))
+    CommandError::new(FailureKind::Refused, text).hint(format!(
+        "to do it all the same, knowingly and without bcops: heroku run{} --app {} -- {}",
+        wanted.heroku_flags,
+        quoted(app),
+        wanted.line
+    ))
 }
 
 pub fn beginning(target: &Target, wanted: &Wanted<'_>) -> String {
@@ -33,7 +71,8 @@ pub fn beginning(target: &Target, wanted: &Wanted<'_>) -> String {
 
 pub fn dry_run(target: &Target, wanted: &Wanted<'_>) -> Outcome {
     let (app, environment) = (target.app.name(), &target.destination.name);
-    let names: Vec<&String> = wanted.dyno.variables.iter().map(|(name, _)| name).collect();
+    let names = wanted.dyno.variables.iter();
+    let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
     let size = wanted.dyno.size.as_deref();
     let has_terminal = wanted.streams.window().is_some();
     let hours = wanted.dyno.time_limit;
@@ -45,30 +84,41 @@ pub fn dry_run(target: &Target, wanted: &Wanted<'_>) -> Outcome {
         if has_terminal { "yes" } else { "no" },
     );
     if !names.is_empty() {
-        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         text.push_str(&format!("\nwith  {}", names.join(", ")));
     }
     text.push_str("\ndry run: no dyno was started");
-    let result = json!({
-        "dry_run": true, "environment": environment, "app": app, "command": wanted.line,
-        "size": size, "variables": names, "terminal": has_terminal, "time_limit": hours.as_secs(),
-    });
+    let result = Planned {
+        dry_run: true,
+        environment,
+        app,
+        command: &wanted.line,
+        size,
+        variables: names,
+        terminal: has_terminal,
+        time_limit: hours.as_secs(),
+    };
     Outcome::done(result, text)
 }
 
 /// The exit code is the command's own.
 pub fn done(target: &Target, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
-    let mut result = json!({
-        "environment": target.destination.name, "app": target.app.name(),
-        "command": wanted.line, "dyno": ended.dyno, "exit_status": ended.exit_status,
-    });
-    if let (Some((output, left_out)), Some(fields)) = (ended.output, result.as_object_mut()) {
-        let output = String::from_utf8_lossy(&output).into_owned();
-        fields.insert("output".to_owned(), Value::String(output));
-        fields.insert("output_left_out".to_owned(), left_out.into());
-    }
+    let (output, output_left_out) = match ended.output {
+        Some((output, left_out)) => {
+            (Some(String::from_utf8_lossy(&output).into_owned()), Some(left_out))
+        }
+        None => (None, None),
+    };
+    let result = Ran {
+        environment: &target.destination.name,
+        app: target.app.name(),
+        command: &wanted.line,
+        dyno: &ended.dyno,
+        exit_status: ended.exit_status,
+        output,
+        output_left_out,
+    };
     // What the command said is on the screen already.
-    Outcome { exit_code: ended.exit_status, ..Outcome::done(result, String::new()) }
+    Outcome::done(result, "").with_exit_code(ended.exit_status)
 }
 
 pub fn failed(error: HerokuError, target: &Target) -> CommandError {

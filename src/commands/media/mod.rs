@@ -2,7 +2,6 @@
 
 mod compared;
 mod copy;
-mod doctor;
 mod guards;
 mod only;
 mod pull;
@@ -11,9 +10,9 @@ mod renditions;
 mod summary;
 mod writing;
 
-pub use doctor::check_bucket;
 pub use pull::pull;
 pub use push::push;
+pub use summary::Transfer;
 
 use std::sync::Arc;
 
@@ -85,7 +84,7 @@ async fn journalled(
         Ok(outcome) => {
             json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
         }
-        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+        Err(error) => json!({ "event": "failed", "kind": error.kind }),
     };
     if let Err(error) = journal::append(context, command, line) {
         context.ui.emit(Event::Warning(error.to_string()));

@@ -7,6 +7,7 @@ use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::media::Failure;
+use crate::private_folder;
 use crate::words;
 
 /// The keys that a run is limited to.
@@ -86,7 +87,7 @@ pub fn write(context: &Context, name: &str, failures: &[Failure]) -> Option<Path
         return None;
     }
     let written = crate::private_folder::create(&folder)
-        .and_then(|()| crate::media::write_private(&path, lines.as_bytes()));
+        .and_then(|()| private_folder::write(&path, lines.as_bytes()));
     written.is_ok().then_some(path)
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::adapters::s3::DestinationBucket;
 use crate::cli::PushMediaArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::media::{
     Folder, Index, MediaError, Progression, PushDifference, Pushing, Refused, Uploads,
     compare_for_push, push_files, refuse_local,
@@ -31,11 +31,8 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     confirm::check_names(&args.confirm, &[Some(app)])?;
     let given = args.confirm.iter().any(|given| given == app);
     if !args.transfer.dry_run && !given && !context.ui.prompter().can_ask() {
-        return Err(CommandError::new(
-            FailureKind::NotConfirmed,
-            format!("the media of {name} would be replaced and there is no terminal to ask on; nothing was changed"),
-        )
-        .hint(format!("to go on: --confirm {app}")));
+        return Err(confirm::no_terminal(&format!("the media of {name} would be replaced and"))
+            .hint(format!("to go on: --confirm {app}")));
     }
     match &args.from {
         Some(from) => copy::copy(context, args, from, &destination).await,

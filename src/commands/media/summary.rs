@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::adapters::s3::{NO_ACLS, UNSET_ACL};
 use crate::cli::{PushMediaArgs, TransferArgs};
 use crate::commands::{Context, Outcome as CommandOutcome};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::media::{Failure, Fate, NO_ACLS, Outcome, Refused};
+use crate::media::{Failure, Fate, Outcome, Refused};
 use crate::words;
 
 use super::only;
@@ -17,6 +19,100 @@ use super::only;
 const NAMED: usize = 20;
 /// How many keys of a kind are named in `--json`.
 const LISTED: usize = 1000;
+
+/// What is to be done, and what was done.
+#[derive(Serialize, JsonSchema)]
+pub struct Transfer<'a> {
+    dry_run: bool,
+    /// The bucket or the folder, and so is `to`.
+    from: &'a str,
+    to: &'a str,
+    /// What was there, and so is `destination`.
+    source: Amount,
+    destination: Amount,
+    /// What is to be transferred.
+    transfer: Listed<'a>,
+    /// What is to be deleted.
+    delete: Listed<'a>,
+    /// Objects that are the same on both sides.
+    unchanged: u64,
+    /// Files that were read for the comparison.
+    hashed: u64,
+    /// Keys that cannot be files, or names that cannot be keys.
+    refused: Vec<KeyReason<'a>>,
+    /// Rows of renditions that go, or went. `null` without `--images`.
+    rendition_rows: Option<u64>,
+    #[serde(flatten)]
+    work: Option<Work<'a>>,
+}
+
+/// Not there with `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+struct Work<'a> {
+    /// What was transferred.
+    transferred: Amount,
+    deleted: u64,
+    /// The first thousand keys that another try may do.
+    failed: Vec<KeyReason<'a>>,
+    /// Objects that nobody can read now, whose copies are unchanged.
+    skipped: Skipped<'a>,
+    /// Objects that could be compared by size only.
+    unverified: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Amount {
+    objects: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Listed<'a> {
+    objects: u64,
+    bytes: u64,
+    /// Those that take the place of another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<u64>,
+    /// All of them, with `--dry-run` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<KeySize<'a>>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct KeySize<'a> {
+    key: &'a str,
+    size: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct KeyReason<'a> {
+    key: &'a str,
+    reason: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Skipped<'a> {
+    /// The first thousand.
+    keys: Vec<SkippedKey<'a>>,
+    /// Deleted since they were listed.
+    gone: u64,
+    /// Listed, and not there whenever they are asked for.
+    missing: u64,
+    /// In an archive, and not restored.
+    archived: u64,
+    /// Refused by the server.
+    refused: u64,
+    /// No good answer came.
+    failing: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SkippedKey<'a> {
+    key: &'a str,
+    why: Fate,
+    reason: &'a str,
+}
 
 /// Everything about to happen.
 pub struct Plan {
@@ -87,30 +183,38 @@ impl Plan {
         lines.join("\n")
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "from": self.source,
-            "to": self.destination,
-            "source": { "objects": self.source_size.0, "bytes": self.source_size.1 },
-            "destination": { "objects": self.destination_size.0, "bytes": self.destination_size.1 },
-            "transfer": { "objects": self.transfer.len(), "bytes": self.bytes(), "replaced": self.replaced },
-            "delete": { "objects": self.delete.len(), "bytes": self.deleted_bytes() },
-            "unchanged": self.unchanged,
-            "hashed": self.hashed,
-            "refused": refused_json(&self.refused),
-            "rendition_rows": self.renditions.as_ref().map(|(_, rows)| rows),
-        })
+    fn document(&self) -> Transfer<'_> {
+        let amount = |(objects, bytes)| Amount { objects, bytes };
+        let listed = |list: &'_ [(String, u64)], bytes| Listed {
+            objects: list.len() as u64,
+            bytes,
+            replaced: None,
+            keys: None,
+        };
+        Transfer {
+            dry_run: false,
+            from: &self.source,
+            to: &self.destination,
+            source: amount(self.source_size),
+            destination: amount(self.destination_size),
+            transfer: Listed {
+                replaced: Some(self.replaced),
+                ..listed(&self.transfer, self.bytes())
+            },
+            delete: listed(&self.delete, self.deleted_bytes()),
+            unchanged: self.unchanged,
+            hashed: self.hashed,
+            refused: self.refused.iter().map(KeyReason::from).collect(),
+            rendition_rows: self.renditions.as_ref().map(|(_, rows)| *rows),
+            work: None,
+        }
     }
 
     /// Every key that would be touched.
     pub fn dry_run(&self) -> CommandOutcome {
-        let mut result = self.json();
-        result["dry_run"] = json!(true);
-        let keys = |list: &[(String, u64)]| {
-            list.iter().map(|(key, size)| json!({ "key": key, "size": size })).collect::<Vec<_>>()
-        };
-        result["transfer"]["keys"] = json!(keys(&self.transfer));
-        result["delete"]["keys"] = json!(keys(&self.delete));
+        let mut document = Transfer { dry_run: true, ..self.document() };
+        document.transfer.keys = Some(keys(&self.transfer));
+        document.delete.keys = Some(keys(&self.delete));
         let mut lines = Vec::new();
         for (word, list) in [("transfer", &self.transfer), ("delete  ", &self.delete)] {
             for (key, size) in list {
@@ -118,8 +222,12 @@ impl Plan {
             }
         }
         lines.push("dry run: nothing was changed".to_owned());
-        CommandOutcome::done(result, lines.join("\n"))
+        CommandOutcome::done(document, lines.join("\n"))
     }
+}
+
+fn keys(list: &[(String, u64)]) -> Vec<KeySize<'_>> {
+    list.iter().map(|(key, size)| KeySize { key, size: *size }).collect()
 }
 
 /// What was done.
@@ -169,7 +277,7 @@ impl Done {
             let left = words::plural(left as u64, "key");
             text.push_str(&format!("\n{left} not done; to try again: {}", again.join("\nthen: ")));
         }
-        Ok(CommandOutcome { result: self.json(), text, exit_code })
+        Ok(CommandOutcome::done(self.document(), text).with_exit_code(exit_code))
     }
 
     fn text(&self) -> String {
@@ -229,35 +337,53 @@ impl Done {
         );
         let mut error = CommandError::new(FailureKind::Partial, text);
         if let Some(failure) = first {
-            error = error.with_cause(failure.reason.clone());
+            error = error.with_cause(anyhow::Error::msg(failure.reason.clone()));
         }
         if first.is_some_and(|failure| failure.reason.contains(NO_ACLS)) {
-            error = error.hint(crate::error::UNSET_ACL);
+            error = error.hint(UNSET_ACL);
         }
         error.hint(format!("once that is fixed: {}", again.join("; then: ")))
     }
 
-    fn json(&self) -> Value {
-        let failure = |one: &Failure| json!({ "key": one.key, "reason": one.reason });
-        let mut result = self.plan.json();
-        result["dry_run"] = json!(false);
-        result["transferred"] =
-            json!({ "objects": self.outcome.objects, "bytes": self.outcome.bytes });
-        result["deleted"] = json!(self.deleted);
-        result["failed"] =
-            self.outcome.failures.iter().chain(&self.undeleted).take(LISTED).map(failure).collect();
-        let unreadable = || self.outcome.skipped.iter().chain(&self.outcome.failures);
-        let mut counts = json!({ "keys": unreadable().take(LISTED).map(|one| json!({
-            "key": one.key, "why": one.fate.name(), "reason": one.reason,
-        })).collect::<Vec<_>>() });
-        for fate in Fate::ALL {
-            counts[fate.name()] = json!(unreadable().filter(|one| one.fate == fate).count());
-        }
-        result["skipped"] = counts;
-        result["unverified"] = json!(self.outcome.unverified);
-        result["rendition_rows"] = json!(self.rendition_rows);
-        result["seconds"] = json!(self.elapsed.as_secs_f64());
-        result
+    fn document(&self) -> Transfer<'_> {
+        let Done { plan, outcome, .. } = self;
+        let failed = outcome.failures.iter().chain(&self.undeleted).take(LISTED);
+        let unreadable = || outcome.skipped.iter().chain(&outcome.failures);
+        let count = |fate: Fate| unreadable().filter(|one| one.fate == fate).count() as u64;
+        let work = Work {
+            transferred: Amount { objects: outcome.objects, bytes: outcome.bytes },
+            deleted: self.deleted,
+            failed: failed.map(KeyReason::from).collect(),
+            skipped: Skipped {
+                keys: unreadable().take(LISTED).map(SkippedKey::from).collect(),
+                gone: count(Fate::Gone),
+                missing: count(Fate::Missing),
+                archived: count(Fate::Archived),
+                refused: count(Fate::Refused),
+                failing: count(Fate::Failing),
+            },
+            unverified: outcome.unverified,
+            seconds: self.elapsed.as_secs_f64(),
+        };
+        Transfer { rendition_rows: self.rendition_rows, work: Some(work), ..plan.document() }
+    }
+}
+
+impl<'a> From<&'a Failure> for KeyReason<'a> {
+    fn from(one: &'a Failure) -> Self {
+        KeyReason { key: &one.key, reason: one.reason.clone() }
+    }
+}
+
+impl<'a> From<&'a Refused> for KeyReason<'a> {
+    fn from(one: &'a Refused) -> Self {
+        KeyReason { key: &one.key, reason: one.problem.to_string() }
+    }
+}
+
+impl<'a> From<&'a Failure> for SkippedKey<'a> {
+    fn from(one: &'a Failure) -> Self {
+        SkippedKey { key: &one.key, why: one.fate, reason: &one.reason }
     }
 }
 
@@ -267,12 +393,6 @@ pub fn by_fate(failures: &[Failure]) -> String {
     let found = Fate::ALL.into_iter().map(|fate| (count(fate), fate)).filter(|(n, _)| *n > 0);
     let words = found.map(|(number, fate)| format!("{} {}", words::count(number), fate.words()));
     words.collect::<Vec<_>>().join(", ")
-}
-
-fn refused_json(refused: &[Refused]) -> Value {
-    let one =
-        |refused: &Refused| json!({ "key": refused.key, "reason": refused.problem.to_string() });
-    refused.iter().map(one).collect()
 }
 
 fn warn<'a>(context: &Context, word: &str, keys: impl Iterator<Item = (&'a String, String)>) {

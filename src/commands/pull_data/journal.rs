@@ -37,7 +37,7 @@ pub fn done(context: &Context, outcome: &Outcome) -> Result<(), CommandError> {
 
 /// Notes that a pull failed.
 pub fn failed(context: &Context, error: &CommandError) -> Result<(), CommandError> {
-    append(context, json!({ "event": "failed", "kind": error.kind.name() }))
+    append(context, json!({ "event": "failed", "kind": error.kind }))
 }
 
 /// Notes that a database with personal data is about to be put in use again. Without this note it

@@ -17,12 +17,16 @@ use crate::cli::PullDataArgs;
 use crate::commands::{Context, Outcome, confirm, findings, unscrubbed};
 use crate::deployment::{Marks, local};
 use crate::events::{Event, Reporter};
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget, NotKept};
 use crate::scrub::Unclassified;
 
 use prepare::Prepared;
+
+pub use previous::Dropped;
+pub use summary::{Planned, Pulled};
+pub use undo::Undone;
 
 const SWAP_STEP: &str = "swap";
 
@@ -140,11 +144,8 @@ fn check_confirmations(
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
-    Err(CommandError::new(
-        FailureKind::NotConfirmed,
-        format!("the local database {name} would be replaced and there is no terminal to ask on; nothing was changed"),
-    )
-    .hint("to go on: --yes"))
+    let what = format!("the local database {name} would be replaced and");
+    Err(confirm::no_terminal(&what).hint("to go on: --yes"))
 }
 
 fn confirm_replacement(

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::PullDataArgs;
 use crate::commands::Context;
+use crate::commands::confirm::no_terminal;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::quote_identifier;
 use crate::secret::Secret;
@@ -38,14 +39,13 @@ pub fn ask(context: &Context, args: &PullDataArgs) -> Result<Option<LocalPasswor
     let question = "A password for the superusers of the local copy";
     match tokio::task::block_in_place(|| prompter.new_password(question)) {
         Answer::Given(password) => Ok(Some(LocalPassword(password))),
-        Answer::Declined => {
-            Err(CommandError::new(FailureKind::NotConfirmed, "no password was given; nothing was changed"))
-        }
-        Answer::CannotAsk => Err(CommandError::new(
+        Answer::Declined => Err(CommandError::new(
             FailureKind::NotConfirmed,
-            "--set-password needs a password and there is no terminal to ask on; nothing was changed",
-        )
-        .hint(format!("set {VARIABLE}"))),
+            "no password was given; nothing was changed",
+        )),
+        Answer::CannotAsk => {
+            Err(no_terminal("--set-password needs a password and").hint(format!("set {VARIABLE}")))
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Context, manifest};
-use crate::error::backup_at;
+use crate::commands::Context;
+use crate::deployment::manifest;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::restore::databases::Databases;
@@ -49,7 +49,7 @@ pub async fn open(
     let (scrub, emptied) = match args.no_scrub {
         true => (None, Unclassified::default()),
         false => {
-            let manifest = manifest::load(context)?;
+            let manifest = manifest::load(&context.settings)?;
             let (scrub, emptied) = unclassified::plan(context, args, &contents, &manifest, POLICY)?;
             (Some(scrub), emptied)
         }
@@ -72,7 +72,7 @@ pub async fn open(
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {
     match (error, backup) {
-        (PrepareError::Archive(error), Backup::File(path)) => backup_at(error, path),
+        (PrepareError::Archive(error), Backup::File(path)) => error.of_file(path),
         (error, _) => error.into(),
     }
 }

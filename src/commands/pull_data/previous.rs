@@ -1,6 +1,7 @@
 //! The database that a pull keeps as NAME_previous: whether it holds personal data, and an end to it.
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
@@ -94,6 +95,14 @@ async fn look(context: &Context, databases: &Databases) -> Result<Previous, Comm
     })
 }
 
+/// With `--drop-previous`.
+#[derive(Serialize, JsonSchema)]
+pub struct Dropped<'a> {
+    database: &'a str,
+    dropped: bool,
+    dry_run: bool,
+}
+
 /// `--drop-previous`.
 pub async fn drop(
     context: &Context,
@@ -108,8 +117,8 @@ pub async fn drop(
     };
     let text = format!("{} ({}) on {}", names.previous, words::bytes(size), databases.place());
     context.ui.message(&format!("drop  {text}"));
-    let result =
-        json!({ "database": names.previous, "dropped": !args.dry_run, "dry_run": args.dry_run });
+    let (database, dry_run) = (names.previous.as_str(), args.dry_run);
+    let result = Dropped { database, dropped: !dry_run, dry_run };
     if args.dry_run {
         return Ok(Outcome::done(result, "dry run: nothing was changed".to_owned()));
     }

@@ -1,22 +1,106 @@
 //! What a pull tells: before it begins, and when it is done.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::PullDataArgs;
-use crate::commands::{Outcome, dropped, findings, reason};
+use crate::commands::findings::{self, Audited};
+use crate::commands::{Outcome, dropped, reason, rows};
 use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
-use crate::scrub::TableAction;
+use crate::scrub::{DroppedMember, TableAction, Unclassified};
 use crate::words;
 
 use super::Loaded;
 use super::backup::Backup;
 use super::prepare::Prepared;
 use super::previous::Previous;
-use super::{unbuilt, unclassified};
+use super::unbuilt::NotBuilt;
+use super::unclassified;
+
+/// With `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    source: Source<'a>,
+    target: LocalDatabase<'a>,
+    /// Whether the backup is scrubbed on its way.
+    scrubbed: bool,
+    /// Of the backup, in the order of their names.
+    tables: Vec<PlannedTable>,
+    /// What `--unclassified empty` leaves out.
+    unclassified: &'a Unclassified,
+}
+
+/// The backup: of an environment, or a file (`-` for standard input).
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Source<'a> {
+    File {
+        file: String,
+    },
+    Heroku {
+        environment: &'a str,
+        app: &'a str,
+        /// For example `b123`.
+        backup: String,
+        finished_at: Option<Timestamp>,
+        age_seconds: Option<u64>,
+    },
+}
+
+#[derive(Serialize, JsonSchema)]
+struct LocalDatabase<'a> {
+    database: &'a str,
+    /// The server.
+    place: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct PlannedTable {
+    table: TableName,
+    /// `content`, `operational` or `personal`, and `-` where nobody asked.
+    class: String,
+    /// What is done with its rows, in words.
+    rule: String,
+}
+
+/// What a pull brought.
+#[derive(Serialize, JsonSchema)]
+pub struct Pulled<'a> {
+    /// Always false.
+    dry_run: bool,
+    /// The backup, in words.
+    source: &'a str,
+    /// The one that was replaced.
+    database: &'a str,
+    /// The name under which the one before is kept. `null` where it is not.
+    previous: Option<&'a str>,
+    previous_holds_personal_data: bool,
+    scrubbed: bool,
+    seconds: f64,
+    archive_bytes: u64,
+    tables: &'a [TableReport],
+    /// What the audit saw, allowed or not.
+    audit: Vec<Audited<'a>>,
+    indexes: u64,
+    foreign_keys: u64,
+    /// The users that `--set-password` gave the password to.
+    superusers: &'a [String],
+    unclassified: &'a Unclassified,
+    /// Members of JSON documents that the manifest does not name.
+    dropped_members: &'a [DroppedMember],
+    not_built: NotBuilt<'a>,
+    /// Those of the load.
+    warnings: &'a [String],
+    notes: &'a [String],
+}
 
 /// From where to where, and what it will do in numbers.
 pub fn before(
@@ -85,48 +169,54 @@ pub fn before(
 
 /// The plan, table by table.
 pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
-    let mut lines = Vec::new();
-    let mut tables = Vec::new();
+    let contents = &prepared.archive.contents;
     let mut names: Vec<TableName> =
-        prepared.archive.contents.toc().table_data().map(|entry| entry.table_name()).collect();
+        contents.toc().table_data().map(|entry| entry.table_name()).collect();
     names.sort();
-    for name in names {
-        let (class, rule) = rule_of(prepared, &name);
-        lines.push(format!("{:<52} {class:<12} {rule}", name.short()));
-        tables.push(json!({ "table": name.short(), "class": class, "rule": rule }));
-    }
-    lines.push("dry run: nothing was changed".to_owned());
-    let result = json!({
-        "dry_run": true,
-        "source": source(&prepared.backup),
-        "target": { "database": databases.names().current, "place": databases.place() },
-        "scrubbed": prepared.archive.scrub.is_some(),
-        "tables": tables,
-        "unclassified": unclassified::json(&prepared.emptied),
-    });
-    Outcome::done(result, lines.join("\n"))
+    let (database, place) = (&databases.names().current, databases.place());
+    Outcome::of(&Planned {
+        dry_run: true,
+        source: Source::of(&prepared.backup),
+        target: LocalDatabase { database, place },
+        scrubbed: prepared.archive.scrub.is_some(),
+        tables: names.into_iter().map(|table| planned(prepared, table)).collect(),
+        unclassified: &prepared.emptied,
+    })
 }
 
-fn rule_of(prepared: &Prepared, table: &TableName) -> (String, String) {
-    let plan = prepared.archive.scrub.as_ref().and_then(|scrub| scrub.table(table));
+impl fmt::Display for Planned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for PlannedTable { table, class, rule } in &self.tables {
+            writeln!(f, "{:<52} {class:<12} {rule}", table.short())?;
+        }
+        f.write_str("dry run: nothing was changed")
+    }
+}
+
+fn planned(prepared: &Prepared, table: TableName) -> PlannedTable {
+    let plan = prepared.archive.scrub.as_ref().and_then(|scrub| scrub.table(&table));
     let class = plan.map_or_else(|| "-".to_owned(), |plan| plan.class.to_string());
-    if prepared.archive.excluded.contains(table) {
-        return (class, "excluded: no row is loaded".to_owned());
-    }
-    (class, plan.map_or_else(|| "kept as it is".to_owned(), |plan| plan.description.clone()))
+    let rule = match plan {
+        _ if prepared.archive.excluded.contains(&table) => "excluded: no row is loaded".to_owned(),
+        None => "kept as it is".to_owned(),
+        Some(plan) => plan.description.clone(),
+    };
+    PlannedTable { table, class, rule }
 }
 
-fn source(backup: &Backup) -> Value {
-    match backup {
-        Backup::File(path) => json!({ "file": path.display().to_string() }),
-        Backup::StandardInput => json!({ "file": "-" }),
-        Backup::Heroku(backup) => json!({
-            "environment": backup.environment,
-            "app": backup.app,
-            "backup": backup.transfer.name(),
-            "finished_at": backup.finished_at.map(|at| at.to_string()),
-            "age_seconds": backup.age().map(|age| age.as_secs()),
-        }),
+impl Source<'_> {
+    fn of(backup: &Backup) -> Source<'_> {
+        match backup {
+            Backup::File(path) => Source::File { file: path.display().to_string() },
+            Backup::StandardInput => Source::File { file: "-".to_owned() },
+            Backup::Heroku(backup) => Source::Heroku {
+                environment: &backup.environment,
+                app: &backup.app,
+                backup: backup.transfer.name(),
+                finished_at: backup.transfer.finished_at,
+                age_seconds: backup.age().map(|age| age.as_secs()),
+            },
+        }
     }
 }
 
@@ -143,9 +233,8 @@ pub fn after(
     let names = databases.names();
     let is_there =
         matches!(kept, Previous::Scrubbed | Previous::Personal) && !args.no_keep_previous;
-    let previous = is_there.then_some(&names.previous);
-    let mut text = table_lines(&report.tables);
-    text.push_str(&totals(&report.tables));
+    let previous = is_there.then_some(names.previous.as_str());
+    let mut text = rows::lines(&report.tables);
     text.push_str(&format!(
         "{} tables, {} indexes, {} foreign keys\n",
         report.inventory.tables, report.inventory.indexes, report.inventory.foreign_keys
@@ -172,63 +261,27 @@ pub fn after(
             "\nthe database before is {previous}; to go back: bcops pull-data --undo{more}"
         ));
     }
-    let result = json!({
-        "dry_run": false,
-        "source": loaded.source,
-        "database": names.current,
-        "previous": previous,
-        "previous_holds_personal_data": kept == Previous::Personal,
-        "scrubbed": loaded.scrubbed,
-        "seconds": took.as_secs_f64(),
-        "archive_bytes": report.archive_bytes,
-        "tables": report.tables.iter().map(table_json).collect::<Vec<_>>(),
-        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
-        "indexes": report.inventory.indexes,
-        "foreign_keys": report.inventory.foreign_keys,
-        "superusers": loaded.superusers,
-        "unclassified": unclassified::json(&loaded.emptied),
-        "dropped_members": dropped::json(&report.dropped_members),
-        "not_built": unbuilt::json(&report.unbuilt, script),
-        "warnings": report.warnings,
-        "notes": report.notes,
-    });
+    let result = Pulled {
+        dry_run: false,
+        source: &loaded.source,
+        database: &names.current,
+        previous,
+        previous_holds_personal_data: kept == Previous::Personal,
+        scrubbed: loaded.scrubbed,
+        seconds: took.as_secs_f64(),
+        archive_bytes: report.archive_bytes,
+        tables: &report.tables,
+        audit: findings::judged(&report.audit),
+        indexes: report.inventory.indexes,
+        foreign_keys: report.inventory.foreign_keys,
+        superusers: &loaded.superusers,
+        unclassified: &loaded.emptied,
+        dropped_members: &report.dropped_members,
+        not_built: NotBuilt { entries: &report.unbuilt, file: script.map(String::as_str) },
+        warnings: &report.warnings,
+        notes: &report.notes,
+    };
     Outcome::done(result, text)
-}
-
-fn table_json(table: &TableReport) -> Value {
-    json!({
-        "table": table.table.short(),
-        "rows": table.read,
-        "kept": table.kept,
-        "changed": table.changed,
-        "dropped": table.dropped,
-    })
-}
-
-/// The tables that something was done to; those that passed as they were need no line.
-fn table_lines(tables: &[TableReport]) -> String {
-    let mut text = String::new();
-    for table in tables.iter().filter(|table| table.changed + table.dropped > 0) {
-        text.push_str(&format!(
-            "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-            table.table.short(),
-            words::count(table.kept),
-            words::count(table.changed),
-            words::count(table.dropped)
-        ));
-    }
-    text
-}
-
-fn totals(tables: &[TableReport]) -> String {
-    let sum = |count: fn(&TableReport) -> u64| tables.iter().map(count).sum::<u64>();
-    format!(
-        "{:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-        "all rows",
-        words::count(sum(|table| table.kept)),
-        words::count(sum(|table| table.changed)),
-        words::count(sum(|table| table.dropped))
-    )
 }
 
 fn audit_lines(loaded: &Loaded) -> String {

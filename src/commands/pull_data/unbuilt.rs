@@ -1,6 +1,7 @@
 //! Reports what of a backup could not be built, and keeps its statements to be run by hand.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
@@ -33,7 +34,9 @@ pub fn keep(context: &Context, report: &LoadReport, database: &str) -> Option<St
     }
 }
 
-pub fn json(unbuilt: &[Unbuilt], file: Option<&String>) -> Value {
-    let entry = |one: &Unbuilt| json!({ "entry": one.entry, "cause": one.cause });
-    json!({ "entries": unbuilt.iter().map(entry).collect::<Vec<_>>(), "file": file })
+/// What could not be built, and the file that has the statements.
+#[derive(Serialize, JsonSchema)]
+pub struct NotBuilt<'a> {
+    pub entries: &'a [Unbuilt],
+    pub file: Option<&'a str>,
 }

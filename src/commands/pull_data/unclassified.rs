@@ -1,13 +1,11 @@
 //! What nobody has classified: it stops the pull, or is loaded without its contents.
 
-use serde_json::{Value, json};
-
-use crate::cli::{PullDataArgs, UnclassifiedArg};
+use crate::cli::PullDataArgs;
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::restore::Contents;
-use crate::scrub::{FindingKind, Manifest, PlanError, ScrubPlan, Unclassified};
+use crate::scrub::{EmptiedColumn, FindingKind, Manifest, PlanError, ScrubPlan, Unclassified};
 use crate::settings;
 use crate::ui::Answer;
 use crate::words;
@@ -28,10 +26,7 @@ pub fn plan(
         Ok(plan) => return Ok((plan, Unclassified::default())),
         Err(error) => error,
     };
-    let wanted = args.unclassified.map_or(context.settings.unclassified, |given| match given {
-        UnclassifiedArg::Stop => settings::Unclassified::Stop,
-        UnclassifiedArg::Empty => settings::Unclassified::Empty,
-    });
+    let wanted = args.unclassified.unwrap_or(context.settings.unclassified);
     let emptied = contents.scrub_plan_without(manifest, policy);
     let (plan, emptied) = match (wanted, emptied) {
         (settings::Unclassified::Empty, emptied) => emptied.map_err(cannot_be_empty)?,
@@ -92,18 +87,8 @@ pub fn in_words(emptied: &Unclassified) -> String {
     for table in &emptied.tables {
         text.push_str(&format!("not classified: {}, loaded without rows\n", table.short()));
     }
-    for (table, column, value) in &emptied.columns {
+    for EmptiedColumn { table, column, value } in &emptied.columns {
         text.push_str(&format!("not classified: {}.{column}: {value}\n", table.short()));
     }
     text
-}
-
-pub fn json(emptied: &Unclassified) -> Value {
-    let columns = emptied.columns.iter().map(|(table, column, value)| {
-        json!({ "table": table.short(), "column": column, "value": value })
-    });
-    json!({
-        "tables": emptied.tables.iter().map(|table| table.short()).collect::<Vec<_>>(),
-        "columns": columns.collect::<Vec<_>>(),
-    })
 }

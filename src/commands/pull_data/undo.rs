@@ -1,6 +1,7 @@
 //! `--undo`: the database in use and the one before change places.
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::postgres::DatabaseUrl;
 use crate::cli::PullDataArgs;
@@ -12,6 +13,17 @@ use crate::words;
 
 use super::previous::{self, Previous};
 use super::{confirm_replacement, journal, tell_unwritten};
+
+/// With `--undo`.
+#[derive(Serialize, JsonSchema)]
+pub struct Undone<'a> {
+    database: &'a str,
+    /// The name under which the other one is kept from now on. `null` where there was none.
+    previous: Option<&'a str>,
+    /// Whether the one in use was loaded with a scrub.
+    scrubbed: bool,
+    dry_run: bool,
+}
 
 pub async fn run(
     context: &Context,
@@ -36,12 +48,12 @@ pub async fn run(
         return Err(DatabaseError::NothingToUndo { name: names.previous.clone() }.into());
     }
     let text = format!("{} and {} exchanged", names.current, names.previous);
-    let result = json!({
-        "database": names.current,
-        "previous": existing.current.map(|_| &names.previous),
-        "scrubbed": !personal,
-        "dry_run": args.dry_run,
-    });
+    let result = Undone {
+        database: &names.current,
+        previous: existing.current.map(|_| names.previous.as_str()),
+        scrubbed: !personal,
+        dry_run: args.dry_run,
+    };
     if args.dry_run {
         return Ok(Outcome::done(result, format!("{text} (dry run: nothing was changed)")));
     }

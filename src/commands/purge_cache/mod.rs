@@ -3,16 +3,13 @@
 //! Django's cache goes first: were it the other way round, Cloudflare would fetch pages again that
 //! are made from what Django still remembers.
 
-mod doctor;
 mod items;
 mod report;
-
-pub use doctor::{Finding, Found, checks};
 
 use serde_json::json;
 
 use crate::caches::{self, BackendCache, Ending, Keys, Work, clear_backend, count_backend};
-use crate::cli::{BackendPart, PurgeCacheArgs};
+use crate::cli::PurgeCacheArgs;
 use crate::commands::{Context, Outcome, confirm, journal};
 use crate::deployment::{Reading, Zone, check_hosts, find_front_end};
 use crate::events::{Event, Reporter};
@@ -20,7 +17,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::settings::Environment;
 use crate::words;
 
-use report::Report;
+pub use report::Report;
 
 const BACKEND_STEP: &str = "backend";
 
@@ -48,12 +45,12 @@ pub async fn run(context: &Context, args: &PurgeCacheArgs) -> Result<Outcome, Co
         return Ok(report.outcome());
     }
     ask(context, args, environment, &prepared, &report)?;
-    let line = json!({ "event": "begun", "environment": environment.name, "plan": report.json() });
+    let line = json!({ "event": "begun", "environment": environment.name, "plan": report });
     journal::append(context, "purge-cache", line)?;
     let outcome = act(context, &prepared, work.as_ref(), report).await;
     let line = match &outcome {
         Ok(outcome) => json!({ "event": "done", "result": outcome.result }),
-        Err(error) => json!({ "event": "failed", "kind": error.kind.name() }),
+        Err(error) => json!({ "event": "failed", "kind": error.kind }),
     };
     if let Err(error) = journal::append(context, "purge-cache", line) {
         context.ui.emit(Event::Warning(error.to_string()));
@@ -90,7 +87,7 @@ async fn prepare(
     let destination = environment.as_destination()?;
     let writing = deployments.writing(&destination).await?;
     let backend = match args.backend {
-        Some(part) => Some((writing.cache().await?, what(part))),
+        Some(part) => Some((writing.cache().await?, part)),
         None => None,
     };
     let zone = match work {
@@ -102,13 +99,6 @@ async fn prepare(
         None => None,
     };
     Ok(Prepared { backend, zone })
-}
-
-fn what(part: BackendPart) -> caches::CacheScope {
-    match part {
-        BackendPart::All => caches::CacheScope::Everything,
-        BackendPart::Sites => caches::CacheScope::SiteRoots,
-    }
 }
 
 /// Shows what will be done, and asks where it is a whole zone or a protected environment's.

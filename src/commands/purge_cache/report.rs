@@ -6,12 +6,15 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::cloudflare::{Cloudflare, ItemKind};
+use crate::adapters::json_api::ErrorKind;
 use crate::caches::{BackendCache, CacheScope, Ending, Keys, Purged, Targets, Work};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
+use crate::json;
 use crate::private_folder;
 use crate::settings::Environment;
 use crate::words;
@@ -21,28 +24,52 @@ use crate::deployment::Zone;
 /// How many of those that are left are written on the screen.
 const SHOWN: usize = 10;
 
+/// What is to be purged, and what was.
+#[derive(Serialize, JsonSchema)]
 pub struct Report {
     environment: String,
     app: String,
     dry_run: bool,
-    zone: Option<(String, String, Option<String>)>,
-    /// What is asked for, by kind. Empty for a whole zone.
+    /// Cloudflare's, where something is purged from it.
+    zone: Option<ZoneDocument>,
+    /// How many are asked for, by kind. Empty for a whole zone.
     asked: BTreeMap<ItemKind, u64>,
+    /// Whether the whole zone is purged.
     everything: bool,
+    #[serde(skip)]
     requests: u64,
+    /// How many were given more than once.
     repeated: u64,
+    #[serde(skip)]
     unencrypted: u64,
+    /// Django's cache, with `--backend`.
     backend: Option<Backend>,
+    /// Not there before the purge.
+    #[serde(flatten)]
     purged: Option<Purged>,
 }
 
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Zone")]
+struct ZoneDocument {
+    id: String,
+    /// `null` where it cannot be read.
+    name: Option<String>,
+    plan: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Backend {
-    kind: &'static str,
+    /// `redis` or `table`.
+    store: &'static str,
     place: String,
-    what: CacheScope,
-    /// Before it was cleared.
-    found: Keys,
-    cleared: Option<Keys>,
+    part: CacheScope,
+    /// How many keys there were before.
+    found: u64,
+    /// How many went.
+    cleared: Option<u64>,
+    /// How many of them are sessions.
+    sessions: u64,
 }
 
 impl Report {
@@ -63,7 +90,9 @@ impl Report {
             dry_run,
             zone: zone.map(|zone| {
                 let plan = zone.front_end.zone.as_ref().ok().and_then(|zone| zone.plan.clone());
-                (zone.front_end.label().to_owned(), zone.front_end.id.to_string(), plan)
+                let (id, label) = (zone.front_end.id.to_string(), zone.front_end.label());
+                let name = (label != id).then(|| label.to_owned());
+                ZoneDocument { id, name, plan }
             }),
             asked: targets.map(counts).unwrap_or_default(),
             everything,
@@ -75,14 +104,16 @@ impl Report {
         }
     }
 
-    pub fn backend(&mut self, cache: &BackendCache, what: CacheScope, found: Keys) {
-        let (kind, place) = (cache.kind(), cache.place());
-        self.backend = Some(Backend { kind, place, what, found, cleared: None });
+    pub fn backend(&mut self, cache: &BackendCache, part: CacheScope, found: Keys) {
+        let (store, place) = (cache.kind(), cache.place());
+        let Keys { keys: found, sessions } = found;
+        self.backend = Some(Backend { store, place, part, found, cleared: None, sessions });
     }
 
-    pub fn cleared(&mut self, keys: Keys) {
+    pub fn cleared(&mut self, cleared: Keys) {
         if let Some(backend) = &mut self.backend {
-            backend.cleared = Some(keys);
+            backend.cleared = Some(cleared.keys);
+            backend.sessions = cleared.sessions;
         }
     }
 
@@ -99,17 +130,18 @@ impl Report {
                 self.environment,
                 self.app,
                 backend.place,
-                words::plural(backend.found.keys, "key"),
-                words(backend.what)
+                words::plural(backend.found, "key"),
+                words(backend.part)
             ));
-            if backend.found.sessions > 0 {
+            if backend.sessions > 0 {
                 lines.push(format!(
                     "{} of them are sessions: everybody who is logged in has to log in again",
-                    words::count(backend.found.sessions)
+                    words::count(backend.sessions)
                 ));
             }
         }
-        if let Some((label, id, plan)) = &self.zone {
+        if let Some(ZoneDocument { id, name, plan }) = &self.zone {
+            let label = name.as_ref().unwrap_or(id);
             let plan = plan.as_ref().map(|plan| format!(", {plan} plan")).unwrap_or_default();
             let requests = words::plural(self.requests, "request");
             lines.push(format!(
@@ -156,8 +188,9 @@ impl Report {
             (true, _) => format!("{}\nnothing was changed", self.plan()),
             (false, Some(_)) => self.done_line(),
             (false, None) => {
-                let cleared = self.backend.as_ref().and_then(|backend| backend.cleared);
-                let Keys { keys, sessions } = cleared.unwrap_or_default();
+                let cleared = self.backend.as_ref();
+                let cleared = cleared.and_then(|one| Some((one.cleared?, one.sessions)));
+                let (keys, sessions) = cleared.unwrap_or_default();
                 let text = format!("Cleared {}", words::plural(keys, "key"));
                 match sessions {
                     0 => text,
@@ -165,55 +198,14 @@ impl Report {
                 }
             }
         };
-        Outcome::done(self.json(), text)
-    }
-
-    pub fn json(&self) -> Value {
-        let zone = self.zone.as_ref().map(|(label, id, plan)| {
-            let name = (label != id).then_some(label);
-            json!({ "id": id, "name": name, "plan": plan })
-        });
-        let mut result = json!({
-            "environment": self.environment,
-            "app": self.app,
-            "dry_run": self.dry_run,
-            "zone": zone,
-            "everything": self.everything,
-            "asked": by_kind(&self.asked, |count| json!(count)),
-            "repeated": self.repeated,
-            "backend": self.backend.as_ref().map(|backend| json!({
-                "store": backend.kind,
-                "place": backend.place,
-                "part": match backend.what { CacheScope::Everything => "all", CacheScope::SiteRoots => "sites" },
-                "found": backend.found.keys,
-                "cleared": backend.cleared.map(|cleared| cleared.keys),
-                "sessions": backend.cleared.unwrap_or(backend.found).sessions,
-            })),
-        });
-        if let (Some(purged), Some(result)) = (&self.purged, result.as_object_mut()) {
-            result.extend(self.purged_json(purged));
-        }
-        result
-    }
-
-    fn purged_json(&self, purged: &Purged) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("purged".to_owned(), by_kind(&purged.done, |count| json!(count)));
-        map.insert("purged_everything".to_owned(), json!(purged.everything));
-        map.insert("left".to_owned(), by_kind(&purged.left, |items| json!(items)));
-        map.insert("in_doubt".to_owned(), json!(purged.in_doubt));
-        map.insert("sent_again".to_owned(), json!(purged.sent_again));
-        map.insert("requests".to_owned(), json!(purged.requests));
-        map.insert("turned_away".to_owned(), json!(purged.turned_away));
-        map.insert("waited_seconds".to_owned(), json!(purged.waited.as_secs()));
-        map
+        Outcome::done(self, text)
     }
 
     /// The error of a purge that did not come to its end: what is left, and what to type.
     pub async fn failure(mut self, context: &Context, client: &Cloudflare) -> CommandError {
         let ending =
             self.purged.as_mut().map(|purged| std::mem::replace(&mut purged.ending, Ending::Done));
-        let result = self.json();
+        let result = json::document(&self);
         let Some(purged) = self.purged else {
             return CommandError::new(FailureKind::Unexpected, "the purge did not begin");
         };
@@ -226,7 +218,7 @@ impl Report {
         };
         let mut error = match ending {
             Some(Ending::Failed(cause)) => {
-                let denied = cause.is_denied();
+                let denied = matches!(cause.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden);
                 let mut error = CommandError::from(cause);
                 if denied && client.verify().await.is_ok() {
                     error = error.hint("the login itself is good: it lacks the permission");
@@ -235,7 +227,7 @@ impl Report {
                 let kind = if done > 0 { FailureKind::Partial } else { error.kind };
                 let text = format!("the purge stopped: {state}");
                 let error = CommandError::new(kind, text).with_cause(error);
-                hints.into_iter().fold(error, CommandError::hint)
+                error.with_hints(hints)
             }
             _ => CommandError::new(FailureKind::Interrupted, format!("interrupted: {state}")),
         };
@@ -295,7 +287,7 @@ fn write_left(
         .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
         .collect();
     let now = jiff::Timestamp::now().as_millisecond();
-    let path = folder.join(format!("{name}-{}-left-{now}.txt", kind.name()));
+    let path = folder.join(format!("{name}-{}-left-{now}.txt", json::name(kind)));
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
     file.write_all((items.join("\n") + "\n").as_bytes())?;
@@ -304,10 +296,6 @@ fn write_left(
 
 fn counts(targets: &Targets) -> BTreeMap<ItemKind, u64> {
     targets.kinds().map(|(kind, items)| (kind, items.len() as u64)).collect()
-}
-
-fn by_kind<T>(map: &BTreeMap<ItemKind, T>, value: impl Fn(&T) -> Value) -> Value {
-    map.iter().map(|(kind, one)| (kind.name().to_owned(), value(one))).collect::<Map<_, _>>().into()
 }
 
 fn words(what: CacheScope) -> &'static str {

@@ -1,16 +1,12 @@
 //! How a run ended: its report, and what to type next.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::commands::{Context, Outcome};
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
-use crate::reset::{OriginLock, World};
+use crate::private_folder;
+use crate::reset::{OriginLock, Reset};
 use crate::runbook::{EndStatus, History, Report, RunEnd, RunError, RunId};
 
 use super::{runs, unexpected};
@@ -18,7 +14,7 @@ use super::{runs, unexpected};
 /// Writes the report beside the journal, and tells of it.
 pub async fn ended(
     context: &Context,
-    world: &World,
+    world: &Reset,
     run: &RunId,
     result: Result<RunEnd, RunError>,
 ) -> Result<Outcome, CommandError> {
@@ -29,7 +25,7 @@ pub async fn ended(
         .and_then(|journal| Report::from_journal(&journal).map_err(CommandError::from));
     let path = runs.path(run).join("report.md");
     if let Ok(report) = &report
-        && let Err(error) = save(&path, &report.to_markdown())
+        && let Err(error) = private_folder::write(&path, report.to_markdown().as_bytes())
     {
         context.ui.emit(Event::Warning(format!("the report was not saved: {error}")));
     }
@@ -83,7 +79,7 @@ pub async fn ended(
 /// is done, and what a run left whose lock was broken, once staging is open again.
 async fn settle_origin(
     context: &Context,
-    world: &World,
+    world: &Reset,
     run: &RunId,
     status: EndStatus,
 ) -> Result<(), CommandError> {
@@ -111,7 +107,7 @@ fn leaves_closed(history: &History) -> bool {
 }
 
 /// Removes from the clone what the run fetched and merged; its backup of the tip is on the origin.
-fn forget(context: &Context, world: &World, run: &RunId) {
+fn forget(context: &Context, world: &Reset, run: &RunId) {
     let forgotten = world.repository.for_run(run.as_str()).and_then(|one| one.forget());
     if let Err(error) = forgotten {
         context.ui.emit(Event::Warning(error.to_string()));
@@ -121,13 +117,4 @@ fn forget(context: &Context, world: &World, run: &RunId) {
 fn fact<'a>(report: &'a Report, name: &str) -> Option<&'a str> {
     let facts = report.steps.iter().flat_map(|step| &step.facts);
     facts.filter(|fact| fact.name == name).find_map(|fact| fact.value.as_str())
-}
-
-fn save(path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension("md.new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }

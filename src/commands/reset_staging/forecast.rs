@@ -9,11 +9,12 @@ use crate::adapters::git::OnConflict;
 use crate::commands::Context;
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
-use crate::reset::{MediaNumbers, NotCopied, Preview, World, media_left_behind, media_numbers};
+use crate::reset::{
+    MediaNumbers, NotCopied, Preview, Reset, Stage, Survey, media_left_behind, media_numbers,
+};
 use crate::runbook::{Estimate, Plan, Size, estimate};
 use crate::words;
 
-use super::look::Seen;
 use super::{COMMAND, runs};
 
 pub struct Forecast {
@@ -28,12 +29,12 @@ impl Forecast {
     /// Where the media cannot be compared.
     pub async fn of(
         context: &Context,
-        world: &std::sync::Arc<World>,
+        world: &std::sync::Arc<Reset>,
         plan: &Plan,
-        seen: &Seen,
+        survey: &Survey,
         merging: Option<Preview>,
     ) -> Result<Forecast, CommandError> {
-        let media = match world.choices.leaves_out("media") {
+        let media = match world.answers.leaves_out(Stage::Media) {
             false => media_numbers(world).await?,
             true => None,
         };
@@ -42,13 +43,13 @@ impl Forecast {
             context.ui.emit(Event::Warning(text));
             Vec::new()
         });
-        let sizes = sizes(seen, media);
+        let sizes = sizes(survey, media);
         let estimate = estimate(&runs(context), COMMAND, &plan.target, &plan.steps, &sizes);
         Ok(Forecast { media, merging, not_copied, estimate })
     }
 
     /// What has to be known stands last, directly above the question.
-    pub fn write(&self, text: &mut String, world: &World, seen: &Seen) -> std::fmt::Result {
+    pub fn write(&self, text: &mut String, world: &Reset, survey: &Survey) -> std::fmt::Result {
         writeln!(text)?;
         if let Some(merging) = &self.merging {
             write_merging(text, merging, world)?;
@@ -57,12 +58,12 @@ impl Forecast {
             let objects = words::plural(one.objects, "object");
             writeln!(text, "not copied  {} ({objects} in the source)", one.folder)?;
         }
-        let put_back = superusers_put_back(world, seen);
+        let put_back = superusers_put_back(world, survey);
         if put_back > 0 {
             writeln!(text, "put back    {}", words::plural(put_back, "superuser"))?;
         }
         // That it is on stands with the question whether to open staging at the end.
-        if seen.maintenance.is_none() {
+        if survey.maintenance.is_none() {
             writeln!(text, "now         whether maintenance is on is not known")?;
         }
         if let Some(estimate) = &self.estimate {
@@ -72,7 +73,7 @@ impl Forecast {
     }
 
     /// The same for programs.
-    pub fn document(&self, world: &World, seen: &Seen) -> Value {
+    pub fn document(&self, world: &Reset, survey: &Survey) -> Value {
         let merging = self.merging.as_ref();
         let conflicts = merging.map(|found| {
             let one = |one: &crate::reset::InConflict| {
@@ -80,7 +81,7 @@ impl Forecast {
             };
             found.conflicts.iter().map(one).collect::<Vec<_>>()
         });
-        let in_no_branch: Vec<Value> = seen
+        let in_no_branch: Vec<Value> = survey
             .inventory
             .unaccounted
             .iter()
@@ -89,7 +90,7 @@ impl Forecast {
                 json!({ "commit": commit, "author": one.author, "subject": one.subject })
             })
             .collect();
-        let superusers = seen
+        let superusers = survey
             .accounts
             .as_ref()
             .map(|accounts| accounts.iter().filter(|one| one.is_superuser).count());
@@ -109,18 +110,18 @@ impl Forecast {
             })),
             "in_no_branch": in_no_branch,
             "superusers_on_staging_only": superusers,
-            "superusers_put_back": superusers_put_back(world, seen),
+            "superusers_put_back": superusers_put_back(world, survey),
             "not_copied": not_copied,
-            "maintenance": seen.maintenance,
+            "maintenance": survey.maintenance,
             "estimate": self.estimate,
         })
     }
 }
 
 /// What the sizes of earlier runs are compared with.
-fn sizes(seen: &Seen, media: Option<MediaNumbers>) -> Vec<Size> {
+fn sizes(survey: &Survey, media: Option<MediaNumbers>) -> Vec<Size> {
     let mut sizes = Vec::new();
-    if let Some(now) = seen.backup.processed_bytes {
+    if let Some(now) = survey.backup.processed_bytes {
         let (measured_by, fact) = ("choose-backup", "bytes of that backup");
         sizes.extend(["load", "restore"].map(|step| Size { step, measured_by, fact, now }));
     }
@@ -131,7 +132,7 @@ fn sizes(seen: &Seen, media: Option<MediaNumbers>) -> Vec<Size> {
     sizes
 }
 
-fn write_merging(text: &mut String, merging: &Preview, world: &World) -> std::fmt::Result {
+fn write_merging(text: &mut String, merging: &Preview, world: &Reset) -> std::fmt::Result {
     if !merging.already_there.is_empty() {
         let branches = &world.branches;
         let already = merging.already_there.join(", ");
@@ -145,7 +146,7 @@ fn write_merging(text: &mut String, merging: &Preview, world: &World) -> std::fm
     if !merging.conflicts.is_empty() {
         let names: Vec<&str> = merging.conflicts.iter().map(|one| one.branch.as_str()).collect();
         let names = names.join(", ");
-        match world.choices.on_conflict {
+        match world.answers.on_conflict {
             OnConflict::Skip => writeln!(text, "            without {names}")?,
             OnConflict::Stop => {
                 writeln!(
@@ -177,11 +178,11 @@ fn problems(merging: &Preview) -> Vec<String> {
     conflicts.chain(broken).chain(report.unreadable.iter().map(ToString::to_string)).collect()
 }
 
-fn superusers_put_back(world: &World, seen: &Seen) -> u64 {
-    let chosen = &world.choices.recreate_users;
+fn superusers_put_back(world: &Reset, survey: &Survey) -> u64 {
+    let chosen = &world.answers.recreate_users;
     let is_chosen = |account: &&crate::reset::accounts::Account| {
         account.is_superuser
             && (chosen.contains(&account.username) || chosen.contains(&account.email))
     };
-    seen.accounts.as_ref().map_or(0, |all| all.iter().filter(is_chosen).count()) as u64
+    survey.accounts.as_ref().map_or(0, |all| all.iter().filter(is_chosen).count()) as u64
 }

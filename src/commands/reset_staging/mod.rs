@@ -7,13 +7,9 @@ mod answers;
 mod ask;
 mod end;
 mod forecast;
-mod guard;
-mod look;
 mod observed;
 mod openness;
-mod origin;
 mod plan;
-mod resolve;
 
 use std::sync::Arc;
 
@@ -24,13 +20,14 @@ use crate::cli::ResetArgs;
 use crate::commands::{Context, Outcome, confirm, unfinished};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::{self, Choices, MediaChoice, OriginLock, Preset, World};
+use crate::reset::{
+    self, Answers, ForgetsPlanning, LookAgain, OriginLock, Preset, Reset, Stage, resolve,
+};
 use crate::runbook::{Beginning, Engine, Operator, Plan, Redactor, Runs, Setup};
 
+pub use answers::{on_conflict, stages};
 pub use end::ended;
-pub use origin::{ForgetsPlanning, open_repository};
 pub use plan::target;
-use resolve::resolve;
 
 pub const COMMAND: &str = "reset-staging";
 const DEFAULT_ENVIRONMENT: &str = "staging";
@@ -47,48 +44,54 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
     let looking = unfinished::before_reset(context, &destination, looks_only);
     let values = context.interrupt.guard(looking).await?;
     let (kept, preset) = (reset::kept_backup(&values), Preset::of(&values));
-    let wishes = answers::Wishes::of(args, approved.as_ref(), name)?;
-    let source = context.settings.environment(&wishes.from)?.clone();
+    let given = answers::Given::of(args, approved.as_ref(), name)?;
+    let source = context.settings.environment(&given.options.source)?.clone();
     if !looks_only {
-        wishes.check_can_be_asked(context, &app, &args.confirm)?;
+        given.check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let skip = without_media(wishes.skipped(), wishes.media());
-    let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
-    if wishes.merges() {
-        check_identity(context, &surroundings.repository, looks_only).await?;
+    let sides = context
+        .interrupt
+        .guard(resolve(context.deployments(), &source, &destination, &given.options))
+        .await?;
+    if given.options.runs(Stage::Git) {
+        check_identity(context, &sides.repository, looks_only).await?;
     }
-    let seen = {
+    let survey = {
         // Gone before the first question: Ctrl-C at one ends the program on the spot.
-        let _planning = ForgetsPlanning::new(&surroundings.repository);
-        let looking = look::look(context, &surroundings, &wishes, kept.as_ref(), &preset);
+        let _planning = ForgetsPlanning::new(&sides.repository);
+        let looking = reset::survey(
+            &*context.ui,
+            &sides,
+            (&given.options, given.backup_name()),
+            kept.as_ref(),
+            &preset,
+        );
         context.interrupt.guard(looking).await?
     };
-    let mut choices = answers::decide(context, &wishes, &seen, args.dry_run)?;
-    let merging = match choices.leaves_out("git") {
+    let mut answers = answers::decide(context, &given, &survey, args.dry_run)?;
+    let merging = match answers.leaves_out(Stage::Git) {
         true => None,
         false => {
-            let preview =
-                reset::preview(&surroundings.repository, &surroundings.branches, &choices);
+            let preview = reset::preview(&sides.repository, &sides.branches, &answers);
             Some(context.interrupt.guard(preview).await?)
         }
     };
     if let Some(merging) = merging.as_ref().filter(|_| !looks_only) {
-        answers::settle_conflicts(context, &wishes, merging, &mut choices)?;
+        answers::settle_conflicts(context, &given, merging, &mut answers)?;
     }
-    let world = Arc::new(World { surroundings, choices });
-    let book = reset::book(&world)?;
+    let world = Arc::new(Reset { sides, answers });
+    let runbook = reset::runbook(&world)?;
     plan::check_backed_up(&world)?;
-    let plan = plan::make(&world, &book, &seen);
+    let plan = plan::make(&world, &runbook, &survey);
     if let Some(approved) = &approved {
-        plan::check_fresh(approved, &world, &book, &seen)?;
+        plan::check_fresh(approved, &world, &runbook, &survey)?;
     }
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
-    let forecast = forecast::Forecast::of(context, &world, &plan, &seen, merging);
+    let forecast = forecast::Forecast::of(context, &world, &plan, &survey, merging);
     let forecast = context.interrupt.guard(forecast).await?;
-    let text = plan::text(&world, &plan, &seen, &forecast);
-    let preview = forecast.document(&world, &seen);
+    let text = plan::text(&world, &plan, &survey, &forecast);
+    let preview = forecast.document(&world, &survey);
     if let Some(path) = &args.plan_out {
         plan.write(path, &redactor)?;
         context.ui.message(&text);
@@ -146,24 +149,25 @@ pub fn runs(context: &Context) -> Runs {
 /// What the engine works with, for a run that begins or goes on.
 pub fn setup(
     context: &Context,
-    world: &Arc<World>,
+    world: &Arc<Reset>,
     redactor: Arc<Redactor>,
-) -> Result<Setup, CommandError> {
+) -> Result<Setup<Reset>, CommandError> {
     Ok(Setup {
-        book: reset::book(world)?,
+        runbook: reset::runbook(world)?,
         lock: Arc::new(OriginLock::new(world.repository.clone(), &world.branches.staging)),
-        guard: Arc::new(guard::LookAgain::new(context.clone(), world.clone())),
+        guard: Arc::new(LookAgain::new(world.clone(), context.reporter(), context.home.clone())),
         interrupt: context.interrupt.of_a_run(),
         reporter: context.reporter(),
         redactor,
         operator: Operator::of_this_process(world.operator.clone()),
+        environment: world.destination.named(),
         consumers: Vec::new(),
     })
 }
 
 /// Secrets that this process knows are kept out of everything that it writes.
-pub fn register_secrets(redactor: &Redactor, world: &World) {
-    for url in [&world.source_url, &world.destination_url] {
+pub fn register_secrets(redactor: &Redactor, world: &Reset) {
+    for url in [&world.source.url, &world.destination.url] {
         if let Some(password) = &url.password {
             redactor.register(password);
         }
@@ -177,33 +181,16 @@ pub fn register_secrets(redactor: &Redactor, world: &World) {
 }
 
 /// The world of a run that is resumed or rolled back, from the flags in its journal.
-pub async fn world_of(context: &Context, choices: Choices) -> Result<Arc<World>, CommandError> {
-    let destination = context.settings.environment(&choices.destination)?.as_destination()?;
-    let source = context.settings.environment(&choices.source)?.clone();
-    let skip = without_media(&choices.skip, choices.media);
-    let surroundings =
-        context.interrupt.guard(resolve(context, &source, &destination, &skip)).await?;
-    Ok(Arc::new(World { surroundings, choices }))
-}
-
-/// The stages that are not resolved. A bucket that no step works with may be down.
-fn without_media(skip: &[String], media: MediaChoice) -> Vec<String> {
-    let unused = (media == MediaChoice::None).then(|| "media".to_owned());
-    skip.iter().cloned().chain(unused).collect()
+pub async fn world_of(context: &Context, answers: Answers) -> Result<Arc<Reset>, CommandError> {
+    let destination = context.settings.environment(&answers.destination)?.as_destination()?;
+    let source = context.settings.environment(&answers.source)?.clone();
+    let sides = context
+        .interrupt
+        .guard(resolve(context.deployments(), &source, &destination, &answers))
+        .await?;
+    Ok(Arc::new(Reset { sides, answers }))
 }
 
 fn unexpected(text: impl Into<String>) -> CommandError {
     CommandError::new(FailureKind::Unexpected, text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reset_without_media_does_not_resolve_the_buckets() {
-        let skip = ["comms".to_owned()];
-        assert_eq!(without_media(&skip, MediaChoice::None), ["comms", "media"]);
-        assert_eq!(without_media(&skip, MediaChoice::Originals), ["comms"]);
-    }
 }

@@ -6,10 +6,8 @@
 use serde_json::{Value, json};
 
 use crate::adapters::heroku::Transfer;
-use crate::reset::World;
+use crate::reset::{Reset, Survey};
 use crate::runbook::Observations;
-
-use super::look::Seen;
 
 /// Settings that decide what a reset changes. Those of an environment follow.
 const SETTINGS: &[&str] = &[
@@ -35,23 +33,23 @@ const SETTINGS: &[&str] = &[
 /// Of both environments; `config_vars` stands for all names of config vars.
 const OF_ENVIRONMENTS: &[&str] = &["app", "branch", "protected", "sites", "accept", "config_vars"];
 
-pub fn observed(world: &World, seen: &Seen) -> Observations {
+pub fn observed(world: &Reset, survey: &Survey) -> Observations {
     let (source, destination) = (&world.source, &world.destination);
     let branches = &world.branches;
-    let app = format!("{} ({})", source.app.value, world.source_app_id);
+    let app = format!("{} ({})", source.app.value, world.source.app_id);
     let database =
-        format!("{} ({})", world.source_database.addon_name, world.source_database.addon_id);
+        format!("{} ({})", world.source.database.addon_name, world.source.database.addon_id);
     let mut found = Observations::from([
         ("the source's app".to_owned(), json!(app)),
         ("the source's database".to_owned(), json!(database)),
-        ("the source's backup".to_owned(), json!(named(&seen.backup))),
+        ("the source's backup".to_owned(), json!(named(&survey.backup))),
         // Whoever approved the newest one did not approve of an old one.
-        (format!("the newest backup of {}", source.name), json!(newest(seen))),
-        (format!("the tip of {}", branches.master), json!(seen.inventory.master.to_string())),
-        (format!("the tip of {}", branches.staging), json!(seen.inventory.staging.to_string())),
+        (format!("the newest backup of {}", source.name), json!(newest(survey))),
+        (format!("the tip of {}", branches.master), json!(survey.inventory.master.to_string())),
+        (format!("the tip of {}", branches.staging), json!(survey.inventory.staging.to_string())),
     ]);
-    for name in world.choices.branches.iter() {
-        found.insert(format!("the tip of {name}"), json!(seen.tips.get(name)));
+    for branch in &world.answers.branches {
+        found.insert(format!("the tip of {}", branch.name), json!(branch.commit.to_string()));
     }
     if let Some(sides) = &world.media {
         found.insert("the source's bucket".to_owned(), json!(sides.source.place()));
@@ -67,9 +65,9 @@ pub fn observed(world: &World, seen: &Seen) -> Observations {
 }
 
 /// Of a backup that was named although there were newer ones, more of these make no difference.
-fn newest(seen: &Seen) -> String {
-    let chosen = seen.backup.name();
-    match seen.newest.as_ref() == Some(&chosen) {
+fn newest(survey: &Survey) -> String {
+    let chosen = survey.backup.name();
+    match survey.newest.as_ref() == Some(&chosen) {
         true => chosen,
         false => "a newer one than the chosen backup".to_owned(),
     }
@@ -81,7 +79,7 @@ fn named(backup: &Transfer) -> String {
 }
 
 /// What holds where nobody has said anything is among them: another bcops may have other defaults.
-fn settings(world: &World, environments: [&String; 2]) -> Vec<(String, Value)> {
+fn settings(world: &Reset, environments: [&String; 2]) -> Vec<(String, Value)> {
     let counts = |name: &str| {
         let of_environment = |environment: &&String| {
             let rest = name

@@ -5,32 +5,29 @@ use std::fmt::{self, Write};
 
 use crate::commands::Context;
 use crate::failure::CommandError;
-use crate::reset::{Choices, OpenAtEnd, World};
+use crate::reset::{OpenAtEnd, Reset, Stage, Survey};
 
-use super::answers::Wishes;
+use super::answers::Given;
 use super::ask::until_usable;
-use super::look::Seen;
-
-const QUARANTINE: &str = "quarantine";
 
 /// Whether a person has to say what becomes of a closed staging.
-pub fn is_asked(wishes: &Wishes, seen: &Seen) -> bool {
+pub fn is_asked(given: &Given, survey: &Survey) -> bool {
     // Without the quarantine the run ends none.
-    let closed = seen.closed.as_ref().filter(|_| wishes.runs(QUARANTINE));
-    closed.is_some_and(|closed| closed.opens(wishes.open).is_none())
+    let closed = survey.closed.as_ref().filter(|_| given.options.runs(Stage::Quarantine));
+    closed.is_some_and(|closed| closed.opens(given.options.open).is_none())
 }
 
 /// The answer. Nothing is asked of an open staging, or of one that an earlier run left closed.
 pub fn decide(
     context: &Context,
-    wishes: &Wishes,
-    seen: &Seen,
+    given: &Given,
+    survey: &Survey,
     asks: bool,
 ) -> Result<Option<OpenAtEnd>, CommandError> {
-    let Some(closed) = seen.closed.as_ref().filter(|_| asks && is_asked(wishes, seen)) else {
-        return Ok(wishes.open);
+    let Some(closed) = survey.closed.as_ref().filter(|_| asks && is_asked(given, survey)) else {
+        return Ok(given.options.open);
     };
-    let (name, how) = (wishes.destination(), closed.in_words());
+    let (name, how) = (&given.options.destination, closed.in_words());
     let question = format!("{name} is {how} now; open it at the end? (yes or no)");
     let read = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
         "yes" | "y" => Ok(Some(OpenAtEnd::Yes)),
@@ -41,36 +38,28 @@ pub fn decide(
 }
 
 /// The lines of the plan.
-pub fn write(text: &mut String, world: &World, seen: &Seen) -> fmt::Result {
-    let choices = &world.choices;
-    if choices.leaves_out(QUARANTINE) {
+pub fn write(text: &mut String, world: &Reset, survey: &Survey) -> fmt::Result {
+    let answers = &world.answers;
+    if answers.leaves_out(Stage::Quarantine) {
         return Ok(());
     }
-    if let Some(closed) = &seen.closed {
+    if let Some(closed) = &survey.closed {
         let name = &world.destination.name;
         let because = match &closed.left_by {
             Some(run) => format!(", because run {run} stopped"),
             None => String::new(),
         };
         writeln!(text, "now   {name} is {}{because}", closed.in_words())?;
-        match closed.opens(choices.open) {
+        match closed.opens(answers.open) {
             Some(true) => {
                 writeln!(text, "      it is opened at the end with {}", closed.opens_with)?;
             }
             Some(false) => writeln!(text, "      it stays closed at the end (--open no)")?,
-            None => writeln!(text, "      open it at the end? {}", answers(choices))?,
+            None => writeln!(text, "      open it at the end? (--open yes|no)")?,
         }
     }
-    for line in seen.starters.lines() {
+    for line in survey.starters.lines() {
         writeln!(text, "dynos {line}")?;
     }
     Ok(())
-}
-
-fn answers(choices: &Choices) -> &'static str {
-    match choices.open {
-        None => "(--open yes|no)",
-        Some(OpenAtEnd::Yes) => "yes",
-        Some(OpenAtEnd::No) => "no",
-    }
 }

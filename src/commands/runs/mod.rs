@@ -6,15 +6,17 @@ mod rollback;
 mod show;
 mod unlock;
 
+pub use list::Listing;
+pub use unlock::Unlocked;
+
 use jiff::Timestamp;
 
 use crate::adapters::git::Repository;
 use crate::cli::{RunsArgs, RunsWork};
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::{Place, Unfinished, unfinished};
-use crate::reset::{Choices, SeenLock};
+use crate::reset::{Answers, ForgetsPlanning, SeenLock, open_repository};
 use crate::runbook::entry::{Entry, Record, SCHEMA_VERSION};
 use crate::runbook::{Essence, History, Journal, Operator, RunId, Runs, Standing, StoreError};
 
@@ -50,13 +52,13 @@ impl Past {
     }
 
     /// What was decided for it.
-    fn choices(&self) -> Result<Choices, CommandError> {
-        choices(&self.id, &self.history)
+    fn answers(&self) -> Result<Answers, CommandError> {
+        answers(&self.id, &self.history)
     }
 }
 
-fn choices(run: &RunId, history: &History) -> Result<Choices, CommandError> {
-    Choices::from_flags(&history.flags).map_err(|reason| {
+fn answers(run: &RunId, history: &History) -> Result<Answers, CommandError> {
+    Answers::from_flags(&history.flags).map_err(|reason| {
         let text = format!("the run {run} is no run of reset-staging: {reason}");
         CommandError::new(FailureKind::Configuration, text).hint("use the bcops that began the run")
     })
@@ -95,15 +97,15 @@ impl GoesBack {
         let (Some(essence), false) = (essence, found.may_be_at_work(now)) else {
             let text = format!("cannot roll it back here: {}", found.sentence(now, None));
             let error = CommandError::new(FailureKind::Locked, text);
-            return Err(found.hints(now).into_iter().fold(error, CommandError::hint));
+            return Err(error.with_hints(found.hints(now)));
         };
         let history = History::of(essence.records());
         let records = essence.records().to_vec();
         Ok(GoesBack { id: found.run, history, records, essence: Some(essence), seen: found.lock })
     }
 
-    fn choices(&self) -> Result<Choices, CommandError> {
-        choices(&self.id, &self.history)
+    fn answers(&self) -> Result<Answers, CommandError> {
+        answers(&self.id, &self.history)
     }
 
     /// When the run itself was heard of last, before any rollback.
@@ -139,7 +141,7 @@ async fn elsewhere(
     given: &str,
 ) -> Result<Option<Unfinished>, CommandError> {
     let looking = async {
-        let repository = open_repository(context).await?;
+        let repository = open_repository(context.deployments()).await?;
         let _planning = ForgetsPlanning::new(&repository);
         look_for(context, &repository, runs, given).await
     };

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::adapters::git::OnConflict;
 use crate::cli::ResumeArgs;
 use crate::commands::reset_staging::{
-    ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
+    ended, on_conflict, register_secrets, runs, setup, stages, target, world_of,
 };
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::unfinished::refuse_stale;
-use crate::reset::{Choices, STAGES, refuse_replaced};
+use crate::reset::{Answers, ForgetsPlanning, Stage, refuse_replaced};
 use crate::runbook::{Engine, Flags, Redactor, Runs};
 
 use super::{Past, elsewhere};
@@ -21,11 +20,12 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
         Ok(past) => past,
         Err(error) => return Err(elsewhere_or(context, &runs, &args.run, error).await),
     };
-    let before = past.choices()?;
-    refuse_too_late(&past, args)?;
-    let choices = changed(before.clone(), args);
-    let flags = difference(&before, &choices);
-    let world = world_of(context, choices).await?;
+    let before = past.answers()?;
+    let skip = stages(&args.skip)?;
+    refuse_too_late(&past, args, &skip)?;
+    let answers = changed(before.clone(), args, &skip);
+    let flags = difference(&before, &answers);
+    let world = world_of(context, answers).await?;
     if past.is_unfinished() {
         let looking = refuse_replaced(&world, &past.id, &past.history);
         context.interrupt.guard(looking).await?;
@@ -35,7 +35,7 @@ pub async fn run(context: &Context, args: &ResumeArgs) -> Result<Outcome, Comman
     let setup = setup(context, &world, redactor)?;
     {
         let _planning = ForgetsPlanning::new(&world.repository);
-        let looking = refuse_stale(&world, &setup.book, &past.id, &past.history);
+        let looking = refuse_stale(&world, &setup.runbook, &past.id, &past.history);
         context.interrupt.guard(looking).await?;
     }
     let engine = Engine::reopen(setup, &runs, past.id.clone(), &target(&world), flags)?;
@@ -54,16 +54,11 @@ async fn elsewhere_or(
     let now = jiff::Timestamp::now();
     let text = format!("{error} on this machine: {}", found.sentence(now, None));
     let error = CommandError::new(error.kind, text);
-    found.hints(now).into_iter().fold(error, CommandError::hint)
+    error.with_hints(found.hints(now))
 }
 
 /// Refuses answers to what was done already, and stages that nobody knows.
-fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
-    let unknown = args.skip.iter().find(|one| !STAGES.contains(&one.as_str()));
-    if let Some(unknown) = unknown {
-        let text = format!("there is no stage {unknown}; there are {}", STAGES.join(", "));
-        return Err(CommandError::new(FailureKind::Usage, text));
-    }
+fn refuse_too_late(past: &Past, args: &ResumeArgs, skip: &[Stage]) -> Result<(), CommandError> {
     let steps = past.journal.beginning().map(|began| began.steps.as_slice()).unwrap_or_default();
     let too_late = |text: String| {
         CommandError::new(FailureKind::Usage, text)
@@ -72,11 +67,11 @@ fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
     if args.media.is_some() && past.history.step("copy-media").is_over() {
         return Err(too_late("cannot change --media: the run has copied the media".to_owned()));
     }
-    for stage in &args.skip {
-        let begun = steps.iter().filter(|step| step.stage == *stage).find(|step| {
+    for stage in skip {
+        let begun = steps.iter().filter(|step| step.stage == stage.name()).find(|step| {
             let history = past.history.step(&step.id);
             // Media that were copied in part stay; a second try is worth nothing to staging.
-            history.is_over() || (history.may_have_acted && stage != "media")
+            history.is_over() || (history.may_have_acted && *stage != Stage::Media)
         });
         if let Some(step) = begun {
             let text = format!("cannot skip {stage}: its step {} has begun", step.id);
@@ -86,31 +81,25 @@ fn refuse_too_late(past: &Past, args: &ResumeArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn with_skipped(mut skip: Vec<String>, more: &[String]) -> Vec<String> {
-    skip.extend(more.iter().cloned());
-    let mut seen = std::collections::HashSet::new();
-    skip.retain(|stage| seen.insert(stage.clone()));
-    skip
-}
-
 /// The answers, with those that were given now.
-fn changed(choices: Choices, args: &ResumeArgs) -> Choices {
-    Choices {
-        agreed: choices.agreed || args.attest.is_some(),
-        on_conflict: match args.on_conflict.as_deref() {
-            Some("skip") => OnConflict::Skip,
-            Some(_) => OnConflict::Stop,
-            None => choices.on_conflict,
-        },
-        media: args.media.unwrap_or(choices.media),
-        skip: with_skipped(choices.skip, &args.skip),
-        max_delete: args.max_delete.map(|limit| limit.to_string()).or(choices.max_delete),
-        open: args.open.or(choices.open),
-        ..choices
+fn changed(answers: Answers, args: &ResumeArgs, more: &[Stage]) -> Answers {
+    let Answers { mut options, .. } = answers.clone();
+    options.agreed |= args.attest.is_some();
+    if let Some(flag) = &args.on_conflict {
+        options.on_conflict = on_conflict(flag);
     }
+    options.media = args.media.unwrap_or(options.media);
+    for stage in more {
+        if options.runs(*stage) {
+            options.skip.push(*stage);
+        }
+    }
+    options.max_delete = args.max_delete.or(options.max_delete);
+    options.open = args.open.or(options.open);
+    Answers { options, ..answers }
 }
 
-fn difference(before: &Choices, now: &Choices) -> Flags {
+fn difference(before: &Answers, now: &Answers) -> Flags {
     let before = before.to_flags();
     now.to_flags().into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect()
 }

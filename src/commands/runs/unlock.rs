@@ -1,20 +1,30 @@
 //! `runs unlock`: breaks the lock of a run that nobody will resume, after showing whose it is.
 
 use jiff::Timestamp;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::git::Repository;
 use crate::cli::UnlockArgs;
-use crate::commands::reset_staging::{ForgetsPlanning, open_repository, runs};
+use crate::commands::reset_staging::runs;
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::OriginLock;
 use crate::reset::unfinished::{Unfinished, unfinished};
+use crate::reset::{ForgetsPlanning, OriginLock, open_repository};
 use crate::runbook::{LockError, RunId, RunState};
 use crate::settings::Environment;
 use crate::words;
 
 use super::Past;
+
+/// The lock that was broken.
+#[derive(Serialize, JsonSchema)]
+pub struct Unlocked<'a> {
+    run: &'a str,
+    branch: &'a str,
+    /// Who had it, in words.
+    holder: String,
+}
 
 pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, CommandError> {
     let run = RunId::parse(&args.run).ok_or_else(|| {
@@ -22,7 +32,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         CommandError::new(FailureKind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
-    let repository = context.interrupt.guard(open_repository(context)).await?;
+    let repository = context.interrupt.guard(open_repository(context.deployments())).await?;
     let _planning = ForgetsPlanning::new(&repository);
     let runs = runs(context);
     let first = environment(context, &run, &args.environment)?;
@@ -52,7 +62,7 @@ pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, Comman
         "the lock of {branch} is broken; {holder} had it\nto take over: bcops reset-{}",
         environment.name
     );
-    Ok(Outcome::done(json!({ "run": run.as_str(), "branch": branch, "holder": holder }), text))
+    Ok(Outcome::done(Unlocked { run: run.as_str(), branch, holder }, text))
 }
 
 /// It may be a run of another machine, or one that was killed before it wrote what it is for.
@@ -61,8 +71,8 @@ fn environment<'a>(
     run: &RunId,
     given: &str,
 ) -> Result<&'a Environment, CommandError> {
-    let choices = Past::read(&runs(context), run.as_str()).and_then(|past| past.choices());
-    let name = choices.map_or_else(|_| given.to_owned(), |choices| choices.destination);
+    let answers = Past::read(&runs(context), run.as_str()).and_then(|past| past.answers());
+    let name = answers.map_or_else(|_| given.to_owned(), |answers| answers.options.destination);
     let environment = context.settings.environment(&name)?;
     environment.check_something_is_protected()?;
     Ok(environment)
@@ -105,7 +115,7 @@ fn refuse_at_work(found: &Unfinished, is_busy: bool, force: bool) -> Result<(), 
     let text = format!("cannot break the lock of run {run}: {why}; nothing was changed");
     let error = CommandError::new(FailureKind::Refused, text);
     let ways = found.hints(now).into_iter().filter(|hint| !hint.contains("unlock"));
-    let error = ways.fold(error, CommandError::hint);
+    let error = error.with_hints(ways);
     Err(error
         .hint(format!("if that process is dead: {} --confirm {run} --force", run.unlock_command())))
 }

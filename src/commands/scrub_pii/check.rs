@@ -1,18 +1,39 @@
 //! `--check`: the audit alone, on any database, in a transaction that can only read.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, findings, manifest};
+use crate::commands::findings::{self, Audited, Judged};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
-use crate::scrub::live::{self, Access, Audit, Depth};
+use crate::scrub::UnreadValues;
+use crate::scrub::live::{self, Access, Depth};
 
-use super::target::{self, Target};
+use super::summary::{Pending, TargetDocument, Unseen};
+use super::target;
 use super::{limits, summary};
 
+/// With `--check`.
+#[derive(Serialize, JsonSchema)]
+pub struct Checked<'a> {
+    target: TargetDocument<'a>,
+    policy: &'a str,
+    /// Personal data where there should be none.
+    findings: Vec<Audited<'a>>,
+    /// All that the audit saw, the findings included.
+    audit: Vec<Audited<'a>>,
+    /// Values that could not be looked into.
+    unread: Vec<Judged<'a, UnreadValues>>,
+    /// What the rules would still change.
+    pending: Vec<Pending<'a>>,
+    not_looked_at: Vec<Unseen<'a>>,
+}
+
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     let limits = limits(args);
     let checking = async {
         let target = target::readable(context, args).await?;
@@ -41,32 +62,29 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let (target, audit, seen, schema) = context.interrupt.guard(checking).await?;
     summary::warn_of_unseen(context, &schema);
     findings::warn_of_doubts(context, &audit.counts);
-    let mut result = result(&target, &audit, &seen);
-    result["not_looked_at"] = summary::unseen_json(&schema).into();
+    let found = audit.findings();
+    let result = Checked {
+        target: TargetDocument::of(&target),
+        policy: &target.policy,
+        findings: findings::judged(&found),
+        audit: findings::judged(&audit.counts),
+        unread: findings::judged_unread(&audit.unread),
+        pending: seen.documents(),
+        not_looked_at: summary::unseen(&schema),
+    };
     let unedited = seen.unedited();
     if audit.passed() && unedited.is_empty() {
         let text = format!("{}{}", findings::passed(&audit.counts), summary::pending_note(&seen));
         return Ok(Outcome::done(result, text.trim_end().to_owned()));
     }
-    let (found, doubts) = (audit.findings(), audit.doubts());
+    let doubts = audit.doubts();
     let places = (found.len() + doubts.len() + unedited.len()) as u64;
     let places = crate::words::plural(places, "place");
     let message = format!("personal data in {places} of {}", target.url.database);
     let error = match found.is_empty() && doubts.is_empty() {
         true => CommandError::new(FailureKind::PersonalData, message),
-        false => crate::error::personal_data(message, &found, &doubts),
+        false => crate::scrub::personal_data(message, &found, &doubts),
     };
-    let error = unedited.into_iter().fold(error, CommandError::hint);
+    let error = error.with_hints(unedited);
     Err(error.with_result(result))
-}
-
-fn result(target: &Target, audit: &Audit, seen: &summary::Seen) -> Value {
-    json!({
-        "target": summary::target_json(target),
-        "policy": target.policy,
-        "findings": audit.findings().iter().map(findings::json).collect::<Vec<_>>(),
-        "audit": audit.counts.iter().map(findings::json).collect::<Vec<_>>(),
-        "unread": audit.unread.iter().map(findings::unread_json).collect::<Vec<_>>(),
-        "pending": summary::pending_json(seen),
-    })
 }

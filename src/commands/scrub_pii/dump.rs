@@ -1,24 +1,12 @@
 //! `--dump IN OUT`: a scrubbed copy of a backup file.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use serde_json::json;
-
-use crate::activity::{Activity, NoServer, Stall};
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, dropped, findings, manifest};
-use crate::events::{Event, Reporter};
+use crate::commands::{Context, Outcome, backup_file};
 use crate::failure::{CommandError, FailureKind};
-use crate::scrub::RowCounts;
-use crate::scrub::backup_file::{self, BackupFile, BackupFileError, Input, Output, Report, Watch};
+use crate::scrub::backup_file::{Input, Output};
 use crate::ui;
-use crate::words;
-
-/// How long a thread may take to notice that it is to stop.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 pub async fn run(
     context: &Context,
@@ -37,87 +25,15 @@ pub async fn run(
         true => Output::Stream(Box::new(std::io::sink())),
         false => open_output(to, args.force)?,
     };
-    let report = rewrite(context, &policy, open_input(from), output).await?;
-    let outcome = outcome(&from.display().to_string(), to, &policy, &report, args.dry_run);
+    let report = backup_file::rewrite(context, &policy, open_input(from), output).await?;
+    let from = from.display().to_string();
+    let outcome = backup_file::outcome(&from, to, &policy, &report, args.dry_run);
     if !to_standard_output {
         return Ok(outcome);
     }
     // Standard output is the backup: what there is to say goes where messages go.
     context.ui.message(&outcome.text);
     Ok(Outcome { text: String::new(), ..outcome })
-}
-
-/// Rewrites a backup by the manifest in force. Ctrl-C ends it.
-pub async fn rewrite(
-    context: &Context,
-    policy: &str,
-    input: Input,
-    output: Output,
-) -> Result<Report, CommandError> {
-    let manifest = manifest::load(context)?;
-    let policy = policy.to_owned();
-    let file = match &input {
-        Input::File(path) => Some(path.clone()),
-        Input::Stream(_) => None,
-    };
-    let work = move |watch: &Watch| {
-        let opened = BackupFile::open_on_account(input, &watch.activity);
-        let backup = opened.map_err(|error| match &file {
-            Some(file) => crate::error::backup_file(error, file),
-            None => error.into(),
-        })?;
-        let plan = backup.plan(&manifest, &policy)?;
-        for check in plan.open_checks() {
-            watch.reporter.emit(Event::Warning(check.describe()));
-        }
-        Ok::<Report, CommandError>(backup.rewrite(&plan, output, watch)?)
-    };
-    let report = on_a_thread(context, work).await?;
-    findings::warn_of_doubts(context, &report.audit);
-    for note in &report.notes {
-        context.ui.emit(Event::Note(note.clone()));
-    }
-    Ok(report)
-}
-
-/// Does the work on a backup file on a thread of its own: it reads, compresses and writes. Ctrl-C
-/// ends it, and nothing of the file is left.
-pub async fn on_a_thread<T: Send + 'static>(
-    context: &Context,
-    work: impl FnOnce(&Watch) -> Result<T, CommandError> + Send + 'static,
-) -> Result<T, CommandError> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let (reporter, activity) = (context.reporter(), Activity::default());
-    let watch = Watch {
-        reporter: reporter.clone(),
-        interrupted: interrupted.clone(),
-        activity: activity.clone(),
-    };
-    let mut working = tokio::task::spawn_blocking(move || work(&watch));
-    let ended = tokio::select! {
-        ended = &mut working => ended,
-        stall = activity.watch(&reporter, NoServer) => {
-            interrupted.store(true, Ordering::SeqCst);
-            backup_file::discard_unfinished();
-            return Err(stalled(&stall));
-        }
-        () = context.interrupt.pressed() => {
-            interrupted.store(true, Ordering::SeqCst);
-            tokio::time::timeout(PATIENCE, working).await.map_err(|_| {
-                // A read that does not return cannot be told.
-                backup_file::discard_unfinished();
-                CommandError::from(BackupFileError::Interrupted)
-            })?
-        }
-    };
-    ended.map_err(|_| {
-        CommandError::new(FailureKind::Unexpected, "the work on the backup file ended early")
-    })?
-}
-
-fn stalled(stall: &Stall) -> CommandError {
-    CommandError::new(FailureKind::Unexpected, format!("cannot continue: {stall}"))
-        .hint(crate::error::STALLED)
 }
 
 fn open_input(path: &Path) -> Input {
@@ -142,60 +58,4 @@ fn open_output(path: &Path, overwrite: bool) -> Result<Output, CommandError> {
         );
     }
     Ok(Output::Stream(Box::new(output)))
-}
-
-pub fn outcome(from: &str, to: &Path, policy: &str, report: &Report, dry_run: bool) -> Outcome {
-    let mut text = String::new();
-    let line = |name: &str, rows: &RowCounts| {
-        format!(
-            "{name:<44} {:>10} kept {:>10} rewritten {:>10} dropped\n",
-            words::count(rows.kept),
-            words::count(rows.changed),
-            words::count(rows.dropped)
-        )
-    };
-    let mut all = RowCounts::default();
-    for (table, rows) in &report.tables {
-        all += *rows;
-        if rows.changed + rows.dropped > 0 {
-            text.push_str(&line(&table.short(), rows));
-        }
-    }
-    text.push_str(&line("all rows", &all));
-    text.push_str(&dropped::lines(&report.dropped_members));
-    text.push_str(&findings::passed(&report.audit));
-    for statement in &report.after_statements {
-        text.push_str(&format!("after its rows, a restore runs: {statement}\n"));
-    }
-    let (written, read) = (words::bytes(report.bytes_written), words::bytes(report.bytes_read));
-    text.push_str(&match to.as_os_str() {
-        _ if dry_run => format!("dry run: nothing was written; it would be {written} of {read}"),
-        name if name == "-" => {
-            format!("the backup is written ({written}; the original has {read})")
-        }
-        _ => format!("{} is written ({written}; the original has {read})", to.display()),
-    });
-    let tables = report.tables.iter().map(|(table, rows)| {
-        json!({
-            "table": table.short(),
-            "rows": rows.read,
-            "kept": rows.kept,
-            "changed": rows.changed,
-            "dropped": rows.dropped,
-        })
-    });
-    let result = json!({
-        "dry_run": dry_run,
-        "from": from,
-        "to": to.display().to_string(),
-        "policy": policy,
-        "bytes_read": report.bytes_read,
-        "bytes_written": report.bytes_written,
-        "tables": tables.collect::<Vec<_>>(),
-        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
-        "dropped_members": dropped::json(&report.dropped_members),
-        "after_statements": report.after_statements,
-        "notes": report.notes,
-    });
-    Outcome::done(result, text)
 }

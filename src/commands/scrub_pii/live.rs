@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::adapters::postgres::Session;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, confirm, findings, journal, manifest, unscrubbed};
+use crate::commands::{Context, Outcome, confirm, findings, journal, unscrubbed};
+use crate::deployment::manifest;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::Manifest;
@@ -14,7 +15,7 @@ use super::target::{self, Target};
 use super::{limits, summary, vacuum};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     let target = context.interrupt.guard(target::writable(context, args)).await?;
     if !args.dry_run {
         check_confirmation(context, args, &target)?;
@@ -42,7 +43,7 @@ pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, Comm
     let end = match &outcome {
         Ok(_) => json!({ "event": "done", "database": target.url.database }),
         Err(error) => {
-            json!({ "event": "failed", "kind": error.kind.name(), "database": target.url.database })
+            json!({ "event": "failed", "kind": error.kind, "database": target.url.database })
         }
     };
     // What was committed is committed, also where the journal cannot say so.
@@ -148,11 +149,7 @@ fn check_confirmation(
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
-    let text = format!(
-        "{} would be scrubbed and there is no terminal to ask on; nothing was changed",
-        target.describe()
-    );
-    let error = CommandError::new(FailureKind::NotConfirmed, text)
+    let error = confirm::no_terminal(&format!("{} would be scrubbed and", target.describe()))
         .hint(format!("to go on: --confirm {name}"));
     Err(local_hint(target, error))
 }

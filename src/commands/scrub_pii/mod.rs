@@ -10,10 +10,15 @@ mod tools;
 mod vacuum;
 
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, manifest};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::scrub::live::Limits;
 use crate::settings::Destination;
+
+pub use check::Checked;
+pub use summary::{Planned, Scrubbed};
+pub use tools::{Explained, Suggested, Validated};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
     check_arguments(context, args)?;
@@ -52,5 +57,5 @@ fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), Command
         return Err(error.hint("for an environment: --confirm with the name of its Heroku app"));
     }
     let Some(policy) = &args.policy else { return Ok(()) };
-    manifest::check_policy(&manifest::load(context)?, policy)
+    manifest::check_policy(&manifest::load(&context.settings)?, policy)
 }

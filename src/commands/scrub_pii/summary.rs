@@ -1,25 +1,94 @@
 //! What a scrub tells: before it begins, and when it is done.
 
-use serde_json::{Value, json};
+use std::fmt;
 
-use crate::commands::{Context, Outcome, dropped, findings};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::commands::findings::{self, Audited};
+use crate::commands::{Context, Outcome, dropped};
 use crate::events::{Event, Reporter};
-use crate::scrub::ScrubPlan;
-use crate::scrub::live::{Depth, LiveReport, LiveSchema, PendingRows, TableChange};
+use crate::schema::TableName;
+use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableChange};
+use crate::scrub::{DroppedMember, ScrubPlan};
 use crate::words;
 
 use super::target::Target;
 
+/// The database.
+#[derive(Serialize, JsonSchema)]
+pub struct TargetDocument<'a> {
+    /// `null` for the one on this machine, and so is `app`.
+    environment: Option<&'a str>,
+    app: Option<&'a str>,
+    database: &'a str,
+    /// The server.
+    place: String,
+    #[serde(skip)]
+    policy: &'a str,
+}
+
+/// A table that the database does not yet hold as the manifest wants it.
+#[derive(Serialize, JsonSchema)]
+pub struct Pending<'a> {
+    table: &'a TableName,
+    /// What is done with its rows, in words.
+    rule: String,
+    to_delete: u64,
+    to_set: u64,
+    /// `null` where edits were not counted.
+    to_edit: Option<u64>,
+}
+
+/// A table that neither rules nor the audit reach.
+#[derive(Serialize, JsonSchema)]
+pub struct Unseen<'a> {
+    table: &'a TableName,
+    why: &'static str,
+}
+
+/// With `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    target: TargetDocument<'a>,
+    policy: &'a str,
+    tables: Vec<Pending<'a>>,
+}
+
+/// What a scrub did.
+#[derive(Serialize, JsonSchema)]
+pub struct Scrubbed<'a> {
+    /// Always false.
+    dry_run: bool,
+    target: TargetDocument<'a>,
+    policy: &'a str,
+    /// Those with a rule, changed or not.
+    tables: &'a [TableChange],
+    /// Rows in all, and so are `set` and `edited`.
+    deleted: u64,
+    set: u64,
+    edited: u64,
+    large_objects: u64,
+    /// Members of JSON documents that the manifest does not name.
+    dropped_members: Vec<&'a DroppedMember>,
+    warnings: &'a [String],
+    /// What the audit saw, allowed or not.
+    audit: Vec<Audited<'a>>,
+    seconds: f64,
+}
+
 /// What was seen of a database before it is scrubbed.
 pub struct Seen {
-    pub pending: Vec<PendingRows>,
+    pub pending: Vec<PlannedChanges>,
     pub plan: ScrubPlan,
     /// Whether edits inside of values were counted.
     pub depth: Depth,
 }
 
 impl Seen {
-    fn sum(&self, field: fn(&PendingRows) -> u64) -> u64 {
+    fn sum(&self, field: fn(&PlannedChanges) -> u64) -> u64 {
         self.pending.iter().map(field).sum()
     }
 
@@ -34,7 +103,18 @@ impl Seen {
             .collect()
     }
 
-    fn rule(&self, rows: &PendingRows) -> String {
+    pub fn documents(&self) -> Vec<Pending<'_>> {
+        let tables = self.pending.iter().map(|rows| Pending {
+            table: &rows.table,
+            rule: self.rule(rows),
+            to_delete: rows.to_delete,
+            to_set: rows.to_set,
+            to_edit: (self.depth == Depth::Values).then_some(rows.to_edit),
+        });
+        tables.collect()
+    }
+
+    fn rule(&self, rows: &PlannedChanges) -> String {
         self.plan.table(&rows.table).map(|plan| plan.description.clone()).unwrap_or_default()
     }
 }
@@ -59,11 +139,10 @@ pub fn warn_of_unseen(context: &Context, live: &LiveSchema) {
 }
 
 /// The same for programs.
-pub fn unseen_json(live: &LiveSchema) -> Vec<Value> {
+pub fn unseen(live: &LiveSchema) -> Vec<Unseen<'_>> {
     let foreign = live.foreign_tables.iter().map(|table| (table, "foreign table"));
     let extension = live.extension_tables.iter().map(|table| (table, "table of an extension"));
-    let unseen = foreign.chain(extension);
-    unseen.map(|(table, why)| json!({ "table": table.short(), "why": why })).collect()
+    foreign.chain(extension).map(|(table, why)| Unseen { table, why }).collect()
 }
 
 /// The resource, and what will happen to it in numbers.
@@ -84,25 +163,24 @@ pub fn before(target: &Target, seen: &Seen) -> String {
 }
 
 pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
-    let mut text = String::new();
-    for rows in &seen.pending {
-        text.push_str(&format!(
-            "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {}\n",
-            rows.table.short(),
-            words::count(rows.to_delete),
-            words::count(rows.to_set),
-            words::count(rows.to_edit),
-            seen.rule(rows)
-        ));
+    let (target, tables) = (TargetDocument::of(target), seen.documents());
+    Outcome::of(&Planned { dry_run: true, policy: target.policy, target, tables })
+}
+
+impl fmt::Display for Planned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Pending { table, rule, to_delete, to_set, to_edit } in &self.tables {
+            writeln!(
+                f,
+                "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {rule}",
+                table.short(),
+                words::count(*to_delete),
+                words::count(*to_set),
+                words::count(to_edit.unwrap_or_default()),
+            )?;
+        }
+        f.write_str("dry run: nothing was changed")
     }
-    text.push_str("dry run: nothing was changed");
-    let result = json!({
-        "dry_run": true,
-        "target": target_json(target),
-        "policy": target.policy,
-        "tables": pending_json(seen),
-    });
-    Outcome::done(result, text)
 }
 
 /// For a check: rules that the database does not obey, which is no finding by itself. A site that
@@ -158,50 +236,32 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
         target.url.database,
         words::duration(report.took)
     ));
-    let tables = report.tables.iter().map(|change| {
-        json!({
-            "table": change.table.short(),
-            "rule": change.rule,
-            "deleted": change.deleted,
-            "set": change.set,
-            "edited": change.edited,
-        })
-    });
-    let result = json!({
-        "dry_run": false,
-        "target": target_json(target),
-        "policy": target.policy,
-        "tables": tables.collect::<Vec<_>>(),
-        "deleted": deleted,
-        "set": set,
-        "edited": edited,
-        "large_objects": report.large_objects,
-        "dropped_members": dropped::json(members()),
-        "warnings": report.warnings,
-        "audit": report.audit.iter().map(findings::json).collect::<Vec<_>>(),
-        "seconds": report.took.as_secs_f64(),
-    });
+    let result = Scrubbed {
+        dry_run: false,
+        target: TargetDocument::of(target),
+        policy: &target.policy,
+        tables: &report.tables,
+        deleted,
+        set,
+        edited,
+        large_objects: report.large_objects,
+        dropped_members: members().collect(),
+        warnings: &report.warnings,
+        audit: findings::judged(&report.audit),
+        seconds: report.took.as_secs_f64(),
+    };
     Outcome::done(result, text)
 }
 
-pub fn target_json(target: &Target) -> Value {
-    json!({
-        "environment": target.environment.as_ref().map(|(name, _)| name),
-        "app": target.environment.as_ref().map(|(_, app)| app),
-        "database": target.url.database,
-        "place": target.url.place(),
-    })
-}
-
-pub fn pending_json(seen: &Seen) -> Vec<Value> {
-    let rows = seen.pending.iter().map(|rows| {
-        json!({
-            "table": rows.table.short(),
-            "rule": seen.rule(rows),
-            "to_delete": rows.to_delete,
-            "to_set": rows.to_set,
-            "to_edit": (seen.depth == Depth::Values).then_some(rows.to_edit),
-        })
-    });
-    rows.collect()
+impl<'a> TargetDocument<'a> {
+    pub fn of(target: &'a Target) -> Self {
+        let environment = target.environment.as_ref();
+        TargetDocument {
+            environment: environment.map(|(name, _)| name.as_str()),
+            app: environment.map(|(_, app)| app.as_str()),
+            database: &target.url.database,
+            place: target.url.place(),
+            policy: &target.policy,
+        }
+    }
 }

@@ -35,12 +35,13 @@ impl Target {
     /// Opens a session. What mends a failure depends on whose database it is.
     pub async fn connect(&self) -> Result<Session, CommandError> {
         connect(&self.url).await.map_err(|error| {
-            let mut error = CommandError::from(error);
-            if let Some((name, app)) = &self.environment {
-                error.hints =
-                    vec![format!("bcops doctor {name}   # looks at {app} and its config vars")];
+            let error = CommandError::from(error);
+            match &self.environment {
+                Some((name, app)) => error.hint_instead(format!(
+                    "bcops doctor {name}   # looks at {app} and its config vars"
+                )),
+                None => error,
             }
-            error
         })
     }
 

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::postgres::PostgresError;
 use crate::cli::ScrubPiiArgs;
-use crate::commands::{Context, Outcome, manifest};
+use crate::commands::{Context, Outcome};
+use crate::deployment::manifest;
 use crate::failure::{CommandError, FailureKind};
 use crate::schema::{Schema, TableName};
 use crate::scrub::Manifest;
 use crate::scrub::backup_file::{BackupFile, Input};
 use crate::scrub::live::{self, Access};
-use crate::scrub::tools::{self, Problem, RowSamples, Severity};
+use crate::scrub::tools::{self, Explanation, Problem, RowSamples, Severity};
 use crate::words;
 
 use super::{limits, target};
@@ -22,7 +24,7 @@ pub async fn run(
     args: &ScrubPiiArgs,
     words: &[String],
 ) -> Result<Outcome, CommandError> {
-    let manifest = manifest::load(context)?;
+    let manifest = manifest::load(&context.settings)?;
     match words {
         [tool] if tool == "validate" => validate(context, args, &manifest, None).await,
         [tool, environment] if tool == "validate" => {
@@ -45,6 +47,37 @@ pub async fn run(
         .hint("one of: validate, suggest, explain TABLE")),
         [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")),
     }
+}
+
+/// With `--manifest validate`.
+#[derive(Serialize, JsonSchema)]
+pub struct Validated<'a> {
+    /// Always `validate`.
+    tool: &'static str,
+    /// The database or the file.
+    subject: &'a str,
+    valid: bool,
+    problems: &'a [Problem],
+}
+
+/// With `--manifest suggest`.
+#[derive(Serialize, JsonSchema)]
+pub struct Suggested<'a> {
+    /// Always `suggest`.
+    tool: &'static str,
+    /// The database or the file.
+    subject: &'a str,
+    /// The lines to add, in TOML.
+    manifest: &'a str,
+}
+
+/// With `--manifest explain TABLE`.
+#[derive(Serialize, JsonSchema)]
+pub struct Explained<'a> {
+    /// Always `explain`.
+    tool: &'static str,
+    #[serde(flatten)]
+    explanation: Explanation<'a>,
 }
 
 /// A schema, and where it is from.
@@ -92,7 +125,7 @@ fn backup_file(path: &Path, with: With) -> Result<Subject, CommandError> {
     let opened = BackupFile::open(input);
     let backup = match path.as_os_str() == "-" {
         true => opened?,
-        false => opened.map_err(|error| crate::error::backup_file(error, path))?,
+        false => opened.map_err(|error| error.of_file(path))?,
     };
     let schema = backup.schema().clone();
     let samples = match with {
@@ -151,15 +184,11 @@ async fn validate(
             words::plural(errors as u64, "error")
         ),
     });
-    let result = json!({
-        "tool": "validate",
-        "subject": subject.name,
-        "valid": errors == 0,
-        "problems": problems.iter().map(Problem::to_json).collect::<Vec<_>>(),
-    });
+    let (subject, valid) = (subject.name.as_str(), errors == 0);
+    let result = Validated { tool: "validate", subject, valid, problems: &problems };
     // A manifest that does not fit cannot show that personal data is gone.
     let exit_code = if errors == 0 { 0 } else { FailureKind::PersonalData.exit_code() };
-    Ok(Outcome { result, text, exit_code })
+    Ok(Outcome::done(result, text).with_exit_code(exit_code))
 }
 
 async fn suggest(
@@ -170,7 +199,7 @@ async fn suggest(
 ) -> Result<Outcome, CommandError> {
     let subject = subject(context, args, environment, With::Samples).await?;
     let draft = tools::suggest(&subject.schema, manifest, &subject.samples);
-    let result = json!({ "tool": "suggest", "subject": subject.name, "manifest": draft });
+    let result = Suggested { tool: "suggest", subject: &subject.name, manifest: &draft };
     Ok(Outcome::done(result, draft.trim_end().to_owned()))
 }
 
@@ -189,7 +218,6 @@ async fn explain(
     };
     let explanation = tools::explain(manifest, schema.as_ref(), table)
         .map_err(|error| CommandError::new(FailureKind::Usage, error.to_string()))?;
-    let mut result = explanation.json;
-    result["tool"] = json!("explain");
-    Ok(Outcome::done(result, explanation.text.trim_end().to_owned()))
+    let text = explanation.to_string();
+    Ok(Outcome::done(Explained { tool: "explain", explanation }, text.trim_end()))
 }

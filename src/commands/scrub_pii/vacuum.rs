@@ -109,7 +109,7 @@ fn after_the_scrub(error: CommandError) -> CommandError {
                 "the database is scrubbed, but the files of its tables could not be rewritten";
             let hints = error.hints.clone();
             let outer = CommandError::new(kind, text).with_cause(error);
-            hints.into_iter().fold(outer, CommandError::hint)
+            outer.with_hints(hints)
         }
     }
 }

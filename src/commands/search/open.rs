@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::process::Stdio;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::process::Command;
 
-use crate::adapters::heroku::HerokuError;
 use crate::child_environment;
 use crate::cli::SearchOpenArgs;
 use crate::commands::{Context, Outcome};
@@ -17,22 +17,35 @@ use crate::secret::Secret;
 /// The program that opens a URL in the user's browser.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
+/// The add-on's console.
+#[derive(Serialize, JsonSchema)]
+pub struct Opened<'a> {
+    environment: &'a str,
+    app: &'a str,
+    addon: &'a str,
+    /// Of the console. It opens for whoever is signed in to Heroku.
+    url: &'a str,
+    /// Whether a browser took it.
+    opened: bool,
+}
+
 pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
     let (app, variable) = (&environment.app.value, &environment.search_url_variable);
     let heroku = context.deployments().log_in().await?.heroku;
-    let console = heroku.addon_console(app, variable).await.map_err(|error| match error {
-        HerokuError::NotFound { .. } => {
-            let text = format!("{app} has no add-on whose config var is {variable}");
-            CommandError::new(FailureKind::Configuration, text)
+    let console =
+        heroku.addon_console(app, variable).await.map_err(|error| match error.is_not_found() {
+            true => {
+                let text = format!("{app} has no add-on whose config var is {variable}");
+                CommandError::new(FailureKind::Configuration, text)
                 .hint(format!("bcops addons {}   # lists them", environment.name))
                 .hint(format!(
                     "name the right one as environments.{}.config_vars.search_url in bcops.toml",
                     environment.name
                 ))
-        }
-        other => other.into(),
-    })?;
+            }
+            false => error.into(),
+        })?;
     let url = console.url;
     let has_screen = std::io::stdout().is_terminal() && !context.ui.json();
     let opened = !args.url && has_screen && open(context, &url).await;
@@ -41,13 +54,8 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
         // The URL is what was asked for. It opens for whoever is signed in to Heroku.
         false => url.expose().to_owned(),
     };
-    let result = json!({
-        "environment": environment.name,
-        "app": app,
-        "addon": console.addon_name,
-        "url": url.expose(),
-        "opened": opened,
-    });
+    let (environment, addon) = (environment.name.as_str(), console.addon_name.as_str());
+    let result = Opened { environment, app, addon, url: url.expose(), opened };
     Ok(Outcome::done(result, text))
 }
 

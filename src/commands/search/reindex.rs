@@ -1,7 +1,8 @@
 //! `search reindex`: the indices built anew on a one-off dyno, and counted. Never a protected
 //! environment's: while Wagtail builds an index, searches find nothing.
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::adapters::elasticsearch::DestinationCluster;
 use crate::adapters::heroku::{DestinationApp, Heroku};
@@ -9,11 +10,49 @@ use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::SearchReindexArgs;
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::{CommandError, FailureKind};
-use crate::search::{self, Difference, Reindexed, Role, SearchError, Site};
+use crate::search::{self, Counted, Difference, Reindexed, Role, SearchError, Site};
 use crate::settings::Destination;
 use crate::words;
 
-use super::report;
+/// With `--dry-run`.
+#[derive(Serialize, JsonSchema)]
+pub struct Planned<'a> {
+    /// Always true.
+    dry_run: bool,
+    environment: &'a str,
+    app: &'a str,
+    /// The cluster's address.
+    host: &'a str,
+    /// What would run on a dyno.
+    command: &'a str,
+    documents_before: u64,
+    rows: u64,
+}
+
+/// The indices after the command.
+#[derive(Serialize, JsonSchema)]
+pub struct Rebuilt<'a> {
+    /// Always false.
+    dry_run: bool,
+    environment: &'a str,
+    app: &'a str,
+    /// The cluster's address.
+    host: &'a str,
+    /// What ran on a dyno.
+    command: &'a str,
+    dyno: &'a str,
+    seconds: f64,
+    /// Each with what it holds, and what its table holds.
+    indices: &'a [Counted],
+    /// Indices with documents beyond the rows.
+    differences: &'a [Difference],
+}
+
+/// Where an index lacks rows after the command.
+#[derive(Serialize, JsonSchema)]
+pub struct Incomplete {
+    differences: Vec<Difference>,
+}
 
 /// What the work is done with, all of it compared with what is protected.
 struct Ready {
@@ -43,10 +82,15 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
     let command = &context.settings.search.reindex_command.value;
     let plan = plan(&ready, command, &before);
     if args.dry_run {
-        let result = json!({
-            "dry_run": true, "environment": ready.destination.name, "app": app, "host": place,
-            "command": command, "documents_before": before.documents, "rows": before.rows,
-        });
+        let result = Planned {
+            dry_run: true,
+            environment: &ready.destination.name,
+            app: &app,
+            host: &place,
+            command,
+            documents_before: before.documents,
+            rows: before.rows,
+        };
         return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
     }
     context.ui.question(&plan);
@@ -112,10 +156,9 @@ fn plan(ready: &Ready, command: &str, before: &Before) -> String {
 }
 
 /// What mends a failure depends on whose database it is.
-fn of_environment(mut error: CommandError, destination: &Destination) -> CommandError {
+fn of_environment(error: CommandError, destination: &Destination) -> CommandError {
     let (name, app) = (&destination.name, &destination.app.value);
-    error.hints = vec![format!("bcops doctor {name}   # looks at {app} and its config vars")];
-    error
+    error.hint_instead(format!("bcops doctor {name}   # looks at {app} and its config vars"))
 }
 
 /// Looks everything up, and refuses what is a protected environment's: what the command on the dyno
@@ -134,10 +177,8 @@ async fn prepare(context: &Context, destination: Destination) -> Result<Ready, C
 }
 
 fn explained(error: SearchError, destination: &Destination) -> CommandError {
-    let differences: Vec<Value> = match &error {
-        SearchError::Incomplete { differences, .. } => {
-            differences.iter().map(report::difference).collect()
-        }
+    let differences = match &error {
+        SearchError::Incomplete { differences, .. } => differences.clone(),
         _ => Vec::new(),
     };
     let is_one_offs_end = matches!(error, SearchError::Heroku(_));
@@ -147,7 +188,7 @@ fn explained(error: SearchError, destination: &Destination) -> CommandError {
         error = of_environment(error, destination);
     }
     if !differences.is_empty() {
-        error = error.with_result(json!({ "differences": differences }));
+        error = error.with_result(Incomplete { differences });
     }
     if error.kind == FailureKind::Interrupted
         || (is_one_offs_end && error.kind == FailureKind::RemoteJob)
@@ -160,22 +201,23 @@ fn explained(error: SearchError, destination: &Destination) -> CommandError {
     error
 }
 
-fn result(ready: &Ready, place: &str, command: &str, done: &Reindexed) -> Value {
-    let indices = done
-        .indices
-        .iter()
-        .map(|one| json!({ "name": one.index, "documents": one.documents, "rows": one.rows }));
-    json!({
-        "dry_run": false,
-        "environment": ready.destination.name,
-        "app": ready.app.name(),
-        "host": place,
-        "command": command,
-        "dyno": done.dyno,
-        "seconds": done.took.as_secs_f64(),
-        "indices": indices.collect::<Vec<_>>(),
-        "differences": done.surplus.iter().map(report::difference).collect::<Vec<_>>(),
-    })
+fn result<'a>(
+    ready: &'a Ready,
+    host: &'a str,
+    command: &'a str,
+    done: &'a Reindexed,
+) -> Rebuilt<'a> {
+    Rebuilt {
+        dry_run: false,
+        environment: &ready.destination.name,
+        app: ready.app.name(),
+        host,
+        command,
+        dyno: &done.dyno,
+        seconds: done.took.as_secs_f64(),
+        indices: &done.indices,
+        differences: &done.surplus,
+    }
 }
 
 fn text(done: &Reindexed) -> String {

@@ -1,10 +1,70 @@
 //! What was seen of a cluster, for people and for programs.
 
-use serde_json::{Value, json};
+use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::adapters::elasticsearch::HealthStatus;
+use crate::json;
 use crate::search::{Difference, IndexStatus, Role, Status};
 use crate::settings::Environment;
 use crate::words;
+
+/// What the cluster holds.
+#[derive(Serialize, JsonSchema)]
+pub struct Report<'a> {
+    environment: &'a str,
+    app: &'a str,
+    /// The cluster's address.
+    host: &'a str,
+    cluster: &'a str,
+    /// For example `elasticsearch` or `opensearch`.
+    distribution: &'a str,
+    version: &'a str,
+    health: HealthStatus,
+    nodes: u64,
+    /// The add-on's, where it is known.
+    plan: Option<&'a str>,
+    shards: Shards<'a>,
+    compared_with_database: bool,
+    indices: Vec<Index<'a>>,
+    /// Indices that do not hold what the database holds.
+    differences: &'a [Difference],
+    #[serde(skip)]
+    mend: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Shards<'a> {
+    used: u64,
+    unassigned: u64,
+    /// How many the plan allows, where that is known.
+    limit: Option<u64>,
+    /// Who says so.
+    limit_source: Option<&'a str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Index<'a> {
+    name: &'a str,
+    aliases: &'a [String],
+    health: Option<HealthStatus>,
+    /// `null` of a closed index, of one that is not the site's, and of one that cannot be counted.
+    documents: Option<u64>,
+    /// Why it cannot be counted.
+    problem: Option<&'a str>,
+    /// Of the database, where its table is there.
+    rows: Option<u64>,
+    /// The rows that it has to hold.
+    rows_of: Option<String>,
+    bytes: Option<u64>,
+    shards: u64,
+    /// `in-use`, `system` or `unused`.
+    #[serde(rename = "use")]
+    used_as: &'static str,
+    unused_because: Option<&'static str>,
+}
 
 /// What somebody should look at. What is broken is told by the result itself.
 pub fn warnings(status: &Status) -> Vec<String> {
@@ -24,33 +84,35 @@ pub fn warnings(status: &Status) -> Vec<String> {
     warnings
 }
 
-pub fn text(environment: &Environment, place: &str, plan: Option<&str>, status: &Status) -> String {
-    let mut lines = vec![
-        format!("{} ({}): {place}", environment.name, environment.app.value),
-        format!(
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ({}): {}", self.environment, self.app, self.host)?;
+        writeln!(
+            f,
             "{} {}, {}, {}",
-            status.info.distribution,
-            status.info.version,
-            status.health.status.name(),
-            words::plural(status.health.number_of_nodes, "node")
-        ),
-        shards(plan, status),
-    ];
-    if !status.indices.is_empty() {
-        lines.push(format!(
-            "{:<48} {:>11} {:>11} {:>10}  {:<7}",
-            "index", "documents", "rows", "size", "health"
-        ));
+            self.distribution,
+            self.version,
+            json::name(self.health),
+            words::plural(self.nodes, "node")
+        )?;
+        f.write_str(&self.shards.line(self.plan))?;
+        if !self.indices.is_empty() {
+            write!(
+                f,
+                "\n{:<48} {:>11} {:>11} {:>10}  {:<7}",
+                "index", "documents", "rows", "size", "health"
+            )?;
+        }
+        self.indices.iter().try_for_each(|index| write!(f, "\n{}", index.line()))?;
+        for difference in self.differences.iter().filter(|one| one.lacks_rows()) {
+            write!(f, "\nwrong: {difference}")?;
+        }
+        let is_uncounted = self.indices.iter().any(|index| index.problem.is_some());
+        if is_uncounted || self.differences.iter().any(Difference::lacks_rows) {
+            write!(f, "\nto build it anew: {}", self.mend)?;
+        }
+        Ok(())
     }
-    lines.extend(status.indices.iter().map(index_line));
-    for difference in status.differences.iter().filter(|one| one.lacks_rows()) {
-        lines.push(format!("wrong: {difference}"));
-    }
-    let is_uncounted = status.indices.iter().any(|index| index.problem.is_some());
-    if is_uncounted || status.differences.iter().any(Difference::lacks_rows) {
-        lines.push(format!("to build it anew: {}", mend(environment)));
-    }
-    lines.join("\n")
 }
 
 /// Only the site's own staff may write to a protected environment.
@@ -62,105 +124,100 @@ fn mend(environment: &Environment) -> String {
     }
 }
 
-fn shards(plan: Option<&str>, status: &Status) -> String {
-    let used = words::plural(status.shards, "shard");
-    let plan = plan.map_or_else(|| "the plan".to_owned(), |plan| format!("the plan {plan}"));
-    match &status.shard_limit {
-        Some(limit) => format!("{used} of {} that {plan} allows ({})", limit.shards, limit.source),
-        None => format!(
-            "{used}; how many {plan} allows is not known here, set search.shard_limit in bcops.toml"
-        ),
-    }
-}
-
-fn index_line(index: &IndexStatus) -> String {
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), words::count);
-    let size = index.bytes.map_or_else(|| "-".to_owned(), words::bytes);
-    let health = index.health.map_or("-", |health| health.name());
-    let mut line = format!(
-        "{:<48} {:>11} {:>11} {size:>10}  {health:<7}",
-        index.name,
-        number(index.documents),
-        number(index.rows)
-    );
-    if !index.aliases.is_empty() {
-        line.push_str(&format!(" as {}", index.aliases.join(", ")));
-    }
-    if let Some(problem) = &index.problem {
-        line.push_str(&format!(" {problem}"));
-    }
-    if index.documents.is_none() && index.problem.is_none() && index.role == Role::InUse {
-        line.push_str(" closed");
-    }
-    match &index.role {
-        Role::Unused(why) => line.push_str(&format!(" unused: {why}")),
-        Role::System => line.push_str(" the cluster's own"),
-        Role::InUse => {}
-    }
-    line.trim_end().to_owned()
-}
-
-pub fn json(
-    environment: &Environment,
-    place: &str,
-    plan: Option<&str>,
-    status: &Status,
-    compared: bool,
-) -> Value {
-    let indices = status.indices.iter().map(|index| {
-        let why = match &index.role {
-            Role::Unused(why) => Some(*why),
-            _ => None,
-        };
-        json!({
-            "name": index.name,
-            "aliases": index.aliases,
-            "health": index.health.map(|health| health.name()),
-            "documents": index.documents,
-            "problem": index.problem,
-            "rows": index.rows,
-            "rows_of": index.rule.as_ref().map(ToString::to_string),
-            "bytes": index.bytes,
-            "shards": index.shards,
-            "use": index.role.name(),
-            "unused_because": why,
-        })
-    });
-    json!({
-        "environment": environment.name,
-        "app": environment.app.value,
-        "host": place,
-        "cluster": status.info.cluster_name,
-        "distribution": status.info.distribution,
-        "version": status.info.version,
-        "health": status.health.status.name(),
-        "nodes": status.health.number_of_nodes,
-        "plan": plan,
-        "shards": {
-            "used": status.shards,
-            "unassigned": status.health.unassigned_shards,
-            "limit": status.shard_limit.as_ref().map(|limit| limit.shards),
-            "limit_source": status.shard_limit.as_ref().map(|limit| limit.source.clone()),
-        },
-        "compared_with_database": compared,
-        "indices": indices.collect::<Vec<_>>(),
-        "differences": status.differences.iter().map(difference).collect::<Vec<_>>(),
-    })
-}
-
-/// One difference between an index and its table.
-pub fn difference(difference: &Difference) -> Value {
-    let (documents, rows) = match difference {
-        Difference::Missing { rows, .. } => (None, *rows),
-        Difference::Empty { rows, .. } => (Some(0), *rows),
-        Difference::Short { documents, rows, .. } | Difference::Surplus { documents, rows, .. } => {
-            (Some(*documents), *rows)
+impl Shards<'_> {
+    fn line(&self, plan: Option<&str>) -> String {
+        let used = words::plural(self.used, "shard");
+        let plan = plan.map_or_else(|| "the plan".to_owned(), |plan| format!("the plan {plan}"));
+        match self.limit.zip(self.limit_source) {
+            Some((limit, source)) => format!("{used} of {limit} that {plan} allows ({source})"),
+            None => format!(
+                "{used}; how many {plan} allows is not known here, set search.shard_limit in bcops.toml"
+            ),
         }
-    };
-    json!({
-        "index": difference.index(),
-        "kind": difference.kind(),
-        "documents": documents,
-        "rows": rows,
-    })
+    }
+}
+
+impl Index<'_> {
+    fn line(&self) -> String {
+        let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), words::count);
+        let size = self.bytes.map_or_else(|| "-".to_owned(), words::bytes);
+        let health = self.health.map_or_else(|| "-".to_owned(), json::name);
+        let mut line = format!(
+            "{:<48} {:>11} {:>11} {size:>10}  {health:<7}",
+            self.name,
+            number(self.documents),
+            number(self.rows)
+        );
+        if !self.aliases.is_empty() {
+            line.push_str(&format!(" as {}", self.aliases.join(", ")));
+        }
+        if let Some(problem) = self.problem {
+            line.push_str(&format!(" {problem}"));
+        }
+        if self.documents.is_none() && self.problem.is_none() && self.used_as == "in-use" {
+            line.push_str(" closed");
+        }
+        match self.unused_because {
+            Some(why) => line.push_str(&format!(" unused: {why}")),
+            None if self.used_as == "system" => line.push_str(" the cluster's own"),
+            None => {}
+        }
+        line.trim_end().to_owned()
+    }
+}
+
+impl<'a> Report<'a> {
+    pub fn new(
+        environment: &'a Environment,
+        place: &'a str,
+        plan: Option<&'a str>,
+        status: &'a Status,
+        compared_with_database: bool,
+    ) -> Report<'a> {
+        let limit = status.shard_limit.as_ref();
+        Report {
+            environment: &environment.name,
+            app: &environment.app.value,
+            host: place,
+            cluster: &status.info.cluster_name,
+            distribution: &status.info.distribution,
+            version: &status.info.version,
+            health: status.health.status,
+            nodes: status.health.number_of_nodes,
+            plan,
+            shards: Shards {
+                used: status.shards,
+                unassigned: status.health.unassigned_shards,
+                limit: limit.map(|limit| limit.shards),
+                limit_source: limit.map(|limit| limit.source.as_str()),
+            },
+            compared_with_database,
+            indices: status.indices.iter().map(Index::from).collect(),
+            differences: &status.differences,
+            mend: mend(environment),
+        }
+    }
+}
+
+impl<'a> From<&'a IndexStatus> for Index<'a> {
+    fn from(index: &'a IndexStatus) -> Self {
+        let (used_as, unused_because) = match index.role {
+            Role::InUse => ("in-use", None),
+            Role::System => ("system", None),
+            Role::Unused(why) => ("unused", Some(why)),
+        };
+        Index {
+            name: &index.name,
+            aliases: &index.aliases,
+            health: index.health,
+            documents: index.documents,
+            problem: index.problem.as_deref(),
+            rows: index.rows,
+            rows_of: index.rule.as_ref().map(ToString::to_string),
+            bytes: index.bytes,
+            shards: index.shards,
+            used_as,
+            unused_because,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::search;
 use crate::settings::Environment;
 
-use super::report;
+use super::report::{self, Report};
 
 pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, CommandError> {
     let environment = context.settings.environment(&args.environment)?;
@@ -35,10 +35,9 @@ pub async fn run(context: &Context, args: &SearchStatusArgs) -> Result<Outcome, 
         context.ui.emit(Event::Warning(warning));
     }
     let place = cluster.address().place();
-    let result = report::json(environment, &place, plan.as_deref(), &status, session.is_some());
-    let text = report::text(environment, &place, plan.as_deref(), &status);
+    let report = Report::new(environment, &place, plan.as_deref(), &status, session.is_some());
     let exit_code = if status.is_broken() { FailureKind::RemoteJob.exit_code() } else { 0 };
-    Ok(Outcome { exit_code, ..Outcome::done(result, text) })
+    Ok(Outcome::of(&report).with_exit_code(exit_code))
 }
 
 async fn database(reading: &Reading<'_>) -> Result<Session, CommandError> {

@@ -8,49 +8,50 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Account;
+use crate::failure::{CommandError, FailureKind};
 
-/// The value of `--recreate-users`.
+/// Which of several things are meant, as `--recreate-users` and `--branches` say it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Recreate {
+pub enum Selection {
     All,
     None,
-    /// Usernames or e-mail addresses.
+    /// By their names.
     Only(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("write all, none, or e-mail addresses or usernames with commas between them")]
-pub struct BadRecreate;
+pub struct BadSelection;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no account that exists on staging only has the username or e-mail address {}", .0.join(", "))]
 pub struct UnknownAccounts(pub Vec<String>);
 
-impl FromStr for Recreate {
-    type Err = BadRecreate;
+impl FromStr for Selection {
+    type Err = BadSelection;
 
-    fn from_str(text: &str) -> Result<Self, BadRecreate> {
+    fn from_str(text: &str) -> Result<Self, BadSelection> {
         match text.trim() {
-            "all" => return Ok(Recreate::All),
-            "none" => return Ok(Recreate::None),
+            "all" => return Ok(Selection::All),
+            "none" => return Ok(Selection::None),
             _ => {}
         }
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
         // A list that was made by a script and came out empty must not mean anybody.
         if names.iter().any(String::is_empty) {
-            return Err(BadRecreate);
+            return Err(BadSelection);
         }
-        Ok(Recreate::Only(names))
+        Ok(Selection::Only(names))
     }
 }
 
-impl fmt::Display for Recreate {
+impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Recreate::All => f.write_str("all"),
-            Recreate::None => f.write_str("none"),
-            Recreate::Only(names) => f.write_str(&names.join(",")),
+            Selection::All => f.write_str("all"),
+            Selection::None => f.write_str("none"),
+            Selection::Only(names) => f.write_str(&names.join(",")),
         }
     }
 }
@@ -62,12 +63,12 @@ impl fmt::Display for Recreate {
 /// Names that match nothing, all of them.
 pub fn choose(
     accounts: &[Account],
-    recreate: &Recreate,
+    selection: &Selection,
 ) -> Result<BTreeSet<String>, UnknownAccounts> {
-    let names = match recreate {
-        Recreate::None => return Ok(BTreeSet::new()),
-        Recreate::All => return Ok(accounts.iter().map(|one| one.username.clone()).collect()),
-        Recreate::Only(names) => names,
+    let names = match selection {
+        Selection::None => return Ok(BTreeSet::new()),
+        Selection::All => return Ok(accounts.iter().map(|one| one.username.clone()).collect()),
+        Selection::Only(names) => names,
     };
     let mut chosen = BTreeSet::new();
     let mut unknown = Vec::new();
@@ -85,6 +86,19 @@ pub fn choose(
         chosen.extend(found.into_iter().map(|account| account.username.clone()));
     }
     if unknown.is_empty() { Ok(chosen) } else { Err(UnknownAccounts(unknown)) }
+}
+
+impl From<BadSelection> for CommandError {
+    fn from(error: BadSelection) -> Self {
+        CommandError::wrap(FailureKind::Usage, error)
+    }
+}
+
+impl From<UnknownAccounts> for CommandError {
+    fn from(error: UnknownAccounts) -> Self {
+        CommandError::wrap(FailureKind::Usage, error)
+            .hint("look at the list of accounts: reset-staging --dry-run")
+    }
 }
 
 #[cfg(test)]
@@ -133,19 +147,19 @@ mod tests {
     #[test]
     fn an_empty_name_is_no_name() {
         for text in ["", " ", ",", "bob,", "bob,,ann"] {
-            assert_eq!(text.parse::<Recreate>(), Err(BadRecreate), "{text:?}");
+            assert_eq!(text.parse::<Selection>(), Err(BadSelection), "{text:?}");
         }
         // The account without an address is not meant by an empty name from elsewhere.
-        let only = Recreate::Only(vec![String::new()]);
+        let only = Selection::Only(vec![String::new()]);
         assert!(choose(&[account("ann", "")], &only).is_err());
     }
 
     #[test]
     fn the_choice_survives_the_journal() {
         for text in ["all", "none", "a@b.c,d"] {
-            let recreate: Recreate = text.parse().unwrap();
+            let recreate: Selection = text.parse().unwrap();
             let written = serde_json::to_string(&recreate).unwrap();
-            assert_eq!(serde_json::from_str::<Recreate>(&written).unwrap(), recreate);
+            assert_eq!(serde_json::from_str::<Selection>(&written).unwrap(), recreate);
             assert_eq!(recreate.to_string(), text);
         }
     }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::adapters::postgres::PostgresError;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum AccountsError {
@@ -22,4 +23,25 @@ pub enum AccountsError {
     NoNewId { table: String, username: String, id: String },
     #[error("the account {username} could not be put back; no account was put back")]
     Insert { username: String, source: PostgresError },
+}
+
+impl From<AccountsError> for CommandError {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Postgres(error) => error.into(),
+            AccountsError::NoUsersTable { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("set local.users_table in bcops.toml to the table of Django's users")
+            }
+            AccountsError::NoValue { ref table, ref column } => {
+                let hint = format!(
+                    "give it a default, then go on: ALTER TABLE {table} ALTER COLUMN {column} SET DEFAULT …"
+                );
+                CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
+            }
+            AccountsError::NoNewId { .. } | AccountsError::Insert { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+            }
+        }
+    }
 }

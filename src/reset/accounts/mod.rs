@@ -24,7 +24,7 @@ use crate::adapters::postgres::{PostgresError, Session};
 use crate::schema::{TableName, quote_identifier};
 use tables::{AccountTables, GROUPS};
 
-pub use choice::{BadRecreate, Recreate, UnknownAccounts, choose};
+pub use choice::{BadSelection, Selection, UnknownAccounts, choose};
 pub use error::AccountsError;
 pub use put_back::{PutBack, not_there, put_back};
 pub use stored::{StoredAccount, StoredError};

@@ -11,6 +11,7 @@ use super::tables::{
     AccountTables, CONTENT_TYPES, GROUPS, PERMISSIONS, PROFILE_OWNER, PROFILES, owner_column,
 };
 use crate::archive::{ArchiveError, ArchiveReader, Block, CopyStatement, TableBlock, Toc};
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
 use crate::scrub::copy_text::{NULL, unescape};
 use crate::scrub::{BATCH, Framer, FramingError};
@@ -312,10 +313,25 @@ pub(super) fn read_row(
                 let text = String::from_utf8(unescape(field).into_owned()).map_err(|_| {
                     StoredError::NotUtf8 { table: table.to_owned(), column: column.clone() }
                 })?;
-                Some(Secret::new(text))
+                Some(Secret::hidden(text))
             }
         };
         row.push((column.clone(), value));
     }
     Ok(StoredRow(row))
+}
+
+impl From<StoredError> for CommandError {
+    fn from(error: StoredError) -> Self {
+        match error {
+            StoredError::Archive(error) => error.into(),
+            StoredError::NoTable { .. } => CommandError::wrap(FailureKind::Configuration, error)
+                .hint("set local.users_table in bcops.toml to the table of Django's users"),
+            StoredError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error),
+            StoredError::Framing(_)
+            | StoredError::NoColumn { .. }
+            | StoredError::FieldCount { .. }
+            | StoredError::NotUtf8 { .. } => CommandError::wrap(FailureKind::Unexpected, error),
+        }
+    }
 }

@@ -1,17 +1,14 @@
 //! `makemigrations --check` on a one-off dyno, and which of its three ways to exit 1 it took.
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
 use crate::adapters::heroku::Finished;
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
 use crate::reset::one_off::last_lines;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult};
 
-use super::STAGE;
-
-pub struct Makemigrations(pub Arc<World>);
+pub struct Makemigrations;
 
 /// Why Django's check ended with 1: its exit status alone does not tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,25 +36,20 @@ impl Cause {
     }
 }
 
-impl Look for Makemigrations {
-    const ID: &'static str = "makemigrations";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        let command = &self.0.settings.commands.makemigrations_check;
-        format!("Run `{command}` on {}", self.0.app.name())
+#[async_trait]
+impl Check<Reset> for Makemigrations {
+    fn describe(&self, world: &Reset) -> String {
+        let command = &world.settings.commands.makemigrations_check;
+        format!("Run `{command}` on {}", world.app_name())
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let command = &self.0.settings.commands.makemigrations_check;
-            if command.is_empty() {
-                let reason = "no command is set for it".to_owned();
-                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
-            }
-            let finished = self.0.run_command(context, command).await?;
-            judge(command, &finished)
-        })
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let command = &world.settings.commands.makemigrations_check;
+        if command.is_empty() {
+            return Ok(Outcome::skipped("no command is set for it"));
+        }
+        let finished = world.run_command(context, command).await?;
+        judge(command, &finished)
     }
 }
 
@@ -70,7 +62,7 @@ fn judge(command: &str, finished: &Finished) -> StepResult<Outcome> {
     let text = String::from_utf8_lossy(&finished.output);
     let failed = |what: &str| {
         let error = CommandError::new(FailureKind::RemoteJob, format!("{what} (`{command}`)"));
-        Err(last_lines(finished).into_iter().fold(error, CommandError::hint).into())
+        Err(error.with_hints(last_lines(finished)).into())
     };
     match Cause::of(&text) {
         // The site works; somebody has to write the migration.

@@ -12,5 +12,3 @@ pub use front_end_cache::{FrontEndCache, ID as FRONT_END_CACHE};
 pub use makemigrations::Makemigrations;
 pub use search::Search;
 pub use sites::Sites;
-
-pub const STAGE: &str = "cleanup";

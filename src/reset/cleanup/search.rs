@@ -1,158 +1,123 @@
 //! The search index, built anew from the new database and counted against it.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
 use serde_json::json;
 
 use crate::adapters::elasticsearch::{Cluster, ClusterAddress, DestinationCluster};
 use crate::reset::values::SEARCH_UNCOUNTED;
-use crate::reset::world::{Surroundings, World};
-use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, Table,
-    UndoWay,
-};
+use crate::reset::world::Reset;
+use crate::runbook::{Effect, Evidence, Outcome, Step, StepContext, StepResult, Table};
 use crate::search::{Remaining, SearchError, Site, reindex, remaining};
 use crate::words;
 
-use super::STAGE;
+pub struct Search;
 
-pub struct Search(pub Arc<World>);
-
-impl Search {
-    fn cluster(&self) -> StepResult<Option<DestinationCluster>> {
-        let Surroundings { destination, destination_vars, .. } = &self.0.surroundings;
-        let variable = &destination.search_url_variable;
-        let url = destination_vars.get(variable).filter(|url| !url.expose().trim().is_empty());
-        let Some(url) = url else { return Ok(None) };
-        let address = ClusterAddress::parse(url, variable)?;
-        Ok(Some(DestinationCluster::new(
-            Cluster::new(address, self.0.settings.network_timeout)?,
-            destination,
-        )))
-    }
+fn cluster(world: &Reset) -> StepResult<Option<DestinationCluster>> {
+    let destination = &world.destination;
+    let variable = &destination.search_url_variable;
+    let url = destination.variables.get(variable).filter(|url| !url.expose().trim().is_empty());
+    let Some(url) = url else { return Ok(None) };
+    let address = ClusterAddress::parse(url, variable)?;
+    Ok(Some(DestinationCluster::new(
+        Cluster::new(address, world.settings.network_timeout)?,
+        destination,
+    )))
 }
 
-impl Search {
-    /// A site that has its indices still searches, and finds what was there before. An index that is
-    /// missing or empty finds nothing, and staging stays closed.
-    async fn without_rebuild(
-        &self,
-        context: &StepContext,
-        site: &Site<'_>,
-        failed: SearchError,
-    ) -> StepResult<Outcome> {
-        let counted = tokio::select! {
-            counted = remaining(site) => counted,
-            () = context.interrupt().wanted() => Err(SearchError::Interrupted),
-        };
-        let remaining = match counted {
-            Ok(remaining) => remaining,
-            Err(SearchError::Interrupted) => return Err(SearchError::Interrupted.into()),
-            Err(error) => {
-                context.warn(format!("the search index was not counted: {error}"));
-                return Err(failed.into());
-            }
-        };
-        if !remaining.lacking.is_empty() {
-            for difference in &remaining.lacking {
-                context.warn(difference.to_string());
-            }
+/// A site that has its indices still searches, and finds what was there before. An index that is
+/// missing or empty finds nothing, and staging stays closed.
+async fn without_rebuild(
+    world: &Reset,
+    context: &StepContext,
+    site: &Site<'_>,
+    failed: SearchError,
+) -> StepResult<Outcome> {
+    let counted = tokio::select! {
+        counted = remaining(site) => counted,
+        () = context.interrupt().wanted() => Err(SearchError::Interrupted),
+    };
+    let remaining = match counted {
+        Ok(remaining) => remaining,
+        Err(SearchError::Interrupted) => return Err(SearchError::Interrupted.into()),
+        Err(error) => {
+            context.warn(format!("the search index was not counted: {error}"));
             return Err(failed.into());
         }
-        let Remaining { stale, uncounted, .. } = &remaining;
-        // Colleagues are not told that the index is new.
-        context.put(&SEARCH_UNCOUNTED, &(*uncounted as u64).max(1))?;
-        let mut text = format!(
-            "{failed}; search is out of date until this succeeds: bcops search reindex {}",
-            self.0.destination.name
-        );
-        for difference in stale {
-            text.push_str(&format!("; {difference}"));
+    };
+    if !remaining.lacking.is_empty() {
+        for difference in &remaining.lacking {
+            context.warn(difference.to_string());
         }
-        let evidence = Evidence::of("Search index: not rebuilt")
-            .fact("indices out of date", stale.len() as u64)
-            .fact("indices not counted", *uncounted as u64);
-        Ok(Outcome::Warning { text, evidence })
+        return Err(failed.into());
     }
+    let Remaining { stale, uncounted, .. } = &remaining;
+    // Colleagues are not told that the index is new.
+    context.put(&SEARCH_UNCOUNTED, &(*uncounted as u64).max(1))?;
+    let mut text = format!(
+        "{failed}; search is out of date until this succeeds: bcops search reindex {}",
+        world.destination.name
+    );
+    for difference in stale {
+        text.push_str(&format!("; {difference}"));
+    }
+    let evidence = Evidence::of("Search index: not rebuilt")
+        .fact("indices out of date", stale.len() as u64)
+        .fact("indices not counted", *uncounted as u64);
+    Ok(Outcome::Warning { text, evidence })
 }
 
-impl Step for Search {
-    fn id(&self) -> &'static str {
-        "search"
+#[async_trait]
+impl Step<Reset> for Search {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Rebuild the search index of {} and count it", world.destination.name)
     }
 
-    fn stage(&self) -> &'static str {
-        STAGE
-    }
-
-    fn kind(&self) -> StepKind {
-        StepKind::Reversible
-    }
-
-    fn describe(&self) -> String {
-        format!("Rebuild the search index of {} and count it", self.0.destination.name)
-    }
-
-    fn effects(&self) -> Vec<Effect> {
-        let command = &self.0.settings.search.reindex_command.value;
+    fn effects(&self, world: &Reset) -> Vec<Effect> {
+        let command = &world.settings.search.reindex_command.value;
         vec![Effect::new(format!("`{command}` replaces every index of the site"))]
     }
 
-    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
-    }
-
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let world = &*self.0;
-            let Some(cluster) = self.cluster()? else {
-                let reason = format!(
-                    "{} has no {}",
-                    world.app.name(),
-                    world.destination.search_url_variable
-                );
-                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
-            };
-            let site = Site {
-                heroku: &world.heroku,
-                app: &world.app,
-                cluster: &cluster,
-                database: &world.destination_url,
-                settings: &world.settings.search,
-                silence: world.settings.commands.silence,
-            };
-            // One of an attempt that was killed would fill the index beside this one.
-            let command = &world.settings.search.reindex_command.value;
-            world.stop_lost_dynos(context, command).await?;
-            let reporter = context.reporter();
-            let done = match reindex(&site, &*reporter, context.interrupt().wanted()).await {
-                Err(error @ SearchError::CommandFailed { .. }) => {
-                    return self.without_rebuild(context, &site, error).await;
-                }
-                done => done?,
-            };
-            context.put(&SEARCH_UNCOUNTED, &(done.uncounted.len() as u64))?;
-            let mut table = Table::new("Search indices", &["index", "documents", "rows"]);
-            let mut documents = 0;
-            for one in &done.indices {
-                documents += one.documents;
-                table = table.row(vec![json!(one.index), json!(one.documents), json!(one.rows)]);
+    async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let Some(cluster) = cluster(world)? else {
+            let reason =
+                format!("{} has no {}", world.app_name(), world.destination.search_url_variable);
+            return Ok(Outcome::skipped(reason));
+        };
+        let site = Site {
+            heroku: &world.heroku,
+            app: &world.destination.app,
+            cluster: &cluster,
+            database: &world.destination.url,
+            settings: &world.settings.search,
+            silence: world.settings.commands.silence,
+        };
+        // One of an attempt that was killed would fill the index beside this one.
+        let command = &world.settings.search.reindex_command.value;
+        world.stop_lost_dynos(context, command).await?;
+        let reporter = context.reporter();
+        let done = match reindex(&site, &*reporter, context.interrupt().wanted()).await {
+            Err(error @ SearchError::CommandFailed { .. }) => {
+                return without_rebuild(world, context, &site, error).await;
             }
-            let summary = format!("Search index: {}", words::plural(documents, "document"));
-            let evidence = Evidence::of(summary)
-                .fact("documents", documents)
-                .fact("indices not counted", done.uncounted.len() as u64)
-                .table(table);
-            Ok(Outcome::Done(evidence))
-        })
+            done => done?,
+        };
+        context.put(&SEARCH_UNCOUNTED, &(done.uncounted.len() as u64))?;
+        let mut table = Table::new("Search indices", &["index", "documents", "rows"]);
+        let mut documents = 0;
+        for one in &done.indices {
+            documents += one.documents;
+            table = table.row(vec![json!(one.index), json!(one.documents), json!(one.rows)]);
+        }
+        let summary = format!("Search index: {}", words::plural(documents, "document"));
+        let evidence = Evidence::of(summary)
+            .fact("documents", documents)
+            .fact("indices not counted", done.uncounted.len() as u64)
+            .table(table);
+        Ok(Outcome::Done(evidence))
     }
 
-    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
+    async fn verify(&self, _world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
         // The counts were read from the cluster and the database after the command had ended.
-        Box::pin(async { Ok(Evidence::new()) })
-    }
-
-    fn undo_way(&self) -> UndoWay {
-        UndoWay::Nothing
+        Ok(Evidence::new())
     }
 }

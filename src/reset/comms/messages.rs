@@ -1,123 +1,91 @@
 //! The message for colleagues and the one for the client: printed, saved with the run, and the first
 //! one posted where a webhook is set. What they say is in [`super::texts`].
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::json;
 
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::world::World;
-use crate::runbook::{
-    Evidence, Job, Outcome, Probe, Runs, Step, StepContext, StepFuture, StepKind, StepResult,
-};
+use crate::private_folder;
+use crate::reset::world::Reset;
+use crate::runbook::{Evidence, Job, Outcome, Runs, Step, StepContext, StepResult};
 
+use super::slack;
 use super::texts::Texts;
-use super::{STAGE, slack};
 
 /// The file in the run's folder.
 const FILE: &str = "messages.md";
 const POST: &str = "message to Slack";
 
-pub struct Messages(pub Arc<World>);
+pub struct Messages;
 
-impl Messages {
-    fn path(&self, context: &StepContext) -> PathBuf {
-        let state = &self.0.settings.state_directory.value;
-        Runs::in_state_folder(state).path(context.run()).join(FILE)
-    }
+fn path(world: &Reset, context: &StepContext) -> PathBuf {
+    let state = &world.settings.state_directory.value;
+    Runs::in_state_folder(state).path(context.run()).join(FILE)
+}
 
-    fn save(&self, context: &StepContext, texts: &Texts) -> io::Result<()> {
-        let page = format!(
-            "# For colleagues\n\n{}\n# For the client\n\n{}",
-            texts.colleagues, texts.client
-        );
-        let path = self.path(context);
-        let fresh = path.with_extension("new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.write_all(page.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)
-    }
+fn save(world: &Reset, context: &StepContext, texts: &Texts) -> io::Result<()> {
+    let page =
+        format!("# For colleagues\n\n{}\n# For the client\n\n{}", texts.colleagues, texts.client);
+    private_folder::write(&path(world, context), page.as_bytes())
+}
 
-    /// Posts the message once. Whether a post whose answer was lost arrived cannot be seen from
-    /// here, and saying it twice is worse than looking.
-    async fn post(&self, context: &StepContext, text: &str) -> StepResult<&'static str> {
-        let Some(webhook) = &self.0.slack else { return Ok("no webhook is set") };
-        context.register_secret(webhook);
-        match context.job(POST) {
-            Job::Known { .. } => return Ok("posted"),
-            Job::Asked { .. } => {
-                context.warn("the message to Slack may or may not have been posted; look there");
-                return Ok("unclear");
-            }
-            Job::None => {}
+/// Posts the message once. Whether a post whose answer was lost arrived cannot be seen from
+/// here, and saying it twice is worse than looking.
+async fn post(world: &Reset, context: &StepContext, text: &str) -> StepResult<&'static str> {
+    let Some(webhook) = &world.slack else { return Ok("no webhook is set") };
+    context.register_secret(webhook);
+    match context.job(POST) {
+        Job::Known { .. } => return Ok("posted"),
+        Job::Asked { .. } => {
+            context.warn("the message to Slack may or may not have been posted; look there");
+            return Ok("unclear");
         }
-        context.intent(POST, json!({}))?;
-        match slack::post(webhook, text).await {
-            Ok(()) => {
-                context.external(POST, "posted")?;
-                Ok("posted")
-            }
-            Err(error) => {
-                context.warn(format!("the message was not posted to Slack: {error}"));
-                context.settle(POST, "it failed")?;
-                Ok("failed")
-            }
+        Job::None => {}
+    }
+    context.intent(POST, json!({}))?;
+    match slack::post(webhook, text).await {
+        Ok(()) => {
+            context.external(POST, "posted")?;
+            Ok("posted")
+        }
+        Err(error) => {
+            context.warn(format!("the message was not posted to Slack: {error}"));
+            context.settle(POST, "it failed")?;
+            Ok("failed")
         }
     }
 }
 
-impl Step for Messages {
-    fn id(&self) -> &'static str {
-        "messages"
-    }
-
-    fn stage(&self) -> &'static str {
-        STAGE
-    }
-
-    fn kind(&self) -> StepKind {
-        StepKind::Manual
-    }
-
-    fn describe(&self) -> String {
-        match self.0.slack {
+#[async_trait]
+impl Step<Reset> for Messages {
+    fn describe(&self, world: &Reset) -> String {
+        match world.slack {
             Some(_) => "Write the messages, and post the one for colleagues to Slack".to_owned(),
             None => "Write the messages for colleagues and for the client".to_owned(),
         }
     }
 
-    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
+    async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let texts = Texts::of(world, context)?;
+        save(world, context, &texts).map_err(|error| {
+            let text = format!("cannot write {}", path(world, context).display());
+            CommandError::new(FailureKind::Configuration, text).with_cause(error)
+        })?;
+        let posted = post(world, context, &texts.colleagues).await?;
+        let summary = format!("Messages written to {}", path(world, context).display());
+        Ok(Outcome::Done(
+            Evidence::of(summary)
+                .fact("for colleagues", texts.colleagues)
+                .fact("for the client", texts.client)
+                .fact("Slack", posted),
+        ))
     }
 
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let texts = Texts::of(&self.0, context)?;
-            self.save(context, &texts).map_err(|error| {
-                let text = format!("cannot write {}", self.path(context).display());
-                CommandError::new(FailureKind::Configuration, text).with_cause(error)
-            })?;
-            let posted = self.post(context, &texts.colleagues).await?;
-            let summary = format!("Messages written to {}", self.path(context).display());
-            Ok(Outcome::Done(
-                Evidence::of(summary)
-                    .fact("for colleagues", texts.colleagues)
-                    .fact("for the client", texts.client)
-                    .fact("Slack", posted),
-            ))
-        })
-    }
-
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            let there = self.path(context).is_file();
-            Ok(Evidence::new().fact("saved", there))
-        })
+    async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        let there = path(world, context).is_file();
+        Ok(Evidence::new().fact("saved", there))
     }
 }

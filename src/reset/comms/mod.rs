@@ -7,5 +7,3 @@ mod texts;
 
 pub use messages::Messages;
 pub use pipeline::Pipeline;
-
-pub const STAGE: &str = "comms";

@@ -1,68 +1,60 @@
 //! The last CI pipeline of staging's branch, which runs because of the push.
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
 use crate::adapters::gitlab::PipelineState;
-use crate::reset::check::Look;
 use crate::reset::git::short;
 use crate::reset::values::MERGED;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult};
 
-use super::STAGE;
+pub struct Pipeline;
 
-pub struct Pipeline(pub Arc<World>);
-
-impl Look for Pipeline {
-    const ID: &'static str = "pipeline";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        format!("Look at the CI pipeline of {}", self.0.branches.staging)
+#[async_trait]
+impl Check<Reset> for Pipeline {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Look at the CI pipeline of {}", world.branches.staging)
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let Some(gitlab) = &self.0.gitlab else {
-                let reason = "there is no GITLAB_TOKEN, or no gitlab.project".to_owned();
-                return Ok(Outcome::Skipped { reason, evidence: Evidence::new() });
-            };
-            let branch = &self.0.branches.staging;
-            let looking = async { Ok(gitlab.latest_pipeline(branch).await?) };
-            let found = match context.wait_for("the pipeline", looking).await {
-                Ok(found) => found,
-                // Staging is reset; that its pipeline cannot be seen does not change that.
-                Err(StepError::Failed(error)) => {
-                    let text = format!("the pipeline was not looked at: {error}");
-                    return Ok(Outcome::Warning { text, evidence: Evidence::new() });
-                }
-                Err(other) => return Err(other),
-            };
-            let Some(pipeline) = found else {
-                let text = format!("{branch} has no pipeline");
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let Some(gitlab) = &world.gitlab else {
+            return Ok(Outcome::skipped("there is no GITLAB_TOKEN, or no gitlab.project"));
+        };
+        let branch = &world.branches.staging;
+        let looking = async { Ok(gitlab.latest_pipeline(branch).await?) };
+        let found = match context.wait_for("the pipeline", looking).await {
+            Ok(found) => found,
+            // Staging is reset; that its pipeline cannot be seen does not change that.
+            Err(StepError::Failed(error)) => {
+                let text = format!("the pipeline was not looked at: {error}");
                 return Ok(Outcome::Warning { text, evidence: Evidence::new() });
-            };
-            let evidence = Evidence::of(format!("Pipeline of {branch}: {}", pipeline.status))
-                .fact("pipeline", pipeline.web_url.clone())
-                .fact("pipeline status", pipeline.status.clone())
-                .fact("pipeline of", pipeline.sha.clone());
-            let tip = context.get(&MERGED)?.map(|merged| merged.tip);
-            if tip.as_ref().is_some_and(|tip| *tip != pipeline.sha) {
-                let text = format!(
-                    "the last pipeline of {branch} is of {}, and not of what was pushed",
-                    short(&pipeline.sha)
-                );
-                return Ok(Outcome::Warning { text, evidence });
             }
-            Ok(match pipeline.state() {
-                PipelineState::Failed | PipelineState::Stopped | PipelineState::Unknown => {
-                    let text = format!("the pipeline {} {}", pipeline.status, pipeline.web_url);
-                    Outcome::Warning { text, evidence }
-                }
-                PipelineState::Passed | PipelineState::UnderWay | PipelineState::Waiting => {
-                    Outcome::Done(evidence)
-                }
-            })
+            Err(other) => return Err(other),
+        };
+        let Some(pipeline) = found else {
+            let text = format!("{branch} has no pipeline");
+            return Ok(Outcome::Warning { text, evidence: Evidence::new() });
+        };
+        let evidence = Evidence::of(format!("Pipeline of {branch}: {}", pipeline.status))
+            .fact("pipeline", pipeline.web_url.clone())
+            .fact("pipeline status", pipeline.status.clone())
+            .fact("pipeline of", pipeline.sha.clone());
+        let tip = context.get(&MERGED)?.map(|merged| merged.tip);
+        if tip.is_some_and(|tip| tip.to_string() != pipeline.sha) {
+            let text = format!(
+                "the last pipeline of {branch} is of {}, and not of what was pushed",
+                short(&pipeline.sha)
+            );
+            return Ok(Outcome::Warning { text, evidence });
+        }
+        Ok(match pipeline.state() {
+            PipelineState::Failed | PipelineState::Stopped | PipelineState::Unknown => {
+                let text = format!("the pipeline {} {}", pipeline.status, pipeline.web_url);
+                Outcome::Warning { text, evidence }
+            }
+            PipelineState::Passed | PipelineState::UnderWay | PipelineState::Waiting => {
+                Outcome::Done(evidence)
+            }
         })
     }
 }

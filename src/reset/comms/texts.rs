@@ -1,14 +1,14 @@
 //! The words of the two messages. They state what this run did and saw, and what it skipped.
 
 use crate::plain_text;
-use crate::reset::choices::{MediaChoice, RestoreVia};
+use crate::reset::answers::{MediaChoice, RestoreVia};
 use crate::reset::git::short;
 use crate::reset::sites_answer::Opened;
 use crate::reset::values::{
     ACCOUNTS_BACK, BACKUP, LOADED, MAINTENANCE_BEFORE, MEDIA_COPIED, MERGED, Merged, OPENED,
     RELEASE, SEARCH_UNCOUNTED,
 };
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::history::Phase;
 use crate::runbook::{StepContext, StepResult};
 use crate::words;
@@ -45,7 +45,7 @@ enum Media {
 
 /// What this run did, as its journal says.
 struct Done<'a> {
-    world: &'a World,
+    world: &'a Reset,
     context: &'a StepContext,
     merged: Option<Merged>,
     /// The rows are the source's, and were audited.
@@ -60,16 +60,16 @@ struct Done<'a> {
 }
 
 impl Texts {
-    pub fn of(world: &World, context: &StepContext) -> StepResult<Texts> {
+    pub fn of(world: &Reset, context: &StepContext) -> StepResult<Texts> {
         let done = Done::of(world, context)?;
         Ok(Texts { colleagues: done.colleagues()?, client: done.client()? })
     }
 }
 
 impl<'a> Done<'a> {
-    fn of(world: &'a World, context: &'a StepContext) -> StepResult<Done<'a>> {
+    fn of(world: &'a Reset, context: &'a StepContext) -> StepResult<Done<'a>> {
         let is_finished = |step: &str| context.step(step).is_finished();
-        let media = match (is_finished("copy-media"), world.choices.media) {
+        let media = match (is_finished("copy-media"), world.answers.media) {
             (true, MediaChoice::Originals) => Media::Originals,
             (true, MediaChoice::All) => Media::All,
             _ => Media::Nothing,
@@ -99,7 +99,7 @@ impl<'a> Done<'a> {
     fn colleagues(&self) -> StepResult<String> {
         let (world, context) = (self.world, self.context);
         let destination = &world.destination.name;
-        let (app, branches) = (world.app.name(), &world.branches);
+        let (app, branches) = (world.app_name(), &world.branches);
         let mut text = format!("*{}.*\n", self.headline());
         let mut line = |text_of_line: String| push(&mut text, &text_of_line);
         if self.stays_closed() {
@@ -112,7 +112,7 @@ impl<'a> Done<'a> {
                 [] => branches.master.clone(),
                 names => format!("{} with {}", branches.master, names.join(", ")),
             };
-            line(format!("`{}` is {what} ({})", branches.staging, short(&merged.tip)));
+            line(format!("`{}` is {what} ({})", branches.staging, short(merged.tip)));
             if !merged.left_out.is_empty() {
                 line(format!("left out because of conflicts: {}", merged.left_out.join(", ")));
             }
@@ -145,8 +145,9 @@ impl<'a> Done<'a> {
             let accounts = words::plural(self.accounts_back, "account");
             line(format!("{accounts} that only {destination} had put back"));
         }
-        if !world.choices.skip.is_empty() {
-            line(format!("skipped: {}", world.choices.skip.join(", ")));
+        if !world.answers.skip.is_empty() {
+            let stages = world.answers.skip.iter().map(|stage| stage.name());
+            line(format!("skipped: {}", stages.collect::<Vec<_>>().join(", ")));
         }
         self.warnings().into_iter().for_each(&mut line);
         if let Some(backup) = context.get(&BACKUP)? {
@@ -299,8 +300,8 @@ impl<'a> Done<'a> {
     }
 
     fn data_in_words(&self) -> StepResult<String> {
-        let choices = &self.world.choices;
-        let how = match choices.restore_via {
+        let answers = &self.world.answers;
+        let how = match answers.restore_via {
             RestoreVia::Stream => "scrubbed on its way",
             RestoreVia::Heroku => "scrubbed after it was restored",
         };
@@ -310,7 +311,10 @@ impl<'a> Done<'a> {
             format!(", {rows} in {tables}")
         });
         let source = &self.world.source.name;
-        Ok(format!("the data is backup {} of {source}, {how} and audited{rows}", choices.backup))
+        Ok(format!(
+            "the data is backup {} of {source}, {how} and audited{rows}",
+            answers.backup.name
+        ))
     }
 }
 

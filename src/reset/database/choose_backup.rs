@@ -1,87 +1,73 @@
 //! The source's backups, and whether the chosen one is still there.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::adapters::heroku::{Transfer, TransferState};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepFuture, StepResult, Table};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 use crate::words;
 
-use super::STAGE;
-
-pub struct ChooseBackup(pub Arc<World>);
+pub struct ChooseBackup;
 
 /// How many are told of.
 const LISTED: usize = 10;
 
-impl Look for ChooseBackup {
-    const ID: &'static str = "choose-backup";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        format!("Take backup {} of {}", self.0.choices.backup, self.0.source.app.value)
+#[async_trait]
+impl Check<Reset> for ChooseBackup {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Take backup {} of {}", world.answers.backup.name, world.source.app.value)
     }
 
-    fn look<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let world = &*self.0;
-            let found = world.heroku.backups_of(&world.source_database).await?;
-            let mut backups: Vec<Transfer> = found.all.into_iter().map(|(one, _)| one).collect();
-            backups.retain(Transfer::is_backup);
-            backups.sort_by_key(|one| std::cmp::Reverse(one.num));
-            let pinned = &world.choices.pins.backup;
-            let chosen = backups.iter().find(|one| one.uuid == *pinned);
-            let usable = chosen.filter(|one| one.state() == TransferState::Completed);
-            let Some(chosen) = usable else {
-                let text = format!(
-                    "backup {} of {} is no longer there",
-                    world.choices.backup, world.source.app.value
-                );
-                return Err(CommandError::new(FailureKind::Refused, text)
-                    .hint(format!("bcops backups list {}", world.source.name))
-                    .hint("go back, and begin a new run with another one")
-                    .into());
-            };
-            let age = age(chosen);
-            let mut table = Table::new("Backups of the source", &["backup", "state", "finished"]);
-            for one in backups.iter().take(LISTED) {
-                let finished = one.finished_at.map(|at| format!("{at:.0}"));
-                let state = format!("{:?}", one.state()).to_lowercase();
-                table = table.row(vec![json!(one.name()), json!(state), json!(finished)]);
-            }
-            let evidence = Evidence::of(format!(
-                "Backup {} of {}{}",
-                chosen.name(),
-                world.source.app.value,
-                age.as_ref().map_or_else(String::new, |age| format!(", {age} old"))
-            ))
-            .fact("backup", chosen.name())
-            .fact("bytes of that backup", json!(chosen.processed_bytes))
-            .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
-            .table(table);
-            Ok(Outcome::Done(evidence))
-        })
+    async fn look(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
+        let found = world.heroku.backups_of(&world.source.database).await?;
+        let mut backups: Vec<Transfer> = found.all.into_iter().map(|(one, _)| one).collect();
+        backups.retain(Transfer::is_backup);
+        backups.sort_by_key(|one| std::cmp::Reverse(one.num));
+        let pinned = &world.answers.backup.id;
+        let chosen = backups.iter().find(|one| one.uuid == *pinned);
+        let usable = chosen.filter(|one| one.state() == TransferState::Completed);
+        let chosen = usable.ok_or_else(|| world.backup_is_gone(&world.source.app.value))?;
+        let age = age(chosen);
+        let mut table = Table::new("Backups of the source", &["backup", "state", "finished"]);
+        for one in backups.iter().take(LISTED) {
+            let finished = one.finished_at.map(|at| format!("{at:.0}"));
+            let state = format!("{:?}", one.state()).to_lowercase();
+            table = table.row(vec![json!(one.name()), json!(state), json!(finished)]);
+        }
+        let evidence = Evidence::of(format!(
+            "Backup {} of {}{}",
+            chosen.name(),
+            world.source.app.value,
+            age.as_ref().map_or_else(String::new, |age| format!(", {age} old"))
+        ))
+        .fact("backup", chosen.name())
+        .fact("bytes of that backup", json!(chosen.processed_bytes))
+        .fact("backup finished at", json!(chosen.finished_at.map(|at| format!("{at:.0}"))))
+        .table(table);
+        Ok(Outcome::Done(evidence))
     }
 }
 
-impl World {
+impl Reset {
     /// The chosen backup, by its identifier, as it is now.
     pub(super) async fn check_backup_of_plan(&self, owner: &str) -> StepResult<Transfer> {
         let transfers = self.heroku.transfers(owner).await?;
-        let pinned = &self.choices.pins.backup;
+        let pinned = &self.answers.backup.id;
         let found = transfers.into_iter().find(|one| one.uuid == *pinned && one.is_backup());
-        found.filter(|one| one.state() == TransferState::Completed).ok_or_else(|| {
-            let text = format!("backup {} of {owner} is no longer there", self.choices.backup);
-            CommandError::new(FailureKind::Refused, text)
-                .hint(format!("bcops backups list {}", self.source.name))
-                .hint("go back, and begin a new run with another one")
-                .into()
-        })
+        found
+            .filter(|one| one.state() == TransferState::Completed)
+            .ok_or_else(|| self.backup_is_gone(owner))
+    }
+
+    fn backup_is_gone(&self, owner: &str) -> StepError {
+        let text = format!("backup {} of {owner} is no longer there", self.answers.backup.name);
+        CommandError::new(FailureKind::Refused, text)
+            .hint(format!("bcops backups list {}", self.source.name))
+            .hint("go back, and begin a new run with another one")
+            .into()
     }
 }
 

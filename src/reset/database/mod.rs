@@ -21,12 +21,11 @@ use crate::scrub::DroppedMember;
 pub use choose_backup::ChooseBackup;
 pub use load::Load;
 pub use migrate::Migrate;
+pub use put_back::StagingsBackup;
 pub use recreate_users::RecreateUsers;
 pub use restore::Restore;
 pub use scrub::Scrub;
 pub use verify::Verify;
-
-pub const STAGE: &str = "database";
 
 /// Members of JSON that went because nothing names them: their names, and never what was in them.
 fn dropped_members(members: &[DroppedMember]) -> Table {

@@ -1,52 +1,59 @@
 //! The way back: staging's own backup from before the run, restored by Heroku.
 
-use crate::failure::{CommandError, FailureKind};
+use async_trait::async_trait;
+
+use crate::failure::FailureKind;
 use crate::reset::jobs::Wanted;
 use crate::reset::values::BACKUP;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Job, StepContext, StepResult};
+use crate::reset::world::Reset;
+use crate::runbook::{Evidence, Job, StepContext, StepError, StepResult, Undo};
 
 const RESTORE: &str = "restore of staging's backup";
 
-impl World {
+/// Staging's own backup, which puts back whatever filled the database.
+pub struct StagingsBackup;
+
+#[async_trait]
+impl Undo<Reset> for StagingsBackup {
     /// Restores staging's backup, unless nothing has been changed yet.
-    pub(super) async fn put_back(
-        &self,
-        context: &StepContext,
-        step: &'static str,
-    ) -> StepResult<Evidence> {
-        if !context.may_have_acted() && context.get(&BACKUP)?.is_none() {
+    async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        if is_untouched(context)? {
             return Ok(Evidence::of("The database stays: the run made no backup of it"));
         }
         let backup = context.need(&BACKUP)?;
-        let owner = self.destination_backups();
-        let source = self.heroku.backup_source(owner, &backup.name).await?;
+        let owner = world.destination_backups();
+        let source = world.heroku.backup_source(owner, &backup.name).await?;
+        let wanted = Wanted::Restore(&source);
         // The restore of production's backup, if this run's is still going on.
-        self.end_transfer(context, super::restore::RESTORE, Wanted::Restore(&source)).await?;
-        self.in_quiet(context, self.transfer(context, RESTORE, Wanted::Restore(&source), step))
-            .await?;
-        let summary =
-            format!("{} is restored from {}", self.database.attachment().addon_name, backup.name);
+        world.end_transfer(context, super::restore::RESTORE, wanted).await?;
+        let restoring = world.transfer(context, RESTORE, wanted, context.step_id());
+        world.in_quiet(context, restoring).await?;
+        let database = &world.destination.database.attachment().addon_name;
+        let summary = format!("{database} is restored from {}", backup.name);
         Ok(Evidence::of(summary).fact("restored from", backup.name))
     }
 
     /// The restore's final state was read, and it is what counts.
-    pub(super) fn verify_put_back(&self, context: &StepContext) -> StepResult<Evidence> {
-        if !context.may_have_acted() && context.get(&BACKUP)?.is_none() {
+    async fn verify_undo(&self, _world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        if is_untouched(context)? {
             return Ok(Evidence::new());
         }
         match context.job(RESTORE) {
             Job::Known { id } => Ok(Evidence::new().fact("restore", id)),
             _ => {
                 let text = "staging's backup was not restored";
-                Err(CommandError::new(FailureKind::RemoteJob, text).into())
+                Err(StepError::failed(FailureKind::RemoteJob, text))
             }
         }
     }
 
-    pub(super) fn put_back_hint(&self, context: &StepContext) -> Option<String> {
+    fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let backup = context.get(&BACKUP).ok().flatten()?;
-        let app = self.app.name();
+        let app = world.app_name();
         Some(format!("heroku pg:backups:restore {} DATABASE_URL --app {app}", backup.name))
     }
+}
+
+fn is_untouched(context: &StepContext) -> StepResult<bool> {
+    Ok(!context.may_have_acted() && context.get(&BACKUP)?.is_none())
 }

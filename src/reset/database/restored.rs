@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::archive::Toc;
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::restore::{Contents, OpenBackup};
 use crate::runbook::StepResult;
 
@@ -43,7 +43,7 @@ type Name = (String, String, String);
 ///
 /// Where they could not be compared.
 pub(super) async fn missing(
-    world: &World,
+    world: &Reset,
     owner: &str,
     backup: u64,
 ) -> StepResult<Option<CommandError>> {
@@ -65,9 +65,9 @@ pub(super) async fn missing(
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let text = format!(
         "Heroku calls the restore of {} completed, and this of it is not there: {told}{more}",
-        world.choices.backup
+        world.answers.backup.name
     );
-    let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app.name());
+    let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app_name());
     Ok(Some(CommandError::new(FailureKind::RemoteJob, text).hint(logs)))
 }
 

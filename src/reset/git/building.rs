@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::adapters::git::{GitError, Lease, Listener, Oid, Repository, Update};
 use crate::adapters::heroku::{Build, HerokuError, JobStatus};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{Job, StepContext, StepResult, ValueKey};
 
 use super::short;
@@ -50,7 +50,7 @@ pub(super) const AGAIN: Names = Names {
 
 /// One commit that is to be built for staging's app.
 pub(super) struct Building<'a> {
-    pub world: &'a World,
+    pub world: &'a Reset,
     pub context: &'a StepContext,
     pub names: Names,
     pub commit: Oid,
@@ -81,7 +81,7 @@ impl Building<'_> {
         let before = self.context.get(&self.names.builds_before)?.unwrap_or_default();
         let began = Instant::now();
         loop {
-            let builds = self.world.heroku.newest_builds(self.world.app.id()).await?;
+            let builds = self.world.newest_builds().await?;
             let new = builds.into_iter().filter(|one| !before.contains(&one.id));
             let commit = self.commit.to_string();
             let ours: Vec<Build> = new.filter(|one| one.commit() == Some(&commit)).collect();
@@ -105,7 +105,7 @@ impl Building<'_> {
             JobStatus::Succeeded => {}
         }
         let Some(made) = &build.release else { return Ok(true) };
-        let releases = self.world.heroku.releases(self.world.app.id()).await?;
+        let releases = self.world.releases().await?;
         let is_pending =
             releases.by_id(&made.id).is_some_and(|release| release.status == JobStatus::Pending);
         let commit = self.commit.to_string();
@@ -113,7 +113,7 @@ impl Building<'_> {
     }
 
     async fn remember_builds(&self) -> StepResult<()> {
-        let builds = self.world.heroku.newest_builds(self.world.app.id()).await?;
+        let builds = self.world.newest_builds().await?;
         let builds: Vec<String> = builds.into_iter().map(|build| build.id).collect();
         self.context.put(&self.names.builds_before, &builds)
     }
@@ -131,7 +131,7 @@ impl Building<'_> {
         let update = Update { reference, to: Some(commit), lease: Lease::from(there) };
         let reporter = context.reporter();
         let listener = Listener { reporter: &*reporter, step: "deploy" };
-        let remote = &self.world.heroku_remote;
+        let remote = &self.world.destination.remote;
         let pushing = async { Ok(repository.push(remote, &[update], Some(listener)).await) };
         let pushed = context.wait_for("the build at Heroku, if it has begun", pushing).await?;
         match pushed {
@@ -154,7 +154,7 @@ impl Building<'_> {
         let name = self.names.source;
         context.note(format!(
             "Heroku has {} at its tip, and builds nothing for a push of it: it is built from source",
-            short(&commit.to_string())
+            short(commit)
         ));
         let repository = repository.clone();
         let archiving = tokio::task::spawn_blocking(move || repository.source_archive(commit));
@@ -167,17 +167,18 @@ impl Building<'_> {
         self.remember_builds().await?;
         context.intent(name, json!({ "commit": commit.to_string() }))?;
         let id = commit.to_string();
-        let build = match self.world.heroku.start_build(&self.world.app, &source, &id).await {
-            Ok(build) => build,
-            Err(error) if error.leaves_doubt() => {
-                // The request is sent once. The list tells whether it arrived.
-                self.earlier().await?.ok_or(error)?
-            }
-            Err(error) => {
-                context.settle(name, "it was not accepted")?;
-                return Err(error.into());
-            }
-        };
+        let build =
+            match self.world.heroku.start_build(&self.world.destination.app, &source, &id).await {
+                Ok(build) => build,
+                Err(error) if error.leaves_doubt() => {
+                    // The request is sent once. The list tells whether it arrived.
+                    self.earlier().await?.ok_or(error)?
+                }
+                Err(error) => {
+                    context.settle(name, "it was not accepted")?;
+                    return Err(error.into());
+                }
+            };
         context.external(name, &build.id)?;
         self.watch(&build).await
     }
@@ -185,7 +186,7 @@ impl Building<'_> {
     async fn watch(&self, build: &Build) -> StepResult<()> {
         let mut output = tokio::io::sink();
         let watching = async {
-            let app = self.world.app.id();
+            let app = self.world.destination.app.id();
             Ok(self.world.heroku.watch_build(app, &build.id, &mut output).await)
         };
         match self.context.wait_for("the build at Heroku", watching).await? {
@@ -212,11 +213,11 @@ impl Building<'_> {
 
 /// The branch that Heroku builds, and where it is.
 pub(super) async fn tip_at_heroku(
-    world: &World,
+    world: &Reset,
     repository: &Repository,
 ) -> StepResult<(String, Option<Oid>)> {
     let names = ["refs/heads/main", "refs/heads/master"];
-    let tips = repository.tips(&world.heroku_remote, &names).await?;
+    let tips = repository.tips(&world.destination.remote, &names).await?;
     // Heroku builds both names; the one in use is kept.
     let name = if tips.contains_key(names[0]) { names[0] } else { names[1] };
     Ok((name.to_owned(), tips.get(name).copied()))
@@ -224,9 +225,9 @@ pub(super) async fn tip_at_heroku(
 
 /// Waits until no build and no release of the app is under way any more, however they end, so that
 /// none of them comes after what is done next.
-pub(super) async fn let_all_end(world: &World, context: &StepContext) -> StepResult<()> {
+pub(super) async fn let_all_end(world: &Reset, context: &StepContext) -> StepResult<()> {
     let waiting = async {
-        let app = world.app.id();
+        let app = world.destination.app.id();
         let began = Instant::now();
         let mut quiet_since: Option<Instant> = None;
         loop {

@@ -6,7 +6,7 @@
 
 use crate::adapters::git::{Oid, Repository};
 use crate::reset::values::ReleaseSeen;
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{StepContext, StepResult};
 
 use super::building::tip_at_heroku;
@@ -14,7 +14,7 @@ use super::short;
 
 /// Sees to it that the commit of the release can be had after the deploy, or warns that it cannot.
 pub(super) async fn keep(
-    world: &World,
+    world: &Reset,
     context: &StepContext,
     before: &ReleaseSeen,
 ) -> StepResult<()> {
@@ -33,13 +33,13 @@ pub(super) async fn keep(
     let (reference, there) = tip_at_heroku(world, &repository).await?;
     let known = repository.has_commit(commit)?
         || (there.is_some()
-            && repository.fetch_deployed(&world.heroku_remote, &reference, commit).await?);
+            && repository.fetch_deployed(&world.destination.remote, &reference, commit).await?);
     if !known {
         context.warn(format!(
             "the commit {} that {} runs is neither on the origin nor in Heroku's repository: a \
              rollback of this run can only ask Heroku to roll back",
-            short(&commit.to_string()),
-            world.app.name()
+            short(commit),
+            world.app_name()
         ));
         return Ok(());
     }
@@ -62,11 +62,11 @@ pub(super) async fn find(repository: &Repository, commit: Oid) -> StepResult<boo
 
 /// Whether a branch of the origin has the commit, or the tip that the run keeps there: by the time of
 /// a second attempt the branch itself may have moved.
-fn is_on_origin(world: &World, repository: &Repository, commit: Oid) -> StepResult<bool> {
+fn is_on_origin(world: &Reset, repository: &Repository, commit: Oid) -> StepResult<bool> {
     if !repository.has_commit(commit)? {
         return Ok(false);
     }
-    let kept = super::commit(&world.choices.pins.staging)?;
+    let kept = world.answers.staging;
     if repository.has_commit(kept)? && repository.contains(kept, commit)? {
         return Ok(true);
     }

@@ -1,7 +1,6 @@
 //! Merges the chosen branches onto master, in memory.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::adapters::git::{
@@ -9,67 +8,61 @@ use crate::adapters::git::{
     Repository,
 };
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
 use crate::reset::values::{MERGED, MERGED_AT, Merged};
-use crate::reset::world::{Surroundings, World};
-use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, StepResult, Table};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 
-use super::{STAGE, commit, short};
+use super::short;
 
 /// The name under which the merged tip is kept in the clone.
 const KEPT: &str = "staging";
 
-pub struct Merge(pub Arc<World>);
+pub struct Merge;
 
-impl Look for Merge {
-    const ID: &'static str = "merge";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        let World { surroundings, choices } = &*self.0;
-        let Surroundings { branches, .. } = surroundings;
-        match choices.branches.as_slice() {
+#[async_trait]
+impl Check<Reset> for Merge {
+    fn describe(&self, world: &Reset) -> String {
+        let branches = &world.branches;
+        match world.answers.branch_names().as_slice() {
             [] => format!("Take {} as it is", branches.master),
             chosen => format!("Merge {} onto {}", chosen.join(", "), branches.master),
         }
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let assembled = assemble(&self.0, context).await?;
-            let merged = merged(&assembled);
-            let evidence = evidence(&self.0, &assembled, &merged);
-            let conflicts = conflicts(&assembled);
-            if !conflicts.is_empty() && self.0.choices.on_conflict == OnConflict::Stop {
-                for conflict in &conflicts {
-                    context.warn(conflict.clone());
-                }
-                return Err(StepError::NeedsDecision {
-                    question: format!(
-                        "{} is in conflict; leave it out?",
-                        branches_in_conflict(&assembled).join(", ")
-                    ),
-                    flag: "--on-conflict skip".to_owned(),
-                });
-            }
-            context.put(&MERGED, &merged)?;
-            if conflicts.is_empty() {
-                return Ok(Outcome::Done(evidence));
-            }
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let assembled = assemble(world, context).await?;
+        let merged = merged(&assembled);
+        let evidence = evidence(world, &assembled, &merged);
+        let conflicts = conflicts(&assembled);
+        if !conflicts.is_empty() && world.answers.on_conflict == OnConflict::Stop {
             for conflict in &conflicts {
                 context.warn(conflict.clone());
             }
-            let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
-            Ok(Outcome::Warning { text, evidence })
-        })
+            return Err(StepError::NeedsDecision {
+                question: format!(
+                    "{} is in conflict; leave it out?",
+                    branches_in_conflict(&assembled).join(", ")
+                ),
+                flag: "--on-conflict skip".to_owned(),
+            });
+        }
+        context.put(&MERGED, &merged)?;
+        if conflicts.is_empty() {
+            return Ok(Outcome::Done(evidence));
+        }
+        for conflict in &conflicts {
+            context.warn(conflict.clone());
+        }
+        let text = format!("left out because of conflicts: {}", merged.left_out.join(", "));
+        Ok(Outcome::Warning { text, evidence })
     }
 }
 
 /// The merged tip, as an object in the repository: merged again where the repository was a temporary
 /// one that is gone. The same branches give the same commit. After the push the origin itself has the
 /// tip, wherever its other branches have moved to since.
-pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository, Oid)> {
-    let recorded = commit(&context.need(&MERGED)?.tip)?;
+pub async fn tip(world: &Reset, context: &StepContext) -> StepResult<(Repository, Oid)> {
+    let recorded = context.need(&MERGED)?.tip;
     let repository = world.repository(context)?;
     if repository.kept(KEPT)? == Some(recorded) {
         return Ok((repository, recorded));
@@ -87,7 +80,7 @@ pub async fn tip(world: &World, context: &StepContext) -> StepResult<(Repository
     Ok((repository, recorded))
 }
 
-async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled> {
+async fn assemble(world: &Reset, context: &StepContext) -> StepResult<Assembled> {
     let repository = world.repository(context)?;
     let found = repository.fetch_branches(None).await?;
     assemble_found(world, context, &repository, &found).await
@@ -95,23 +88,21 @@ async fn assemble(world: &World, context: &StepContext) -> StepResult<Assembled>
 
 /// Merges branches that were fetched.
 async fn assemble_found(
-    world: &World,
+    world: &Reset,
     context: &StepContext,
     repository: &Repository,
     found: &[Branch],
 ) -> StepResult<Assembled> {
-    let pins = &world.choices.pins;
     let tip_of = |name: &str| found.iter().find(|one| one.name == name).map(|one| one.commit);
     // What was approved is what is merged: a branch that moved since is not.
     let mut branches = Vec::new();
-    for (name, pinned) in world.choices.branches.iter().zip(&pins.branches) {
-        let pinned = commit(pinned)?;
-        if tip_of(name) != Some(pinned) {
-            return Err(moved(name, pinned, tip_of(name)));
+    for chosen in &world.answers.branches {
+        if tip_of(&chosen.name) != Some(chosen.commit) {
+            return Err(moved(&chosen.name, chosen.commit, tip_of(&chosen.name)));
         }
-        branches.push(Choice { name: name.clone(), commit: pinned, on_origin: true });
+        branches.push(Choice::from(chosen.clone()));
     }
-    let base = commit(&pins.master)?;
+    let base = world.answers.master;
     if tip_of(&world.branches.master) != Some(base) {
         return Err(moved(&world.branches.master, base, tip_of(&world.branches.master)));
     }
@@ -121,7 +112,7 @@ async fn assemble_found(
     identity.author.seconds = at;
     identity.committer.seconds = at;
     let into = world.branches.staging.clone();
-    let on_conflict = world.choices.on_conflict;
+    let on_conflict = world.answers.on_conflict;
     let base_name = world.branches.master.clone();
     let assembly = Assembly { base, base_name, into, branches, on_conflict, identity };
     let assembled = repository.assemble(&assembly).await?;
@@ -130,9 +121,8 @@ async fn assemble_found(
 }
 
 fn moved(name: &str, was: Oid, is: Option<Oid>) -> StepError {
-    let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(&is.to_string())));
-    let text =
-        format!("{name} was at {} when this was decided, and is {is}", short(&was.to_string()));
+    let is = is.map_or_else(|| "gone".to_owned(), |is| format!("at {}", short(is)));
+    let text = format!("{name} was at {} when this was decided, and is {is}", short(was));
     CommandError::new(FailureKind::Refused, text)
         .hint("begin a new run, which sees the branches as they are now")
         .into()
@@ -144,7 +134,7 @@ fn merged(assembled: &Assembled) -> Merged {
         outcomes.map(|one| one.choice.name.clone()).collect()
     };
     Merged {
-        tip: assembled.tip.to_string(),
+        tip: assembled.tip,
         merged: names(|outcome| matches!(outcome, Merging::Merged { .. })),
         already_there: names(|outcome| matches!(outcome, Merging::AlreadyThere)),
         left_out: names(|outcome| matches!(outcome, Merging::Conflicts(_) | Merging::NotTried)),
@@ -167,16 +157,16 @@ fn conflicts(assembled: &Assembled) -> Vec<String> {
     lines
 }
 
-fn evidence(world: &World, assembled: &Assembled, merged: &Merged) -> Evidence {
+fn evidence(world: &Reset, assembled: &Assembled, merged: &Merged) -> Evidence {
     let mut table = Table::new("Branches on staging", &["branch", "tip", "outcome"]);
     for one in &assembled.outcomes {
         let outcome = match &one.outcome {
-            Merging::Merged { commit } => format!("merged as {}", short(&commit.to_string())),
+            Merging::Merged { commit } => format!("merged as {}", short(commit)),
             Merging::AlreadyThere => "on master already".to_owned(),
             Merging::Conflicts(_) => "left out: conflict".to_owned(),
             Merging::NotTried => "not tried".to_owned(),
         };
-        let tip = short(&one.choice.commit.to_string());
+        let tip = short(one.choice.commit);
         table = table.row(vec![one.choice.name.clone().into(), tip.into(), outcome.into()]);
     }
     let what = match merged.merged.as_slice() {
@@ -184,7 +174,7 @@ fn evidence(world: &World, assembled: &Assembled, merged: &Merged) -> Evidence {
         names => format!("{} + {}", world.branches.master, names.join(", ")),
     };
     let evidence = Evidence::of(format!("{} will be {what}", world.branches.staging))
-        .fact("master", world.choices.pins.master.clone())
-        .fact("tip of staging after", merged.tip.clone());
+        .fact("master", world.answers.master.to_string())
+        .fact("tip of staging after", merged.tip.to_string());
     if assembled.outcomes.is_empty() { evidence } else { evidence.table(table) }
 }

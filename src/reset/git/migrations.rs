@@ -1,41 +1,30 @@
 //! Whether the merged tree's migrations go together, before anything is pushed.
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
-use crate::adapters::git::{Choice, FileContent, GitError, Oid, Repository};
+use crate::adapters::git::{Choice, GitError, Oid, Repository};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
 use crate::reset::migrations::{self, SourceFile};
 use crate::reset::values::MERGED;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepFuture};
+use crate::reset::world::Reset;
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepResult};
 
-use super::{STAGE, commit, merge};
+use super::merge;
 
-pub struct Migrations(pub Arc<World>);
+pub struct Migrations;
 
-impl Look for Migrations {
-    const ID: &'static str = "migrations";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
+#[async_trait]
+impl Check<Reset> for Migrations {
+    fn describe(&self, _world: &Reset) -> String {
         "Check that the migrations of the merged branches go together".to_owned()
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let (repository, tip) = merge::tip(&self.0, context).await?;
-            let merged = context.need(&MERGED)?.merged;
-            let pins = &self.0.choices.pins;
-            let mut choices = Vec::new();
-            for (name, tip) in self.0.choices.branches.iter().zip(&pins.branches) {
-                let commit = commit(tip)?;
-                choices.push(Choice { name: name.clone(), commit, on_origin: true });
-            }
-            let is_in = |choice: &&Choice| merged.contains(&choice.name);
-            let merged = choices.iter().filter(is_in);
-            judge(&report_on(&repository, commit(&pins.master)?, tip, merged)?)
-        })
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let (repository, tip) = merge::tip(world, context).await?;
+        let merged = context.need(&MERGED)?.merged;
+        let chosen = world.answers.branches.iter().filter(|one| merged.contains(&one.name));
+        let chosen: Vec<Choice> = chosen.cloned().map(Choice::from).collect();
+        judge(&report_on(&repository, world.answers.master, tip, &chosen)?)
     }
 }
 
@@ -50,14 +39,7 @@ pub(super) fn report_on<'a>(
     let files = repository.files(tip, migrations::LONGEST_FILE, migrations::is_wanted)?;
     let sources: Vec<SourceFile> = files
         .into_iter()
-        .map(|file| SourceFile {
-            path: file.path,
-            text: match file.content {
-                FileContent::Bytes(bytes) => Ok(bytes),
-                FileContent::NotAFile => Err("it is a link".to_owned()),
-                FileContent::TooLong(size) => Err(format!("it has {size} bytes")),
-            },
-        })
+        .map(|file| SourceFile { path: file.path, text: file.content.into_bytes() })
         .collect();
     Ok(migrations::check(&sources, &origins))
 }

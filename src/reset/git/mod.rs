@@ -29,8 +29,6 @@ use crate::adapters::git::Oid;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{StepError, StepResult};
 
-pub const STAGE: &str = "git";
-
 /// Reads a commit's id that was put on record.
 fn commit(text: &str) -> StepResult<Oid> {
     Oid::from_str(text).map_err(|cause| {
@@ -40,6 +38,6 @@ fn commit(text: &str) -> StepResult<Oid> {
 }
 
 /// The beginning of a commit's id, as people write it.
-pub fn short(commit: &str) -> String {
-    commit.chars().take(10).collect()
+pub fn short(commit: impl std::fmt::Display) -> String {
+    commit.to_string().chars().take(10).collect()
 }

@@ -5,10 +5,10 @@
 use jiff::Timestamp;
 
 use crate::adapters::git::{
-    Assembly, Choice, Identity, Oid, OnConflict, Outcome as Merging, Person, Repository,
+    Assembly, Choice, Identity, OnConflict, Outcome as Merging, Person, Repository,
 };
-use crate::failure::{CommandError, FailureKind};
-use crate::reset::choices::Choices;
+use crate::failure::CommandError;
+use crate::reset::answers::Answers;
 use crate::reset::migrations;
 use crate::reset::world::Branches;
 
@@ -39,13 +39,10 @@ pub struct InConflict {
 pub async fn preview(
     repository: &Repository,
     branches: &Branches,
-    choices: &Choices,
+    answers: &Answers,
 ) -> Result<Preview, CommandError> {
-    let base = commit(&choices.pins.master)?;
-    let mut chosen = Vec::new();
-    for (name, tip) in choices.branches.iter().zip(&choices.pins.branches) {
-        chosen.push(Choice { name: name.clone(), commit: commit(tip)?, on_origin: true });
-    }
+    let base = answers.master;
+    let chosen: Vec<Choice> = answers.branches.iter().cloned().map(Choice::from).collect();
     let assembly = Assembly {
         base,
         base_name: branches.master.clone(),
@@ -72,13 +69,6 @@ pub async fn preview(
     let is_in = |choice: &&Choice| found.merged.contains(&choice.name);
     found.migrations = report_on(repository, base, assembled.tip, chosen.iter().filter(is_in))?;
     Ok(found)
-}
-
-fn commit(text: &str) -> Result<Oid, CommandError> {
-    Oid::from_str(text).map_err(|cause| {
-        let text = format!("cannot preview the merges: {text} is not a commit");
-        CommandError::new(FailureKind::Unexpected, text).with_cause(cause)
-    })
 }
 
 fn anyone() -> Identity {

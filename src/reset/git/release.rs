@@ -5,41 +5,38 @@
 //! next attempt of this step has the commit built once more, and that makes a release of its own.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use tokio::io::AsyncWrite;
 
 use crate::adapters::heroku::{HerokuError, JobStatus, Release as HerokuRelease, Releases};
 use crate::events::{Event, SharedReporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, RELEASE, RELEASE_FAILED, ReleaseSeen};
-use crate::reset::world::World;
-use crate::runbook::{
-    Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind, StepResult,
-    UndoWay,
-};
+use crate::reset::world::Reset;
+use crate::runbook::{Evidence, Outcome, Step, StepContext, StepError, StepResult};
 
 use super::building::{AGAIN, Building, LOOK_EVERY};
-use super::{STAGE, commit, merge, short};
+use super::{merge, short};
 
 /// How long a build may take to be followed by its release.
 const APPEARS_WITHIN: Duration = Duration::from_secs(120);
 
-pub struct Release(pub Arc<World>);
+pub struct Release;
 
 /// Brings the merged tip back into force where something else was released since, as by somebody's
 /// rollback in the middle of the run. Nothing is done where the run deploys nothing.
-pub async fn keep_in_force(world: &Arc<World>, context: &StepContext) -> StepResult<()> {
+pub async fn keep_in_force(world: &Reset, context: &StepContext) -> StepResult<()> {
     if context.get(&MERGED)?.is_none() || context.get(&RELEASE)?.is_none() {
         return Ok(());
     }
-    Release(Arc::clone(world)).release(context).await.map(drop)
+    release(world, context).await.map(drop)
 }
 
-/// Where the merged tip stands at Heroku.
-enum Standing {
+/// How the merged tip is known at Heroku.
+enum TipState {
     /// The dynos run it.
     InForce(HerokuRelease),
     Pending(HerokuRelease),
@@ -53,213 +50,184 @@ enum Standing {
     Missing,
 }
 
-impl Standing {
-    fn of(releases: &Releases, tip: &str) -> Standing {
+impl TipState {
+    fn of(releases: &Releases, tip: &str) -> TipState {
         if let Some(now) = releases.current().filter(|now| releases.runs(now, tip)) {
-            return Standing::InForce(now.clone());
+            return TipState::InForce(now.clone());
         }
-        let Some(ours) = releases.newest_of(tip).cloned() else { return Standing::Missing };
+        let Some(ours) = releases.newest_of(tip).cloned() else { return TipState::Missing };
         match (ours.status, releases.current()) {
-            (JobStatus::Failed | JobStatus::Expired, _) => Standing::Failed(ours),
+            (JobStatus::Failed | JobStatus::Expired, _) => TipState::Failed(ours),
             (JobStatus::Succeeded, Some(by)) if by.version > ours.version => {
-                Standing::Replaced { ours, by: by.clone() }
+                TipState::Replaced { ours, by: by.clone() }
             }
             // The list says a moment later that it is current.
-            (JobStatus::Succeeded, _) => Standing::Missing,
-            _ => Standing::Pending(ours),
+            (JobStatus::Succeeded, _) => TipState::Missing,
+            _ => TipState::Pending(ours),
         }
     }
 }
 
-impl Release {
-    async fn look(&self, tip: &str) -> StepResult<Standing> {
-        let releases = self.0.heroku.releases(self.0.app.id()).await?;
-        Ok(Standing::of(&releases, tip))
-    }
+async fn look(world: &Reset, tip: &str) -> StepResult<TipState> {
+    let releases = world.releases().await?;
+    Ok(TipState::of(&releases, tip))
+}
 
-    /// Looks until there is a release of the tip.
-    async fn appears(&self, tip: &str) -> StepResult<Standing> {
-        let began = Instant::now();
-        loop {
-            match self.look(tip).await? {
-                Standing::Missing if began.elapsed() < APPEARS_WITHIN => {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
-                standing => return Ok(standing),
+/// Looks until there is a release of the tip.
+async fn appears(world: &Reset, tip: &str) -> StepResult<TipState> {
+    let began = Instant::now();
+    loop {
+        match look(world, tip).await? {
+            TipState::Missing if began.elapsed() < APPEARS_WITHIN => {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
+            state => return Ok(state),
         }
-    }
-
-    /// Brings the tip into force, and puts on record the release that it is in force by.
-    async fn release(&self, context: &StepContext) -> StepResult<u64> {
-        let HerokuRelease { id, version, .. } = self.bring_about(context).await?;
-        let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip) };
-        if context.get(&RELEASE)?.as_ref() != Some(&seen) {
-            context.put(&RELEASE, &seen)?;
-        }
-        Ok(version)
-    }
-
-    /// Brings the tip into force. It is built once more at most, where its release failed before this
-    /// attempt or something else has taken its place.
-    async fn bring_about(&self, context: &StepContext) -> StepResult<HerokuRelease> {
-        let tip = context.need(&MERGED)?.tip;
-        let failed_before = context.get(&RELEASE_FAILED)?;
-        let mut may_build = true;
-        loop {
-            let looking = async { self.appears(&tip).await };
-            match context.wait_for("the build at Heroku", looking).await? {
-                Standing::InForce(release) => return Ok(release),
-                Standing::Pending(release) => self.watch(context, &release).await?,
-                Standing::Failed(release) => {
-                    if !may_build || failed_before.as_deref() != Some(release.id.as_str()) {
-                        // Its output is shown, and its end is the error.
-                        self.watch(context, &release).await?;
-                        continue;
-                    }
-                    context.note(format!(
-                        "the release v{} failed; it is built again",
-                        release.version
-                    ));
-                    self.build_again(context, &mut may_build).await?;
-                }
-                Standing::Replaced { ours, by } => {
-                    if !may_build {
-                        return Err(self.replaced(&tip, &ours, &by));
-                    }
-                    context.warn(format!(
-                        "v{} ({}) has replaced v{} of this run; the merged tip is built again",
-                        by.version, by.description, ours.version
-                    ));
-                    self.build_again(context, &mut may_build).await?;
-                }
-                Standing::Missing => return Err(self.missing(&tip)),
-            }
-        }
-    }
-
-    async fn watch(&self, context: &StepContext, release: &HerokuRelease) -> StepResult<()> {
-        let watching = async {
-            let mut output = Notes::new(context.reporter());
-            let app = self.0.app.id();
-            let watched = self.0.heroku.watch_release(app, &release.id, &mut output).await;
-            output.end();
-            Ok(watched)
-        };
-        let watched = context.wait_for("the release phase at Heroku", watching).await?;
-        let Err(error) = watched else { return Ok(()) };
-        if !matches!(error, HerokuError::JobFailed { .. }) {
-            return Err(error.into());
-        }
-        context.put(&RELEASE_FAILED, &release.id)?;
-        let tip = commit(&context.need(&MERGED)?.tip)?;
-        self.building(context, tip).settle("its release failed")?;
-        let hint = format!(
-            "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
-            context.run()
-        );
-        Err(CommandError::from(error).hint(hint).into())
-    }
-
-    fn building<'a>(
-        &'a self,
-        context: &'a StepContext,
-        commit: crate::adapters::git::Oid,
-    ) -> Building<'a> {
-        Building { world: &self.0, context, names: AGAIN, commit }
-    }
-
-    async fn build_again(&self, context: &StepContext, may_build: &mut bool) -> StepResult<()> {
-        *may_build = false;
-        let (repository, tip) = merge::tip(&self.0, context).await?;
-        let building = self.building(context, tip);
-        building.finish(&repository).await?;
-        // The release of this build appears a moment later; until then the old one is the newest.
-        let began = Instant::now();
-        let newest = self.0.heroku.newest_builds(self.0.app.id()).await?;
-        let ours = newest.into_iter().find(|one| one.commit() == Some(&tip.to_string()));
-        let Some(mut build) = ours else { return Ok(()) };
-        while build.release.is_none() && began.elapsed() < APPEARS_WITHIN {
-            tokio::time::sleep(LOOK_EVERY).await;
-            build = self.0.heroku.build(self.0.app.id(), &build.id).await?;
-        }
-        Ok(())
-    }
-
-    fn missing(&self, tip: &str) -> StepError {
-        let app = self.0.app.name();
-        let text = format!("{app} has no release of {} in force", short(tip));
-        CommandError::new(FailureKind::RemoteJob, text)
-            .hint(format!("heroku releases --app {app}"))
-            .into()
-    }
-
-    fn replaced(&self, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
-        let app = self.0.app.name();
-        let text = format!(
-            "{app} runs v{} ({}) and not {}, which was v{}",
-            by.version,
-            by.description,
-            short(tip),
-            ours.version
-        );
-        CommandError::new(FailureKind::RemoteJob, text)
-            .hint(format!("heroku releases --app {app}"))
-            .into()
     }
 }
 
-impl Step for Release {
-    fn id(&self) -> &'static str {
-        "release"
+/// Brings the tip into force, and puts on record the release that it is in force by.
+async fn release(world: &Reset, context: &StepContext) -> StepResult<u64> {
+    let HerokuRelease { id, version, .. } = bring_about(world, context).await?;
+    let seen = ReleaseSeen { id, version, commit: Some(context.need(&MERGED)?.tip.to_string()) };
+    if context.get(&RELEASE)?.as_ref() != Some(&seen) {
+        context.put(&RELEASE, &seen)?;
     }
+    Ok(version)
+}
 
-    fn stage(&self) -> &'static str {
-        STAGE
-    }
-
-    /// It may have to build the tip once more.
-    fn kind(&self) -> StepKind {
-        StepKind::Reversible
-    }
-
-    fn describe(&self) -> String {
-        format!("Watch the release of {}", self.0.app.name())
-    }
-
-    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::CannotTell) })
-    }
-
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let version = self.release(context).await?;
-            Ok(Outcome::Done(
-                Evidence::of(format!("Release v{version} succeeded")).fact("release", version),
-            ))
-        })
-    }
-
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            let tip = context.need(&MERGED)?.tip;
-            let seen = context.need(&RELEASE)?;
-            match self.look(&tip).await? {
-                Standing::InForce(now) => Ok(Evidence::new()
-                    .fact("release status", "succeeded")
-                    .fact("release in force", now.version)
-                    .fact("commit in force", short(&tip))),
-                Standing::Replaced { ours, by } => Err(self.replaced(&tip, &ours, &by)),
-                _ => {
-                    let text = format!("the release v{} did not succeed", seen.version);
-                    Err(CommandError::new(FailureKind::RemoteJob, text).into())
+/// Brings the tip into force. It is built once more at most, where its release failed before this
+/// attempt or something else has taken its place.
+async fn bring_about(world: &Reset, context: &StepContext) -> StepResult<HerokuRelease> {
+    let tip = context.need(&MERGED)?.tip.to_string();
+    let failed_before = context.get(&RELEASE_FAILED)?;
+    let mut may_build = true;
+    loop {
+        let looking = async { appears(world, &tip).await };
+        match context.wait_for("the build at Heroku", looking).await? {
+            TipState::InForce(release) => return Ok(release),
+            TipState::Pending(release) => watch(world, context, &release).await?,
+            TipState::Failed(release) => {
+                if !may_build || failed_before.as_deref() != Some(release.id.as_str()) {
+                    // Its output is shown, and its end is the error.
+                    watch(world, context, &release).await?;
+                    continue;
                 }
+                context.note(format!("the release v{} failed; it is built again", release.version));
+                build_again(world, context, &mut may_build).await?;
             }
-        })
+            TipState::Replaced { ours, by } => {
+                if !may_build {
+                    return Err(replaced(world, &tip, &ours, &by));
+                }
+                context.warn(format!(
+                    "v{} ({}) has replaced v{} of this run; the merged tip is built again",
+                    by.version, by.description, ours.version
+                ));
+                build_again(world, context, &mut may_build).await?;
+            }
+            TipState::Missing => return Err(missing(world, &tip)),
+        }
+    }
+}
+
+async fn watch(world: &Reset, context: &StepContext, release: &HerokuRelease) -> StepResult<()> {
+    let watching = async {
+        let mut output = Notes::new(context.reporter());
+        let app = world.destination.app.id();
+        let watched = world.heroku.watch_release(app, &release.id, &mut output).await;
+        output.end();
+        Ok(watched)
+    };
+    let watched = context.wait_for("the release phase at Heroku", watching).await?;
+    let Err(error) = watched else { return Ok(()) };
+    if !matches!(error, HerokuError::JobFailed { .. }) {
+        return Err(error.into());
+    }
+    context.put(&RELEASE_FAILED, &release.id)?;
+    let tip = context.need(&MERGED)?.tip;
+    building(world, context, tip).settle("its release failed")?;
+    let hint = format!(
+        "when its cause is fixed, this builds the same commit again: bcops runs resume {}",
+        context.run()
+    );
+    Err(CommandError::from(error).hint(hint).into())
+}
+
+fn building<'a>(
+    world: &'a Reset,
+    context: &'a StepContext,
+    commit: crate::adapters::git::Oid,
+) -> Building<'a> {
+    Building { world, context, names: AGAIN, commit }
+}
+
+async fn build_again(world: &Reset, context: &StepContext, may_build: &mut bool) -> StepResult<()> {
+    *may_build = false;
+    let (repository, tip) = merge::tip(world, context).await?;
+    let building = building(world, context, tip);
+    building.finish(&repository).await?;
+    // The release of this build appears a moment later; until then the old one is the newest.
+    let began = Instant::now();
+    let newest = world.newest_builds().await?;
+    let ours = newest.into_iter().find(|one| one.commit() == Some(&tip.to_string()));
+    let Some(mut build) = ours else { return Ok(()) };
+    while build.release.is_none() && began.elapsed() < APPEARS_WITHIN {
+        tokio::time::sleep(LOOK_EVERY).await;
+        build = world.heroku.build(world.destination.app.id(), &build.id).await?;
+    }
+    Ok(())
+}
+
+fn missing(world: &Reset, tip: &str) -> StepError {
+    let app = world.app_name();
+    let text = format!("{app} has no release of {} in force", short(tip));
+    CommandError::new(FailureKind::RemoteJob, text)
+        .hint(format!("heroku releases --app {app}"))
+        .into()
+}
+
+fn replaced(world: &Reset, tip: &str, ours: &HerokuRelease, by: &HerokuRelease) -> StepError {
+    let app = world.app_name();
+    let text = format!(
+        "{app} runs v{} ({}) and not {}, which was v{}",
+        by.version,
+        by.description,
+        short(tip),
+        ours.version
+    );
+    CommandError::new(FailureKind::RemoteJob, text)
+        .hint(format!("heroku releases --app {app}"))
+        .into()
+}
+
+#[async_trait]
+impl Step<Reset> for Release {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Watch the release of {}", world.app_name())
     }
 
-    fn undo_way(&self) -> UndoWay {
-        UndoWay::With("deploy")
+    async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let version = release(world, context).await?;
+        Ok(Outcome::Done(
+            Evidence::of(format!("Release v{version} succeeded")).fact("release", version),
+        ))
+    }
+
+    async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        let tip = context.need(&MERGED)?.tip.to_string();
+        let seen = context.need(&RELEASE)?;
+        match look(world, &tip).await? {
+            TipState::InForce(now) => Ok(Evidence::new()
+                .fact("release status", "succeeded")
+                .fact("release in force", now.version)
+                .fact("commit in force", short(&tip))),
+            TipState::Replaced { ours, by } => Err(replaced(world, &tip, &ours, &by)),
+            _ => {
+                let text = format!("the release v{} did not succeed", seen.version);
+                Err(StepError::failed(FailureKind::RemoteJob, text))
+            }
+        }
     }
 }
 

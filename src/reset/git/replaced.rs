@@ -5,15 +5,15 @@
 
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{MERGED, Merged};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{History, RunId};
 
-use super::{commit, short};
+use super::short;
 
 /// Refuses to go on where the run has pushed and the origin's branch does not hold its commit any
 /// more. What colleagues have pushed on top of it is no obstacle.
 pub async fn refuse_replaced(
-    world: &World,
+    world: &Reset,
     run: &RunId,
     history: &History,
 ) -> Result<(), CommandError> {
@@ -27,7 +27,7 @@ pub async fn refuse_replaced(
         CommandError::new(FailureKind::Unexpected, text).with_cause(error)
     };
     let merged: Merged = serde_json::from_value(merged.clone()).map_err(unreadable)?;
-    let ours = merged.commit()?;
+    let ours = merged.tip;
     let repository = world.repository.for_run(run.as_str())?;
     let branch = &world.branches.staging;
     let branches = repository.fetch_branches(None).await?;
@@ -37,23 +37,11 @@ pub async fn refuse_replaced(
     {
         return Ok(());
     }
-    let now =
-        now.map_or_else(|| "gone".to_owned(), |now| format!("at {}", short(&now.to_string())));
+    let now = now.map_or_else(|| "gone".to_owned(), |now| format!("at {}", short(now)));
     let text = format!(
         "{branch} is {now} and no longer holds {}, which the run {run} has pushed: somebody has \
          reset it since; nothing was changed",
-        short(&merged.tip)
+        short(merged.tip)
     );
     Err(CommandError::new(FailureKind::Refused, text).hint("begin a new run"))
-}
-
-impl Merged {
-    fn commit(&self) -> Result<crate::adapters::git::Oid, CommandError> {
-        commit(&self.tip).map_err(|_| {
-            CommandError::new(
-                FailureKind::Unexpected,
-                format!("{} is not the id of a commit", self.tip),
-            )
-        })
-    }
 }

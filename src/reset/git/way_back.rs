@@ -7,7 +7,7 @@ use crate::adapters::git::Oid;
 use crate::adapters::heroku::{HerokuError, Release, Releases};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::values::{RELEASE_BEFORE, ReleaseSeen};
-use crate::reset::world::{Surroundings, World};
+use crate::reset::world::{Reset, Sides};
 use crate::runbook::{Evidence, StepContext, StepResult};
 
 use super::building::{BACK, Building, let_all_end};
@@ -42,17 +42,17 @@ impl Way {
 
 /// What a rollback will do about the code, for the person who is asked.
 pub async fn way_back_in_words(
-    world: &Surroundings,
+    world: &Sides,
     before: &ReleaseSeen,
 ) -> Result<String, CommandError> {
-    let app = world.app.name();
-    let releases = world.heroku.releases(world.app.id()).await?;
+    let app = world.app_name();
+    let releases = world.releases().await?;
     Ok(match Way::of(&releases, before) {
         Way::Nothing => format!("{app} runs the code from before the run already"),
         Way::Rollback(old, Some(commit)) => format!(
             "Heroku rolls {app} back to v{}; if it refuses, it builds {} again",
             old.version,
-            short(&commit.to_string())
+            short(commit)
         ),
         Way::Rollback(old, None) => format!(
             "Heroku is asked to roll {app} back to v{}; there is no other way, as its commit is not \
@@ -61,7 +61,7 @@ pub async fn way_back_in_words(
         ),
         Way::Build(commit) => format!(
             "Heroku builds {} for {app} again and releases it, which takes as long as a deploy",
-            short(&commit.to_string())
+            short(commit)
         ),
         Way::None => format!(
             "the code of {app} stays: v{} is no longer listed and its commit is not known",
@@ -83,14 +83,14 @@ pub(super) fn runs_as_before(releases: &Releases, before: &ReleaseSeen) -> bool 
     same_image || same_commit || releases.has_code_of(now, before.version)
 }
 
-pub(super) async fn go(world: &World, context: &StepContext) -> StepResult<Evidence> {
+pub(super) async fn go(world: &Reset, context: &StepContext) -> StepResult<Evidence> {
     let Some(before) = context.get(&RELEASE_BEFORE)? else {
         return Ok(Evidence::of("Nothing was deployed"));
     };
-    let app = world.app.name();
+    let app = world.app_name();
     // What a killed attempt has pushed goes on by itself, and would be released after all.
     let_pushed_end(world, context).await?;
-    let releases = world.heroku.releases(world.app.id()).await?;
+    let releases = world.releases().await?;
     match Way::of(&releases, &before) {
         Way::Nothing => {}
         Way::Rollback(old, commit) => {
@@ -120,9 +120,9 @@ pub(super) async fn go(world: &World, context: &StepContext) -> StepResult<Evide
 
 /// Waits for a build that a killed attempt's push began, which Heroku lists a moment later, and for
 /// everything else that is under way.
-async fn let_pushed_end(world: &World, context: &StepContext) -> StepResult<()> {
+async fn let_pushed_end(world: &Reset, context: &StepContext) -> StepResult<()> {
     if let Some(merged) = context.get(&crate::reset::values::MERGED)? {
-        let commit = super::commit(&merged.tip)?;
+        let commit = merged.tip;
         let building = Building { world, context, names: super::building::FORWARD, commit };
         building.earlier().await?;
     }
@@ -131,30 +131,31 @@ async fn let_pushed_end(world: &World, context: &StepContext) -> StepResult<()> 
 
 /// The inner error is a refusal, after which there is another way.
 async fn roll_back(
-    world: &World,
+    world: &Reset,
     context: &StepContext,
     old: &Release,
 ) -> StepResult<Result<(), HerokuError>> {
-    let new = match world.heroku.roll_back(&world.app, old).await {
+    let new = match world.heroku.roll_back(&world.destination.app, old).await {
         Ok(new) => new,
         Err(error) if error.is_refusal() => return Ok(Err(error)),
         Err(error) => return Err(error.into()),
     };
     let mut output = tokio::io::sink();
-    let watching =
-        async { Ok(world.heroku.watch_release(world.app.id(), &new.id, &mut output).await?) };
+    let watching = async {
+        Ok(world.heroku.watch_release(world.destination.app.id(), &new.id, &mut output).await?)
+    };
     context.wait_for("the rollback's release at Heroku", watching).await?;
     Ok(Ok(()))
 }
 
-async fn build(world: &World, context: &StepContext, commit: Oid) -> StepResult<()> {
+async fn build(world: &Reset, context: &StepContext, commit: Oid) -> StepResult<()> {
     let repository = world.repository(context)?;
     if !deployed::find(&repository, commit).await? {
         let id = commit.to_string();
         let text = format!(
             "cannot build {} for {} again: it is neither on the origin nor in this clone",
             short(&id),
-            world.app.name()
+            world.app_name()
         );
         let hint = format!("git fetch origin {id}   # or push it to Heroku from where it is");
         return Err(CommandError::new(FailureKind::RemoteJob, text).hint(hint).into());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::s3::ListedObject;
 use crate::media::{BucketDifference, Failure, Fate, Outcome, Refused};
-use crate::reset::choices::MediaChoice;
+use crate::reset::answers::MediaChoice;
 use crate::words;
 
 /// Objects that staging lacks although the copy has ended, and why that is known.

@@ -2,8 +2,9 @@
 
 use crate::failure::CommandError;
 use crate::media::list;
-use crate::reset::choices::MediaChoice;
-use crate::reset::world::World;
+use crate::reset::answers::MediaChoice;
+use crate::reset::stage::Stage;
+use crate::reset::world::Reset;
 
 /// A folder of the source's bucket that is not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +18,9 @@ pub struct NotCopied {
 ///
 /// # Errors
 /// Where the source's bucket cannot be listed.
-pub async fn media_left_behind(world: &World) -> Result<Vec<NotCopied>, CommandError> {
+pub async fn media_left_behind(world: &Reset) -> Result<Vec<NotCopied>, CommandError> {
     let Some(sides) = &world.media else { return Ok(Vec::new()) };
-    if world.choices.leaves_out("media") || world.choices.media != MediaChoice::Originals {
+    if world.answers.leaves_out(Stage::Media) || world.answers.media != MediaChoice::Originals {
         return Ok(Vec::new());
     }
     let media = &world.settings.media;

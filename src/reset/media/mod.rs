@@ -5,9 +5,7 @@ mod left;
 mod left_behind;
 mod renditions;
 
-pub use copy::{CopyMedia, JOBS, MediaNumbers, media_numbers};
+pub use copy::{CopyMedia, JOBS, MediaNumbers, media_numbers, why_nothing_is_copied};
 pub use left::MediaLeft;
 pub use left_behind::{NotCopied, media_left_behind};
 pub use renditions::Renditions;
-
-pub const STAGE: &str = "media";

@@ -1,74 +1,63 @@
 //! Branches that are on staging and not on master, and what of staging no branch accounts for.
 
-use std::sync::Arc;
-
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::adapters::git::inventory::{Inventory, Question};
 use crate::failure::{CommandError, FailureKind};
-use crate::reset::check::Look;
 use crate::reset::git::short;
-use crate::reset::world::World;
-use crate::runbook::{Evidence, Outcome, StepContext, StepError, StepFuture, Table};
+use crate::reset::world::{Reset, Sides};
+use crate::runbook::{Check, Evidence, Outcome, StepContext, StepError, StepResult, Table};
 use crate::words;
 
-use super::STAGE;
+pub struct BranchesHere;
 
-pub struct BranchesHere(pub Arc<World>);
-
-impl Look for BranchesHere {
-    const ID: &'static str = "branches";
-    const STAGE: &'static str = STAGE;
-
-    fn describe(&self) -> String {
-        let branches = &self.0.branches;
+#[async_trait]
+impl Check<Reset> for BranchesHere {
+    fn describe(&self, world: &Reset) -> String {
+        let branches = &world.branches;
         format!("List branches on {} that are not on {}", branches.staging, branches.master)
     }
 
-    fn look<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let repository = self.0.repository(context)?;
-            repository.fetch_branches(None).await?;
-            let inventory = repository.inventory(&self.0.question())?;
-            self.still_as_decided(&inventory)?;
-            let evidence = evidence(&inventory, &self.0.choices.branches);
-            let lost = inventory.unaccounted.len() as u64;
-            if lost > 0 {
-                let text = format!(
-                    "{} on {} that no branch has, and that would be lost but for the kept tip",
-                    words::plural(lost, "commit"),
-                    self.0.branches.staging
-                );
-                return Ok(Outcome::Warning { text, evidence });
-            }
-            Ok(Outcome::Done(evidence))
-        })
+    async fn look(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let repository = world.repository(context)?;
+        repository.fetch_branches(None).await?;
+        let inventory = repository.inventory(&world.question())?;
+        still_as_decided(world, &inventory)?;
+        let evidence = evidence(&inventory, &world.answers.branch_names());
+        let lost = inventory.unaccounted.len() as u64;
+        if lost > 0 {
+            let text = format!(
+                "{} on {} that no branch has, and that would be lost but for the kept tip",
+                words::plural(lost, "commit"),
+                world.branches.staging
+            );
+            return Ok(Outcome::Warning { text, evidence });
+        }
+        Ok(Outcome::Done(evidence))
     }
 }
 
-impl BranchesHere {
-    /// The tips that the decisions were made for.
-    fn still_as_decided(&self, inventory: &Inventory) -> Result<(), StepError> {
-        let pins = &self.0.choices.pins;
-        let tips = [
-            (&self.0.branches.master, &pins.master, inventory.master.to_string()),
-            (&self.0.branches.staging, &pins.staging, inventory.staging.to_string()),
-        ];
-        let moved = tips.into_iter().find(|(_, pinned, now)| *pinned != now);
-        let Some((branch, pinned, now)) = moved else { return Ok(()) };
-        let text = format!(
-            "{branch} was at {} when this was decided, and is at {}",
-            short(pinned),
-            short(&now)
-        );
-        Err(CommandError::new(FailureKind::Refused, text)
-            .hint("begin a new run, which sees the branches as they are now")
-            .into())
-    }
+/// The tips that the decisions were made for.
+fn still_as_decided(world: &Reset, inventory: &Inventory) -> Result<(), StepError> {
+    let tips = [
+        (&world.branches.master, world.answers.master, inventory.master),
+        (&world.branches.staging, world.answers.staging, inventory.staging),
+    ];
+    let moved = tips.into_iter().find(|(_, pinned, now)| pinned != now);
+    let Some((branch, pinned, now)) = moved else { return Ok(()) };
+    let text = format!(
+        "{branch} was at {} when this was decided, and is at {}",
+        short(pinned),
+        short(now)
+    );
+    Err(CommandError::new(FailureKind::Refused, text)
+        .hint("begin a new run, which sees the branches as they are now")
+        .into())
 }
 
-impl World {
+impl Sides {
     pub fn question(&self) -> Question<'_> {
         Question {
             master: &self.branches.master,
@@ -79,7 +68,7 @@ impl World {
     }
 }
 
-fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
+fn evidence(inventory: &Inventory, chosen: &[&str]) -> Evidence {
     let columns = ["branch", "author", "age", "last commit", "mark", "chosen"];
     let mut table = Table::new("Branches on staging and not on master", &columns);
     for one in &inventory.branches {
@@ -92,28 +81,23 @@ fn evidence(inventory: &Inventory, chosen: &[String]) -> Evidence {
             json!(one.name),
             json!(one.author),
             json!(words::duration(one.age)),
-            json!(format!("{} {}", short(&one.last.commit.to_string()), one.last.subject)),
+            json!(format!("{} {}", short(one.last.commit), one.last.subject)),
             json!(mark),
-            json!(chosen.contains(&one.name)),
+            json!(chosen.contains(&one.name.as_str())),
         ]);
     }
-    let mut former =
-        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"]);
-    for one in &inventory.former {
-        former = former.row(vec![
-            json!(one.name),
-            json!(short(&one.tip.commit.to_string())),
-            json!(one.author),
-        ]);
-    }
+    let former =
+        Table::new("Merged to staging once, branch gone or changed", &["branch", "tip", "author"])
+            .rows(
+                inventory.former.iter().map(|one| {
+                    vec![json!(one.name), json!(short(one.tip.commit)), json!(one.author)]
+                }),
+            );
     let mut unaccounted =
         Table::new("Commits on staging that no branch has", &["commit", "author", "subject"]);
     for one in &inventory.unaccounted {
-        unaccounted = unaccounted.row(vec![
-            json!(short(&one.commit.to_string())),
-            json!(one.author),
-            json!(one.subject),
-        ]);
+        unaccounted =
+            unaccounted.row(vec![json!(short(one.commit)), json!(one.author), json!(one.subject)]);
     }
     let count = inventory.branches.len() as u64;
     let summary = format!("{} on staging and not on master", words::plural(count, "branch"));

@@ -3,15 +3,13 @@
 mod accounts;
 mod agreement;
 mod backup;
-mod before;
 mod branches;
 mod content;
+mod state_before;
 
 pub use accounts::AccountsHere;
 pub use agreement::Agreement;
 pub use backup::Backup;
-pub use before::Before;
 pub use branches::BranchesHere;
 pub use content::ContentHere;
-
-pub const STAGE: &str = "preflight";
+pub use state_before::StateBefore;

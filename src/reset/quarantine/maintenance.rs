@@ -1,125 +1,91 @@
 //! Maintenance mode, until `open` ends it.
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
 use crate::reset::closed::Preset;
 use crate::reset::take_over::left_closed;
 use crate::reset::values::{
     ANSWERED_BEFORE, CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, TAKEN_OVER,
 };
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, StepResult, UndoWay,
+    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepResult, Undo,
 };
 
-use super::STAGE;
+pub struct Maintenance;
 
-pub struct Maintenance(pub Arc<World>);
+/// What there is before this run closes staging. It is what the end is decided by.
+async fn see_before(world: &Reset, context: &StepContext) -> StepResult<()> {
+    if context.get(&ANSWERED_BEFORE)?.is_none() {
+        // Preflight was skipped.
+        context.wait_for("nothing", world.look_before(context)).await?;
+    }
+    let preset = Preset {
+        formation: context.get(&FORMATION_BEFORE)?,
+        run: context.get(&TAKEN_OVER)?.map(|taken| taken.run),
+        ..Preset::default()
+    };
+    let closed = world.closed(&preset).await?;
+    let on = closed.as_ref().is_some_and(|closed| closed.maintenance);
+    context.put(&CLOSED_BEFORE, &closed)?;
+    context.put(&MAINTENANCE_BEFORE, &on)
+}
 
-impl Maintenance {
-    /// What there is before this run closes staging. It is what the end is decided by.
-    async fn see_before(&self, context: &StepContext) -> StepResult<()> {
-        let world = &*self.0;
-        if context.get(&ANSWERED_BEFORE)?.is_none() {
-            // Preflight was skipped.
-            context.wait_for("nothing", world.look_before(context)).await?;
+#[async_trait]
+impl Step<Reset> for Maintenance {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Turn maintenance mode of {} on", world.app_name())
+    }
+
+    fn effects(&self, world: &Reset) -> Vec<Effect> {
+        vec![Effect::new(format!("visitors of {} see a maintenance page", world.app_name()))]
+    }
+
+    async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
+        if context.get(&MAINTENANCE_BEFORE)?.is_none() {
+            see_before(world, context).await?;
         }
-        let preset = Preset {
-            formation: context.get(&FORMATION_BEFORE)?,
-            run: context.get(&TAKEN_OVER)?.map(|taken| taken.run),
-            ..Preset::default()
-        };
-        let closed = world.closed(&preset).await?;
-        let on = closed.as_ref().is_some_and(|closed| closed.maintenance);
-        context.put(&CLOSED_BEFORE, &closed)?;
-        context.put(&MAINTENANCE_BEFORE, &on)
+        let on = world.maintenance().await?;
+        Ok(if on { Probe::Done(Evidence::of("Maintenance is on")) } else { Probe::NotYet })
+    }
+
+    async fn act(&self, world: &Reset, _context: &StepContext) -> StepResult<Outcome> {
+        world.heroku.set_maintenance(&world.destination.app, true).await?;
+        Ok(Outcome::Done(Evidence::of("Maintenance is on")))
+    }
+
+    async fn verify(&self, world: &Reset, _context: &StepContext) -> StepResult<Evidence> {
+        let on = world.maintenance().await?;
+        StepError::unless(on, || format!("maintenance of {} is off", world.app_name()))?;
+        Ok(Evidence::new().fact("maintenance", "on"))
     }
 }
 
-impl Step for Maintenance {
-    fn id(&self) -> &'static str {
-        "maintenance"
+#[async_trait]
+impl Undo<Reset> for Maintenance {
+    async fn undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        if let Some(taken) = left_closed(context)? {
+            return Ok(Evidence::of(format!("Maintenance is on, as run {} left it", taken.run)));
+        }
+        let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
+        world.heroku.set_maintenance(&world.destination.app, before).await?;
+        let word = if before { "on" } else { "off" };
+        Ok(Evidence::of(format!("Maintenance is {word}, as before")))
     }
 
-    fn stage(&self) -> &'static str {
-        STAGE
+    async fn verify_undo(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        if left_closed(context)?.is_some() {
+            return Ok(Evidence::new().fact("maintenance", "on"));
+        }
+        let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
+        let now = world.maintenance().await?;
+        StepError::unless(now == before, || "maintenance mode is not as before".to_owned())?;
+        Ok(Evidence::new().fact("maintenance as before", true))
     }
 
-    fn kind(&self) -> StepKind {
-        StepKind::Reversible
-    }
-
-    fn describe(&self) -> String {
-        format!("Turn maintenance mode of {} on", self.0.app.name())
-    }
-
-    fn effects(&self) -> Vec<Effect> {
-        vec![Effect::new(format!("visitors of {} see a maintenance page", self.0.app.name()))]
-    }
-
-    fn stands_until(&self) -> Option<&'static str> {
-        Some("open")
-    }
-
-    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async move {
-            if context.get(&MAINTENANCE_BEFORE)?.is_none() {
-                self.see_before(context).await?;
-            }
-            let on = self.0.heroku.app(self.0.app.id()).await?.maintenance;
-            Ok(if on { Probe::Done(Evidence::of("Maintenance is on")) } else { Probe::NotYet })
-        })
-    }
-
-    fn act<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            self.0.heroku.set_maintenance(&self.0.app, true).await?;
-            Ok(Outcome::Done(Evidence::of("Maintenance is on")))
-        })
-    }
-
-    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            let on = self.0.heroku.app(self.0.app.id()).await?.maintenance;
-            super::must_be(on, || format!("maintenance of {} is off", self.0.app.name()))?;
-            Ok(Evidence::new().fact("maintenance", "on"))
-        })
-    }
-
-    fn undo_way(&self) -> UndoWay {
-        UndoWay::Own
-    }
-
-    fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            if let Some(taken) = left_closed(context)? {
-                return Ok(Evidence::of(format!(
-                    "Maintenance is on, as run {} left it",
-                    taken.run
-                )));
-            }
-            let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
-            self.0.heroku.set_maintenance(&self.0.app, before).await?;
-            let word = if before { "on" } else { "off" };
-            Ok(Evidence::of(format!("Maintenance is {word}, as before")))
-        })
-    }
-
-    fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            if left_closed(context)?.is_some() {
-                return Ok(Evidence::new().fact("maintenance", "on"));
-            }
-            let before = context.get(&MAINTENANCE_BEFORE)?.unwrap_or(false);
-            let now = self.0.heroku.app(self.0.app.id()).await?.maintenance;
-            super::must_be(now == before, || "maintenance mode is not as before".to_owned())?;
-            Ok(Evidence::new().fact("maintenance as before", true))
-        })
-    }
-
-    fn undo_hint(&self, context: &StepContext) -> Option<String> {
+    fn undo_hint(&self, world: &Reset, context: &StepContext) -> Option<String> {
         let before = context.get(&MAINTENANCE_BEFORE).ok().flatten()?;
-        let app = self.0.app.name();
+        let app = world.app_name();
         (!before).then(|| format!("heroku maintenance:off --app {app}"))
     }
 }

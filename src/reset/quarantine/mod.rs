@@ -15,14 +15,5 @@ mod watch;
 pub use dynos::Dynos;
 pub use maintenance::Maintenance;
 pub use open::Open;
-pub use quiet::Quiet;
+pub use quiet::quiet;
 pub use starters::Starters;
-
-pub const STAGE: &str = "quarantine";
-
-use crate::failure::FailureKind;
-use crate::runbook::{StepError, StepResult};
-
-fn must_be(so: bool, otherwise: impl FnOnce() -> String) -> StepResult<()> {
-    if so { Ok(()) } else { Err(StepError::failed(FailureKind::RemoteJob, otherwise())) }
-}

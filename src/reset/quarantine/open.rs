@@ -1,23 +1,18 @@
 //! The end of the quarantine: dynos as they were, maintenance off, and every site asked. A site that
 //! does not answer well goes back into quarantine.
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
 use crate::adapters::heroku::{Formation, HerokuError};
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::closed::Closed;
 use crate::reset::sites_answer::{Judged, Opened};
 use crate::reset::values::{CLOSED_BEFORE, FORMATION_BEFORE, MAINTENANCE_BEFORE, OPENED};
-use crate::reset::world::World;
-use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepFuture, StepKind,
-    StepResult, UndoWay,
-};
+use crate::reset::world::Reset;
+use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepError, StepResult};
 use crate::words;
 
-use super::STAGE;
-
-pub struct Open(pub Arc<World>);
+pub struct Open;
 
 /// How the run leaves staging.
 struct End {
@@ -27,92 +22,87 @@ struct End {
     maintenance: bool,
 }
 
-impl Open {
-    /// What the run ends in, or the question that a person has to answer first.
-    fn end(&self, context: &StepContext) -> StepResult<End> {
-        let before = context.need(&FORMATION_BEFORE)?;
-        let was_on = context.need(&MAINTENANCE_BEFORE)?;
-        let Some(closed) = closed_before(context, was_on, &before)? else {
-            return Ok(End { formation: before, open: true, maintenance: false });
-        };
-        match closed.opens(self.0.choices.open) {
-            Some(true) => Ok(End { formation: closed.opens_with, open: true, maintenance: false }),
-            Some(false) => Ok(End { formation: before, open: false, maintenance: was_on }),
-            None => Err(StepError::NeedsDecision {
-                question: format!(
-                    "{} was {} before this run; open it?",
-                    self.0.destination.name,
-                    closed.in_words()
-                ),
-                flag: "--open yes|no".to_owned(),
-            }),
-        }
+/// What the run ends in, or the question that a person has to answer first.
+fn end(world: &Reset, context: &StepContext) -> StepResult<End> {
+    let before = context.need(&FORMATION_BEFORE)?;
+    let was_on = context.need(&MAINTENANCE_BEFORE)?;
+    let Some(closed) = closed_before(context, was_on, &before)? else {
+        return Ok(End { formation: before, open: true, maintenance: false });
+    };
+    match closed.opens(world.answers.open) {
+        Some(true) => Ok(End { formation: closed.opens_with, open: true, maintenance: false }),
+        Some(false) => Ok(End { formation: before, open: false, maintenance: was_on }),
+        None => Err(StepError::NeedsDecision {
+            question: format!(
+                "{} was {} before this run; open it?",
+                world.destination.name,
+                closed.in_words()
+            ),
+            flag: "--open yes|no".to_owned(),
+        }),
     }
+}
 
-    async fn open(&self, context: &StepContext, end: &End) -> StepResult<Judged> {
-        let world = &*self.0;
-        crate::reset::git::keep_in_force(&self.0, context).await?;
-        let wanted = world.formation_onto_present(context, &end.formation).await?;
-        world.heroku.scale(&world.app, &wanted).await?;
-        match world.heroku.wait_for_dynos(world.app.id(), &wanted, None).await {
-            // Visitors would get Heroku's error page.
-            Err(error @ HerokuError::DynosUnsettled { .. }) if end.open => {
-                return Err(self.not_opened(&error.to_string()));
-            }
-            other => other?,
+async fn open(world: &Reset, context: &StepContext, end: &End) -> StepResult<Judged> {
+    crate::reset::git::keep_in_force(world, context).await?;
+    let wanted = world.formation_onto_present(context, &end.formation).await?;
+    world.heroku.scale(&world.destination.app, &wanted).await?;
+    match world.heroku.wait_for_dynos(world.destination.app.id(), &wanted, None).await {
+        // Visitors would get Heroku's error page.
+        Err(error @ HerokuError::DynosUnsettled { .. }) if end.open => {
+            return Err(not_opened(world, &error.to_string()));
         }
-        if !end.open {
-            return Ok(Judged::default());
+        other => other?,
+    }
+    if !end.open {
+        return Ok(Judged::default());
+    }
+    world.heroku.set_maintenance(&world.destination.app, false).await?;
+    let judged = world.wait_for_sites(context).await?;
+    if judged.down.is_empty() {
+        return Ok(judged);
+    }
+    let problems: Vec<String> =
+        judged.down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
+    Err(not_opened(world, &problems.join("; ")))
+}
+
+fn not_opened(world: &Reset, why: &str) -> StepError {
+    let app = world.app_name();
+    let text = format!("cannot open {app}: {why}; staging is back in quarantine");
+    let error = CommandError::new(FailureKind::Partial, text);
+    error.hint(format!("to see why: heroku logs --app {app}")).into()
+}
+
+async fn is_as(world: &Reset, end: &End) -> StepResult<bool> {
+    let app = world.heroku.app(world.destination.app.id()).await?;
+    let formation = world.formation().await?;
+    Ok(formation == end.formation.onto(&formation) && app.maintenance == end.maintenance)
+}
+
+/// Nothing that was said may hide that the quarantine could not be brought back.
+async fn close_again(world: &Reset, error: StepError) -> StepError {
+    let closing = async {
+        world.heroku.set_maintenance(&world.destination.app, true).await?;
+        let zero = world.formation().await?.at_zero();
+        world.heroku.scale(&world.destination.app, &zero).await
+    };
+    match (closing.await, error) {
+        (Err(cause), StepError::Failed(error)) => {
+            let text = format!("{error}; and the quarantine could not be brought back");
+            CommandError::new(error.kind, text).with_cause(cause).into()
         }
-        world.heroku.set_maintenance(&world.app, false).await?;
-        let judged = world.wait_for_sites(context).await?;
-        if judged.down.is_empty() {
-            return Ok(judged);
-        }
-        let problems: Vec<String> =
-            judged.down.iter().map(|one| format!("{}: {}", one.url, one.problem)).collect();
-        Err(self.not_opened(&problems.join("; ")))
+        (_, error) => error,
     }
+}
 
-    fn not_opened(&self, why: &str) -> StepError {
-        let app = self.0.app.name();
-        let text = format!("cannot open {app}: {why}; staging is back in quarantine");
-        let error = CommandError::new(FailureKind::Partial, text);
-        error.hint(format!("to see why: heroku logs --app {app}")).into()
-    }
-
-    async fn is_as(&self, end: &End) -> StepResult<bool> {
-        let world = &*self.0;
-        let app = world.heroku.app(world.app.id()).await?;
-        let formation = world.heroku.formation(world.app.id()).await?;
-        Ok(formation == end.formation.onto(&formation) && app.maintenance == end.maintenance)
-    }
-
-    /// Nothing that was said may hide that the quarantine could not be brought back.
-    async fn close_again(&self, error: StepError) -> StepError {
-        let world = &*self.0;
-        let closing = async {
-            world.heroku.set_maintenance(&world.app, true).await?;
-            let zero = world.heroku.formation(world.app.id()).await?.at_zero();
-            world.heroku.scale(&world.app, &zero).await
-        };
-        match (closing.await, error) {
-            (Err(cause), StepError::Failed(error)) => {
-                let text = format!("{error}; and the quarantine could not be brought back");
-                CommandError::new(error.kind, text).with_cause(cause).into()
-            }
-            (_, error) => error,
-        }
-    }
-
-    fn left_closed(&self, end: &End) -> String {
-        let (name, app) = (&self.0.destination.name, self.0.app.name());
-        let how = match end.maintenance {
-            true => format!("in maintenance; to open it: heroku maintenance:off --app {app}"),
-            false => format!("without a web dyno; to start one: heroku ps:scale web=1 --app {app}"),
-        };
-        format!("{name} stays {how}")
-    }
+fn left_closed(world: &Reset, end: &End) -> String {
+    let (name, app) = (&world.destination.name, world.app_name());
+    let how = match end.maintenance {
+        true => format!("in maintenance; to open it: heroku maintenance:off --app {app}"),
+        false => format!("without a web dyno; to start one: heroku ps:scale web=1 --app {app}"),
+    };
+    format!("{name} stays {how}")
 }
 
 /// How staging was closed before the run. Journals of before have no record of their own for it.
@@ -130,102 +120,83 @@ fn closed_before(
     Ok((was_on || no_dynos).then_some(closed))
 }
 
-impl Step for Open {
-    fn id(&self) -> &'static str {
-        "open"
+#[async_trait]
+impl Step<Reset> for Open {
+    fn describe(&self, world: &Reset) -> String {
+        format!("Start the dynos of {}, end maintenance, ask its sites", world.app_name())
     }
 
-    fn stage(&self) -> &'static str {
-        STAGE
-    }
-
-    fn kind(&self) -> StepKind {
-        StepKind::Reversible
-    }
-
-    fn describe(&self) -> String {
-        format!("Start the dynos of {}, end maintenance, ask its sites", self.0.app.name())
-    }
-
-    fn effects(&self) -> Vec<Effect> {
+    fn effects(&self, world: &Reset) -> Vec<Effect> {
         // The same whatever the answer is: a plan is bound to this.
-        vec![Effect::new(format!("{} is open, or as --open says", self.0.app.name()))]
+        vec![Effect::new(format!("{} is open, or as --open says", world.app_name()))]
     }
 
-    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async move {
-            // A run that was killed after it had opened is quarantined again before it goes on.
-            let is_open = match context.get(&FORMATION_BEFORE)? {
-                Some(_) => self.is_as(&self.end(context)?).await?,
-                None => false,
-            };
-            // That the sites answer is for the act to see.
-            Ok(if is_open { Probe::CannotTell } else { Probe::NotYet })
+    async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
+        // A run that was killed after it had opened is quarantined again before it goes on.
+        let is_open = match context.get(&FORMATION_BEFORE)? {
+            Some(_) => is_as(world, &end(world, context)?).await?,
+            None => false,
+        };
+        // That the sites answer is for the act to see.
+        Ok(if is_open { Probe::CannotTell } else { Probe::NotYet })
+    }
+
+    async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        let end = end(world, context)?;
+        // What a scheduler started a moment ago was started in quarantine.
+        world.stop_one_off_dynos(context).await?;
+        let opening = context.wait_for("nothing", open(world, context, &end));
+        let judged = match opening.await {
+            Ok(judged) => judged,
+            Err(error) => return Err(close_again(world, error).await),
+        };
+        let evidence = Evidence::of(match end.open {
+            true => format!("Open: {}", end.formation),
+            false => format!("Closed, as before: {}", end.formation),
         })
+        .fact("formation", end.formation.to_string())
+        .fact("sites asked", words::plural(judged.asked, "site"));
+        judged.warnings.into_iter().for_each(|warning| context.warn(warning));
+        let unseen: Vec<String> = judged.unjudged.iter().map(|one| one.url.clone()).collect();
+        let answering = judged.asked.saturating_sub(unseen.len() as u64);
+        context.put(&OPENED, &Opened { open: end.open, answering, unseen })?;
+        if !end.open {
+            return Ok(Outcome::Warning { text: left_closed(world, &end), evidence });
+        }
+        for one in judged.unjudged.iter().filter(|one| one.answered) {
+            context.warn(format!("{}: {}, as before the run", one.url, one.problem));
+        }
+        let silent: Vec<&str> = judged
+            .unjudged
+            .iter()
+            .filter(|one| !one.answered)
+            .map(|one| one.url.as_str())
+            .collect();
+        if silent.is_empty() {
+            return Ok(Outcome::Done(evidence));
+        }
+        let text = format!("{} cannot be reached from here, as before", silent.join(", "));
+        Ok(Outcome::Warning { text, evidence })
     }
 
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            let end = self.end(context)?;
-            // What a scheduler started a moment ago was started in quarantine.
-            self.0.stop_one_off_dynos(context).await?;
-            let opening = context.wait_for("nothing", self.open(context, &end));
-            let judged = match opening.await {
-                Ok(judged) => judged,
-                Err(error) => return Err(self.close_again(error).await),
-            };
-            let evidence = Evidence::of(match end.open {
-                true => format!("Open: {}", end.formation),
-                false => format!("Closed, as before: {}", end.formation),
-            })
-            .fact("formation", end.formation.to_string())
-            .fact("sites asked", words::plural(judged.asked, "site"));
-            judged.warnings.into_iter().for_each(|warning| context.warn(warning));
-            let unseen: Vec<String> = judged.unjudged.iter().map(|one| one.url.clone()).collect();
-            let answering = judged.asked.saturating_sub(unseen.len() as u64);
-            context.put(&OPENED, &Opened { open: end.open, answering, unseen })?;
-            if !end.open {
-                return Ok(Outcome::Warning { text: self.left_closed(&end), evidence });
-            }
-            for one in judged.unjudged.iter().filter(|one| one.answered) {
-                context.warn(format!("{}: {}, as before the run", one.url, one.problem));
-            }
-            let silent: Vec<&str> = judged
-                .unjudged
-                .iter()
-                .filter(|one| !one.answered)
-                .map(|one| one.url.as_str())
-                .collect();
-            if silent.is_empty() {
-                return Ok(Outcome::Done(evidence));
-            }
-            let text = format!("{} cannot be reached from here, as before", silent.join(", "));
-            Ok(Outcome::Warning { text, evidence })
-        })
+    async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        let end = end(world, context)?;
+        let now = world.formation().await?;
+        let wanted = end.formation.onto(&now);
+        StepError::unless(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
+        let on = world.maintenance().await?;
+        StepError::unless(on == end.maintenance, || {
+            let word = if on { "on" } else { "off" };
+            format!("maintenance of {} is {word}", world.app_name())
+        })?;
+        Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
     }
 
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            let world = &*self.0;
-            let end = self.end(context)?;
-            let now = world.heroku.formation(world.app.id()).await?;
-            let wanted = end.formation.onto(&now);
-            super::must_be(now == wanted, || format!("the formation is {now}, and not {wanted}"))?;
-            let on = world.heroku.app(world.app.id()).await?.maintenance;
-            super::must_be(on == end.maintenance, || {
-                let word = if on { "on" } else { "off" };
-                format!("maintenance of {} is {word}", world.app.name())
-            })?;
-            Ok(Evidence::new().fact("maintenance", if on { "on, as before" } else { "off" }))
-        })
-    }
-
-    fn verify_open_again<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(self.0.ask_after_rollback(context))
-    }
-
-    fn undo_way(&self) -> UndoWay {
-        // What the quarantine's own steps put back is how it was before.
-        UndoWay::With("dynos")
+    async fn verify_open_again(
+        &self,
+        world: &Reset,
+        context: &StepContext,
+    ) -> StepResult<Evidence> {
+        world.ask_after_rollback(context).await
     }
 }

@@ -2,80 +2,64 @@
 
 use std::sync::Arc;
 
-use crate::reset::world::World;
-use crate::runbook::{
-    Effect, Evidence, Outcome, Probe, Step, StepContext, StepFuture, StepKind, UndoWay,
-};
+use async_trait::async_trait;
 
-use super::STAGE;
+use crate::reset::stage::Stage;
+use crate::reset::world::Reset;
+use crate::runbook::{Effect, Evidence, Outcome, Probe, Step, StepContext, StepEntry, StepResult};
 
-/// A step that stands inside the quarantine.
-pub struct Quiet<S> {
-    pub world: Arc<World>,
-    pub step: S,
+/// A step between the dynos' end and their start. Those that fill the database watch by themselves,
+/// and stop what an attempt that was killed left running as well.
+pub fn quiet(entry: StepEntry<Reset>) -> StepEntry<Reset> {
+    entry.within(|step| Arc::new(Quiet(step)))
 }
 
-impl<S: Step> Step for Quiet<S> {
-    fn id(&self) -> &'static str {
-        self.step.id()
+/// A step that stands inside the quarantine.
+struct Quiet(Arc<dyn Step<Reset>>);
+
+#[async_trait]
+impl Step<Reset> for Quiet {
+    fn describe(&self, world: &Reset) -> String {
+        self.0.describe(world)
     }
 
-    fn stage(&self) -> &'static str {
-        self.step.stage()
+    fn effects(&self, world: &Reset) -> Vec<Effect> {
+        self.0.effects(world)
     }
 
-    fn kind(&self) -> StepKind {
-        self.step.kind()
+    fn outdated(&self, world: &Reset, context: &StepContext) -> Option<String> {
+        self.0.outdated(world, context)
     }
 
-    fn describe(&self) -> String {
-        self.step.describe()
+    async fn probe(&self, world: &Reset, context: &StepContext) -> StepResult<Probe> {
+        self.0.probe(world, context).await
     }
 
-    fn effects(&self) -> Vec<Effect> {
-        self.step.effects()
+    async fn act(&self, world: &Reset, context: &StepContext) -> StepResult<Outcome> {
+        watched(world, context, self.0.act(world, context)).await
     }
 
-    fn stands_until(&self) -> Option<&'static str> {
-        self.step.stands_until()
+    async fn verify(&self, world: &Reset, context: &StepContext) -> StepResult<Evidence> {
+        watched(world, context, self.0.verify(world, context)).await
     }
 
-    fn outdated(&self, context: &StepContext) -> Option<String> {
-        self.step.outdated(context)
+    async fn verify_open_again(
+        &self,
+        world: &Reset,
+        context: &StepContext,
+    ) -> StepResult<Evidence> {
+        self.0.verify_open_again(world, context).await
     }
+}
 
-    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
-        self.step.probe(context)
-    }
-
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        match self.world.choices.leaves_out(STAGE) {
-            // Staging is open, and its one-off dynos are its own business.
-            true => self.step.act(context),
-            false => Box::pin(self.world.watched(context, self.step.act(context))),
-        }
-    }
-
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        match self.world.choices.leaves_out(STAGE) {
-            true => self.step.verify(context),
-            false => Box::pin(self.world.watched(context, self.step.verify(context))),
-        }
-    }
-
-    fn undo_way(&self) -> UndoWay {
-        self.step.undo_way()
-    }
-
-    fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        self.step.undo(context)
-    }
-
-    fn verify_undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        self.step.verify_undo(context)
-    }
-
-    fn undo_hint(&self, context: &StepContext) -> Option<String> {
-        self.step.undo_hint(context)
+async fn watched<T>(
+    world: &Reset,
+    context: &StepContext,
+    work: impl Future<Output = StepResult<T>> + Send,
+) -> StepResult<T> {
+    match world.answers.leaves_out(Stage::Quarantine) {
+        // Staging is open, and its one-off dynos are its own business.
+        true => work.await,
+        false => world.watched(context, work).await,
     }
 }

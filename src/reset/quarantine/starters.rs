@@ -2,7 +2,7 @@
 //! stop what they start.
 
 use crate::adapters::heroku::Addon;
-use crate::reset::world::Surroundings;
+use crate::reset::world::Sides;
 
 /// Services whose add-ons start dynos at set times, as they are called at Heroku.
 const SERVICES: [&str; 6] =
@@ -33,19 +33,19 @@ impl Starters {
     }
 }
 
-impl Surroundings {
+impl Sides {
     /// Looks for what starts dynos by itself. What cannot be seen is said, and is no failure: the
     /// quarantine watches in any case.
     pub async fn starters(&self) -> Starters {
         let mut found = Starters::default();
-        match self.heroku.addons(self.app.id()).await {
+        match self.heroku.addons(self.destination.app.id()).await {
             Ok(addons) => {
                 let schedulers = addons.into_iter().filter(is_scheduler);
                 found.addons = schedulers.map(|addon| (addon.name, addon.service.name)).collect();
             }
             Err(error) => found.unknown.push(error.to_string()),
         }
-        match self.heroku.dynos(self.app.id()).await {
+        match self.dynos().await {
             Ok(dynos) => {
                 let running =
                     dynos.into_iter().filter(|dyno| dyno.is_one_off() && !dyno.has_ended());

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::adapters::heroku::{Dyno, HerokuError};
-use crate::reset::world::World;
+use crate::adapters::heroku::Dyno;
+use crate::reset::world::Reset;
 use crate::runbook::{StepContext, StepResult};
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ enum Stops {
     Others,
 }
 
-impl World {
+impl Reset {
     /// Stops the one-off dynos that run now, whoever started them.
     pub(in crate::reset) async fn stop_one_off_dynos(
         &self,
@@ -45,15 +45,16 @@ impl World {
         known: &Mutex<BTreeSet<String>>,
         is_meant: impl Fn(&Dyno) -> bool,
     ) -> StepResult<()> {
-        let dynos = self.heroku.dynos(self.app.id()).await?;
+        let dynos = self.dynos().await?;
         for dyno in dynos.into_iter().filter(|dyno| is_meant(dyno) && !dyno.has_ended()) {
             // A dyno takes a moment to stop, and is said once.
             if known.lock().unwrap_or_else(PoisonError::into_inner).insert(dyno.id.clone()) {
                 context.warn(format!("the one-off dyno {} was stopped", dyno.name));
             }
-            match self.heroku.stop_dyno(&self.app, &dyno.name).await {
+            match self.heroku.stop_dyno(&self.destination.app, &dyno.name).await {
                 // It may have ended by itself.
-                Ok(()) | Err(HerokuError::NotFound { .. }) => {}
+                Ok(()) => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::adapters::postgres::PostgresError;
+use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum SitesError {
@@ -20,4 +21,23 @@ pub enum SitesError {
     Changed { difference: String },
     #[error("the Site records are not what they were to become: {difference}")]
     NotRewritten { difference: String },
+}
+
+impl From<SitesError> for CommandError {
+    fn from(error: SitesError) -> Self {
+        match error {
+            SitesError::Postgres(error) => error.into(),
+            SitesError::BadUrl { ref environment, .. } => {
+                let hint = format!("mend environments.{environment}.sites in bcops.toml");
+                CommandError::wrap(FailureKind::Configuration, error).hint(hint)
+            }
+            SitesError::NoHost { .. } | SitesError::Production { .. } | SitesError::Same { .. } => {
+                CommandError::wrap(FailureKind::Configuration, error)
+                    .hint("say what it is to be: reset.hosts = [\"FROM=TO\"] in bcops.toml")
+            }
+            SitesError::Changed { .. } | SitesError::NotRewritten { .. } => {
+                CommandError::wrap(FailureKind::Unexpected, error)
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::settings::{Environment, HostMapping, Settings, Surroundings};
+use crate::settings::{Environment, HostMapping, ProcessEnv, Settings};
 
 fn record(id: i64, hostname: &str) -> SiteRecord {
     SiteRecord {
@@ -18,7 +18,7 @@ fn record(id: i64, hostname: &str) -> SiteRecord {
 
 fn environments() -> HashMap<String, Environment> {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings::load(&Surroundings {
+    let settings = Settings::load(&ProcessEnv {
         variable: &|_| None,
         working_directory: folder.path(),
         home: None,

@@ -3,14 +3,14 @@
 
 mod counts;
 mod database;
+mod look;
 mod losses;
 mod open_again;
 mod present;
-mod survey;
 
+pub use look::{Asked, WayBack, look_back};
 pub use losses::Losses;
 pub use present::PresentBackup;
-pub use survey::{Asked, WayBack, look_back};
 
 use std::collections::BTreeMap;
 

@@ -3,11 +3,11 @@
 use crate::failure::{CommandError, FailureKind};
 use crate::reset::take_over::left_closed;
 use crate::reset::values::{DOWN_BEFORE, MAINTENANCE_BEFORE};
-use crate::reset::world::World;
+use crate::reset::world::Reset;
 use crate::runbook::{Evidence, StepContext, StepResult};
 use crate::words;
 
-impl World {
+impl Reset {
     /// Asks every site, as at the end of a run. One that did not answer before the run either is no
     /// failure of the rollback. What was closed before the run is closed again and is not asked.
     pub(in crate::reset) async fn ask_after_rollback(
@@ -18,12 +18,13 @@ impl World {
         if was_closed || left_closed(context)?.is_some() {
             return Ok(Evidence::of("Staging is in maintenance, as before"));
         }
-        let app = self.app.name();
+        let app = self.app_name();
         let before = context.get(&DOWN_BEFORE)?.unwrap_or_default();
         let asking = self.wait_for_sites(context);
         let seen = context.wait_for("nothing: staging is open", asking).await?;
-        let is_new =
-            |one: &&crate::reset::sites_answer::Down| !before.iter().any(|old| old.url == one.url);
+        let is_new = |one: &&crate::reset::sites_answer::SiteFailure| {
+            !before.iter().any(|old| old.url == one.url)
+        };
         let down: Vec<String> = seen
             .down
             .iter()

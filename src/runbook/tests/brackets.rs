@@ -1,12 +1,14 @@
 //! What is left out, what stands around a stage, and how a run stops.
 
+use std::sync::Arc;
+
 use super::steps::{Work, book, toy};
 use super::world::{Shared, journal, run};
 use crate::failure::{CommandError, FailureKind};
-use crate::runbook::{BookError, RunError, Runbook, Standing};
+use crate::runbook::{RunError, Runbook, RunbookError, Standing};
 
-fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook, BookError> {
-    let mut builder = Runbook::builder()
+fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook<()>, RunbookError> {
+    let mut builder = Runbook::of(Arc::new(()))
         .step(toy(shared, "quarantine", "around", Work::Stand("open")))
         .step(toy(shared, "load", "inner", Work::Set))
         .step(toy(shared, "audit", "inner", Work::Skip))
@@ -22,10 +24,10 @@ fn opened(shared: &Shared, left_out: &[&str]) -> Result<Runbook, BookError> {
 fn a_stage_does_not_run_without_what_stands_around_it() {
     let shared = Shared::default();
     let refused = opened(&shared, &["around"]).unwrap_err();
-    assert!(matches!(refused, BookError::Unbracketed { .. }));
+    assert!(matches!(refused, RunbookError::Unbracketed { .. }));
     assert_eq!(CommandError::from(refused).kind, FailureKind::Refused);
     assert!(opened(&shared, &["around", "inner"]).is_ok());
-    assert!(matches!(opened(&shared, &["nothing"]), Err(BookError::UnknownStage { .. })));
+    assert!(matches!(opened(&shared, &["nothing"]), Err(RunbookError::UnknownStage { .. })));
 }
 
 #[test]
@@ -62,6 +64,21 @@ fn a_refusing_guard_stops_before_anything_is_changed() {
     assert!(shared.get().world.lock.is_none(), "nothing was changed, so that the lock is free");
 }
 
+/// Nothing has to be put back for it, so that a run which stops after it keeps nobody out.
+#[test]
+fn what_is_added_is_guarded_and_is_no_change() {
+    let shared = Shared::default();
+    let make = || book(&shared, &[Work::Add, Work::Set], &[], &[]);
+    shared.get().guard_refuses = true;
+    assert!(run(&shared, make()).is_err() && shared.get().world.settings.is_empty());
+    shared.get().guard_refuses = false;
+    shared.get().refused.insert("b2".into(), 1);
+    let error = CommandError::from(run(&shared, make()).unwrap_err());
+    assert_eq!(error.kind, FailureKind::Refused);
+    assert!(shared.get().world.is("b1", "on") && shared.get().world.lock.is_none());
+    assert_eq!(run(&shared, make()).unwrap().warnings, [""; 0]);
+}
+
 #[test]
 fn a_decision_stops_the_run_and_keeps_the_lock() {
     let shared = Shared::default();
@@ -69,7 +86,7 @@ fn a_decision_stops_the_run_and_keeps_the_lock() {
     let error = CommandError::from(run(&shared, make()).unwrap_err());
     assert_eq!(error.kind, FailureKind::Partial);
     assert_eq!(
-        error.hints.first().unwrap(),
+        error.hint_texts().first().unwrap(),
         "to go on: bcops runs resume r20261122-201530-4f2a --on-conflict skip"
     );
     assert!(shared.get().world.lock.is_some());

@@ -3,23 +3,26 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use super::holder;
+use super::lock_file::LockFile;
 use super::steps::{Work, book};
-use super::world::{Shared, block_on, run_id, target};
+use super::world::{Shared, block_on, environment, run_id, target};
 use crate::runbook::engine::{Beginning, Engine, Setup};
 use crate::runbook::{
-    Flags, Holder, Interrupt, JournalError, LockError, LockFile, Operator, Redactor, RunId,
-    RunLock, RunState, Runbook, Runs, StoreError, journal::Journal,
+    Flags, Holder, Interrupt, JournalError, LockError, Operator, Redactor, RunId, RunLock,
+    RunState, Runbook, Runs, StoreError, journal::Journal,
 };
 
-fn setup(shared: &Shared, book: Runbook, lock: LockFile) -> Setup {
+fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
     Setup {
-        book,
+        runbook,
         lock: Arc::new(lock),
         guard: Arc::new(shared.clone()),
         interrupt: Interrupt::never(),
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
         operator: Operator::of_this_process("ada"),
+        environment: environment(),
         consumers: Vec::new(),
     }
 }
@@ -78,14 +81,7 @@ fn a_run_is_kept_found_resumed_and_not_by_two_at_a_time() {
 fn a_dead_holders_lock_is_broken_by_its_name_alone() {
     let folder = tempfile::tempdir().unwrap();
     let lock = LockFile::new(folder.path().join("lock.json"));
-    let holder = Holder {
-        run: run_id(),
-        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
-        at: jiff::Timestamp::now(),
-        command: "reset".into(),
-        since: None,
-        essence: None,
-    };
+    let holder = holder();
     let other = RunId::parse("r20261122-201531-0000").unwrap();
     block_on(async {
         lock.acquire(&holder).await.unwrap();

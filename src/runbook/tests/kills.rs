@@ -34,7 +34,7 @@ fn essence(world: &World) -> (Vec<(String, String)>, Vec<String>, bool) {
 fn check_moment(
     shared: &Shared,
     moment: &super::world::Moment,
-    make: &dyn Fn(&Shared) -> Runbook,
+    make: &dyn Fn(&Shared) -> Runbook<()>,
     expected: &World,
 ) -> Shared {
     let killed = shared.killed_at(moment);
@@ -46,7 +46,7 @@ fn check_moment(
     killed
 }
 
-fn check_moments(make: &dyn Fn(&Shared) -> Runbook, jobs: &[&str], at_ends_only: bool) {
+fn check_moments(make: &dyn Fn(&Shared) -> Runbook<()>, jobs: &[&str], at_ends_only: bool) {
     let shared = Shared::default();
     shared.change(|_| {});
     run(&shared, make(&shared)).unwrap();
@@ -89,7 +89,7 @@ fn a_cut_off_line_is_not_part_of_the_journal() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property_test::config(48))]
 
     #[test]
     fn random_runs_with_failures_interrupts_and_kills_end_in_the_same_place(
@@ -105,7 +105,7 @@ proptest! {
 
         let mut shared = Shared::default();
         shared.change(|_| {});
-        let ids: Vec<&str> = make(&shared).steps().iter().map(|step| step.id()).collect();
+        let ids: Vec<&str> = make(&shared).steps().iter().map(|step| step.id).collect();
         for (index, kind) in troubles {
             let id = (*index.get(&ids)).to_owned();
             let mut simulation = shared.get();
@@ -149,7 +149,7 @@ proptest! {
         if journal(&shared).records().is_empty() {
             return Ok(());
         }
-        let ids: Vec<&str> = make(&shared).steps().iter().map(|step| step.id()).collect();
+        let ids: Vec<&str> = make(&shared).steps().iter().map(|step| step.id).collect();
         for index in fails {
             shared.get().fails_undo.insert((*index.get(&ids)).to_owned(), 1);
         }

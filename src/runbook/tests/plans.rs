@@ -31,7 +31,7 @@ fn a_plan_is_stale_when_something_it_saw_has_changed() {
     assert_eq!(error.kind.exit_code(), 6);
     assert_eq!(error.kind, FailureKind::StalePlan);
     assert_eq!(
-        error.hints.first().unwrap(),
+        error.hint_texts().first().unwrap(),
         r#"the backup was {"a":"b003","b":1} and is {"a":"b004","b":1}"#
     );
 }
@@ -46,7 +46,10 @@ fn words_and_versions_do_not_make_a_plan_stale() {
     was.check_fresh(&other).unwrap();
     other.flags.insert("branches".into(), json!(["a", "b"]));
     let error = CommandError::from(was.check_fresh(&other).unwrap_err());
-    assert_eq!(error.hints.first().unwrap(), "the answer branches was not there and is a, b");
+    assert_eq!(
+        error.hint_texts().first().unwrap(),
+        "the answer branches was not there and is a, b"
+    );
 }
 
 #[test]

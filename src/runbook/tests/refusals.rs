@@ -7,7 +7,7 @@ use crate::runbook::{EndStatus, RunError};
 
 fn hints(error: RunError) -> (FailureKind, bool) {
     let error = CommandError::from(error);
-    (error.kind, error.hints.iter().any(|hint| hint.contains("runs rollback")))
+    (error.kind, error.hint_texts().iter().any(|hint| hint.contains("runs rollback")))
 }
 
 #[test]

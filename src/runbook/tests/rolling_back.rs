@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::holder;
 use super::steps::{Work, book, toy};
-use super::world::{Shared, journal, roll_back, roll_back_after, run, run_id};
+use super::world::{Shared, journal, roll_back, roll_back_after, run};
 use crate::events::Event;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::entry::Entry;
-use crate::runbook::lock::{Holder, Operator};
 use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
@@ -107,7 +107,7 @@ fn a_door_stays_shut_behind_another_one_that_could_not_be_opened() {
     let shared = Shared::default();
     shared.get().fails_after.insert("open".into(), 1);
     let make = || {
-        Runbook::builder()
+        Runbook::of(Arc::new(()))
             .bracket("inner", "around")
             .step(toy(&shared, "maintenance", "around", Work::Stand("open")))
             .step(toy(&shared, "dynos", "around", Work::Stand("open")))
@@ -134,14 +134,7 @@ fn a_run_that_is_rolled_back_keeps_no_lock() {
     let make = || book(&shared, &[Work::Set], &[], &[]);
     run(&shared, make()).unwrap();
     roll_back(&shared, make()).unwrap();
-    let holder = Holder {
-        run: run_id(),
-        operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
-        at: jiff::Timestamp::now(),
-        command: "reset".into(),
-        since: None,
-        essence: None,
-    };
+    let holder = holder();
     for forward in [true, false] {
         shared.change(|world| world.lock = Some(holder.clone()));
         let error = if forward { run(&shared, make()) } else { roll_back(&shared, make()) };
@@ -160,10 +153,10 @@ fn a_rollback_whose_precaution_fails_has_not_begun() {
         let make = || book(&shared, &[Work::Set, Work::Set], &[], &[]);
         assert_eq!(run(&shared, make()).is_err(), stops);
         shared.get().fails_before.insert("precaution".into(), 1);
-        let precaution = || Arc::new(toy(&shared, "precaution", "rollback", Work::Post));
+        let precaution = || toy(&shared, "precaution", "rollback", Work::Post);
         let error = roll_back_after(&shared, make(), precaution()).unwrap_err();
         assert!(matches!(error, RunError::NotBegunBack { .. }), "{error}");
-        let hints = CommandError::from(error).hints.join(" ");
+        let hints = CommandError::from(error).hint_texts().join(" ");
         assert!(hints.contains("runs rollback") && hints.contains("runs unlock"), "{hints}");
         let standing = History::of(journal(&shared).records()).standing;
         assert_eq!(standing == Standing::Done { warnings: false }, !stops, "{standing:?}");

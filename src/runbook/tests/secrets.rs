@@ -1,9 +1,13 @@
 //! Planted secrets and personal values, and where they must not turn up.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
 use crate::failure::FailureKind;
 use crate::runbook::{
-    Evidence, Outcome, Probe, Redactor, Report, Runbook, Step, StepContext, StepError, StepFuture,
-    StepKind, Table, ValueKey,
+    Evidence, Outcome, Probe, Redactor, Report, Runbook, Step, StepContext, StepError, StepResult,
+    Table, ValueKey, wait,
 };
 use crate::secret::Secret;
 
@@ -13,61 +17,50 @@ const PLANTED: [&str; 3] = ["postgres://u:hunter22@host/db", "HRKU-0123456789ab"
 
 struct Careless;
 
-impl Step for Careless {
-    fn id(&self) -> &'static str {
-        "careless"
-    }
-
-    fn stage(&self) -> &'static str {
-        "only"
-    }
-
-    fn kind(&self) -> StepKind {
-        StepKind::Check
-    }
-
-    fn describe(&self) -> String {
+#[async_trait]
+impl Step<()> for Careless {
+    fn describe(&self, _world: &()) -> String {
         "Be careless".to_owned()
     }
 
-    fn probe<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async { Ok(Probe::NotYet) })
+    async fn probe(&self, _world: &(), _context: &StepContext) -> StepResult<Probe> {
+        Ok(Probe::NotYet)
     }
 
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(async move {
-            context.register_secret(&Secret::new(PLANTED[2]));
-            for planted in PLANTED {
-                assert!(context.put(&ValueKey::<&str>::new("value"), &planted).is_err());
-                assert!(context.intent("job", planted.into()).is_err());
-                assert!(context.external("job", planted).is_err());
-                context.warn(format!("the server said {planted}"));
-            }
-            let people = Table::new("people", &["name"]).private().row(vec!["Ada Canary".into()]);
-            let evidence = Evidence::of(PLANTED.join(" "))
-                .fact("said", PLANTED.join(" "))
-                .fact("asked", "ada@canary.example")
-                .fact("remote", "git@git.example.org:a/b")
-                .private_fact("account", "Ada Canary")
-                .table(people);
-            Ok(Outcome::Done(evidence))
-        })
+    async fn act(&self, _world: &(), context: &StepContext) -> StepResult<Outcome> {
+        context.register_secret(&Secret::new(PLANTED[2]));
+        for planted in PLANTED {
+            assert!(context.put(&ValueKey::<&str>::new("value"), &planted).is_err());
+            assert!(context.intent("job", planted.into()).is_err());
+            assert!(context.external("job", planted).is_err());
+            context.warn(format!("the server said {planted}"));
+        }
+        let people = Table::new("people", &["name"]).private().row(vec!["Ada Canary".into()]);
+        let evidence = Evidence::of(PLANTED.join(" "))
+            .fact("said", PLANTED.join(" "))
+            .fact("asked", "ada@canary.example")
+            .fact("remote", "git@git.example.org:a/b")
+            .private_fact("account", "Ada Canary")
+            .table(people);
+        Ok(Outcome::Done(evidence))
     }
 
-    fn verify<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async {
-            Err(StepError::failed(
-                FailureKind::Unexpected,
-                format!("cannot reach {}", PLANTED.join(" ")),
-            ))
-        })
+    async fn verify(&self, _world: &(), _context: &StepContext) -> StepResult<Evidence> {
+        Err(StepError::failed(
+            FailureKind::Unexpected,
+            format!("cannot reach {}", PLANTED.join(" ")),
+        ))
     }
 }
 
 #[test]
 fn no_secret_is_written_and_no_name_is_passed_on() {
     let shared = Shared::default();
-    run(&shared, Runbook::builder().step(Careless).build().unwrap()).unwrap_err();
+    run(
+        &shared,
+        Runbook::of(Arc::new(())).step(wait("careless", "only", Careless)).build().unwrap(),
+    )
+    .unwrap_err();
     let text = String::from_utf8(shared.get().journal.clone()).unwrap();
     let report = Report::from_journal(&journal(&shared)).unwrap();
     let passed_on = report.to_markdown() + &serde_json::to_string(&report).unwrap();

@@ -1,12 +1,15 @@
 //! Steps of every kind in the made-up world.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::world::Shared;
 use crate::failure::{CommandError, FailureKind};
 use crate::runbook::{
-    Effect, Evidence, Job, Outcome, Probe, Runbook, Step, StepContext, StepError, StepFuture,
-    StepKind, UndoWay, ValueKey,
+    Effect, Evidence, Job, Outcome, Probe, Runbook, Step, StepContext, StepEntry, StepError,
+    StepKind, StepResult, Undo, UndoWay, ValueKey,
 };
 
 /// What a toy does.
@@ -16,6 +19,8 @@ pub enum Work {
     Set,
     /// Makes a setting that cannot be seen from the probe; can be put back.
     Blind,
+    /// Makes a setting beside what is there, which nothing puts back.
+    Add,
     /// Asks for a job that must never be asked for twice.
     Post,
     /// Makes a setting and ends with a warning.
@@ -47,10 +52,6 @@ pub struct Toy {
 }
 
 const COUNT: ValueKey<usize> = ValueKey::new("count");
-
-pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) -> Toy {
-    Toy { id, stage, work, world: world.clone() }
-}
 
 impl Toy {
     /// Where the setting is.
@@ -162,110 +163,93 @@ impl Toy {
     }
 }
 
-impl Step for Toy {
-    fn id(&self) -> &'static str {
-        self.id
-    }
-
-    fn stage(&self) -> &'static str {
-        self.stage
-    }
-
-    fn kind(&self) -> StepKind {
-        match self.work {
-            Work::Post => StepKind::Wait,
-            Work::Skip | Work::Count => StepKind::Check,
-            Work::Decide => StepKind::Manual,
-            Work::Blind | Work::Final => StepKind::Destructive,
-            _ => StepKind::Reversible,
-        }
-    }
-
-    fn describe(&self) -> String {
+#[async_trait]
+impl Step<()> for Toy {
+    fn describe(&self, _world: &()) -> String {
         format!("Do {}", self.id)
     }
 
-    fn effects(&self) -> Vec<Effect> {
+    fn effects(&self, _world: &()) -> Vec<Effect> {
         vec![Effect::new(format!("{} will be on", self.id))]
     }
 
-    fn stands_until(&self) -> Option<&'static str> {
-        match self.work {
-            Work::Stand(until) => Some(until),
-            _ => None,
-        }
-    }
-
-    fn outdated(&self, _context: &StepContext) -> Option<String> {
+    fn outdated(&self, _world: &(), _context: &StepContext) -> Option<String> {
         self.world.get().world.is("outdated", self.id).then(|| format!("{} is old", self.id))
     }
 
-    fn probe<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Probe> {
-        Box::pin(async move {
-            Ok(match self.work {
-                Work::Blind | Work::Post | Work::Skip | Work::Count | Work::Decide => {
-                    Probe::CannotTell
-                }
-                _ if self.is_so(context)? => Probe::Done(Evidence::new().fact("seen", true)),
-                _ => Probe::NotYet,
-            })
+    async fn probe(&self, _world: &(), context: &StepContext) -> StepResult<Probe> {
+        Ok(match self.work {
+            Work::Blind | Work::Post | Work::Skip | Work::Count | Work::Decide => Probe::CannotTell,
+            _ if self.is_so(context)? => Probe::Done(Evidence::new().fact("seen", true)),
+            _ => Probe::NotYet,
         })
     }
 
-    fn act<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Outcome> {
-        Box::pin(self.work(context))
+    async fn act(&self, _world: &(), context: &StepContext) -> StepResult<Outcome> {
+        self.work(context).await
     }
 
-    fn verify<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            let is_so = match self.work {
-                Work::Post => self.is_listed(),
-                Work::Skip | Work::Count | Work::Decide => true,
-                _ => self.is_so(context)?,
-            };
-            if is_so { Ok(Evidence::new().fact("verified", true)) } else { Err(self.fail()) }
-        })
+    async fn verify(&self, _world: &(), context: &StepContext) -> StepResult<Evidence> {
+        let is_so = match self.work {
+            Work::Post => self.is_listed(),
+            Work::Skip | Work::Count | Work::Decide => true,
+            _ => self.is_so(context)?,
+        };
+        if is_so { Ok(Evidence::new().fact("verified", true)) } else { Err(self.fail()) }
     }
+}
 
-    fn undo_way(&self) -> UndoWay {
-        match self.work {
-            Work::Post | Work::Skip | Work::Count | Work::Decide => UndoWay::Nothing,
-            Work::Final => UndoWay::Impossible("it is final"),
-            // Put back by itself, after a second try, it would close what is open again by then.
-            Work::With(other) | Work::End(other) => UndoWay::With(other),
-            _ => UndoWay::Own,
+#[async_trait]
+impl Undo<()> for Toy {
+    async fn undo(&self, _world: &(), context: &StepContext) -> StepResult<Evidence> {
+        if self.world.happens(|simulation| &mut simulation.fails_undo, self.id) {
+            return Err(self.fail());
         }
+        let before: Option<String> = context.get(&ValueKey::new(self.id))?.flatten();
+        // The step may have been killed before it found out, and then it has changed nothing.
+        if context.get::<Option<String>>(&ValueKey::new(self.id))?.is_some() {
+            self.set(before);
+        }
+        Ok(Evidence::new().fact("put back", self.id))
     }
 
-    fn undo<'a>(&'a self, context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            if self.world.happens(|simulation| &mut simulation.fails_undo, self.id) {
-                return Err(self.fail());
-            }
-            let before: Option<String> = context.get(&ValueKey::new(self.id))?.flatten();
-            // The step may have been killed before it found out, and then it has changed nothing.
-            if context.get::<Option<String>>(&ValueKey::new(self.id))?.is_some() {
-                self.set(before);
-            }
-            Ok(Evidence::new().fact("put back", self.id))
-        })
+    async fn verify_undo(&self, _world: &(), _context: &StepContext) -> StepResult<Evidence> {
+        Ok(Evidence::new())
     }
 
-    fn verify_undo<'a>(&'a self, _context: &'a StepContext) -> StepFuture<'a, Evidence> {
-        Box::pin(async { Ok(Evidence::new()) })
-    }
-
-    fn undo_hint(&self, _context: &StepContext) -> Option<String> {
+    fn undo_hint(&self, _world: &(), _context: &StepContext) -> Option<String> {
         Some(format!("unset {}", self.id))
     }
 }
 
+/// A toy as a line of a runbook.
+pub fn toy(world: &Shared, id: &'static str, stage: &'static str, work: Work) -> StepEntry<()> {
+    let toy = Toy { id, stage, work, world: world.clone() };
+    let kind = match work {
+        Work::Post => StepKind::Wait,
+        Work::Add => StepKind::Additive,
+        Work::Skip | Work::Count => StepKind::Check,
+        Work::Decide => StepKind::Manual,
+        Work::Blind | Work::Final => StepKind::Destructive,
+        _ => StepKind::Reversible,
+    };
+    let entry = StepEntry::new(kind, id, stage, toy.clone());
+    match work {
+        Work::Post | Work::Add | Work::Skip | Work::Count | Work::Decide => entry,
+        Work::Final => entry.undone(UndoWay::Impossible("it is final")),
+        // Put back by itself, after a second try, it would close what is open again by then.
+        Work::With(other) | Work::End(other) => entry.undone_with(other),
+        Work::Stand(until) => entry.stands_until(until).undone_by(toy),
+        _ => entry.undone_by(toy),
+    }
+}
+
 /// A runbook with a quarantine around its inner stage.
-pub fn book(world: &Shared, before: &[Work], inside: &[Work], after: &[Work]) -> Runbook {
+pub fn book(world: &Shared, before: &[Work], inside: &[Work], after: &[Work]) -> Runbook<()> {
     const BEFORE: [&str; 4] = ["b1", "b2", "b3", "b4"];
     const INSIDE: [&str; 4] = ["i1", "i2", "i3", "i4"];
     const AFTER: [&str; 4] = ["a1", "a2", "a3", "a4"];
-    let mut builder = Runbook::builder().bracket("inner", "around");
+    let mut builder = Runbook::of(Arc::new(())).bracket("inner", "around");
     for (&work, id) in before.iter().zip(BEFORE) {
         builder = builder.step(toy(world, id, "before", work));
     }

@@ -5,15 +5,17 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::events::{Event, Reporter};
+use crate::failure::EnvironmentName;
 use crate::runbook::engine::{Beginning, Engine, RunEnd, Setup};
 use crate::runbook::journal::{Durable, Journal, Writer};
-use crate::runbook::lock::{Holder, LockError, LockFuture, Operator, RunLock};
+use crate::runbook::lock::{Holder, LockError, Operator, RunLock};
 use crate::runbook::{
-    Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, Step, StepError,
-    StepFuture, Target,
+    Evidence, Flags, Guard, Interrupt, Redactor, RunError, RunId, Runbook, StepEntry, StepError,
+    StepResult, Target,
 };
 
 /// What exists outside of the run.
@@ -150,54 +152,40 @@ impl Reporter for Shared {
     }
 }
 
+#[async_trait]
 impl Guard for Shared {
-    fn before<'a>(&'a self, step: &'a dyn Step) -> StepFuture<'a, Evidence> {
-        Box::pin(async move {
-            if self.get().guard_refuses {
-                return Err(StepError::failed(
-                    crate::failure::FailureKind::Refused,
-                    "this is production",
-                ));
-            }
-            Ok(Evidence::new().fact("compared", step.id()))
-        })
+    async fn before(&self, step: &str) -> StepResult<Evidence> {
+        if self.get().guard_refuses {
+            return Err(StepError::failed(
+                crate::failure::FailureKind::Refused,
+                "this is production",
+            ));
+        }
+        Ok(Evidence::new().fact("compared", step))
     }
 }
 
+#[async_trait]
 impl RunLock for Shared {
-    fn acquire<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            let other = self.get().world.lock.clone().filter(|other| other.run != holder.run);
-            if let Some(other) = other {
-                return Err(LockError::Held { holder: Box::new(other) });
-            }
-            self.change(|world| world.lock = Some(holder.clone()));
-            Ok(())
-        })
+    async fn acquire(&self, holder: &Holder) -> Result<(), LockError> {
+        let other = self.get().world.lock.clone().filter(|other| other.run != holder.run);
+        if let Some(other) = other {
+            return Err(LockError::Held { holder: Box::new(other) });
+        }
+        self.change(|world| world.lock = Some(holder.clone()));
+        Ok(())
     }
 
-    fn refresh<'a>(&'a self, holder: &'a Holder) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            match &self.get().world.lock {
-                Some(other) if other.run == holder.run => Ok(()),
-                _ => Err(LockError::Lost { run: holder.run.clone() }),
-            }
-        })
+    async fn refresh(&self, holder: &Holder) -> Result<(), LockError> {
+        match &self.get().world.lock {
+            Some(other) if other.run == holder.run => Ok(()),
+            _ => Err(LockError::Lost { run: holder.run.clone() }),
+        }
     }
 
-    fn release<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, ()> {
-        Box::pin(async move {
-            self.change(|world| world.lock = world.lock.take().filter(|one| one.run != *run));
-            Ok(())
-        })
-    }
-
-    fn holder(&self) -> LockFuture<'_, Option<Holder>> {
-        Box::pin(async move { Ok(self.get().world.lock.clone()) })
-    }
-
-    fn break_of<'a>(&'a self, run: &'a RunId) -> LockFuture<'a, Holder> {
-        Box::pin(async move { Err(LockError::NotThere { run: run.clone() }) })
+    async fn release(&self, run: &RunId) -> Result<(), LockError> {
+        self.change(|world| world.lock = world.lock.take().filter(|one| one.run != *run));
+        Ok(())
     }
 }
 
@@ -210,17 +198,22 @@ pub fn target() -> Target {
     Target { name: "staging".to_owned(), identity }
 }
 
-fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
+pub fn environment() -> EnvironmentName {
+    EnvironmentName { name: "staging".into(), app: "site-staging".into() }
+}
+
+fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError> {
     let (sender, receiver) = watch::channel(false);
     shared.get().interrupt = Some(sender);
     let setup = Setup {
-        book,
+        runbook,
         lock: Arc::new(shared.clone()),
         guard: Arc::new(shared.clone()),
         interrupt: Interrupt::new(receiver),
         reporter: Arc::new(shared.clone()),
         redactor: Arc::new(Redactor::new()),
         operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
+        environment: environment(),
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;
@@ -243,25 +236,25 @@ fn engine(shared: &Shared, book: Runbook) -> Result<Engine, RunError> {
 }
 
 /// Begins the run, or goes on with it.
-pub fn run(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.run().await })
+pub fn run(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, runbook)?.run().await })
 }
 
-pub fn roll_back(shared: &Shared, book: Runbook) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.roll_back().await })
+pub fn roll_back(shared: &Shared, runbook: Runbook<()>) -> Result<RunEnd, RunError> {
+    block_on(async { engine(shared, runbook)?.roll_back().await })
 }
 
 /// The same with something that has to be done before.
 pub fn roll_back_after(
     shared: &Shared,
-    book: Runbook,
-    precaution: Arc<dyn Step>,
+    runbook: Runbook<()>,
+    precaution: StepEntry<()>,
 ) -> Result<RunEnd, RunError> {
-    block_on(async { engine(shared, book)?.with_precaution(precaution).roll_back().await })
+    block_on(async { engine(shared, runbook)?.with_precaution(precaution).roll_back().await })
 }
 
 /// Goes on until the run is done.
-pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook) -> RunEnd {
+pub fn run_to_end(shared: &Shared, make: &dyn Fn(&Shared) -> Runbook<()>) -> RunEnd {
     for _ in 0..100 {
         match run(shared, make(shared)) {
             Ok(end) => return end,

@@ -4,7 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::archive::{ArchiveError, WriteError};
+use crate::failure::{CommandError, FailureKind};
+use crate::scrub::personal_data;
 use crate::scrub::{AuditCount, BlocksError, FramingError, ScrubError};
+use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupFileError {
@@ -74,4 +77,47 @@ pub enum BackupFileError {
 
 fn in_words(columns: usize) -> String {
     if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
+}
+
+impl BackupFileError {
+    /// The same error with the file's name, so that its hints can be typed.
+    pub fn of_file(self, file: &Path) -> CommandError {
+        match self {
+            BackupFileError::Archive(reason) => reason.doing("read", file),
+            error => error.into(),
+        }
+    }
+}
+
+impl From<BackupFileError> for CommandError {
+    fn from(error: BackupFileError) -> Self {
+        match error {
+            BackupFileError::PersonalData { ref findings } => {
+                personal_data(error.to_string(), findings, &[])
+            }
+            BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
+            BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error),
+            BackupFileError::Blocks(error) => error.into(),
+            BackupFileError::Exists { .. } => {
+                CommandError::wrap(FailureKind::Refused, error).hint("to replace it: --force")
+            }
+            BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
+                CommandError::wrap(FailureKind::Refused, error)
+            }
+            BackupFileError::InUse { .. } => CommandError::wrap(FailureKind::Locked, error),
+            BackupFileError::CannotLookBack { .. } => {
+                CommandError::wrap(FailureKind::Refused, error)
+                    .hint("give the file's name instead of `-`")
+            }
+            BackupFileError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
+            BackupFileError::Archive(ref reason) => {
+                let hints = reason.hints(None);
+                CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
+            }
+            BackupFileError::Read { .. }
+            | BackupFileError::Write { .. }
+            | BackupFileError::Framing(_)
+            | BackupFileError::WriterEnded => CommandError::wrap(FailureKind::Unexpected, error),
+        }
+    }
 }

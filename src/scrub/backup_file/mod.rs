@@ -9,6 +9,7 @@
 //! twice for them; of standard input, the blocks up to the last table that is asked for are kept in
 //! memory, compressed, up to a limit.
 
+mod audited_chunks;
 mod contents;
 mod copy;
 mod destination;
@@ -22,7 +23,6 @@ mod sending;
 mod source;
 #[cfg(test)]
 mod tests;
-mod trail;
 mod waiting;
 
 use std::io::{Read, Write};

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::audited_chunks::AuditedChunks;
 use super::early_keys::EarlyKeys;
 use super::sending::{Piece, Sender};
-use super::trail::Trail;
 use super::waiting::Waiting;
 use super::{BackupFileError, Report, Watch};
 use crate::archive::{
@@ -16,8 +16,8 @@ use crate::archive::{
 use crate::events::{Event, Progress, Unit};
 use crate::schema::TableName;
 use crate::scrub::{
-    BATCH, Framer, KeySets, LargeObjects, Passage, RowCounts, ScrubError, ScrubPlan, TableAction,
-    TablePlan,
+    BATCH, Framer, KeySets, LargeObjects, RowCounts, RowPipeline, ScrubError, ScrubPlan,
+    TableAction, TablePlan,
 };
 
 /// The step that is told of.
@@ -169,19 +169,19 @@ impl<'a> Run<'a> {
         }
         let columns = CopyStatement::of(entry)?.map(|copy| copy.columns).unwrap_or_default();
         let keys = &self.early.keys;
-        let passage = Passage::new(Some(self.plan), &table, &columns, plan.action, keys)?;
+        let pipeline = RowPipeline::new(Some(self.plan), &table, &columns, plan.action, keys)?;
         // A file lies about and is handed on: nobody looks at it again.
-        let mut passage = passage.thorough(self.plan, &table, &columns)?;
+        let mut pipeline = pipeline.thorough(self.plan, &table, &columns)?;
         let result = match plan.changes_rows() || self.compress {
-            true => self.write_anew(&table, entry, rows, &mut passage),
-            false => self.copy_raw(&table, entry, rows, &mut passage),
+            true => self.write_anew(&table, entry, rows, &mut pipeline),
+            false => self.copy_raw(&table, entry, rows, &mut pipeline),
         };
         let mut known_already = KeySets::default();
         let keys = match self.early.collected.contains(&table) {
             true => &mut known_already,
             false => &mut self.early.keys,
         };
-        let passed = passage.finish(keys);
+        let passed = pipeline.finish(keys);
         self.report.audit.extend(passed.audit);
         self.report.dropped_members.extend(passed.dropped_members);
         self.report.tables.push((table, passed.counts));
@@ -215,14 +215,14 @@ impl<'a> Run<'a> {
         table: &TableName,
         entry: &TocEntry,
         mut rows: impl Rows,
-        passage: &mut Passage,
+        pipeline: &mut RowPipeline,
     ) -> Result<(), BackupFileError> {
         self.sender.send(Piece::BeginRows(entry.id))?;
         let mut framer = Framer::new(table);
         while rows.read_rows(framer.buffer())? > 0 {
             self.between_portions(table, rows.position())?;
             let Some(batch) = framer.complete_rows()? else { continue };
-            let batch = self.audited(passage, batch)?;
+            let batch = self.audited(pipeline, batch)?;
             self.sender.send(Piece::Rows(batch))?;
         }
         framer.check_empty()?;
@@ -234,11 +234,11 @@ impl<'a> Run<'a> {
         table: &TableName,
         entry: &TocEntry,
         mut rows: impl Rows,
-        passage: &mut Passage,
+        pipeline: &mut RowPipeline,
     ) -> Result<(), BackupFileError> {
         self.sender.send(Piece::BeginRawRows(entry.id))?;
         let mut framer = Framer::new(table);
-        let mut trail = Trail::default();
+        let mut trail = AuditedChunks::default();
         rows.record();
         loop {
             let count = rows.read_rows(framer.buffer())?;
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
             }
             self.between_portions(table, rows.position())?;
             if let Some(batch) = framer.complete_rows()? {
-                trail.audited(self.audited(passage, batch)?.len());
+                trail.audited(self.audited(pipeline, batch)?.len());
             }
             while let Some(chunks) = trail.next() {
                 self.sender.send(Piece::Raw(chunks))?;
@@ -265,12 +265,12 @@ impl<'a> Run<'a> {
 
     /// What is left of the rows. A finding ends all writing, while the rest is still read to
     /// complete the list of what was found.
-    fn audited(&self, passage: &mut Passage, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
+    fn audited(&self, pipeline: &mut RowPipeline, rows: Vec<u8>) -> Result<Vec<u8>, ScrubError> {
         let at_work = self.watch.activity.begin("checking rows");
-        let rows = passage.process(rows)?;
+        let rows = pipeline.process(rows)?;
         drop(at_work);
         self.watch.activity.moved(rows.len());
-        if passage.found_personal_data() {
+        if pipeline.found_personal_data() {
             self.sender.stop();
         }
         Ok(rows)

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
+use super::audited_chunks::AuditedChunks;
 use super::contents::AFTER_SCRUB;
-use super::trail::Trail;
 use super::*;
 use crate::archive::Block;
 use crate::archive::tests::builder::{ArchiveBytes, entry, header, large_objects, table_data};
@@ -331,7 +331,7 @@ fn rows_that_cannot_be_judged_are_refused() {
 
 #[test]
 fn chunks_wait_until_what_they_hold_was_audited() {
-    let mut trail = Trail::default();
+    let mut trail = AuditedChunks::default();
     trail.step(vec![1], 100);
     trail.audited(100);
     assert_eq!(trail.next(), None, "the decoder may hold more of it");
@@ -347,7 +347,7 @@ fn chunks_wait_until_what_they_hold_was_audited() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::property_test::config(64))]
 
     #[test]
     fn a_stream_and_a_file_come_out_the_same(

@@ -221,6 +221,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn candidates_are_exactly_the_long_stretches(text in "[a-c+/_ \\.\n=-]{0,120}") {
             let expected: Vec<&str> = text

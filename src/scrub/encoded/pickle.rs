@@ -174,6 +174,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn any_bytes_are_walked(pickle in proptest::collection::vec(any::<u8>(), 0..300)) {
             let mut carried = 0;

@@ -199,6 +199,8 @@ fn bombs_are_not_unpacked() {
 }
 
 proptest! {
+    #![proptest_config(crate::property_test::config(256))]
+
     #[test]
     fn any_value_can_be_looked_into(
         value in prop_oneof![

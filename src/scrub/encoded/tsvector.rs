@@ -105,6 +105,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn any_text_is_read(vector in "['a-b:0-9, \\\\]{0,60}") {
             reassemble(vector.as_bytes());

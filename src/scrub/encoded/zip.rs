@@ -133,6 +133,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn damage_is_survived(at in 0..200_usize, byte: u8) {
             let packed = deflate(b"write to jo@example.org");

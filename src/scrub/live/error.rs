@@ -4,7 +4,9 @@ use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
 use crate::adapters::postgres::PostgresError;
+use crate::failure::{CommandError, FailureKind};
 use crate::schema::TableName;
+use crate::scrub::personal_data;
 use crate::scrub::{AuditCount, PlanError, ScrubError, UnreadValues};
 
 #[derive(Debug, Error)]
@@ -79,5 +81,52 @@ impl LiveError {
             }
             LiveError::Statement { table: table.clone(), action, source: error.into() }
         }
+    }
+}
+
+impl From<LiveError> for CommandError {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Plan(error) => error.into(),
+            LiveError::Postgres(error) => error.into(),
+            LiveError::PersonalData { ref findings, ref doubts } => {
+                personal_data(error.to_string(), findings, doubts)
+            }
+            LiveError::NotApplied { .. } => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint("look for rules, policies and inheritance on the table: \\d+ in psql"),
+            LiveError::TableLocked { .. } => CommandError::wrap(FailureKind::Locked, error)
+                .hint("wait until that session is done, or give it more time: --lock-timeout 5m"),
+            LiveError::TooSlow { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("give it more time: --statement-timeout 1h"),
+            LiveError::SchemaChanged => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("try again when the migration is through"),
+            LiveError::Commit { .. } => CommandError::wrap(FailureKind::Unexpected, error)
+                .hint("scrub-pii --check tells; scrubbing twice does no harm"),
+            LiveError::Statement { ref source, .. }
+            | LiveError::After { ref source, .. }
+            | LiveError::ForeignKey { ref source, .. } => {
+                let code = source.code().cloned();
+                reached_limit(CommandError::wrap(FailureKind::Unexpected, error), code.as_ref())
+            }
+            LiveError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
+            // What it did is committed, and nobody has audited it.
+            LiveError::TransactionEnded => CommandError::wrap(FailureKind::PersonalData, error)
+                .hint(
+                    "take COMMIT and the like out of the manifest, then: bcops scrub-pii --check",
+                ),
+        }
+    }
+}
+
+/// A time limit of the server that was reached can be set higher.
+fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
+    match code {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => error
+            .with_kind(FailureKind::Locked)
+            .hint("another session holds a lock: give it more time with --lock-timeout 5m"),
+        Some(code) if *code == SqlState::QUERY_CANCELED => {
+            error.hint("if it was too slow, give it more time: --statement-timeout 1h")
+        }
+        _ => error,
     }
 }

@@ -9,7 +9,7 @@
 //! tenth of the time.
 
 use super::statements::Statements;
-use super::{LiveError, PendingRows};
+use super::{LiveError, PlannedChanges};
 use crate::adapters::postgres::{Session, quote_literal};
 use crate::schema::{TableName, quote_identifier};
 use crate::scrub::rules::RowRule;
@@ -40,7 +40,7 @@ pub(super) struct Key {
 pub(super) async fn find(
     session: &Session,
     statements: Statements<'_>,
-    expected: &[PendingRows],
+    expected: &[PlannedChanges],
     emptied: &[TableName],
 ) -> Result<SetAside, LiveError> {
     let rows = session
@@ -74,7 +74,7 @@ pub(super) async fn find(
     };
     // A table that is emptied is truncated, which looks nothing up.
     let loses_many = |name: &TableName| {
-        let many = |rows: &PendingRows| rows.table == *name && rows.to_delete >= MANY_ROWS;
+        let many = |rows: &PlannedChanges| rows.table == *name && rows.to_delete >= MANY_ROWS;
         expected.iter().any(many) && !emptied.contains(name)
     };
     let keys = keys.filter(|key| {

@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::foreign_keys::{self, SetAside};
 use super::locks::{Strength, explain, lock};
-use super::pending::{self, Depth};
+use super::planned_changes::{self, Depth};
 use super::statements::{Assignment, ROW, Statements};
 use super::truncate::{loses_all, truncatable, truncate};
 use super::{
-    Access, Limits, LiveError, LiveSchema, PendingRows, SCRUB_STEP, audit, begin, check_values,
+    Access, Limits, LiveError, LiveSchema, PlannedChanges, SCRUB_STEP, audit, begin, check_values,
     edits, read_live_schema, side_effects, statistics,
 };
 use crate::adapters::postgres::Session;
@@ -19,9 +22,10 @@ use crate::schema::{TableName, quote_identifier};
 use crate::scrub::{AuditCount, DroppedMember, LargeObjects, Manifest, ScrubPlan};
 
 /// What became of one table's rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableChange {
     pub table: TableName,
+    /// In words.
     pub rule: String,
     pub deleted: u64,
     /// Rows of which columns were set or nulled.
@@ -29,6 +33,7 @@ pub struct TableChange {
     /// Rows of which values were edited.
     pub edited: u64,
     /// Members of JSON that went because nothing names them.
+    #[serde(skip)]
     pub dropped_members: Vec<DroppedMember>,
 }
 
@@ -66,7 +71,7 @@ pub async fn scrub(
     manifest: &Manifest,
     policy: &str,
     limits: &Limits,
-    expected: &[PendingRows],
+    expected: &[PlannedChanges],
     reporter: &SharedReporter,
 ) -> Result<Uncommitted, LiveError> {
     for _ in 0..ATTEMPTS {
@@ -88,7 +93,7 @@ async fn attempt(
     manifest: &Manifest,
     policy: &str,
     limits: &Limits,
-    expected: &[PendingRows],
+    expected: &[PlannedChanges],
     reporter: &SharedReporter,
 ) -> Result<LiveReport, LiveError> {
     let started = Instant::now();
@@ -112,7 +117,7 @@ struct Run<'a> {
     limits: &'a Limits,
     reporter: &'a SharedReporter,
     statements: Statements<'a>,
-    expected: &'a [PendingRows],
+    expected: &'a [PlannedChanges],
 }
 
 impl Run<'_> {
@@ -339,7 +344,8 @@ impl Run<'_> {
     /// columns that are published the audit would not tell.
     async fn check_applied(&self) -> Result<(), LiveError> {
         let left =
-            pending::count(self.session, self.statements, Depth::Values, self.limits).await?;
+            planned_changes::count(self.session, self.statements, Depth::Values, self.limits)
+                .await?;
         let Some(rows) = left.into_iter().next() else { return Ok(()) };
         let plan = self.statements.plan.table(&rows.table);
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();

@@ -8,11 +8,10 @@
 use super::LiveSchema;
 use crate::adapters::postgres::quote_literal;
 use crate::schema::{Column, TableName, quote_identifier};
-use crate::scrub::families::Family;
+use crate::scrub::column_type::ColumnType;
 use crate::scrub::plan::{ScrubPlan, TablePlan};
 use crate::scrub::rules::{
     ColumnAction, ColumnReference, Condition, Literal, Piece, RowRule, Rule, Template, Test,
-    UNUSABLE_PASSWORD,
 };
 
 /// Writes the conditions and statements of one plan on one database.
@@ -62,9 +61,7 @@ impl<'a> Statements<'a> {
                 let here = qualified(ROW, name);
                 let value = match action {
                     ColumnAction::Set(template) => cast(&concatenation(ROW, template), column),
-                    ColumnAction::UnusablePassword => {
-                        cast(&quote_literal(UNUSABLE_PASSWORD), column)
-                    }
+                    ColumnAction::Replace(by) => cast(&(by.in_sql)(&as_text(&here)), column),
                     ColumnAction::Null => {
                         let condition = format!("{here} IS NOT NULL");
                         return Some(Assignment {
@@ -192,7 +189,7 @@ impl<'a> Statements<'a> {
         column: &str,
         references: &[ColumnReference],
     ) -> String {
-        let family = self.column(table, column).map_or(Family::Other, Family::of);
+        let family = self.column(table, column).map_or(ColumnType::Other, ColumnType::of);
         let here = qualified(row, column);
         let alias = format!("{ROW}{}", depth + 1);
         let absent: Vec<String> = references
@@ -200,7 +197,7 @@ impl<'a> Statements<'a> {
             .map(|reference| {
                 let there = self.kept_value(&alias, depth + 1, reference);
                 let same = match family {
-                    Family::Text => format!("{} = {}", as_bytes(&there), as_bytes(&here)),
+                    ColumnType::Text => format!("{} = {}", as_bytes(&there), as_bytes(&here)),
                     _ => format!("{there} = {here}"),
                 };
                 format!(
@@ -242,7 +239,11 @@ pub(super) fn qualified(row: &str, column: &str) -> String {
 
 /// A value's text, compared by its bytes: collations may hold different texts equal.
 fn as_bytes(expression: &str) -> String {
-    format!("({expression})::pg_catalog.text COLLATE \"C\"")
+    format!("{} COLLATE \"C\"", as_text(expression))
+}
+
+fn as_text(expression: &str) -> String {
+    format!("({expression})::pg_catalog.text")
 }
 
 fn cast(expression: &str, column: &Column) -> String {

@@ -14,9 +14,8 @@ use std::sync::Arc;
 
 use super::keep_tree::KeepTree;
 use super::manifest::Manifest;
-use super::plan::entry_of;
 use super::rules::{Class, ColumnAction, Edit, Keep, MemberPath, RowRule, Rule, Step};
-use super::telling;
+use super::suspicious_names;
 use crate::schema::{Column, Schema, Table, TableName};
 
 pub(super) use named::NamedMember;
@@ -192,14 +191,14 @@ fn table_members(
 ) -> TableMembers {
     let mut members = TableMembers::default();
     let primary = table.unique_keys.iter().find(|key| key.primary);
-    let entry = entry_of(manifest, schema, name);
+    let entry = manifest.entry_of(schema, name);
     let rule = entry.and_then(|entry| entry.rule(policy));
     for column in &table.columns {
         let listed =
             entry.and_then(|entry| entry.columns.get(&column.name)).map(|(class, _)| *class);
         let unlisted = || {
             let class = entry.map(|entry| entry.class);
-            class.filter(|class| !telling::needs_class(table, column, *class))
+            class.filter(|class| !suspicious_names::needs_class(table, column, *class))
         };
         let is_public =
             matches!(listed.or_else(unlisted), Some(Class::Content | Class::Operational));

@@ -1,7 +1,7 @@
 //! What stays of a revision, by its model.
 
 use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
-use crate::scrub::{DroppedMember, KeySets, Manifest, Passage, ScrubPlan, TableAction};
+use crate::scrub::{DroppedMember, KeySets, Manifest, RowPipeline, ScrubPlan, TableAction};
 
 fn table(columns: &[(&str, &str)], key: &str) -> Table {
     let column = |(name, type_name): &(&str, &str)| Column {
@@ -94,9 +94,9 @@ fn pass(
     let columns: Vec<String> =
         schema().tables[&name].columns.iter().map(|column| column.name.clone()).collect();
     let action = plan.table(&name).unwrap().action;
-    let mut passage = Passage::new(Some(plan), &name, &columns, action, keys).unwrap();
-    let out = passage.process(rows.as_bytes().to_vec()).unwrap();
-    let passed = passage.finish(keys);
+    let mut pipeline = RowPipeline::new(Some(plan), &name, &columns, action, keys).unwrap();
+    let out = pipeline.process(rows.as_bytes().to_vec()).unwrap();
+    let passed = pipeline.finish(keys);
     (String::from_utf8(out).unwrap(), passed.dropped_members)
 }
 

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use super::super::manifest::{ANY_POLICY, Manifest, TableEntry};
-use super::super::plan::entry_of;
 use super::super::rules::{
     Class, ColumnAction, ColumnReference, Condition, Literal, RowRule, Rule, Test,
 };
@@ -74,7 +73,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             let is_content = matches!(entry.columns.get(column), Some((Class::Content, _)));
             let replaces = matches!(
                 action,
-                ColumnAction::Set(_) | ColumnAction::Null | ColumnAction::UnusablePassword
+                ColumnAction::Set(_) | ColumnAction::Null | ColumnAction::Replace(_)
             );
             if is_content && replaces {
                 self.warn(
@@ -157,7 +156,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
 
     fn all_deleted(&self, references: &[ColumnReference]) -> bool {
         references.iter().all(|reference| {
-            let entry = entry_of(self.manifest, self.schema, &reference.table);
+            let entry = self.manifest.entry_of(self.schema, &reference.table);
             let rule = entry.and_then(|entry| entry.rule(self.policy));
             rule.is_some_and(|rule| rule.rows == RowRule::Delete)
         })

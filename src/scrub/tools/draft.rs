@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::families::{Family, placeholder_length};
+use super::super::column_type::{ColumnType, placeholder_length};
 use super::super::foreign_keys::referencing;
 use super::super::manifest::Manifest;
 use super::super::patterns::Kind;
-use super::super::plan::entry_of;
-use super::super::rules::{ColumnAction, RowRule, Template, UNUSABLE_PASSWORD};
+use super::super::replacements::UNUSABLE_PASSWORD;
+use super::super::rules::{ColumnAction, RowRule, Template};
 use crate::schema::{Column, Schema, Table, TableName};
 
 /// Those of the candidates whose rows can all be deleted: what points to them is deleted too.
@@ -36,7 +36,7 @@ pub fn deletable<'a>(
 }
 
 fn is_deleted(table: &TableName, manifest: &Manifest, schema: &Schema) -> bool {
-    entry_of(manifest, schema, table).is_some_and(|entry| {
+    manifest.entry_of(schema, table).is_some_and(|entry| {
         manifest
             .policies
             .iter()
@@ -66,21 +66,25 @@ pub fn action(
     }
     let unique = table.unique_keys.iter().any(|key| has(&key.columns));
     let is_password = column.name.to_lowercase().contains("password");
-    let family = Family::of(column);
-    if is_password && !unique && family == Family::Text && fits(column, UNUSABLE_PASSWORD.len()) {
-        return Some(ColumnAction::UnusablePassword);
+    let family = ColumnType::of(column);
+    if is_password
+        && !unique
+        && family == ColumnType::Text
+        && fits(column, UNUSABLE_PASSWORD.longest)
+    {
+        return Some(ColumnAction::Replace(&UNUSABLE_PASSWORD));
     }
     let value = match family {
-        Family::Text | Family::OtherText if unique => {
+        ColumnType::Text | ColumnType::OtherText if unique => {
             return unique_value(table, column, addresses);
         }
         _ if unique => return None,
-        Family::Text | Family::OtherText | Family::SearchVector => "",
-        Family::Json | Family::Jsonb => "{{}}",
-        Family::TextArray => "{{}}",
-        Family::Integer => "0",
-        Family::Boolean => "f",
-        Family::Uuid | Family::Other => return None,
+        ColumnType::Text | ColumnType::OtherText | ColumnType::SearchVector => "",
+        ColumnType::Json | ColumnType::Jsonb => "{{}}",
+        ColumnType::TextArray => "{{}}",
+        ColumnType::Integer => "0",
+        ColumnType::Boolean => "f",
+        ColumnType::Uuid | ColumnType::Other => return None,
     };
     Template::parse(value).ok().map(ColumnAction::Set)
 }

@@ -1,15 +1,16 @@
 //! What a manifest says about one table, in words and as JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::super::foreign_keys::referencing;
 use super::super::manifest::{Manifest, TableEntry};
-use super::super::plan::{ancestors, describe, lookups};
-use super::super::rules::{Class, parse_table_name};
-use super::super::telling;
+use super::super::plan::{describe, lookups};
+use super::super::rules::{Class, Place, parse_table_name};
+use super::super::suspicious_names;
 use super::nearest::similar;
 use crate::schema::{ForeignKey, Schema, TableName};
 
@@ -29,27 +30,19 @@ fn offer(similar: &[String]) -> String {
     }
 }
 
-/// The same facts twice: for a person, and for a program.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    pub text: String,
-    pub json: Value,
-}
-
 /// Everything that the manifest, and the database where there is one, say about a table. The name
 /// is `table`, or `schema.table` outside of `public`.
-pub fn explain(
-    manifest: &Manifest,
-    schema: Option<&Schema>,
+pub fn explain<'a>(
+    manifest: &'a Manifest,
+    schema: Option<&'a Schema>,
     table: &str,
-) -> Result<Explanation, ExplainError> {
+) -> Result<Explanation<'a>, ExplainError> {
     let name = parse_table_name(table);
     let in_schema = schema.is_some_and(|schema| schema.tables.contains_key(&name));
     if !in_schema && !manifest.tables.contains_key(&name) {
         return Err(unknown(manifest, schema, table));
     }
-    let facts = Facts::gather(manifest, schema, &name);
-    Ok(Explanation { text: facts.text(), json: facts.json() })
+    Ok(Explanation::gather(manifest, schema, &name))
 }
 
 fn unknown(manifest: &Manifest, schema: Option<&Schema>, table: &str) -> ExplainError {
@@ -64,131 +57,109 @@ fn unknown(manifest: &Manifest, schema: Option<&Schema>, table: &str) -> Explain
     }
 }
 
-/// What both forms are made of.
-struct Facts<'a> {
-    name: &'a TableName,
-    entry: Option<&'a TableEntry>,
+/// What is known of a table, for a person and for a program.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Explanation<'a> {
+    table: TableName,
+    /// `null` of a table that is not in the manifest.
+    class: Option<Class>,
+    /// The line of the manifest.
+    place: Option<&'a Place>,
     /// The partitioned table whose entry it is, if it is not the table's own.
-    entry_of: Option<&'a TableName>,
-    /// `None` without a schema.
+    entry_of: Option<TableName>,
+    /// `null` where no database was looked at.
     in_database: Option<bool>,
     columns: Vec<ColumnFact>,
+    /// What each policy does with the table.
     policies: BTreeMap<&'a str, PolicyFact>,
     /// Rules of other tables that ask which rows stay here.
-    looked_into: Vec<String>,
+    looked_into_by: Vec<String>,
     points_to: Vec<String>,
     pointed_to_by: Vec<String>,
 }
 
+#[derive(Debug, Serialize, JsonSchema)]
 struct ColumnFact {
     name: String,
+    #[serde(rename = "type")]
     type_name: Option<String>,
-    /// `None` for a column that has no class, because it needs none or because it lacks one.
+    /// `null` for a column that has no class, because it needs none or because it lacks one.
     class: Option<Class>,
     remark: Option<&'static str>,
 }
 
+#[derive(Debug, Serialize, JsonSchema)]
 struct PolicyFact {
+    /// In words.
     rule: String,
+    /// The line of the manifest.
     place: Option<String>,
     reason: Option<String>,
+    /// Columns in which the audit expects personal data.
     audit_allow: Vec<String>,
 }
 
-impl<'a> Facts<'a> {
-    fn gather(manifest: &'a Manifest, schema: Option<&'a Schema>, name: &'a TableName) -> Self {
-        let own = || Box::new(std::iter::once(name)) as Box<dyn Iterator<Item = &'a TableName>>;
-        let mut names = schema.map_or_else(own, |schema| Box::new(ancestors(schema, name)));
+impl<'a> Explanation<'a> {
+    fn gather(manifest: &'a Manifest, schema: Option<&'a Schema>, name: &TableName) -> Self {
+        let own = || Box::new(std::iter::once(name)) as Box<dyn Iterator<Item = &TableName>>;
+        let mut names = schema.map_or_else(own, |schema| Box::new(schema.ancestors(name)));
         let found = names.find_map(|name| Some((name, manifest.tables.get(name)?)));
         let entry = found.map(|(_, entry)| entry);
         let policies = manifest.policies.iter();
         let policies = policies.map(|policy| (policy.as_str(), PolicyFact::of(entry, policy)));
-        Facts {
-            name,
-            entry,
-            entry_of: found.map(|(owner, _)| owner).filter(|owner| *owner != name),
+        Explanation {
+            class: entry.map(|entry| entry.class),
+            place: entry.map(|entry| &entry.place),
+            entry_of: found.map(|(owner, _)| owner).filter(|owner| *owner != name).cloned(),
             in_database: schema.map(|schema| schema.tables.contains_key(name)),
             columns: column_facts(entry, schema, name),
             policies: policies.collect(),
-            looked_into: looked_into(manifest, name),
+            looked_into_by: looked_into(manifest, name),
             points_to: points_to(schema, name),
             pointed_to_by: pointed_to_by(schema, name),
+            table: name.clone(),
         }
     }
+}
 
-    fn text(&self) -> String {
-        let mut text = self.name.short();
-        match (self.entry, self.entry_of) {
-            (Some(entry), None) => {
-                let _ = write!(text, ": {} ({})", entry.class, entry.place);
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.table.short())?;
+        match (self.class.zip(self.place), &self.entry_of) {
+            (Some((class, place)), None) => writeln!(f, ": {class} ({place})")?,
+            (Some((class, place)), Some(parent)) => {
+                writeln!(f, ": {class}, as a part of {} ({place})", parent.short())?;
             }
-            (Some(entry), Some(parent)) => {
-                let parent = parent.short();
-                let _ = write!(text, ": {}, as a part of {parent} ({})", entry.class, entry.place);
-            }
-            (None, _) => text.push_str(": not in the manifest"),
+            (None, _) => writeln!(f, ": not in the manifest")?,
         }
-        text.push('\n');
         if self.in_database == Some(false) {
-            text.push_str("this database lacks the table\n");
+            writeln!(f, "this database lacks the table")?;
         }
-        text.push_str("\ncolumns\n");
+        writeln!(f, "\ncolumns")?;
         let width = self.columns.iter().map(|column| column.name.chars().count()).max();
         for column in &self.columns {
-            let _ = writeln!(
-                text,
+            writeln!(
+                f,
                 "  {:width$}  {}",
                 column.name,
                 column.in_words(),
                 width = width.unwrap_or_default()
-            );
+            )?;
         }
-        text.push_str("\nrules\n");
+        writeln!(f, "\nrules")?;
         for (policy, fact) in &self.policies {
-            let _ = writeln!(text, "  {policy}: {}", fact.in_words());
+            writeln!(f, "  {policy}: {}", fact.in_words())?;
         }
         for (title, lines) in [
-            ("other rules look into it", &self.looked_into),
+            ("other rules look into it", &self.looked_into_by),
             ("it points to", &self.points_to),
             ("what points to it", &self.pointed_to_by),
         ] {
             if !lines.is_empty() {
-                let _ = write!(text, "\n{title}\n  {}\n", lines.join("\n  "));
+                write!(f, "\n{title}\n  {}\n", lines.join("\n  "))?;
             }
         }
-        text
-    }
-
-    fn json(&self) -> Value {
-        let columns = self.columns.iter().map(|column| {
-            json!({
-                "name": column.name,
-                "type": column.type_name,
-                "class": column.class.map(|class| class.to_string()),
-                "remark": column.remark,
-            })
-        });
-        let policies = self.policies.iter().map(|(policy, fact)| {
-            let value = json!({
-                "rule": fact.rule,
-                "place": fact.place,
-                "reason": fact.reason,
-                "audit_allow": fact.audit_allow,
-            });
-            (policy.to_string(), value)
-        });
-        json!({
-            "table": self.name.short(),
-            "class": self.entry.map(|entry| entry.class.to_string()),
-            "place": self.entry.map(|entry| entry.place.to_string()),
-            "entry_of": self.entry_of.map(TableName::short),
-            "in_database": self.in_database,
-            "columns": columns.collect::<Vec<_>>(),
-            "policies": policies.collect::<serde_json::Map<_, _>>(),
-            "looked_into_by": self.looked_into,
-            "points_to": self.points_to,
-            "pointed_to_by": self.pointed_to_by,
-        })
+        Ok(())
     }
 }
 
@@ -253,7 +224,9 @@ fn column_facts(
             _ if column.generated => Some("computed by the server"),
             Some(_) => None,
             None => match (table, entry) {
-                (Some(table), Some(entry)) if !telling::needs_class(table, column, entry.class) => {
+                (Some(table), Some(entry))
+                    if !suspicious_names::needs_class(table, column, entry.class) =>
+                {
                     Some("passes unlisted: its type and its name suggest nobody")
                 }
                 _ => Some("not classified"),

@@ -3,12 +3,12 @@
 //! A guess is a draft for a person to confirm, so it errs to the side of personal data: only values
 //! that were seen, and that show no sign of it, make a column of unknown meaning operational.
 
+use super::super::column_type::ColumnType;
 use super::super::encoded::Form;
-use super::super::families::Family;
 use super::super::patterns::Kind;
 use super::super::personal_words::is_about_people;
 use super::super::rules::Class;
-use super::super::telling::{self, has_part, meaning};
+use super::super::suspicious_names::{self, has_part, meaning};
 use super::sample::ColumnSample;
 use crate::schema::{Column, Table, TableName};
 
@@ -198,7 +198,9 @@ pub fn guess(name: &TableName, table: &Table, column: &Column, sample: &ColumnSa
     if let Some(meaning) = by_name(&lower) {
         return personal(format!("by its name, {meaning}"));
     }
-    if let Some(reason) = telling::why_telling(table, column).filter(|_| column.is_plain_value()) {
+    if let Some(reason) =
+        suspicious_names::why_suspicious(table, column).filter(|_| column.is_plain_value())
+    {
         return personal(format!("by its name or its comment, {reason}"));
     }
     if !column.can_hold_text() {
@@ -296,9 +298,9 @@ fn number(table: &Table, column: &Column) -> Guess {
 }
 
 fn is_unbounded(column: &Column) -> bool {
-    let family = Family::of(column);
+    let family = ColumnType::of(column);
     let text = family.is_plain_text()
-        || matches!(family, Family::Json | Family::Jsonb | Family::TextArray);
+        || matches!(family, ColumnType::Json | ColumnType::Jsonb | ColumnType::TextArray);
     text && column.max_length().is_none()
 }
 

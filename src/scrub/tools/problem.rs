@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::super::built_in;
 use super::super::rules::Place;
 use crate::schema::TableName;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The manifest cannot be applied, or leaves something open.
     Error,
@@ -25,7 +27,8 @@ impl fmt::Display for Severity {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum ProblemKind {
     /// A name that the database lacks, and that is likely to be misspelt.
     Unknown,
@@ -48,7 +51,7 @@ impl fmt::Display for ProblemKind {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Problem {
     pub severity: Severity,
     pub kind: ProblemKind,
@@ -72,19 +75,6 @@ impl Problem {
         // A rule that cannot be applied is a problem whoever wrote it.
         is_built_in
             && (self.severity == Severity::Warning || (is_absent && self.policies.is_empty()))
-    }
-
-    pub fn to_json(&self) -> Value {
-        json!({
-            "severity": self.severity.to_string(),
-            "kind": self.kind.to_string(),
-            "table": self.table.as_ref().map(TableName::short),
-            "column": self.column,
-            "place": self.place.as_ref().map(ToString::to_string),
-            "policies": self.policies,
-            "problem": self.problem,
-            "mend": self.mend,
-        })
     }
 }
 

@@ -86,9 +86,7 @@ fn columns(actions: &BTreeMap<String, ColumnAction>, text: &mut String) {
             // No manifest can say this.
             ColumnAction::Empty(_) => {}
             ColumnAction::Null => lists.entry("null").or_default().push(column),
-            ColumnAction::UnusablePassword => {
-                lists.entry("unusable_password").or_default().push(column);
-            }
+            ColumnAction::Replace(by) => lists.entry(by.word).or_default().push(column),
         }
     }
     for (word, members) in tables {

@@ -9,9 +9,8 @@ use std::sync::Arc;
 use super::super::built_in;
 use super::super::checks::toml_string;
 use super::super::manifest::{ANY_POLICY, LargeObjects, Manifest, TableEntry};
-use super::super::plan::entry_of;
 use super::super::rules::{Class, ColumnAction, Place, RowRule, Rule};
-use super::super::telling;
+use super::super::suspicious_names;
 use super::cut;
 use super::draft;
 use super::framework;
@@ -175,7 +174,7 @@ fn drafts<'a>(
             .iter()
             .filter(|column| match base {
                 Some(entry) => {
-                    telling::needs_class(table, column, entry.class)
+                    suspicious_names::needs_class(table, column, entry.class)
                         && !entry.columns.contains_key(&column.name)
                 }
                 None => !column.generated,
@@ -212,7 +211,7 @@ fn drafts<'a>(
 /// columns.
 fn is_covered(name: &TableName, table: &Table, schema: &Schema, manifest: &Manifest) -> bool {
     table.partition_of.as_ref().is_some_and(|parent| schema.tables.contains_key(parent))
-        || entry_of(manifest, schema, name).is_some()
+        || manifest.entry_of(schema, name).is_some()
 }
 
 /// A draft with classes and without new rules.
@@ -251,7 +250,7 @@ fn begin<'a>(
         // Of a table that is not personal only what cannot pass unlisted is worth a line.
         columns.retain(|one| {
             let column = table.column(&one.name);
-            column.is_none_or(|column| telling::needs_class(table, column, class))
+            column.is_none_or(|column| suspicious_names::needs_class(table, column, class))
         });
     }
     let rules = own.map(|entry| entry.rules().clone()).unwrap_or_default();

@@ -1,7 +1,6 @@
 //! What stands in a column whose values are not loaded.
 
-use super::super::families::Family;
-use super::super::plan::ancestors;
+use super::super::column_type::ColumnType;
 use super::super::rules::ColumnAction;
 use super::super::tools;
 use super::value_checks::{Candidate, holds, mentioned};
@@ -40,26 +39,26 @@ pub(super) fn filling(
     let has = |columns: &[String]| columns.contains(&column.name);
     let is_key = table.unique_keys.iter().any(|key| key.primary && has(&key.columns))
         || tools::is_referenced(schema, name, &column.name)
-        || ancestors(schema, name)
+        || schema
+            .ancestors(name)
             .any(|one| schema.tables.get(one).is_some_and(|table| has(&table.partition_key)));
     if is_key || column.generated {
         return None;
     }
-    let checks: Vec<&str> =
-        ancestors(schema, name).flat_map(|table| values.checks(table)).collect();
+    let checks: Vec<&str> = schema.ancestors(name).flat_map(|table| values.checks(table)).collect();
     let passes =
         |candidate: &Candidate| checks.iter().all(|check| holds(check, &column.name, candidate));
     if !column.not_null && passes(&Candidate::Null) {
         return Some(ColumnAction::Null);
     }
-    if ancestors(schema, name).any(|table| values.has_default(table, &column.name)) {
+    if schema.ancestors(name).any(|table| values.has_default(table, &column.name)) {
         return Some(ColumnAction::Empty(Emptying::Default));
     }
     if table.foreign_keys.iter().any(|key| has(&key.columns)) {
         return None;
     }
     if table.unique_keys.iter().any(|key| has(&key.columns)) {
-        if !Family::of(column).is_plain_text() {
+        if !ColumnType::of(column).is_plain_text() {
             return None;
         }
         let is_mentioned = !passes(&Candidate::Text(String::new()));

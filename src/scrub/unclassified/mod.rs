@@ -10,9 +10,12 @@ mod value_checks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::findings::{FindingKind, PlanError};
 use super::manifest::{Manifest, TableEntry};
-use super::plan::{ScrubPlan, ancestors, entry_of, lookups, with_partitions};
+use super::plan::{ScrubPlan, lookups};
 use super::rules::{Class, ColumnAction, ColumnReference, Place, RowRule, Rule};
 use super::tools;
 use crate::archive::ColumnValues;
@@ -24,13 +27,23 @@ pub use filling::Emptying;
 pub(super) const ORIGIN: &str = "--unclassified empty";
 
 /// What is loaded without its contents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unclassified {
+    /// Loaded without rows.
     pub tables: Vec<TableName>,
-    /// With what stands in each column instead, in words.
-    pub columns: Vec<(TableName, String, String)>,
+    /// Loaded with something else in them.
+    pub columns: Vec<EmptiedColumn>,
     /// The entries that the manifest lacks, as TOML.
+    #[serde(skip)]
     pub lines: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct EmptiedColumn {
+    pub table: TableName,
+    pub column: String,
+    /// What stands in it instead, in words.
+    pub value: String,
 }
 
 impl Unclassified {
@@ -113,7 +126,7 @@ struct Emptied<'a> {
 impl Emptied<'_> {
     fn empty_table(&mut self, table: &TableName) {
         // A partition whose parent has just got an entry is covered by that.
-        if entry_of(&self.manifest, self.schema, table).is_some() {
+        if self.manifest.entry_of(self.schema, table).is_some() {
             return;
         }
         let columns = self.schema.tables.get(table).into_iter().flat_map(|table| &table.columns);
@@ -125,7 +138,7 @@ impl Emptied<'_> {
     }
 
     fn empty_column(&mut self, table: &TableName, column: &str) {
-        let mut owners = ancestors(self.schema, table);
+        let mut owners = self.schema.ancestors(table);
         let Some(owner) = owners.find(|name| self.manifest.tables.contains_key(*name)).cloned()
         else {
             return;
@@ -155,7 +168,8 @@ impl Emptied<'_> {
             entry.columns.insert(column.to_owned(), (Class::Personal, place()));
             entry.set_rule(self.policy, rule);
         }
-        self.found.columns.push((table.clone(), column.to_owned(), words));
+        let (table, column) = (table.clone(), column.to_owned());
+        self.found.columns.push(EmptiedColumn { table, column, value: words });
     }
 
     /// Whether a rule goes by the column's values: of this table, or of one that looks into it.
@@ -172,7 +186,7 @@ impl Emptied<'_> {
         });
         let here = |reference: &ColumnReference| {
             reference.column == column
-                && ancestors(self.schema, table).any(|one| *one == reference.table)
+                && self.schema.ancestors(table).any(|one| *one == reference.table)
         };
         let entries = self.manifest.tables.values();
         let rules = entries.filter_map(|entry| entry.rule(self.policy));
@@ -183,7 +197,7 @@ impl Emptied<'_> {
     /// NULL is emptied with them; other rows need what is not there, should they have a value.
     fn cut_links(&mut self) {
         let omitted: BTreeSet<&TableName> = (self.found.tables.iter())
-            .flat_map(|table| with_partitions(self.schema, table))
+            .flat_map(|table| self.schema.with_partitions(table))
             .collect();
         let omitted: BTreeSet<TableName> = omitted.into_iter().cloned().collect();
         let schema = self.schema;
@@ -203,13 +217,13 @@ impl Emptied<'_> {
 
     fn loses_all_rows(&self, table: &TableName) -> bool {
         let rule =
-            entry_of(&self.manifest, self.schema, table).and_then(|entry| entry.rule(self.policy));
+            self.manifest.entry_of(self.schema, table).and_then(|entry| entry.rule(self.policy));
         rule.is_some_and(|rule| rule.rows == RowRule::Delete)
     }
 
     fn is_cut(&self, table: &TableName, columns: &[String]) -> bool {
         let rule =
-            entry_of(&self.manifest, self.schema, table).and_then(|entry| entry.rule(self.policy));
+            self.manifest.entry_of(self.schema, table).and_then(|entry| entry.rule(self.policy));
         columns.iter().any(|column| {
             rule.is_some_and(|rule| rule.columns.get(column) == Some(&ColumnAction::Null))
         })

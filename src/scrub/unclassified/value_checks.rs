@@ -258,6 +258,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn no_expression_makes_it_panic(expression in "[-a-c0-9 '\":()\\[\\]<>=é]{0,40}") {
             holds(&expression, "a", &Candidate::Text("1".into()));

@@ -9,26 +9,27 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use crate::settings::SettingsError;
+use crate::settings::keys::{self, Declaration};
 use crate::settings::layers::{Layers, RawValue};
 
 /// Servers that are sent a token, a signed request or the site's code.
-const TOKENS_GO_TO: [&[&str]; 6] = [
-    &["heroku", "host"],
-    &["heroku", "data_host"],
-    &["heroku", "git_host"],
-    &["cloudflare", "base_url"],
-    &["gitlab", "url"],
-    &["media", "endpoint"],
+const TOKENS_GO_TO: [Declaration; 6] = [
+    keys::HEROKU_HOST.declaration,
+    keys::HEROKU_DATA_HOST.declaration,
+    keys::HEROKU_GIT_HOST.declaration,
+    keys::CLOUDFLARE_BASE_URL.declaration,
+    keys::GITLAB_URL.declaration,
+    keys::MEDIA_ENDPOINT.declaration,
 ];
 
 pub fn check(file: &Layers) -> Result<(), SettingsError> {
-    for name in TOKENS_GO_TO {
-        let Some(given) = file.get(name) else { continue };
+    for key in TOKENS_GO_TO {
+        let Some(given) = key.raw(file) else { continue };
         let RawValue::Text(text) = &given.value else { continue };
         if !leads_away_from_this_machine(text) {
             return Err(SettingsError::OnThisMachine {
                 origin: given.origin.to_string(),
-                key: name.join("."),
+                key: key.name.to_owned(),
             });
         }
     }

@@ -10,7 +10,7 @@ use super::{StoreError, addresses};
 use crate::settings::files::Contents;
 use crate::settings::keys::{self, Trust};
 use crate::settings::layers::{Layers, Origin, RawValue, Sourced};
-use crate::settings::{SettingsError, Surroundings, digest};
+use crate::settings::{ProcessEnv, SettingsError, digest};
 
 /// Parameters of a database's URL that name files.
 const FILES_OF_A_URL: [&str; 8] = [
@@ -51,13 +51,13 @@ pub enum Standing {
 }
 
 impl Candidate {
-    pub fn read(path: &Path, surroundings: &Surroundings<'_>) -> Result<Candidate, SettingsError> {
-        let operator = crate::settings::owner::Operator::of(surroundings);
+    pub fn read(path: &Path, process: &ProcessEnv<'_>) -> Result<Candidate, SettingsError> {
+        let operator = crate::settings::owner::Operator::of(process);
         let contents = Contents::of_the_operator(path, &operator)?;
         let mut layers = Layers::default();
         let origin = |line| Origin::File { path: path.to_owned(), line };
         layers.add_text(contents.text()?, &origin)?;
-        let files = named_files(&layers, &contents.place, surroundings.working_directory);
+        let files = named_files(&layers, &contents.place, process.working_directory);
         Ok(Candidate { contents, layers, files })
     }
 
@@ -83,7 +83,7 @@ impl Candidate {
 
     /// The keys that need trust. `others` are the user's own settings, which a found file is laid over.
     pub fn keys_that_need_trust(&self, others: &Layers) -> Vec<String> {
-        let manifest_is_replaced = others.get(&["scrub", "manifest"]).is_some();
+        let manifest_is_replaced = keys::SCRUB_MANIFEST.declaration.raw(others).is_some();
         let needs_trust = |name: &[String]| {
             let parts: Vec<&str> = name.iter().map(String::as_str).collect();
             match keys::find(&parts).map(|key| key.trust) {
@@ -161,19 +161,19 @@ fn is_plain_name(name: &str) -> bool {
 }
 
 fn named_files(layers: &Layers, place: &Path, working_directory: &Path) -> Vec<NamedFile> {
-    let text = |name: &[&str]| match layers.get(name) {
-        Some(Sourced { value: RawValue::Text(text), .. }) => Some(text.clone()),
-        _ => None,
-    };
     let folder = place.parent().unwrap_or(Path::new("/"));
     let mut paths: Vec<(&'static str, PathBuf)> = Vec::new();
-    if let Some(path) = text(&["scrub", "manifest"]) {
-        paths.push(("scrub.manifest", folder.join(path)));
+    let manifest = keys::SCRUB_MANIFEST;
+    if let Ok(Some(given)) = manifest.given(layers) {
+        paths.push((manifest.declaration.name, folder.join(given.value)));
     }
-    let url = text(&["local", "database_url"]).and_then(|text| url::Url::parse(&text).ok());
+    let database = keys::LOCAL_DATABASE_URL;
+    let url = database.given(layers).ok().flatten();
+    let url = url.and_then(|given| url::Url::parse(given.value.expose()).ok());
     for (name, value) in url.iter().flat_map(url::Url::query_pairs) {
         if FILES_OF_A_URL.contains(&name.as_ref()) {
-            paths.push(("local.database_url", working_directory.join(value.as_ref())));
+            let path = working_directory.join(value.as_ref());
+            paths.push((database.declaration.name, path));
         }
     }
     let read = |(key, path): (&'static str, PathBuf)| {

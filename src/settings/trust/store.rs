@@ -4,7 +4,7 @@
 //! clone could bring the records along.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::failure::{CommandError, FailureKind};
 use crate::private_folder;
 use crate::settings::files::configuration_home;
 use crate::settings::owner::Operator;
-use crate::settings::{Surroundings, digest};
+use crate::settings::{ProcessEnv, digest};
 
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -57,13 +58,13 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn of(surroundings: &Surroundings<'_>) -> Result<Store, StoreError> {
-        let home = configuration_home(surroundings).ok_or(StoreError::NoHome)?;
+    pub fn of(process: &ProcessEnv<'_>) -> Result<Store, StoreError> {
+        let home = configuration_home(process).ok_or(StoreError::NoHome)?;
         let folder = home.join("bcops/trusted");
         if let Some(tree) = working_tree_around(&folder) {
             return Err(StoreError::InWorkingTree { folder, tree });
         }
-        Ok(Store { folder, operator: Operator::of(surroundings) })
+        Ok(Store { folder, operator: Operator::of(process) })
     }
 
     /// What is recorded about the file of this place. A record that cannot be understood is none.
@@ -88,20 +89,8 @@ impl Store {
         let fail = |source| StoreError::Write { path: path.clone(), source };
         private_folder::create(&self.folder).map_err(fail)?;
         self.check_writers(&self.folder, &fs::symlink_metadata(&self.folder).map_err(fail)?)?;
-        let unfinished = path.with_extension(format!("{}.new", std::process::id()));
-        // What a killed process of the same number has left is not built upon.
-        let _ = fs::remove_file(&unfinished);
-        let write = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(serde_json::to_string_pretty(record)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)
-        };
-        write().map_err(|error| {
-            let _ = fs::remove_file(&unfinished);
-            fail(error)
-        })
+        let text = serde_json::to_string_pretty(record).map_err(|error| fail(error.into()))?;
+        private_folder::write(&path, text.as_bytes()).map_err(fail)
     }
 
     /// Whether there was a record to remove.
@@ -137,6 +126,22 @@ fn working_tree_around(folder: &Path) -> Option<PathBuf> {
     both.into_iter().flatten().find_map(around)
 }
 
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let hint = match &error {
+            StoreError::NoHome => Some("set HOME, or name the file: --config FILE"),
+            StoreError::InWorkingTree { .. } => Some(
+                "set XDG_CONFIG_HOME to a folder outside of it, or name the file: --config FILE",
+            ),
+            StoreError::OtherWriters { .. } => Some(
+                "look at what is in it, then take the folder and its files for yourself alone: chmod -R go-w",
+            ),
+            StoreError::Read { .. } | StoreError::Write { .. } => None,
+        };
+        CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
 
     fn store(home: &Path) -> Result<Store, StoreError> {
-        Store::of(&Surroundings {
+        Store::of(&ProcessEnv {
             variable: &|_| None,
             working_directory: Path::new("/"),
             home: Some(home),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::keys::{KEYS, Trust, ValueType};
 use crate::settings::trust::{Candidate, Standing, Store};
-use crate::settings::{Belief, FileTrust, Settings, SettingsError, Surroundings};
+use crate::settings::{Belief, FileTrust, ProcessEnv, Settings, SettingsError};
 
 /// A clone with a bcops.toml, and a home.
 struct World {
@@ -32,8 +32,8 @@ impl World {
         fs::write(self.path(name), text).unwrap();
     }
 
-    fn with<T>(&self, named: Option<&Path>, work: impl FnOnce(&Surroundings<'_>) -> T) -> T {
-        work(&Surroundings {
+    fn with<T>(&self, named: Option<&Path>, work: impl FnOnce(&ProcessEnv<'_>) -> T) -> T {
+        work(&ProcessEnv {
             variable: &|_| None,
             working_directory: &self.path(""),
             home: Some(&self.folder.path().join("home")),
@@ -50,9 +50,9 @@ impl World {
     }
 
     fn trust(&self) {
-        self.with(None, |surroundings| {
-            let candidate = Candidate::read(&self.path("bcops.toml"), surroundings).unwrap();
-            candidate.trust(&Store::of(surroundings).unwrap()).unwrap();
+        self.with(None, |process| {
+            let candidate = Candidate::read(&self.path("bcops.toml"), process).unwrap();
+            candidate.trust(&Store::of(process).unwrap()).unwrap();
         });
     }
 
@@ -151,18 +151,18 @@ fn a_link_to_a_trusted_file_is_another_place() {
     let inner = world.path("inner");
     fs::create_dir(&inner).unwrap();
     symlink(world.path("bcops.toml"), inner.join("bcops.toml")).unwrap();
-    world.with(None, |surroundings| {
-        let candidate = Candidate::read(&inner.join("bcops.toml"), surroundings).unwrap();
-        let store = Store::of(surroundings).unwrap();
+    world.with(None, |process| {
+        let candidate = Candidate::read(&inner.join("bcops.toml"), process).unwrap();
+        let store = Store::of(process).unwrap();
         assert_eq!(candidate.standing(&store).unwrap(), Standing::Unknown);
         // The link is trusted as long as it leads to the same file.
         candidate.trust(&store).unwrap();
-        let candidate = Candidate::read(&inner.join("bcops.toml"), surroundings).unwrap();
+        let candidate = Candidate::read(&inner.join("bcops.toml"), process).unwrap();
         assert_eq!(candidate.standing(&store).unwrap(), Standing::Trusted);
         fs::rename(world.path("bcops.toml"), world.path("elsewhere")).unwrap();
         fs::remove_file(inner.join("bcops.toml")).unwrap();
         symlink(world.path("elsewhere"), inner.join("bcops.toml")).unwrap();
-        let candidate = Candidate::read(&inner.join("bcops.toml"), surroundings).unwrap();
+        let candidate = Candidate::read(&inner.join("bcops.toml"), process).unwrap();
         assert_eq!(candidate.standing(&store).unwrap(), Standing::Changed);
     });
 }
@@ -268,7 +268,7 @@ fn a_file_of_another_user_is_refused_unless_it_is_named() {
         return;
     }
     let load = |variable: &dyn Fn(&str) -> Option<String>| {
-        Settings::load(&Surroundings {
+        Settings::load(&ProcessEnv {
             variable,
             working_directory: &world.path(""),
             home: None,

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 
 pub use faults::{Fault, Rule};
 pub use limits::Plan;
-pub use server::Recorded;
 
-use faults::Faults;
 use limits::Limits;
+
+use super::server::{Intake, Recorded, Server, bind};
 
 /// What a login may do.
 #[derive(Debug, Clone)]
@@ -67,40 +67,39 @@ struct World {
     zones: Vec<(String, String)>,
     logins: Vec<Login>,
     purges: Vec<Purge>,
-    requests: Vec<Recorded>,
     limits: Limits,
     turned_away: usize,
 }
 
 pub(crate) struct Shared {
     world: Mutex<World>,
-    faults: Faults,
+    intake: Intake<Fault>,
     plan: Plan,
 }
 
 /// A running stand-in. It stops when it is dropped.
 pub struct CloudflareStandIn {
     shared: Arc<Shared>,
-    listener: tokio::task::JoinHandle<()>,
+    _server: Server,
     /// For `CLOUDFLARE_BASE_URL`.
     pub url: String,
 }
 
 impl CloudflareStandIn {
     pub async fn start(plan: Plan, scale: f64) -> CloudflareStandIn {
-        let listener = server::bind().await;
+        let listener = bind(0).await;
         let url = format!("http://{}/client/v4", listener.local_addr().expect("an address"));
         let world = World {
             zones: Vec::new(),
             logins: Vec::new(),
             purges: Vec::new(),
-            requests: Vec::new(),
             limits: Limits::new(plan, scale),
             turned_away: 0,
         };
-        let shared = Arc::new(Shared { world: Mutex::new(world), faults: Faults::default(), plan });
-        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        CloudflareStandIn { shared, listener, url }
+        let shared = Arc::new(Shared { world: Mutex::new(world), intake: Intake::default(), plan });
+        let of_server = Arc::clone(&shared);
+        let answer = move |request| server::answer(Arc::clone(&of_server), request);
+        CloudflareStandIn { shared, _server: Server::start(listener, answer), url }
     }
 
     pub fn add_zone(&self, id: &str, name: &str) {
@@ -113,12 +112,12 @@ impl CloudflareStandIn {
 
     /// Misbehave as told, until the rule is used up.
     pub fn misbehave(&self, rule: Rule) {
-        self.shared.faults.add(rule);
+        self.shared.intake.misbehave(rule);
     }
 
     /// Behave again, whatever was told.
     pub fn behave(&self) {
-        self.shared.faults.forget();
+        self.shared.intake.behave();
     }
 
     /// What was purged, in the order of its coming.
@@ -137,18 +136,12 @@ impl CloudflareStandIn {
     }
 
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.lock().requests.clone()
+        self.shared.intake.requests()
     }
 }
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, World> {
         self.world.lock().expect("no panic")
-    }
-}
-
-impl Drop for CloudflareStandIn {
-    fn drop(&mut self) {
-        self.listener.abort();
     }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::faults::Fault;
 use super::index::Indices;
-use super::server::{Recorded, Reply};
+use super::server::refusal;
+use crate::standins::server::{Recorded, Reply};
 
 /// Pairs of lines: what is to be done, and with which document.
 pub fn answer(
@@ -15,7 +16,7 @@ pub fn answer(
 ) -> Reply {
     if !request.body.ends_with('\n') {
         let reason = "The bulk request must be terminated by a newline [\\n]";
-        return Reply::error(400, "illegal_argument_exception", reason);
+        return refusal(400, "illegal_argument_exception", reason);
     }
     let read = |line: &str| serde_json::from_str::<Value>(line).ok();
     let mut lines = request.body.lines().filter(|line| !line.is_empty());
@@ -25,11 +26,7 @@ pub fn answer(
         let Some((name, given)) =
             read(line).and_then(|action| action.as_object()?.clone().into_iter().next())
         else {
-            return Reply::error(
-                400,
-                "illegal_argument_exception",
-                "Malformed action/metadata line",
-            );
+            return refusal(400, "illegal_argument_exception", "Malformed action/metadata line");
         };
         let index = given["_index"].as_str().or(default).unwrap_or_default().to_owned();
         let id = given["_id"].as_str().map_or_else(|| given["_id"].to_string(), str::to_owned);
@@ -37,9 +34,9 @@ pub fn answer(
             "delete" => None,
             "index" | "create" => match lines.next().and_then(read) {
                 Some(document) => Some(document),
-                None => return Reply::error(400, "parse_exception", "a document is no JSON"),
+                None => return refusal(400, "parse_exception", "a document is no JSON"),
             },
-            _ => return Reply::error(400, "illegal_argument_exception", "unknown bulk action"),
+            _ => return refusal(400, "illegal_argument_exception", "unknown bulk action"),
         };
         if fault == Some(&Fault::BulkErrors) {
             let error =

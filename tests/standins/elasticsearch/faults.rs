@@ -1,6 +1,6 @@
 //! How the stand-in can be told to misbehave.
 
-use std::sync::Mutex;
+use crate::standins::server;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -33,46 +33,4 @@ pub enum Fault {
 }
 
 /// Which requests a fault is for.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    path: String,
-    count: u32,
-    fault: Fault,
-}
-
-impl Rule {
-    /// The next request whose path contains `path`.
-    pub fn once(path: &str, fault: Fault) -> Self {
-        Rule::times(1, path, fault)
-    }
-
-    pub fn times(count: u32, path: &str, fault: Fault) -> Self {
-        Rule { path: path.to_owned(), count, fault }
-    }
-
-    /// Every such request.
-    pub fn always(path: &str, fault: Fault) -> Self {
-        Rule::times(u32::MAX, path, fault)
-    }
-}
-
-#[derive(Default)]
-pub struct Faults(Mutex<Vec<Rule>>);
-
-impl Faults {
-    pub fn add(&self, rule: Rule) {
-        self.0.lock().expect("no panic").push(rule);
-    }
-
-    pub fn forget(&self) {
-        self.0.lock().expect("no panic").clear();
-    }
-
-    /// The fault for this request, which uses up one count of its rule.
-    pub fn for_request(&self, path: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().expect("no panic");
-        let rule = rules.iter_mut().find(|rule| rule.count > 0 && path.contains(&rule.path))?;
-        rule.count -= 1;
-        Some(rule.fault.clone())
-    }
-}
+pub type Rule = server::Rule<Fault>;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::search::Scroll;
-use super::server::Reply;
+use super::server::{no_such_index, refusal};
+use crate::standins::server::Reply;
 
 #[derive(Default)]
 pub struct Index {
@@ -122,7 +123,7 @@ fn add_fields(
                 "mapper [{path}] cannot be changed from type [{}] to [{}]",
                 known.kind, field.kind
             );
-            return Err(Reply::error(400, "illegal_argument_exception", &reason));
+            return Err(refusal(400, "illegal_argument_exception", &reason));
         }
         fields.insert(path, field);
     }
@@ -171,7 +172,7 @@ impl Indices {
                 (_, "_all" | "*") => names.extend(self.names()),
                 (Some(indices), _) => names.extend(indices.iter().cloned()),
                 (None, _) if self.by_name.contains_key(name) => names.push(name.to_owned()),
-                _ => return Err(Reply::no_such_index(name)),
+                _ => return Err(no_such_index(name)),
             }
         }
         Ok(names)
@@ -187,11 +188,11 @@ impl Indices {
     pub fn create(&mut self, name: &str, settings: Value) -> Result<(), Reply> {
         if self.by_name.contains_key(name) {
             let reason = format!("index [{name}] already exists");
-            return Err(Reply::error(400, "resource_already_exists_exception", &reason));
+            return Err(refusal(400, "resource_already_exists_exception", &reason));
         }
         if self.is_alias(name) {
             let reason = format!("Invalid index name [{name}], already exists as alias");
-            return Err(Reply::error(400, "invalid_index_name_exception", &reason));
+            return Err(refusal(400, "invalid_index_name_exception", &reason));
         }
         let mut index = Index::default();
         if let Some(properties) = settings["mappings"]["properties"].as_object() {

@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::Value;
 
 pub use faults::{Fault, Rule};
-pub use server::Recorded;
 
-use faults::Faults;
 use index::Indices;
+
+use super::server::{Intake, Recorded, Server, bind};
 
 /// What the stand-in says it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,41 +61,33 @@ impl Default for Options {
 
 pub struct Shared {
     pub options: Options,
-    pub faults: Faults,
+    intake: Intake<Fault>,
     indices: Mutex<Indices>,
-    requests: Mutex<Vec<Recorded>>,
 }
 
 impl Shared {
     pub fn indices(&self) -> MutexGuard<'_, Indices> {
         self.indices.lock().expect("no panic while the indices were held")
     }
-
-    pub fn record(&self, request: Recorded) {
-        self.requests.lock().expect("no panic").push(request);
-    }
 }
 
 /// A running stand-in. It stops when it is dropped.
 pub struct ElasticsearchStandIn {
     shared: Arc<Shared>,
-    listener: tokio::task::JoinHandle<()>,
+    _server: Server,
     /// Host and port.
     pub place: String,
 }
 
 impl ElasticsearchStandIn {
     pub async fn start(options: Options) -> Self {
-        let listener = server::bind(options.port).await;
+        let listener = bind(options.port).await;
         let place = listener.local_addr().expect("an address").to_string();
-        let shared = Arc::new(Shared {
-            options,
-            faults: Faults::default(),
-            indices: Mutex::default(),
-            requests: Mutex::default(),
-        });
-        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        ElasticsearchStandIn { shared, listener, place }
+        let shared =
+            Arc::new(Shared { options, intake: Intake::default(), indices: Mutex::default() });
+        let of_server = Arc::clone(&shared);
+        let answer = move |request| server::answer(Arc::clone(&of_server), request);
+        ElasticsearchStandIn { shared, _server: Server::start(listener, answer), place }
     }
 
     /// What a config var like `BONSAI_URL` holds.
@@ -135,21 +127,15 @@ impl ElasticsearchStandIn {
 
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
-        self.shared.faults.add(rule);
+        self.shared.intake.misbehave(rule);
     }
 
     pub fn behave(&self) {
-        self.shared.faults.forget();
+        self.shared.intake.behave();
     }
 
     /// Every request so far, faulty ones included.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.requests.lock().expect("no panic").clone()
-    }
-}
-
-impl Drop for ElasticsearchStandIn {
-    fn drop(&mut self) {
-        self.listener.abort();
+        self.shared.intake.requests()
     }
 }

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::faults::Fault;
 use super::index::Indices;
-use super::server::{Recorded, Reply};
+use super::server::{no_such_index, refusal};
 use super::{Flavour, Shared, bulk, search};
+use crate::standins::server::{Recorded, Reply};
 
 pub fn answer(shared: &Shared, request: &Recorded, fault: Option<&Fault>) -> Reply {
     let mut indices = shared.indices();
@@ -75,11 +76,11 @@ fn of_index(indices: &mut Indices, index: &str, rest: &[&str], request: &Recorde
             let reason = format!(
                 "The provided expression [{index}] matches an alias, specify the corresponding concrete indices instead."
             );
-            Reply::error(400, "illegal_argument_exception", &reason)
+            refusal(400, "illegal_argument_exception", &reason)
         }
         ("DELETE", []) => match indices.remove(index) {
             true => acknowledged(),
-            false => Reply::no_such_index(index),
+            false => no_such_index(index),
         },
         ("PUT" | "POST", ["_alias" | "_aliases", alias]) => match indices.meant(index) {
             Ok(names) => {
@@ -153,11 +154,12 @@ fn health(indices: &Indices) -> Value {
 }
 
 fn listing(indices: &Indices, request: &Recorded, cluster_uuid: &str) -> Reply {
-    if request.parameter("format") != Some("json") {
-        return Reply::error(400, "illegal_argument_exception", "the stand-in lists in JSON only");
+    if request.parameter("format").as_deref() != Some("json") {
+        return refusal(400, "illegal_argument_exception", "the stand-in lists in JSON only");
     }
-    let in_bytes = request.parameter("bytes") == Some("b");
-    let columns = request.parameter("h").unwrap_or(
+    let in_bytes = request.parameter("bytes").as_deref() == Some("b");
+    let columns = request.parameter("h");
+    let columns = columns.as_deref().unwrap_or(
         "health,status,index,uuid,pri,rep,docs.count,docs.deleted,store.size,pri.store.size",
     );
     let line = |(name, index): (&String, &super::index::Index)| {
@@ -235,7 +237,7 @@ fn change_aliases(indices: &mut Indices, body: &Value) -> Reply {
         let (name, of) = match (&action["add"], &action["remove"]) {
             (Value::Object(_), _) => ("add", &action["add"]),
             (_, Value::Object(_)) => ("remove", &action["remove"]),
-            _ => return Reply::error(400, "illegal_argument_exception", "unknown action"),
+            _ => return refusal(400, "illegal_argument_exception", "unknown action"),
         };
         let text = |key: &str| of[key].as_str().unwrap_or_default().to_owned();
         match name {

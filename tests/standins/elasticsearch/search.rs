@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::index::{Index, Indices};
 use super::query::{score, text, values};
-use super::server::{Recorded, Reply};
+use super::server::refusal;
+use crate::standins::server::{Recorded, Reply};
 
 /// What is left of a search.
 pub struct Scroll {
@@ -61,7 +62,7 @@ pub fn search(indices: &mut Indices, names: &[String], request: &Recorded) -> Re
 pub fn next_page(indices: &mut Indices, id: &str) -> Reply {
     let Some(scroll) = indices.scrolls.get_mut(id) else {
         let reason = format!("No search context found for id [{id}]");
-        return Reply::error(404, "search_context_missing_exception", &reason);
+        return refusal(404, "search_context_missing_exception", &reason);
     };
     let rest = scroll.hits.split_off(scroll.size.min(scroll.hits.len()));
     let page = std::mem::replace(&mut scroll.hits, rest);
@@ -89,13 +90,13 @@ fn found<'i>(
         let Some(index) = indices.get(name) else { continue };
         if index.closed {
             let reason = format!("closed index [{name}]");
-            return Err(Reply::error(400, "index_closed_exception", &reason));
+            return Err(refusal(400, "index_closed_exception", &reason));
         }
         for (id, document) in &index.visible {
             match score(index, document, query) {
                 Ok(None) => {}
                 Ok(Some(score)) => hits.push(Hit { index_name: name, index, id, document, score }),
-                Err(reason) => return Err(Reply::error(400, "parsing_exception", &reason)),
+                Err(reason) => return Err(refusal(400, "parsing_exception", &reason)),
             }
         }
     }
@@ -144,7 +145,7 @@ fn hit_json(hit: &Hit<'_>, request: &Recorded) -> Value {
     if !stored.is_empty() {
         json["fields"] = stored.into();
     }
-    if asked.is_empty() && request.parameter("_source") != Some("false") {
+    if asked.is_empty() && request.parameter("_source").as_deref() != Some("false") {
         json["_source"] = hit.document.clone();
     }
     json

@@ -1,6 +1,6 @@
 //! How the stand-in can be told to misbehave.
 
-use std::sync::Mutex;
+use crate::standins::server;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -33,37 +33,4 @@ pub enum Fault {
 }
 
 /// Which requests a fault is for.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    path: String,
-    count: u32,
-    fault: Fault,
-}
-
-impl Rule {
-    /// For so many requests whose path contains this.
-    pub fn times(count: u32, path: &str, fault: Fault) -> Rule {
-        Rule { path: path.to_owned(), count, fault }
-    }
-
-    pub fn always(path: &str, fault: Fault) -> Rule {
-        Rule::times(u32::MAX, path, fault)
-    }
-}
-
-#[derive(Default)]
-pub struct Faults(Mutex<Vec<Rule>>);
-
-impl Faults {
-    pub fn add(&self, rule: Rule) {
-        self.0.lock().expect("no panic").push(rule);
-    }
-
-    /// The fault for this request, which uses up one count of its rule.
-    pub fn for_request(&self, path: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().expect("no panic");
-        let rule = rules.iter_mut().find(|rule| rule.count > 0 && path.contains(&rule.path))?;
-        rule.count -= 1;
-        Some(rule.fault.clone())
-    }
-}
+pub type Rule = server::Rule<Fault>;

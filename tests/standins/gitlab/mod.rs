@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use faults::{Fault, Rule};
 pub use projects::{Pipeline, Project};
-pub use server::Recorded;
 
-use faults::Faults;
+use super::server::{Intake, Recorded, Server, bind};
 
 /// A token and what it may do.
 #[derive(Debug, Clone)]
@@ -43,33 +42,33 @@ impl Token {
 struct World {
     tokens: Vec<Token>,
     projects: Vec<Project>,
-    requests: Vec<Recorded>,
     next_pipeline: u64,
 }
 
 pub(crate) struct Shared {
     world: Mutex<World>,
-    faults: Faults,
+    intake: Intake<Fault>,
     url: String,
 }
 
 /// A running stand-in. It stops when it is dropped.
 pub struct GitlabStandIn {
     shared: Arc<Shared>,
-    listener: tokio::task::JoinHandle<()>,
+    _server: Server,
     /// For `GITLAB_URL`.
     pub url: String,
 }
 
 impl GitlabStandIn {
     pub async fn start() -> GitlabStandIn {
-        let listener = server::bind().await;
+        let listener = bind(0).await;
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let world = World { next_pipeline: 1001, ..World::default() };
         let world = Mutex::new(world);
-        let shared = Arc::new(Shared { world, faults: Faults::default(), url: url.clone() });
-        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
-        GitlabStandIn { shared, listener, url }
+        let shared = Arc::new(Shared { world, intake: Intake::default(), url: url.clone() });
+        let of_server = Arc::clone(&shared);
+        let answer = move |request| server::answer(Arc::clone(&of_server), request);
+        GitlabStandIn { shared, _server: Server::start(listener, answer), url }
     }
 
     pub fn add_token(&self, token: Token) {
@@ -101,22 +100,16 @@ impl GitlabStandIn {
 
     /// Misbehave as told, until the rule is used up.
     pub fn misbehave(&self, rule: Rule) {
-        self.shared.faults.add(rule);
+        self.shared.intake.misbehave(rule);
     }
 
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.lock().requests.clone()
+        self.shared.intake.requests()
     }
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().expect("no panic")
-    }
-}
-
-impl Drop for GitlabStandIn {
-    fn drop(&mut self) {
-        self.listener.abort();
     }
 }

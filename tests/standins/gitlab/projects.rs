@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::server::{Query, Reply};
+use super::server::{not_found, page, refusal};
+use crate::standins::server::{Recorded, Reply};
 
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -54,57 +55,54 @@ impl Project {
     }
 
     /// Everything below the project itself.
-    pub fn answer(&self, url: &str, path: &[&str], query: &Query) -> Reply {
+    pub fn answer(&self, url: &str, path: &[&str], request: &Recorded) -> Reply {
         match path {
-            ["pipelines"] => self.list(url, query),
-            ["pipelines", "latest"] => self.latest(url, query),
+            ["pipelines"] => self.list(url, request),
+            ["pipelines", "latest"] => self.latest(url, request),
             ["pipelines", id] => {
                 let found = self.pipelines.iter().find(|one| one.id.to_string() == **id);
-                found.map_or_else(Reply::not_found, |one| Reply::ok(self.pipeline(url, one)))
+                found.map_or_else(not_found, |one| Reply::ok(self.pipeline(url, one)))
             }
             ["protected_branches"] => {
-                Reply::page(self.protected.iter().map(protection).collect(), query)
+                page(self.protected.iter().map(protection).collect(), request)
             }
             ["protected_branches", name] => {
                 let found = self.protected.iter().find(|(one, _)| one == name);
-                found.map_or_else(Reply::not_found, |one| Reply::ok(protection(one)))
+                found.map_or_else(not_found, |one| Reply::ok(protection(one)))
             }
             ["repository", "branches"] => {
-                Reply::page(self.branches.iter().map(|name| self.branch(name)).collect(), query)
+                page(self.branches.iter().map(|name| self.branch(name)).collect(), request)
             }
             ["repository", "branches", name] => {
                 let found = self.branches.iter().find(|one| one == name);
-                let missing = || Reply::error(404, "404 Branch Not Found");
+                let missing = || refusal(404, "404 Branch Not Found");
                 found.map_or_else(missing, |one| Reply::ok(self.branch(one)))
             }
-            _ => Reply::not_found(),
+            _ => not_found(),
         }
     }
 
-    fn list(&self, url: &str, query: &Query) -> Reply {
-        if query.get("order_by").is_some_and(|order| order != "id") {
-            return Reply {
-                body: json!({ "error": "order_by does not have a valid value" }),
-                ..Reply::error(400, "")
-            };
+    fn list(&self, url: &str, request: &Recorded) -> Reply {
+        if request.parameter("order_by").is_some_and(|order| order != "id") {
+            return Reply::new(400, json!({ "error": "order_by does not have a valid value" }));
         }
         let fits = |one: &&Pipeline| {
-            query.get("ref").is_none_or(|wanted| wanted == one.branch)
-                && query.get("status").is_none_or(|wanted| wanted == one.status)
-                && query.get("sha").is_none_or(|wanted| wanted == one.sha)
+            request.parameter("ref").is_none_or(|wanted| wanted == one.branch)
+                && request.parameter("status").is_none_or(|wanted| wanted == one.status)
+                && request.parameter("sha").is_none_or(|wanted| wanted == one.sha)
         };
         let mut found: Vec<&Pipeline> = self.pipelines.iter().filter(fits).collect();
-        if query.get("sort").is_none_or(|order| order != "asc") {
+        if request.parameter("sort").is_none_or(|order| order != "asc") {
             found.reverse();
         }
-        Reply::page(found.into_iter().map(|one| self.pipeline(url, one)).collect(), query)
+        page(found.into_iter().map(|one| self.pipeline(url, one)).collect(), request)
     }
 
-    fn latest(&self, url: &str, query: &Query) -> Reply {
+    fn latest(&self, url: &str, request: &Recorded) -> Reply {
         let default = self.branches.first().cloned().unwrap_or_default();
-        let branch = query.get("ref").unwrap_or(default);
+        let branch = request.parameter("ref").unwrap_or(default);
         // GitLab says this also where there was none.
-        let missing = || Reply::error(403, "403 Forbidden");
+        let missing = || refusal(403, "403 Forbidden");
         let found = self.pipelines.iter().rfind(|one| one.branch == branch);
         found.map_or_else(missing, |one| Reply::ok(self.pipeline(url, one)))
     }

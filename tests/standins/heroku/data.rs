@@ -5,17 +5,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::server::{Recorded, Reply};
+use super::server::{not_found, refusal};
 use super::state::{Outcome, Shared, Transfer};
 use super::store;
 use super::{captures, restores};
+use crate::standins::server::{Recorded, Reply};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
     let segments = request.segments();
     match (request.method.as_str(), &segments[2..]) {
         ("GET", ["apps", app, "transfers"]) => transfers(shared, app),
         ("GET", ["apps", app, "transfers", id]) => {
-            let verbose = request.query("verbose") == Some("true");
+            let verbose = request.parameter("verbose").as_deref() == Some("true");
             with_transfer(shared, app, id, |transfer| Reply::ok(transfer.json(verbose)))
         }
         ("POST", ["apps", app, "transfers", id, "actions", "public-url"]) => {
@@ -31,9 +32,9 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
                 status: 201,
                 ..Reply::ok(transfer.json(false))
             }),
-            None => Reply::not_found("database"),
+            None => not_found("database"),
         },
-        _ => Reply::error(404, "not_found", "Not found."),
+        _ => refusal(404, "not_found", "Not found."),
     }
 }
 
@@ -43,7 +44,7 @@ fn transfers(shared: &Shared, app: &str) -> Reply {
             let list: Vec<Value> = app.transfers.iter().map(|one| one.json(false)).collect();
             Reply::ok(list.into())
         }
-        None => Reply::not_found("app"),
+        None => not_found("app"),
     }
 }
 
@@ -55,25 +56,25 @@ fn with_transfer(
 ) -> Reply {
     match shared.world().transfer_mut(app, id) {
         Some(transfer) => answer(transfer),
-        None => Reply::not_found("transfer"),
+        None => not_found("transfer"),
     }
 }
 
 fn public_url(shared: &Shared, app: &str, id: &str) -> Reply {
     let mut world = shared.world();
-    let Some(transfer) = world.transfer_mut(app, id) else { return Reply::not_found("transfer") };
+    let Some(transfer) = world.transfer_mut(app, id) else { return not_found("transfer") };
     if transfer.succeeded != Some(true) {
-        return Reply::error(400, "bad_request", "This backup has not been completed.");
+        return refusal(400, "bad_request", "This backup has not been completed.");
     }
     let uuid = transfer.uuid.clone();
     let (url, expires_at) = store::sign(&mut world, &uuid, shared.options.url_lifetime);
     let expires_at = expires_at.strftime("%Y-%m-%d %H:%M:%S +0000").to_string();
-    Reply { status: 201, ..Reply::ok(json!({ "url": url, "expires_at": expires_at })) }
+    Reply::new(201, json!({ "url": url, "expires_at": expires_at }))
 }
 
 fn cancel(transfer: &mut Transfer) -> Reply {
     if transfer.finished_at.is_some() {
-        return Reply::error(400, "bad_request", "This transfer has ended.");
+        return refusal(400, "bad_request", "This transfer has ended.");
     }
     captures::end(transfer, Outcome::Canceled, Timestamp::now());
     Reply {
@@ -85,7 +86,7 @@ fn cancel(transfer: &mut Transfer) -> Reply {
 fn database(shared: &Shared, id: &str) -> Reply {
     let world = shared.world();
     let Some(addon) = world.addon(id).filter(|addon| addon.url.is_some()) else {
-        return Reply::not_found("database");
+        return not_found("database");
     };
     let info = |name: &str, value: &str| json!({ "name": name, "values": [value] });
     Reply::ok(json!({
@@ -100,7 +101,7 @@ fn database(shared: &Shared, id: &str) -> Reply {
 }
 
 fn capture(shared: &Arc<Shared>, id: &str) -> Reply {
-    let Some(uuid) = captures::start(shared, id) else { return Reply::not_found("database") };
+    let Some(uuid) = captures::start(shared, id) else { return not_found("database") };
     let app = shared.world().addon(id).map(|addon| addon.app_id.clone()).unwrap_or_default();
     with_transfer(shared, &app, &uuid, |transfer| Reply {
         status: 201,

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::logs;
 use super::process::{self, Process};
-use super::server::{Recorded, Reply};
+use super::server::{not_found, refusal};
 use super::state::{App, Shared, Stack, World};
+use crate::standins::server::{Recorded, Reply};
 
 pub struct Dyno {
     pub id: String,
@@ -57,13 +58,13 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
     let reply = match (request.method.as_str(), &segments[..]) {
         ("GET", ["apps", app, "dynos"]) => match world.app(app) {
             Some(app) => Reply::ok(app.dynos.iter().map(|dyno| dyno.json(app)).collect()),
-            None => Reply::not_found("app"),
+            None => not_found("app"),
         },
         ("GET", ["apps", app, "dynos", name]) => {
             let app = world.app(app)?;
             match app.dynos.iter().find(|dyno| dyno.of(name)) {
                 Some(dyno) => Reply::ok(dyno.json(app)),
-                None => Reply::not_found("dyno"),
+                None => not_found("dyno"),
             }
         }
         ("POST", ["apps", app, "dynos"]) => {
@@ -80,7 +81,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
         }
         ("DELETE", ["apps", app, "dynos", name]) => {
             if world.app(app)?.dynos.iter().all(|dyno| !dyno.of(name)) {
-                return Some(Reply::not_found("dyno"));
+                return Some(not_found("dyno"));
             }
             world.replace_dynos(app, |dyno| dyno.of(name), shared.options.dyno_start);
             accepted()
@@ -88,7 +89,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
         ("POST", ["apps", app, "dynos", name, "actions", "stop"]) => {
             let app = world.app_mut(app)?;
             let Some(dyno) = app.dynos.iter().find(|dyno| dyno.of(name)) else {
-                return Some(Reply::not_found("dyno"));
+                return Some(not_found("dyno"));
             };
             end(dyno);
             let name = dyno.name.clone();
@@ -101,7 +102,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
 }
 
 fn accepted() -> Reply {
-    Reply { status: 202, ..Reply::ok(json!({})) }
+    Reply::new(202, json!({}))
 }
 
 fn end(dyno: &Dyno) {
@@ -164,9 +165,9 @@ impl World {
 fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Reply {
     let id = world.new_id();
     let secret = world.new_id();
-    let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(app) = world.app_mut(app) else { return not_found("app") };
     let Some(command) = body["command"].as_str() else {
-        return Reply::error(422, "invalid_params", "A command is required.");
+        return refusal(422, "invalid_params", "A command is required.");
     };
     let attach = body["attach"] == json!(true);
     let given = body["env"].as_object().into_iter().flatten();
@@ -176,7 +177,7 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     app.one_offs += 1;
     // Images of cloud-native buildpacks find their programs through the launcher only.
     if app.stack == Stack::CloudNative && !command.contains("launcher ") {
-        return Reply::error(422, "invalid_params", "The stand-in knows no such program.");
+        return refusal(422, "invalid_params", "The stand-in knows no such program.");
     }
     let dyno = Dyno {
         id,
@@ -205,7 +206,7 @@ fn start(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
         tokio::spawn(end_later(Arc::clone(shared), app.id.clone(), dyno.name.clone(), life));
     }
     app.dynos.push(dyno);
-    Reply { status: 201, ..Reply::ok(json) }
+    Reply::new(201, json)
 }
 
 async fn end_later(shared: Arc<Shared>, app: String, name: String, life: Duration) {

@@ -1,7 +1,8 @@
 //! How the stand-in can be told to misbehave.
 
-use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::standins::server;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -74,67 +75,4 @@ impl From<StoreFault> for Fault {
 }
 
 /// Which requests a fault is for.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    method: Option<&'static str>,
-    path: String,
-    skip: u32,
-    count: u32,
-    fault: Fault,
-}
-
-impl Rule {
-    /// The next request whose path and query contain `path`.
-    pub fn once(path: &str, fault: impl Into<Fault>) -> Self {
-        Rule::times(1, path, fault)
-    }
-
-    pub fn times(count: u32, path: &str, fault: impl Into<Fault>) -> Self {
-        Rule { method: None, path: path.to_owned(), skip: 0, count, fault: fault.into() }
-    }
-
-    /// Every such request.
-    pub fn always(path: &str, fault: impl Into<Fault>) -> Self {
-        Rule::times(u32::MAX, path, fault)
-    }
-
-    /// Only for this method.
-    pub fn on(self, method: &'static str) -> Self {
-        Rule { method: Some(method), ..self }
-    }
-
-    /// Only after so many such requests.
-    pub fn after(self, skip: u32) -> Self {
-        Rule { skip, ..self }
-    }
-}
-
-#[derive(Default)]
-pub struct Faults(Mutex<Vec<Rule>>);
-
-impl Faults {
-    pub fn add(&self, rule: Rule) {
-        self.0.lock().expect("no panic").push(rule);
-    }
-
-    pub fn forget(&self) {
-        self.0.lock().expect("no panic").clear();
-    }
-
-    /// The fault for this request, which uses up one count of its rule.
-    pub fn for_request(&self, method: &str, path: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().expect("no panic");
-        for rule in rules.iter_mut() {
-            if rule.method.is_some_and(|wanted| wanted != method) || !path.contains(&rule.path) {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-            } else if rule.count > 0 {
-                rule.count -= 1;
-                return Some(rule.fault.clone());
-            }
-        }
-        None
-    }
-}
+pub type Rule = server::Rule<Fault>;

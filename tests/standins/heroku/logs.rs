@@ -12,8 +12,9 @@ use hyper::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::server::{Body, Recorded, Reply, full};
+use super::server::not_found;
 use super::state::Shared;
+use crate::standins::server::{Body, Recorded, Reply, full};
 
 /// A log session: what is read, and for how long.
 pub struct Session {
@@ -43,7 +44,7 @@ pub fn write(shared: &Shared, app: &str, source: &str, dyno: &str, message: &str
 pub fn open(shared: &Shared, app: &str, request: &Recorded) -> Reply {
     let mut world = shared.world();
     let Some(id) = world.app(app).map(|app| app.id.clone()) else {
-        return Reply::not_found("app");
+        return not_found("app");
     };
     let body = request.json();
     let session = Session {
@@ -54,7 +55,7 @@ pub fn open(shared: &Shared, app: &str, request: &Recorded) -> Reply {
     let secret = world.new_id();
     let url = format!("{}/logs/{secret}", shared.url);
     world.log_sessions.insert(secret.clone(), session);
-    Reply { status: 201, ..Reply::ok(json!({ "id": secret, "logplex_url": url })) }
+    Reply::new(201, json!({ "id": secret, "logplex_url": url }))
 }
 
 pub fn stream(shared: &Arc<Shared>, secret: &str) -> Response<Body> {

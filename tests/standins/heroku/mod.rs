@@ -30,9 +30,11 @@ pub use faults::{Fault, Rule, StoreFault};
 pub use glance::Glance;
 pub use releases::{Deploy, Deployed};
 pub use rendezvous::Rendezvous;
-pub use server::Recorded;
 pub use state::{CapturePlan, Outcome, Stack};
 
+pub use super::server::Recorded;
+
+use super::server::{Server, bind};
 use super::tls::LoopbackTls;
 
 /// What does not change while the stand-in runs.
@@ -74,7 +76,7 @@ impl Default for Options {
 /// A running stand-in. It stops when it is dropped.
 pub struct HerokuStandIn {
     shared: Arc<state::Shared>,
-    listeners: Vec<tokio::task::JoinHandle<()>>,
+    servers: Vec<Server>,
     /// For `HEROKU_HOST` and, as a URL, for `HEROKU_DATA_HOST`.
     pub url: String,
     pub https_url: String,
@@ -84,20 +86,19 @@ pub struct HerokuStandIn {
 impl HerokuStandIn {
     pub async fn start(options: Options) -> Self {
         let tls = LoopbackTls::new();
-        let http = server::bind(options.port).await;
-        let https = server::bind(0).await;
+        let http = bind(options.port).await;
+        let https = bind(0).await;
         let url = format!("http://{}", http.local_addr().expect("an address"));
         let https_url = format!("https://{}", https.local_addr().expect("an address"));
-        let meeting = server::bind(0).await;
+        let meeting = bind(0).await;
         let place = format!("rendezvous://{}", meeting.local_addr().expect("an address"));
         let shared = Arc::new(state::Shared::new(options, url.clone(), place));
-        let acceptor = tls.acceptor.clone();
-        let listeners = vec![
-            tokio::spawn(rendezvous::serve(meeting, acceptor, Arc::clone(&shared))),
-            tokio::spawn(server::serve(http, None, Arc::clone(&shared))),
-            tokio::spawn(server::serve(https, Some(tls.acceptor), Arc::clone(&shared))),
+        let servers = vec![
+            rendezvous::serve(meeting, tls.acceptor.clone(), Arc::clone(&shared)),
+            server::serve(http, None, Arc::clone(&shared)),
+            server::serve(https, Some(tls.acceptor), Arc::clone(&shared)),
         ];
-        HerokuStandIn { shared, listeners, url, https_url, authority_pem: tls.authority_pem }
+        HerokuStandIn { shared, servers, url, https_url, authority_pem: tls.authority_pem }
     }
 
     pub fn token(&self) -> &str {
@@ -267,12 +268,12 @@ impl HerokuStandIn {
 
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
-        self.shared.faults.add(rule);
+        self.shared.intake.misbehave(rule);
     }
 
     /// Behave again, whatever was told.
     pub fn behave(&self) {
-        self.shared.faults.forget();
+        self.shared.intake.behave();
     }
 
     /// A backup that its owner, or Heroku's retention, deletes.
@@ -291,19 +292,17 @@ impl HerokuStandIn {
 
     /// Every request so far, faulty ones included.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.requests()
+        self.shared.intake.requests()
     }
 
     pub fn forget_requests(&self) {
-        self.shared.forget_requests();
+        self.shared.intake.forget_requests();
     }
 }
 
 impl Drop for HerokuStandIn {
     fn drop(&mut self) {
-        for listener in &self.listeners {
-            listener.abort();
-        }
+        self.servers.clear();
         self.shared.world().end_commands();
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::server::{Recorded, Reply};
+use super::server::{not_found, refusal};
 use super::state::{Addon, App, Attachment, Process, Shared, World};
 use super::{dynos, logs, releases, sources};
+use crate::standins::server::{Recorded, Reply};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
     if !request.header("accept").unwrap_or_default().contains("version=3") {
-        return Reply::error(406, "not_acceptable", "Accept must name version 3 of the API.");
+        return refusal(406, "not_acceptable", "Accept must name version 3 of the API.");
     }
     if let Some(reply) = dynos::answer(shared, request)
         .or_else(|| releases::answer(shared, request))
@@ -50,11 +51,11 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
         }
         ("GET", ["addons", addon, "addon-attachments"]) => match world.addon(addon) {
             Some(addon) => Reply::ok(attachments(&world, |one| one.addon_id == addon.id)),
-            None => Reply::not_found("add_on"),
+            None => not_found("add_on"),
         },
         ("GET", ["addons", addon, "config"]) => match world.addon(addon) {
             Some(addon) => Reply::ok(addon_config(addon)),
-            None => Reply::not_found("add_on"),
+            None => not_found("add_on"),
         },
         ("GET", ["addon-attachments"]) => {
             paged(Reply::ok(attachments(&world, |_| true)), request, shared.options.page_size)
@@ -63,7 +64,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Reply {
             resolve_attachment(&world, &request.json())
         }
         ("POST", ["actions", "addons", "resolve"]) => resolve_addon(&world, &request.json()),
-        _ => Reply::error(404, "not_found", "The requested API endpoint was not found."),
+        _ => refusal(404, "not_found", "The requested API endpoint was not found."),
     }
 }
 
@@ -78,7 +79,7 @@ fn account() -> Value {
 fn of_app(world: &World, app: &str, body: impl FnOnce(&App) -> Value) -> Reply {
     match world.app(app) {
         Some(app) => Reply::ok(body(app)),
-        None => Reply::not_found("app"),
+        None => not_found("app"),
     }
 }
 
@@ -96,16 +97,16 @@ fn app_json(app: &App) -> Value {
 }
 
 fn set_maintenance(world: &mut World, app: &str, body: &Value) -> Reply {
-    let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(app) = world.app_mut(app) else { return not_found("app") };
     let Some(on) = body["maintenance"].as_bool() else {
-        return Reply::error(422, "invalid_params", "Only maintenance can be changed here.");
+        return refusal(422, "invalid_params", "Only maintenance can be changed here.");
     };
     app.maintenance = on;
     Reply::ok(app_json(app))
 }
 
 fn set_config_vars(world: &mut World, app: &str, body: &Value) -> Reply {
-    let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(app) = world.app_mut(app) else { return not_found("app") };
     let app_name = app.name.clone();
     for (name, value) in body.as_object().into_iter().flatten() {
         match value.as_str() {
@@ -133,11 +134,11 @@ fn formation_json(app: &App) -> Value {
 
 /// Quantities come as numbers, as strings, and as strings with a sign, which are relative.
 fn scale(world: &mut World, app: &str, body: &Value) -> Reply {
-    let Some(app) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(app) = world.app_mut(app) else { return not_found("app") };
     for update in body["updates"].as_array().into_iter().flatten() {
         let kind = update["type"].as_str().unwrap_or_default();
         let Some(process) = app.formation.iter_mut().find(|one| one.kind == kind) else {
-            return Reply::not_found("formation");
+            return not_found("formation");
         };
         match &update["quantity"] {
             Value::String(text) if text.starts_with(['+', '-']) => {
@@ -209,7 +210,7 @@ fn resolve_attachment(world: &World, body: &Value) -> Reply {
     let text = body["addon_attachment"].as_str().unwrap_or_default();
     let app = body["app"].as_str().map(|app| world.app(app));
     if let Some(None) = app {
-        return Reply::not_found("app");
+        return not_found("app");
     }
     let app_id = app.flatten().map(|app| app.id.as_str());
     let list = attachments(world, |one| {
@@ -221,7 +222,7 @@ fn resolve_attachment(world: &World, body: &Value) -> Reply {
     });
     match list.as_array() {
         Some(found) if !found.is_empty() => Reply::ok(list),
-        _ => Reply::not_found("add_on attachment"),
+        _ => not_found("add_on attachment"),
     }
 }
 
@@ -234,7 +235,7 @@ fn resolve_addon(world: &World, body: &Value) -> Reply {
         .filter(|addon| is_addon(addon, text) && app_id.is_none_or(|id| addon.app_id == id))
         .map(|addon| addon_json(world, addon))
         .collect();
-    if found.is_empty() { Reply::not_found("add_on") } else { Reply::ok(found.into()) }
+    if found.is_empty() { not_found("add_on") } else { Reply::ok(found.into()) }
 }
 
 fn is_addon(addon: &Addon, text: &str) -> bool {

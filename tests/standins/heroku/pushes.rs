@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hyper::Response;
 
 use super::releases::{self, Deploy};
-use super::server::{Body, Recorded, full};
 use super::state::Shared;
+use crate::standins::server::{Body, Recorded, full};
 
 /// As on Heroku, only master and main are built, and a build that fails refuses the push. A
 /// release that fails does not: its code is in the repository, and the old release goes on.

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::process::Process;
-use super::server::{Body, Recorded, Reply, full};
+use super::server::{not_found, refusal};
 use super::state::{App, Shared, Stack, World};
+use crate::standins::server::{Body, Recorded, Reply, full};
 
 /// How a deploy goes.
 #[derive(Debug, Clone)]
@@ -179,10 +180,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
         ("GET", ["apps", app, "builds", id]) => {
             let app = world.app(app)?;
             let found = app.builds.iter().find(|one| one.id == *id);
-            found.map_or_else(
-                || Reply::not_found("build"),
-                |one| Reply::ok(build_json(&world, app, one)),
-            )
+            found.map_or_else(|| not_found("build"), |one| Reply::ok(build_json(&world, app, one)))
         }
         ("GET", ["apps", app, "releases"]) => {
             let app = world.app(app)?;
@@ -195,7 +193,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
             let is_it = |one: &&Release| one.id == id || one.version.to_string() == id;
             let found = app.releases.iter().find(is_it);
             found.map_or_else(
-                || Reply::not_found("release"),
+                || not_found("release"),
                 |one| Reply::ok(release_json(&world, app, one)),
             )
         }
@@ -210,7 +208,7 @@ pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
         }
         ("GET", ["apps", app, "slugs", id]) => {
             if world.app(app)?.stack != Stack::Slug {
-                return Some(Reply::not_found("slug"));
+                return Some(not_found("slug"));
             }
             let commit = world.app(app)?.builds.iter().find(|one| id.starts_with(&one.id));
             let commit = commit.map(|one| one.commit.clone());
@@ -255,7 +253,7 @@ fn retry(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     let slug = body["slug"].as_str().unwrap_or_default().to_owned();
     let found = world.app(app).expect("found before");
     if found.stack != Stack::Slug || !found.releases.iter().any(|one| one.slug == slug) {
-        return Reply::error(422, "invalid_params", "You must specify a slug to release.");
+        return refusal(422, "invalid_params", "You must specify a slug to release.");
     }
     world.streams.insert(stream.clone(), Stream::default());
     let found = world.app_mut(app).expect("found before");
@@ -275,18 +273,18 @@ fn retry(shared: &Arc<Shared>, world: &mut World, app: &str, body: &Value) -> Re
     });
     let app = world.app(app).expect("found before");
     let release = app.releases.iter().find(|one| one.id == id).expect("just made");
-    Reply { status: 201, ..Reply::ok(release_json(world, app, release)) }
+    Reply::new(201, release_json(world, app, release))
 }
 
 fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Reply {
     let id = world.new_id();
     let target = body["release"].as_str().unwrap_or_default();
     if world.refuses_rollback {
-        return Reply::error(422, "invalid_params", "This release cannot be rolled back to.");
+        return refusal(422, "invalid_params", "This release cannot be rolled back to.");
     }
-    let Some(found) = world.app_mut(app) else { return Reply::not_found("app") };
+    let Some(found) = world.app_mut(app) else { return not_found("app") };
     let Some(old) = found.releases.iter().find(|one| one.id == target) else {
-        return Reply::not_found("release");
+        return not_found("release");
     };
     let release = Release {
         id: id.clone(),
@@ -301,7 +299,7 @@ fn roll_back(world: &mut World, app: &str, body: &Value, start: Duration) -> Rep
     world.replace_dynos(app, |dyno| dyno.one_off.is_none(), start);
     let app = world.app(app).expect("found before");
     let release = app.releases.iter().find(|one| one.id == id).expect("just made");
-    Reply { status: 201, ..Reply::ok(release_json(world, app, release)) }
+    Reply::new(201, release_json(world, app, release))
 }
 
 /// Enters a build of a commit and lets it run.

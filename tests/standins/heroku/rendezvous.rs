@@ -10,6 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::dynos;
 use super::state::Shared;
+use crate::standins::server::Server;
 
 /// How rendezvous go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,23 +33,20 @@ pub enum Rendezvous {
     NeverClosed,
 }
 
-pub async fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((socket, _)) = listener.accept().await {
+pub fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) -> Server {
+    Server::of_connections(listener, move |socket| {
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         let how = shared.world().rendezvous;
-        connections.spawn(async move {
+        async move {
             if how == Rendezvous::Refused {
                 return;
             }
-            let _ = socket.set_nodelay(true);
             if let Ok(stream) = tls.accept(socket).await {
                 // A client that goes away in the middle is an everyday thing here.
                 let _ = meet(stream, &shared, how).await;
             }
-        });
-        while connections.try_join_next().is_some() {}
-    }
+        }
+    })
 }
 
 async fn meet(

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use tokio::process::Command;
 
 use super::captures::{end, enter, with};
-use super::server::{Recorded, Reply};
+use super::server::{not_found, refusal};
 use super::state::{CapturePlan, Outcome, Shared};
+use crate::standins::server::{Recorded, Reply};
 
 /// Extensions lie in a schema that is not the role's own: it stays, as it comes back on Heroku.
 const EMPTY: &str = "DO $$ DECLARE name text; BEGIN
@@ -49,7 +50,7 @@ END $$;";
 
 pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
     let url = shared.world().addon(id).and_then(|addon| addon.url.clone());
-    let Some(url) = url else { return Reply::not_found("database") };
+    let Some(url) = url else { return not_found("database") };
     let body = request.json();
     let extensions = body["extensions"].as_array().into_iter().flatten();
     let names = extensions.filter_map(|name| name.as_str());
@@ -64,7 +65,7 @@ pub async fn reset(shared: &Shared, id: &str, request: &Recorded) -> Reply {
     };
     match done {
         Ok(_) => Reply::ok(serde_json::json!({ "message": "Reset successful." })),
-        Err(message) => Reply::error(422, "unprocessable_entity", &message),
+        Err(message) => refusal(422, "unprocessable_entity", &message),
     }
 }
 

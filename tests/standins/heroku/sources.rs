@@ -9,8 +9,9 @@ use hyper::Response;
 use serde_json::json;
 
 use super::releases::{self, Deploy};
-use super::server::{Body, Recorded, Reply, full};
+use super::server::{not_found, refusal};
 use super::state::Shared;
+use crate::standins::server::{Body, Recorded, Reply, full};
 
 pub fn answer(shared: &Arc<Shared>, request: &Recorded) -> Option<Reply> {
     let segments = request.segments();
@@ -27,7 +28,7 @@ fn make_source(shared: &Shared) -> Reply {
     let url = format!("{}/source-blobs/{id}", world.base);
     world.sources.insert(id, None);
     let blob = json!({ "get_url": format!("{url}?get"), "put_url": format!("{url}?put") });
-    Reply { status: 201, ..Reply::ok(json!({ "source_blob": blob })) }
+    Reply::new(201, json!({ "source_blob": blob }))
 }
 
 /// The URL is signed for a PUT without a content type and without other credentials.
@@ -50,12 +51,12 @@ fn build(shared: &Arc<Shared>, app: &str, request: &Recorded) -> Reply {
     let body = request.json();
     let blob = &body["source_blob"];
     let mut world = shared.world();
-    let Some(found) = world.app(app) else { return Reply::not_found("app") };
+    let Some(found) = world.app(app) else { return not_found("app") };
     let (name, builder) = (found.name.clone(), found.builder.clone());
     let url = blob["url"].as_str().unwrap_or_default();
     let id = url.strip_suffix("?get").and_then(|url| url.rsplit('/').next()).unwrap_or_default();
     let Some(Some(bytes)) = world.sources.get(id).cloned() else {
-        return Reply::error(422, "invalid_params", "The source cannot be fetched.");
+        return refusal(422, "invalid_params", "The source cannot be fetched.");
     };
     let commit = blob["version"].as_str().unwrap_or_default().to_owned();
     let tree = shared.folder.path().join(world.new_id());
@@ -70,7 +71,7 @@ fn build(shared: &Arc<Shared>, app: &str, request: &Recorded) -> Reply {
     let build = releases::begin(shared, &mut world, &name, &commit, plan);
     let app = world.app(&name).expect("found before");
     let build = app.builds.iter().find(|one| one.id == build).expect("just made");
-    Reply { status: 201, ..Reply::ok(releases::build_json(&world, app, build)) }
+    Reply::new(201, releases::build_json(&world, app, build))
 }
 
 fn unpack(archive: &[u8], tree: &Path, python: Option<&Path>) -> bool {

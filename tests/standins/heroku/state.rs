@@ -11,21 +11,20 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::dynos::Dyno;
-use super::faults::Faults;
+use super::faults::Fault;
 use super::logs;
 use super::releases::{Build, Deploy, Release, Stream};
 use super::rendezvous::Rendezvous;
-use super::server::Recorded;
 use super::store::{Object, Signature, Throttle};
+use crate::standins::server::{Intake, Recorded};
 
 pub struct Shared {
     pub options: Options,
-    pub faults: Faults,
+    pub intake: Intake<Fault>,
     pub throttle: Throttle,
     /// Dumps lie here.
     pub folder: tempfile::TempDir,
     world: Mutex<World>,
-    requests: Mutex<Vec<Recorded>>,
     /// Every request that changes something, with the app that it is about.
     writes: Mutex<Vec<(String, Recorded)>>,
     /// Of the stand-in itself.
@@ -38,10 +37,9 @@ impl Shared {
         Shared {
             throttle: Throttle::new(options.throttle),
             options,
-            faults: Faults::default(),
+            intake: Intake::default(),
             folder: tempfile::tempdir().expect("a temporary directory"),
             world: Mutex::new(World::new(url.clone())),
-            requests: Mutex::default(),
             writes: Mutex::default(),
             url,
             rendezvous_url,
@@ -56,23 +54,16 @@ impl Shared {
         &self.rendezvous_url
     }
 
-    pub fn record(&self, request: Recorded) {
-        if let Some(app) = self.world().app_written_to(&request) {
+    /// Keeps a request, and gives the fault that was planned for it.
+    pub fn take(&self, request: &Recorded) -> Option<Fault> {
+        if let Some(app) = self.world().app_written_to(request) {
             self.writes.lock().expect("no panic").push((app, request.clone()));
         }
-        self.requests.lock().expect("no panic").push(request);
-    }
-
-    pub fn requests(&self) -> Vec<Recorded> {
-        self.requests.lock().expect("no panic").clone()
+        self.intake.take(request)
     }
 
     pub fn writes(&self) -> Vec<(String, Recorded)> {
         self.writes.lock().expect("no panic").clone()
-    }
-
-    pub fn forget_requests(&self) {
-        self.requests.lock().expect("no panic").clear();
     }
 }
 

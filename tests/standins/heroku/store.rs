@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::faults::StoreFault;
-use super::server::{Body, Recorded, full};
 use super::state::{Shared, World};
+use crate::standins::server::{Body, Recorded, full};
 
 const CHUNK: u64 = 64 << 10;
 
@@ -81,7 +81,8 @@ pub fn answer(
     fault: Option<StoreFault>,
 ) -> Response<Body> {
     let world = shared.world();
-    let signature = request.query("X-Amz-Signature").and_then(|name| world.signatures.get(name));
+    let signature = request.parameter("X-Amz-Signature");
+    let signature = signature.and_then(|name| world.signatures.get(&name));
     let valid = signature.filter(|one| one.object == id && one.expires_at > Timestamp::now());
     // A presigned URL is for one method, and a second kind of credentials is refused.
     let presigned = request.method == "GET" && request.header("authorization").is_none();

@@ -1,7 +1,8 @@
 //! How the S3 stand-in can be told to misbehave.
 
-use std::sync::Mutex;
 use std::time::Duration;
+
+use crate::standins::server;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
@@ -62,65 +63,35 @@ pub enum Fault {
 
 /// Which requests a fault is for.
 #[derive(Debug, Clone)]
-pub struct Rule {
-    operation: &'static str,
-    key: String,
-    skip: u32,
-    count: u32,
-    fault: Fault,
-}
+pub struct Rule(server::Rule<Fault>);
 
 impl Rule {
     /// The next request of this operation (`GetObject`, `ListObjectsV2`…) on any key.
-    pub fn once(operation: &'static str, fault: Fault) -> Self {
+    pub fn once(operation: &'static str, fault: Fault) -> Rule {
         Rule::times(1, operation, fault)
     }
 
-    pub fn times(count: u32, operation: &'static str, fault: Fault) -> Self {
-        Rule { operation, key: String::new(), skip: 0, count, fault }
+    pub fn times(count: u32, operation: &'static str, fault: Fault) -> Rule {
+        Rule(server::Rule::times(count, "", fault).on(operation))
     }
 
-    pub fn always(operation: &'static str, fault: Fault) -> Self {
+    pub fn always(operation: &'static str, fault: Fault) -> Rule {
         Rule::times(u32::MAX, operation, fault)
     }
 
     /// Only for keys that contain this; for a listing, `bucket/prefix` counts as the key.
-    pub fn on(self, key: &str) -> Self {
-        Rule { key: key.to_owned(), ..self }
+    pub fn on(self, key: &str) -> Rule {
+        Rule(self.0.containing(key))
     }
 
     /// Only after so many such requests.
-    pub fn after(self, skip: u32) -> Self {
-        Rule { skip, ..self }
+    pub fn after(self, skip: u32) -> Rule {
+        Rule(self.0.after(skip))
     }
 }
 
-#[derive(Default)]
-pub struct Faults(Mutex<Vec<Rule>>);
-
-impl Faults {
-    pub fn add(&self, rule: Rule) {
-        self.0.lock().expect("no panic").push(rule);
-    }
-
-    pub fn clear(&self) {
-        self.0.lock().expect("no panic").clear();
-    }
-
-    /// The fault for this request, which uses up one count of its rule.
-    pub fn for_request(&self, operation: &str, place: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().expect("no panic");
-        for rule in rules.iter_mut() {
-            if rule.operation != operation || !place.contains(&rule.key) {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-            } else if rule.count > 0 {
-                rule.count -= 1;
-                return Some(rule.fault.clone());
-            }
-        }
-        None
+impl From<Rule> for server::Rule<Fault> {
+    fn from(Rule(rule): Rule) -> server::Rule<Fault> {
+        rule
     }
 }

@@ -20,7 +20,6 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
-use tokio::net::TcpListener;
 
 pub use faults::{Fault, Rule};
 pub use limits::{Count, Limits};
@@ -31,6 +30,8 @@ pub use store::{Archive, Checksums, Headers, Object};
 
 use server::{Rights, Shared};
 use store::{Store, hex, md5, now};
+
+use super::server::{Server, bind};
 
 /// A pair of keys, and what it may do to which bucket.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub struct Options {
 /// A running stand-in. It stops when it is dropped.
 pub struct S3StandIn {
     shared: Arc<Shared>,
-    listener: tokio::task::JoinHandle<()>,
+    _server: Server,
     /// For `AWS_ENDPOINT_URL_S3`.
     pub url: String,
 }
@@ -83,15 +84,15 @@ impl S3StandIn {
             setups: Mutex::default(),
             users: Mutex::default(),
         });
-        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.expect("a port");
+        let listener = bind(options.port).await;
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let listener = tokio::spawn(server::serve(listener, Arc::clone(&shared), builder.build()));
-        S3StandIn { shared, listener, url }
+        let server = server::serve(listener, Arc::clone(&shared), builder.build());
+        S3StandIn { shared, _server: server, url }
     }
 
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
-        self.shared.faults.add(rule);
+        self.shared.faults.add(rule.into());
     }
 
     /// Serve from so far away, and not more than that.
@@ -114,7 +115,7 @@ impl S3StandIn {
     }
 
     pub fn behave(&self) {
-        self.shared.faults.clear();
+        self.shared.faults.forget();
     }
 
     /// Every request so far, faulty ones included.
@@ -192,12 +193,6 @@ impl S3StandIn {
 
     pub fn unfinished_uploads(&self) -> usize {
         self.shared.store.contents().uploads.len()
-    }
-}
-
-impl Drop for S3StandIn {
-    fn drop(&mut self) {
-        self.listener.abort();
     }
 }
 

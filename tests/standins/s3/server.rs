@@ -2,26 +2,25 @@
 //! where it was told to.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::{Request, Response};
 use s3s::service::S3Service;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use super::faults::{Fault, Faults};
+use super::faults::Fault;
 use super::limits::Meter;
 use super::requests::Recorded;
 use super::setup::{self, Setup};
 use super::store::{Store, hex, md5};
+use crate::standins::server::{Body, Faults, Server, full, response};
 
 /// What a pair of keys may do, by bucket: read it, or read and write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub type Rights = BTreeMap<String, BTreeMap<String, Right>>;
 
 pub struct Shared {
     pub store: Store,
-    pub faults: Faults,
+    pub faults: Faults<Fault>,
     pub meter: Meter,
     pub log: Mutex<Vec<Recorded>>,
     pub keep_log: bool,
@@ -47,30 +46,15 @@ pub struct Shared {
     pub users: Mutex<BTreeMap<String, String>>,
 }
 
-pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
-
-/// Serves connections until it is dropped, and all of them end with it.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, s3: S3Service) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let _ = stream.set_nodelay(true);
-        connections.spawn(serve_connection(stream, Arc::clone(&shared), s3.clone()));
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, s3: S3Service) {
-    let service = service_fn(|request| {
+pub fn serve(listener: TcpListener, shared: Arc<Shared>, s3: S3Service) -> Server {
+    let mut http = http1::Builder::new();
+    http.half_close(true);
+    Server::with(http, listener, None, move |request| {
         let (shared, s3) = (Arc::clone(&shared), s3.clone());
         async move { answer(&shared, &s3, request).await }
-    });
-    let mut http = hyper::server::conn::http1::Builder::new();
-    // An aborted connection is what some tests are about.
-    let _ = http.half_close(true).serve_connection(TokioIo::new(stream), service).await;
+    })
 }
 
-/// An error closes the connection.
 async fn answer(
     shared: &Shared,
     s3: &S3Service,
@@ -249,14 +233,7 @@ pub fn error(status: u16, code: &str, message: &str) -> Response<Body> {
 
 pub fn document(status: u16, body: &str) -> Response<Body> {
     let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
-    let mut response = Response::new(whole(Bytes::from(text)));
-    *response.status_mut() = StatusCode::from_u16(status).expect("a status");
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    response
-}
-
-pub fn whole(bytes: Bytes) -> Body {
-    http_body_util::Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+    response(status, "application/xml", text)
 }
 
 /// Part of a body, and then a closed connection.
@@ -291,23 +268,23 @@ async fn spoil(response: Response<Body>, fault: &Fault) -> Result<Response<Body>
         Fault::ShortBody(at) => {
             let bytes = bytes.slice(..(*at).min(bytes.len()));
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-            whole(bytes)
+            full(bytes)
         }
         Fault::FlippedByte(at) => {
             let mut bytes = bytes.to_vec();
             if let Some(byte) = bytes.get_mut(*at) {
                 *byte = !*byte;
             }
-            whole(bytes.into())
+            full(bytes)
         }
         Fault::StopsEarly => {
             let text = String::from_utf8_lossy(&bytes);
             let text = text.replace("<IsTruncated>true<", "<IsTruncated>false<");
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-            whole(text.into())
+            full(text)
         }
-        Fault::Reversed => whole(reversed(&bytes)),
-        _ => whole(bytes),
+        Fault::Reversed => full(reversed(&bytes)),
+        _ => full(bytes),
     };
     Ok(Response::from_parts(head, body))
 }

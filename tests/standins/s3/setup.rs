@@ -3,7 +3,8 @@
 use hyper::{Response, StatusCode};
 
 use super::requests::Recorded;
-use super::server::{Body, Shared, document, error, whole};
+use super::server::{Shared, document, error};
+use crate::standins::server::{Body, full};
 
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
@@ -97,7 +98,7 @@ pub fn to_a_stranger(shared: &Shared, request: &Recorded) -> Option<Response<Bod
     let is_public = setup.public_prefixes.iter().any(|one| request.key.starts_with(one));
     match shared.store.find(&request.bucket, &request.key) {
         Ok(object) if is_public => {
-            let mut response = Response::new(whole(object.body.clone()));
+            let mut response = Response::new(full(object.body.clone()));
             *response.status_mut() = StatusCode::OK;
             Some(response)
         }

@@ -11,6 +11,7 @@ mod engine;
 mod opinion;
 
 use git2::Oid;
+use serde::{Deserialize, Serialize};
 
 pub use conflict::{Conflict, ConflictKind};
 
@@ -22,7 +23,8 @@ use crate::adapters::git::temporary::TemporaryFolder;
 use engine::Merged;
 
 /// What to do when a branch does not merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnConflict {
     /// Leave the branch out and go on with the next.
     Skip,

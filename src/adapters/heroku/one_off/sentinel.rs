@@ -210,6 +210,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_test::config(256))]
+
         #[test]
         fn it_is_found_however_the_bytes_are_split(
             before in proptest::collection::vec(any::<u8>(), 0..40),

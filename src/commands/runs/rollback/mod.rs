@@ -6,38 +6,39 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::cli::RollbackArgs;
-use crate::commands::reset_staging::{
-    ForgetsPlanning, ended, register_secrets, runs, setup, target, world_of,
-};
+use crate::commands::reset_staging::{ended, register_secrets, runs, setup, target, world_of};
 use crate::commands::{Context, Outcome, confirm};
 use crate::failure::CommandError;
 use crate::reset::{
-    Asked, OriginLock, PresentBackup, WayBack, World, look_back, values_of_rollback,
+    Asked, ForgetsPlanning, OriginLock, PresentBackup, Reset, WayBack, look_back,
+    values_of_rollback,
 };
-use crate::runbook::{Engine, Flags, Redactor, RunEnd, RunError, Runbook, Setup, Step, UndoWay};
+use crate::runbook::{
+    Engine, Flags, Redactor, RunEnd, RunError, Runbook, Setup, StepEntry, UndoWay, wait,
+};
 
 use super::GoesBack;
 
 pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, CommandError> {
     let runs = runs(context);
     let past = GoesBack::find(context, &runs, &args.run).await?;
-    let choices = past.choices()?;
-    let app = context.settings.environment(&choices.destination)?.app.value.clone();
+    let answers = past.answers()?;
+    let app = context.settings.environment(&answers.destination)?.app.value.clone();
     if !args.dry_run {
         confirm::check_names(&args.confirm, &[Some(&app)])?;
         confirm::check_can_be_asked(context, &app, &args.confirm)?;
     }
-    let world = world_of(context, choices).await?;
+    let world = world_of(context, answers).await?;
     let redactor = Arc::new(Redactor::new());
     register_secrets(&redactor, &world);
     let setup = setup(context, &world, redactor)?;
-    let lines = ways(&setup.book, &past);
+    let lines = ways(&setup.runbook, &past);
     let back = match lines.is_empty() {
         true => WayBack::default(),
         false => {
             let asked = Asked {
                 run: &past.id,
-                book: &setup.book,
+                runbook: &setup.runbook,
                 history: &past.history,
                 ended: past.ended(),
                 past_later_runs: args.past_later_runs,
@@ -64,10 +65,10 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
 }
 
 async fn go_back(
-    setup: Setup,
+    setup: Setup<Reset>,
     runs: &crate::runbook::Runs,
     past: &GoesBack,
-    world: &Arc<World>,
+    world: &Arc<Reset>,
     back: &WayBack,
 ) -> Result<RunEnd, RunError> {
     past.adopt(runs, &setup.operator)?;
@@ -81,35 +82,34 @@ async fn go_back(
     let engine = Engine::reopen(setup, runs, past.id.clone(), &target(world), Flags::new())?;
     let engine = engine.with_values(values_of_rollback(&past.history, back));
     let engine = match back.captures {
-        true => engine.with_precaution(Arc::new(PresentBackup {
-            world: world.clone(),
-            again: back.captures_again,
-        })),
+        true => {
+            let backup = PresentBackup { again: back.captures_again };
+            engine.with_precaution(wait("present-backup", "rollback", backup))
+        }
         false => engine,
     };
     engine.roll_back().await
 }
 
 /// What becomes of each step, the last one first.
-fn ways(book: &Runbook, past: &GoesBack) -> Vec<String> {
-    let acted = |step: &&Arc<dyn Step>| book.is_to_be_put_back(step.as_ref(), &past.history);
-    let steps = book.steps().iter().rev().filter(acted);
-    steps.filter_map(|step| way(step.as_ref())).collect()
+fn ways(runbook: &Runbook<Reset>, past: &GoesBack) -> Vec<String> {
+    let acted = |step: &&StepEntry<Reset>| runbook.is_to_be_put_back(step, &past.history);
+    runbook.steps().iter().rev().filter(acted).filter_map(way).collect()
 }
 
-fn way(step: &dyn Step) -> Option<String> {
-    match step.undo_way() {
+fn way(step: &StepEntry<Reset>) -> Option<String> {
+    match step.undo_way {
         UndoWay::Nothing => None,
-        UndoWay::Own => Some(format!("  {}: put back", step.id())),
-        UndoWay::With(other) => Some(format!("  {}: goes with {other}", step.id())),
+        UndoWay::Own(_) => Some(format!("  {}: put back", step.id)),
+        UndoWay::With(other) => Some(format!("  {}: goes with {other}", step.id)),
         UndoWay::Impossible(why) | UndoWay::Stays(why) => {
-            Some(format!("  {}: stays, as {why}", step.id()))
+            Some(format!("  {}: stays, as {why}", step.id))
         }
     }
 }
 
-fn text(past: &GoesBack, world: &World, lines: &[String], back: &WayBack) -> String {
-    let (run, app) = (&past.id, world.app.name());
+fn text(past: &GoesBack, world: &Reset, lines: &[String], back: &WayBack) -> String {
+    let (run, app) = (&past.id, world.app_name());
     if lines.is_empty() {
         return format!("the run {run} has left nothing to put back");
     }

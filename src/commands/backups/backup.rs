@@ -1,0 +1,99 @@
+//! A backup as `--json` has it, and as a line.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::adapters::heroku::{OfDatabase, Transfer};
+use crate::words;
+
+use super::state;
+
+/// Everything that Heroku says of a transfer but the URLs, which hold credentials.
+#[derive(Serialize, JsonSchema)]
+pub struct Backup {
+    /// For example `b123`, or `c7` of a copy and `r2` of a restore.
+    pub name: String,
+    pub number: u64,
+    /// `scheduled`, `backup`, `copy` or `restore`.
+    pub kind: &'static str,
+    /// `pending`, `running`, `completed`, `completed with warnings`, `canceled`, `failed` or `deleted`.
+    pub state: &'static str,
+    pub created_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// The size of the backup so far.
+    pub bytes: Option<u64>,
+    pub database_bytes: Option<u64>,
+    /// How many warnings pg_dump gave.
+    pub warnings: u64,
+}
+
+/// A backup of the app, and the database that it is of.
+#[derive(Serialize, JsonSchema)]
+pub struct ListedBackup {
+    #[serde(flatten)]
+    backup: Backup,
+    /// The add-on. `null` where Heroku does not say.
+    database: Option<String>,
+    /// Whether it is of the environment's own database. `null` where that is not clear.
+    of_this_database: Option<bool>,
+}
+
+impl From<&Transfer> for Backup {
+    fn from(transfer: &Transfer) -> Self {
+        Backup {
+            name: transfer.name(),
+            number: transfer.num,
+            kind: kind(transfer),
+            state: state(transfer),
+            created_at: transfer.created_at,
+            started_at: transfer.started_at,
+            finished_at: transfer.finished_at,
+            bytes: transfer.processed_bytes,
+            database_bytes: transfer.source_bytes,
+            warnings: transfer.warnings(),
+        }
+    }
+}
+
+fn kind(transfer: &Transfer) -> &'static str {
+    match (transfer.is_backup(), transfer.from_type.as_deref()) {
+        (true, _) if transfer.is_scheduled() => "scheduled",
+        (true, _) => "backup",
+        (false, Some("pg_dump")) => "copy",
+        (false, _) => "restore",
+    }
+}
+
+impl ListedBackup {
+    /// The backups of every database of the app are listed: a command takes those of this one.
+    pub fn new(transfer: &Transfer, of: &OfDatabase, database: &str) -> ListedBackup {
+        let (database, of_this_database) = match of {
+            OfDatabase::This => (Some(database.to_owned()), Some(true)),
+            OfDatabase::Another(name) => (Some(name.clone()), Some(false)),
+            OfDatabase::Unclear(name) => (name.clone(), None),
+        };
+        ListedBackup { backup: transfer.into(), database, of_this_database }
+    }
+
+    pub fn line(&self) -> String {
+        let Backup { name, kind, state, created_at, started_at, finished_at, bytes, .. } =
+            &self.backup;
+        let database = match (&self.database, self.of_this_database) {
+            (Some(name), Some(true)) => name.clone(),
+            (Some(name), Some(false)) => format!("{name} (another database)"),
+            (Some(name), None) => format!("{name} (not clear which)"),
+            (None, _) => "(not clear which)".to_owned(),
+        };
+        let moment = finished_at.or(*started_at).or(*created_at);
+        let age = moment.map_or_else(String::new, |at| format!("{} ago", age(at)));
+        let size = bytes.map_or_else(String::new, words::bytes);
+        format!("{name:<8} {kind:<9} {state:<24} {age:>16} {size:>10}  {database}")
+    }
+}
+
+pub fn age(at: Timestamp) -> String {
+    let age = Timestamp::now().duration_since(at);
+    words::duration(std::time::Duration::try_from(age).unwrap_or_default())
+}

@@ -1,0 +1,62 @@
+//! The manifest that is in force.
+
+use crate::failure::{CommandError, FailureKind};
+use crate::scrub::{Manifest, needs_trust};
+use crate::settings::{Belief, ManifestFile, Origin, Settings};
+use crate::words::shell_word;
+
+/// The built-in manifest, or the user's, which may extend it.
+pub fn load(settings: &Settings) -> Result<Manifest, CommandError> {
+    match &settings.scrub_manifest {
+        None => Ok(Manifest::built_in()?),
+        Some(file) => read(file),
+    }
+}
+
+/// Reads a manifest once: what is checked is what is used.
+pub fn read(file: &ManifestFile) -> Result<Manifest, CommandError> {
+    let place = file.path.display().to_string();
+    let text = file.read().map_err(|error| {
+        let text = format!("cannot read the manifest {place} ({})", file.origin);
+        CommandError::new(FailureKind::Configuration, text).with_cause(error)
+    })?;
+    let manifest = Manifest::parse(&place, &text)?;
+    if matches!(file.belief, Belief::TakingAwayOnly) {
+        let wanting = needs_trust(&text);
+        if !wanting.is_empty() {
+            return Err(untrusted(file, &wanting));
+        }
+    }
+    Ok(manifest)
+}
+
+fn untrusted(file: &ManifestFile, wanting: &[String]) -> CommandError {
+    let wanting: Vec<String> = wanting.iter().map(|one| format!("`{one}`")).collect();
+    let path = file.path.display();
+    let text = format!(
+        "cannot use the manifest {path}, which `scrub.manifest` names: you have not trusted it, and it sets {}",
+        wanting.join(", ")
+    );
+    let configuration = match &file.origin {
+        Origin::File { path, .. } => shell_word(&path.display().to_string()),
+        _ => String::new(),
+    };
+    CommandError::new(FailureKind::Configuration, text)
+        .hint(format!("to see it, and to trust it: bcops config trust {configuration}"))
+        .hint(
+            "without trust, a manifest can only delete, empty or null what the built-in one keeps",
+        )
+}
+
+/// A policy that was asked for has to be one of the manifest's.
+///
+/// # Errors
+/// A usage error that names those that there are.
+pub fn check_policy(manifest: &Manifest, policy: &str) -> Result<(), CommandError> {
+    if manifest.policies.contains(policy) {
+        return Ok(());
+    }
+    let known: Vec<&str> = manifest.policies.iter().map(String::as_str).collect();
+    let text = format!("the manifest has no policy `{policy}`; it has: {}", known.join(", "));
+    Err(CommandError::new(FailureKind::Usage, text))
+}

@@ -1,0 +1,179 @@
+//! What is there before anything is decided.
+
+use crate::adapters::git::Branch;
+use crate::adapters::git::inventory::Inventory;
+use crate::adapters::heroku::Transfer;
+use crate::adapters::postgres::connect;
+use crate::deployment::backups;
+use crate::events::{Event, Reporter};
+use crate::failure::CommandError;
+use crate::restore::{Contents, OpenBackup};
+use crate::scrub::live::{self, Access, Limits};
+
+use super::accounts::{self, Account};
+use super::answers::Options;
+use super::closed::{Closed, Preset};
+use super::content::{self, ContentTables, StagingOnly};
+use super::database::POLICY;
+use super::quarantine::Starters;
+use super::stage::Stage;
+use super::take_over::accounts_before;
+use super::values::BackupTaken;
+use super::world::Sides;
+
+const STEP: &str = "look";
+
+/// What the questions are about.
+pub struct Survey {
+    pub inventory: Inventory,
+    /// Every branch of the origin.
+    pub branches: Vec<Branch>,
+    pub backup: Transfer,
+    /// The name of the source's newest complete backup.
+    pub newest: Option<String>,
+    /// Whether the destination shows its maintenance page now, where Heroku says so.
+    pub maintenance: Option<bool>,
+    /// `None` where the databases could not be compared.
+    pub content: Option<StagingOnly>,
+    pub accounts: Option<Vec<Account>>,
+    /// How staging is closed, where it is.
+    pub closed: Option<Closed>,
+    /// The add-ons that start one-off dynos by themselves, and such dynos that run now.
+    pub starters: Starters,
+}
+
+/// Looks at both sides. A backup that was asked for by its name is taken in place of the newest.
+///
+/// # Errors
+/// Where there is no backup to load, and what keeps a side from being looked at.
+pub async fn survey(
+    reporter: &dyn Reporter,
+    sides: &Sides,
+    (options, backup_name): (&Options, Option<&str>),
+    kept: Option<&BackupTaken>,
+    preset: &Preset,
+) -> Result<Survey, CommandError> {
+    let (source, destination) = (&sides.source, &sides.destination);
+    let description = format!("Looking at {} and {}", source.name, destination.name);
+    reporter.emit(Event::StepStarted { step: STEP, description });
+    let (backup, newest) = backup(reporter, sides, backup_name).await?;
+    let app = sides.heroku.app(sides.destination.app.id()).await;
+    let maintenance = app.ok().map(|app| app.maintenance);
+    let repository = &sides.repository;
+    let branches = repository.fetch_branches(None).await?;
+    let inventory = repository.inventory(&sides.question())?;
+    warn_of_protection(reporter, sides).await;
+    if options.runs(Stage::Database) {
+        check_manifest(reporter, sides, &backup).await?;
+    }
+    let (content, accounts) = match compare(sides).await {
+        Ok((content, accounts)) => (Some(content), Some(accounts)),
+        Err(error) => {
+            let causes = error.causes().join(": ");
+            let text = format!("content and accounts were not compared: {error}: {causes}");
+            reporter.emit(Event::Warning(text));
+            (None, None)
+        }
+    };
+    // An unfinished run has replaced the accounts; its backup has those that staging had.
+    let accounts = match kept {
+        Some(backup) => Some(accounts_before(sides, backup).await?),
+        None => accounts,
+    };
+    let closed = sides.closed(preset).await?;
+    let starters = sides.starters().await;
+    let summary = format!("Looked at {} and {}", source.name, destination.name);
+    reporter.emit(Event::StepFinished { step: STEP, summary });
+    Ok(Survey {
+        inventory,
+        branches,
+        backup,
+        newest,
+        maintenance,
+        content,
+        accounts,
+        closed,
+        starters,
+    })
+}
+
+/// A branch that may not be force-pushed is better known of before anything is done.
+async fn warn_of_protection(reporter: &dyn Reporter, sides: &Sides) {
+    let Some(gitlab) = &sides.gitlab else { return };
+    let branch = &sides.branches.staging;
+    let text = match gitlab.protected_branch(branch).await {
+        Ok(Some(protection)) if !protection.allow_force_push => {
+            format!("{branch} is protected at GitLab and may not be force-pushed")
+        }
+        Ok(_) => return,
+        Err(error) => format!("whether {branch} may be force-pushed is not known: {error}"),
+    };
+    reporter.emit(Event::Warning(text));
+}
+
+/// What the manifest does not know is better found out before staging is deployed to and closed
+/// than when the backup is loaded, where it is looked at again. The table of contents of the very
+/// backup says it, of which nothing else is read; and the database, which may have changed since,
+/// says what the next backup will hold.
+async fn check_manifest(
+    reporter: &dyn Reporter,
+    sides: &Sides,
+    backup: &Transfer,
+) -> Result<(), CommandError> {
+    match contents(sides, backup).await {
+        Ok(contents) => {
+            contents.scrub_plan(&sides.manifest, POLICY)?;
+        }
+        Err(error) => {
+            let text = format!("the manifest was not compared with the backup yet: {error}");
+            reporter.emit(Event::Warning(text));
+        }
+    }
+    let session = match connect(&sides.source.url).await {
+        Ok(session) => session,
+        Err(error) => {
+            let text = format!("the manifest was not compared with the database yet: {error}");
+            reporter.emit(Event::Warning(text));
+            return Ok(());
+        }
+    };
+    live::begin(&session, Access::Read, &Limits::default()).await?;
+    live::look(&session, &sides.manifest, POLICY).await?;
+    Ok(())
+}
+
+async fn contents(sides: &Sides, backup: &Transfer) -> Result<Contents, CommandError> {
+    let owner = &sides.source.database.billing_app.name;
+    let opened = OpenBackup::download(&sides.heroku, owner, backup.num).await?;
+    Ok(Contents::read(opened).await?)
+}
+
+async fn compare(sides: &Sides) -> Result<(StagingOnly, Vec<Account>), CommandError> {
+    let staging = sides.connect_destination().await?;
+    let production = sides.connect_source().await?;
+    let settings = &sides.settings;
+    let users = &settings.local.users_table;
+    let tables = ContentTables::from(&settings.reset);
+    let content = content::staging_only(&staging, &production, &tables, users).await?;
+    let accounts = accounts::staging_only(&staging, &production, users).await?;
+    Ok((content, accounts))
+}
+
+/// The backup that was named, or the newest one that is complete; and the name of the newest.
+async fn backup(
+    reporter: &dyn Reporter,
+    sides: &Sides,
+    name: Option<&str>,
+) -> Result<(Transfer, Option<String>), CommandError> {
+    let source = &sides.source;
+    let found = sides.heroku.backups_of(&source.database).await?;
+    let Some(name) = name else {
+        let newest = backups::newest(&found, source)?;
+        let name = newest.name();
+        return Ok((newest, Some(name)));
+    };
+    let named = backups::named_and_complete(&found, source, name, reporter)?;
+    // A backup that was named is taken, whatever the others are.
+    let newest = found.newest().ok().flatten();
+    Ok((named, newest.as_ref().map(Transfer::name)))
+}

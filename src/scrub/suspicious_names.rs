@@ -1,0 +1,103 @@
+//! Which columns need a class of their own.
+//!
+//! The good are listed, not the bad. In a personal table nothing passes unlisted. Elsewhere a number,
+//! a moment or a flag does, unless its name or its comment suggests a person; of every other type
+//! nobody knows what it holds.
+
+use super::personal_words::{is_about_people, meaning_of_comment};
+use super::rules::Class;
+use crate::schema::{Column, Table};
+
+pub(super) use super::personal_words::meaning;
+
+/// Whether the column of a table of this class has to be listed in the manifest.
+pub(super) fn needs_class(table: &Table, column: &Column, class: Class) -> bool {
+    !column.generated && (class == Class::Personal || why_suspicious(table, column).is_some())
+}
+
+/// Why a column cannot pass unlisted in any table, if there is a reason.
+pub(super) fn why_suspicious(table: &Table, column: &Column) -> Option<&'static str> {
+    if !column.is_plain_value() {
+        return Some("its type can hold anything");
+    }
+    if let Some(meaning) = meaning(&column.name) {
+        return Some(meaning);
+    }
+    // A foreign key points to rows whose own table has a class, and a flag says little of whom.
+    let is_key = table.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    if is_about_people(&column.name) && !is_key && column.type_name != "boolean" {
+        return Some("a number that stands for a person");
+    }
+    table.comments.get(&column.name).and_then(|comment| meaning_of_comment(comment))
+}
+
+/// Whether the words of a name, which underscores separate, contain those of the part.
+pub(super) fn has_part(name: &str, part: &str) -> bool {
+    if let Some(whole) = part.strip_prefix('=') {
+        return name == whole;
+    }
+    name.match_indices(part).any(|(start, _)| {
+        let before = name.get(..start).unwrap_or_default();
+        let after = name.get(start + part.len()..).unwrap_or_default();
+        (before.is_empty() || before.ends_with('_'))
+            && (after.is_empty()
+                || after.starts_with('_')
+                || after.bytes().all(|b| b.is_ascii_digit()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ForeignKey, TableName};
+
+    fn table() -> Table {
+        let column = |name: &str, type_name: &str| Column {
+            name: name.into(),
+            type_name: type_name.into(),
+            not_null: true,
+            generated: name == "computed",
+        };
+        let mut table = Table {
+            columns: vec![
+                column("id", "bigint"),
+                column("owner_id", "integer"),
+                column("person_ref", "integer"),
+                column("made_at", "timestamp with time zone"),
+                column("live", "boolean"),
+                column("sort_order", "integer"),
+                column("date_of_birth", "date"),
+                column("mobile", "bigint"),
+                column("label", "text"),
+                column("numbers", "integer[]"),
+                column("place", "point"),
+                column("code", "integer"),
+                column("computed", "text"),
+            ],
+            foreign_keys: vec![ForeignKey {
+                name: "f".into(),
+                columns: vec!["owner_id".into()],
+                references: TableName::public("users_user"),
+                referenced_columns: vec!["id".into()],
+            }],
+            ..Table::default()
+        };
+        table.comments.insert("code".into(), "the diagnosis, by its number".into());
+        table
+    }
+
+    #[test]
+    fn only_plain_values_without_a_sign_of_people_pass_and_none_in_a_personal_table() {
+        let table = table();
+        let names = |class: Class| {
+            let columns = table.columns.iter();
+            let needed = columns.filter(|column| needs_class(&table, column, class));
+            needed.map(|column| column.name.as_str()).collect::<Vec<_>>()
+        };
+        let telling =
+            ["person_ref", "date_of_birth", "mobile", "label", "numbers", "place", "code"];
+        assert_eq!(names(Class::Content), telling);
+        assert_eq!(names(Class::Operational), telling);
+        assert_eq!(names(Class::Personal).len(), table.columns.len() - 1);
+    }
+}

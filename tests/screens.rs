@@ -1,0 +1,96 @@
+//! Whole screens, as `tests/snapshots/` has them. What differs from run to run (times, ports, ids) is
+//! replaced by a word. `INSTA_UPDATE=always` takes the new ones over: see docs/testing.md.
+
+use crate::command::Bcops;
+
+/// What differs, and the word in its place.
+const REDACTIONS: [(&str, &str); 13] = [
+    (r"\S*/bcops-test-[^/\s]+", "FOLDER"),
+    (r"r\d{8}-\d{6}-[0-9a-f]{4}", "RUN"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
+    (r"\b([0-9a-f]{40}|[0-9a-f]{10})\b", "COMMIT"),
+    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( UTC|Z)?", "TIME"),
+    (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
+    (r"\b(127\.0\.0\.1|localhost|[a-z.-]+\.(?:example|test)):\d+", "$1:PORT"),
+    // What stands in a column has as many blanks before it as it leaves room.
+    (r" +(\d+ (d|h|min|s) )+ago +", "  AGE ago  "),
+    (r" +\d+(\.\d+)? (B|kB|MB|GB)\b", "  SIZE"),
+    (r"\b\d+(\.\d+)? (ms|s|min)\b", "SOME $2"),
+    (r"Postgre(s|SQL) \d+(\.\d+)*", "Postgre$1 VERSION"),
+    (r"\b(of_doctor)_\d+\b", "${1}_NUMBER"),
+    (r" +\n", "\n"),
+];
+
+/// Compares a text with the snapshot of this name.
+#[track_caller]
+pub fn assert_screen(name: &str, text: &str) {
+    settings().bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// The same for the report of a reset, whose numbers are those of the site's schema at hand, and which
+/// is about the stack of the council's app.
+#[track_caller]
+pub fn assert_report(name: &str, text: &str) {
+    if std::env::var_os("BCOPS_TEST_STACK").is_some() {
+        return;
+    }
+    let mut settings = settings();
+    settings.add_filter(r"\b\d[\d,.]*\b", "N");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (what, word) in REDACTIONS {
+        settings.add_filter(what, word);
+    }
+    settings
+}
+
+/// The short help of each command. `docs/commands.md` holds the long one.
+#[test]
+fn help_is_as_it_was() {
+    let bcops = Bcops::new();
+    assert_screen("help", &bcops.run(&["--help"]).exits(0).stdout);
+    assert_help(&bcops, &bcops::cli::command(&[]), &[]);
+}
+
+fn assert_help(bcops: &Bcops, command: &clap::Command, words: &[&str]) {
+    for inner in command.get_subcommands() {
+        let words = [words, &[inner.get_name()]].concat();
+        let run = bcops.run(&[&words[..], &["-h"]].concat()).exits(0);
+        assert_screen(&format!("help {}", words.join(" ")), &run.stdout);
+        assert_help(bcops, inner, &words);
+    }
+}
+
+/// What a person gets wrong before any server is asked.
+#[test]
+fn errors_are_as_they_were() {
+    let bcops = Bcops::new();
+    bcops.write("odd.toml", "colour = \"blue\"\n");
+    let wrong: [&[&str]; 12] = [
+        &["pul-data", "production"],
+        &["pull-data", "nowhere"],
+        &["pull-data", "production", "--no-scrub"],
+        &["pull-data", "--file", "missing.dump", "--yes"],
+        &["push-media", "production"],
+        &["reset-staging", "--media", "some"],
+        &["purge-cache", "staging"],
+        &["scrub-pii", "--dump", "in.dump"],
+        &["runs", "show", "r2026"],
+        &["backups", "list", "production"],
+        &["doctor", "nowhere"],
+        &["config", "show", "--config", "odd.toml"],
+    ];
+    let mut told = String::new();
+    for words in wrong {
+        let run = bcops.run(words);
+        assert_eq!(run.stdout, "", "{words:?}");
+        told += &format!("$ bcops {}\n{}exit {:?}\n\n", words.join(" "), run.stderr, run.code);
+    }
+    assert_screen("errors", &told);
+}
