@@ -29,6 +29,7 @@ djangorestframework==3.15.2
 djangorestframework-simplejwt==5.4.0
 easy-thumbnails==2.10
 elasticsearch==7.13.4
+moto[s3,server]==5.2.5
 phonenumberslite==8.13.52
 psycopg2-binary==2.9.10
 python-gitlab==5.6.0

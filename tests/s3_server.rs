@@ -5,6 +5,9 @@
 //! cargo run --release --example s3_server -- [PORT]
 //! ```
 //!
+//! With `S3_LATENCY_MS`, `S3_READS` and `S3_WRITES` it is as far away and serves as many requests a
+//! second of each prefix as they say, refuses more, and prints at the end how many it did.
+//!
 //! It prints lines of `NAME=VALUE` for the environment of `bcops` and of other clients, and then
 //! `ready`.
 
@@ -20,9 +23,10 @@
 mod standins;
 
 use std::io::Read as _;
+use std::time::Duration;
 
 use standins::heroku::{HerokuStandIn, Options as HerokuOptions};
-use standins::s3::{Key, Options, Right, S3StandIn};
+use standins::s3::{Key, Limits, Options, Right, S3StandIn};
 
 const ACCESS: &str = "benchkey";
 const SECRET: &str = "benchsecret123";
@@ -43,6 +47,12 @@ async fn main() {
         keep_log: false,
     })
     .await;
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    s3.limit(Limits {
+        latency: Duration::from_millis(number("S3_LATENCY_MS").unwrap_or(0).into()),
+        reads: number("S3_READS").unwrap_or(0),
+        writes: number("S3_WRITES").unwrap_or(0),
+    });
     let heroku = HerokuStandIn::start(HerokuOptions::default()).await;
     for name in environments {
         heroku.add_app(
@@ -66,4 +76,12 @@ async fn main() {
     println!("ready");
     let waiting = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     let _ = waiting.await;
+    for (prefix, writes, count) in s3.counts() {
+        let (kind, seconds) = (if writes { "writes" } else { "reads" }, count.time().as_secs_f64());
+        let rate = count.served as f64 / seconds.max(0.001);
+        eprintln!(
+            "{prefix} {kind}: {} served in {seconds:.2} s, {rate:.0}/s, {} refused",
+            count.served, count.refused
+        );
+    }
 }

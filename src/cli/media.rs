@@ -32,7 +32,7 @@ pub struct TransferArgs {
     pub strict: bool,
 
     /// How many objects are under way at once, at most
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub jobs: u16,
 
     /// Show what would be transferred and deleted, and change nothing

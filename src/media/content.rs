@@ -4,7 +4,7 @@ use std::io::Read;
 
 use md5::{Digest, Md5};
 
-use crate::adapters::s3::hex;
+use hex::encode as hex;
 
 const MIB: u64 = 1 << 20;
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::adapters::s3::hex;
 use crate::private_folder;
+use hex::encode as hex;
 
 use super::content::md5_of;
 use super::error::MediaError;

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::adapters::s3::{ListedObject, ObjectBody, ObjectMeta, S3Error, Upload};
+use crate::adapters::s3::{ListedObject, ObjectBody, ObjectMeta, Retry, S3Error, Upload};
 
 use super::content::{PartHasher, md5_of};
 use super::copy::{Copying, MEMORY, end_upload, look};
@@ -39,7 +39,7 @@ async fn read_whole(
     copying: &Copying,
     object: &ListedObject,
 ) -> Result<(Bytes, ObjectMeta), MediaError> {
-    let mut retry = copying.source.retry();
+    let mut retry = Retry::default();
     let (mut seen, mut seen_md5) = (None, None);
     loop {
         let read = read_once(copying, object).await.map(|(body, meta, verdict)| match verdict {
@@ -197,7 +197,7 @@ async fn read_range(
     object: &ListedObject,
     range: std::ops::Range<u64>,
 ) -> Result<Bytes, MediaError> {
-    let mut retry = copying.source.retry();
+    let mut retry = Retry::default();
     loop {
         match read_range_once(copying, object, range.clone()).await {
             Ok(bytes) => return Ok(bytes),

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::events::{Event, Progress, SharedReporter, Unit};
@@ -24,6 +26,10 @@ pub struct Failure {
     pub reason: String,
     pub fate: Fate,
 }
+
+/// So many objects are begun at first, and each that succeeds lets another worker begin: where every
+/// object fails alike, that shows before hundreds were tried.
+const FIRST_WORKERS: usize = 64;
 
 /// What became of a list of objects.
 #[derive(Debug, Default)]
@@ -199,6 +205,26 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// Each object under way is a connection and perhaps a file, and some systems allow 256 in all unless
+/// asked for more. Where more are not to be had, those that come too late fail by name.
+fn allow_open_files() {
+    const WANTED: u64 = 2048;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < WANTED) {
+        limit.current = Some(limit.maximum.map_or(WANTED, |maximum| maximum.min(WANTED)));
+        let _ = setrlimit(Resource::Nofile, limit);
+    }
+}
+
+/// Lets workers that wait for a success end.
+struct CloseOnDrop(Arc<Semaphore>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Does `work` on every item, `jobs` at a time. Dropping the future stops all of it.
 pub async fn for_each<T, F, W>(
     items: Vec<T>,
@@ -212,18 +238,32 @@ where
     F: Fn(Arc<T>) -> W + Clone + Send + Sync + 'static,
     W: Future<Output = Result<(), MediaError>> + Send + 'static,
 {
+    allow_open_files();
     let mut workers = JoinSet::new();
     let count = jobs.min(items.len());
     let queue = Arc::new(Mutex::new(items.into_iter()));
-    for _ in 0..count {
+    let successes = Arc::new(Semaphore::new(0));
+    for number in 0..count {
         let (queue, work, progression) =
             (Arc::clone(&queue), work.clone(), Arc::clone(progression));
+        let successes = Arc::clone(&successes);
         workers.spawn(async move {
+            // Closed where nothing is left to do.
+            let _end = CloseOnDrop(Arc::clone(&successes));
+            if number >= FIRST_WORKERS {
+                match successes.acquire().await {
+                    Ok(success) => success.forget(),
+                    Err(_) => return,
+                }
+            }
             while !progression.stop.load(Ordering::Relaxed) {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some(item) = next.map(Arc::new) else { return };
                 match work(Arc::clone(&item)).await {
-                    Ok(()) => progression.done(),
+                    Ok(()) => {
+                        progression.done();
+                        successes.add_permits(1);
+                    }
                     Err(error) => progression.failed(key(&item).to_owned(), &error),
                 }
             }

@@ -58,7 +58,7 @@ impl MediaError {
     /// Whether the signature was refused. Of one key among good ones that is a matter of this key:
     /// keys that are wrong for the whole bucket never succeed.
     pub fn is_bad_signature(&self) -> bool {
-        matches!(self, MediaError::S3(S3Error::Refused { code, .. }) if code == "SignatureDoesNotMatch")
+        matches!(self, MediaError::S3(error) if error.is_wrong_signature())
     }
 
     /// What became of the object that this error is about.
@@ -78,7 +78,10 @@ impl MediaError {
             self,
             MediaError::Disk { .. }
                 | MediaError::S3(
-                    S3Error::Network { .. } | S3Error::Timeout { .. } | S3Error::Server { .. }
+                    S3Error::Network { .. }
+                        | S3Error::Timeout { .. }
+                        | S3Error::Server { .. }
+                        | S3Error::BrokenOff(_)
                 )
         )
     }

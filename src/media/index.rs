@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::adapters::s3::hex;
 use crate::private_folder;
+use hex::encode as hex;
 
 use super::content::{etag_of, md5_of, parse_md5};
 use super::error::MediaError;

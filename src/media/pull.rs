@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::adapters::s3::{ListedObject, S3Error, SourceBucket};
+use crate::adapters::s3::{ListedObject, Retry, S3Error, SourceBucket};
 
 use super::engine::{Counted, Outcome, Progression, for_each};
 use super::error::MediaError;
@@ -134,7 +134,7 @@ async fn fetch_in_one(
     counted: &Counted<'_>,
 ) -> Result<Verdict, MediaError> {
     let first_part = first_part(&pulling.bucket, key, &version.etag).await?;
-    let mut retry = pulling.bucket.retry();
+    let mut retry = Retry::default();
     let mut reading = Reading { position: 0, verifier: None, first_part };
     let (mut seen, mut seen_md5, mut spoilt) = (None, None, 0);
     loop {

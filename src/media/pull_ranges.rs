@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::adapters::s3::S3Error;
+use crate::adapters::s3::{Retry, S3Error};
 
 use super::engine::Counted;
 use super::error::MediaError;
@@ -66,7 +66,7 @@ fn is_worth_keeping(error: &MediaError) -> bool {
 impl Fetch<'_> {
     /// All of it again where it cannot be shown that it is right.
     async fn until_right(&self) -> Result<Verdict, MediaError> {
-        let mut retry = self.pulling.bucket.retry();
+        let mut retry = Retry::default();
         let (mut seen, mut seen_md5) = (None, None);
         loop {
             let mut verdict = self.all_ranges().await?;
@@ -116,7 +116,7 @@ impl Fetch<'_> {
     }
 
     async fn range(&self, range: std::ops::Range<u64>) -> Result<(), MediaError> {
-        let mut retry = self.pulling.bucket.retry();
+        let mut retry = Retry::default();
         let mut position = range.start;
         while position < range.end {
             let before = position;

@@ -12,7 +12,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::s3::{ListedObject, hex};
+use hex::encode as hex;
+
+use crate::adapters::s3::ListedObject;
 use crate::private_folder;
 
 use super::content::md5_of;

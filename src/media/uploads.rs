@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::adapters::s3::{DestinationBucket, Upload, hex};
+use hex::encode as hex;
+
+use crate::adapters::s3::{DestinationBucket, Upload};
 use crate::private_folder;
 
 use super::content::md5_of;

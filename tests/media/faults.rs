@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::media::world::{PRODUCTION, World, bytes, large};
-use crate::standins::s3::{Fault, Rule};
+use crate::standins::s3::{Fault, Limits, Rule};
 
 /// More than two pages of a listing, pulled once. Ten objects have gone since.
 fn pulled() -> (World, BTreeMap<String, Vec<u8>>) {
@@ -184,6 +184,21 @@ fn a_storm_of_throttling_is_survived() {
     world.pull(&[]).exits(0);
     assert!(started.elapsed() < Duration::from_secs(45), "{:?}", started.elapsed());
     world.assert_pulled(PRODUCTION);
+}
+
+#[test]
+fn a_server_that_serves_little_is_asked_for_little() {
+    let world = World::new();
+    world.fill(PRODUCTION, 1500);
+    world.s3.limit(Limits { latency: Duration::from_millis(10), reads: 100, writes: 100 });
+    world.pull(&[]).exits(0);
+    world.assert_pulled(PRODUCTION);
+    let (served, refused) =
+        world.s3.counts().iter().fold((0, 0), |(served, refused), one| {
+            (served + one.2.served, refused + one.2.refused)
+        });
+    assert!(served > 1500 && refused > 0, "{served} served, {refused} refused");
+    assert!(refused < 3 * served, "{served} served, {refused} refused");
 }
 
 #[test]

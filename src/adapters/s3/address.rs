@@ -1,13 +1,15 @@
 //! Where a bucket is, and whether two addresses mean one bucket.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, ToSocketAddrs};
 
+use aws_sdk_s3::config::endpoint::Endpoint;
+use aws_smithy_types::Document;
 use url::{Host, Url};
 
+use super::client::Credentials;
 use super::encode;
 use super::error::S3Error;
-use super::signing::Credentials;
 use crate::adapters::transport;
 
 const DEFAULT_REGION: &str = "us-east-1";
@@ -31,18 +33,6 @@ pub struct BucketAddress {
     region: String,
     /// `None` is AWS itself.
     endpoint: Option<Url>,
-}
-
-/// The parts of the URL that every request to a bucket has in common.
-#[derive(Debug, Clone)]
-pub struct Base {
-    /// With scheme, without a slash at the end.
-    pub origin: String,
-    /// As the header `Host` has it.
-    pub host: String,
-    /// `/bucket` where the bucket is a part of the path, after the endpoint's own path.
-    pub path: String,
-    pub region: String,
 }
 
 impl BucketAddress {
@@ -105,25 +95,28 @@ impl BucketAddress {
         }
     }
 
-    pub fn base(&self) -> Base {
-        let region = self.region.clone();
-        let in_path = format!("/{}", self.bucket);
+    /// The bucket's own URL, without a slash at the end.
+    pub fn url(&self) -> String {
+        let host = self.host();
         match &self.endpoint {
-            Some(url) => {
-                let host = host_and_port(url);
-                let path = path_of(url).unwrap_or_default() + &in_path;
-                Base { origin: format!("{}://{host}", url.scheme()), host, path, region }
-            }
+            Some(url) => format!("{}://{host}/{}", url.scheme(), self.bucket),
             // A dot in the name does not fit the certificate of AWS.
-            None if self.bucket.contains(['.', '_']) => {
-                let host = self.host();
-                Base { origin: format!("https://{host}"), host, path: in_path, region }
-            }
-            None => {
-                let host = format!("{}.{}", self.bucket, self.host());
-                Base { origin: format!("https://{host}"), host, path: String::new(), region }
-            }
+            None if self.bucket.contains(['.', '_']) => format!("https://{host}/{}", self.bucket),
+            None => format!("https://{}.{host}", self.bucket),
         }
+    }
+
+    /// Where the SDK sends requests, and for which region it signs them.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let text = |text: &str| Document::String(text.to_owned());
+        let signing = HashMap::from([
+            ("name".to_owned(), text("sigv4")),
+            ("signingName".to_owned(), text("s3")),
+            ("signingRegion".to_owned(), text(&self.region)),
+            ("disableDoubleEncoding".to_owned(), Document::Bool(true)),
+        ]);
+        let schemes = vec![Document::Object(signing)];
+        Endpoint::builder().url(self.url()).property("authSchemes", schemes).build()
     }
 
     fn domain(&self) -> &'static str {
@@ -336,8 +329,7 @@ mod tests {
     #[test]
     fn requests_go_where_the_endpoint_wants_them() {
         let base = |bucket, region, endpoint| {
-            let base = BucketAddress::new(&settings(bucket, region, endpoint)).unwrap().base();
-            format!("{}{}", base.origin, base.path)
+            BucketAddress::new(&settings(bucket, region, endpoint)).unwrap().url()
         };
         assert_eq!(base("bc", Some("eu-west-2"), None), "https://bc.s3.eu-west-2.amazonaws.com");
         assert_eq!(base("b.c", None, None), "https://s3.us-east-1.amazonaws.com/b.c");

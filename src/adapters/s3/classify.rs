@@ -1,45 +1,22 @@
-//! What an answer that is no success means.
+//! What an answer that is no success means, and whether the SDK sends the request again.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use reqwest::StatusCode;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
+use aws_smithy_types::retry::ErrorKind;
 
+use super::document;
 use super::error::S3Error;
 
-/// Whether an answer tells that the bucket is in another region.
-pub fn names_region(status: StatusCode, code: &str) -> bool {
-    status == StatusCode::MOVED_PERMANENTLY
-        || status == StatusCode::TEMPORARY_REDIRECT
-        || matches!(
-            code,
-            "AuthorizationHeaderMalformed"
-                | "PermanentRedirect"
-                | "IllegalLocationConstraintException"
-        )
-        || (status == StatusCode::BAD_REQUEST && code.starts_with("status "))
-}
-
-/// How far this machine's clock is behind a server's, from the server's header.
-pub fn seconds_behind(date: &str) -> Option<i64> {
-    let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
-    Some(server.duration_since(Timestamp::now()).as_secs())
-}
-
 /// What a status and a code mean.
-pub fn classify(
-    what: String,
-    status: StatusCode,
-    code: String,
-    message: String,
-    retry_after: Option<Duration>,
-) -> S3Error {
-    let number = status.as_u16();
-    match (number, code.as_str()) {
-        (404, "NoSuchBucket") => S3Error::Refused { what, status: number, code, message },
+pub fn classify(what: String, status: u16, code: String, message: String) -> S3Error {
+    match (status, code.as_str()) {
+        (404, "NoSuchBucket") => S3Error::Refused { what, status, code, message },
         (404, _) => S3Error::NotFound { what, code },
         (412, _) => S3Error::Changed { what },
-        (408 | 425 | 429 | 500 | 502 | 503 | 504, _)
+        // A copy's answer begins before the copy has ended, and so with a 200 in any case.
+        (200 | 408 | 425 | 429 | 500 | 502 | 503 | 504, _)
         | (
             _,
             "SlowDown" | "RequestTimeout" | "InternalError" | "RequestLimitExceeded"
@@ -47,9 +24,39 @@ pub fn classify(
             | "BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch"
             // Somebody else is at the same key at this moment.
             | "OperationAborted",
-        ) => {
-            S3Error::Server { what, status: number, code, message, retry_after }
+        ) => S3Error::Server { what, status, code, message },
+        _ => S3Error::Refused { what, status, code, message },
+    }
+}
+
+/// Tells the SDK which answers another try may change.
+#[derive(Debug)]
+pub struct Repeatable;
+
+impl ClassifyRetry for Repeatable {
+    fn name(&self) -> &'static str {
+        "bcops"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(answer) = context.response().filter(|_| context.is_failed()) else {
+            return RetryAction::NoActionIndicated;
+        };
+        let status = answer.status().as_u16();
+        let code = document::element(answer.body().bytes().unwrap_or_default(), "Code");
+        let error = classify(String::new(), status, code.unwrap_or_default(), String::new());
+        // Of a success, it is the document that cannot be read.
+        if !error.is_transient() && !answer.status().is_success() {
+            return RetryAction::RetryForbidden;
         }
-        _ => S3Error::Refused { what, status: number, code, message },
+        let kind = match status {
+            429 | 503 => ErrorKind::ThrottlingError,
+            _ => ErrorKind::TransientError,
+        };
+        let asked = answer.headers().get("retry-after").and_then(|text| text.parse().ok());
+        match asked.map(Duration::from_secs) {
+            Some(wait) => RetryAction::retryable_error_with_explicit_delay(kind, wait),
+            None => RetryAction::retryable_error(kind),
+        }
     }
 }

@@ -1,13 +1,11 @@
 //! Deleting objects, as many as a request takes.
 
-use bytes::Bytes;
+use aws_sdk_s3::config::http::HttpRequest;
+use aws_sdk_s3::types::{Delete, Error, ObjectIdentifier};
 use md5::{Digest, Md5};
-use reqwest::Method;
 
-use super::client::Call;
-use super::destination::{DestinationBucket, Headers, content_md5};
+use super::destination::{DestinationBucket, base64};
 use super::error::S3Error;
-use super::xml::{self, Item};
 
 /// A key that could not be deleted.
 #[derive(Debug, Clone)]
@@ -34,28 +32,30 @@ impl DestinationBucket {
 
     /// For keys that no document can hold.
     async fn delete_one(&self, key: &str) -> Result<(), S3Error> {
-        let call = Call::new(Method::DELETE, "delete", Some(key));
-        self.bucket.client.ask(&call).await.map(drop)
+        let client = &self.bucket.client;
+        let request = client.sdk.delete_object().bucket(client.bucket()).key(key);
+        request.send().await.map(drop).map_err(client.failed("delete", Some(key)))
     }
 
     async fn delete_batch(&self, keys: &[&str]) -> Result<Vec<Undeleted>, S3Error> {
-        let mut document = String::from("<Delete><Quiet>true</Quiet>");
-        for key in keys {
-            document.push_str(&format!("<Object><Key>{}</Key></Object>", xml::escape(key)));
-        }
-        document.push_str("</Delete>");
-        let body = Bytes::from(document);
-        let md5: [u8; 16] = Md5::digest(&body).into();
-        let headers: Headers = content_md5(&md5).into_iter().collect();
-        let call = Call {
-            query: &[("delete", "")],
-            headers: &headers,
-            body,
-            ..Call::new(Method::POST, "delete objects of", None)
-        };
-        let document = self.bucket.client.document(&call).await?;
-        undeleted(&document)
-            .map_err(|reason| S3Error::BadAnswer { what: self.bucket.client.what(&call), reason })
+        let client = &self.bucket.client;
+        // Only an object without a key cannot be built.
+        let objects =
+            keys.iter().filter_map(|key| ObjectIdentifier::builder().key(*key).build().ok());
+        let batch = Delete::builder().quiet(true).set_objects(Some(objects.collect()));
+        let Ok(batch) = batch.build() else { return Ok(Vec::new()) };
+        let request = client.sdk.delete_objects().bucket(client.bucket()).delete(batch);
+        let request = request.customize().mutate_request(with_md5);
+        let answer = request.send().await.map_err(client.failed("delete objects of", None))?;
+        Ok(answer.errors().iter().map(undeleted).collect())
+    }
+}
+
+/// Stores that know no other checksum refuse a deletion without this one.
+fn with_md5(request: &mut HttpRequest) {
+    let md5 = request.body().bytes().map(|body| base64(&Md5::digest(body)));
+    if let Some(md5) = md5 {
+        request.headers_mut().insert("content-md5", md5);
     }
 }
 
@@ -69,27 +69,10 @@ fn fits_xml(key: &&&str) -> bool {
     key.chars().all(fits)
 }
 
-fn undeleted(document: &[u8]) -> Result<Vec<Undeleted>, String> {
-    let mut failed = Vec::new();
-    let mut current: Option<Undeleted> = None;
-    xml::walk(document, b"DeleteResult", |item| {
-        match (item, current.as_mut()) {
-            (Item::Start(b"Error"), _) => {
-                current = Some(Undeleted { key: String::new(), reason: String::new() });
-            }
-            (Item::End(b"Key", text), Some(current)) => current.key = text,
-            (Item::End(b"Message" | b"Code", text), Some(current)) => {
-                if !current.reason.is_empty() {
-                    current.reason.push_str(": ");
-                }
-                current.reason.push_str(&text);
-            }
-            (Item::End(b"Error", _), Some(_)) => failed.extend(current.take()),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(failed)
+fn undeleted(error: &Error) -> Undeleted {
+    let reason: Vec<&str> = error.code().into_iter().chain(error.message()).collect();
+    let key = error.key().unwrap_or_default().to_owned();
+    Undeleted { key, reason: reason.join(": ") }
 }
 
 #[cfg(test)]
@@ -98,13 +81,13 @@ mod tests {
 
     #[test]
     fn failed_deletions_are_told() {
-        let document = b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b&amp;c</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
-        let failed = undeleted(document).unwrap();
-        assert_eq!(failed.len(), 1);
-        assert_eq!(
-            (failed[0].key.as_str(), failed[0].reason.as_str()),
-            ("b&c", "AccessDenied: no")
-        );
-        assert!(undeleted(b"<DeleteResult>").is_err());
+        let error = Error::builder().key("b&c").code("AccessDenied").message("no").build();
+        let failed = undeleted(&error);
+        assert_eq!((failed.key.as_str(), failed.reason.as_str()), ("b&c", "AccessDenied: no"));
+    }
+
+    #[test]
+    fn keys_that_no_document_holds_are_known() {
+        assert!(fits_xml(&&"a b\t\u{e9}&<") && !fits_xml(&&"a\u{1}") && !fits_xml(&&"\u{fffe}"));
     }
 }

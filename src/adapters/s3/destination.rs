@@ -1,37 +1,29 @@
 //! A bucket that may be written to. There is none of a protected environment.
 
+use std::ops::Range;
+
+use aws_sdk_s3::config::http::HttpRequest;
+use aws_sdk_s3::types::{
+    CompletedMultipartUpload, CompletedPart, MetadataDirective, ObjectCannedAcl,
+};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use md5::{Digest, Md5};
-use reqwest::Method;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::HeaderValue;
 
 use super::address::BucketSettings;
-use super::client::{Call, Payload};
 use super::encode;
 use super::error::S3Error;
-use super::object::{etag, plain_etag};
-use super::pace::Timing;
-use super::signing::hex;
+use super::object::{Headers, plain_etag};
 use super::source::SourceBucket;
-use super::xml::{self, Item};
 use crate::settings::Destination;
-
-const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
-const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
-const COPY_SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
-const COPY_SOURCE_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
-const METADATA_DIRECTIVE: HeaderName = HeaderName::from_static("x-amz-metadata-directive");
-const ACL: HeaderName = HeaderName::from_static("x-amz-acl");
-
-pub type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// Writes a bucket, and reads it through [`DestinationBucket::reading`].
 #[derive(Clone)]
 pub struct DestinationBucket {
     pub(super) bucket: SourceBucket,
     /// A canned ACL for everything that is written; without one the bucket's own rules hold.
-    acl: Option<HeaderValue>,
+    acl: Option<ObjectCannedAcl>,
 }
 
 /// An object that is the source of a copy on the server.
@@ -59,37 +51,22 @@ pub struct UploadedPart {
 impl DestinationBucket {
     /// Takes the proof that the bucket belongs to an environment that may be written to. That it is
     /// not a protected environment's as well is for the caller to find out.
-    #[expect(clippy::disallowed_methods, reason = "the caller of this is looked at")]
     pub fn new(
         settings: &BucketSettings,
         _proof: &Destination,
         acl: Option<&str>,
         jobs: usize,
     ) -> Result<DestinationBucket, S3Error> {
-        let timing = Timing::default().limited(settings.timeout);
-        DestinationBucket::with_timing(settings, _proof, acl, timing, jobs)
-    }
-
-    pub fn with_timing(
-        settings: &BucketSettings,
-        _proof: &Destination,
-        acl: Option<&str>,
-        timing: Timing,
-        jobs: usize,
-    ) -> Result<DestinationBucket, S3Error> {
-        let acl = acl.map(HeaderValue::from_str).transpose().map_err(|_| {
-            S3Error::BadConfiguration("`media.acl` is no name of a canned ACL".to_owned())
-        })?;
-        Ok(DestinationBucket { bucket: SourceBucket::with_timing(settings, timing, jobs)?, acl })
+        if acl.is_some_and(|acl| HeaderValue::from_str(acl).is_err()) {
+            let text = "`media.acl` is no name of a canned ACL".to_owned();
+            return Err(S3Error::BadConfiguration(text));
+        }
+        let acl = acl.map(ObjectCannedAcl::from);
+        Ok(DestinationBucket { bucket: SourceBucket::new(settings, jobs)?, acl })
     }
 
     pub fn reading(&self) -> &SourceBucket {
         &self.bucket
-    }
-
-    fn with_acl(&self, mut headers: Headers) -> Headers {
-        headers.extend(self.acl.clone().map(|acl| (ACL, acl)));
-        headers
     }
 
     /// Puts an object there in one piece. The server refuses bytes that are not of this MD5.
@@ -101,40 +78,52 @@ impl DestinationBucket {
         md5: &[u8; 16],
         headers: Headers,
     ) -> Result<String, S3Error> {
-        let mut headers = self.with_acl(headers);
-        headers.extend(content_md5(md5));
-        let call = Call {
-            headers: &headers,
-            body,
-            payload: Payload::Md5,
-            ..Call::new(Method::PUT, "write", Some(key))
-        };
-        Ok(etag(self.bucket.client.ask(&call).await?.response.headers()))
+        let plain = plain_spaces(&headers);
+        match (self.put_once(key, body.clone(), md5, headers).await, plain) {
+            (Err(error), Some(plain)) if error.is_wrong_signature() => {
+                self.put_once(key, body, md5, plain).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn put_once(
+        &self,
+        key: &str,
+        body: Bytes,
+        md5: &[u8; 16],
+        headers: Headers,
+    ) -> Result<String, S3Error> {
+        let client = &self.bucket.client;
+        let request = client.sdk.put_object().bucket(client.bucket()).key(key);
+        let request = request
+            .body(body.into())
+            .content_md5(base64(md5))
+            .set_acl(self.acl.clone())
+            .customize()
+            .disable_payload_signing()
+            .mutate_request(with(headers));
+        let answer = request.send().await.map_err(client.failed("write", Some(key)))?;
+        Ok(plain_etag(answer.e_tag().unwrap_or_default()))
     }
 
     pub async fn start_upload(&self, key: &str, headers: Headers) -> Result<Upload, S3Error> {
-        let headers = self.with_acl(headers);
-        let call = Call {
-            query: &[("uploads", "")],
-            headers: &headers,
-            ..Call::new(Method::POST, "begin to write", Some(key))
-        };
-        let document = self.bucket.client.document(&call).await?;
-        let mut id = None;
-        xml::walk(&document, b"InitiateMultipartUploadResult", |item| {
-            if let Item::End(b"UploadId", text) = item {
-                id = Some(text);
+        let plain = plain_spaces(&headers);
+        match (self.start_upload_once(key, headers).await, plain) {
+            (Err(error), Some(plain)) if error.is_wrong_signature() => {
+                self.start_upload_once(key, plain).await
             }
-            Ok(())
-        })
-        .ok()
-        .and(id)
-        .filter(|id| !id.is_empty())
-        .map(|id| Upload { id })
-        .ok_or_else(|| S3Error::BadAnswer {
-            what: self.bucket.client.what(&call),
-            reason: "it has no upload id".to_owned(),
-        })
+            (answer, _) => answer,
+        }
+    }
+
+    async fn start_upload_once(&self, key: &str, headers: Headers) -> Result<Upload, S3Error> {
+        let (client, verb) = (&self.bucket.client, "begin to write");
+        let request = client.sdk.create_multipart_upload().bucket(client.bucket()).key(key);
+        let request = request.set_acl(self.acl.clone()).customize().mutate_request(with(headers));
+        let answer = request.send().await.map_err(client.failed(verb, Some(key)))?;
+        let id = answer.upload_id.filter(|id| !id.is_empty());
+        Ok(Upload { id: id.ok_or_else(|| client.without(verb, key, "upload id"))? })
     }
 
     pub async fn put_part(
@@ -145,18 +134,17 @@ impl DestinationBucket {
         body: Bytes,
         md5: &[u8; 16],
     ) -> Result<UploadedPart, S3Error> {
-        let headers: Headers = content_md5(md5).into_iter().collect();
-        let text = number.to_string();
-        let query = [("partNumber", text.as_str()), ("uploadId", upload.id.as_str())];
-        let call = Call {
-            query: &query,
-            headers: &headers,
-            body,
-            payload: Payload::Md5,
-            ..Call::new(Method::PUT, "write a part of", Some(key))
-        };
-        let answer = self.bucket.client.ask(&call).await?;
-        Ok(UploadedPart { number, etag: etag(answer.response.headers()) })
+        let client = &self.bucket.client;
+        let request = client.sdk.upload_part().bucket(client.bucket()).key(key);
+        let request = request
+            .upload_id(&upload.id)
+            .part_number(number.cast_signed())
+            .content_md5(base64(md5))
+            .body(body.into())
+            .customize()
+            .disable_payload_signing();
+        let answer = request.send().await.map_err(client.failed("write a part of", Some(key)))?;
+        Ok(UploadedPart { number, etag: plain_etag(answer.e_tag().unwrap_or_default()) })
     }
 
     /// Copies a range of an object on the server into a part.
@@ -166,21 +154,20 @@ impl DestinationBucket {
         upload: &Upload,
         number: u32,
         source: CopySource<'_>,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
     ) -> Result<UploadedPart, S3Error> {
-        let mut headers = copy_headers(source);
+        let (client, verb) = (&self.bucket.client, "copy a part of");
         let range = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
-        headers.extend(header(COPY_SOURCE_RANGE, &range));
-        let text = number.to_string();
-        let query = [("partNumber", text.as_str()), ("uploadId", upload.id.as_str())];
-        let call = Call {
-            query: &query,
-            headers: &headers,
-            slow: true,
-            ..Call::new(Method::PUT, "copy a part of", Some(key))
-        };
-        let etag = self.copied_etag(&call).await?;
-        Ok(UploadedPart { number, etag })
+        let request = client.sdk.upload_part_copy().bucket(client.bucket()).key(key);
+        let request = request
+            .upload_id(&upload.id)
+            .part_number(number.cast_signed())
+            .copy_source(source.place())
+            .set_copy_source_if_match(source.if_match())
+            .copy_source_range(range);
+        let answer = request.send().await.map_err(client.failed(verb, Some(key)))?;
+        let etag = answer.copy_part_result().and_then(|copied| copied.e_tag());
+        Ok(UploadedPart { number, etag: self.etag(etag, verb, key)? })
     }
 
     /// Makes an object of the parts. Gives its ETag.
@@ -190,74 +177,66 @@ impl DestinationBucket {
         upload: &Upload,
         parts: &[UploadedPart],
     ) -> Result<String, S3Error> {
-        let mut document = String::from("<CompleteMultipartUpload>");
-        for part in parts {
-            document.push_str(&format!(
-                "<Part><PartNumber>{}</PartNumber><ETag>&quot;{}&quot;</ETag></Part>",
-                part.number,
-                xml::escape(&part.etag)
-            ));
-        }
-        document.push_str("</CompleteMultipartUpload>");
-        let call = Call {
-            query: &[("uploadId", &upload.id)],
-            body: document.into(),
-            slow: true,
-            ..Call::new(Method::POST, "finish writing", Some(key))
+        let (client, verb) = (&self.bucket.client, "finish writing");
+        let of_part = |part: &UploadedPart| {
+            let etag = format!("\"{}\"", part.etag);
+            CompletedPart::builder().part_number(part.number.cast_signed()).e_tag(etag).build()
         };
-        match self.copied_etag(&call).await {
+        let all = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts.iter().map(of_part).collect()))
+            .build();
+        let request = client.sdk.complete_multipart_upload().bucket(client.bucket()).key(key);
+        let request = request.upload_id(&upload.id).multipart_upload(all);
+        match request.send().await.map_err(client.failed(verb, Some(key))) {
+            Ok(answer) => self.etag(answer.e_tag(), verb, key),
             // It may have been finished by a request whose answer was lost.
             Err(error) if error.is_not_found() => match self.bucket.head(key).await {
                 Ok(meta) if Some(&meta.etag) == etag_of_parts(parts).as_ref() => Ok(meta.etag),
                 _ => Err(error),
             },
-            other => other,
+            Err(error) => Err(error),
         }
     }
 
     /// Throws an unfinished upload away. One that is not there any more is none.
     pub async fn abort_upload(&self, key: &str, upload: &Upload) -> Result<(), S3Error> {
-        let call = Call {
-            query: &[("uploadId", &upload.id)],
-            ..Call::new(Method::DELETE, "give up writing", Some(key))
-        };
-        match self.bucket.client.ask(&call).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error),
+        let client = &self.bucket.client;
+        let request = client.sdk.abort_multipart_upload().bucket(client.bucket()).key(key);
+        let request = request.upload_id(&upload.id);
+        match request.send().await.map_err(client.failed("give up writing", Some(key))) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
         }
     }
 
     /// Copies an object on the server, with its metadata. Gives the copy's ETag.
     pub async fn copy(&self, key: &str, source: CopySource<'_>) -> Result<String, S3Error> {
-        let mut headers = self.with_acl(copy_headers(source));
-        headers.push((METADATA_DIRECTIVE, HeaderValue::from_static("COPY")));
-        let call =
-            Call { headers: &headers, slow: true, ..Call::new(Method::PUT, "copy", Some(key)) };
-        self.copied_etag(&call).await
+        let client = &self.bucket.client;
+        let request = client.sdk.copy_object().bucket(client.bucket()).key(key);
+        let request = request
+            .copy_source(source.place())
+            .set_copy_source_if_match(source.if_match())
+            .metadata_directive(MetadataDirective::Copy)
+            .set_acl(self.acl.clone());
+        let answer = request.send().await.map_err(client.failed("copy", Some(key)))?;
+        let etag = answer.copy_object_result().and_then(|copied| copied.e_tag());
+        self.etag(etag, "copy", key)
     }
 
-    async fn copied_etag(&self, call: &Call<'_>) -> Result<String, S3Error> {
-        let client = &self.bucket.client;
-        let document = client.document(call).await?;
-        let mut etag = None;
-        for root in [&b"CopyObjectResult"[..], b"CopyPartResult", b"CompleteMultipartUploadResult"]
-        {
-            let walked = xml::walk(&document, root, |item| {
-                if let Item::End(b"ETag", text) = item {
-                    etag = Some(plain_etag(&text));
-                }
-                Ok(())
-            });
-            if walked.is_ok() {
-                break;
-            }
-            etag = None;
-        }
-        etag.filter(|etag| !etag.is_empty()).ok_or_else(|| S3Error::BadAnswer {
-            what: client.what(call),
-            reason: "it has no ETag".to_owned(),
-        })
+    fn etag(&self, etag: Option<&str>, verb: &str, key: &str) -> Result<String, S3Error> {
+        let etag = etag.map(plain_etag).filter(|etag| !etag.is_empty());
+        etag.ok_or_else(|| self.bucket.client.without(verb, key, "ETag"))
+    }
+}
+
+impl CopySource<'_> {
+    /// As the SDK wants it.
+    fn place(&self) -> String {
+        format!("{}/{}", self.bucket, encode::path(self.key))
+    }
+
+    fn if_match(&self) -> Option<String> {
+        (!self.version.is_empty()).then(|| format!("\"{}\"", self.version))
     }
 }
 
@@ -273,24 +252,41 @@ fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
             md5.update([u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?]);
         }
     }
-    Some(format!("{}-{}", hex(&md5.finalize()), parts.len()))
+    Some(format!("{}-{}", hex::encode(md5.finalize()), parts.len()))
 }
 
-fn copy_headers(source: CopySource<'_>) -> Headers {
-    let place = format!("/{}/{}", source.bucket, encode::path(source.key));
-    let mut headers: Headers = header(COPY_SOURCE, &place).into_iter().collect();
-    if !source.version.is_empty() {
-        headers.extend(header(COPY_SOURCE_IF_MATCH, &format!("\"{}\"", source.version)));
+pub(super) fn base64(md5: &[u8]) -> String {
+    BASE64_STANDARD.encode(md5)
+}
+
+/// Gives a request headers that are signed with it.
+fn with(headers: Headers) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    move |request| {
+        for (name, value) in &headers {
+            if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
+                request.headers_mut().insert(name.as_str().to_owned(), value.to_owned());
+            }
+        }
     }
-    headers
 }
 
-pub(super) fn content_md5(md5: &[u8; 16]) -> Option<(HeaderName, HeaderValue)> {
-    header(CONTENT_MD5, &BASE64_STANDARD.encode(md5))
-}
-
-fn header(name: HeaderName, value: &str) -> Option<(HeaderName, HeaderValue)> {
-    HeaderValue::from_str(value).ok().map(|value| (name, value))
+/// The same headers with plain spaces, if there are others. They are signed with one space in the
+/// place of several, and there are servers that count more characters as spaces than S3 does, and so
+/// take the signature of the headers as they are for wrong.
+fn plain_spaces(headers: &Headers) -> Option<Headers> {
+    let odd = |c: char| c.is_whitespace() && c != ' ';
+    let mut is_odd = false;
+    let plain = headers.iter().map(|(name, value)| {
+        let text = std::str::from_utf8(value.as_bytes()).ok().filter(|text| text.contains(odd));
+        is_odd |= text.is_some();
+        let value = text
+            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+            .and_then(|text| HeaderValue::try_from(text).ok())
+            .unwrap_or_else(|| value.clone());
+        (name.clone(), value)
+    });
+    let plain = plain.collect();
+    is_odd.then_some(plain)
 }
 
 #[cfg(test)]
@@ -300,8 +296,19 @@ mod tests {
     #[test]
     fn sources_of_copies_are_encoded() {
         let source = CopySource { bucket: "b", key: "images/a b+c%é.jpg", version: "x" };
-        let headers = copy_headers(source);
-        assert_eq!(headers[0].1, "/b/images/a%20b%2Bc%25%C3%A9.jpg");
-        assert_eq!(headers[1].1, "\"x\"");
+        assert_eq!(source.place(), "b/images/a%20b%2Bc%25%C3%A9.jpg");
+        assert_eq!(source.if_match().as_deref(), Some("\"x\""));
+    }
+
+    #[test]
+    fn odd_spaces_become_plain_ones() {
+        let header = |value: &str| {
+            let name = reqwest::header::HeaderName::from_static("x-amz-meta-title");
+            vec![(name, HeaderValue::try_from(value).unwrap())]
+        };
+        let odd = header("\u{a0}a \u{2003} b\u{85}");
+        assert_eq!(plain_spaces(&odd), Some(header("a b")));
+        assert_eq!(plain_spaces(&header("a  b")), None);
+        assert_eq!(plain_spaces(&header("\u{e9}\u{200b}")), None);
     }
 }

@@ -1,9 +1,8 @@
 //! What can go wrong between here and a bucket.
 
-use std::time::Duration;
+use thiserror::Error;
 
 use crate::failure::{CommandError, FailureKind};
-use thiserror::Error;
 
 /// The code of a bucket that takes no ACL, whoever sends one.
 pub const NO_ACLS: &str = "AccessControlListNotSupported";
@@ -25,13 +24,10 @@ pub enum S3Error {
     Refused { what: String, status: u16, code: String, message: String },
     /// The server failed or wants to be left alone; another try may help.
     #[error("cannot {what}: {code} (HTTP {status}): {message}")]
-    Server {
-        what: String,
-        status: u16,
-        code: String,
-        message: String,
-        retry_after: Option<Duration>,
-    },
+    Server { what: String, status: u16, code: String, message: String },
+    /// A body that had begun: [`S3Error::Network`] or [`S3Error::Timeout`].
+    #[error(transparent)]
+    BrokenOff(Box<S3Error>),
     #[error(
         "cannot {what}: the clock of this machine is wrong by {seconds} s, and the server would not sign on"
     )]
@@ -66,14 +62,24 @@ impl S3Error {
         )
     }
 
-    /// Whether the server asks for fewer requests.
-    pub fn is_throttle(&self) -> bool {
-        matches!(self, S3Error::Server { status, code, .. }
-            if *status == 503 || *status == 429 || code == "SlowDown" || code == "RequestLimitExceeded")
+    /// Whether an object may be read again, or on from where it broke off. What the SDK has sent
+    /// again in vain is none of these.
+    pub fn is_broken_reading(&self) -> bool {
+        matches!(
+            self,
+            S3Error::BrokenOff(_)
+                | S3Error::BadAnswer { .. }
+                | S3Error::WrongLength { .. }
+                | S3Error::Corrupt { .. }
+        )
     }
 
     pub fn is_denied(&self) -> bool {
         matches!(self, S3Error::Refused { status: 401 | 403, .. })
+    }
+
+    pub fn is_wrong_signature(&self) -> bool {
+        matches!(self, S3Error::Refused { code, .. } if code == "SignatureDoesNotMatch")
     }
 
     /// Whether the object is in an archive, where nobody can read it before it is restored.
@@ -84,13 +90,6 @@ impl S3Error {
 
     pub fn is_not_found(&self) -> bool {
         matches!(self, S3Error::NotFound { .. })
-    }
-
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            S3Error::Server { retry_after, .. } => *retry_after,
-            _ => None,
-        }
     }
 }
 
@@ -118,6 +117,7 @@ impl From<S3Error> for CommandError {
             | S3Error::Network { .. }
             | S3Error::Timeout { .. }
             | S3Error::Server { .. }
+            | S3Error::BrokenOff(_)
             | S3Error::Skewed { .. }
             | S3Error::OtherRegion { .. }
             | S3Error::NotFound { .. }

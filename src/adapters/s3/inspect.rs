@@ -1,13 +1,12 @@
 //! Asks a bucket how it is set up, as far as its keys may know. Nothing here writes.
 
-use bytes::Bytes;
-use reqwest::Method;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::ExpirationStatus;
 
-use super::client::Call;
 use super::encode;
 use super::error::S3Error;
 use super::source::SourceBucket;
-use super::xml::{self, Item};
 
 /// What is known of one setting of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,132 +47,95 @@ impl PublicAccessBlock {
 impl SourceBucket {
     /// `Enabled` or `Suspended`.
     pub async fn versioning(&self) -> Setting<String> {
-        let document = self.setting("versioning").await;
-        match read(document, b"VersioningConfiguration", &[b"Status"]) {
-            Setting::Is(mut found) if !found.is_empty() => Setting::Is(found.remove(0).1),
-            Setting::Is(_) => Setting::NotSet,
-            other => other.without_value(),
-        }
+        let request = self.client.sdk.get_bucket_versioning().bucket(self.client.bucket());
+        self.setting(request.send().await, |answer| {
+            answer.status().map(|status| status.as_str().to_owned())
+        })
     }
 
-    /// The algorithm, and the key where there is one.
+    /// The algorithm.
     pub async fn encryption(&self) -> Setting<String> {
-        let document = self.setting("encryption").await;
-        let root = b"ServerSideEncryptionConfiguration";
-        match read(document, root, &[b"SSEAlgorithm"]) {
-            Setting::Is(mut found) if !found.is_empty() => Setting::Is(found.remove(0).1),
-            Setting::Is(_) => Setting::NotSet,
-            other => other.without_value(),
-        }
+        let request = self.client.sdk.get_bucket_encryption().bucket(self.client.bucket());
+        self.setting(request.send().await, |answer| {
+            let rules = answer.server_side_encryption_configuration()?.rules();
+            let default = rules.first()?.apply_server_side_encryption_by_default()?;
+            Some(default.sse_algorithm().as_str().to_owned())
+        })
     }
 
     /// How many rules there are, and how many of them are in force.
     pub async fn lifecycle(&self) -> Setting<(usize, usize)> {
-        let document = self.setting("lifecycle").await;
-        match read(document, b"LifecycleConfiguration", &[b"Status"]) {
-            Setting::Is(found) if found.is_empty() => Setting::NotSet,
-            Setting::Is(found) => {
-                let enabled = found.iter().filter(|(_, status)| status == "Enabled").count();
-                Setting::Is((found.len(), enabled))
-            }
-            other => other.without_value(),
-        }
+        let request = self.client.sdk.get_bucket_lifecycle_configuration();
+        self.setting(request.bucket(self.client.bucket()).send().await, |answer| {
+            let rules = answer.rules();
+            let enabled = rules.iter().filter(|rule| *rule.status() == ExpirationStatus::Enabled);
+            (!rules.is_empty()).then(|| (rules.len(), enabled.count()))
+        })
     }
 
     pub async fn public_access_block(&self) -> Setting<PublicAccessBlock> {
-        const NAMES: [&[u8]; 4] = [
-            b"BlockPublicAcls",
-            b"IgnorePublicAcls",
-            b"BlockPublicPolicy",
-            b"RestrictPublicBuckets",
-        ];
-        let document = self.setting("publicAccessBlock").await;
-        match read(document, b"PublicAccessBlockConfiguration", &NAMES) {
-            Setting::Is(found) => {
-                let is = |name: &[u8]| {
-                    let value = found.iter().find(|(one, _)| *one == name);
-                    value.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"))
-                };
-                Setting::Is(PublicAccessBlock {
-                    block_acls: is(NAMES[0]),
-                    ignore_acls: is(NAMES[1]),
-                    block_policy: is(NAMES[2]),
-                    restrict_buckets: is(NAMES[3]),
-                })
-            }
-            other => other.without_value(),
-        }
+        let request = self.client.sdk.get_public_access_block().bucket(self.client.bucket());
+        self.setting(request.send().await, |answer| {
+            let found = answer.public_access_block_configuration()?;
+            Some(PublicAccessBlock {
+                block_acls: found.block_public_acls().unwrap_or_default(),
+                ignore_acls: found.ignore_public_acls().unwrap_or_default(),
+                block_policy: found.block_public_policy().unwrap_or_default(),
+                restrict_buckets: found.restrict_public_buckets().unwrap_or_default(),
+            })
+        })
     }
 
     /// Whether the bucket's policy is public. `NotSet` is a bucket without a policy.
     pub async fn policy_is_public(&self) -> Setting<bool> {
-        let document = self.setting("policyStatus").await;
-        match read(document, b"PolicyStatus", &[b"IsPublic"]) {
-            Setting::Is(found) => match found.first().map(|(_, text)| text.to_ascii_lowercase()) {
-                Some(text) if text == "true" => Setting::Is(true),
-                Some(text) if text == "false" => Setting::Is(false),
-                _ => Setting::Unknown("the answer does not say whether it is".to_owned()),
-            },
-            other => other.without_value(),
+        let request = self.client.sdk.get_bucket_policy_status().bucket(self.client.bucket());
+        let said = self.setting(request.send().await, |answer| {
+            Some(answer.policy_status().and_then(|status| status.is_public()))
+        });
+        match said {
+            Setting::Is(Some(is_public)) => Setting::Is(is_public),
+            Setting::Is(None) => {
+                Setting::Unknown("the answer does not say whether it is".to_owned())
+            }
+            Setting::NotSet => Setting::NotSet,
+            Setting::NotAllowed => Setting::NotAllowed,
+            Setting::Unknown(reason) => Setting::Unknown(reason),
         }
     }
 
-    async fn setting(&self, name: &'static str) -> Result<Bytes, S3Error> {
-        let query = [(name, "")];
-        let call = Call { query: &query, ..Call::new(Method::GET, "look at", None) };
-        self.client.document(&call).await
+    fn setting<A, T, E>(
+        &self,
+        answer: Result<A, SdkError<E, HttpResponse>>,
+        value: impl FnOnce(&A) -> Option<T>,
+    ) -> Setting<T>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        match answer.map_err(self.client.failed("look at", None)) {
+            Ok(answer) => value(&answer).map_or(Setting::NotSet, Setting::Is),
+            Err(error) => unknown(&error),
+        }
     }
 
     /// Where anybody would ask for an object.
     pub fn public_url(&self, key: &str) -> String {
-        let base = self.address().base();
-        format!("{}{}/{}", base.origin, base.path, encode::path(key))
+        format!("{}/{}", self.address().url(), encode::path(key))
     }
 
     /// Where anybody would ask for a listing.
     pub fn public_listing_url(&self) -> String {
-        let base = self.address().base();
-        format!("{}{}/?list-type=2&max-keys=1", base.origin, base.path)
+        format!("{}/?list-type=2&max-keys=1", self.address().url())
     }
 }
 
-impl<T> Setting<T> {
-    /// The same for another type. A value is nothing that this is asked for.
-    fn without_value<U>(self) -> Setting<U> {
-        match self {
-            Setting::NotSet => Setting::NotSet,
-            Setting::NotAllowed => Setting::NotAllowed,
-            Setting::Unknown(reason) => Setting::Unknown(reason),
-            Setting::Is(_) => Setting::Unknown("the answer cannot be understood".to_owned()),
+fn unknown<T>(error: &S3Error) -> Setting<T> {
+    match error {
+        error if error.is_denied() => Setting::NotAllowed,
+        S3Error::NotFound { code, .. } if is_not_set(code) => Setting::NotSet,
+        S3Error::NotFound { code, .. } | S3Error::Refused { code, .. } => {
+            Setting::Unknown(format!("the server answers {code}"))
         }
-    }
-}
-
-type Found = Vec<(Vec<u8>, String)>;
-
-/// The texts of these elements, in their order.
-fn read(document: Result<Bytes, S3Error>, root: &[u8], names: &[&[u8]]) -> Setting<Found> {
-    let document = match document {
-        Ok(document) => document,
-        Err(error) if error.is_denied() => return Setting::NotAllowed,
-        Err(S3Error::NotFound { code, .. }) if is_not_set(&code) => return Setting::NotSet,
-        Err(S3Error::NotFound { code, .. } | S3Error::Refused { code, .. }) => {
-            return Setting::Unknown(format!("the server answers {code}"));
-        }
-        Err(error) => return Setting::Unknown(error.to_string()),
-    };
-    let mut found = Vec::new();
-    let walked = xml::walk(&document, root, |item| {
-        if let Item::End(name, text) = item
-            && names.contains(&name)
-        {
-            found.push((name.to_vec(), text.trim().to_owned()));
-        }
-        Ok(())
-    });
-    match walked {
-        Ok(()) => Setting::Is(found),
-        Err(reason) => Setting::Unknown(format!("the answer cannot be understood: {reason}")),
+        error => Setting::Unknown(error.to_string()),
     }
 }
 
@@ -191,22 +153,14 @@ fn is_not_set(code: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn found(document: &str) -> Setting<Found> {
-        read(Ok(Bytes::from(document.to_owned())), b"LifecycleConfiguration", &[b"Status"])
-    }
-
     #[test]
     fn what_is_not_said_is_not_known() {
-        let rule = "<LifecycleConfiguration><Rule><Status>Enabled</Status></Rule></LifecycleConfiguration>";
-        assert_eq!(found(rule).value().map(Vec::len), Some(1));
-        for odd in ["", "<html>", "<LifecycleConfiguration>", "<Other/>"] {
-            assert!(matches!(found(odd), Setting::Unknown(_)), "{odd}");
-        }
         let absent = |code: &str| {
-            let error = S3Error::NotFound { what: String::new(), code: code.to_owned() };
-            read(Err(error), b"X", &[])
+            unknown::<()>(&S3Error::NotFound { what: String::new(), code: code.to_owned() })
         };
         assert_eq!(absent("NoSuchBucketPolicy"), Setting::NotSet);
         assert!(matches!(absent("NoSuchKey"), Setting::Unknown(_)));
+        let odd = S3Error::BadAnswer { what: String::new(), reason: String::new() };
+        assert!(matches!(unknown::<()>(&odd), Setting::Unknown(_)));
     }
 }

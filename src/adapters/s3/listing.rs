@@ -1,13 +1,15 @@
 //! One page of a listing, believed only if it is whole.
 
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_s3::types::{EncodingType, Object, ObjectStorageClass};
 use jiff::Timestamp;
-use reqwest::Method;
 
-use super::client::{Call, Client};
+use super::client::Client;
 use super::encode;
 use super::error::S3Error;
 use super::object::plain_etag;
-use super::xml::{self, Item};
+use super::retry::Retry;
 
 /// An object as a listing tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,83 +37,32 @@ pub struct Page {
 impl Client {
     /// A page of the objects whose keys begin with `prefix`. Tried again until it is whole.
     pub async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page, S3Error> {
-        let mut query = Vec::with_capacity(5);
-        if let Some(token) = token {
-            query.push(("continuation-token", token));
-        }
-        query.push(("encoding-type", "url"));
-        query.push(("list-type", "2"));
-        query.push(("max-keys", "1000"));
-        query.push(("prefix", prefix));
-        let call = Call { query: &query, ..Call::new(Method::GET, "list", None) };
-        let mut retry = self.retry();
+        let mut retry = Retry::default();
         loop {
-            let page = match self.document_once(&call).await {
-                Ok(document) => parse(&document, prefix, token)
-                    .map_err(|reason| S3Error::BadAnswer { what: self.what(&call), reason }),
-                Err(error) => Err(error),
-            };
-            match page {
+            let request = self.sdk.list_objects_v2().bucket(self.bucket()).prefix(prefix);
+            let request = request.encoding_type(EncodingType::Url).max_keys(1000);
+            let request = request.set_continuation_token(token.map(str::to_owned));
+            let answer = request.send().await.map_err(self.failed("list", None))?;
+            match page(answer, prefix, token) {
                 Ok(page) => return Ok(page),
-                Err(error) => retry.pause(error).await?,
+                Err(reason) => {
+                    let what = self.describe("list", None);
+                    retry.pause(S3Error::BadAnswer { what, reason }).await?;
+                }
             }
         }
     }
 }
 
-#[derive(Default)]
-struct Entry {
-    key: Option<String>,
-    size: Option<u64>,
-    etag: String,
-    modified: Option<Timestamp>,
-    is_archived: bool,
-}
-
-fn parse(document: &[u8], prefix: &str, token: Option<&str>) -> Result<Page, String> {
-    let mut objects = Vec::with_capacity(1000);
-    let mut entry: Option<Entry> = None;
-    let (mut truncated, mut next, mut count, mut encoded) = (None, None, None, false);
-    xml::walk(document, b"ListBucketResult", |item| {
-        match (item, entry.as_mut()) {
-            (Item::Start(b"Contents"), _) => entry = Some(Entry::default()),
-            (Item::End(b"Key", text), Some(entry)) => entry.key = Some(text),
-            (Item::End(b"Size", text), Some(entry)) => {
-                entry.size = Some(text.trim().parse().map_err(|_| "a size is no number")?);
-            }
-            (Item::End(b"ETag", text), Some(entry)) => {
-                entry.etag = plain_etag(&text);
-            }
-            (Item::End(b"LastModified", text), Some(entry)) => {
-                entry.modified = Some(text.trim().parse().map_err(|_| "a time is none")?);
-            }
-            (Item::End(b"StorageClass", text), Some(entry)) => {
-                entry.is_archived = ARCHIVES.contains(&text.trim());
-            }
-            (Item::End(b"Contents", _), Some(_)) => {
-                objects.push(finished(entry.take().unwrap_or_default())?);
-            }
-            (Item::End(b"IsTruncated", text), None) => {
-                truncated = Some(match text.trim() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err("it does not say whether more comes".to_owned()),
-                });
-            }
-            (Item::End(b"NextContinuationToken", text), None) => next = Some(text),
-            (Item::End(b"KeyCount", text), None) => count = text.trim().parse::<usize>().ok(),
-            (Item::End(b"EncodingType", text), None) => encoded = text.trim() == "url",
-            _ => {}
-        }
-        Ok(())
-    })?;
-    if encoded {
-        for object in &mut objects {
-            let key = encode::decode(&object.key).ok_or("a key is not encoded as it says")?;
-            object.key = key.into_owned();
-        }
-    }
-    if count.is_some_and(|count| count != objects.len()) {
+fn page(answer: ListObjectsV2Output, prefix: &str, token: Option<&str>) -> Result<Page, String> {
+    let is_encoded = answer.encoding_type() == Some(&EncodingType::Url);
+    let (truncated, next) = (answer.is_truncated, answer.next_continuation_token);
+    let listed = answer.contents.unwrap_or_default();
+    let objects = listed
+        .into_iter()
+        .map(|object| entry(object, is_encoded))
+        .collect::<Result<Vec<ListedObject>, String>>()?;
+    if answer.key_count.is_some_and(|count| usize::try_from(count) != Ok(objects.len())) {
         return Err("it has not as many entries as it says".to_owned());
     }
     if let Some(stranger) = objects.iter().find(|object| !object.key.starts_with(prefix)) {
@@ -127,67 +78,79 @@ fn parse(document: &[u8], prefix: &str, token: Option<&str>) -> Result<Page, Str
     }
 }
 
-fn finished(entry: Entry) -> Result<ListedObject, String> {
-    let Entry { key, size, etag, modified, is_archived } = entry;
+fn entry(object: Object, is_encoded: bool) -> Result<ListedObject, String> {
+    let key = object.key.ok_or("an entry has no key")?;
+    let key = if is_encoded {
+        encode::decode(&key).ok_or("a key is not encoded as it says")?
+    } else {
+        key
+    };
+    let size = object.size.ok_or("an entry has no size")?;
     Ok(ListedObject {
-        key: key.ok_or("an entry has no key")?,
-        size: size.ok_or("an entry has no size")?,
-        modified: modified.ok_or("an entry has no time")?,
-        etag,
-        is_archived,
+        key,
+        size: u64::try_from(size).map_err(|_| "a size is no number")?,
+        modified: object.last_modified.and_then(timestamp).ok_or("an entry has no time")?,
+        etag: plain_etag(object.e_tag.as_deref().unwrap_or_default()),
+        is_archived: object
+            .storage_class
+            .as_ref()
+            .map(ObjectStorageClass::as_str)
+            .is_some_and(|class| ARCHIVES.contains(&class)),
     })
+}
+
+pub(super) fn timestamp(time: DateTime) -> Option<Timestamp> {
+    Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn document(inner: &str) -> String {
-        format!("<?xml version=\"1.0\"?><ListBucketResult>{inner}</ListBucketResult>")
+    fn object(key: &str) -> Object {
+        let time = DateTime::from_secs(1_714_557_600);
+        Object::builder().key(key).e_tag("\"abc\"").size(5).last_modified(time).build()
     }
-
-    const ENTRY: &str = "<Contents><Key>images/a%2Bb+c.jpg</Key><LastModified>2024-05-01T10:00:00.000Z</LastModified><ETag>&quot;abc&quot;</ETag><Size>5</Size></Contents>";
 
     #[test]
     fn a_whole_page_is_read() {
-        let text = document(&format!(
-            "<EncodingType>url</EncodingType><KeyCount>1</KeyCount><IsTruncated>true</IsTruncated><NextContinuationToken>t2</NextContinuationToken>{ENTRY}"
-        ));
-        let page = parse(text.as_bytes(), "images/", Some("t1")).unwrap();
+        let answer = ListObjectsV2Output::builder()
+            .encoding_type(EncodingType::Url)
+            .key_count(1)
+            .is_truncated(true)
+            .next_continuation_token("t2")
+            .contents(object("images/a%2Bb+c.jpg"));
+        let page = page(answer.build(), "images/", Some("t1")).unwrap();
         assert_eq!(page.next.as_deref(), Some("t2"));
         let object = &page.objects[0];
         assert_eq!((object.key.as_str(), object.size), ("images/a+b c.jpg", 5));
         assert_eq!(object.etag, "abc");
+        assert_eq!(object.modified, "2024-05-01T10:00:00Z".parse().unwrap());
     }
 
     #[test]
     fn what_is_not_whole_is_refused() {
-        let truncated = "<IsTruncated>true</IsTruncated>";
-        for (inner, words) in [
-            (String::new(), "whether more comes"),
-            ("<IsTruncated>maybe</IsTruncated>".to_owned(), "whether more comes"),
-            (truncated.to_owned(), "not where"),
-            (format!("{truncated}<NextContinuationToken>t1</NextContinuationToken>"), "not where"),
+        let answer = ListObjectsV2Output::builder;
+        for (answer, words) in [
+            (answer(), "whether more comes"),
+            (answer().is_truncated(true), "not where"),
+            (answer().is_truncated(true).next_continuation_token("t1"), "not where"),
+            (answer().is_truncated(false).key_count(2).contents(object("images/a")), "as many"),
             (
-                format!("<IsTruncated>false</IsTruncated><KeyCount>2</KeyCount>{ENTRY}"),
-                "as many entries",
-            ),
-            (
-                "<IsTruncated>false</IsTruncated><Contents><Key>images/a</Key></Contents>"
-                    .to_owned(),
+                answer().is_truncated(false).contents(Object::builder().key("images/a").build()),
                 "no size",
             ),
+            (answer().is_truncated(false).contents(object("other/a")), "not asked for"),
             (
-                format!("<IsTruncated>false</IsTruncated>{}", ENTRY.replace("images", "other")),
-                "not asked for",
+                answer()
+                    .is_truncated(false)
+                    .encoding_type(EncodingType::Url)
+                    .contents(object("images/%zz")),
+                "not encoded",
             ),
         ] {
-            let error = parse(document(&inner).as_bytes(), "images/", Some("t1")).unwrap_err();
-            assert!(error.contains(words), "{inner}: {error}");
-        }
-        let whole = document(&format!("<IsTruncated>false</IsTruncated>{ENTRY}"));
-        for end in 0..whole.len() {
-            assert!(parse(&whole.as_bytes()[..end], "images/", None).is_err(), "{end}");
+            let error = page(answer.build(), "images/", Some("t1")).unwrap_err();
+            assert!(error.contains(words), "{words}: {error}");
         }
     }
 }

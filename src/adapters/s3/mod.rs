@@ -4,41 +4,37 @@
 //! environment that is not protected. Neither holds a policy: what to copy and what to delete is
 //! decided in `media`.
 //!
-//! The client is our own, on `reqwest`, and not `aws-sdk-s3`. Measured on 2 cores, loopback, objects
-//! of 25 kB and a server in memory, release builds: the SDK (1.157, lean features) takes 139 µs of
-//! CPU for each GET and 162 µs for each PUT, and its 215 crates six CPU minutes to build. Signing,
-//! sending and reading the answer of a CopyObject takes 37 µs here; a whole pull, with hashing,
-//! writing, renaming and the index, 170 µs for each object. With the SDK alone as dear as that, the
-//! aim for small objects was out of reach. The price: retries, back-off, clock skew, other regions
-//! and errors with status 200 are ours.
+//! The client is `aws-sdk-s3`, over connections of `reqwest` that [`line`] watches.
 
 mod address;
+mod broken;
 mod caller;
 mod classify;
 mod client;
 mod deletion;
 mod destination;
+mod document;
 mod encode;
 mod error;
 mod inspect;
+mod line;
 mod listing;
 mod object;
 mod outgoing;
 mod pace;
-mod request;
-mod signing;
+mod retry;
 mod source;
-mod xml;
+mod timing;
 
 pub use address::{BucketAddress, BucketIdentity, BucketSettings, is_access_point};
 pub use caller::{Caller, caller, sts_endpoint};
+pub use client::Credentials;
 pub use deletion::Undeleted;
-pub use destination::{CopySource, DestinationBucket, Headers, Upload, UploadedPart};
+pub use destination::{CopySource, DestinationBucket, Upload, UploadedPart};
 pub use encode::path as encode_path;
 pub use error::{NO_ACLS, S3Error, UNSET_ACL};
 pub use inspect::{PublicAccessBlock, Setting};
 pub use listing::{ListedObject, Page};
-pub use object::{Algorithm, ObjectMeta, StoredChecksum};
-pub use pace::{Retry, Timing};
-pub use signing::{Credentials, hex};
+pub use object::{Algorithm, Headers, ObjectMeta, StoredChecksum};
+pub use retry::Retry;
 pub use source::{ObjectBody, SourceBucket};

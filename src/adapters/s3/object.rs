@@ -1,17 +1,19 @@
-//! What the headers of an answer say of an object.
+//! What an answer says of an object.
 
+use std::collections::HashMap;
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 use jiff::Timestamp;
 use reqwest::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES,
+    HeaderName, HeaderValue,
 };
 
-use super::client::text;
-use super::listing::ARCHIVES;
+use super::listing::{ARCHIVES, timestamp};
 
-/// The headers that belong to an object and go with it when it is copied.
-const KEPT: [HeaderName; 6] =
-    [CONTENT_TYPE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, EXPIRES];
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// A checksum that is kept with an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +51,6 @@ impl Algorithm {
             Algorithm::Sha1 => "SHA1",
         }
     }
-
-    fn header(self) -> &'static str {
-        match self {
-            Algorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Algorithm::Crc32 => "x-amz-checksum-crc32",
-            Algorithm::Crc32c => "x-amz-checksum-crc32c",
-            Algorithm::Sha256 => "x-amz-checksum-sha256",
-            Algorithm::Sha1 => "x-amz-checksum-sha1",
-        }
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -79,39 +71,61 @@ pub struct ObjectMeta {
     /// In an archive and not restored, so that no one can read it.
     pub is_archived: bool,
     /// What goes with the object when it is copied.
-    pub kept: Vec<(HeaderName, HeaderValue)>,
+    pub kept: Headers,
 }
 
-impl ObjectMeta {
-    pub fn read(headers: &HeaderMap) -> ObjectMeta {
-        let encryption = text(headers, "x-amz-server-side-encryption").unwrap_or_default();
-        let customer_key = headers.contains_key("x-amz-server-side-encryption-customer-algorithm");
+/// What both answers say; they are two types with the same fields.
+macro_rules! object_meta {
+    ($answer:expr) => {{
+        let answer = $answer;
+        let checksums = [
+            answer.checksum_crc64_nvme(),
+            answer.checksum_crc32(),
+            answer.checksum_crc32_c(),
+            answer.checksum_sha256(),
+            answer.checksum_sha1(),
+        ];
+        let own = [
+            (CONTENT_TYPE, answer.content_type()),
+            (CACHE_CONTROL, answer.cache_control()),
+            (CONTENT_DISPOSITION, answer.content_disposition()),
+            (CONTENT_ENCODING, answer.content_encoding()),
+            (CONTENT_LANGUAGE, answer.content_language()),
+            (EXPIRES, answer.expires_string()),
+        ];
+        let encryption = answer.server_side_encryption().map_or("", ServerSideEncryption::as_str);
         ObjectMeta {
-            etag: etag(headers),
-            length: text(headers, CONTENT_LENGTH.as_str()).and_then(|n| n.parse().ok()),
-            part: text(headers, CONTENT_RANGE.as_str()).and_then(part),
-            modified: text(headers, LAST_MODIFIED.as_str())
-                .and_then(|date| jiff::fmt::rfc2822::parse(date).ok())
-                .map(|date| date.timestamp()),
-            etag_is_opaque: encryption.starts_with("aws:kms") || customer_key,
-            checksum: checksum(headers),
-            parts: text(headers, "x-amz-mp-parts-count").and_then(|n| n.parse().ok()),
-            is_archived: is_archived(headers),
-            kept: kept(headers),
+            etag: plain_etag(answer.e_tag().unwrap_or_default()),
+            length: answer.content_length().and_then(|length| u64::try_from(length).ok()),
+            part: answer.content_range().and_then(part),
+            modified: answer.last_modified().copied().and_then(timestamp),
+            etag_is_opaque: encryption.starts_with("aws:kms")
+                || answer.sse_customer_algorithm().is_some(),
+            checksum: checksum(checksums, answer.checksum_type()),
+            parts: answer.parts_count().and_then(|count| u32::try_from(count).ok()),
+            is_archived: false,
+            kept: kept(own, answer.metadata()),
         }
+    }};
+}
+
+impl From<&GetObjectOutput> for ObjectMeta {
+    fn from(answer: &GetObjectOutput) -> ObjectMeta {
+        object_meta!(answer)
     }
 }
 
-fn is_archived(headers: &HeaderMap) -> bool {
-    let is_restored = text(headers, "x-amz-restore")
-        .is_some_and(|restore| restore.contains("ongoing-request=\"false\""));
-    let class = text(headers, "x-amz-storage-class");
-    let tier = headers.contains_key("x-amz-archive-status");
-    !is_restored && (tier || class.is_some_and(|class| ARCHIVES.contains(&class)))
+impl From<&HeadObjectOutput> for ObjectMeta {
+    fn from(answer: &HeadObjectOutput) -> ObjectMeta {
+        ObjectMeta { is_archived: is_archived(answer), ..object_meta!(answer) }
+    }
 }
 
-pub fn etag(headers: &HeaderMap) -> String {
-    plain_etag(text(headers, ETAG.as_str()).unwrap_or_default())
+fn is_archived(answer: &HeadObjectOutput) -> bool {
+    let is_restored =
+        answer.restore().is_some_and(|restore| restore.contains("ongoing-request=\"false\""));
+    let class = answer.storage_class().is_some_and(|class| ARCHIVES.contains(&class.as_str()));
+    !is_restored && (class || answer.archive_status().is_some())
 }
 
 /// An ETag without quotes and without the mark of a weak one.
@@ -127,22 +141,26 @@ fn part(range: &str) -> Option<(u64, u64)> {
     Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
-fn checksum(headers: &HeaderMap) -> Option<StoredChecksum> {
+/// The first one that there is, in the order of [`Algorithm::ALL`].
+fn checksum(values: [Option<&str>; 5], kind: Option<&ChecksumType>) -> Option<StoredChecksum> {
     // That of a composite type is a checksum of checksums, and ends in the number of parts.
-    let composite = text(headers, "x-amz-checksum-type").is_some_and(|kind| kind == "COMPOSITE");
     Algorithm::ALL
         .into_iter()
-        .find_map(|algorithm| {
-            let value = text(headers, algorithm.header())?.to_owned();
-            Some(StoredChecksum { algorithm, value })
-        })
-        .filter(|stored| !composite && !stored.value.contains('-'))
+        .zip(values)
+        .find_map(|(algorithm, value)| Some((algorithm, value?.to_owned())))
+        .filter(|(_, value)| kind != Some(&ChecksumType::Composite) && !value.contains('-'))
+        .map(|(algorithm, value)| StoredChecksum { algorithm, value })
 }
 
-fn kept(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let own = KEPT.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone())));
-    let users = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-amz-meta-"));
-    own.chain(users.map(|(name, value)| (name.clone(), value.clone()))).collect()
+fn kept(own: [(HeaderName, Option<&str>); 6], users: Option<&HashMap<String, String>>) -> Headers {
+    let own = own.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned())));
+    let users = users.into_iter().flatten().filter_map(|(name, value)| {
+        let name = HeaderName::try_from(format!("x-amz-meta-{name}")).ok()?;
+        Some((name, value.clone()))
+    });
+    own.chain(users)
+        .filter_map(|(name, value)| Some((name, HeaderValue::try_from(value).ok()?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -157,41 +175,39 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_understood() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("etag", "\"abc-2\""),
-            ("content-range", "bytes 5-9/100"),
-            ("content-type", "image/png"),
-            ("x-amz-meta-owner", "somebody"),
-            ("x-amz-checksum-crc32", "AAAAAA=="),
-            ("last-modified", "Wed, 01 May 2024 10:00:00 GMT"),
-        ] {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        let meta = ObjectMeta::read(&headers);
+    fn answers_are_understood() {
+        let answer = || {
+            GetObjectOutput::builder()
+                .e_tag("\"abc-2\"")
+                .content_range("bytes 5-9/100")
+                .content_type("image/png")
+                .metadata("owner", "somebod\u{fd}")
+                .checksum_crc32("AAAAAA==")
+                .last_modified(aws_sdk_s3::primitives::DateTime::from_secs(1_714_557_600))
+        };
+        let meta = ObjectMeta::from(&answer().build());
         assert_eq!((meta.etag.as_str(), meta.part), ("abc-2", Some((5, 100))));
         assert_eq!(meta.kept.len(), 2);
         assert_eq!(meta.modified, "2024-05-01T10:00:00Z".parse().ok());
         assert_eq!(meta.checksum.map(|sum| sum.algorithm), Some(Algorithm::Crc32));
-        headers.insert("x-amz-checksum-type", HeaderValue::from_static("COMPOSITE"));
-        assert_eq!(ObjectMeta::read(&headers).checksum, None);
+        let composite = answer().checksum_type(ChecksumType::Composite).build();
+        assert_eq!(ObjectMeta::from(&composite).checksum, None);
     }
 
     #[test]
     fn an_archived_object_is_known_by_its_headers() {
-        let is_archived = |given: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in given {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            ObjectMeta::read(&headers).is_archived
+        let is_archived = |class: Option<&str>, restore: Option<&str>, tier: Option<&str>| {
+            let answer = HeadObjectOutput::builder()
+                .set_storage_class(class.map(Into::into))
+                .set_restore(restore.map(str::to_owned))
+                .set_archive_status(tier.map(Into::into));
+            ObjectMeta::from(&answer.build()).is_archived
         };
-        let class = ("x-amz-storage-class", "GLACIER");
-        assert!(is_archived(&[class]));
-        assert!(is_archived(&[class, ("x-amz-restore", "ongoing-request=\"true\"")]));
-        assert!(is_archived(&[("x-amz-archive-status", "DEEP_ARCHIVE_ACCESS")]));
-        assert!(!is_archived(&[class, ("x-amz-restore", "ongoing-request=\"false\"")]));
-        assert!(!is_archived(&[("x-amz-storage-class", "STANDARD_IA")]) && !is_archived(&[]));
+        let class = Some("GLACIER");
+        assert!(is_archived(class, None, None));
+        assert!(is_archived(class, Some("ongoing-request=\"true\""), None));
+        assert!(is_archived(None, None, Some("DEEP_ARCHIVE_ACCESS")));
+        assert!(!is_archived(class, Some("ongoing-request=\"false\""), None));
+        assert!(!is_archived(Some("STANDARD_IA"), None, None) && !is_archived(None, None, None));
     }
 }

@@ -28,6 +28,14 @@ impl Outgoing {
         Outgoing { bytes, taken: Arc::default() }
     }
 
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// How long bytes that nobody can watch any more may take.
     pub fn time_in_buffers(&self) -> Duration {
         Duration::from_millis((self.bytes.len().min(IN_BUFFERS) * 1000 / SLOWEST) as u64)

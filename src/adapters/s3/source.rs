@@ -3,18 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use aws_sdk_s3::config::http::HttpRequest;
+use aws_sdk_s3::primitives::SdkBody;
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{HeaderName, HeaderValue, IF_MATCH, RANGE};
+use http_body_util::BodyExt;
 
 use super::address::{BucketAddress, BucketIdentity, BucketSettings};
-use super::client::{Answer, Call, Client};
+use super::broken::Broken;
+use super::client::Client;
 use super::error::S3Error;
 use super::listing::Page;
 use super::object::ObjectMeta;
-use super::pace::{Retry, Timing};
-
-const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 
 /// Reads a bucket.
 #[derive(Clone)]
@@ -26,7 +25,7 @@ pub struct SourceBucket {
 /// An object under way.
 pub struct ObjectBody<'a> {
     client: &'a Client,
-    answer: Answer<'a>,
+    body: SdkBody,
     key: &'a str,
     pub meta: ObjectMeta,
 }
@@ -34,25 +33,26 @@ pub struct ObjectBody<'a> {
 impl ObjectBody<'_> {
     /// The next bytes; `None` at the end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, S3Error> {
-        let (client, key) = (self.client, self.key);
-        let what = || client.describe("read", Some(key));
-        client.chunk(&mut self.answer.response, &what).await
+        let Some(frame) = self.body.frame().await else { return Ok(None) };
+        // What is not data is a trailer, which S3 does not send.
+        frame.map(|frame| frame.into_data().ok()).map_err(|error| {
+            let broken = error.downcast::<Broken>();
+            let broken = broken.map_or_else(|e| Broken::Unreadable(e.to_string()), |it| *it);
+            let what = self.client.describe("read", Some(self.key));
+            match broken.into_error(what, self.client.address().host(), Some(self.key)) {
+                error @ (S3Error::Network { .. } | S3Error::Timeout { .. }) => {
+                    S3Error::BrokenOff(Box::new(error))
+                }
+                error => error,
+            }
+        })
     }
 }
 
 impl SourceBucket {
     /// `jobs` is how many requests may be under way at once.
     pub fn new(settings: &BucketSettings, jobs: usize) -> Result<SourceBucket, S3Error> {
-        let timing = Timing::default().limited(settings.timeout);
-        SourceBucket::with_timing(settings, timing, jobs)
-    }
-
-    pub fn with_timing(
-        settings: &BucketSettings,
-        timing: Timing,
-        jobs: usize,
-    ) -> Result<SourceBucket, S3Error> {
-        let client = Client::new(settings, timing, jobs)?;
+        let client = Client::new(settings, jobs)?;
         let identity = BucketIdentity::of(&client.address(), &settings.credentials);
         Ok(SourceBucket { client: Arc::new(client), identity })
     }
@@ -70,10 +70,6 @@ impl SourceBucket {
         self.address().place()
     }
 
-    pub fn retry(&self) -> Retry<'_> {
-        self.client.retry()
-    }
-
     /// "read `key` in the bucket …", for messages.
     pub fn describe(&self, verb: &str, key: &str) -> String {
         self.client.describe(verb, Some(key))
@@ -84,9 +80,9 @@ impl SourceBucket {
     /// # Errors
     /// Where the keys may not look at the bucket, or it is not there.
     pub async fn answers_as_access_point(&self) -> Result<bool, S3Error> {
-        let answer = self.client.ask(&Call::new(Method::HEAD, "look at", None)).await?;
-        let header = answer.response.headers().get("x-amz-access-point-alias");
-        Ok(header.is_some_and(|value| value != "false"))
+        let request = self.client.sdk.head_bucket().bucket(self.client.bucket());
+        let answer = request.send().await.map_err(self.client.failed("look at", None))?;
+        Ok(answer.access_point_alias().unwrap_or_default())
     }
 
     pub async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page, S3Error> {
@@ -95,20 +91,23 @@ impl SourceBucket {
 
     /// What is known of an object without its bytes.
     pub async fn head(&self, key: &str) -> Result<ObjectMeta, S3Error> {
-        let headers = [(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"))];
-        let call = Call { headers: &headers, ..Call::new(Method::HEAD, "look at", Some(key)) };
-        Ok(ObjectMeta::read(self.client.ask(&call).await?.response.headers()))
+        self.head_part(key, None).await
     }
 
     /// The size of the first part of an object that was uploaded in parts, where the server tells.
     pub async fn first_part(&self, key: &str) -> Result<Option<u64>, S3Error> {
-        let query = [("partNumber", "1")];
-        let call = Call { query: &query, ..Call::new(Method::HEAD, "look at", Some(key)) };
-        let meta = ObjectMeta::read(self.client.ask(&call).await?.response.headers());
+        let meta = self.head_part(key, Some(1)).await?;
         Ok(meta.parts.and(meta.length))
     }
 
-    /// Begins to read an object, or a part of it, once: whoever reads knows how to go on.
+    async fn head_part(&self, key: &str, part: Option<i32>) -> Result<ObjectMeta, S3Error> {
+        let request = self.client.sdk.head_object().bucket(self.client.bucket()).key(key);
+        let request = request.set_part_number(part).customize().mutate_request(with_checksum);
+        let answer = request.send().await.map_err(self.client.failed("look at", Some(key)))?;
+        Ok(ObjectMeta::from(&answer))
+    }
+
+    /// Begins to read an object, or a part of it.
     ///
     /// With `version` the object must still have this ETag. That is checked here as well, for
     /// there are servers that do not look at `If-Match`.
@@ -118,23 +117,18 @@ impl SourceBucket {
         range: Option<Range<u64>>,
         version: &str,
     ) -> Result<ObjectBody<'a>, S3Error> {
-        let mut headers = Vec::with_capacity(3);
-        if !version.is_empty()
-            && let Ok(value) = HeaderValue::from_str(&format!("\"{version}\""))
-        {
-            headers.push((IF_MATCH, value));
-        }
-        if let Some(range) = &range {
-            let text = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                headers.push((RANGE, value));
-            }
-        }
-        headers.push((CHECKSUM_MODE, HeaderValue::from_static("ENABLED")));
-        let call = Call { headers: &headers, ..Call::new(Method::GET, "read", Some(key)) };
-        let answer = self.client.ask_once(&call).await?;
-        let meta = ObjectMeta::read(answer.response.headers());
-        let what = || self.client.what(&call);
+        let client = &*self.client;
+        let bytes =
+            |range: &Range<u64>| format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
+        let request = client.sdk.get_object().bucket(client.bucket()).key(key);
+        let request = request
+            .set_range(range.as_ref().map(bytes))
+            .set_if_match((!version.is_empty()).then(|| format!("\"{version}\"")))
+            .customize()
+            .mutate_request(with_checksum);
+        let mut answer = request.send().await.map_err(client.failed("read", Some(key)))?;
+        let meta = ObjectMeta::from(&answer);
+        let what = || client.describe("read", Some(key));
         // A server that does not say which version it sends is believed to keep to `If-Match`.
         if !version.is_empty() && !meta.etag.is_empty() && meta.etag != version {
             return Err(S3Error::Changed { what: what() });
@@ -145,6 +139,13 @@ impl SourceBucket {
             let reason = "it is not the range that was asked for".to_owned();
             return Err(S3Error::BadAnswer { what: what(), reason });
         }
-        Ok(ObjectBody { client: &self.client, answer, key, meta })
+        let body = std::mem::take(&mut answer.body).into_inner();
+        Ok(ObjectBody { client, body, key, meta })
     }
+}
+
+/// Asks for the checksum that is kept with an object. Asked for by its name, the SDK would compare
+/// it as well, which `media` does for bodies that come in pieces, too.
+fn with_checksum(request: &mut HttpRequest) {
+    request.headers_mut().insert("x-amz-checksum-mode", "ENABLED");
 }

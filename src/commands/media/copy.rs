@@ -10,17 +10,17 @@ use crate::deployment::{Values, bucket_settings};
 use crate::failure::CommandError;
 use crate::media::{
     BucketDifference, COPY_PARTS, CopyIndex, CopyMethod, Copying, Failure, Progression, Uploads,
-    check_deletions, compare_buckets, confirm_gone, copy_objects, list, probe, refuse_for_copy,
+    compare_buckets, copy_objects, list, probe, refuse_for_copy,
 };
 use crate::settings::{Destination, Environment};
 use crate::words;
 
+use super::compared::Compared;
 use super::guards::not_onto_itself;
-use super::only::Only;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
-use super::{LIST_STEP, TRANSFER_STEP, counts, finish, limit, or_nothing, prefixes, start};
+use super::{LIST_STEP, TRANSFER_STEP, finish, prefixes, start};
 
 /// The two buckets, and what may be asked of them.
 struct Sides {
@@ -100,9 +100,7 @@ async fn prepare(
         words::count(there.objects.len() as u64)
     );
     finish(context, LIST_STEP, summary);
-    let source_size = (listing.objects.len() as u64, listing.bytes());
-    let destination_size = (there.objects.len() as u64, there.bytes());
-    let mut refused = refuse_for_copy(&mut listing.objects);
+    let refused = refuse_for_copy(&mut listing.objects);
     // What cannot be asked for at the source cannot be shown to be gone there.
     refuse_for_copy(&mut there.objects);
     let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
@@ -110,54 +108,27 @@ async fn prepare(
     let checksum = args.transfer.checksum;
     let mut difference =
         compare_buckets(&listing.objects, &there.objects, &left_alone, &copies, checksum);
-    let from = format!("{}: {from}", source.name);
-    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
-        let keys = listing.objects.iter().map(|object| object.key.as_str());
-        only.warn_of_strangers(
-            context,
-            &from,
-            keys.chain(refused.iter().map(|one| one.key.as_str())),
-        );
-        difference.transfer.retain(|object| only.has(&object.key));
-        refused.retain(|one| only.has(&one.key));
-    }
-    if args.transfer.no_delete || args.transfer.only.is_some() {
-        difference.delete.clear();
-    }
-    let to = format!("{}: {to}", destination.environment().name);
-    let counted = counts(
-        &prefixes,
-        listing.objects.iter().map(|object| object.key.as_str()),
-        there.objects.iter().map(|object| object.key.as_str()),
-        difference.delete.iter().map(|object| object.key.as_str()),
-    );
-    check_deletions(&counted, &limit(&args.transfer), &from, &to).map_err(or_nothing)?;
-    let doomed: Vec<String> = difference.delete.iter().map(|one| one.key.clone()).collect();
-    let kept = confirm_gone(&sides.source, &doomed).await?;
-    difference.delete.retain(|object| kept.iter().all(|one| one.key != object.key));
+    let compared = Compared {
+        source: format!("{}: {from}", source.name),
+        destination: format!("{}: {to}", destination.environment().name),
+        listed: &listing.objects,
+        there: &there.objects,
+        transfer: &mut difference.transfer,
+        delete: &mut difference.delete,
+        refused,
+        unchanged: difference.unchanged,
+        hashed: 0,
+    };
+    let asked = Some(&sides.source);
+    let (mut plan, kept) = compared.plan(context, &args.transfer, &prefixes, asked).await?;
     let transfer = &difference.transfer;
     let method = probe(&sides.source, &sides.destination, &sides.reader, transfer).await?;
-    let keys: HashSet<&str> = there.objects.iter().map(|one| one.key.as_str()).collect();
-    let replaced = difference.transfer.iter().filter(|one| keys.contains(one.key.as_str())).count();
     let how = match method {
         CopyMethod::OnServer => "copied on the server",
         CopyMethod::ThroughMemory => "copied through this machine's memory",
     };
-    let plan = Plan {
-        source: from,
-        destination: to,
-        source_size,
-        destination_size,
-        transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        unchanged: difference.unchanged,
-        replaced: replaced as u64,
-        hashed: 0,
-        refused,
-        no_delete: args.transfer.no_delete,
-        renditions: sides.renditions.as_ref().map(|found| (found.place(), found.rows())),
-        how: (!difference.transfer.is_empty()).then(|| how.to_owned()),
-    };
+    plan.renditions = sides.renditions.as_ref().map(|found| (found.place(), found.rows()));
+    plan.how = (!transfer.is_empty()).then(|| how.to_owned());
     Ok((Prepared { sides, uploads, copies, method, difference, kept }, plan))
 }
 

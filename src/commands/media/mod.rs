@@ -1,5 +1,6 @@
 //! `pull-media` and `push-media`.
 
+mod compared;
 mod copy;
 mod guards;
 mod only;
@@ -13,11 +14,17 @@ pub use pull::pull;
 pub use push::push;
 pub use summary::Transfer;
 
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::adapters::s3::SourceBucket;
 use crate::cli::TransferArgs;
-use crate::commands::Context;
+use crate::commands::{Context, Outcome, journal};
 use crate::events::{Event, Reporter};
-use crate::failure::CommandError;
-use crate::media::{DeletionLimit, Deletions, MediaError};
+use crate::failure::{CommandError, FailureKind};
+use crate::media::{Folder, Index, Listing, MediaError, Walk, list};
+use summary::Plan;
 
 const LIST_STEP: &str = "list";
 const TRANSFER_STEP: &str = "transfer";
@@ -37,34 +44,52 @@ fn finish(context: &Context, step: &'static str, summary: String) {
     context.ui.emit(Event::StepFinished { step, summary });
 }
 
-/// How many keys below a prefix there are on either side, and how many would go.
-fn counts<'a, S, D, X>(prefixes: &[String], source: S, destination: D, delete: X) -> Vec<Deletions>
-where
-    S: Iterator<Item = &'a str> + Clone,
-    D: Iterator<Item = &'a str> + Clone,
-    X: Iterator<Item = &'a str> + Clone,
-{
-    let below = |keys: &mut dyn Iterator<Item = &'a str>, prefix: &str| {
-        keys.filter(|key| key.starts_with(prefix)).count() as u64
-    };
-    let count = |prefix: &String| Deletions {
-        prefix: prefix.clone(),
-        source: below(&mut source.clone(), prefix),
-        destination: below(&mut destination.clone(), prefix),
-        delete: below(&mut delete.clone(), prefix),
-    };
-    prefixes.iter().map(count).collect()
+/// What is remembered of the folder, on which nobody else may work meanwhile.
+fn open_index(context: &Context, folder: &Folder) -> Result<Index, CommandError> {
+    let state = &context.settings.state_directory.value;
+    Index::open(state, folder.path())?.ok_or_else(|| {
+        let text = format!("another bcops works on {}", folder.path().display());
+        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
+    })
 }
 
-fn limit(args: &TransferArgs) -> DeletionLimit {
-    DeletionLimit { given: args.max_delete }
+/// Lists the bucket and the folder at the same time.
+async fn list_both(
+    bucket: &SourceBucket,
+    folder: &Arc<Folder>,
+    prefixes: &[String],
+) -> Result<(Listing, Walk), CommandError> {
+    let walking = {
+        let (folder, prefixes) = (Arc::clone(folder), prefixes.to_vec());
+        tokio::task::spawn_blocking(move || folder.walk(&prefixes))
+    };
+    let listing = list(bucket, prefixes, &|_| {}).await?;
+    let walk = walking.await.map_err(|_| {
+        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
+    })??;
+    Ok((listing, walk))
 }
 
-/// A refusal of too many deletions, with the flag that only the media commands have.
-fn or_nothing(error: MediaError) -> CommandError {
-    let is_refused = matches!(error, MediaError::Refused(_));
-    let error = CommandError::from(error);
-    if is_refused { error.hint("to delete nothing: add --no-delete") } else { error }
+/// Works with the journal around it.
+async fn journalled(
+    context: &Context,
+    command: &str,
+    plan: Plan,
+    work: impl AsyncFnOnce(Plan) -> Result<Outcome, CommandError>,
+) -> Result<Outcome, CommandError> {
+    let begun = json!({ "event": "begun", "from": plan.source, "to": plan.destination });
+    journal::append(context, command, begun)?;
+    let outcome = work(plan).await;
+    let line = match &outcome {
+        Ok(outcome) => {
+            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
+        }
+        Err(error) => json!({ "event": "failed", "kind": error.kind }),
+    };
+    if let Err(error) = journal::append(context, command, line) {
+        context.ui.emit(Event::Warning(error.to_string()));
+    }
+    outcome
 }
 
 /// Work that reads the disk or hashes, on a thread where that is allowed.

@@ -4,29 +4,24 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::json;
-
 use crate::adapters::s3::{ListedObject, SourceBucket};
 use crate::cli::PullMediaArgs;
-use crate::commands::journal;
 use crate::commands::{Context, Outcome, confirm};
 use crate::deployment::bucket_settings;
-use crate::events::{Event, Reporter};
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::media::{
     Entry, Failure, Folder, Index, Listing, LocalFile, Progression, PullDifference, Pulling,
-    Resumes, Walk, check_deletions, compare_for_pull, confirm_gone, delete_files, list,
-    pull_objects, refuse_for_disk,
+    Resumes, Walk, compare_for_pull, delete_files, pull_objects, refuse_for_disk,
 };
 use crate::settings::Environment;
 use crate::words;
 
-use super::only::Only;
+use super::compared::Compared;
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again};
 use super::{
-    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, counts, finish, limit, or_nothing, prefixes,
-    start,
+    DELETE_STEP, LIST_STEP, TRANSFER_STEP, blocking, finish, journalled, list_both, open_index,
+    prefixes, start,
 };
 
 /// Everything that is known before anything is changed.
@@ -40,15 +35,13 @@ struct Prepared {
     /// Files of which nobody knows whether the bucket still has them.
     kept: Vec<Failure>,
     renditions: Option<Renditions>,
-    plan: Plan,
 }
 
 pub async fn pull(context: &Context, args: &PullMediaArgs) -> Result<Outcome, CommandError> {
     let started = Instant::now();
     let name = args.environment.as_deref().unwrap_or_default();
     let environment = context.settings.environment(name)?;
-    let prepared = context.interrupt.guard(prepare(context, args, environment)).await?;
-    let plan = &prepared.plan;
+    let (prepared, plan) = context.interrupt.guard(prepare(context, args, environment)).await?;
     let asks = plan.is_destructive() && !args.yes && !args.transfer.dry_run;
     if asks {
         context.ui.question(&plan.text())
@@ -61,39 +54,20 @@ pub async fn pull(context: &Context, args: &PullMediaArgs) -> Result<Outcome, Co
     if asks {
         confirm::yes(context, "Replace and delete local media?", "--yes")?;
     }
-    journal::append(
-        context,
-        "pull-media",
-        json!({ "event": "begun", "from": plan.source, "to": plan.destination }),
-    )?;
-    let outcome = work(context, args, prepared, started).await;
-    let line = match &outcome {
-        Ok(outcome) => {
-            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
-        }
-        Err(error) => json!({ "event": "failed", "kind": error.kind }),
-    };
-    if let Err(error) = journal::append(context, "pull-media", line) {
-        context.ui.emit(Event::Warning(error.to_string()));
-    }
-    outcome
+    journalled(context, "pull-media", plan, async |plan| {
+        work(context, args, prepared, plan, started).await
+    })
+    .await
 }
 
 async fn prepare(
     context: &Context,
     args: &PullMediaArgs,
     environment: &Environment,
-) -> Result<Prepared, CommandError> {
+) -> Result<(Prepared, Plan), CommandError> {
     let prefixes = prefixes(context, &args.transfer);
     let folder = Arc::new(Folder::open(&context.settings.media.folder.value)?);
-    let state = &context.settings.state_directory.value;
-    let index = Index::open(state, folder.path())?.ok_or_else(|| {
-        CommandError::new(
-            FailureKind::Locked,
-            format!("another bcops works on {}", folder.path().display()),
-        )
-        .hint("wait until it is done, then try again")
-    })?;
+    let index = open_index(context, &folder)?;
     let (settings, renditions) = surroundings(context, args, environment).await?;
     let bucket = SourceBucket::new(&settings, usize::from(args.transfer.jobs))?;
     start(
@@ -101,14 +75,7 @@ async fn prepare(
         LIST_STEP,
         format!("Listing {} and {}", bucket.place(), folder.path().display()),
     );
-    let walking = {
-        let (folder, prefixes) = (Arc::clone(&folder), prefixes.clone());
-        tokio::task::spawn_blocking(move || folder.walk(&prefixes))
-    };
-    let listing = list(&bucket, &prefixes, &|_| {}).await?;
-    let walk = walking.await.map_err(|_| {
-        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
-    })??;
+    let (listing, walk) = list_both(&bucket, &folder, &prefixes).await?;
     let summary = format!(
         "Listed: {} in the bucket, {} in the folder",
         words::plural(listing.objects.len() as u64, "object"),
@@ -153,71 +120,42 @@ async fn compare(
     args: &PullMediaArgs,
     environment: &Environment,
     sides: Sides,
-) -> Result<Prepared, CommandError> {
+) -> Result<(Prepared, Plan), CommandError> {
     let Sides { bucket, folder, index, mut listing, walk, prefixes, renditions } = sides;
-    let source_size = (listing.objects.len() as u64, listing.bytes());
-    let mut refused =
-        blocking(|| Ok(refuse_for_disk(&mut listing.objects, folder.ignores_case())))?;
+    let refused = blocking(|| Ok(refuse_for_disk(&mut listing.objects, folder.ignores_case())))?;
     let left_alone: HashSet<String> = refused.iter().map(|one| one.key.clone()).collect();
     let checksum = args.transfer.checksum;
     let mut difference = blocking(|| {
         compare_for_pull(&listing.objects, &walk.files, &left_alone, &index, &folder, checksum)
     })?;
-    let destination = folder.path().display().to_string();
-    let source = format!("{}: {}", environment.name, bucket.place());
-    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
-        let keys = listing.objects.iter().map(|object| object.key.as_str());
-        only.warn_of_strangers(
-            context,
-            &source,
-            keys.chain(refused.iter().map(|one| one.key.as_str())),
-        );
-        difference.transfer.retain(|object| only.has(&object.key));
-        refused.retain(|one| only.has(&one.key));
-    }
-    if args.transfer.no_delete || args.transfer.only.is_some() {
-        difference.delete.clear();
-    }
-    let counted = counts(
-        &prefixes,
-        listing.objects.iter().map(|object| object.key.as_str()),
-        walk.files.iter().map(|file| file.key.as_str()),
-        difference.delete.iter().map(|file| file.key.as_str()),
-    );
-    check_deletions(&counted, &limit(&args.transfer), &source, &destination).map_err(or_nothing)?;
-    let doomed: Vec<String> = difference.delete.iter().map(|file| file.key.clone()).collect();
-    let kept = confirm_gone(&bucket, &doomed).await?;
-    difference.delete.retain(|file| kept.iter().all(|one| one.key != file.key));
-    let local: HashSet<&str> = walk.files.iter().map(|file| file.key.as_str()).collect();
-    let replaced =
-        difference.transfer.iter().filter(|one| local.contains(one.key.as_str())).count();
-    let plan = Plan {
-        source,
-        destination,
-        source_size,
-        destination_size: (walk.files.len() as u64, walk.bytes()),
-        transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        unchanged: difference.unchanged.len() as u64,
-        replaced: replaced as u64,
-        hashed: difference.hashed,
+    let compared = Compared {
+        source: format!("{}: {}", environment.name, bucket.place()),
+        destination: folder.path().display().to_string(),
+        listed: &listing.objects,
+        there: &walk.files,
+        transfer: &mut difference.transfer,
+        delete: &mut difference.delete,
         refused,
-        no_delete: args.transfer.no_delete,
-        renditions: renditions.as_ref().map(|found| (found.place(), found.rows())),
-        how: None,
+        unchanged: difference.unchanged.len() as u64,
+        hashed: difference.hashed,
     };
+    let (mut plan, kept) = compared.plan(context, &args.transfer, &prefixes, Some(&bucket)).await?;
+    plan.renditions = renditions.as_ref().map(|found| (found.place(), found.rows()));
     let leftovers = walk.leftovers;
-    Ok(Prepared { bucket, folder, index, prefixes, leftovers, difference, kept, renditions, plan })
+    let prepared =
+        Prepared { bucket, folder, index, prefixes, leftovers, difference, kept, renditions };
+    Ok((prepared, plan))
 }
 
 async fn work(
     context: &Context,
     args: &PullMediaArgs,
     prepared: Prepared,
+    plan: Plan,
     started: Instant,
 ) -> Result<Outcome, CommandError> {
     let Prepared { bucket, folder, mut index, prefixes, leftovers, difference, .. } = prepared;
-    let (kept, renditions, plan) = (prepared.kept, prepared.renditions, prepared.plan);
+    let (kept, renditions) = (prepared.kept, prepared.renditions);
     let state = &context.settings.state_directory.value;
     folder.create()?;
     let PullDifference { transfer, delete, unchanged, .. } = difference;

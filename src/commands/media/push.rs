@@ -7,20 +7,20 @@ use std::time::Instant;
 use crate::adapters::s3::DestinationBucket;
 use crate::cli::PushMediaArgs;
 use crate::commands::{Context, Outcome, confirm};
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::CommandError;
 use crate::media::{
     Folder, Index, MediaError, Progression, PushDifference, Pushing, Refused, Uploads,
-    check_deletions, compare_for_push, list, push_files, refuse_local,
+    compare_for_push, push_files, refuse_local,
 };
 use crate::settings::Destination;
 use crate::words;
 
-use super::only::Only;
+use super::compared::{Compared, replaced};
 use super::renditions::Renditions;
 use super::summary::{Done, Plan, again, confirmed};
 use super::writing::{Target, after, carry_out, clean, uploads};
 use super::{
-    LIST_STEP, TRANSFER_STEP, blocking, copy, counts, finish, limit, or_nothing, prefixes, start,
+    LIST_STEP, TRANSFER_STEP, blocking, copy, finish, list_both, open_index, prefixes, start,
 };
 
 pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, CommandError> {
@@ -76,23 +76,12 @@ async fn prepare(
     if !folder.is_there() {
         return Err(MediaError::NoFolder { path: folder.path().to_owned() }.into());
     }
-    let state = &context.settings.state_directory.value;
-    let index = Index::open(state, folder.path())?.ok_or_else(|| {
-        let text = format!("another bcops works on {}", folder.path().display());
-        CommandError::new(FailureKind::Locked, text).hint("wait until it is done, then try again")
-    })?;
+    let index = open_index(context, &folder)?;
     let (bucket, renditions) = Target::look(context, args, destination).await?.open().await?;
     let uploads = uploads(context, &bucket)?;
     let place = bucket.reading().place();
     start(context, LIST_STEP, format!("Listing {} and {place}", folder.path().display()));
-    let walking = {
-        let (folder, prefixes) = (Arc::clone(&folder), prefixes.clone());
-        tokio::task::spawn_blocking(move || folder.walk(&prefixes))
-    };
-    let listing = list(bucket.reading(), &prefixes, &|_| {}).await?;
-    let mut walk = walking.await.map_err(|_| {
-        CommandError::new(FailureKind::Unexpected, "the walk of the folder ended early")
-    })??;
+    let (listing, mut walk) = list_both(bucket.reading(), &folder, &prefixes).await?;
     let summary = format!(
         "Listed: {} in the folder, {} in the bucket",
         words::plural(walk.files.len() as u64, "file"),
@@ -112,42 +101,20 @@ async fn prepare(
     let mut difference = blocking(|| {
         compare_for_push(&walk.files, &listing.objects, &left_alone, &index, &folder, checksum)
     })?;
-    let source = folder.path().display().to_string();
-    if let Some(only) = Only::read(args.transfer.only.as_deref())? {
-        let keys = walk.files.iter().map(|file| file.key.as_str());
-        only.warn_of_strangers(context, &source, keys);
-        difference.transfer.retain(|file| only.has(&file.key));
-        refused.retain(|one| only.has(&one.key));
-    }
-    if args.transfer.no_delete || args.transfer.only.is_some() {
-        difference.delete.clear();
-    }
-    let to = format!("{}: {place}", destination.environment().name);
-    let counted = counts(
-        &prefixes,
-        walk.files.iter().map(|file| file.key.as_str()),
-        listing.objects.iter().map(|object| object.key.as_str()),
-        difference.delete.iter().map(|object| object.key.as_str()),
-    );
-    check_deletions(&counted, &limit(&args.transfer), &source, &to).map_err(or_nothing)?;
-    let there: HashSet<&str> = listing.objects.iter().map(|one| one.key.as_str()).collect();
-    let both = difference.transfer.iter().filter(|one| there.contains(one.key.as_str()));
-    let replaced: HashSet<String> = both.map(|one| one.key.clone()).collect();
-    let plan = Plan {
-        source,
-        destination: to,
-        source_size: (walk.files.len() as u64, walk.bytes()),
-        destination_size: (listing.objects.len() as u64, listing.bytes()),
-        transfer: difference.transfer.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        delete: difference.delete.iter().map(|one| (one.key.clone(), one.size)).collect(),
-        unchanged: difference.unchanged.len() as u64,
-        replaced: replaced.len() as u64,
-        hashed: difference.hashed,
+    let compared = Compared {
+        source: folder.path().display().to_string(),
+        destination: format!("{}: {place}", destination.environment().name),
+        listed: &walk.files,
+        there: &listing.objects,
+        transfer: &mut difference.transfer,
+        delete: &mut difference.delete,
         refused,
-        no_delete: args.transfer.no_delete,
-        renditions: renditions.as_ref().map(|found| (found.place(), found.rows())),
-        how: None,
+        unchanged: difference.unchanged.len() as u64,
+        hashed: difference.hashed,
     };
+    let (mut plan, _) = compared.plan(context, &args.transfer, &prefixes, None).await?;
+    plan.renditions = renditions.as_ref().map(|found| (found.place(), found.rows()));
+    let replaced = replaced(&difference.transfer, &listing.objects);
     let prepared =
         Prepared { bucket, folder, index, uploads, replaced, prefixes, difference, renditions };
     Ok((prepared, plan))

@@ -3,13 +3,10 @@
 
 use std::future::Future;
 
-use serde_json::json;
-
 use crate::adapters::s3::{BucketSettings, DestinationBucket, ListedObject};
 use crate::cli::PushMediaArgs;
-use crate::commands::{Context, Outcome, confirm, journal};
+use crate::commands::{Context, Outcome, confirm};
 use crate::deployment::Writing;
-use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::media::{self, Uploads};
 use crate::settings::Destination;
@@ -17,7 +14,7 @@ use crate::words;
 
 use super::renditions::Renditions;
 use super::summary::Plan;
-use super::{DELETE_STEP, finish, start};
+use super::{DELETE_STEP, finish, journalled, start};
 
 /// The environment that is written to, looked at beside the protected ones.
 pub struct Target<'a> {
@@ -66,40 +63,12 @@ pub async fn carry_out<P>(
         context.ui.message(&plan.text());
         return Ok(plan.dry_run());
     }
-    begin(context, args, destination, &plan)?;
-    let outcome = work(prepared, plan).await;
-    end(context, &outcome);
-    outcome
-}
-
-/// Asks for the app's name, once the numbers are on the screen, and begins the journal.
-fn begin(
-    context: &Context,
-    args: &PushMediaArgs,
-    destination: &Destination,
-    plan: &Plan,
-) -> Result<(), CommandError> {
+    // Asks for the app's name, once the numbers are on the screen.
     context.ui.question(&plan.text());
     if !plan.changes_nothing() {
         confirm::type_name(context, &destination.environment().app.value, &args.confirm)?;
     }
-    journal::append(
-        context,
-        "push-media",
-        json!({ "event": "begun", "from": plan.source, "to": plan.destination }),
-    )
-}
-
-fn end(context: &Context, outcome: &Result<Outcome, CommandError>) {
-    let line = match outcome {
-        Ok(outcome) => {
-            json!({ "event": "done", "exit_code": outcome.exit_code, "result": outcome.result })
-        }
-        Err(error) => json!({ "event": "failed", "kind": error.kind }),
-    };
-    if let Err(error) = journal::append(context, "push-media", line) {
-        context.ui.emit(Event::Warning(error.to_string()));
-    }
+    journalled(context, "push-media", plan, async |plan| work(prepared, plan).await).await
 }
 
 /// The uploads of a bucket, to which nobody else may write from here meanwhile.

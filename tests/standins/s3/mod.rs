@@ -5,6 +5,7 @@
 
 pub mod council;
 mod faults;
+mod limits;
 mod multipart;
 mod operations;
 mod requests;
@@ -21,6 +22,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 
 pub use faults::{Fault, Rule};
+pub use limits::{Count, Limits};
 pub use requests::Recorded;
 pub use server::Right;
 pub use setup::Setup;
@@ -75,6 +77,7 @@ impl S3StandIn {
         let shared = Arc::new(Shared {
             store,
             faults: Default::default(),
+            meter: limits::Meter::new(Limits::default()),
             log: Mutex::default(),
             keep_log: options.keep_log,
             rights: Mutex::new(rights),
@@ -90,6 +93,16 @@ impl S3StandIn {
     /// Misbehave as told, until the rule is used up. Rules are tried in the order of their coming.
     pub fn misbehave(&self, rule: Rule) {
         self.shared.faults.add(rule.into());
+    }
+
+    /// Serve from so far away, and not more than that.
+    pub fn limit(&self, limits: Limits) {
+        self.shared.meter.set(limits);
+    }
+
+    /// How much of each prefix was served and refused, and whether it was written.
+    pub fn counts(&self) -> Vec<(String, bool, Count)> {
+        self.shared.meter.counts()
     }
 
     pub fn set_up(&self, bucket: &str, setup: Setup) {

@@ -16,6 +16,7 @@ use s3s::service::S3Service;
 use tokio::net::TcpListener;
 
 use super::faults::Fault;
+use super::limits::Meter;
 use super::requests::Recorded;
 use super::setup::{self, Setup};
 use super::store::{Store, hex, md5};
@@ -35,6 +36,7 @@ pub type Rights = BTreeMap<String, BTreeMap<String, Right>>;
 pub struct Shared {
     pub store: Store,
     pub faults: Faults<Fault>,
+    pub meter: Meter,
     pub log: Mutex<Vec<Recorded>>,
     pub keep_log: bool,
     pub rights: Mutex<Rights>,
@@ -65,6 +67,14 @@ async fn answer(
         shared.log.lock().expect("no panic").push(recorded.clone());
     }
     let closed = || std::io::Error::other("closed on purpose");
+    let latency = shared.meter.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    if !shared.meter.lets_through(&recorded) {
+        let _ = request.into_body().collect().await;
+        return Ok(error(503, "SlowDown", "Please reduce your request rate."));
+    }
     match &fault {
         Some(Fault::CloseBefore) => return Err(closed()),
         Some(Fault::Hang) => std::future::pending::<()>().await,
