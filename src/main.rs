@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Err(message) => return report_usage(&arguments, &message),
     };
     let ui = Arc::new(Ui::new(options(&invocation)));
+    ui::log::start(&ui, std::env::var(ui::log::VARIABLE).ok().as_deref());
     let outcome = match settings {
         Ok(settings) => run(settings, None, &invocation, ui.clone(), home),
         Err(error) => without_configuration(error, &invocation, ui.clone(), home),
@@ -164,7 +165,7 @@ fn report_usage(arguments: &[std::ffi::OsString], message: &clap::Error) -> Exit
             color: ui::ColorChoice::Never,
             json: true,
             quiet: true,
-            verbose: false,
+            verbose: 0,
             no_input: true,
         });
         ui.document(&Document::failed(command, &error));

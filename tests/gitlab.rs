@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use bcops::adapters::gitlab::{Gitlab, GitlabError, PipelineState, Timing};
+use bcops::adapters::gitlab::{Gitlab, PipelineState};
+use bcops::adapters::json_api::{ApiError, Timing};
 use bcops::failure::CommandError;
 use bcops::secret::Secret;
 
@@ -47,7 +48,7 @@ fn client(standin: &GitlabStandIn) -> Gitlab {
 }
 
 /// How a command would tell of it: the exit code, the sentence, the hints.
-fn told(error: GitlabError) -> (u8, String) {
+fn told(error: ApiError) -> (u8, String) {
     let error = CommandError::from(error);
     let text = format!("{error}: {}: {}", error.causes().join(": "), error.hint_texts().join("; "));
     assert!(!text.contains(TOKEN), "{text}");

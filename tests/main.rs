@@ -43,4 +43,5 @@ mod second_site;
 mod standins;
 mod support;
 mod trust;
+mod verbose;
 mod whole_site;

@@ -7,11 +7,11 @@ pub mod elasticsearch;
 pub mod git;
 pub mod gitlab;
 pub mod heroku;
+pub mod json_api;
 pub mod postgres;
 pub mod redis;
 pub mod s3;
 pub mod site;
-mod timing;
 mod transport;
 
 pub(crate) use transport::{client as http_client, is_private};

@@ -101,7 +101,8 @@ impl RedisUrl {
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| bad("it has no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let decoded = |text: &str| percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
+        let decoded =
+            |text: &str| transport::percent_decoded(text).ok_or_else(|| bad("a wrong % sequence"));
         let password = match url.password() {
             Some(password) => Some(Secret::new(decoded(password)?)),
             None => None,
@@ -245,22 +246,6 @@ const HARMLESS: &[&str] = &[
     "timeout",
     "username",
 ];
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = tail.get(2..)?;
-    }
-    String::from_utf8(bytes).ok()
-}
 
 /// A session, logged in. Its connection ends with it.
 pub struct Redis {

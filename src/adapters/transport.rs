@@ -1,9 +1,11 @@
 //! What the clients of HTTP APIs have in common, and the rules that none of them may break: what may
 //! travel unencrypted, where a redirect may lead, how much of an answer is read.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response, redirect};
 use url::Url;
@@ -71,6 +73,17 @@ pub fn redirect_target(from: &Url, headers: &HeaderMap) -> Option<Url> {
     from.join(location).ok().filter(is_private)
 }
 
+/// A part of a URL without its percent-encoding; `None` where a percent sign is not followed by two
+/// digits, or where it is not UTF-8.
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let begins_with_digits =
+        |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
+    if !text.split('%').skip(1).all(begins_with_digits) {
+        return None;
+    }
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
+}
+
 /// What a connection to the address reaches: to connect to "any address" is to connect to loopback.
 pub fn reached(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -84,14 +97,6 @@ pub fn reached(address: IpAddr) -> IpAddr {
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
-}
-
-/// The end of an error's text about such a wait.
-pub fn wait_in_words(retry_after: &Option<Duration>) -> String {
-    match retry_after {
-        Some(wait) => format!("; it asks to wait {} s", wait.as_secs()),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -113,6 +118,14 @@ mod tests {
         }
         for open in ["http://h.example", "http://localhost.h.example", "ftp://127.0.0.1"] {
             assert!(!is_private(&url(open)), "{open}");
+        }
+    }
+
+    #[test]
+    fn only_whole_percent_sequences_are_decoded() {
+        assert_eq!(percent_decoded("p%3Aw%C3%BC").as_deref(), Some("p:wü"));
+        for broken in ["hunter%2", "%", "%zz", "%C3"] {
+            assert_eq!(percent_decoded(broken), None, "{broken}");
         }
     }
 

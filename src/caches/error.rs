@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use crate::adapters::cloudflare::CloudflareError;
+use crate::adapters::cloudflare::InvalidZone;
+use crate::adapters::json_api::ApiError;
 use crate::adapters::postgres::PostgresError;
 use crate::adapters::redis::RedisError;
 use crate::failure::Hint;
@@ -11,9 +12,9 @@ use crate::failure::{CommandError, FailureKind};
 #[derive(Debug, Error)]
 pub enum CacheError {
     #[error(transparent)]
-    Cloudflare(#[from] CloudflareError),
+    Cloudflare(#[from] ApiError),
     #[error("{variable} of {app} is not usable: {source}")]
-    Zone { app: String, variable: String, source: CloudflareError },
+    Zone { app: String, variable: String, source: InvalidZone },
     #[error("{app} has no config var {variable}, which {why}")]
     NoVariable {
         environment: String,

@@ -1,8 +1,9 @@
 //! The front-end cache of an environment: its login and its zone, from the config vars that Wagtail's
 //! own Cloudflare backend is set up from.
 
-use crate::adapters::cloudflare::{Cloudflare, CloudflareError, Credentials, Zone, ZoneId};
+use crate::adapters::cloudflare::{Cloudflare, Credentials, Zone, ZoneId};
 use crate::adapters::heroku::ConfigVars;
+use crate::adapters::json_api::ErrorKind;
 use crate::secret::Secret;
 use crate::settings::Environment;
 
@@ -101,13 +102,13 @@ pub async fn find_zone(
 ) -> Result<FrontEnd, CacheError> {
     if let Some(id) = zone_variable(environment, vars)? {
         let mut zone = client.zone(&id).await;
-        if matches!(zone, Err(CloudflareError::Unauthorized { .. })) {
+        if zone.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unauthorized) {
             // It happens to good tokens now and then.
             zone = client.zone(&id).await;
         }
         return match zone {
             Ok(zone) => Ok(FrontEnd { id, zone: Ok(zone) }),
-            Err(error @ CloudflareError::Forbidden { .. }) => {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
                 Ok(FrontEnd { id, zone: Err(error.to_string()) })
             }
             Err(error) => Err(error.into()),

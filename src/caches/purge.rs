@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::adapters::cloudflare::{
-    Answer, Cloudflare, CloudflareError, ItemKind, Selection, ZoneId,
-};
+use crate::adapters::cloudflare::{Cloudflare, ItemKind, Selection, ZoneId};
+use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::events::{Event, Progress, SharedReporter, Unit};
 use crate::json;
 
@@ -32,7 +31,7 @@ pub enum Ending {
     Done,
     /// The user wanted it to stop.
     Interrupted,
-    Failed(CloudflareError),
+    Failed(ApiError),
 }
 
 /// What became of a purge.
@@ -110,7 +109,7 @@ pub async fn purge(
 /// Why a batch was not taken.
 enum Stopped {
     Interrupted,
-    Failed(CloudflareError),
+    Failed(ApiError),
 }
 
 struct Run<'a, S> {
@@ -167,8 +166,8 @@ impl<S: Future<Output = ()>> Run<'_, S> {
                 self.wait_for_limit(wait, in_doubt, count).await?;
             }
             let error = match self.once(selection).await {
-                Ok(Some(answer)) => {
-                    self.not_before = answer.wait.map(|wait| Instant::now() + wait);
+                Ok(Some(wait)) => {
+                    self.not_before = wait.map(|wait| Instant::now() + wait);
                     return Ok(());
                 }
                 Ok(None) => {
@@ -177,41 +176,40 @@ impl<S: Future<Output = ()>> Run<'_, S> {
                 }
                 Err(error) => error,
             };
-            in_doubt |= error.is_in_doubt();
-            let wait = match &error {
-                CloudflareError::RateLimited { retry_after, .. } => {
-                    self.purged.turned_away += 1;
-                    let wait = retry_after.unwrap_or(timing.backoff.longest);
-                    held_up += wait;
-                    if held_up > timing.patience {
-                        return Err(self.failed(error, in_doubt, count));
-                    }
-                    self.not_before = Some(Instant::now() + wait);
-                    continue;
+            in_doubt |= error.leaves_doubt();
+            if error.kind() == ErrorKind::OverLimit {
+                self.purged.turned_away += 1;
+                let wait = error.reason.retry_after.unwrap_or(timing.backoff.longest);
+                held_up += wait;
+                if held_up > timing.patience {
+                    return Err(self.failed(error, in_doubt, count));
                 }
+                self.not_before = Some(Instant::now() + wait);
+                continue;
+            }
+            let wait = if error.kind() == ErrorKind::Unauthorized && !denied {
                 // It happens to good tokens now and then.
-                CloudflareError::Unauthorized { .. } if !denied => {
-                    denied = true;
-                    timing.backoff.wait(1)
-                }
-                error if error.is_transient() && failures + 1 < timing.tries => {
-                    failures += 1;
-                    timing.backoff.wait(failures)
-                }
-                _ => return Err(self.failed(error, in_doubt, count)),
+                denied = true;
+                timing.backoff.wait(1)
+            } else if error.is_transient() && failures + 1 < timing.tries {
+                failures += 1;
+                timing.backoff.wait(failures)
+            } else {
+                return Err(self.failed(error, in_doubt, count));
             };
             self.pause(wait, in_doubt, count).await?;
-            if error.is_in_doubt() {
+            if error.leaves_doubt() {
                 self.purged.sent_again += count;
             }
         }
     }
 
-    /// One request. `None` if the user did not want to wait for its answer.
+    /// One request, which gives the wait before the next one. `None` if the user did not want to wait
+    /// for its answer.
     async fn once(
         &mut self,
         selection: Selection<'_>,
-    ) -> Result<Option<Answer<()>>, CloudflareError> {
+    ) -> Result<Option<Option<Duration>>, ApiError> {
         self.purged.requests += 1;
         let mut request = std::pin::pin!(self.client.purge_once(self.zone, selection));
         tokio::select! {
@@ -226,7 +224,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         answer.map_or(Ok(None), |answer| answer.map(Some))
     }
 
-    fn failed(&mut self, error: CloudflareError, in_doubt: bool, count: u64) -> Stopped {
+    fn failed(&mut self, error: ApiError, in_doubt: bool, count: u64) -> Stopped {
         self.purged.in_doubt = if in_doubt { count } else { 0 };
         Stopped::Failed(error)
     }

@@ -77,9 +77,9 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Tell more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    pub verbose: bool,
+    /// Tell more, requests to APIs among it; twice: their headers and bodies, without secrets
+    #[arg(short, long, global = true, conflicts_with = "quiet", action = clap::ArgAction::Count)]
+    pub verbose: u8,
 
     /// Tell warnings and errors only
     #[arg(short, long, global = true)]

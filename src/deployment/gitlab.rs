@@ -1,6 +1,7 @@
 //! The GitLab project of the configuration, and what `doctor` asks of it.
 
-use crate::adapters::gitlab::{Gitlab, GitlabError};
+use crate::adapters::gitlab::Gitlab;
+use crate::adapters::json_api::ApiError;
 use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::Settings;
@@ -14,7 +15,7 @@ pub fn why_not(settings: &Settings) -> &'static str {
 }
 
 /// `None` without a project or without a token: no command needs them.
-pub fn gitlab(settings: &Settings) -> Option<Result<Gitlab, GitlabError>> {
+pub fn gitlab(settings: &Settings) -> Option<Result<Gitlab, ApiError>> {
     if settings.gitlab.project.value.is_empty() {
         return None;
     }
@@ -33,7 +34,7 @@ pub async fn look(settings: &Settings) -> Option<Result<String, CommandError>> {
     Some(found.map_err(CommandError::from))
 }
 
-async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, GitlabError> {
+async fn ask(client: &Gitlab, branch: Option<&str>) -> Result<String, ApiError> {
     let pipelines = async {
         match branch {
             // A project can be open to the public, and its pipelines to its members only.

@@ -28,7 +28,7 @@ pub fn database(
 ) -> Result<Option<String>, CommandError> {
     let identity = DatabaseIdentity::of(destination);
     for entry in &environment.known.databases {
-        let url = remote_database(&Secret::new(format!("postgres://nobody@{entry}")));
+        let url = remote_database(&Secret::hidden(format!("postgres://nobody@{entry}")));
         let mut url = url
             .ok()
             .filter(|url| entry.contains('/') && url.database != "nobody")
@@ -60,7 +60,7 @@ pub fn bucket(
             bucket: bucket.to_owned(),
             credentials: Credentials {
                 access_key: String::new(),
-                secret_key: Secret::new(""),
+                secret_key: Secret::hidden(""),
                 session_token: None,
             },
             region: None,
@@ -101,7 +101,7 @@ pub fn cluster(
             false => format!("https://{entry}"),
         };
         let address =
-            ClusterAddress::parse(&Secret::new(url), "known.search").map_err(|error| {
+            ClusterAddress::parse(&Secret::hidden(url), "known.search").map_err(|error| {
                 bad(environment, "search", entry, "\"HOST\" or \"HOST:PORT\"").with_cause(error)
             })?;
         if destination.may_be(&address) {

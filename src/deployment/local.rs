@@ -11,7 +11,6 @@ use tokio_postgres::error::SqlState;
 
 use super::resources::Resources;
 use super::{Deployments, LoggedIn, Marks, Values, known};
-use crate::adapters::heroku::HerokuError;
 use crate::adapters::postgres::{
     DatabaseFingerprint, DatabaseIdentity, DatabaseUrl, HeldLock, PostgresError, Session, Sighting,
     connect,
@@ -116,11 +115,11 @@ async fn look<'a>(
             Ok(vars) => values.own = vars,
             Err(error) if source == Some(environment.name.as_str()) => return Err(error.into()),
             // Who cannot be reached at all for one app is not reached for the next one either.
-            Err(error @ HerokuError::Network { .. }) if source.is_some() => {
+            Err(error) if error.is_unanswered() && source.is_some() => {
                 return Err(error.into());
             }
             // An app that is not there has no database. Of a protected one it may be the name.
-            Err(HerokuError::NotFound { .. }) if !environment.protected => {}
+            Err(error) if error.is_not_found() && !environment.protected => {}
             Err(error) => unread = Some(error.to_string()),
         },
     }

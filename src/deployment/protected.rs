@@ -94,11 +94,11 @@ impl<'a> ProtectedSide<'a> {
 
 /// An app under its configured name may be gone because it has another name today.
 fn explained(environment: &Environment, error: HerokuError) -> String {
-    match error {
-        HerokuError::NotFound { .. } => format!(
+    match error.is_not_found() {
+        true => format!(
             "Heroku has no app {} that this account can see; it may have another name today",
             environment.app.value
         ),
-        error => error.to_string(),
+        false => error.to_string(),
     }
 }

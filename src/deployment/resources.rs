@@ -72,7 +72,7 @@ impl Resources {
             self.redis.push(Lead { variable: name(), is_override, target });
         }
         if variable == environment.search_url_variable || leads_to_search(variable, value) {
-            let target = ClusterAddress::parse(&Secret::new(as_http(value)), variable)
+            let target = ClusterAddress::parse(&Secret::url(as_http(value)), variable)
                 .map_err(|error| error.to_string());
             self.clusters.push(Lead { variable: name(), is_override, target });
         }
@@ -115,7 +115,7 @@ fn database(value: &str) -> Option<Result<DatabaseUrl, String>> {
 }
 
 fn parse(url: &str) -> Result<DatabaseUrl, String> {
-    remote_database(&Secret::new(url)).map_err(|error| error.to_string())
+    remote_database(&Secret::url(url)).map_err(|error| error.to_string())
 }
 
 fn from_parts(parts: Vec<(String, String)>) -> Result<DatabaseUrl, String> {

@@ -24,7 +24,8 @@ pub fn overrides(environment: &str) -> Vec<(String, Secret)> {
     let prefix = format!("BCOPS_{name}_");
     let variables = std::env::vars_os().filter_map(|(name, value)| {
         let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-        Some((name.strip_prefix(&prefix)?.to_owned(), Secret::new(value)))
+        let name = name.strip_prefix(&prefix)?;
+        Some((name.to_owned(), Secret::of_variable(name, value)))
     });
     variables.filter(|(name, _)| !name.is_empty()).collect()
 }

@@ -50,13 +50,14 @@ impl<'a> Writing<'a> {
         let found = own.as_ref().and_then(|own| own.as_ref().ok()).map(|own| &own.app);
         protected.iter().try_for_each(|side| side.refuse_app(destination, found))?;
         let own = match own {
-            Some(Err(HerokuError::NotFound { .. })) => return Err(no_app(destination)),
+            Some(Err(error)) if error.is_not_found() => return Err(no_app(destination)),
             other => other.transpose()?,
         };
         let mut values = values?;
         if let Some(given) = variables {
-            let secret =
-                |(name, value): &(String, String)| (name.clone(), Secret::new(value.as_str()));
+            let secret = |(name, value): &(String, String)| {
+                (name.clone(), Secret::of_variable(name, value.as_str()))
+            };
             values.overrides = given.iter().map(secret).collect();
         }
         refuse_another_app(destination, own.as_ref())?;

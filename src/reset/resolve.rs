@@ -64,8 +64,7 @@ pub async fn resolve(
     let heroku_remote = Remote::heroku(app.name(), host, Some(&logged_in.token))?;
     check_heroku_remote(&repository, &heroku_remote, app.name(), &protected_repositories).await?;
     check_not_default_branch(&repository, destination, &branches.staging).await?;
-    let mut secrets = vec![logged_in.token];
-    secrets.extend(repository.secrets());
+    let secrets = vec![logged_in.token];
     Ok(Sides {
         settings: deployments.settings.clone(),
         heroku,

@@ -4,38 +4,16 @@
 //! secrets that come back in somebody else's words, such as a server's error that quotes the URL it
 //! was called with: what a step hands over to be kept is refused, and what is a message is cleaned.
 
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
-use regex::{Captures, Regex};
 use serde_json::Value;
 
-use crate::secret::Secret;
-
-const PLACEHOLDER: &str = "[secret]";
+use crate::secret::{PLACEHOLDER, Secret, redacted};
 
 /// Shorter ones are words that turn up by chance, and cleaning would shred every text.
 const SHORTEST: usize = 6;
 
-/// Everything that follows `kept` in a match is a secret.
-static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    [
-        // A password in a URL. It may hold slashes and at signs, so that the last one counts.
-        r#"(?P<kept>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"'?#]*:)[^\s"'<>]*@"#,
-        // What makes a signed URL valid, and tokens in queries.
-        r#"(?i)(?P<kept>[?&](?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|auth|authorization|[\w.%-]*(?:token|secret|passw|passphrase|api_?key|access_?key|private_?key|credential)[\w.%-]*)=)[^&\s"'<>]+"#,
-        r"(?i)(?P<kept>\b(?:bearer|basic) )[A-Za-z0-9+/=._~-]{12,}",
-        r"(?P<kept>\bhooks\.slack\.com/services/)[A-Za-z0-9/_-]+",
-        r"(?P<kept>)\bHRKU-[A-Za-z0-9_-]{8,}",
-        r"(?P<kept>)\bgl(?:pat|ptt|cbt|dt)-[A-Za-z0-9_.-]{8,}",
-        r"(?P<kept>)\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-        r"(?P<kept>)\bpbkdf2_sha256\$[^\s]+",
-    ]
-    .iter()
-    .filter_map(|pattern| Regex::new(pattern).ok())
-    .collect()
-});
-
-/// Knows the run's secrets and the look of others.
+/// Takes out every secret of this process, and what has the look of one.
 #[derive(Debug, Default)]
 pub struct Redactor {
     known: RwLock<Vec<Secret>>,
@@ -63,19 +41,7 @@ impl Redactor {
         for secret in self.known.read().unwrap_or_else(PoisonError::into_inner).iter() {
             clean = clean.replace(secret.expose(), PLACEHOLDER);
         }
-        for pattern in PATTERNS.iter() {
-            let replaced = pattern.replace_all(&clean, |found: &Captures<'_>| {
-                let kept = found.name("kept").map_or("", |kept| kept.as_str());
-                let at = if found.get(0).is_some_and(|all| all.as_str().ends_with('@')) {
-                    "@"
-                } else {
-                    ""
-                };
-                format!("{kept}{PLACEHOLDER}{at}")
-            });
-            clean = replaced.into_owned();
-        }
-        clean
+        redacted(&clean)
     }
 
     /// Whether the text holds what must not be kept.

@@ -3,15 +3,15 @@
 use thiserror::Error;
 
 use super::Difference;
-use crate::adapters::elasticsearch::ElasticsearchError;
 use crate::adapters::heroku::HerokuError;
+use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::adapters::postgres::PostgresError;
 use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum SearchError {
     #[error(transparent)]
-    Elasticsearch(#[from] ElasticsearchError),
+    Cluster(#[from] ApiError),
     #[error(transparent)]
     Postgres(#[from] PostgresError),
     #[error(transparent)]
@@ -39,6 +39,25 @@ pub enum SearchError {
     Interrupted,
 }
 
+/// Whether it would meet every question to the cluster, whatever it is about.
+pub(super) fn is_of_the_whole_cluster(error: &ApiError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unusable
+            | ErrorKind::Unencrypted
+            | ErrorKind::Credentials
+            | ErrorKind::ClientSetup
+            | ErrorKind::Unauthorized
+            | ErrorKind::NoAnswer
+    )
+}
+
+/// Whether it may be of one slow or busy index, or of the whole cluster: only the answers for the
+/// other indices show which.
+pub(super) fn may_be_of_the_whole_cluster(error: &ApiError) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::OverLimit)
+}
+
 fn in_words(differences: &[Difference]) -> String {
     let list: Vec<String> = differences.iter().map(Difference::to_string).collect();
     list.join("; ")
@@ -47,7 +66,7 @@ fn in_words(differences: &[Difference]) -> String {
 impl From<SearchError> for CommandError {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::Elasticsearch(error) => error.into(),
+            SearchError::Cluster(error) => error.into(),
             SearchError::Postgres(error) => error.into(),
             SearchError::Heroku(error) => error.into(),
             SearchError::CommandFailed { ref said, .. } => {

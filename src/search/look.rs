@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
 use super::{Counts, SearchError};
-use crate::adapters::elasticsearch::{
-    Alias, Cluster, ElasticsearchError, HealthStatus, IndexListing,
-};
+use crate::adapters::elasticsearch::{Alias, Cluster, HealthStatus, IndexListing};
+use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::settings::{IndexRule, Rows, Search};
 
 /// Wagtail gives an index that is built beside the old one a name with so many characters of
@@ -49,7 +49,7 @@ pub enum Count {
     Closed,
     /// The cluster's own or somebody else's, which is not looked at.
     NotAsked,
-    Failed(ElasticsearchError),
+    Failed(ApiError),
 }
 
 impl Count {
@@ -61,7 +61,7 @@ impl Count {
     }
 
     fn is_slow(&self) -> bool {
-        matches!(self, Count::Failed(error) if error.may_be_of_the_whole_cluster())
+        matches!(self, Count::Failed(error) if may_be_of_the_whole_cluster(error))
     }
 
     fn problem(&self) -> Option<String> {
@@ -100,7 +100,7 @@ impl Look {
                     look.ask_by_name(cluster, settings).await?;
                 }
             }
-            Err(error) if error.is_forbidden() => {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
                 look.ask_by_name(cluster, settings).await?;
                 let is_counted = |(_, count): &(_, Count)| count.documents().is_some();
                 if !look.listings.iter().any(is_counted) {
@@ -188,7 +188,7 @@ impl Look {
     }
 
     /// The first of those reasons.
-    pub fn into_failure(self) -> Option<ElasticsearchError> {
+    pub fn into_failure(self) -> Option<ApiError> {
         self.listings.into_iter().find_map(|(_, count)| match count {
             Count::Failed(error) => Some(error),
             _ => None,
@@ -280,7 +280,9 @@ async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchE
             }
             Ok((aliases, None))
         }
-        Err(error) if error.is_forbidden() => Ok((aliases, Some(error.to_string()))),
+        Err(error) if error.kind() == ErrorKind::Forbidden => {
+            Ok((aliases, Some(error.to_string())))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -300,7 +302,7 @@ async fn count(
         Ok(documents) => Ok(Some(Count::Documents(documents))),
         Err(error) if error.is_not_found() => Ok(None),
         // A cluster that has gone says nothing of one index.
-        Err(error) if error.is_of_the_whole_cluster() => Err(error.into()),
+        Err(error) if is_of_the_whole_cluster(&error) => Err(error.into()),
         Err(error) => Ok(Some(Count::Failed(error))),
     }
 }
@@ -317,10 +319,16 @@ fn is_left_over(name: &str, settings: &Search, rows: Option<&Counts>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::elasticsearch::SEARCH;
+    use crate::adapters::json_api::Reason;
 
     fn slow() -> Count {
-        let (what, place) = ("count".to_owned(), "a cluster".to_owned());
-        Count::Failed(ElasticsearchError::Timeout { what, place, seconds: 60 })
+        Count::Failed(ApiError {
+            service: &SEARCH,
+            what: "count".to_owned(),
+            place: "a cluster".to_owned(),
+            reason: Box::new(Reason::new(ErrorKind::Timeout, "60")),
+        })
     }
 
     fn look(counts: Vec<Count>) -> Look {

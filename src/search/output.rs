@@ -7,24 +7,24 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-use crate::adapters::elasticsearch::ClusterAddress;
 use crate::events::{Event, Reporter};
+use crate::plain_text::on_one_line;
+use crate::secret::redacted;
 
 const LONGEST_LINE: usize = 400;
 /// How much of the end is kept, for an error.
 const KEPT: usize = 12;
 
-/// Tells every line as it comes, without the cluster's credentials, and keeps the last ones.
+/// Tells every line as it comes, without secrets, and keeps the last ones.
 pub struct LineTeller<'a> {
     reporter: &'a dyn Reporter,
-    address: &'a ClusterAddress,
     line: Vec<u8>,
     last: VecDeque<String>,
 }
 
 impl<'a> LineTeller<'a> {
-    pub fn new(reporter: &'a dyn Reporter, address: &'a ClusterAddress) -> Self {
-        LineTeller { reporter, address, line: Vec::new(), last: VecDeque::new() }
+    pub fn new(reporter: &'a dyn Reporter) -> Self {
+        LineTeller { reporter, line: Vec::new(), last: VecDeque::new() }
     }
 
     /// The last lines, the one without an end included.
@@ -36,7 +36,7 @@ impl<'a> LineTeller<'a> {
     fn end_line(&mut self) {
         let text = String::from_utf8_lossy(&self.line);
         let text: String =
-            self.address.redact(&text).trim_end().chars().take(LONGEST_LINE).collect();
+            on_one_line(&redacted(&text)).trim_end().chars().take(LONGEST_LINE).collect();
         self.line.clear();
         if text.is_empty() {
             return;
@@ -84,16 +84,15 @@ mod tests {
 
     #[tokio::test]
     async fn lines_lose_their_secrets_and_only_the_last_are_kept() {
-        let url = Secret::new("https://someone:hunter2hunter2@search.example");
-        let address = ClusterAddress::parse(&url, "BONSAI_URL").expect("an address");
-        let mut teller = LineTeller::new(&Silent, &address);
+        Secret::new("https://someone:hunter2hunter2@search.example");
+        let mut teller = LineTeller::new(&Silent);
         for number in 0..20 {
             teller.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
         }
         teller.write_all(b"at https://someone:hunter2").await.expect("written");
-        teller.write_all(b"hunter2@search.example/").await.expect("written");
+        teller.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
         let last = teller.into_last();
         assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 9"));
-        assert_eq!(last[KEPT - 1], "at https://[secret]@search.example/");
+        assert_eq!(last[KEPT - 1], "at [secret]/ with [secret]");
     }
 }

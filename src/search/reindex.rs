@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
 use super::look::Look;
 use super::output::LineTeller;
 use super::rows::{count_rows, make_read_only};
 use super::{Counts, Difference, SearchError, compare};
-use crate::adapters::elasticsearch::{DestinationCluster, ElasticsearchError};
+use crate::adapters::elasticsearch::DestinationCluster;
 use crate::adapters::heroku::{
     DestinationApp, Heroku, Limits, OneOff, OneOffError, through_the_log,
 };
+use crate::adapters::json_api::ApiError;
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::events::{Event, Reporter};
 use crate::settings::{IndexRule, Search};
@@ -53,7 +55,7 @@ pub struct Reindexed {
     /// Indices that could not be counted, and why.
     pub uncounted: Vec<(String, String)>,
     /// The first of those reasons, for whoever cannot go on without the count.
-    pub failure: Option<ElasticsearchError>,
+    pub failure: Option<ApiError>,
 }
 
 /// One index and its table.
@@ -135,7 +137,7 @@ async fn run(
     let command = &site.settings.reindex_command.value;
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
-    let mut teller = LineTeller::new(reporter, site.cluster.address());
+    let mut teller = LineTeller::new(reporter);
     let told = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
     let run =
         site.heroku.run_unattended(site.app, &one_off, &mut teller, &limits, stop, told).await;
@@ -158,7 +160,7 @@ struct Checked {
     indices: Vec<Counted>,
     surplus: Vec<Difference>,
     uncounted: Vec<(String, String)>,
-    failure: Option<ElasticsearchError>,
+    failure: Option<ApiError>,
 }
 
 /// Looks until nothing is lacking, or several times in vain. An index that cannot be counted is not
@@ -206,7 +208,7 @@ pub async fn remaining(site: &Site<'_>) -> Result<Remaining, SearchError> {
     let (rules, mut rows) = expected(site).await?;
     for rule in &rules {
         if let Err(error) = site.cluster.refresh(&rule.index).await
-            && error.is_of_the_whole_cluster()
+            && is_of_the_whole_cluster(&error)
         {
             return Err(error.into());
         }
@@ -229,7 +231,7 @@ struct Counting {
     documents: Counts,
     rows: Counts,
     uncounted: Vec<(String, String)>,
-    failure: Option<ElasticsearchError>,
+    failure: Option<ApiError>,
 }
 
 /// The rows are counted first: what is saved afterwards can only make the index larger.
@@ -260,7 +262,7 @@ async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchErr
     Ok((rules, rows))
 }
 
-type Unrefreshed = (BTreeMap<String, String>, Option<ElasticsearchError>);
+type Unrefreshed = (BTreeMap<String, String>, Option<ApiError>);
 
 /// An index that is not there is found by the comparison. One that cannot be refreshed may hold more
 /// than can be counted.
@@ -271,9 +273,9 @@ async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<Unrefreshed, Se
         match site.cluster.refresh(&rule.index).await {
             Ok(()) => all_are_slow = false,
             Err(error) if error.is_not_found() => {}
-            Err(error) if error.is_of_the_whole_cluster() => return Err(error.into()),
+            Err(error) if is_of_the_whole_cluster(&error) => return Err(error.into()),
             Err(error) => {
-                all_are_slow &= error.may_be_of_the_whole_cluster();
+                all_are_slow &= may_be_of_the_whole_cluster(&error);
                 unrefreshed.insert(rule.index.clone(), error.to_string());
                 first.get_or_insert(error);
             }

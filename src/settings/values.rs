@@ -9,6 +9,7 @@ use super::{
     Gitlab, Known, Local, ManifestFile, Media, ProcessEnv, Reset, Search, Settings, SettingsError,
     built_in_rules, keys,
 };
+use crate::secret::Secret;
 
 pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, SettingsError> {
     Ok(Settings {
@@ -53,7 +54,11 @@ pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, Setti
         },
         commands: Commands::read(&layers)?,
         network_timeout: keys::NETWORK_TIMEOUT.given(&layers)?.map(|found| found.value),
-        slack_webhook: keys::SLACK_WEBHOOK_URL.given(&layers)?,
+        // Its path is what lets anybody post.
+        slack_webhook: keys::SLACK_WEBHOOK_URL.given(&layers)?.map(|found| Sourced {
+            value: Secret::new(found.value.expose()),
+            origin: found.origin,
+        }),
         state_directory: match keys::STATE_DIR.given(&layers)? {
             Some(given) => relative(given, process),
             None => usual_state_directory(process),

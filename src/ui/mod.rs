@@ -11,6 +11,7 @@ mod clean;
 mod json;
 mod keyboard;
 mod lines;
+pub mod log;
 mod prompt;
 mod raw_mode;
 
@@ -38,7 +39,8 @@ pub struct Options {
     pub color: ColorChoice,
     pub json: bool,
     pub quiet: bool,
-    pub verbose: bool,
+    /// How much more than usual is told.
+    pub verbose: u8,
     /// `--no-input`: never ask, even with a terminal.
     pub no_input: bool,
 }
@@ -124,7 +126,7 @@ impl Ui {
     }
 
     pub fn verbose(&self) -> bool {
-        self.options.verbose
+        self.options.verbose > 0
     }
 
     /// Questions. Bars are taken off the screen first.
@@ -140,7 +142,7 @@ impl Ui {
         }
     }
 
-    /// What has to be read before a question is answered, on stderr, `--quiet` or not.
+    /// What has to be read although nothing else is, for example before a question, on stderr, `--quiet` or not.
     pub fn question(&self, text: &str) {
         self.display.line(&for_screen(text));
     }

@@ -155,8 +155,11 @@ fn assert_kept(way: &str, first: &[&str]) {
     let id = &runs(world)[0];
     let shown = world.bcops(&["runs", "show", id, "--json"]).exits(0);
     let mut printed = format!("{}{}", run.printed(), shown.printed());
-    let back = world.bcops(&["-v", "runs", "rollback", id, "--confirm", STAGING]).exits(0);
+    let back = world.bcops(&["-vv", "runs", "rollback", id, "--confirm", STAGING]).exits(0);
     printed.push_str(&back.printed());
+    for shown in ["http: GET ", "http: PATCH ", "http: POST ", "/config-vars", " < [", " > ["] {
+        assert!(printed.contains(shown), "no `{shown}`: {printed}");
+    }
     assert_clean("the output", &printed, &SECRETS);
     assert_clean("the output", &printed, &PEOPLE);
 
@@ -183,12 +186,12 @@ fn assert_kept(way: &str, first: &[&str]) {
 
 #[test]
 fn a_reset_by_stream_tells_no_secret() {
-    assert_kept("stream", &["-v"]);
+    assert_kept("stream", &["-vv"]);
 }
 
 #[test]
 fn a_reset_by_heroku_tells_no_secret() {
-    assert_kept("heroku", &["--json"]);
+    assert_kept("heroku", &["--json", "-vv"]);
 }
 
 #[test]
@@ -198,7 +201,7 @@ fn a_plan_holds_no_secret() {
     let path = world.bcops.directory().join("plan.json");
     let file = path.to_str().expect("a path");
     let chosen = ["--branches", "none", "--recreate-users", "none", "--plan-out", file];
-    let run = world.bcops(&[&["-v", "reset-staging"], &chosen[..]].concat()).exits(0);
+    let run = world.bcops(&[&["-vv", "reset-staging"], &chosen[..]].concat()).exits(0);
     assert_clean("the output", &run.printed(), &SECRETS);
     let text = fs::read_to_string(&path).expect("the plan");
     assert_clean("the plan", &text, &SECRETS);

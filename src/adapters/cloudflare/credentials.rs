@@ -1,8 +1,9 @@
 //! The two ways to log in.
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName};
 
-use super::CloudflareError;
+use super::service::CLOUDFLARE;
+use crate::adapters::json_api::{ApiError, Login};
 use crate::secret::Secret;
 
 /// An API token, or the account-wide key with the address of its owner.
@@ -13,24 +14,31 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The headers of every request.
-    ///
     /// # Errors
     /// Where the value holds something that a header cannot hold.
-    pub(super) fn headers(&self) -> Result<HeaderMap, CloudflareError> {
-        let mut headers = HeaderMap::new();
+    pub(super) fn login(&self) -> Result<Login, ApiError> {
+        let (none, name) = (Login::none(), HeaderName::from_static);
         match self {
             Credentials::Token(token) => {
-                let value = format!("Bearer {}", token.expose());
-                headers.insert(AUTHORIZATION, sensitive(&value, "API token")?);
+                // An empty token would make a header that is not.
+                let bearer = match token.expose() {
+                    "" => Secret::hidden(""),
+                    token => Secret::hidden(format!("Bearer {token}")),
+                };
+                let login =
+                    none.with(&CLOUDFLARE, AUTHORIZATION, &bearer, "Cloudflare's API token")?;
+                Ok(login.and_hides([token.clone()]))
             }
             Credentials::Key { key, email } => {
-                let name = HeaderName::from_static;
-                headers.insert(name("x-auth-key"), sensitive(key.expose(), "account-wide key")?);
-                headers.insert(name("x-auth-email"), sensitive(email, "e-mail address")?);
+                let (key_header, email_header) = (name("x-auth-key"), name("x-auth-email"));
+                let email = Secret::hidden(email);
+                let login =
+                    none.with(&CLOUDFLARE, key_header, key, "Cloudflare's account-wide key")?;
+                let what = "Cloudflare's e-mail address";
+                let login = login.with(&CLOUDFLARE, email_header, &email, what)?;
+                Ok(login.and_hides([key.clone()]))
             }
         }
-        Ok(headers)
     }
 
     pub fn describe(&self) -> &'static str {
@@ -39,20 +47,4 @@ impl Credentials {
             Credentials::Key { .. } => "account-wide key",
         }
     }
-
-    /// What a server says, without what it must not repeat.
-    pub(super) fn redact(&self, text: &str) -> String {
-        let secret = match self {
-            Credentials::Token(secret) | Credentials::Key { key: secret, .. } => secret.expose(),
-        };
-        if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") }
-    }
-}
-
-fn sensitive(value: &str, what: &'static str) -> Result<HeaderValue, CloudflareError> {
-    let usable = !value.is_empty() && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-    let header = usable.then(|| HeaderValue::from_str(value).ok()).flatten();
-    let mut header = header.ok_or(CloudflareError::InvalidCredentials { what })?;
-    header.set_sensitive(true);
-    Ok(header)
 }

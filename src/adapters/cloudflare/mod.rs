@@ -8,20 +8,19 @@
 mod budget;
 mod client;
 mod credentials;
-mod envelope;
-mod error;
 mod purge;
+mod service;
 mod zones;
 
 use std::time::Duration;
 
-pub use client::{Answer, Cloudflare};
+pub use client::Cloudflare;
 pub use credentials::Credentials;
-pub use error::CloudflareError;
 pub use purge::{ItemKind, Selection};
-pub use zones::{Zone, ZoneId};
+pub use zones::{InvalidZone, Zone, ZoneId};
 
 use crate::adapters::backoff::Backoff;
+use crate::adapters::json_api;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +42,12 @@ impl Timing {
     pub fn limited(self, request: Option<Duration>) -> Timing {
         let Some(request) = request else { return self };
         Timing { request, ..self }
+    }
+
+    fn api(&self) -> json_api::Timing {
+        let Timing { connect, request, tries, backoff, .. } = *self;
+        let try_for = request.saturating_mul(2);
+        json_api::Timing { connect, request, tries, try_for, backoff }
     }
 }
 

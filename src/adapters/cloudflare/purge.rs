@@ -1,12 +1,14 @@
 //! `POST /zones/ID/purge_cache`: one request, with things of one kind.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Cloudflare};
-use super::error::CloudflareError;
+use super::client::Cloudflare;
 use super::zones::ZoneId;
+use crate::adapters::json_api::ApiError;
 
 /// What can be purged. Each kind is a request of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -73,14 +75,13 @@ impl Selection<'_> {
 }
 
 impl Cloudflare {
-    /// Sends one request, exactly once.
+    /// Sends one request, exactly once. Gives the wait before the next one, if there is any.
     pub async fn purge_once(
         &self,
         zone: &ZoneId,
         selection: Selection<'_>,
-    ) -> Result<Answer<()>, CloudflareError> {
+    ) -> Result<Option<Duration>, ApiError> {
         let path = ["zones", zone.as_str(), "purge_cache"];
-        let answer = self.post(&path, &selection.body(), "the purge").await?;
-        Ok(Answer { result: (), wait: answer.wait })
+        self.post(self.request(&path, "the purge"), &selection.body()).await
     }
 }

@@ -1,24 +1,37 @@
 //! Zones and tokens: what a login may see.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use thiserror::Error;
 
 use super::client::Cloudflare;
 use super::credentials::Credentials;
-use super::error::CloudflareError;
+use crate::adapters::json_api::{ApiError, ErrorKind, Reason, Request};
 
 /// A zone's identity: 32 hexadecimal digits. Its name is something else, and often mistaken for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ZoneId(String);
 
+/// A text that is no [`ZoneId`].
+#[derive(Debug, Error)]
+#[error("`{given}` is no zone id, which is 32 hexadecimal digits{}", name_hint(given))]
+pub struct InvalidZone {
+    given: String,
+}
+
+fn name_hint(given: &str) -> &'static str {
+    if given.contains('.') { "; it looks like the zone's name" } else { "" }
+}
+
 impl ZoneId {
     /// # Errors
     /// Where the text is no zone id.
-    pub fn parse(text: &str) -> Result<ZoneId, CloudflareError> {
+    pub fn parse(text: &str) -> Result<ZoneId, InvalidZone> {
         let id = text.trim().to_ascii_lowercase();
         if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             Ok(ZoneId(id))
         } else {
-            Err(CloudflareError::InvalidZone { given: text.trim().chars().take(80).collect() })
+            Err(InvalidZone { given: text.trim().chars().take(80).collect() })
         }
     }
 
@@ -68,9 +81,9 @@ struct TokenBody {
 }
 
 impl TryFrom<ZoneBody> for Zone {
-    type Error = CloudflareError;
+    type Error = InvalidZone;
 
-    fn try_from(body: ZoneBody) -> Result<Zone, CloudflareError> {
+    fn try_from(body: ZoneBody) -> Result<Zone, InvalidZone> {
         let id = ZoneId::parse(&body.id)?;
         let name = body.name.trim_end_matches('.').to_ascii_lowercase();
         let is_active = body.status.as_deref() == Some("active");
@@ -84,33 +97,44 @@ impl Cloudflare {
     /// # Errors
     /// `Unauthorized` where they are not. A token that belongs to an account and not to a person
     /// is not known here either, although it works elsewhere.
-    pub async fn verify(&self) -> Result<(), CloudflareError> {
+    pub async fn verify(&self) -> Result<(), ApiError> {
         let what = "the login";
         let Credentials::Token(_) = &self.credentials else {
-            return self.get::<serde_json::Value>(&["user"], &[], what).await.map(drop);
+            self.get::<IgnoredAny>(self.request(&["user"], what).private()).await?;
+            return Ok(());
         };
-        let token: TokenBody = self.get(&["user", "tokens", "verify"], &[], what).await?;
+        let path = ["user", "tokens", "verify"];
+        let request = self.request(&path, what);
+        let token: TokenBody = self.get(request.clone()).await?;
         if token.status == "active" {
             return Ok(());
         }
-        let message = format!("the token is {}", self.credentials.redact(&token.status));
-        Err(CloudflareError::Unauthorized { what: what.to_owned(), message })
+        let message = format!("the token is {}", token.status);
+        Err(self.api.means(&request, Reason::new(ErrorKind::Unauthorized, message)))
     }
 
     /// # Errors
     /// `Forbidden` where the login may not read zones: it may still be allowed to purge this one.
-    pub async fn zone(&self, id: &ZoneId) -> Result<Zone, CloudflareError> {
-        let body: ZoneBody =
-            self.get(&["zones", id.as_str()], &[], &format!("the zone {id}")).await?;
-        body.try_into()
+    pub async fn zone(&self, id: &ZoneId) -> Result<Zone, ApiError> {
+        let path = ["zones", id.as_str()];
+        let request = self.request(&path, format!("the zone {id}"));
+        let body: ZoneBody = self.get(request.clone()).await?;
+        self.read_zone(&request, body)
     }
 
     /// The zone of exactly this name, among those that the login may see.
-    pub async fn zone_named(&self, name: &str) -> Result<Option<Zone>, CloudflareError> {
-        let what = format!("the zone {name}");
-        let found: Vec<ZoneBody> = self.get(&["zones"], &[("name", name)], &what).await?;
+    pub async fn zone_named(&self, name: &str) -> Result<Option<Zone>, ApiError> {
+        let request = self.request(&["zones"], format!("the zone {name}"));
+        let request = request.query(&[("name", name)]);
+        let found: Vec<ZoneBody> = self.get(request.clone()).await?;
         let same = found.into_iter().find(|zone| zone.name.eq_ignore_ascii_case(name));
-        same.map(Zone::try_from).transpose()
+        same.map(|zone| self.read_zone(&request, zone)).transpose()
+    }
+
+    fn read_zone(&self, request: &Request<'_>, body: ZoneBody) -> Result<Zone, ApiError> {
+        Zone::try_from(body).map_err(|invalid: InvalidZone| {
+            self.api.means(request, Reason::bad_answer(invalid.to_string()))
+        })
     }
 }
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
 use super::{DownloadError, DownloadOptions, MintUrl, ObjectVersion};
 use crate::adapters::heroku::SignedUrl;
+use crate::adapters::json_api::Exchange;
 use crate::adapters::transport::{self, MAX_REDIRECTS};
 
 /// A URL that is about to expire is not used for a new connection.
@@ -236,8 +237,11 @@ impl Fetcher {
                     request = request.header(IF_RANGE, tag);
                 }
             }
-            let sent = tokio::time::timeout(self.options.stall, request.send());
-            let response = sent.await.map_err(|_| self.stalled())?;
+            let exchange = Exchange::of_signed_url("backups", &Method::GET, &target);
+            let sent = tokio::time::timeout(self.options.stall, request.send()).await;
+            exchange
+                .answered(sent.as_ref().ok().and_then(|sent| Some(sent.as_ref().ok()?.status())));
+            let response = sent.map_err(|_| self.stalled())?;
             let response = response.map_err(|cause| self.network(cause))?;
             if !response.status().is_redirection() {
                 return Ok(response);

@@ -6,10 +6,11 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::HeaderValue;
+use reqwest::header::AUTHORIZATION;
 use url::{Host, Url};
 
-use super::ElasticsearchError;
+use super::service::SEARCH;
+use crate::adapters::json_api::{ApiError, ErrorKind, Login as ApiLogin, Reason, place};
 use crate::adapters::transport;
 use crate::secret::Secret;
 
@@ -35,11 +36,9 @@ impl ClusterAddress {
     /// # Errors
     ///
     /// Something that is no URL of a server, or one whose credentials would travel in the clear.
-    pub fn parse(url: &Secret, variable: &str) -> Result<ClusterAddress, ElasticsearchError> {
-        let bad = |reason: &str| ElasticsearchError::BadUrl {
-            variable: variable.to_owned(),
-            reason: reason.to_owned(),
-        };
+    pub fn parse(url: &Secret, variable: &str) -> Result<ClusterAddress, ApiError> {
+        let refused = |reason| ApiError::before_any(&SEARCH, variable, reason);
+        let bad = |reason: &str| refused(Reason::new(ErrorKind::Unusable, reason));
         let text = url.expose().trim();
         if text.contains(',') {
             return Err(bad("it names several servers, and bcops needs one"));
@@ -49,7 +48,7 @@ impl ClusterAddress {
             return Err(bad("it has to begin with https:// and a host"));
         }
         if !transport::is_private(&base) {
-            return Err(ElasticsearchError::Unencrypted { variable: variable.to_owned() });
+            return Err(refused(Reason::new(ErrorKind::Unencrypted, "")));
         }
         let login = login(&base).map_err(|()| bad("its user info is not readable"))?;
         // Both only fail for URLs that have no host.
@@ -65,11 +64,7 @@ impl ClusterAddress {
 
     /// Host and port, for messages.
     pub fn place(&self) -> String {
-        let host = self.base.host_str().unwrap_or_default();
-        match self.base.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        place(&self.base)
     }
 
     /// Whether both can be the same cluster. Errs on the side of yes: a login that opens both is a
@@ -108,35 +103,21 @@ impl ClusterAddress {
         }
     }
 
-    /// The URL of something in the cluster.
-    pub(super) fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        transport::below(&self.base, path, query)
+    pub(super) fn base(&self) -> &Url {
+        &self.base
     }
 
-    pub(super) fn authorization(&self) -> Option<HeaderValue> {
-        let login = self.login.as_ref()?;
-        let both = format!("{}:{}", login.user.expose(), login.password.expose());
-        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(both))).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-
-    /// A text of somebody else's without the credentials, should it quote them, and without
-    /// control characters.
-    pub fn redact(&self, text: &str) -> String {
-        let mut text: String =
-            text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect();
-        let Some(login) = &self.login else { return text };
+    /// # Errors
+    /// Where the credentials cannot be written into a header.
+    pub(super) fn login(&self) -> Result<ApiLogin, ApiError> {
+        let Some(Login { user, password, encoded_password }) = &self.login else {
+            return Ok(ApiLogin::none());
+        };
+        let both = format!("{}:{}", user.expose(), password.expose());
+        let header = Secret::hidden(format!("Basic {}", STANDARD.encode(&both)));
+        let login = ApiLogin::none().with(&SEARCH, AUTHORIZATION, &header, "the login")?;
         // The user's name may be an ordinary word, so that it only goes together with the password.
-        let secrets = [
-            format!("{}:{}", login.user.expose(), login.password.expose()),
-            login.password.expose().to_owned(),
-            login.encoded_password.expose().to_owned(),
-        ];
-        for secret in secrets.iter().filter(|secret| secret.len() > 1) {
-            text = text.replace(secret.as_str(), "[secret]");
-        }
-        text
+        Ok(login.and_hides([Secret::hidden(both), password.clone(), encoded_password.clone()]))
     }
 }
 
@@ -147,31 +128,16 @@ impl fmt::Debug for ClusterAddress {
 }
 
 fn login(url: &Url) -> Result<Option<Login>, ()> {
+    let decoded = |text: &str| transport::percent_decoded(text).ok_or(());
     let password = url.password().unwrap_or_default();
     if url.username().is_empty() && password.is_empty() {
         return Ok(None);
     }
     Ok(Some(Login {
-        user: Secret::new(decoded(url.username())?),
+        user: Secret::hidden(decoded(url.username())?),
         password: Secret::new(decoded(password)?),
         encoded_password: Secret::new(password),
     }))
-}
-
-/// Undoes the percent-encoding of user info.
-fn decoded(text: &str) -> Result<String, ()> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next().ok_or(())?, rest.next().ok_or(())?];
-        let digits = std::str::from_utf8(&digits).map_err(|_| ())?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| ())?);
-    }
-    String::from_utf8(bytes).map_err(|_| ())
 }
 
 #[cfg(test)]
@@ -186,13 +152,14 @@ mod tests {
     fn credentials_are_kept_and_not_shown() {
         let address = address("https://us%40er:p%3Aw@search.example/path?x=1#y");
         assert_eq!(format!("{address:?}"), "ClusterAddress(\"search.example\")");
-        let url = address.url(&["a/b", "_count"], &[("format", "json")]);
+        let url = transport::below(address.base(), &["a/b", "_count"], &[("format", "json")]);
         assert_eq!(url.as_str(), "https://search.example/path/a%2Fb/_count?format=json");
-        let authorization = address.authorization().expect("a header");
+        let login = address.login().expect("a login");
+        let authorization = login.headers().get(AUTHORIZATION).expect("a header");
         assert_eq!(authorization.to_str().ok(), Some("Basic dXNAZXI6cDp3"));
         assert!(authorization.is_sensitive());
-        assert_eq!(address.redact("us@er:p:w or\np:w"), "[secret] or [secret]");
-        assert_eq!(address.redact("https://us%40er:p%3Aw@h"), "https://us%40er:[secret]@h");
+        assert_eq!(login.plain("us@er:p:w or\np:w"), "[secret] or [secret]");
+        assert_eq!(login.plain("for us%40er:p%3Aw on h"), "for us%40er:[secret] on h");
     }
 
     #[test]

@@ -11,10 +11,9 @@
 mod address;
 mod answers;
 mod client;
-mod error;
+mod service;
 
-pub use crate::adapters::timing::Timing;
 pub use address::ClusterAddress;
 pub use answers::{Alias, Health, HealthStatus, IndexListing, Info};
 pub use client::{Cluster, DestinationCluster};
-pub use error::ElasticsearchError;
+pub use service::SEARCH;

@@ -63,7 +63,7 @@ impl Kind {
     }
 
     fn emptied(&self) -> Setting {
-        (format!("{}{}", self.section, self.last), Secret::new(""))
+        (format!("{}{}", self.section, self.last), Secret::hidden(""))
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn carried(clone: &[Setting], temporary: &[Setting]) -> Vec<Setting> 
         } else {
             last_if_other(&wanted, &there)
         };
-        carried.extend(missing.into_iter().map(|value| (name.clone(), Secret::new(value))));
+        carried.extend(missing.into_iter().map(|value| (name.clone(), Secret::hidden(value))));
     }
     carried
 }
@@ -126,7 +126,7 @@ mod tests {
 
     fn settings(lines: &[&str]) -> Vec<Setting> {
         let split = lines.iter().map(|line| line.split_once('=').expect("a value"));
-        split.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+        split.map(|(name, value)| (name.to_owned(), Secret::hidden(value))).collect()
     }
 
     #[track_caller]

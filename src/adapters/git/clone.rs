@@ -41,7 +41,7 @@ impl LocalClone {
 
     /// Leads git to this clone and no other.
     pub fn variable(&self) -> (String, Secret) {
-        ("GIT_DIR".to_owned(), Secret::new(self.folder.display().to_string()))
+        ("GIT_DIR".to_owned(), Secret::hidden(self.folder.display().to_string()))
     }
 }
 

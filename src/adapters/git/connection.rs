@@ -105,7 +105,6 @@ fn local_call<'a>(
         folder: &clone.top,
         arguments: arguments.iter().map(OsString::from).collect(),
         variables: vec![clone.variable()],
-        secrets: Vec::new(),
         limit,
         silence: limit,
         listener: None,
@@ -118,14 +117,19 @@ const OF_REMOTE: &[&str] =
 fn parse(text: &str) -> Vec<(String, Secret)> {
     let entries = text.split('\0').filter(|entry| !entry.is_empty());
     let split = entries.map(|entry| entry.split_once('\n').unwrap_or((entry, "true")));
-    split.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
+    split.map(|(name, value)| (name.to_owned(), secret(name, value))).collect()
+}
+
+/// Most settings are ordinary words and paths.
+fn secret(name: &str, value: &str) -> Secret {
+    if name.ends_with(HEADER) { Secret::new(value) } else { Secret::url(value) }
 }
 
 /// Git reads a relative path from the top of the work tree, or from a bare repository itself.
 fn absolute(value: Secret, top: &Path) -> Secret {
     let path = value.expose();
     if path.starts_with("./") || path.starts_with("../") {
-        Secret::new(top.join(path).display().to_string())
+        Secret::hidden(top.join(path).display().to_string())
     } else {
         value
     }
@@ -144,7 +148,7 @@ pub(super) async fn batch_mode(
     let what = "reading the settings of SSH";
     let call = local_call(program, clone, what, &["config", "--get", KEY]);
     let has_own = program.run(call).await?.success();
-    Ok((!has_own).then(|| (KEY.to_owned(), Secret::new("ssh -o BatchMode=yes"))))
+    Ok((!has_own).then(|| (KEY.to_owned(), Secret::hidden("ssh -o BatchMode=yes"))))
 }
 
 /// Settings as git takes them from its environment, where neither a file nor a list of processes
@@ -159,18 +163,14 @@ pub(super) fn as_variables(
     let given = program.variable(COUNT).and_then(|count| count.to_str()?.parse().ok());
     let first: usize = given.unwrap_or_default();
     let count = first.saturating_add(settings.len());
-    let mut variables = vec![(COUNT.to_owned(), Secret::new(count.to_string()))];
+    let mut variables = vec![(COUNT.to_owned(), Secret::hidden(count.to_string()))];
     for (number, (key, value)) in (first..).zip(settings) {
-        variables.push((format!("GIT_CONFIG_KEY_{number}"), Secret::new(key.clone())));
+        variables.push((format!("GIT_CONFIG_KEY_{number}"), Secret::hidden(key.clone())));
         variables.push((format!("GIT_CONFIG_VALUE_{number}"), value.clone()));
     }
     variables
 }
 
 const COUNT: &str = "GIT_CONFIG_COUNT";
-
-/// Values of settings that may be secret as a whole. Secrets within URLs are known by their form.
-pub(super) fn secrets(settings: &[(String, Secret)]) -> Vec<Secret> {
-    let headers = settings.iter().filter(|(name, _)| name.ends_with(".extraheader"));
-    headers.map(|(_, value)| value.clone()).collect()
-}
+/// A header that git sends, which mostly is a login.
+const HEADER: &str = ".extraheader";

@@ -77,8 +77,6 @@ pub(super) struct Call<'a> {
     pub arguments: Vec<OsString>,
     /// Variables of this run alone.
     pub variables: Vec<(String, Secret)>,
-    /// What is kept out of everything that is said.
-    pub secrets: Vec<Secret>,
     pub limit: Duration,
     pub silence: Duration,
     pub listener: Option<Listener<'a>>,
@@ -115,11 +113,8 @@ impl GitProgram {
         // Declared after the child, so that it is dropped before: the group is signalled while
         // its leader's number is still taken.
         let mut group = ProcessGroup(child.id());
-        let mut reading = Reading {
-            stdout: Vec::new(),
-            said: Said::new(call.secrets, call.listener),
-            what: call.what.clone(),
-        };
+        let mut reading =
+            Reading { stdout: Vec::new(), said: Said::new(call.listener), what: call.what.clone() };
         let ended = follow(&mut child, &mut reading, call.limit, call.silence).await?;
         match ended {
             Ended::WithCode(code) => {

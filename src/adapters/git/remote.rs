@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::error::GitError;
@@ -136,7 +137,8 @@ pub fn is_project(url: &str, project: &str) -> bool {
 
 /// Whether a remote's URL is that of a Heroku app, on whatever host: the path is the app's name.
 pub fn is_repository_of(url: &str, app: &str) -> bool {
-    let path = decoded(&path_of(url));
+    // A server decodes a path before it looks for the repository.
+    let path = percent_decode_str(&path_of(url)).decode_utf8_lossy().into_owned();
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     let has_dots = path.split('/').any(|part| matches!(part, "." | ".."));
@@ -145,7 +147,11 @@ pub fn is_repository_of(url: &str, app: &str) -> bool {
 
 /// Whether two URLs name one repository on one host, whatever the scheme, user, port and spelling.
 pub fn is_same_repository(one: &str, other: &str) -> bool {
-    let place = |url: &str| (host_of(url), decoded(&path_of(url)).to_ascii_lowercase());
+    let place = |url: &str| {
+        let path = path_of(url);
+        let decoded = percent_decode_str(&path).decode_utf8_lossy();
+        (host_of(url), decoded.to_ascii_lowercase())
+    };
     place(one) == place(other)
 }
 
@@ -162,26 +168,6 @@ fn host_of(url: &str) -> String {
         host if host == "heroku.com" => "git.heroku.com".to_owned(),
         host => host,
     }
-}
-
-/// Undoes percent-encoding, which a server does before it looks for the repository.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Without slashes around it and without `.git`.

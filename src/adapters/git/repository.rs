@@ -111,7 +111,7 @@ impl Repository {
         })?;
         let key = format!("remote.{}.url", alias(access.remote));
         let mut repository =
-            Repository::temporary(access, namespace, vec![(key, Secret::new(url))])?;
+            Repository::temporary(access, namespace, vec![(key, Secret::url(url))])?;
         let own = connection::batch_mode(&access.program, &repository.clone).await?;
         repository.settings.extend(own);
         Ok(repository)
@@ -210,14 +210,6 @@ impl Repository {
 
     pub(super) fn settings(&self) -> &[(String, Secret)] {
         &self.settings
-    }
-
-    /// What must be printed nowhere of the URLs that the clone's own settings have.
-    pub fn secrets(&self) -> Vec<Secret> {
-        let urls = self.settings.iter().filter(|(name, _)| {
-            name.starts_with("remote.") && (name.ends_with(".url") || name.ends_with(".pushurl"))
-        });
-        urls.flat_map(|(_, url)| super::words::secrets_of(url.expose())).collect()
     }
 
     /// Removes the refs of this run from the clone. Its objects go with git's own housekeeping.
@@ -320,7 +312,6 @@ impl Repository {
             folder: &self.clone.top,
             arguments: arguments.into_iter().map(OsString::from).collect(),
             variables: self.variables(),
-            secrets: Vec::new(),
             limit,
             silence: limit,
             listener: None,
@@ -340,15 +331,12 @@ impl Repository {
             remote.builds_on_push() && arguments.iter().any(|word| word == "push");
         let mut variables = self.variables();
         variables.extend(remote.variables());
-        let mut secrets = connection::secrets(&self.settings);
-        secrets.extend(remote.variables().into_iter().map(|(_, value)| value));
         let options = remote.options().into_iter();
         let call = Call {
             what: what.to_owned(),
             folder: &self.clone.top,
             arguments: options.chain(arguments.into_iter().map(OsString::from)).collect(),
             variables,
-            secrets,
             limit: if pushes_to_build { limits.build } else { limits.network },
             silence: limits.silence,
             listener,

@@ -50,7 +50,6 @@ pub(super) async fn read(
         folder,
         arguments: vec![OsString::from("version")],
         variables: Vec::new(),
-        secrets: Vec::new(),
         limit,
         silence: limit,
         listener: None,

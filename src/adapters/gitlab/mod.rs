@@ -6,12 +6,9 @@
 
 mod answers;
 mod client;
-mod error;
 mod protection;
+mod service;
 
 pub use answers::{Pipeline, PipelineState, Project, User};
 pub use client::Gitlab;
-pub use error::GitlabError;
 pub use protection::ProtectedBranch;
-
-pub use crate::adapters::timing::Timing;

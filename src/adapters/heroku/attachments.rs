@@ -11,11 +11,12 @@ use serde_json::json;
 use super::client::Heroku;
 use super::config_vars::ConfigVars;
 use super::error::HerokuError;
-use super::request::{Api, Request, VERSION_3_SDK};
 use crate::secret::Secret;
 
-const INCLUDE_PLAN: &[(&str, &str)] = &[("accept-inclusion", "addon:plan,config_vars")];
-pub(super) const EXPAND: &[(&str, &str)] = &[("accept-expansion", "addon_service,plan")];
+/// The plan and the config vars of an attached add-on.
+const INCLUDING: (&str, &str) = ("accept-inclusion", "addon:plan,config_vars");
+/// The service and the plan of an add-on with their names.
+pub(super) const EXPANDING: (&str, &str) = ("accept-expansion", "addon_service,plan");
 const POSTGRES: &str = "heroku-postgresql";
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -126,10 +127,17 @@ impl From<Attachment> for AddonAttachment {
 }
 
 /// A config var that an add-on sets.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct AddonSetting {
     name: String,
-    value: Secret,
+    value: String,
+}
+
+impl AddonSetting {
+    fn into_secret(self) -> (String, Secret) {
+        let value = Secret::of_variable(&self.name, self.value);
+        (self.name, value)
+    }
 }
 
 /// What the data API says of a database, as far as it is looked at.
@@ -156,18 +164,17 @@ impl From<Attachment> for DatabaseAttachment {
 impl Heroku {
     pub async fn addons(&self, app: &str) -> Result<Vec<Addon>, HerokuError> {
         let path = ["apps", app, "addons"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: EXPAND,
-            ..Request::new(Api::Platform, &path, format!("the add-ons of {app}"))
-        };
-        self.get_list(&request).await
+        let request = self
+            .platform_sdk(&path, format!("the add-ons of {app}"))
+            .header(EXPANDING.0, EXPANDING.1);
+        self.get_list(request).await
     }
 
     /// Everything that is attached to an app, whoever owns it.
     pub async fn attachments_of_app(&self, app: &str) -> Result<Vec<AddonAttachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
-        self.attachments_at(&path, format!("the attachments of {app}")).await
+        let found = self.attachments_at(&path, format!("the attachments of {app}")).await?;
+        Ok(found.into_iter().map(AddonAttachment::from).collect())
     }
 
     /// Every app that an add-on is attached to, as far as the account may see them.
@@ -176,21 +183,17 @@ impl Heroku {
         addon: &str,
     ) -> Result<Vec<AddonAttachment>, HerokuError> {
         let path = ["addons", addon, "addon-attachments"];
-        self.attachments_at(&path, "the attachments of an add-on".to_owned()).await
+        let found = self.attachments_at(&path, "the attachments of an add-on".to_owned()).await?;
+        Ok(found.into_iter().map(AddonAttachment::from).collect())
     }
 
     async fn attachments_at(
         &self,
         path: &[&str],
         what: String,
-    ) -> Result<Vec<AddonAttachment>, HerokuError> {
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: INCLUDE_PLAN,
-            ..Request::new(Api::Platform, path, what)
-        };
-        let found: Vec<Attachment> = self.get_list(&request).await?;
-        Ok(found.into_iter().map(AddonAttachment::from).collect())
+    ) -> Result<Vec<Attachment>, HerokuError> {
+        let request = self.platform_sdk(path, what).header(INCLUDING.0, INCLUDING.1);
+        self.get_list(request).await
     }
 
     /// The config vars that an add-on sets, with their values. `None` where Heroku does not give them.
@@ -199,10 +202,10 @@ impl Heroku {
         addon: &str,
     ) -> Result<Option<Vec<(String, Secret)>>, HerokuError> {
         let path = ["addons", addon, "config"];
-        let request = Request::new(Api::Platform, &path, "the config vars of an add-on");
-        match self.get_list::<AddonSetting>(&request).await {
-            Ok(found) => Ok(Some(found.into_iter().map(|one| (one.name, one.value)).collect())),
-            Err(HerokuError::NotFound { .. }) => Ok(None),
+        let request = self.platform(&path, "the config vars of an add-on");
+        match self.get_list::<AddonSetting>(request.private()).await {
+            Ok(found) => Ok(Some(found.into_iter().map(AddonSetting::into_secret).collect())),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -210,8 +213,8 @@ impl Heroku {
     /// The URL that Heroku's data API gives for a database. `None` where it gives none.
     pub async fn resource_url(&self, addon_id: &str) -> Result<Option<Secret>, HerokuError> {
         let path = ["client", "v11", "databases", addon_id];
-        let request = Request::new(Api::Data, &path, "the database's own URL");
-        let info: DatabaseInfo = self.get(&request).await?;
+        let request = self.data(&path, "the database's own URL");
+        let info: DatabaseInfo = self.get(request).await?;
         Ok(info.resource_url.filter(|url| !url.expose().trim().is_empty()))
     }
 
@@ -222,13 +225,10 @@ impl Heroku {
         name: &str,
     ) -> Result<DatabaseAttachment, HerokuError> {
         let candidates = match self.resolve_attachments(app, name, "database").await {
-            Err(HerokuError::NotFound { .. }) => self.attachments_by_value(app, name).await?,
+            Err(error) if error.is_not_found() => self.attachments_by_value(app, name).await?,
             other => keep_databases(other?),
         };
-        match <[Attachment; 1]>::try_from(candidates) {
-            Ok([attachment]) => Ok(attachment.into()),
-            Err(several) => self.the_one_database(app, name, several).await,
-        }
+        self.the_one_database(app, name, candidates).await
     }
 
     /// The same by reading alone: resolving a name is a POST, although it changes nothing.
@@ -248,10 +248,7 @@ impl Heroku {
             true => self.attachments_by_value(app, name).await?,
             false => keep_databases(found),
         };
-        match <[Attachment; 1]>::try_from(candidates) {
-            Ok([attachment]) => Ok(attachment.into()),
-            Err(several) => self.the_one_database(app, name, several).await,
-        }
+        self.the_one_database(app, name, candidates).await
     }
 
     /// Every attachment that `name` can mean on the app. `kind` is what is looked for, in words.
@@ -262,12 +259,10 @@ impl Heroku {
         kind: &str,
     ) -> Result<Vec<Attachment>, HerokuError> {
         let path = ["actions", "addon-attachments", "resolve"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: INCLUDE_PLAN,
-            ..Request::new(Api::Platform, &path, format!("the {kind} {name} of {app}"))
-        };
-        self.post(&request, Some(&json!({ "addon_attachment": name, "app": app }))).await
+        let request = self
+            .platform_sdk(&path, format!("the {kind} {name} of {app}"))
+            .header(INCLUDING.0, INCLUDING.1);
+        self.post(request, Some(&json!({ "addon_attachment": name, "app": app }))).await
     }
 
     /// The databases that are attached to an app, under each of their names.
@@ -281,12 +276,8 @@ impl Heroku {
 
     async fn database_attachments(&self, app: &str) -> Result<Vec<Attachment>, HerokuError> {
         let path = ["apps", app, "addon-attachments"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: INCLUDE_PLAN,
-            ..Request::new(Api::Platform, &path, format!("the attachments of {app}"))
-        };
-        let mut attachments: Vec<Attachment> = self.get_list(&request).await?;
+        let mut attachments =
+            self.attachments_at(&path, format!("the attachments of {app}")).await?;
         attachments.retain(Attachment::is_postgres);
         Ok(attachments)
     }
@@ -315,6 +306,9 @@ impl Heroku {
             let known = known.into_iter().map(|one| one.name).collect();
             return Err(HerokuError::UnknownDatabase { app: app.into(), name: name.into(), known });
         };
+        if several.len() == 1 {
+            return Ok(first.into());
+        }
         let vars = self.config_vars(app).await?;
         let same = several.iter().all(|one| {
             one.addon.id == first.addon.id

@@ -130,7 +130,7 @@ impl Known {
         if database.billing_app.id != database.app.id {
             match known.add(heroku, &database.billing_app.name).await {
                 // Whoever may see the database need not see its owner.
-                Err(HerokuError::Forbidden { .. } | HerokuError::NotFound { .. }) => {}
+                Err(error) if error.is_hidden() => {}
                 other => other?,
             }
         }

@@ -5,7 +5,6 @@ use super::client::Heroku;
 use super::error::HerokuError;
 use super::lost::Lost;
 use super::places::may_be;
-use super::request::{Api, Request};
 use super::transfers::Transfer;
 use crate::secret::Secret;
 
@@ -18,8 +17,8 @@ impl Heroku {
         let before = self.highest_number(database).await?;
         let path = ["client", "v11", "databases", &database.addon_id, "backups"];
         let what = format!("a backup of {}", database.addon_name);
-        let request = Request::new(Api::Data, &path, format!("the request for {what}"));
-        match self.post(&request, None).await {
+        let request = self.data(&path, format!("the request for {what}"));
+        match self.post(request, None).await {
             Err(cause) if cause.leaves_doubt() => {
                 let url = self.database_url(database).await?;
                 let is_ours = |one: &Transfer| {

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use super::client::Heroku;
 use super::deploys::{Build, Release};
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use super::watching::JobStatus;
 
 /// Git writes no abbreviation that is shorter.
@@ -124,11 +123,10 @@ impl Heroku {
     ) -> Result<Option<CodeId>, HerokuError> {
         let Some(slug) = &release.slug else { return Ok(None) };
         let path = ["apps", app, "slugs", &slug.id];
-        let request =
-            Request::new(Api::Platform, &path, format!("the slug of v{}", release.version));
-        match self.get::<Slug>(&request).await {
+        let request = self.platform(&path, format!("the slug of v{}", release.version));
+        match self.get::<Slug>(request).await {
             Ok(slug) => Ok(slug.commit.as_deref().and_then(CodeId::parse)),
-            Err(HerokuError::NotFound { .. }) => Ok(None),
+            Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -8,14 +8,23 @@ use serde_json::{Map, Value};
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use super::set_state::Reads;
 use crate::secret::Secret;
 
 /// The config vars of one app. Printing it shows the names only.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<String, Option<String>>")]
 pub struct ConfigVars(BTreeMap<String, Option<Secret>>);
+
+impl From<BTreeMap<String, Option<String>>> for ConfigVars {
+    fn from(vars: BTreeMap<String, Option<String>>) -> Self {
+        let secret = |(name, value): (String, Option<String>)| {
+            let value = value.map(|value| Secret::of_variable(&name, value));
+            (name, value)
+        };
+        ConfigVars(vars.into_iter().map(secret).collect())
+    }
+}
 
 impl ConfigVars {
     /// The value, where the variable is set: a set variable may still be empty.
@@ -37,7 +46,7 @@ impl ConfigVars {
 impl Heroku {
     pub async fn config_vars(&self, app: &str) -> Result<ConfigVars, HerokuError> {
         let what = format!("the config vars of {app}");
-        self.get(&Request::new(Api::Platform, &["apps", app, "config-vars"], what)).await
+        self.get(self.platform(&["apps", app, "config-vars"], what).private()).await
     }
 
     /// Sets config vars, unsets those without a value, and reads back that it is so. Heroku makes
@@ -49,7 +58,7 @@ impl Heroku {
     ) -> Result<(), HerokuError> {
         let path = ["apps", app.id(), "config-vars"];
         let what = format!("the change of config vars of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what);
+        let request = self.platform(&path, what).private();
         let value = |one: &Option<Secret>| {
             one.as_ref().map_or(Value::Null, |secret| secret.expose().into())
         };
@@ -65,7 +74,7 @@ impl Heroku {
             let found = serde_json::from_value::<ConfigVars>(answer.clone());
             found.is_ok_and(|found| differs(&found).is_none())
         };
-        self.set_state(&request, &Value::Object(body), echoes, || async {
+        self.set_state(request, &Value::Object(body), echoes, || async {
             Ok(match differs(&self.config_vars(app.id()).await?) {
                 None => Reads::AsWanted,
                 Some(name) => Reads::Otherwise {

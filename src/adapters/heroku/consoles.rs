@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::attachments::{Addon, Attachment, EXPAND};
+use super::attachments::{Addon, Attachment, EXPANDING};
 use super::client::Heroku;
 use super::error::HerokuError;
-use super::request::{Api, Request, VERSION_3_SDK};
 use crate::secret::Secret;
 
 /// Where an add-on's console is. It opens for whoever is signed in to Heroku in the browser.
@@ -20,7 +19,7 @@ impl Heroku {
     /// service like `bonsai`.
     pub async fn addon_console(&self, app: &str, name: &str) -> Result<Console, HerokuError> {
         let attachments = match self.attachments_called(app, name).await {
-            Err(HerokuError::NotFound { .. }) => Vec::new(),
+            Err(error) if error.is_not_found() => Vec::new(),
             other => other?,
         };
         let with_url = attachments.iter().find_map(|one| Some((one, one.web_url.clone()?)));
@@ -49,11 +48,9 @@ impl Heroku {
 
     async fn addons_called(&self, app: &str, name: &str) -> Result<Vec<Addon>, HerokuError> {
         let path = ["actions", "addons", "resolve"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            headers: EXPAND,
-            ..Request::new(Api::Platform, &path, format!("the add-on {name} of {app}"))
-        };
-        self.post(&request, Some(&json!({ "addon": name, "app": app }))).await
+        let request = self
+            .platform_sdk(&path, format!("the add-on {name} of {app}"))
+            .header(EXPANDING.0, EXPANDING.1);
+        self.post(request, Some(&json!({ "addon": name, "app": app }))).await
     }
 }

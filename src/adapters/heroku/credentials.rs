@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::error::HerokuError;
+use super::service::HEROKU;
+use crate::adapters::json_api::{ApiError, ErrorKind, Reason};
 use crate::child_environment;
 use crate::secret::Secret;
 
@@ -49,7 +51,8 @@ pub async fn find_credentials(sources: &CredentialSources<'_>) -> Result<Credent
 
 fn credentials(token: &str, origin: String) -> Result<Credentials, HerokuError> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(HerokuError::InvalidToken { origin });
+        let reason = Reason::new(ErrorKind::Credentials, "");
+        return Err(ApiError::before_any(&HEROKU, &origin, reason).into());
     }
     Ok(Credentials { token: Secret::new(token), origin })
 }

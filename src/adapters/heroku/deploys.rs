@@ -11,7 +11,6 @@ use tokio::io::AsyncWrite;
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request, VERSION_3_SDK};
 use super::watching::{Job, JobStatus};
 use crate::secret::Secret;
 
@@ -116,13 +115,13 @@ impl Heroku {
     /// The last ten builds or fewer, the newest first.
     pub async fn newest_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
-        let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
-        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=10").await?))
+        let request = self.platform(&path, format!("the builds of {app}"));
+        Ok(newest_first(self.get_page(request, "created_at ..; order=desc,max=10").await?))
     }
 
     pub async fn build(&self, app: &str, id: &str) -> Result<Build, HerokuError> {
         let path = ["apps", app, "builds", id];
-        self.get(&Request::new(Api::Platform, &path, format!("a build of {app}"))).await
+        self.get(self.platform(&path, format!("a build of {app}"))).await
     }
 
     /// Passes the output of a build on until the build has ended, and fails unless it succeeded.
@@ -133,19 +132,16 @@ impl Heroku {
         output: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<Build, HerokuError> {
         let path = ["apps", app, "builds", id];
-        let request = Request::new(Api::Platform, &path, format!("the build of {app}"));
-        self.watch(&request, output).await
+        let request = self.platform(&path, format!("the build of {app}"));
+        self.watch(request, output).await
     }
 
     /// The last ten releases or fewer, the newest first.
     pub async fn newest_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
         let path = ["apps", app, "releases"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
-        };
+        let request = self.platform_sdk(&path, format!("the releases of {app}"));
         let mut releases: Vec<Release> =
-            self.get_page(&request, "version ..; max=10, order=desc").await?;
+            self.get_page(request, "version ..; max=10, order=desc").await?;
         releases.sort_by_key(|release| std::cmp::Reverse(release.version));
         Ok(releases)
     }
@@ -153,23 +149,20 @@ impl Heroku {
     /// The last two hundred, for whoever looks for where the code of a release came from.
     pub(super) async fn last_releases(&self, app: &str) -> Result<Vec<Release>, HerokuError> {
         let path = ["apps", app, "releases"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            ..Request::new(Api::Platform, &path, format!("the releases of {app}"))
-        };
-        self.get_page(&request, "version ..; max=200, order=desc").await
+        let request = self.platform_sdk(&path, format!("the releases of {app}"));
+        self.get_page(request, "version ..; max=200, order=desc").await
     }
 
     pub(super) async fn last_builds(&self, app: &str) -> Result<Vec<Build>, HerokuError> {
         let path = ["apps", app, "builds"];
-        let request = Request::new(Api::Platform, &path, format!("the builds of {app}"));
-        Ok(newest_first(self.get_page(&request, "created_at ..; order=desc,max=100").await?))
+        let request = self.platform(&path, format!("the builds of {app}"));
+        Ok(newest_first(self.get_page(request, "created_at ..; order=desc,max=100").await?))
     }
 
     /// A release by its id or its version.
     pub async fn release(&self, app: &str, id: &str) -> Result<Release, HerokuError> {
         let path = ["apps", app, "releases", id];
-        self.get(&Request::new(Api::Platform, &path, format!("a release of {app}"))).await
+        self.get(self.platform(&path, format!("a release of {app}"))).await
     }
 
     /// Passes the output of a release phase on until the release has ended, and fails unless it
@@ -181,8 +174,8 @@ impl Heroku {
         output: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<Release, HerokuError> {
         let path = ["apps", app, "releases", id];
-        let request = Request::new(Api::Platform, &path, format!("the release of {app}"));
-        self.watch(&request, output).await
+        let request = self.platform(&path, format!("the release of {app}"));
+        self.watch(request, output).await
     }
 
     /// Makes a new release that runs what an older one ran. It does not undo what the release phase
@@ -196,8 +189,8 @@ impl Heroku {
         let before = newest.iter().map(|one| one.version).max().unwrap_or(0);
         let path = ["apps", app.id(), "releases"];
         let what = format!("the rollback of {} to v{}", app.name(), to.version);
-        let request = Request { accept: VERSION_3_SDK, ..Request::new(Api::Platform, &path, what) };
-        match self.post(&request, Some(&json!({ "release": to.id }))).await {
+        let request = self.platform_sdk(&path, what);
+        match self.post(request, Some(&json!({ "release": to.id }))).await {
             Err(cause) if cause.leaves_doubt() => self.find_rollback(app, to, before, cause).await,
             other => other,
         }

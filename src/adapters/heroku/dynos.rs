@@ -6,14 +6,13 @@ use std::time::Instant;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
 use super::formation::Formation;
 use super::one_off::Sentinel;
-use super::request::{Api, Request, VERSION_3_SDK};
 
 /// The types of one-off dynos, which belong to no formation.
 const ONE_OFF: [&str; 3] = ["run", "release", "scheduler"];
@@ -61,19 +60,16 @@ impl Dyno {
 impl Heroku {
     pub async fn dynos(&self, app: &str) -> Result<Vec<Dyno>, HerokuError> {
         let path = ["apps", app, "dynos"];
-        let request = Request {
-            accept: VERSION_3_SDK,
-            ..Request::new(Api::Platform, &path, format!("the dynos of {app}"))
-        };
-        self.get_list(&request).await
+        let request = self.platform_sdk(&path, format!("the dynos of {app}"));
+        self.get_list(request).await
     }
 
     /// One dyno by its name; `None` once it is gone.
     pub async fn dyno(&self, app: &str, name: &str) -> Result<Option<Dyno>, HerokuError> {
         let path = ["apps", app, "dynos", name];
-        let request = Request::new(Api::Platform, &path, format!("the dyno {name} of {app}"));
-        match self.get(&request).await {
-            Err(HerokuError::NotFound { .. }) => Ok(None),
+        let request = self.platform(&path, format!("the dyno {name} of {app}"));
+        match self.get(request).await {
+            Err(error) if error.is_not_found() => Ok(None),
             other => other.map(Some),
         }
     }
@@ -99,12 +95,10 @@ impl Heroku {
     /// A wish about dynos, all of which may be repeated without harm: once more where the first
     /// answer was lost.
     async fn act(&self, method: Method, path: &[&str], what: String) -> Result<(), HerokuError> {
-        let request = Request { accept: VERSION_3_SDK, ..Request::new(Api::Platform, path, what) };
-        let first: Result<Value, _> = self.send(method.clone(), &request, None).await;
-        match first {
-            Err(error) if error.is_transient() => {
-                self.send::<Value>(method, &request, None).await.map(drop)
-            }
+        let request = self.platform_sdk(path, what);
+        let request = request.method(method);
+        match self.get::<IgnoredAny>(request.clone()).await {
+            Err(error) if error.is_transient() => self.get::<IgnoredAny>(request).await.map(drop),
             other => other.map(drop),
         }
     }

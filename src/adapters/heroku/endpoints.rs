@@ -6,8 +6,8 @@
 
 use url::Url;
 
-use super::error::HerokuError;
-use crate::adapters::transport;
+use super::service::HEROKU;
+use crate::adapters::json_api::{ApiError, ErrorKind, Reason, base, place};
 use crate::settings::keys;
 
 /// The base URLs of both APIs. All of them are fit to be sent a token.
@@ -22,7 +22,7 @@ impl Endpoints {
     pub fn resolve(
         heroku_host: Option<&str>,
         heroku_data_host: Option<&str>,
-    ) -> Result<Self, HerokuError> {
+    ) -> Result<Self, ApiError> {
         let platform = match given(heroku_host) {
             None => parse("HEROKU_HOST", keys::HEROKU_HOST.default_text())?,
             Some(host) if is_url(host) => parse("HEROKU_HOST", host)?,
@@ -51,11 +51,7 @@ impl Endpoints {
     /// The name under which netrc holds the token: the API's host, with its port where that is
     /// not the scheme's own.
     pub fn netrc_machine(&self) -> String {
-        let host = self.platform.host_str().unwrap_or_default();
-        match self.platform.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        place(&self.platform)
     }
 }
 
@@ -68,30 +64,17 @@ fn is_url(value: &str) -> bool {
 }
 
 /// A bare data host at the scheme and the port of the platform API, unless it brings its own port.
-fn beside(platform: &Url, host: &str) -> Result<Url, HerokuError> {
+fn beside(platform: &Url, host: &str) -> Result<Url, ApiError> {
     let mut url = parse("HEROKU_DATA_HOST", &format!("{}://{host}", platform.scheme()))?;
     if url.port().is_none() && url.set_port(platform.port()).is_err() {
-        return Err(invalid("HEROKU_DATA_HOST", "a port cannot be added to it"));
+        let reason = Reason::new(ErrorKind::Unusable, "a port cannot be added to it");
+        return Err(ApiError::before_any(&HEROKU, "HEROKU_DATA_HOST", reason));
     }
     Ok(url)
 }
 
-fn parse(variable: &'static str, text: &str) -> Result<Url, HerokuError> {
-    let url = Url::parse(text).map_err(|cause| invalid(variable, &cause.to_string()))?;
-    if url.host_str().is_none_or(str::is_empty) || url.query().is_some() {
-        return Err(invalid(variable, "it must be a host, or a URL without a query"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(variable, "it must not hold a user name or a password"));
-    }
-    if !transport::is_private(&url) {
-        return Err(HerokuError::UnencryptedEndpoint { variable });
-    }
-    Ok(url)
-}
-
-fn invalid(variable: &'static str, reason: &str) -> HerokuError {
-    HerokuError::InvalidEndpoint { variable, reason: reason.to_owned() }
+fn parse(variable: &str, text: &str) -> Result<Url, ApiError> {
+    base(&HEROKU, variable, text)
 }
 
 #[cfg(test)]
@@ -134,7 +117,8 @@ mod tests {
             (Some("http://127.0.0.1:1"), Some("api.data.heroku.com")),
         ] {
             let refused = Endpoints::resolve(host, data);
-            assert!(matches!(refused, Err(HerokuError::UnencryptedEndpoint { .. })), "{refused:?}");
+            let kind = refused.expect_err("refused").kind();
+            assert_eq!(kind, ErrorKind::Unencrypted, "{host:?} {data:?}");
         }
         for host in ["https://u:secret@h", "https://h/?q", "https://", "https://a b"] {
             let error = Endpoints::resolve(Some(host), None).expect_err(host).to_string();

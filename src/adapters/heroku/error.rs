@@ -7,20 +7,14 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::one_off::{OneOffError, StopReason};
-use super::transfers::Transfer;
-use crate::adapters::backoff::Failure;
-use crate::failure::Hint;
-use crate::failure::{CommandError, FailureKind};
+use super::service::{DOCTOR, LOGIN, STATUS};
+use crate::adapters::json_api::{ApiError, ErrorKind};
+use crate::failure::{CommandError, FailureKind, Hint};
 
 #[derive(Debug, Error)]
 pub enum HerokuError {
-    #[error("{variable} is not usable: {reason}; give a host name, or a URL with scheme and port")]
-    InvalidEndpoint { variable: &'static str, reason: String },
-
-    #[error(
-        "{variable} is neither https nor on this machine, so the token would travel in the clear; use https"
-    )]
-    UnencryptedEndpoint { variable: &'static str },
+    #[error(transparent)]
+    Api(#[from] ApiError),
 
     #[error(
         "no Heroku token found ({tried}); set HEROKU_API_KEY, add an entry for {machine} to ~/.netrc, or run `heroku login` so that `heroku auth:token` prints one"
@@ -32,69 +26,6 @@ pub enum HerokuError {
         path: String,
         #[source]
         cause: std::io::Error,
-    },
-
-    #[error(
-        "the Heroku token from {origin} holds characters that a token cannot have; set it again"
-    )]
-    InvalidToken { origin: String },
-
-    #[error(
-        "the HTTP client could not be set up; see whether this machine has its CA certificates installed"
-    )]
-    ClientSetup(#[source] reqwest::Error),
-
-    #[error("`{name}` cannot be a name in a request to Heroku")]
-    InvalidName { name: String },
-
-    #[error(
-        "Heroku does not accept the token (401) for {what}; run `heroku login`, or set HEROKU_API_KEY anew"
-    )]
-    Unauthorized { what: String },
-
-    #[error(
-        "Heroku wants a two-factor code for {what}; use a token that was made with one (`heroku authorizations:create`)"
-    )]
-    TwoFactor { what: String },
-
-    #[error("this Heroku account may not read or use {what}: {message}")]
-    Forbidden { what: String, message: String },
-
-    #[error("Heroku does not know {what}, or this account cannot see it")]
-    NotFound { what: String },
-
-    #[error("Heroku's request limit is used up ({what}); wait {} and try again", wait_in_words(.retry_after))]
-    RateLimited { what: String, retry_after: Option<Duration> },
-
-    #[error("Heroku refuses {what} for now, because something else is under way: {message}")]
-    Conflict { what: String, message: String },
-
-    #[error("Heroku answered {status}{} to {what}: {message}", id_in_words(.id))]
-    Api { what: String, status: u16, id: Option<String>, message: String },
-
-    #[error("Heroku's answer to {what} is a redirect that is not followed")]
-    Redirected { what: String },
-
-    #[error(
-        "Heroku's answer to {what} is not JSON; see whether the endpoint is right and whether a proxy stands before it"
-    )]
-    NotJson { what: String },
-
-    #[error("Heroku's answer to {what} does not have the form that bcops knows")]
-    UnexpectedJson {
-        what: String,
-        #[source]
-        cause: serde_json::Error,
-    },
-
-    #[error("Heroku's answer to {what} is too long or never ends")]
-    Endless { what: String },
-
-    #[error("no answer from Heroku to {what}")]
-    Network {
-        what: String,
-        #[source]
-        cause: reqwest::Error,
     },
 
     #[error("{app} has no Heroku Postgres database called {name}; it has: {}", list_in_words(.known))]
@@ -215,83 +146,53 @@ impl fmt::Display for NotTaken {
     }
 }
 
-impl Failure for HerokuError {
-    fn try_again_after(&self) -> Option<Duration> {
+impl HerokuError {
+    /// The request that failed, if it is one.
+    pub fn api(&self) -> Option<&ApiError> {
         match self {
-            HerokuError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or_default()),
-            HerokuError::Network { .. } | HerokuError::Api { status: 500.., .. } => {
-                Some(Duration::ZERO)
-            }
+            HerokuError::Api(error) => Some(error),
             _ => None,
         }
     }
-}
 
-impl HerokuError {
+    fn is(&self, kinds: &[ErrorKind]) -> bool {
+        self.api().is_some_and(|error| kinds.contains(&error.kind()))
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        self.is(&[ErrorKind::NotFound])
+    }
+
+    /// Whether nothing answered.
+    pub fn is_unanswered(&self) -> bool {
+        self.api().is_some_and(ApiError::is_unanswered)
+    }
+
     /// Whether the same question may be answered a moment later.
     pub fn is_transient(&self) -> bool {
-        self.try_again_after().is_some()
+        self.api().is_some_and(ApiError::is_transient)
     }
 
     /// Whether a request that changes something may have had its effect although it failed.
     pub(crate) fn leaves_doubt(&self) -> bool {
-        match self {
-            HerokuError::Network { cause, .. } => !cause.is_connect(),
-            HerokuError::UnexpectedJson { .. }
-            | HerokuError::NotJson { .. }
-            | HerokuError::Endless { .. } => true,
-            HerokuError::Api { status, .. } => *status >= 500,
-            _ => false,
-        }
+        self.api().is_some_and(ApiError::leaves_doubt)
     }
 
     /// Whether Heroku has understood the request and does not do it, as opposed to a token that it
     /// does not accept and to a limit.
     pub(crate) fn is_refusal(&self) -> bool {
-        match self {
-            HerokuError::NotFound { .. } | HerokuError::Conflict { .. } => true,
-            HerokuError::Api { status, .. } => (400..500).contains(status),
-            _ => false,
-        }
+        self.is(&[ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Refused])
+    }
+
+    /// Whether this account may not see it, or it is not there.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.is(&[ErrorKind::Forbidden, ErrorKind::NotFound])
     }
 
     /// Whether asking again cannot help.
     pub(super) fn is_final(&self) -> bool {
-        matches!(
-            self,
-            HerokuError::Unauthorized { .. }
-                | HerokuError::TwoFactor { .. }
-                | HerokuError::Forbidden { .. }
-                | HerokuError::NotFound { .. }
-        )
+        self.is_hidden() || self.is(&[ErrorKind::Unauthorized, ErrorKind::TwoFactor])
     }
-
-    pub(super) fn lost_sight(transfer: &Transfer, polls: u32, cause: HerokuError) -> Self {
-        HerokuError::TransferUnseen { name: transfer.name(), polls, cause: Box::new(cause) }
-    }
-}
-
-/// A server's own words, fit for a message: one line of bounded length, without the token and
-/// without any URL that holds credentials or a signature.
-pub(super) fn redacted(message: &str, token: &str) -> String {
-    const LONGEST: usize = 500;
-    let words = message.split_whitespace().map(|word| {
-        let secret_url = word.contains("://") && word.contains(['@', '?']);
-        if secret_url || (!token.is_empty() && word.contains(token)) { "[secret]" } else { word }
-    });
-    let text: Vec<&str> = words.collect();
-    text.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
-}
-
-fn wait_in_words(retry_after: &Option<Duration>) -> String {
-    match retry_after {
-        Some(wait) => format!("{} seconds", wait.as_secs()),
-        None => "a few minutes".to_owned(),
-    }
-}
-
-fn id_in_words(id: &Option<String>) -> String {
-    id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default()
 }
 
 fn list_in_words(names: &[String]) -> String {
@@ -304,29 +205,15 @@ fn log_in_words(lines: &[String]) -> String {
 
 impl From<HerokuError> for CommandError {
     fn from(error: HerokuError) -> Self {
-        const LOGIN: &str = "heroku login   # or set HEROKU_API_KEY to the output of `heroku authorizations:create`";
-        let (kind, hint): (FailureKind, Option<Hint>) = match &error {
-            HerokuError::NoCredentials { .. }
-            | HerokuError::InvalidToken { .. }
-            | HerokuError::Unauthorized { .. } => (FailureKind::Configuration, Some(LOGIN.into())),
-            HerokuError::TwoFactor { .. } => {
-                let hint = "set HEROKU_API_KEY to the output of `heroku authorizations:create`";
-                (FailureKind::Configuration, Some(hint.into()))
-            }
-            HerokuError::InvalidEndpoint { .. }
-            | HerokuError::UnencryptedEndpoint { .. }
-            | HerokuError::UnreadableNetrc { .. }
-            | HerokuError::InvalidName { .. }
-            | HerokuError::Forbidden { .. }
-            | HerokuError::NotFound { .. }
+        let (kind, hint): (FailureKind, Option<Hint>) = match error {
+            HerokuError::Api(error) => return error.into(),
+            HerokuError::NoCredentials { .. } => (FailureKind::Configuration, Some(LOGIN.into())),
+            HerokuError::UnreadableNetrc { .. }
             | HerokuError::UnknownDatabase { .. }
             | HerokuError::AmbiguousDatabase { .. }
             | HerokuError::AnotherApp { .. }
             | HerokuError::NoConsole { .. }
-            | HerokuError::NoBackup { .. } => {
-                let hint = "bcops doctor   # checks every app and permission";
-                (FailureKind::Configuration, Some(hint.into()))
-            }
+            | HerokuError::NoBackup { .. } => (FailureKind::Configuration, Some(DOCTOR.into())),
             HerokuError::ForeignDatabase { .. } => (FailureKind::Refused, None),
             HerokuError::OneOff(OneOffError::GivenUp {
                 reason: StopReason::Interrupted, ..
@@ -352,45 +239,11 @@ impl From<HerokuError> for CommandError {
                 let purpose = "see whether the dyno still runs";
                 (FailureKind::RemoteJob, Some(Hint::run(purpose, "heroku ps --app")))
             }
-            HerokuError::RateLimited { .. } => {
-                let hint =
-                    "wait, then try again; every user of the same token draws on the same limit";
-                (FailureKind::Unexpected, Some(hint.into()))
-            }
-            HerokuError::Conflict { .. } => {
-                let hint = "wait until the other change is through, then try again";
-                (FailureKind::Unexpected, Some(hint.into()))
-            }
-            HerokuError::ClientSetup(_)
-            | HerokuError::Api { .. }
-            | HerokuError::Redirected { .. }
-            | HerokuError::NotJson { .. }
-            | HerokuError::UnexpectedJson { .. }
-            | HerokuError::Endless { .. }
-            | HerokuError::Network { .. }
-            | HerokuError::UnclearSource { .. }
+            HerokuError::UnclearSource { .. }
             | HerokuError::OutputElsewhere { .. }
             | HerokuError::Output { .. }
-            | HerokuError::SourcePlace => {
-                let hint = "see https://status.heroku.com and whether HEROKU_HOST can be reached \
-                            from here, then try again";
-                (FailureKind::Unexpected, Some(hint.into()))
-            }
+            | HerokuError::SourcePlace => (FailureKind::Unexpected, Some(STATUS.into())),
         };
         CommandError::wrap(kind, error).with_hints(hint)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_server_lose_their_secrets() {
-        let said =
-            "bad\ntoken HRKU-1 for postgres://u:p@h/d and https://s3/x?X-Amz=1, see https://h/doc";
-        let kept = redacted(said, "HRKU-1");
-        assert_eq!(kept, "bad token [secret] for [secret] and [secret] see https://h/doc");
-        assert!(redacted(&"x".repeat(9000), "").len() <= 500);
     }
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use super::set_state::Reads;
 
 /// The process that serves visitors.
@@ -121,8 +120,8 @@ impl fmt::Display for Formation {
 impl Heroku {
     pub async fn formation(&self, app: &str) -> Result<Formation, HerokuError> {
         let path = ["apps", app, "formation"];
-        let request = Request::new(Api::Platform, &path, format!("the formation of {app}"));
-        let processes: Vec<Process> = self.get_list(&request).await?;
+        let request = self.platform(&path, format!("the formation of {app}"));
+        let processes: Vec<Process> = self.get_list(request).await?;
         Ok(of_processes(processes))
     }
 
@@ -136,14 +135,14 @@ impl Heroku {
         }
         let path = ["apps", app.id(), "formation"];
         let what = format!("the formation of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what);
+        let request = self.platform(&path, what);
         let body = json!({ "updates": updates });
         let is_wanted = |found: &Formation| wanted.updates_from(found).is_empty();
         let echoes = |answer: &Value| {
             let processes = serde_json::from_value::<Vec<Process>>(answer.clone());
             processes.is_ok_and(|processes| is_wanted(&of_processes(processes)))
         };
-        self.set_state(&request, &body, echoes, || async {
+        self.set_state(request, &body, echoes, || async {
             let found = self.formation(app.id()).await?;
             let (wanted, as_wanted) = (wanted.to_string(), is_wanted(&found));
             Ok(match as_wanted {

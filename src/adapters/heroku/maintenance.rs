@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use super::set_state::Reads;
 
 impl Heroku {
@@ -13,10 +12,10 @@ impl Heroku {
     pub async fn set_maintenance(&self, app: &DestinationApp, on: bool) -> Result<(), HerokuError> {
         let path = ["apps", app.id()];
         let what = format!("the maintenance mode of {}", app.name());
-        let request = Request::new(Api::Platform, &path, what);
+        let request = self.platform(&path, what);
         let body = json!({ "maintenance": on });
         let echoes = |answer: &Value| answer["maintenance"] == on;
-        self.set_state(&request, &body, echoes, || async {
+        self.set_state(request, &body, echoes, || async {
             let found = self.app(app.id()).await?.maintenance;
             Ok(match found == on {
                 true => Reads::AsWanted,

@@ -9,7 +9,6 @@ use super::destination::{DestinationApp, DestinationDatabase};
 use super::error::HerokuError;
 use super::lost::Lost;
 use super::places::may_be;
-use super::request::{Api, Request};
 use super::transfers::{SignedUrl, Transfer, TransferState, backup_named};
 use crate::secret::Secret;
 
@@ -65,10 +64,10 @@ impl Heroku {
         let before = self.highest_number(database).await?;
         let path = ["client", "v11", "databases", &database.addon_id, "restores"];
         let what = format!("a restore of {} into {}", source.name, database.addon_name);
-        let request = Request::new(Api::Data, &path, format!("the request for {what}"));
+        let request = self.data(&path, format!("the request for {what}"));
         let mut body = json!({ "backup_url": source.url.expose() });
         add_extensions(&mut body, extensions);
-        match self.post(&request, Some(&body)).await {
+        match self.post(request, Some(&body)).await {
             Err(cause) if cause.leaves_doubt() => {
                 let url = self.database_url(database).await?;
                 let is_ours =
@@ -91,8 +90,8 @@ impl Heroku {
         let what = format!("the reset of {}", database.addon_name);
         let mut body = json!({});
         add_extensions(&mut body, extensions);
-        let request = Request::new(Api::Data, &path, what);
-        match self.send::<Value>(Method::PUT, &request, Some(&body)).await {
+        let request = self.data(&path, what);
+        match self.get::<Value>(request.method(Method::PUT).body(Some(&body))).await {
             Err(cause) if cause.leaves_doubt() => {
                 let database = database.addon_name.clone();
                 Err(HerokuError::ResetUnclear { database, cause: Box::new(cause) })
@@ -110,7 +109,7 @@ impl Heroku {
         let path =
             ["client", "v11", "apps", app.name(), "transfers", &transfer.uuid, "actions", "cancel"];
         let what = format!("the cancelling of {}", transfer.name());
-        let sent: Result<Value, _> = self.post(&Request::new(Api::Data, &path, what), None).await;
+        let sent: Result<Value, _> = self.post(self.data(&path, what), None).await;
         let now = self.transfer(app.name(), &transfer.uuid, super::Verbosity::Plain).await?;
         match (sent, now.state()) {
             (Err(error), TransferState::Pending | TransferState::Running) => Err(error),

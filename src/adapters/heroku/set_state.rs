@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::client::Heroku;
 use super::error::{HerokuError, NotTaken};
-use super::request::Request;
+use crate::adapters::json_api::Request;
 
 /// A read may be a moment behind the change.
 const READS: u32 = 3;
@@ -27,12 +27,12 @@ impl Heroku {
     /// whether Heroku's answer to the change holds the new state.
     pub(super) async fn set_state<F: Future<Output = Result<Reads, HerokuError>>>(
         &self,
-        request: &Request<'_>,
+        request: Request<'_>,
         body: &Value,
         echoes: impl Fn(&Value) -> bool,
         read: impl Fn() -> F,
     ) -> Result<(), HerokuError> {
-        let because = match self.patch(request, body).await {
+        let because = match self.patch(&request, body).await {
             Ok(answer) if echoes(&answer) => NotTaken::ChangedSince,
             Ok(_) => NotTaken::Ignored,
             Err(error) if error.leaves_doubt() => NotTaken::NoAnswer,
@@ -43,7 +43,7 @@ impl Heroku {
             let Reads::Otherwise { wanted, found } = read().await? else { return Ok(()) };
             reads += 1;
             if reads >= READS {
-                let what = request.what.clone();
+                let what = request.what;
                 return Err(HerokuError::NotTaken { what, wanted, found, because });
             }
             tokio::time::sleep(BETWEEN_READS).await;
@@ -51,6 +51,6 @@ impl Heroku {
     }
 
     async fn patch(&self, request: &Request<'_>, body: &Value) -> Result<Value, HerokuError> {
-        self.send_again(Method::PATCH, request, Some(body)).await
+        self.get(request.clone().method(Method::PATCH).body(Some(body)).idempotent()).await
     }
 }

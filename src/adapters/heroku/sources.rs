@@ -5,6 +5,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
+use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
@@ -13,7 +14,6 @@ use super::client::Heroku;
 use super::deploys::Build;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use crate::adapters::transport;
 use crate::secret::Secret;
 
@@ -41,9 +41,8 @@ struct SourceUrls {
 impl Heroku {
     /// Uploads a `.tar.gz` of source code. Nothing of any app changes.
     pub async fn upload_source(&self, archive: Bytes) -> Result<UploadedSource, HerokuError> {
-        let request = Request::new(Api::Platform, &["sources"], "a place for source code");
-        let SourceUrls { get_url, put_url } =
-            self.post::<Source>(&request, None).await?.source_blob;
+        let request = self.platform(&["sources"], "a place for source code");
+        let SourceUrls { get_url, put_url } = self.post::<Source>(request, None).await?.source_blob;
         let place = Url::parse(put_url.expose()).ok().filter(transport::is_private);
         let place = place.ok_or(HerokuError::SourcePlace)?;
         let checksum = digest(&SHA256, &archive);
@@ -63,17 +62,12 @@ impl Heroku {
     /// The URL is signed for a PUT without a content type and without a token.
     async fn put_source(&self, place: &Url, archive: Bytes) -> Result<(), HerokuError> {
         let what = "the upload of the source code";
-        let sent = self.http().put(place.clone()).timeout(self.timing.job).body(archive).send();
-        let network = |cause: reqwest::Error| HerokuError::Network {
-            what: what.to_owned(),
-            cause: cause.without_url(),
-        };
-        let status = sent.await.map_err(network)?.status();
-        if status.is_success() {
-            return Ok(());
+        let archive = |request: RequestBuilder| request.timeout(self.timing.job).body(archive);
+        let sent = self.api.to_signed_url(Method::PUT, place, what, archive).await?;
+        match sent.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(self.api.status_of_signed_url(what, place, status).into()),
         }
-        let message = status.canonical_reason().unwrap_or("no reason given").to_owned();
-        Err(HerokuError::Api { what: what.to_owned(), status: status.as_u16(), id: None, message })
     }
 
     /// Asks for a build of uploaded source code, once. Where the answer is lost, the list of builds
@@ -85,9 +79,9 @@ impl Heroku {
         commit: &str,
     ) -> Result<Build, HerokuError> {
         let path = ["apps", app.id(), "builds"];
-        let request = Request::new(Api::Platform, &path, format!("a build of {}", app.name()));
+        let request = self.platform(&path, format!("a build of {}", app.name()));
         let blob = json!({ "url": source.url.expose(), "version": commit,
             "checksum": source.checksum });
-        self.post(&request, Some(&json!({ "source_blob": blob }))).await
+        self.post(request, Some(&json!({ "source_blob": blob }))).await
     }
 }

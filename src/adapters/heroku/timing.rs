@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::error::HerokuError;
 use crate::adapters::backoff::Backoff;
+use crate::adapters::json_api;
 
 /// How long to wait for what. The defaults are for the real Heroku.
 #[derive(Debug, Clone)]
@@ -60,6 +62,13 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    pub(super) fn api(&self) -> json_api::Timing {
+        let Timing { connect, request, tries, try_for, backoff, .. } = *self;
+        json_api::Timing { connect, request, tries, try_for, backoff }
+    }
+}
+
 /// The waits between looks at a job: short ones at first, because many jobs are, and then
 /// [`Timing::poll`].
 #[derive(Debug)]
@@ -74,6 +83,38 @@ const FIRST_LOOK: Duration = Duration::from_millis(200);
 impl Timing {
     pub fn pace(&self) -> Pace {
         Pace { next: FIRST_LOOK.min(self.poll), longest: self.poll }
+    }
+}
+
+/// How many looks at a job have failed in a row.
+#[derive(Debug, Default)]
+pub struct FailedPolls(u32);
+
+impl FailedPolls {
+    /// What was seen; `None` where a failure is one of those that pass. `unseen` makes the error of
+    /// having lost sight.
+    ///
+    /// # Errors
+    /// A failure that asking again cannot help, and one too many.
+    pub fn pass<T>(
+        &mut self,
+        seen: Result<T, HerokuError>,
+        timing: &Timing,
+        unseen: impl FnOnce(u32, Box<HerokuError>) -> HerokuError,
+    ) -> Result<Option<T>, HerokuError> {
+        let error = match seen {
+            Ok(seen) => {
+                self.0 = 0;
+                return Ok(Some(seen));
+            }
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => error,
+        };
+        self.0 += 1;
+        match self.0 >= timing.failed_polls {
+            true => Err(unseen(self.0, Box::new(error))),
+            false => Ok(None),
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use serde::{Deserialize, Deserializer};
 
 use super::client::Heroku;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use crate::secret::Secret;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -181,7 +180,7 @@ impl Heroku {
     /// All transfers of the app that owns the database.
     pub async fn transfers(&self, app: &str) -> Result<Vec<Transfer>, HerokuError> {
         let what = format!("the backups of {app}");
-        self.get(&Request::new(Api::Data, &["client", "v11", "apps", app, "transfers"], what)).await
+        self.get(self.data(&["client", "v11", "apps", app, "transfers"], what)).await
     }
 
     /// One transfer by its number or its UUID.
@@ -193,8 +192,12 @@ impl Heroku {
     ) -> Result<Transfer, HerokuError> {
         let path = ["client", "v11", "apps", app, "transfers", id];
         let what = format!("transfer {id} of {app}");
-        let verbose = verbosity == Verbosity::WithLogs;
-        self.get(&Request { verbose, ..Request::new(Api::Data, &path, what) }).await
+        let request = self.data(&path, what);
+        self.get(match verbosity {
+            Verbosity::Plain => request,
+            Verbosity::WithLogs => request.query(&[("verbose", "true")]),
+        })
+        .await
     }
 
     /// Mints a signed URL for a completed backup. It is for GET only, and for nobody's eyes.
@@ -202,10 +205,10 @@ impl Heroku {
         let number = num.to_string();
         let path = ["client", "v11", "apps", app, "transfers", &number, "actions", "public-url"];
         let what = format!("the URL of transfer {num} of {app}");
-        let request = Request::new(Api::Data, &path, what);
+        let request = self.data(&path, what);
         // Minting changes nothing at Heroku, so that this POST may be repeated.
-        match self.post(&request, None).await {
-            Err(HerokuError::Network { .. }) => self.post(&request, None).await,
+        match self.post(request.clone(), None).await {
+            Err(error) if error.is_unanswered() => self.post(request, None).await,
             other => other,
         }
     }

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::client::Heroku;
-use super::error::{HerokuError, redacted};
+use super::error::HerokuError;
+use super::timing::FailedPolls;
 use super::transfers::{Transfer, TransferState, Verbosity};
+use crate::adapters::json_api::Login;
 use crate::events::{Event, Progress, Reporter, Unit};
 
 const LAST_LOG_LINES: usize = 5;
@@ -21,28 +23,21 @@ impl Heroku {
     ) -> Result<Transfer, HerokuError> {
         let started = Instant::now();
         let mut pace = self.timing.pace();
-        let mut failed_polls = 0;
+        let mut failed_polls = FailedPolls::default();
         loop {
-            match self.transfer(app, &transfer.uuid, Verbosity::Plain).await {
-                Ok(seen) => {
-                    failed_polls = 0;
-                    match seen.state() {
-                        // It was completed before somebody deleted it.
-                        TransferState::Completed | TransferState::Deleted => return Ok(seen),
-                        TransferState::Canceled => {
-                            return Err(HerokuError::TransferCanceled { name: seen.name() });
-                        }
-                        TransferState::Failed => return Err(self.failure(app, &seen).await),
-                        TransferState::Pending | TransferState::Running => {
-                            reporter.emit(progress(step, &seen));
-                        }
+            let seen = self.transfer(app, &transfer.uuid, Verbosity::Plain).await;
+            let unseen =
+                |polls, cause| HerokuError::TransferUnseen { name: transfer.name(), polls, cause };
+            if let Some(seen) = failed_polls.pass(seen, &self.timing, unseen)? {
+                match seen.state() {
+                    // It was completed before somebody deleted it.
+                    TransferState::Completed | TransferState::Deleted => return Ok(seen),
+                    TransferState::Canceled => {
+                        return Err(HerokuError::TransferCanceled { name: seen.name() });
                     }
-                }
-                Err(error) if error.is_final() => return Err(error),
-                Err(error) => {
-                    failed_polls += 1;
-                    if failed_polls >= self.timing.failed_polls {
-                        return Err(HerokuError::lost_sight(transfer, failed_polls, error));
+                    TransferState::Failed => return Err(self.failure(app, &seen).await),
+                    TransferState::Pending | TransferState::Running => {
+                        reporter.emit(progress(step, &seen));
                     }
                 }
             }
@@ -59,7 +54,7 @@ impl Heroku {
         // The failure is the news: that its log cannot be read does not replace it.
         let logs = verbose.map(|transfer| transfer.logs).unwrap_or_default();
         let last = logs.iter().skip(logs.len().saturating_sub(LAST_LOG_LINES));
-        let last_lines = last.map(|line| redacted(&line.message, "")).collect();
+        let last_lines = last.map(|line| Login::none().plain(&line.message)).collect();
         HerokuError::TransferFailed { name: transfer.name(), last_lines }
     }
 }

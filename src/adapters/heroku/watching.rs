@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use reqwest::StatusCode;
 use reqwest::header::RANGE;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -14,7 +14,8 @@ use url::Url;
 
 use super::client::Heroku;
 use super::error::HerokuError;
-use super::request::Request;
+use super::timing::FailedPolls;
+use crate::adapters::json_api::Request;
 use crate::adapters::transport;
 use crate::secret::Secret;
 
@@ -47,37 +48,28 @@ struct Passed<'a> {
 impl Heroku {
     pub(super) async fn watch<T: Job>(
         &self,
-        request: &Request<'_>,
+        request: Request<'_>,
         output: &mut (dyn AsyncWrite + Unpin + Send),
     ) -> Result<T, HerokuError> {
         let what = &request.what;
         let started = Instant::now();
         let mut pace = self.timing.pace();
         let mut passed = Passed { bytes: 0, to: output };
-        let mut failed_polls = 0;
+        let mut failed_polls = FailedPolls::default();
         let mut unread = 0;
         loop {
             let before = passed.bytes;
-            match self.get::<T>(request).await {
-                Ok(job) => {
-                    failed_polls = 0;
-                    let all = self.pass_on(what, job.output(), &mut passed).await?;
-                    // As long as more comes, it is not in vain.
-                    unread = if passed.bytes > before { 0 } else { unread + 1 };
-                    match ended(what, job) {
-                        // What was said in the end is worth a few more looks, and no more.
-                        Some(_) if !all && unread < self.timing.tries => {}
-                        Some(ended) => return ended,
-                        None => {}
-                    }
-                }
-                Err(error) if error.is_final() => return Err(error),
-                Err(error) => {
-                    failed_polls += 1;
-                    if failed_polls >= self.timing.failed_polls {
-                        let (what, polls) = (what.clone(), failed_polls);
-                        return Err(HerokuError::JobUnseen { what, polls, cause: Box::new(error) });
-                    }
+            let seen = self.get::<T>(request.clone()).await;
+            let unseen = |polls, cause| HerokuError::JobUnseen { what: what.clone(), polls, cause };
+            if let Some(job) = failed_polls.pass(seen, &self.timing, unseen)? {
+                let all = self.pass_on(what, job.output(), &mut passed).await?;
+                // As long as more comes, it is not in vain.
+                unread = if passed.bytes > before { 0 } else { unread + 1 };
+                match ended(what, job) {
+                    // What was said in the end is worth a few more looks, and no more.
+                    Some(_) if !all && unread < self.timing.tries => {}
+                    Some(ended) => return ended,
+                    None => {}
                 }
             }
             if started.elapsed() > self.timing.job {
@@ -100,12 +92,12 @@ impl Heroku {
         let Some(place) = place else { return Ok(true) };
         let url = Url::parse(place.expose()).ok().filter(transport::is_private);
         let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.to_owned() })?;
-        let mut request = self.http().get(url).timeout(self.timing.job);
-        if passed.bytes > 0 {
-            request = request.header(RANGE, format!("bytes={}-", passed.bytes));
-        }
-        let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, request.send()).await
-        else {
+        let new_alone = |request: RequestBuilder| match passed.bytes {
+            0 => request.timeout(self.timing.job),
+            bytes => request.timeout(self.timing.job).header(RANGE, format!("bytes={bytes}-")),
+        };
+        let sent = self.api.to_signed_url(Method::GET, &url, what, new_alone);
+        let Ok(Ok(mut response)) = tokio::time::timeout(self.timing.request, sent).await else {
             return Ok(false);
         };
         // Where the range was not heeded, what is known already comes again.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{PostgresError, SslMode};
+use crate::adapters::transport::percent_decoded;
 use crate::secret::Secret;
 
 /// Where a database is and how to log in.
@@ -216,25 +217,9 @@ fn split_port(address: &str) -> Result<(&str, &str), PostgresError> {
 }
 
 fn decode(text: &str) -> Result<String, PostgresError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next(), rest.next()];
-        let value = digits
-            .into_iter()
-            .try_fold(0u8, |value, digit| Some(value * 16 + hex_digit(digit?)?))
-            .ok_or_else(|| bad("a percent sign is not followed by two hexadecimal digits"))?;
-        bytes.push(value);
-    }
-    String::from_utf8(bytes).map_err(|_| bad("it is not valid UTF-8 once decoded"))
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    (digit as char).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    percent_decoded(text).ok_or_else(|| {
+        bad("a percent sign is not followed by two hexadecimal digits, or it is not valid UTF-8 once decoded")
+    })
 }
 
 /// `~/.pgpass` or `PGPASSFILE`: lines of host:port:database:user:password, `*` matching anything.

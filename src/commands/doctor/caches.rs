@@ -2,8 +2,9 @@
 //! Redis of an environment that may be written to answers. Nothing is purged, and nothing is sent
 //! that would purge anything.
 
-use crate::adapters::cloudflare::{Cloudflare, CloudflareError, Credentials};
+use crate::adapters::cloudflare::{Cloudflare, Credentials};
 use crate::adapters::heroku::ConfigVars;
+use crate::adapters::json_api::ErrorKind;
 use crate::caches::{self, BackendCache, CacheError, CacheScope, count_backend};
 use crate::commands::Context;
 use crate::failure::CommandError;
@@ -80,7 +81,7 @@ async fn ask(
     let (zone, verified) = match (zone, verified) {
         (Ok(zone), verified) => (zone, verified),
         // That the zone cannot be found has its reason in the login then.
-        (Err(_), Err(error @ CloudflareError::Unauthorized { .. })) => return Err(error.into()),
+        (Err(_), Err(error)) if error.kind() == ErrorKind::Unauthorized => return Err(error.into()),
         (Err(error), _) => return Err(error.into()),
     };
     let is_for = format!("{what} of {} is for {}", login.origin, zone.label());

@@ -7,7 +7,7 @@ use futures_util::future::{OptionFuture, join_all};
 use super::check::{Check, limited, many, one};
 use super::database;
 use super::services::{self, Use};
-use crate::adapters::heroku::{ConfigVars, HerokuError};
+use crate::adapters::heroku::ConfigVars;
 use crate::commands::Context;
 use crate::deployment::{LogIn, LoggedIn, Values};
 use crate::settings::{Environment, Origin};
@@ -105,7 +105,7 @@ async fn look(client: &LoggedIn, environment: &Environment) -> Result<(ConfigVar
     let both = tokio::join!(client.heroku.config_vars(app), client.heroku.app(app));
     let (vars, found) = match both {
         (Ok(vars), Ok(found)) => (vars, found),
-        (Err(HerokuError::NotFound { .. }), _) | (_, Err(HerokuError::NotFound { .. })) => {
+        (Err(error), _) | (_, Err(error)) if error.is_not_found() => {
             return Err(Check::fail(
                 name,
                 format!("Heroku has no app {app}, or this account cannot see it"),

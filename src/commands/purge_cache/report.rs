@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::adapters::cloudflare::{Cloudflare, ItemKind};
+use crate::adapters::json_api::ErrorKind;
 use crate::caches::{BackendCache, CacheScope, Ending, Keys, Purged, Targets, Work};
 use crate::commands::{Context, Outcome};
 use crate::failure::{CommandError, FailureKind};
@@ -217,7 +218,7 @@ impl Report {
         };
         let mut error = match ending {
             Some(Ending::Failed(cause)) => {
-                let denied = cause.is_denied();
+                let denied = matches!(cause.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden);
                 let mut error = CommandError::from(cause);
                 if denied && client.verify().await.is_ok() {
                     error = error.hint("the login itself is good: it lacks the permission");

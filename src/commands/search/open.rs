@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::process::Command;
 
-use crate::adapters::heroku::HerokuError;
 use crate::child_environment;
 use crate::cli::SearchOpenArgs;
 use crate::commands::{Context, Outcome};
@@ -34,18 +33,19 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
     let environment = context.settings.environment(&args.environment)?;
     let (app, variable) = (&environment.app.value, &environment.search_url_variable);
     let heroku = context.deployments().log_in().await?.heroku;
-    let console = heroku.addon_console(app, variable).await.map_err(|error| match error {
-        HerokuError::NotFound { .. } => {
-            let text = format!("{app} has no add-on whose config var is {variable}");
-            CommandError::new(FailureKind::Configuration, text)
+    let console =
+        heroku.addon_console(app, variable).await.map_err(|error| match error.is_not_found() {
+            true => {
+                let text = format!("{app} has no add-on whose config var is {variable}");
+                CommandError::new(FailureKind::Configuration, text)
                 .hint(format!("bcops addons {}   # lists them", environment.name))
                 .hint(format!(
                     "name the right one as environments.{}.config_vars.search_url in bcops.toml",
                     environment.name
                 ))
-        }
-        other => other.into(),
-    })?;
+            }
+            false => error.into(),
+        })?;
     let url = console.url;
     let has_screen = std::io::stdout().is_terminal() && !context.ui.json();
     let opened = !args.url && has_screen && open(context, &url).await;

@@ -313,7 +313,7 @@ pub(super) fn read_row(
                 let text = String::from_utf8(unescape(field).into_owned()).map_err(|_| {
                     StoredError::NotUtf8 { table: table.to_owned(), column: column.clone() }
                 })?;
-                Some(Secret::new(text))
+                Some(Secret::hidden(text))
             }
         };
         row.push((column.clone(), value));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::adapters::heroku::{Dyno, HerokuError};
+use crate::adapters::heroku::Dyno;
 use crate::reset::world::Reset;
 use crate::runbook::{StepContext, StepResult};
 
@@ -53,7 +53,8 @@ impl Reset {
             }
             match self.heroku.stop_dyno(&self.destination.app, &dyno.name).await {
                 // It may have ended by itself.
-                Ok(()) | Err(HerokuError::NotFound { .. }) => {}
+                Ok(()) => {}
+                Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -31,8 +31,8 @@ impl Repository {
     ) -> Result<Merged, GitError> {
         let (ours, theirs) = (ours.to_string(), theirs.to_string());
         let arguments = ["merge-tree", "--write-tree", "-z", "--messages", &ours, &theirs];
-        let folder = Secret::new(attributes.display().to_string());
-        let no_index = Secret::new(attributes.join("no-index").display().to_string());
+        let folder = Secret::hidden(attributes.display().to_string());
+        let no_index = Secret::hidden(attributes.join("no-index").display().to_string());
         // The drivers of a clone that this repository stands in for are among its settings.
         let mut variables = self.variables();
         variables.push(("GIT_WORK_TREE".to_owned(), folder));
@@ -43,7 +43,6 @@ impl Repository {
             folder: attributes,
             arguments: arguments.into_iter().map(OsString::from).collect(),
             variables,
-            secrets: Vec::new(),
             limit,
             silence: limit,
             listener: None,

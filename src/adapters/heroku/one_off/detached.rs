@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::logs::{Line, Reader};
 use super::sentinel::Sentinel;
 use super::{Limits, OneOff, OneOffError, StopReason, line_for};
+use crate::adapters::heroku::timing::FailedPolls;
 use crate::adapters::heroku::{DestinationApp, Heroku, HerokuError};
 
 /// A command that runs by itself. It can be kept, and followed later.
@@ -106,20 +107,15 @@ impl Heroku {
         app: &DestinationApp,
         detached: &Detached,
     ) -> Result<(), HerokuError> {
-        let mut failed_polls = 0;
+        let mut failed_polls = FailedPolls::default();
         loop {
-            match self.dyno(app.id(), &detached.dyno).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(found)) if found.has_ended() => return Ok(()),
-                Ok(Some(_)) => failed_polls = 0,
-                Err(error) if error.is_final() => return Err(error),
-                Err(error) => {
-                    failed_polls += 1;
-                    if failed_polls >= self.timing.failed_polls {
-                        let (what, polls) = (detached.dyno.clone(), failed_polls);
-                        return Err(HerokuError::JobUnseen { what, polls, cause: Box::new(error) });
-                    }
-                }
+            let found = self.dyno(app.id(), &detached.dyno).await;
+            let what = detached.dyno.clone();
+            let unseen = |polls, cause| HerokuError::JobUnseen { what, polls, cause };
+            if let Some(found) = failed_polls.pass(found, &self.timing, unseen)?
+                && found.is_none_or(|dyno| dyno.has_ended())
+            {
+                return Ok(());
             }
             tokio::time::sleep(self.timing.poll).await;
         }

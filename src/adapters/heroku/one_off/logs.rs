@@ -4,13 +4,12 @@
 
 use std::collections::HashSet;
 
-use reqwest::Response;
 use reqwest::header::ACCEPT;
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use crate::adapters::heroku::request::{Api, Request, VERSION_3_SDK};
 use crate::adapters::heroku::{Heroku, HerokuError};
 use crate::adapters::transport;
 use crate::secret::Secret;
@@ -46,17 +45,19 @@ impl Heroku {
     pub(super) async fn open_log(&self, app: &str, dyno: &str) -> Result<Response, HerokuError> {
         let what = format!("the log of {dyno}");
         let path = ["apps", app, "log-sessions"];
-        let request =
-            Request { accept: VERSION_3_SDK, ..Request::new(Api::Platform, &path, what.clone()) };
+        let request = self.platform_sdk(&path, what.clone());
         let body = json!({ "dyno": dyno, "lines": LINES, "tail": true });
-        let session: LogSession = self.post(&request, Some(&body)).await?;
+        let session: LogSession = self.post(request, Some(&body)).await?;
         let url = Url::parse(session.logplex_url.expose()).ok().filter(transport::is_private);
         let url = url.ok_or_else(|| HerokuError::OutputElsewhere { what: what.clone() })?;
-        let sending = self.http().get(url).timeout(self.timing.job);
-        let response = sending.header(ACCEPT, "text/event-stream").send().await;
-        let network =
-            |cause: reqwest::Error| HerokuError::Network { what, cause: cause.without_url() };
-        response.and_then(Response::error_for_status).map_err(network)
+        let follow = |request: RequestBuilder| {
+            request.timeout(self.timing.job).header(ACCEPT, "text/event-stream")
+        };
+        let response = self.api.to_signed_url(Method::GET, &url, &what, follow).await?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.api.status_of_signed_url(&what, &url, status).into()),
+        }
     }
 }
 

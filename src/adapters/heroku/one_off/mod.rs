@@ -35,7 +35,6 @@ pub use unattended::through_the_log;
 use super::client::Heroku;
 use super::destination::DestinationApp;
 use super::error::HerokuError;
-use super::request::{Api, Request};
 use crate::secret::Secret;
 
 /// A command for a one-off dyno.
@@ -112,7 +111,7 @@ impl Heroku {
         let path = ["apps", app.id(), "dynos"];
         let what = format!("a one-off dyno of {}", app.name());
         let body = body(one_off, line, attach);
-        match self.post(&Request::new(Api::Platform, &path, what), Some(&body)).await {
+        match self.post(self.platform(&path, what), Some(&body)).await {
             Err(cause) if cause.leaves_doubt() => Err(self.end_lost_dyno(app, line, cause).await),
             other => other,
         }

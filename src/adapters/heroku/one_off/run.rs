@@ -94,7 +94,8 @@ impl Heroku {
         reason: StopReason,
     ) -> HerokuError {
         let stop_failed = match self.stop_dyno(app, &dyno).await {
-            Ok(()) | Err(HerokuError::NotFound { .. }) => None,
+            Ok(()) => None,
+            Err(error) if error.is_not_found() => None,
             Err(error) => Some(Box::new(error)),
         };
         OneOffError::GivenUp { dyno, reason, stop_failed }.into()

@@ -1,0 +1,49 @@
+//! How a search cluster differs from other services.
+
+use super::answers::ErrorAnswer;
+use crate::adapters::json_api::{
+    Advice, Answer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
+};
+use crate::failure::FailureKind;
+
+/// The policies of Elasticsearch and OpenSearch. Bonsai answers 403 when a cluster is disabled or, for
+/// changes, when it is read-only because it is over its plan's limits.
+pub static SEARCH: Service = Service {
+    name: "Elasticsearch",
+    login: "login",
+    phrasing: Phrasing::Doing,
+    // The longest answer is the list of indices, which has a line for each.
+    longest_answer: 16 << 20,
+    redirects: Redirects::Never,
+    pages: None,
+    repeats_over_limit: false,
+    judge,
+    hints: Hints {
+        unusable: Advice::Do("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
+        unauthorized: Advice::Do(
+            "the add-on has other credentials now: heroku addons:open bonsai shows them",
+        ),
+        forbidden: Advice::Run(
+            "see in the console whether the cluster is over its plan's limits",
+            CONSOLE,
+        ),
+        not_found: Advice::Run("see in the console whether the cluster is still there", CONSOLE),
+        over_limit: Advice::Do("wait until the site asks the cluster for less, then try again"),
+        refused: UNAVAILABLE,
+        bad_answer: UNAVAILABLE,
+        unavailable: UNAVAILABLE,
+    },
+    unreadable: FailureKind::Unexpected,
+};
+
+const CONSOLE: &str = "bcops search open";
+const UNAVAILABLE: Advice =
+    Advice::Run("see in the console whether the cluster is up, then try again", CONSOLE);
+
+fn judge(answer: &Answer) -> Result<(), Reason> {
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    let said = answer.read::<ErrorAnswer>().and_then(ErrorAnswer::reason);
+    Err(Reason::new(ErrorKind::of(answer.status), said.unwrap_or_default()))
+}

@@ -1,0 +1,35 @@
+//! An answer read to its end.
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde::de::DeserializeOwned;
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as what is expected, if it is that.
+    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    pub fn is_json(&self) -> bool {
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        media_type.trim() == "application/json" || media_type.trim().ends_with("+json")
+    }
+
+    /// What a body looks like that could not be read. It is not quoted: nobody knows what is in it.
+    pub(super) fn look(&self) -> &'static str {
+        match self.body.trim_ascii_start().first() {
+            None => "it is empty",
+            Some(b'<') => "it looks like HTML",
+            Some(b'{' | b'[') => "it is JSON of another form, or cut short",
+            Some(_) => "it is not JSON",
+        }
+    }
+}

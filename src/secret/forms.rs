@@ -1,0 +1,101 @@
+//! In which forms a secret can turn up in a text, and which values are too ordinary to be looked for.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use url::{Url, form_urlencoded};
+
+/// Shorter ones are words that turn up by chance, and cleaning would shred every text.
+const SHORTEST: usize = 6;
+/// So long is no word of letters, and no number, that a text holds by chance.
+const LONGER_THAN_WORDS: usize = 16;
+
+/// Every form of a value that is secret as a whole.
+pub fn of_secret(value: &str) -> Vec<String> {
+    let mut forms = within_url(value);
+    forms.extend(encodings(value.trim()));
+    forms
+}
+
+/// Every form of what is secret in a URL, and the URL itself if anything is.
+pub fn within_url(value: &str) -> Vec<String> {
+    let value = value.trim();
+    let Some(url) = Url::parse(value).ok().filter(|_| value.contains("://")) else {
+        return Vec::new();
+    };
+    let mut secrets: Vec<String> = Vec::new();
+    let user = decoded(url.username());
+    if let Some(password) = url.password() {
+        secrets.extend([password.to_owned(), decoded(password)]);
+        secrets.push(STANDARD.encode(format!("{user}:{}", decoded(password))));
+    } else if is_token(&user) {
+        secrets.push(user);
+    }
+    let fragment = form_urlencoded::parse(url.fragment().unwrap_or_default().as_bytes());
+    let given = url.query_pairs().chain(fragment);
+    let given = given.filter(|(name, value)| names_a_secret(name) || is_token(value));
+    secrets.extend(given.map(|(_, value)| value.into_owned()));
+    let mut forms: Vec<String> = secrets.iter().flat_map(|secret| encodings(secret)).collect();
+    if !forms.is_empty() {
+        forms.push(value.to_owned());
+    }
+    forms
+}
+
+/// The value as it is, as a part of a URL and as Base64.
+fn encodings(value: &str) -> Vec<String> {
+    if !is_found_by_purpose(value) {
+        return Vec::new();
+    }
+    let encoded = percent_encode(value.as_bytes(), UNRESERVED).to_string();
+    let mut forms = vec![value.to_owned(), STANDARD.encode(value)];
+    if encoded != value {
+        forms.push(encoded);
+    }
+    forms
+}
+
+/// What a URL need not encode.
+const UNRESERVED: &percent_encoding::AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// Whether a text that holds the value does so because of the value. A password that is a plain word
+/// would blank the word in every report, and refuse what a step has to keep.
+fn is_found_by_purpose(value: &str) -> bool {
+    let kinds: [fn(&char) -> bool; 4] =
+        [|c| c.is_lowercase(), |c| c.is_uppercase(), |c| c.is_numeric(), |c| !c.is_alphanumeric()];
+    let mixed = kinds.iter().filter(|kind| value.chars().any(|c| kind(&c))).count() > 1;
+    value.len() >= LONGER_THAN_WORDS || (value.len() >= SHORTEST && mixed)
+}
+
+/// A user's name, or a value of a query, that can only be a token.
+fn is_token(text: &str) -> bool {
+    text.len() >= LONGER_THAN_WORDS && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a variable of this name holds a secret as a whole.
+pub fn names_a_secret(name: &str) -> bool {
+    const MARKS: [&str; 8] =
+        ["SECRET", "TOKEN", "PASSW", "PASSPHRASE", "CREDENTIAL", "DSN", "SALT", "WEBHOOK"];
+    let name = name.to_uppercase();
+    MARKS.iter().any(|mark| name.contains(mark)) || name.ends_with("KEY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remote_is_repeated_in_either_form() {
+        let forms = within_url("https://oauth2:pass%21word@h/x.git?private_token=abc%2Bdef");
+        for form in ["pass%21word", "pass!word", "abc%2Bdef", "abc+def"] {
+            assert!(forms.iter().any(|one| one == form), "{form}");
+        }
+        assert!(within_url("postgres://h/d?sslmode=verify-full").is_empty());
+        assert!(within_url("git@h:x/y.git").is_empty());
+    }
+}
