@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What everything may use: words, values and events without a policy of their own.
-const GROUND: [&str; 13] = [
+const GROUND: [&str; 14] = [
     "activity",
     "child_environment",
     "events",

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::content;
 use super::report::{Aspect, Line, LineData, Reply, SiteReport, Verdict};
-use crate::adapters::site::{Answer, SiteClient, Tls, TlsError, Visit};
+use crate::adapters::site::{SiteAnswer, SiteClient, Tls, TlsError, Visit};
 
 /// As browsers, roughly: more is nothing that anybody has planned.
 const MOST_REDIRECTS: usize = 10;
@@ -236,7 +236,7 @@ fn why_no_answer(visit: &Visit) -> String {
     dns.or(connection).or(tls).unwrap_or_else(|| "there is no answer".to_owned())
 }
 
-fn answered(answer: &Answer, way: Vec<String>) -> (Line, bool) {
+fn answered(answer: &SiteAnswer, way: Vec<String>) -> (Line, bool) {
     let milliseconds = answer.first_byte.as_millis() as u64;
     let (verdict, words) = judge(answer);
     let mut text = format!("HTTP {}", answer.status);
@@ -262,7 +262,7 @@ fn answered(answer: &Answer, way: Vec<String>) -> (Line, bool) {
     (Line::new(Aspect::Http, verdict, text).with(data).measured(measured), maintenance)
 }
 
-fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {
+fn judge(answer: &SiteAnswer) -> (Verdict, Option<&'static str>) {
     match answer.status {
         200..=299 => (Verdict::Pass, None),
         _ if answer.mitigated.is_some() => {
@@ -283,15 +283,15 @@ fn judge(answer: &Answer) -> (Verdict, Option<&'static str>) {
 }
 
 /// Heroku's own page, and most that are put in its place, say so.
-fn is_maintenance(answer: &Answer) -> bool {
+fn is_maintenance(answer: &SiteAnswer) -> bool {
     answer.status == 503 && has(answer, b"maintenance")
 }
 
-fn is_unknown_to_heroku(answer: &Answer) -> bool {
+fn is_unknown_to_heroku(answer: &SiteAnswer) -> bool {
     answer.status == 404 && has(answer, b"no-such-app")
 }
 
-fn has(answer: &Answer, words: &[u8]) -> bool {
+fn has(answer: &SiteAnswer, words: &[u8]) -> bool {
     memchr::memmem::find(&answer.body.to_ascii_lowercase(), words).is_some()
 }
 

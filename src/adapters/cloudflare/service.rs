@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::adapters::json_api::{
-    Advice, Answer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
+    Advice, ApiAnswer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
@@ -76,7 +76,7 @@ const FORBIDDEN: [u64; 2] = [10000, 9109];
 /// The path names something that is not there, or is no identifier.
 const NOT_FOUND: [u64; 3] = [7000, 7003, 1001];
 
-fn judge(answer: &Answer) -> Result<(), Reason> {
+fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     let kind = ErrorKind::of(answer.status);
     let Some(Outcome { success, errors }) = answer.read() else {
         return Err(match kind {
@@ -134,7 +134,7 @@ mod tests {
 
     fn judged(status: u16, body: &str) -> Result<(), Reason> {
         let status = StatusCode::from_u16(status).expect("a status");
-        judge(&Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        judge(&ApiAnswer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
     }
 
     fn refusal(status: u16, body: &str) -> (ErrorKind, String) {

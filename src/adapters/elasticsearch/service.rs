@@ -2,7 +2,7 @@
 
 use super::answers::ErrorAnswer;
 use crate::adapters::json_api::{
-    Advice, Answer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
+    Advice, ApiAnswer, ErrorKind, Hints, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
@@ -40,7 +40,7 @@ const CONSOLE: &str = "bcops search open";
 const UNAVAILABLE: Advice =
     Advice::Run("see in the console whether the cluster is up, then try again", CONSOLE);
 
-fn judge(answer: &Answer) -> Result<(), Reason> {
+fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     if answer.status.is_success() {
         return Ok(());
     }

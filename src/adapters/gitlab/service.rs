@@ -2,7 +2,7 @@
 
 use super::answers::ErrorAnswer;
 use crate::adapters::json_api::{
-    Advice, Answer, AskedBy, ErrorKind, Hints, Pages, Phrasing, Reason, Redirects, Service,
+    Advice, ApiAnswer, AskedBy, ErrorKind, Hints, Pages, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
@@ -35,7 +35,7 @@ pub static GITLAB: Service = Service {
     unreadable: FailureKind::Configuration,
 };
 
-fn judge(answer: &Answer) -> Result<(), Reason> {
+fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     if answer.status.is_success() {
         return Ok(());
     }

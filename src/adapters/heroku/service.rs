@@ -4,7 +4,7 @@ use reqwest::header::RANGE;
 use serde::Deserialize;
 
 use crate::adapters::json_api::{
-    Advice, Answer, AskedBy, ErrorKind, Hints, Pages, Phrasing, Reason, Redirects, Service,
+    Advice, ApiAnswer, AskedBy, ErrorKind, Hints, Pages, Phrasing, Reason, Redirects, Service,
 };
 use crate::failure::FailureKind;
 
@@ -48,7 +48,7 @@ struct ErrorBody {
     message: Option<String>,
 }
 
-fn judge(answer: &Answer) -> Result<(), Reason> {
+fn judge(answer: &ApiAnswer) -> Result<(), Reason> {
     if answer.status.is_success() {
         return match answer.is_json() {
             true => Ok(()),

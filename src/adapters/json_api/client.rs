@@ -6,7 +6,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::answer::Answer;
+use super::answer::ApiAnswer;
 use super::error::{ApiError, ErrorKind, Reason};
 use super::login::Login;
 use super::place::place;
@@ -80,7 +80,7 @@ impl JsonApi {
     }
 
     /// An answer of success, read to its end.
-    pub async fn send(&self, request: &Request<'_>) -> Result<Answer, ApiError> {
+    pub async fn send(&self, request: &Request<'_>) -> Result<ApiAnswer, ApiError> {
         let url = self.url(request)?;
         let may_repeat = |error: &ApiError| request.may_repeat(self.service, error);
         self.timing.repeat(may_repeat, |attempt| self.once(request, &url, attempt)).await
@@ -91,7 +91,7 @@ impl JsonApi {
     pub fn read<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
-        answer: &Answer,
+        answer: &ApiAnswer,
     ) -> Result<T, ApiError> {
         serde_json::from_slice(&answer.body).map_err(|cause| {
             // The parser quotes what it stumbles over.
@@ -137,7 +137,7 @@ impl JsonApi {
         request: &Request<'_>,
         url: &Url,
         attempt: u32,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<ApiAnswer, ApiError> {
         let mut target = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.exchange(request, url, &target, attempt).await?;
@@ -165,7 +165,7 @@ impl JsonApi {
         first: &Url,
         target: &Url,
         attempt: u32,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<ApiAnswer, ApiError> {
         let is_first_server = target.origin() == first.origin();
         let exchange = match is_first_server {
             true => Exchange::begin(self.service.name, &request.method, target, attempt),
@@ -193,10 +193,10 @@ impl JsonApi {
         }
     }
 
-    async fn whole(&self, mut response: Response) -> Result<Answer, Reason> {
+    async fn whole(&self, mut response: Response) -> Result<ApiAnswer, Reason> {
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         match transport::whole_body(response, self.service.longest_answer).await {
-            Ok(body) => Ok(Answer { status, headers, body }),
+            Ok(body) => Ok(ApiAnswer { status, headers, body }),
             Err(BodyError::Network(cause)) => Err(self.unanswered(cause)),
             Err(BodyError::TooLong) => {
                 let reason = Reason::bad_answer("it is too long or never ends");
@@ -205,7 +205,7 @@ impl JsonApi {
         }
     }
 
-    fn judge(&self, request: &Request<'_>, answer: Answer) -> Result<Answer, ApiError> {
+    fn judge(&self, request: &Request<'_>, answer: ApiAnswer) -> Result<ApiAnswer, ApiError> {
         match (self.service.judge)(&answer) {
             Ok(()) => Ok(answer),
             Err(reason) => {

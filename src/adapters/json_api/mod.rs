@@ -14,7 +14,7 @@ mod service;
 mod timing;
 mod trace;
 
-pub use answer::Answer;
+pub use answer::ApiAnswer;
 pub use client::JsonApi;
 pub use error::{ApiError, ErrorKind, Reason};
 pub use login::Login;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::header::HeaderName;
 
-use super::answer::Answer;
+use super::answer::ApiAnswer;
 use super::error::Reason;
 use crate::failure::FailureKind;
 
@@ -26,7 +26,7 @@ pub struct Service {
     pub repeats_over_limit: bool,
     /// Whether an answer is a success, and what it means where it is not: the kind, the service's code,
     /// and its words. The client knows the rest.
-    pub judge: fn(&Answer) -> Result<(), Reason>,
+    pub judge: fn(&ApiAnswer) -> Result<(), Reason>,
     pub hints: Hints,
     /// How it counts that an answer cannot be understood or leads elsewhere.
     pub unreadable: FailureKind,

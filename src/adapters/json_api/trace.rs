@@ -11,7 +11,7 @@ use serde_json::Value;
 use tracing::Level;
 use url::Url;
 
-use super::answer::Answer;
+use super::answer::ApiAnswer;
 use super::place::place;
 
 /// The name that `BCOPS_LOG` knows requests by.
@@ -84,7 +84,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn ends(&self, answer: Option<&Answer>, is_private: bool) {
+    pub(super) fn ends(&self, answer: Option<&ApiAnswer>, is_private: bool) {
         self.answered(answer.map(|answer| answer.status));
         if let Some(answer) = answer
             && tracing::enabled!(target: TARGET, Level::TRACE)

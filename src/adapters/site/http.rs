@@ -21,7 +21,7 @@ const LONGEST_BODY: usize = 1 << 20;
 
 /// An answer, its body as far as it was read.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct SiteAnswer {
     pub status: u16,
     /// From the request to the first byte of the answer, on a connection that was there.
     pub first_byte: Duration,
@@ -46,7 +46,7 @@ pub enum HttpError {
 
 /// # Errors
 /// Only where no answer began. A body that breaks off is an answer.
-pub(super) async fn get<S>(stream: S, url: &Url, timing: &Timing) -> Result<Answer, HttpError>
+pub(super) async fn get<S>(stream: S, url: &Url, timing: &Timing) -> Result<SiteAnswer, HttpError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -68,7 +68,7 @@ where
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let (body, is_cut) = read_body(response, timing.body).await;
     let text = |name: &str| header(&headers, name);
-    Ok(Answer {
+    Ok(SiteAnswer {
         status,
         first_byte,
         location: headers

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use certificate::{Certificate, TlsProblem};
 pub use dns::{DnsAnswer, DnsError};
-pub use http::{Answer, HttpError};
+pub use http::{HttpError, SiteAnswer};
 pub use tls::{Tls, TlsError};
 pub use visit::{ConnectError, SiteClient, Visit};
 

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use super::dns::{self, DnsAnswer, DnsError};
-use super::http::{self, Answer, HttpError};
+use super::http::{self, HttpError, SiteAnswer};
 use super::tls::{Handshaker, Tls, TlsError};
 use super::{SiteError, Timing};
 use crate::settings::Check;
@@ -33,7 +33,7 @@ pub struct Visit {
     pub connection: Option<Result<SocketAddr, ConnectError>>,
     /// `None` also without encryption.
     pub tls: Option<Result<Tls, TlsError>>,
-    pub answer: Option<Result<Answer, HttpError>>,
+    pub answer: Option<Result<SiteAnswer, HttpError>>,
 }
 
 /// Makes looks.

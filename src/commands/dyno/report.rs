@@ -10,7 +10,7 @@ use crate::settings::Environment;
 
 use super::Wanted;
 use super::streams::{Ended, Streams};
-use super::target::Target;
+use super::target::DynoTarget;
 
 /// With `--dry-run`.
 #[derive(Serialize, JsonSchema)]
@@ -60,7 +60,7 @@ pub fn protected(environment: &Environment, wanted: &Wanted<'_>) -> CommandError
     ))
 }
 
-pub fn beginning(target: &Target, wanted: &Wanted<'_>) -> String {
+pub fn beginning(target: &DynoTarget, wanted: &Wanted<'_>) -> String {
     let way_out = match wanted.streams {
         Streams::Terminal(_) => "; Enter ~ . leaves it",
         Streams::Encoded { .. } | Streams::Plain { .. } => "",
@@ -69,7 +69,7 @@ pub fn beginning(target: &Target, wanted: &Wanted<'_>) -> String {
     format!("`{}` on a one-off dyno of {app} ({environment}){way_out}", wanted.line)
 }
 
-pub fn dry_run(target: &Target, wanted: &Wanted<'_>) -> Outcome {
+pub fn dry_run(target: &DynoTarget, wanted: &Wanted<'_>) -> Outcome {
     let (app, environment) = (target.app.name(), &target.destination.name);
     let names = wanted.dyno.variables.iter();
     let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
@@ -101,7 +101,7 @@ pub fn dry_run(target: &Target, wanted: &Wanted<'_>) -> Outcome {
 }
 
 /// The exit code is the command's own.
-pub fn done(target: &Target, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
+pub fn done(target: &DynoTarget, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
     let (output, output_left_out) = match ended.output {
         Some((output, left_out)) => {
             (Some(String::from_utf8_lossy(&output).into_owned()), Some(left_out))
@@ -121,7 +121,7 @@ pub fn done(target: &Target, wanted: &Wanted<'_>, ended: Ended) -> Outcome {
     Outcome::done(result, "").with_exit_code(ended.exit_status)
 }
 
-pub fn failed(error: HerokuError, target: &Target) -> CommandError {
+pub fn failed(error: HerokuError, target: &DynoTarget) -> CommandError {
     let app = quoted(target.app.name()).into_owned();
     let hint = match &error {
         HerokuError::OneOff(OneOffError::GivenUp { reason: StopReason::TotalTime, .. }) => {

@@ -12,7 +12,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::ui::{self, Keyboard};
 
 use super::report;
-use super::target::Target;
+use super::target::DynoTarget;
 
 /// How input and output go between here and the dyno.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ impl Streams {
     /// Without one a hangup is nohup's affair.
     pub async fn pass(
         &self,
-        target: &Target,
+        target: &DynoTarget,
         one_off: &OneOff,
         time_limit: Duration,
         stop: impl Future<Output = ()>,
@@ -98,7 +98,7 @@ impl Streams {
 }
 
 async fn with_output(
-    target: &Target,
+    target: &DynoTarget,
     one_off: &OneOff,
     input: impl AsyncRead + Unpin,
     capture: bool,
@@ -114,7 +114,7 @@ async fn with_output(
 }
 
 async fn start(
-    target: &Target,
+    target: &DynoTarget,
     one_off: &OneOff,
     both: (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     limits: &Limits,

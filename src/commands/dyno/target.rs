@@ -7,7 +7,7 @@ use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// Where the command will run.
-pub struct Target {
+pub struct DynoTarget {
     pub heroku: Heroku,
     pub app: DestinationApp,
     pub destination: Destination,
@@ -22,12 +22,12 @@ pub async fn prepare(
     context: &Context,
     destination: &Destination,
     variables: &[(String, String)],
-) -> Result<Target, CommandError> {
+) -> Result<DynoTarget, CommandError> {
     let deployments = context.deployments();
     deployments.log_in().await?;
     let writing = deployments.writing_of_a_dyno(destination, variables).await?;
     writing.all_of_a_dyno()?;
     let app = writing.app().await?;
     let (logged_in, _) = writing.heroku()?;
-    Ok(Target { heroku: logged_in.heroku, app, destination: destination.clone() })
+    Ok(DynoTarget { heroku: logged_in.heroku, app, destination: destination.clone() })
 }

@@ -8,13 +8,13 @@ use crate::commands::{Context, Outcome, journal};
 use crate::failure::CommandError;
 use crate::restore::databases::Databases;
 
-use super::prepare::Prepared;
+use super::prepare::PreparedPull;
 
 /// Notes the pull that is about to begin. Without this note it does not begin.
 pub fn begin(
     context: &Context,
     args: &PullDataArgs,
-    prepared: &Prepared,
+    prepared: &PreparedPull,
     databases: &Databases,
 ) -> Result<(), CommandError> {
     append(

@@ -22,7 +22,7 @@ use crate::restore::databases::{Databases, Existing};
 use crate::restore::{self, LoadReport, LoadTarget, NotKept};
 use crate::scrub::Unclassified;
 
-use prepare::Prepared;
+use prepare::PreparedPull;
 
 pub use previous::Dropped;
 pub use summary::{Planned, Pulled};
@@ -173,12 +173,12 @@ pub struct Loaded {
 async fn fill(
     context: &Context,
     args: &PullDataArgs,
-    prepared: Prepared,
+    prepared: PreparedPull,
     databases: &Databases,
     password: Option<password::LocalPassword>,
 ) -> Result<Loaded, CommandError> {
     let work = async {
-        let Prepared { backup, archive, extensions, emptied } = prepared;
+        let PreparedPull { backup, archive, extensions, emptied } = prepared;
         let (incoming, not_kept) = databases.create_incoming(archive.contents.encoding()).await?;
         warn_of_lost(context, &not_kept);
         let source = backup.describe();

@@ -22,7 +22,7 @@ use super::unclassified;
 const POLICY: &str = "local";
 
 /// A backup that may be loaded into this server.
-pub struct Prepared {
+pub struct PreparedPull {
     pub backup: Backup,
     pub archive: restore::Prepared,
     pub extensions: ExtensionPlan,
@@ -30,7 +30,7 @@ pub struct Prepared {
     pub emptied: Unclassified,
 }
 
-impl Prepared {
+impl PreparedPull {
     pub fn tables(&self) -> u64 {
         self.archive.contents.toc().table_data().count() as u64
     }
@@ -41,7 +41,7 @@ pub async fn open(
     args: &PullDataArgs,
     databases: &Databases,
     backup: Backup,
-) -> Result<Prepared, CommandError> {
+) -> Result<PreparedPull, CommandError> {
     let reading = Contents::read(backup.open().await?.telling(context.reporter())).await;
     let contents = reading.map_err(|error| error_with_name(error, &backup))?;
     let excluded = excluded(args, &contents)?;
@@ -67,7 +67,7 @@ pub async fn open(
         let contents = &archive.contents;
         check_written_values(databases, contents, &archive.plan, &extensions, scrub).await?;
     }
-    Ok(Prepared { backup, archive, extensions, emptied })
+    Ok(PreparedPull { backup, archive, extensions, emptied })
 }
 
 fn error_with_name(error: PrepareError, backup: &Backup) -> CommandError {

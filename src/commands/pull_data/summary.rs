@@ -18,7 +18,7 @@ use crate::words;
 
 use super::Loaded;
 use super::backup::Backup;
-use super::prepare::Prepared;
+use super::prepare::PreparedPull;
 use super::previous::Previous;
 use super::unbuilt::NotBuilt;
 use super::unclassified;
@@ -104,7 +104,7 @@ pub struct Pulled<'a> {
 
 /// From where to where, and what it will do in numbers.
 pub fn before(
-    prepared: &Prepared,
+    prepared: &PreparedPull,
     databases: &Databases,
     existing: &Existing,
     current_is_personal: bool,
@@ -168,7 +168,7 @@ pub fn before(
 }
 
 /// The plan, table by table.
-pub fn dry_run(prepared: &Prepared, databases: &Databases) -> Outcome {
+pub fn dry_run(prepared: &PreparedPull, databases: &Databases) -> Outcome {
     let contents = &prepared.archive.contents;
     let mut names: Vec<TableName> =
         contents.toc().table_data().map(|entry| entry.table_name()).collect();
@@ -193,7 +193,7 @@ impl fmt::Display for Planned<'_> {
     }
 }
 
-fn planned(prepared: &Prepared, table: TableName) -> PlannedTable {
+fn planned(prepared: &PreparedPull, table: TableName) -> PlannedTable {
     let plan = prepared.archive.scrub.as_ref().and_then(|scrub| scrub.table(&table));
     let class = plan.map_or_else(|| "-".to_owned(), |plan| plan.class.to_string());
     let rule = match plan {

@@ -22,7 +22,7 @@ pub use report::Report;
 const BACKEND_STEP: &str = "backend";
 
 /// Everything that is known before anything is changed.
-struct Prepared {
+struct PreparedPurge {
     backend: Option<(BackendCache, caches::CacheScope)>,
     zone: Option<Zone>,
 }
@@ -75,14 +75,14 @@ async fn prepare(
     args: &PurgeCacheArgs,
     environment: &Environment,
     work: Option<&Work>,
-) -> Result<Prepared, CommandError> {
+) -> Result<PreparedPurge, CommandError> {
     let deployments = context.deployments();
     if environment.protected {
-        let Some(work) = work else { return Ok(Prepared { backend: None, zone: None }) };
+        let Some(work) = work else { return Ok(PreparedPurge { backend: None, zone: None }) };
         let Reading { values, .. } = deployments.reading(environment).await?;
         let zone = find_front_end(deployments, environment, &values).await?;
         check_hosts(deployments, environment, &values, &zone, work).await?;
-        return Ok(Prepared { backend: None, zone: Some(zone) });
+        return Ok(PreparedPurge { backend: None, zone: Some(zone) });
     }
     let destination = environment.as_destination()?;
     let writing = deployments.writing(&destination).await?;
@@ -98,7 +98,7 @@ async fn prepare(
         }
         None => None,
     };
-    Ok(Prepared { backend, zone })
+    Ok(PreparedPurge { backend, zone })
 }
 
 /// Shows what will be done, and asks where it is a whole zone or a protected environment's.
@@ -106,7 +106,7 @@ fn ask(
     context: &Context,
     args: &PurgeCacheArgs,
     environment: &Environment,
-    prepared: &Prepared,
+    prepared: &PreparedPurge,
     report: &Report,
 ) -> Result<(), CommandError> {
     let label = prepared.zone.as_ref().map(|zone| zone.front_end.label());
@@ -125,7 +125,7 @@ fn ask(
 
 async fn act(
     context: &Context,
-    prepared: &Prepared,
+    prepared: &PreparedPurge,
     work: Option<&Work>,
     mut report: Report,
 ) -> Result<Outcome, CommandError> {

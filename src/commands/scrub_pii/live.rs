@@ -11,7 +11,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::scrub::Manifest;
 use crate::scrub::live::{self, Access, Depth, LiveReport};
 
-use super::target::{self, Target};
+use super::target::{self, ScrubTarget};
 use super::{limits, summary, vacuum};
 
 pub async fn run(context: &Context, args: &ScrubPiiArgs) -> Result<Outcome, CommandError> {
@@ -77,7 +77,7 @@ async fn look(
     context: &Context,
     args: &ScrubPiiArgs,
     manifest: &Manifest,
-    target: &Target,
+    target: &ScrubTarget,
     session: &Session,
 ) -> Result<summary::Seen, CommandError> {
     let step = "look";
@@ -110,7 +110,7 @@ async fn apply(
     context: &Context,
     args: &ScrubPiiArgs,
     manifest: &Manifest,
-    target: &Target,
+    target: &ScrubTarget,
     seen: &summary::Seen,
     session: &Session,
 ) -> Result<LiveReport, CommandError> {
@@ -141,7 +141,7 @@ async fn apply(
 fn check_confirmation(
     context: &Context,
     args: &ScrubPiiArgs,
-    target: &Target,
+    target: &ScrubTarget,
 ) -> Result<(), CommandError> {
     let name = target.confirmation();
     confirm::check_names(&args.confirm, &[Some(name)])?;
@@ -154,6 +154,6 @@ fn check_confirmation(
     Err(local_hint(target, error))
 }
 
-fn local_hint(target: &Target, error: CommandError) -> CommandError {
+fn local_hint(target: &ScrubTarget, error: CommandError) -> CommandError {
     if target.is_local() { error.hint("or, for the local database only: --yes") } else { error }
 }

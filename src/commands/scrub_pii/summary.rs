@@ -13,7 +13,7 @@ use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableCha
 use crate::scrub::{DroppedMember, ScrubPlan};
 use crate::words;
 
-use super::target::Target;
+use super::target::ScrubTarget;
 
 /// The database.
 #[derive(Serialize, JsonSchema)]
@@ -146,7 +146,7 @@ pub fn unseen(live: &LiveSchema) -> Vec<Unseen<'_>> {
 }
 
 /// The resource, and what will happen to it in numbers.
-pub fn before(target: &Target, seen: &Seen) -> String {
+pub fn before(target: &ScrubTarget, seen: &Seen) -> String {
     let edited = match seen.depth {
         Depth::Values => words::plural(seen.sum(|rows| rows.to_edit), "row"),
         // They were not counted, as nobody is asked.
@@ -162,7 +162,7 @@ pub fn before(target: &Target, seen: &Seen) -> String {
     )
 }
 
-pub fn dry_run(target: &Target, seen: &Seen) -> Outcome {
+pub fn dry_run(target: &ScrubTarget, seen: &Seen) -> Outcome {
     let (target, tables) = (TargetDocument::of(target), seen.documents());
     Outcome::of(&Planned { dry_run: true, policy: target.policy, target, tables })
 }
@@ -202,7 +202,7 @@ pub fn pending_note(seen: &Seen) -> String {
     text
 }
 
-pub fn after(target: &Target, report: &LiveReport) -> Outcome {
+pub fn after(target: &ScrubTarget, report: &LiveReport) -> Outcome {
     let mut text = String::new();
     let total = |change: &TableChange| change.deleted + change.set + change.edited;
     for change in report.tables.iter().filter(|change| total(change) > 0) {
@@ -254,7 +254,7 @@ pub fn after(target: &Target, report: &LiveReport) -> Outcome {
 }
 
 impl<'a> TargetDocument<'a> {
-    pub fn of(target: &'a Target) -> Self {
+    pub fn of(target: &'a ScrubTarget) -> Self {
         let environment = target.environment.as_ref();
         TargetDocument {
             environment: environment.map(|(name, _)| name.as_str()),

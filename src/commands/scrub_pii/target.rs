@@ -8,14 +8,14 @@ use crate::failure::CommandError;
 use crate::settings::Destination;
 
 /// A database with the names under which people know it.
-pub struct Target {
+pub struct ScrubTarget {
     pub url: DatabaseUrl,
     /// Of an environment: its name and its app's.
     pub environment: Option<(String, String)>,
     pub policy: String,
 }
 
-impl Target {
+impl ScrubTarget {
     /// What has to be typed to have it scrubbed.
     pub fn confirmation(&self) -> &str {
         match &self.environment {
@@ -51,7 +51,7 @@ impl Target {
 }
 
 /// The database to look at: any environment's, or the local one.
-pub async fn readable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, CommandError> {
+pub async fn readable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
     readable_environment(context, args, args.environment.as_deref()).await
 }
 
@@ -59,20 +59,20 @@ pub async fn readable_environment(
     context: &Context,
     args: &ScrubPiiArgs,
     environment: Option<&str>,
-) -> Result<Target, CommandError> {
+) -> Result<ScrubTarget, CommandError> {
     let Some(name) = environment else {
         let url = context.local_target(args.target.as_deref())?;
-        return Ok(Target { url, environment: None, policy: policy(args, "local") });
+        return Ok(ScrubTarget { url, environment: None, policy: policy(args, "local") });
     };
     let environment = context.settings.environment(name)?;
     let reading = context.deployments().reading(environment).await?;
     let url = reading.values.database(environment)?;
     let names = (environment.name.clone(), environment.app.value.clone());
-    Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
+    Ok(ScrubTarget { url, environment: Some(names), policy: policy(args, "staging") })
 }
 
 /// The database to scrub: never a protected environment's, under whatever name it comes.
-pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, CommandError> {
+pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<ScrubTarget, CommandError> {
     let Some(name) = &args.environment else {
         let target = readable(context, args).await?;
         local::on_this_machine(context.deployments(), &target.url)?;
@@ -83,7 +83,7 @@ pub async fn writable(context: &Context, args: &ScrubPiiArgs) -> Result<Target, 
     let destination = Destination::try_from(context.settings.environment(name)?)?;
     let url = context.deployments().writing(&destination).await?.database().await?;
     let names = (destination.name.clone(), destination.app.value.clone());
-    Ok(Target { url, environment: Some(names), policy: policy(args, "staging") })
+    Ok(ScrubTarget { url, environment: Some(names), policy: policy(args, "staging") })
 }
 
 fn policy(args: &ScrubPiiArgs, default: &str) -> String {

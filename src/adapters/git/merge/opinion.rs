@@ -48,7 +48,7 @@ impl Repository {
             listener: None,
         };
         let output = self.program().run(call).await?;
-        let answer = Answer::parse(&output.stdout);
+        let answer = MergeTreeAnswer::parse(&output.stdout);
         match (output.code, answer) {
             (Some(0), Some(answer)) => Ok(Merged::Tree(answer.tree)),
             (Some(1), Some(answer)) => Ok(Merged::Conflicts(answer.conflicts())),
@@ -62,7 +62,7 @@ impl Repository {
 }
 
 /// What `git merge-tree -z` prints: a tree, the entries in conflict, an empty one, the messages.
-struct Answer {
+struct MergeTreeAnswer {
     tree: Oid,
     /// Path, and the modes of ancestor, ours and theirs.
     entries: BTreeMap<String, [Option<u32>; 3]>,
@@ -75,8 +75,8 @@ struct Message {
     kind: String,
 }
 
-impl Answer {
-    fn parse(bytes: &[u8]) -> Option<Answer> {
+impl MergeTreeAnswer {
+    fn parse(bytes: &[u8]) -> Option<MergeTreeAnswer> {
         let text = String::from_utf8_lossy(bytes);
         let mut fields = text.split('\0');
         let tree = Oid::from_str(fields.next()?.trim()).ok()?;
@@ -90,7 +90,7 @@ impl Answer {
             *sides.get_mut(stage.checked_sub(1)?)? = Some(mode);
         }
         let messages = parse_messages(&mut fields);
-        Some(Answer { tree, entries, messages })
+        Some(MergeTreeAnswer { tree, entries, messages })
     }
 
     /// One conflict for each path. Git's own words on the kind count for more than the modes.
@@ -161,14 +161,14 @@ mod tests {
              1\0a b\0Auto-merging\0Auto-merging a b\n\0\
              1\0a b\0CONFLICT (modify/delete)\0CONFLICT (modify/delete): a b\n\0"
         );
-        let answer = Answer::parse(text.as_bytes()).expect("an answer");
+        let answer = MergeTreeAnswer::parse(text.as_bytes()).expect("an answer");
         assert_eq!(answer.tree.to_string(), tree);
         let expected = Conflict::at("a b".to_owned(), ConflictKind::DeletedByThem);
         assert_eq!(answer.conflicts(), [expected]);
-        let clean = Answer::parse(format!("{tree}\0").as_bytes()).expect("an answer");
+        let clean = MergeTreeAnswer::parse(format!("{tree}\0").as_bytes()).expect("an answer");
         assert!(clean.entries.is_empty() && clean.messages.is_empty());
         for other in ["", "x", &format!("{tree}\0what\0")] {
-            assert!(Answer::parse(other.as_bytes()).is_none(), "{other}");
+            assert!(MergeTreeAnswer::parse(other.as_bytes()).is_none(), "{other}");
         }
     }
 }
