@@ -257,7 +257,7 @@ impl<W> Runbook<W> {
         let stages = self.behind.iter().filter(|(id, _)| *id == step.id).map(|(_, stage)| *stage);
         for stage in stages {
             let bracket = Bracket { inner: "", around: stage };
-            required.extend(self.standing_of(&bracket).into_iter());
+            required.extend(self.standing_of(&bracket));
         }
         required
     }
