@@ -33,13 +33,13 @@ pub fn check_can_be_asked(
 }
 
 fn cannot_ask(name: &str) -> CommandError {
-    no_terminal(&format!("this needs a confirmation for {name} and"))
+    no_terminal(&format!("this needs a confirmation for {name}"))
         .hint(format!("to go on: --confirm {}", shell_word(name)))
 }
 
 /// Something has to be asked, and nobody can be.
 pub fn no_terminal(what: &str) -> CommandError {
-    let text = format!("{what} there is no terminal to ask on; nothing was changed");
+    let text = format!("{what} and there is no terminal to ask on; nothing was changed");
     CommandError::new(FailureKind::NotConfirmed, text)
 }
 
@@ -93,6 +93,7 @@ pub fn yes_alone(context: &Context, question: &str, flag: &str) -> Result<(), Co
         Answer::Declined => {
             Err(CommandError::new(FailureKind::NotConfirmed, "declined; nothing was changed"))
         }
-        Answer::CannotAsk => Err(no_terminal(question).hint(format!("to go on: {flag}"))),
+        Answer::CannotAsk => Err(no_terminal(&format!("{question} No answer was given"))
+            .hint(format!("to go on: {flag}"))),
     }
 }

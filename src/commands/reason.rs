@@ -36,7 +36,7 @@ pub fn ask(context: &Context, what: &str, given: Option<&str>) -> Result<String,
 }
 
 fn cannot_ask(what: &str) -> CommandError {
-    no_terminal(&format!("{what}: this needs a reason, and")).hint(format!("to continue: {FLAG}"))
+    no_terminal(&format!("{what}: this needs a reason")).hint(format!("to continue: {FLAG}"))
 }
 
 fn missing(what: &str) -> CommandError {

@@ -29,10 +29,10 @@ impl Timing {
     }
 }
 
-/// About ten seconds of waiting in all, each wait at random up to twice the one before.
+/// About half a minute of waiting in all, each wait at random up to twice the one before.
 pub fn retries() -> RetryConfig {
     RetryConfig::standard()
-        .with_max_attempts(9)
+        .with_max_attempts(16)
         .with_initial_backoff(Duration::from_millis(200))
         .with_max_backoff(Duration::from_secs(5))
 }

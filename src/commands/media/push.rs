@@ -31,7 +31,7 @@ pub async fn push(context: &Context, args: &PushMediaArgs) -> Result<Outcome, Co
     confirm::check_names(&args.confirm, &[Some(app)])?;
     let given = args.confirm.iter().any(|given| given == app);
     if !args.transfer.dry_run && !given && !context.ui.prompter().can_ask() {
-        return Err(confirm::no_terminal(&format!("the media of {name} would be replaced and"))
+        return Err(confirm::no_terminal(&format!("the media of {name} would be replaced"))
             .hint(format!("to go on: --confirm {app}")));
     }
     match &args.from {

@@ -144,7 +144,7 @@ fn check_confirmations(
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
-    let what = format!("the local database {name} would be replaced and");
+    let what = format!("the local database {name} would be replaced");
     Err(confirm::no_terminal(&what).hint("to go on: --yes"))
 }
 

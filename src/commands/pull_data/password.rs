@@ -44,7 +44,7 @@ pub fn ask(context: &Context, args: &PullDataArgs) -> Result<Option<LocalPasswor
             "no password was given; nothing was changed",
         )),
         Answer::CannotAsk => {
-            Err(no_terminal("--set-password needs a password and").hint(format!("set {VARIABLE}")))
+            Err(no_terminal("--set-password needs a password").hint(format!("set {VARIABLE}")))
         }
     }
 }

@@ -149,7 +149,7 @@ fn check_confirmation(
     if answered || context.ui.prompter().can_ask() {
         return Ok(());
     }
-    let error = confirm::no_terminal(&format!("{} would be scrubbed and", target.describe()))
+    let error = confirm::no_terminal(&format!("{} would be scrubbed", target.describe()))
         .hint(format!("to go on: --confirm {name}"));
     Err(local_hint(target, error))
 }
