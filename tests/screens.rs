@@ -16,7 +16,7 @@ const REDACTIONS: [(&str, &str); 13] = [
     (r" +(\d+ (d|h|min|s) )+ago +", "  AGE ago  "),
     (r" +\d+(\.\d+)? (B|kB|MB|GB)\b", "  SIZE"),
     (r"\b\d+(\.\d+)? (ms|s|min)\b", "SOME $2"),
-    (r"Postgre(s|SQL) \d+(\.\d+)*", "Postgre$1 VERSION"),
+    (r"Postgre(s|SQL) \d+(\.\d+)*( \([^)]*\))?", "Postgre$1 VERSION"),
     (r"\b(of_doctor)_\d+\b", "${1}_NUMBER"),
     (r" +\n", "\n"),
 ];

@@ -3,6 +3,11 @@
 //! A compressed stream spans chunks, whose borders mean nothing. Lengths are never believed: a
 //! chunk is handed on in the pieces in which it arrives.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::Read;
 
 use super::error::{ArchiveError, Place};

@@ -4,6 +4,11 @@
 //! format; zstd is one frame, with a window of up to 128 MiB. A stream must end exactly where its
 //! chunks do: an early end of either is damage.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::{self, BufRead, Read};
 
 use lz4_flex::frame::FrameDecoder;

@@ -1,5 +1,10 @@
 //! zlib streams (RFC 1950), as gzip compression stands in an archive.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use flate2::{Decompress, DecompressError, FlushDecompress, Status};
 
 use super::chunks::ChunkSource;

@@ -1,5 +1,10 @@
 //! A buffered source of bytes that knows where it is, for progress and for error messages.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::{self, Read};
 
 use super::error::{ArchiveError, Place};

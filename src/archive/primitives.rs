@@ -4,6 +4,11 @@
 //! string is an int length and that many bytes; the length -1 stands for NULL, which is not the
 //! empty string. An offset is a state byte and `offset_size` bytes, least significant first.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::Read;
 
 use super::error::ArchiveError;

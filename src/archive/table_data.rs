@@ -3,6 +3,11 @@
 //! pg_dump ends COPY data by a line `\.` and two empty lines. That ending is verified and cut off,
 //! so that what is handed on is rows and nothing else, and a table that was cut short is noticed.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::Read;
 
 use super::chunks::{ChunkSource, FramedChunks, RawChunks};

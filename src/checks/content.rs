@@ -15,7 +15,10 @@ fn count(text: &[u8], host: &[u8]) -> usize {
         [&b"//"[..], br"\/\/", b"%2f%2f"].iter().any(|slashes| before.ends_with(slashes))
     };
     memchr::memmem::find_iter(text, host)
-        .filter(|at| begins_a_url(&text[..*at]) && ends_the_host(&text[at + host.len()..]))
+        .filter(|at| {
+            text.get(..*at).is_some_and(begins_a_url)
+                && text.get(at + host.len()..).is_some_and(ends_the_host)
+        })
         .count()
 }
 

@@ -12,9 +12,11 @@ use crate::failure::{CommandError, FailureKind};
 
 /// Appends a line about a command.
 pub fn append(context: &Context, command: &str, mut line: Value) -> Result<(), CommandError> {
-    line["schema_version"] = json!(1);
-    line["at"] = json!(jiff::Timestamp::now().to_string());
-    line["command"] = json!(command);
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert("schema_version".to_owned(), json!(1));
+        fields.insert("at".to_owned(), json!(jiff::Timestamp::now().to_string()));
+        fields.insert("command".to_owned(), json!(command));
+    }
     let folder = &context.settings.state_directory.value;
     let path = folder.join("journal.jsonl");
     write_line(folder, &path, &line).map_err(|error| {

@@ -58,7 +58,7 @@ impl<'a> BackedUp<'a> {
         Ok(self.heroku.backups_of(&self.database).await?)
     }
 
-    /// The named backup, or the newest one that is complete.
+    /// The named backup, or the newest one that is complete. `capture` is the command that makes one.
     ///
     /// # Errors
     /// Where there is none that can be loaded.
@@ -66,12 +66,13 @@ impl<'a> BackedUp<'a> {
         &self,
         name: Option<&str>,
         reporter: &dyn Reporter,
+        capture: &str,
     ) -> Result<Transfer, CommandError> {
         let backups = self.backups().await?;
         if let Some(name) = name {
             return named_and_complete(&backups, self.environment, name, reporter);
         }
-        newest(&backups, self.environment)
+        newest(&backups, self.environment, capture)
     }
 
     /// One of its backups.
@@ -110,16 +111,19 @@ impl EnvironmentBackup {
     }
 }
 
-/// The newest complete backup.
+/// The newest complete backup. `capture` is the command that makes one.
 ///
 /// # Errors
 /// Where there is none, or it is not clear which database the backups are of.
-pub fn newest(backups: &Backups, environment: &Environment) -> Result<Transfer, CommandError> {
+pub fn newest(
+    backups: &Backups,
+    environment: &Environment,
+    capture: &str,
+) -> Result<Transfer, CommandError> {
     backups.newest()?.ok_or_else(|| {
         let text =
             format!("{} has no completed backup; nothing was changed", environment.app.value);
-        CommandError::new(FailureKind::Refused, text)
-            .hint(format!("bcops backups capture {}", environment.name))
+        CommandError::new(FailureKind::Refused, text).hint(capture)
     })
 }
 

@@ -22,7 +22,7 @@ impl CopyIndex {
     pub fn open(state: &Path, place: &str) -> Result<CopyIndex, MediaError> {
         let directory = state.join("media");
         private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
-        let path = directory.join(format!("{}.copies", hex(&md5_of(place.as_bytes()))));
+        let path = directory.join(format!("{}.copies", hex(md5_of(place.as_bytes()))));
         let copies = match fs::read(&path) {
             // What cannot be understood is not known, and copied again.
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),

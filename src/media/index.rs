@@ -93,7 +93,7 @@ pub fn lock(path: &Path) -> Result<Option<File>, MediaError> {
 
 /// A name for the state of a folder, wherever it is called from.
 pub fn name_of(folder: &Path) -> String {
-    hex(&md5_of(real_path(folder).as_os_str().as_encoded_bytes()))
+    hex(md5_of(real_path(folder).as_os_str().as_encoded_bytes()))
 }
 
 /// The path without links. The first pull makes the folder, so that what is not there yet must be

@@ -90,7 +90,7 @@ impl Resumes {
         key: &'a str,
         (etag, size, range): (&str, u64, u64),
     ) -> Result<(Unfinished<'a>, Begun), MediaError> {
-        let path = self.directory.join(hex(&md5_of(key.as_bytes())));
+        let path = self.directory.join(hex(md5_of(key.as_bytes())));
         if let Some((head, done)) = read(&path)
             && (head.key.as_str(), head.etag.as_str()) == (key, etag)
             && (head.size, head.range) == (size, range)

@@ -31,7 +31,7 @@ impl Uploads {
     pub fn open(state: &Path, bucket: &DestinationBucket) -> Result<Option<Uploads>, MediaError> {
         let directory = state.join("media");
         private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
-        let name = hex(&md5_of(bucket.reading().place().as_bytes()));
+        let name = hex(md5_of(bucket.reading().place().as_bytes()));
         let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.uploads"));
         Ok(Some(Uploads { path, writing: Mutex::new(()), _lock: lock }))
@@ -51,14 +51,14 @@ impl Uploads {
     /// Forgets an upload that has ended.
     pub fn forget(&self, upload: &Upload) -> Result<(), MediaError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.keep(|line| line["upload"] != upload.id.as_str())
+        self.keep(|line| field(line, "upload") != Some(upload.id.as_str()))
     }
 
     /// Throws away what killed runs left. What cannot be thrown away now stays noted.
     pub async fn clean(&self, bucket: &DestinationBucket) -> Result<u64, MediaError> {
         let mut count = 0;
         for line in self.read()? {
-            let (Some(key), Some(id)) = (line["key"].as_str(), line["upload"].as_str()) else {
+            let (Some(key), Some(id)) = (field(&line, "key"), field(&line, "upload")) else {
                 continue;
             };
             let upload = Upload { id: id.to_owned() };
@@ -89,4 +89,8 @@ impl Uploads {
         private_folder::write(&self.path, text.as_bytes())
             .map_err(MediaError::disk("write", &self.path))
     }
+}
+
+fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
+    line.get(name).and_then(Value::as_str)
 }

@@ -168,7 +168,8 @@ async fn backup(
     let source = &sides.source;
     let found = sides.heroku.backups_of(&source.database).await?;
     let Some(name) = name else {
-        let newest = backups::newest(&found, source)?;
+        let capture = format!("bcops backups capture {}", source.name);
+        let newest = backups::newest(&found, source, &capture)?;
         let name = newest.name();
         return Ok((newest, Some(name)));
     };

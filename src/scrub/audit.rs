@@ -154,8 +154,10 @@ impl TableAudit {
         if self.columns.iter().all(|column| column.thorough || column.verdict.is_none()) {
             return;
         }
-        for (finder, earlier) in
-            ENCODED.iter().enumerate().map(|(index, one)| (one, &ENCODED[..index]))
+        for (finder, earlier) in ENCODED
+            .iter()
+            .enumerate()
+            .map(|(index, one)| (one, ENCODED.get(..index).unwrap_or_default()))
         {
             self.scan_encoded(rows, finder, earlier);
         }

@@ -125,7 +125,9 @@ impl Read for DownloadReader {
             };
         }
         let count = buffer.len().min(self.current.len());
-        self.current.copy_to_slice(&mut buffer[..count]);
+        if let Some(part) = buffer.get_mut(..count) {
+            self.current.copy_to_slice(part);
+        }
         self.position += count as u64;
         Ok(count)
     }

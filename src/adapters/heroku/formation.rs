@@ -97,11 +97,12 @@ impl Formation {
         let changed = self.0.iter().filter(|(kind, scale)| present.0.get(*kind) != Some(scale));
         changed
             .map(|(kind, scale)| {
-                let mut update = json!({ "type": kind, "quantity": scale.quantity });
-                if present.0.get(kind).is_none_or(|there| there.size != scale.size) {
-                    update["size"] = json!(scale.size);
+                match present.0.get(kind).is_some_and(|there| there.size == scale.size) {
+                    true => json!({ "type": kind, "quantity": scale.quantity }),
+                    false => {
+                        json!({ "type": kind, "quantity": scale.quantity, "size": scale.size })
+                    }
                 }
-                update
             })
             .collect()
     }

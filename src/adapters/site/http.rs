@@ -102,7 +102,7 @@ async fn read_body(response: Response<Incoming>, limit: Duration) -> (Vec<u8>, b
             let Ok(frame) = frame else { return true };
             if let Ok(data) = frame.into_data() {
                 let room = LONGEST_BODY - body.len();
-                body.extend_from_slice(&data[..data.len().min(room)]);
+                body.extend_from_slice(data.get(..room).unwrap_or(&data));
                 if data.len() > room {
                     return true;
                 }

@@ -1,5 +1,10 @@
 //! Puts the files of a tar or directory dump together to the bytes of a custom archive.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::collections::VecDeque;
 use std::io::{self, Read};
 

@@ -1,5 +1,10 @@
 //! Takes the compression off an archive that was compressed as a whole.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "each range of a buffer ends where a read or a search has ended"
+)]
+
 use std::io::{self, BufReader, Chain, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;

@@ -39,7 +39,10 @@ pub async fn run(context: &Context, args: &DownloadArgs) -> Result<Outcome, Comm
     output.check()?;
     let finding = async {
         let backed_up = backed_up(context, &args.environment).await?;
-        let transfer = backed_up.choose(args.backup.as_deref(), &*context.ui).await?;
+        let transfer = {
+            let capture = format!("bcops backups capture {}", args.environment);
+            backed_up.choose(args.backup.as_deref(), &*context.ui, &capture).await?
+        };
         Ok(backed_up.backup(transfer))
     };
     let backup = context.interrupt.guard(finding).await?;

@@ -43,7 +43,10 @@ pub async fn find(
     }
     let transfer = match args.capture && !args.dry_run {
         true => capture(context, &backed_up, &args.confirm).await?,
-        false => backed_up.choose(args.backup.as_deref(), &*context.ui).await?,
+        false => {
+            let capture = format!("bcops pull-data {name} --capture");
+            backed_up.choose(args.backup.as_deref(), &*context.ui, &capture).await?
+        }
     };
     let backup = backed_up.backup(transfer);
     check_age(context, args, &backup)?;

@@ -51,7 +51,7 @@ pub fn copy(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(source) => return Err(BackupFileError::Read { source }),
         };
-        let wrote = sink.write_all(&portion[..count]);
+        let wrote = sink.write_all(portion.get(..count).unwrap_or(&portion));
         wrote.map_err(|error| destination.failed(WriteError::Io(error)))?;
         written += count as u64;
         if last_told.elapsed() >= TELL_EVERY {

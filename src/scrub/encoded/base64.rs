@@ -26,6 +26,7 @@ const STANDARD_ENGINE: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 const URL_SAFE_ENGINE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
 /// The digits of both alphabets, as a table: this question is asked for most bytes of the data.
+#[expect(clippy::indexing_slicing, reason = "the compiler itself looks at the bounds")]
 const IS_DIGIT: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;

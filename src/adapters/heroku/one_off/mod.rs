@@ -161,14 +161,17 @@ fn body(one_off: &OneOff, line: &str, attach: bool) -> Value {
     }
     // Heroku takes whole seconds, up to a day.
     let time_to_live = one_off.time_to_live.as_secs().clamp(1, 86_400);
-    let mut body = json!({
-        "attach": attach, "command": line, "env": environment, "time_to_live": time_to_live,
-    });
+    let mut body = serde_json::Map::from_iter([
+        ("attach".to_owned(), json!(attach)),
+        ("command".to_owned(), json!(line)),
+        ("env".to_owned(), json!(environment)),
+        ("time_to_live".to_owned(), json!(time_to_live)),
+    ]);
     if one_off.terminal.is_none() {
-        body["force_no_tty"] = json!(true);
+        body.insert("force_no_tty".to_owned(), json!(true));
     }
     if let Some(size) = &one_off.size {
-        body["size"] = json!(size);
+        body.insert("size".to_owned(), json!(size));
     }
-    body
+    body.into()
 }
