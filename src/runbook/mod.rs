@@ -12,7 +12,7 @@
 //! * **What must not happen twice does not.** That a remote job is about to be asked for, and what
 //!   it is called, is on record before it is waited for ([`StepContext::job`]).
 //! * **What has to stay true around other steps does** ([`StepEntry::stands_until`],
-//!   [`list::Builder::bracket`]): it is looked at again when a run is resumed and before every
+//!   `Builder::bracket` in `list.rs`): it is looked at again when a run is resumed and before every
 //!   destructive step, it cannot be left out, it does not end before all that it stands around was
 //!   verified, and a rollback keeps it where that could not be put back.
 //! * **Nothing is approved but what was seen** ([`Plan`]).

@@ -87,7 +87,7 @@ impl JsonApi {
     }
 
     /// # Errors
-    /// [`Reason::BadAnswer`] where the body is something else.
+    /// `ErrorKind::BadAnswer` where the body is something else.
     pub fn read<T: DeserializeOwned>(
         &self,
         request: &Request<'_>,
