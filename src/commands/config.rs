@@ -14,7 +14,7 @@ use crate::cli::{ConfigArgs, ConfigWork};
 use crate::commands::{Context, Outcome};
 use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
-use crate::runbook::Redactor;
+use crate::secret::{redacted, without_matches};
 use crate::settings::keys::KEYS;
 use crate::settings::{Effective, FileTrust, RawValue};
 
@@ -88,15 +88,17 @@ impl From<Effective> for Setting {
         let value = match one.value {
             _ if one.secret => RawValue::Text("[secret]".to_owned()),
             // A password may stand in the URL of a setting that needs none.
-            RawValue::Text(text) => RawValue::Text(Redactor::new().clean(&text)),
-            RawValue::TextList(items) => {
-                let clean = |item: &String| Redactor::new().clean(item);
-                RawValue::TextList(items.iter().map(clean).collect())
-            }
+            RawValue::Text(text) => RawValue::Text(shown(text)),
+            RawValue::TextList(items) => RawValue::TextList(items.into_iter().map(shown).collect()),
             RawValue::Boolean(value) => RawValue::Boolean(value),
         };
         Setting { key: one.name, value: Some(value), origin: one.origin.to_string() }
     }
+}
+
+/// The user beside a password may be read: it helps to see which login is meant.
+pub(super) fn shown(text: String) -> String {
+    redacted(&without_matches(text))
 }
 
 impl Setting {

@@ -36,11 +36,8 @@ pub fn within_url(value: &str) -> Vec<String> {
     let user = decoded(url.username());
     if let Some(password) = url.password() {
         let pair = format!("{user}:{}", decoded(password));
-        secrets.extend([password.to_owned(), decoded(password), STANDARD.encode(&pair)]);
-        // The user may be read where the password is found without it.
-        if !is_found_by_purpose(&decoded(password)) {
-            secrets.extend([pair, format!("{}:{password}", url.username())]);
-        }
+        secrets.extend([password.to_owned(), decoded(password), STANDARD.encode(&pair), pair]);
+        secrets.push(format!("{}:{password}", url.username()));
     } else if is_token(&user) {
         secrets.push(user);
     }

@@ -16,6 +16,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
+pub use patterns::without_matches;
 pub use registry::redacted;
 
 /// What stands in the place of a secret.

@@ -48,16 +48,18 @@ impl<'a> Said<'a> {
 
     /// The last lines that were no measure of progress.
     pub fn last_lines(&self) -> Vec<String> {
-        self.last.iter().cloned().collect()
+        self.last.iter().map(|line| words::clean(line)).collect()
     }
 
     fn end_line(&mut self) {
         let bytes = std::mem::take(&mut self.line);
-        let line = words::clean(&String::from_utf8_lossy(&bytes));
+        // Only what is shown or kept is cleaned of secrets: a build can print millions of lines.
+        let line = String::from_utf8_lossy(&bytes).into_owned();
         if line.trim().is_empty() {
             return;
         }
-        if let Some(progress) = measure(&line) {
+        if let Some(Progress { current, done, total, unit }) = measure(&line) {
+            let progress = Progress { current: words::clean(&current), done, total, unit };
             self.tell(|step| Event::StepProgress { step, progress });
             return;
         }
@@ -70,10 +72,10 @@ impl<'a> Said<'a> {
         self.last.push_back(line);
     }
 
-    fn note(&mut self, words: &str) {
+    fn note(&mut self, said: &str) {
         self.notes += 1;
         if self.notes < MOST_NOTES {
-            self.tell(|_| Event::Note(words.to_owned()));
+            self.tell(|_| Event::Note(words::clean(said)));
         } else if self.notes == MOST_NOTES {
             self.tell(|_| Event::Note("the server says more, which is not shown".to_owned()));
         }

@@ -9,7 +9,6 @@ use crate::cli::{TrustArgs, UntrustArgs};
 use crate::commands::{Context, Outcome, confirm};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
-use crate::runbook::Redactor;
 use crate::settings::trust::{Candidate, Standing, Store};
 use crate::settings::{FOUND_NAME, ProcessEnv, RawValue, Sourced, keys, nearest_file};
 use crate::words::shell_word;
@@ -170,7 +169,7 @@ impl FoundSetting {
         let value = match keys::find(&parts).is_none_or(|key| key.secret) {
             true => "\"[secret]\"".to_owned(),
             // A password may stand in the URL of a setting that needs none.
-            false => Redactor::new().clean(&given.value.to_string()),
+            false => super::shown(given.value.to_string()),
         };
         FoundSetting { key, value, origin: given.origin.to_string() }
     }
