@@ -23,7 +23,7 @@ pub struct Opened<'a> {
     environment: &'a str,
     app: &'a str,
     addon: &'a str,
-    /// Of the console. It opens for whoever is signed in to Heroku.
+    /// Of the console. It opens for a person who is signed in to Heroku.
     url: &'a str,
     /// Whether a browser took it.
     opened: bool,
@@ -51,7 +51,7 @@ pub async fn run(context: &Context, args: &SearchOpenArgs) -> Result<Outcome, Co
     let opened = !args.url && has_screen && open(context, &url).await;
     let text = match opened {
         true => format!("{} was opened in the browser", console.addon_name),
-        // The URL is what was asked for. It opens for whoever is signed in to Heroku.
+        // The URL is what was asked for. It opens for a person who is signed in to Heroku.
         false => url.expose().to_owned(),
     };
     let (environment, addon) = (environment.name.as_str(), console.addon_name.as_str());
