@@ -56,7 +56,7 @@ pub struct Turn {
 
 impl Pace {
     pub fn new(largest: usize) -> Pace {
-        let lane = |rate| Arc::new(Lane::new(largest.max(1), rate));
+        let lane = |rate| Arc::new(Lane::new(largest.max(1), rate, Instant::now()));
         Pace { reads: lane(READS), writes: lane(WRITES) }
     }
 
@@ -83,14 +83,14 @@ impl Turn {
 }
 
 impl Lane {
-    fn new(largest: usize, full_rate: f64) -> Lane {
+    fn new(largest: usize, full_rate: f64, now: Instant) -> Lane {
         let limit = largest.min(FIRST);
         let state = State {
             limit,
             answers: 0,
             shortest: Duration::MAX,
             rate: full_rate,
-            next: Instant::now(),
+            next: now,
             throttled: None,
         };
         let gate = Arc::new(Semaphore::new(limit));
@@ -149,14 +149,14 @@ mod tests {
     #[test]
     fn as_many_are_under_way_as_the_way_is_long() {
         for (milliseconds, limit) in [(1, 38), (30, 227), (50, 320)] {
-            let lane = Lane::new(320, READS);
+            let lane = Lane::new(320, READS, Instant::now());
             assert_eq!(lane.gate.available_permits(), 32);
             for _ in 0..64 {
                 lane.answered(Duration::from_millis(milliseconds));
             }
             assert_eq!(lane.gate.available_permits(), limit, "{milliseconds} ms");
         }
-        assert_eq!(Lane::new(0, READS).gate.available_permits(), 0);
+        assert_eq!(Lane::new(0, READS, Instant::now()).gate.available_permits(), 0);
         assert_eq!(Pace::new(0).reads.gate.available_permits(), 1);
     }
 
@@ -171,12 +171,12 @@ mod tests {
             }
             sent
         };
-        let lane = Lane::new(320, READS);
+        let lane = Lane::new(320, READS, now);
         assert_eq!(lane.moment(now), None, "nothing is known yet");
         lane.answered(Duration::from_millis(30));
         assert!((5225..5400).contains(&sent(&lane)));
         // Several refusals at one moment are one sign.
-        let lane = Lane::new(320, WRITES);
+        let lane = Lane::new(320, WRITES, now);
         lane.answered(Duration::from_millis(1));
         assert_eq!(lane.moment(now), None);
         lane.throttled(now);
