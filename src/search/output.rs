@@ -1,4 +1,4 @@
-//! What a command on a dyno says, line by line.
+//! Reports the output of a command on a dyno, line by line.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,10 +12,10 @@ use crate::plain_text::on_one_line;
 use crate::secret::redacted;
 
 const LONGEST_LINE: usize = 400;
-/// How much of the end is kept, for an error.
+/// How many of the last lines are kept for an error.
 const KEPT: usize = 12;
 
-/// Tells every line as it comes, without secrets, and keeps the last ones.
+/// Reports each line as it arrives, without secrets, and keeps the last ones.
 pub struct LineTeller<'a> {
     reporter: &'a dyn Reporter,
     line: Vec<u8>,
@@ -27,7 +27,7 @@ impl<'a> LineTeller<'a> {
         LineTeller { reporter, line: Vec::new(), last: VecDeque::new() }
     }
 
-    /// The last lines, the one without an end included.
+    /// The last lines, including an unfinished one.
     pub fn into_last(mut self) -> Vec<String> {
         self.end_line();
         self.last.into()
