@@ -78,7 +78,7 @@ pub enum ArchiveError {
 
     #[error(
         "cannot read the text at {place}: it is not UTF-8; make the backup with \
-        --encoding=UTF8"
+         --encoding=UTF8"
     )]
     NotUtf8 {
         place: Place,

@@ -57,7 +57,7 @@ impl Inflate {
             Ok(_) if read == 0 && out.len() == length => {
                 let reason = if cut_short {
                     "the stream ends too \
-                    early"
+                     early"
                 } else {
                     "the stream does not continue"
                 };

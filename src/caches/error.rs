@@ -84,7 +84,7 @@ impl From<CacheError> for CommandError {
             CacheError::NoTable { .. } => CommandError::wrap(FailureKind::Configuration, error)
                 .hint(
                     "set cache.table in bcops.toml, or run on the site: manage.py \
-                    createcachetable",
+                     createcachetable",
                 ),
         }
     }

@@ -23,7 +23,7 @@ pub async fn wait_until_up(
     reporter: &dyn Reporter,
 ) -> Result<Vec<SiteReport>, SiteError> {
     let started = Instant::now();
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     let description = format!("Waiting up to {} s until the sites are up", limit.as_secs());
     reporter.emit(Event::StepStarted { step: STEP, description });
     loop {
@@ -46,7 +46,7 @@ pub async fn wait_until_up(
             reporter.emit(Event::StepFailed { step: STEP, summary });
             return Ok(reports);
         }
-        for one in down.iter().filter(|one| !told.contains(one)) {
+        for one in down.iter().filter(|one| !reported.contains(one)) {
             reporter.emit(Event::Note(one.clone()));
         }
         let progress = Progress {
@@ -56,7 +56,7 @@ pub async fn wait_until_up(
             current: down.first().cloned().unwrap_or_default(),
         };
         reporter.emit(Event::StepProgress { step: STEP, progress });
-        told = down;
+        reported = down;
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -235,7 +235,7 @@ pub fn delete_files(
             Ok(true) => folder.remove(&file.key),
             Ok(false) => Err(MediaError::Refused(
                 "the file changed after it was \
-                listed"
+                 listed"
                     .to_owned(),
             )),
             Err(error) => Err(error),

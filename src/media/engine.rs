@@ -141,7 +141,7 @@ impl Progression {
         }
     }
 
-    fn tell(&self) {
+    fn report_progress(&self) {
         let objects = self.objects.load(Ordering::Relaxed);
         let current =
             format!("{} of {}", words::count(objects), words::plural(self.total_objects, "object"));
@@ -283,7 +283,7 @@ where
                 }
                 None => break,
             },
-            _ = ticks.tick() => progression.tell(),
+            _ = ticks.tick() => progression.report_progress(),
         }
     }
     progression.outcome()

@@ -202,7 +202,7 @@ mod tests {
         assert!(
             Index::open(state.path(), Path::new("/media")).unwrap().is_none(),
             "the index is \
-            open"
+             open"
         );
         let odd = entry("images/a b\\n\n\\é", "x-2");
         let prefixes = ["images/".to_owned()];

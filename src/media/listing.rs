@@ -74,7 +74,7 @@ async fn list_prefix(
                 place: bucket.place(),
                 reason: format!(
                     "the server sent {EMPTY_PAGES} pages without an object and \
-                    announced more"
+                     announced more"
                 ),
             });
         }
@@ -117,7 +117,7 @@ impl Progress {
         if before.len() + page.len() > MOST_OBJECTS {
             return Err(format!(
                 "the server listed more than {MOST_OBJECTS} objects, which is the \
-                limit"
+                 limit"
             ));
         }
         let last = before.last().into_iter();

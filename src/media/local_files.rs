@@ -40,7 +40,7 @@ impl Folder {
     }
 
     /// Opens the unfinished file of an earlier run. `None` if another file has taken its place.
-    pub fn take_up<'a>(
+    pub fn reopen<'a>(
         &'a self,
         key: &'a str,
         name: &str,
@@ -137,10 +137,10 @@ impl Folder {
                 let stat = statat(&root, name, AtFlags::SYMLINK_NOFOLLOW);
                 stat.ok().map(|stat| (stat.st_dev, stat.st_ino))
             };
-            let mut told = names.filter_map(|name| {
+            let mut answers = names.filter_map(|name| {
                 Some(inode(&name)? == inode(&name.to_ascii_uppercase()).unwrap_or_default())
             });
-            told.next()
+            answers.next()
         });
         known.unwrap_or_else(|| self.tries_case(&root))
     }

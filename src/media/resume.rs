@@ -94,7 +94,7 @@ impl Resumes {
         if let Some((head, done)) = read(&path)
             && (head.key.as_str(), head.etag.as_str()) == (key, etag)
             && (head.size, head.range) == (size, range)
-            && let Some(file) = folder.take_up(key, &head.name, head.inode, size)?
+            && let Some(file) = folder.reopen(key, &head.name, head.inode, size)?
         {
             return Ok((file.keep(), Begun { path, head, done: Mutex::new(done) }));
         }

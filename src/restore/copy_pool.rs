@@ -68,7 +68,7 @@ impl Batch {
         while *used > 0 && *used + rows.len() > BYTES_UNDER_WAY {
             let _waits = activity.waiting(format!(
                 "the reader of the backup waits with {} of rows until the server has taken some \
-                of {}",
+                 of {}",
                 words::bytes(rows.len() as u64),
                 words::bytes(*used as u64)
             ));

@@ -35,7 +35,7 @@ pub enum RestoreError {
     Statement { entry: String, source: PostgresError },
     #[error(
         "cannot create the CHECK constraint {name} of {table}: a row breaks it, or its function \
-        failed"
+         failed"
     )]
     Check { table: String, name: String, source: PostgresError },
     /// An object that holds or guards rows needs an object that the load skips.
@@ -54,7 +54,7 @@ pub enum RestoreError {
     Cycle { entry: String, chain: Vec<String> },
     #[error(
         "cannot load {table} from standard input: its rows need a table that comes later in the \
-        backup"
+         backup"
     )]
     CannotLookBack { table: String },
     #[error("the loaded database is incomplete: {0}")]
@@ -183,7 +183,7 @@ impl From<RestoreError> for CommandError {
             RestoreError::Statement { ref entry, .. } => {
                 let hint = format!(
                     "create on the server what {entry} needs, then run the command \
-                    again"
+                     again"
                 );
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }

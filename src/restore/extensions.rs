@@ -25,13 +25,13 @@ const DISPENSABLE: [&str; 9] = [
 /// Which extensions of the archive are skipped here.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ExtensionPlan {
-    pub left_out: HashSet<String>,
+    pub skipped: HashSet<String>,
 }
 
 impl ExtensionPlan {
     /// The skipped extensions that a site may miss, in order of their names.
     pub fn missed(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.left_out.iter().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.skipped.iter().map(String::as_str).collect();
         names.retain(|name| !DISPENSABLE.contains(name));
         names.sort_unstable();
         names
@@ -66,8 +66,8 @@ pub async fn check_extensions(
         .map(|row| row.get::<_, String>(0))
         .collect();
     let is_refused = |name: &&str| !creatable.contains(*name);
-    let left_out = names.into_iter().filter(is_refused).map(str::to_owned).collect();
-    without(plan, left_out, has_rows)
+    let skipped = names.into_iter().filter(is_refused).map(str::to_owned).collect();
+    without(plan, skipped, has_rows)
 }
 
 /// # Errors
@@ -75,16 +75,16 @@ pub async fn check_extensions(
 /// Names the extensions that rows need.
 fn without(
     plan: &RestorePlan,
-    left_out: HashSet<String>,
+    skipped: HashSet<String>,
     has_rows: impl Fn(&TableName) -> bool,
 ) -> Result<ExtensionPlan, RestoreError> {
-    if left_out.is_empty() {
+    if skipped.is_empty() {
         return Ok(ExtensionPlan::default());
     }
-    let losses = plan.without(&left_out).losses(has_rows);
+    let losses = plan.without(&skipped).losses(has_rows);
     let needed: BTreeSet<String> = losses.into_iter().filter_map(|loss| loss.extension).collect();
     match needed.is_empty() {
-        true => Ok(ExtensionPlan { left_out }),
+        true => Ok(ExtensionPlan { skipped }),
         false => Err(RestoreError::MissingExtensions { names: needed.into_iter().collect() }),
     }
 }

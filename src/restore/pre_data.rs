@@ -122,7 +122,7 @@ impl Creator<'_> {
                 if stored.is_some() {
                     self.result.notes.push(format!(
                         "the virtual columns of {} became stored columns: this server has no \
-                        virtual columns",
+                         virtual columns",
                         entry.tag
                     ));
                 }
@@ -191,7 +191,7 @@ impl Creator<'_> {
     /// refuses it.
     async fn comment(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         let extension = entry.tag.strip_prefix("EXTENSION ");
-        let is_skipped = |name: &str| self.extensions.left_out.contains(name.trim_matches('"'));
+        let is_skipped = |name: &str| self.extensions.skipped.contains(name.trim_matches('"'));
         if extension.is_some_and(is_skipped) {
             return Ok(());
         }

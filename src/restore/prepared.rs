@@ -191,9 +191,9 @@ impl Prepared {
         reporter: SharedReporter,
     ) -> Result<LoadReport, RestoreError> {
         let Contents { reader, total_bytes, again, activity, .. } = self.contents;
-        let plan = match target.extensions.left_out.is_empty() {
+        let plan = match target.extensions.skipped.is_empty() {
             true => self.plan,
-            false => Arc::new(self.plan.without(&target.extensions.left_out)),
+            false => Arc::new(self.plan.without(&target.extensions.skipped)),
         };
         let options = LoadOptions {
             target,

@@ -38,7 +38,7 @@ const HELD_IN_MEMORY: usize = 16 << 20;
 const LARGE_OBJECT_PART: usize = 64 << 10;
 
 /// How often progress is reported.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// How rows are treated.
 pub struct RowPolicy {
@@ -90,7 +90,7 @@ impl Pump {
             keys: KeySets::default(),
             held: HashMap::new(),
             held_bytes: 0,
-            last_told: Instant::now(),
+            last_report: Instant::now(),
         };
         let result = run.read_all(&mut reader);
         (run.report, result)
@@ -103,7 +103,7 @@ struct Run<'a> {
     keys: KeySets,
     held: HashMap<TableName, Vec<HeldBlock>>,
     held_bytes: usize,
-    last_told: Instant,
+    last_report: Instant,
 }
 
 struct HeldBlock {
@@ -208,7 +208,7 @@ impl Run<'_> {
             counts.read += lines;
             counts.dropped += lines;
             buffer.clear();
-            self.tell(&table, rows.position());
+            self.report_progress(&table, rows.position());
         }
         self.finish_empty(entry);
         self.report.tables.push((table, counts));
@@ -265,7 +265,7 @@ impl Run<'_> {
         let working: Arc<str> = format!("checking rows of {table}").into();
         while let count @ 1.. = rows.read_rows(framer.buffer())? {
             activity.moved(count);
-            self.tell(table, rows.position());
+            self.report_progress(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
             // A row of hundreds of megabytes can take long.
             let at_work = activity.begin(working.clone());
@@ -370,12 +370,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, table: &TableName, position: Option<u64>) {
+    fn report_progress(&mut self, table: &TableName, position: Option<u64>) {
         let Some(done) = position else { return };
-        if self.last_told.elapsed() < TELL_EVERY {
+        if self.last_report.elapsed() < REPORT_EVERY {
             return;
         }
-        self.last_told = Instant::now();
+        self.last_report = Instant::now();
         let (total, current) = (self.pump.total_bytes, table.short());
         let progress = Progress { done, total, unit: Unit::Bytes, current };
         self.pump.reporter.emit(Event::StepProgress { step: STEP, progress });

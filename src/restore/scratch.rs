@@ -92,7 +92,7 @@ async fn create(
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
         let wanted = PARTS.contains(&entry.entry_type.as_str())
             || (tables.contains(&entry.id) && entry.entry_type != "VIEW");
-        if !wanted || extensions.left_out.contains(&entry.tag) && entry.entry_type == "EXTENSION" {
+        if !wanted || extensions.skipped.contains(&entry.tag) && entry.entry_type == "EXTENSION" {
             continue;
         }
         let statement = plan.statement(entry);

@@ -23,7 +23,7 @@ pub enum SearchError {
         dyno: String,
         app: String,
         /// The last lines of its output, without credentials.
-        said: Vec<String>,
+        output: Vec<String>,
     },
     /// The command succeeded, but the indices are not complete.
     #[error(
@@ -67,9 +67,9 @@ impl From<SearchError> for CommandError {
             SearchError::Cluster(error) => error.into(),
             SearchError::Postgres(error) => error.into(),
             SearchError::Heroku(error) => error.into(),
-            SearchError::CommandFailed { ref said, .. } => {
+            SearchError::CommandFailed { ref output, .. } => {
                 let hints: Vec<String> =
-                    said.iter().map(|line| format!("output: {line}")).collect();
+                    output.iter().map(|line| format!("output: {line}")).collect();
                 CommandError::wrap(FailureKind::RemoteJob, error).with_hints(hints)
             }
             SearchError::Incomplete { .. } => CommandError::wrap(FailureKind::RemoteJob, error)

@@ -16,15 +16,15 @@ const LONGEST_LINE: usize = 400;
 const KEPT: usize = 12;
 
 /// Reports each line as it arrives, without secrets, and keeps the last ones.
-pub struct LineTeller<'a> {
+pub struct LineReporter<'a> {
     reporter: &'a dyn Reporter,
     line: Vec<u8>,
     last: VecDeque<String>,
 }
 
-impl<'a> LineTeller<'a> {
+impl<'a> LineReporter<'a> {
     pub fn new(reporter: &'a dyn Reporter) -> Self {
-        LineTeller { reporter, line: Vec::new(), last: VecDeque::new() }
+        LineReporter { reporter, line: Vec::new(), last: VecDeque::new() }
     }
 
     /// The last lines, including an unfinished one.
@@ -49,7 +49,7 @@ impl<'a> LineTeller<'a> {
     }
 }
 
-impl AsyncWrite for LineTeller<'_> {
+impl AsyncWrite for LineReporter<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
@@ -85,13 +85,13 @@ mod tests {
     #[tokio::test]
     async fn lines_lose_their_secrets_and_only_the_last_are_kept() {
         Secret::new("https://someone:hunter2hunter2@search.example");
-        let mut teller = LineTeller::new(&Silent);
+        let mut lines = LineReporter::new(&Silent);
         for number in 0..20 {
-            teller.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
+            lines.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
         }
-        teller.write_all(b"at https://someone:hunter2").await.expect("written");
-        teller.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
-        let last = teller.into_last();
+        lines.write_all(b"at https://someone:hunter2").await.expect("written");
+        lines.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
+        let last = lines.into_last();
         assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 9"));
         assert_eq!(last[KEPT - 1], "at https://[secret]@search.example/ with [secret]");
     }

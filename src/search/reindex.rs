@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
 use super::look::Look;
-use super::output::LineTeller;
+use super::output::LineReporter;
 use super::rows::{count_rows, make_read_only};
 use super::{Counts, Difference, SearchError, compare};
 use crate::adapters::elasticsearch::DestinationCluster;
@@ -138,11 +138,11 @@ async fn run(
     let command = &site.settings.reindex_command.value;
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
-    let mut teller = LineTeller::new(reporter);
-    let told = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
+    let mut lines = LineReporter::new(reporter);
+    let warn = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
     let run =
-        site.heroku.run_unattended(site.app, &one_off, &mut teller, &limits, stop, told).await;
-    let said = teller.into_last();
+        site.heroku.run_unattended(site.app, &one_off, &mut lines, &limits, stop, warn).await;
+    let output = lines.into_last();
     let (dyno, status) = run?;
     if status == 0 {
         return Ok(dyno);
@@ -152,7 +152,7 @@ async fn run(
         status,
         dyno,
         app: site.app.name().to_owned(),
-        said,
+        output,
     })
 }
 

@@ -84,7 +84,7 @@ impl Room {
     fn take(&mut self, count: usize) -> Result<(), Reason> {
         self.0 = self.0.checked_sub(count).ok_or(
             "it inherits more columns and keys than any \
-            database needs",
+             database needs",
         )?;
         Ok(())
     }

@@ -25,13 +25,13 @@ pub enum InPlaceError {
     NotBegun { place: String, source: RestoreError },
     #[error(
         "personal data would remain in {} after the scrub; it was not written, and {place} holds \
-        only a part of the backup",
+         only a part of the backup",
         places(.findings.len())
     )]
     PersonalData { place: String, findings: Vec<AuditCount> },
     #[error(
         "the load into {place} stopped half-way; the database holds a part of the backup and must \
-        be emptied before the next load"
+         be emptied before the next load"
     )]
     HalfLoaded { place: String, source: RestoreError },
     #[error("cannot verify {place}")]
@@ -43,7 +43,7 @@ pub enum InPlaceError {
         doubts: Vec<UnreadValues>,
         pending: Vec<PlannedChanges>,
     },
-    #[error("{place} does not hold the rows that were loaded: {}", told(.differences))]
+    #[error("{place} does not hold the rows that were loaded: {}", described(.differences))]
     RowsDiffer { place: String, differences: Vec<RowDifference> },
 }
 
@@ -55,7 +55,7 @@ fn places(count: usize) -> String {
     crate::words::plural(count as u64, "place")
 }
 
-fn told(differences: &[RowDifference]) -> String {
+fn described(differences: &[RowDifference]) -> String {
     let rows =
         |rows: Option<u64>| rows.map_or_else(|| "no table".to_owned(), |rows| rows.to_string());
     let one = |one: &RowDifference| {
@@ -88,8 +88,8 @@ impl From<InPlaceError> for CommandError {
                 personal_data(error.to_string(), findings, &[])
             }
             InPlaceError::Remains { ref findings, ref doubts, ref pending, .. } => {
-                let told = personal_data(error.to_string(), findings, doubts);
-                told.with_hints(pending.iter().map(still_to_do))
+                let failure = personal_data(error.to_string(), findings, doubts);
+                failure.with_hints(pending.iter().map(still_to_do))
             }
             InPlaceError::NotBegun { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
@@ -120,7 +120,7 @@ fn kind_of(error: &RestoreError) -> (FailureKind, Option<String>) {
     if let RestoreError::MissingExtensions { names } = error {
         let text = format!(
             "have Heroku add these extensions when the database is reset: \
-            {}",
+             {}",
             names.join(", ")
         );
         return (FailureKind::Configuration, Some(text));
