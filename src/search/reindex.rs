@@ -140,8 +140,7 @@ async fn run(
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
     let mut lines = LineReporter::new(reporter);
     let warn = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
-    let run =
-        site.heroku.run_unattended(site.app, &one_off, &mut lines, &limits, stop, warn).await;
+    let run = site.heroku.run_unattended(site.app, &one_off, &mut lines, &limits, stop, warn).await;
     let output = lines.into_last();
     let (dyno, status) = run?;
     if status == 0 {
