@@ -122,7 +122,7 @@ fn site_records_are_looked_at_as_well() {
     assert_line(&document, "news.staging.example", "content", "fail", &words);
     assert!(line(&document, "news.staging.example", "tls").is_null(), "{document:#}");
     assert_line(&document, STAGING, "content", "pass", &[]);
-    assert!(document["warnings"].to_string().contains("for localhost"), "{document:#}");
+    assert!(document["warnings"].to_string().contains("names localhost"), "{document:#}");
 }
 
 #[test]
