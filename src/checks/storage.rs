@@ -76,7 +76,7 @@ impl StorageReport {
     }
 
     pub fn add_encryption(&mut self, found: &Setting<String>) {
-        self.add_setting("encryption", found, Clone::clone, "none is configured");
+        self.add_setting("encryption", found, Clone::clone, "not configured");
     }
 
     pub fn add_lifecycle(&mut self, found: &Setting<(usize, usize)>) {

@@ -17,9 +17,7 @@ pub enum MediaError {
     BadListing { place: String, reason: String },
     #[error("cannot {what} {path}")]
     Disk { what: &'static str, path: PathBuf, source: std::io::Error },
-    #[error(
-        "cannot use {path}: it is a symbolic link, and bcops follows none inside the media folder"
-    )]
+    #[error("cannot use {path}: it is a symbolic link, which bcops does not follow")]
     Link { path: PathBuf },
     #[error("the media folder {path} does not exist")]
     NoFolder { path: PathBuf },

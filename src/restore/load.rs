@@ -147,7 +147,7 @@ async fn load_all<R: Read + Send + 'static>(
         pre_data::run(&session, &options.plan, &target.extensions).await?;
     let checks = late_checks::take_off(&session).await?;
     drop(creating);
-    reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
+    reporter.emit(Event::StepFinished { step: "schema", summary: "Created the schema".to_owned() });
     notes.extend(skipped(&options.plan));
 
     let (mut rows, more_deferred) = stream(reader, source, &options, &settings, &reporter).await?;

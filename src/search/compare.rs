@@ -77,10 +77,15 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Difference::Missing { index, rows } => {
-                write!(f, "{index} is missing or closed, for {}", plural(*rows, "row"))
+                write!(
+                    f,
+                    "{index} is missing or closed, but the database has \
+                    {}",
+                    plural(*rows, "row")
+                )
             }
             Difference::Empty { index, rows } => {
-                write!(f, "{index} is empty, for {}", plural(*rows, "row"))
+                write!(f, "{index} is empty, but the database has {}", plural(*rows, "row"))
             }
             Difference::Short { index, documents, rows } => {
                 write!(

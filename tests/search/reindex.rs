@@ -27,7 +27,7 @@ fn the_index_is_built_refreshed_and_counted() {
 fn a_command_that_ends_well_proves_nothing() {
     let world = SearchWorld::new();
     for (pages, tasks, lacking) in [
-        (0, 2, "wagtail__wagtailcore_page is empty, for 5 rows"),
+        (0, 2, "wagtail__wagtailcore_page is empty, but the database has 5 rows"),
         (4, 2, "wagtail__wagtailcore_page is short: 4 documents for 5 rows"),
     ] {
         world.reindex_with(&rebuilding(pages, tasks));
