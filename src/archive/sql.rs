@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Comments nest.
+    /// Skips a block comment. Block comments can be nested.
     fn block_comment(&mut self) -> Result<(), Reason> {
         let mut depth = 0usize;
         let mut at = 0;

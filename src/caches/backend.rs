@@ -142,7 +142,7 @@ impl BackendCache {
         }
     }
 
-    /// For messages.
+    /// The place of the cache, for messages.
     pub fn place(&self) -> String {
         match &self.store {
             Store::Redis(url, _) => format!("Redis at {}", url.place()),

@@ -187,7 +187,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
                 continue;
             }
             let wait = if error.kind() == ErrorKind::Unauthorized && !denied {
-                // It happens to good tokens now and then.
+                // Cloudflare sometimes refuses a valid token once.
                 denied = true;
                 timing.backoff.wait(1)
             } else if error.is_transient() && failures + 1 < timing.tries {

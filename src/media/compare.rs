@@ -41,7 +41,7 @@ pub struct BucketDifference {
     pub unchanged: u64,
 }
 
-/// Walks through two sorted lists at once.
+/// Walks through two sorted lists together.
 fn merge<'a, L, R>(
     left: &'a [L],
     right: &'a [R],

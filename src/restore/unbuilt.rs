@@ -95,7 +95,9 @@ pub fn save(folder: &Path, name: &str, unbuilt: &[Unbuilt]) -> io::Result<Option
 /// Puts each statement in its own transaction, because its search path is set per transaction.
 fn script(unbuilt: &[Unbuilt]) -> String {
     let mut script =
-        "-- Statements of the backup that failed. Run them by hand: psql -f FILE\n".to_owned();
+        "-- Statements of the backup that failed. To run them by hand: psql -f with this \
+         file\n"
+            .to_owned();
     for one in unbuilt {
         let comment =
             |text: &str| text.lines().map(|line| format!("-- {line}\n")).collect::<String>();

@@ -24,7 +24,7 @@ const RUNNING: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
       AND application_name = 'bcops' AND pid <> pg_catalog.pg_backend_pid() \
       AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client')";
 
-/// The enquiries of one load.
+/// Asks the server during one load.
 pub struct ServerEnquiry {
     url: DatabaseUrl,
     session: Option<Session>,

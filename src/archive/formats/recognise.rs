@@ -129,7 +129,9 @@ impl Found {
             Found::Html | Found::Xml(_) => vec![fetch, format!("read the answer: head {name}")],
             Found::Json | Found::Empty => vec![fetch],
             Found::LoneContents => one("name the folder that contains toc.dat, not the file"),
-            Found::Utf16 => one("make the backup again with: pg_dump --format=custom --file=FILE"),
+            Found::Utf16 => {
+                one("make the backup again with: pg_dump --format=custom --file=backup.dump")
+            }
             Found::ServerFiles => one("start a server on it, then: pg_dump --format=custom"),
             _ => one(AGAIN),
         }

@@ -51,7 +51,7 @@ pub struct Loaded {
     /// What the audit counted in the rows that were written. A finding would have stopped the load.
     pub audit: Vec<AuditCount>,
     pub inventory: Inventory,
-    /// Read back from the server at the very end.
+    /// The rows as counted by the server at the very end.
     pub rows: RowsByTable,
     pub archive_bytes: u64,
     /// JSON members that were dropped because no rule names them.
