@@ -84,6 +84,7 @@ esac
 chmod 0755 "$work/$name"
 "$work/$name" --version >/dev/null || fail "$name does not run on this machine; nothing was installed"
 mkdir -p "$to"
+to=$(cd "$to" && pwd)
 # A rename: a bcops that is running keeps its old file.
 mv "$work/$name" "$to/.bcops.new" && mv "$to/.bcops.new" "$to/bcops"
 say "installed $("$to/bcops" --version) as $to/bcops"
