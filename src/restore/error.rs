@@ -59,7 +59,7 @@ pub enum RestoreError {
     CannotLookBack { table: String },
     #[error("the loaded database is incomplete: {0}")]
     Incomplete(String),
-    #[error("personal data would remain in {} after the scrub; the local database is unchanged", in_words(.findings.len()))]
+    #[error("personal data would remain in {} after the scrub; the local database is unchanged", places(.findings.len()))]
     PersonalData { findings: Vec<AuditCount> },
     #[error("cannot load without the unclassified tables: {}", in_lines(.needy))]
     NeedsOmitted { needy: Vec<NeedyRows> },
@@ -150,8 +150,8 @@ fn by_way_of(chain: &[String]) -> String {
     if chain.is_empty() { String::new() } else { format!(", through {}", chain.join(", ")) }
 }
 
-fn in_words(columns: usize) -> String {
-    if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
+fn places(count: usize) -> String {
+    crate::words::plural(count as u64, "place")
 }
 
 impl From<RestoreError> for CommandError {
