@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
 # Installs what scripts/release.sh needs, into target/release-tools and the Rust toolchain.
 #
-# Zig brings a C compiler and musl for every target, so that one machine builds all of them; the
-# versions are fixed, and so is with them the libc that is in the binary.
+# On Linux, Zig brings a C compiler and musl for every target: one machine builds all of them. The
+# versions are fixed, and with them the libc that is in the binary. macOS builds with Xcode's compiler.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=$PWD/target/release-tools
 python3 -m venv "$tools"
-"$tools/bin/pip" install --quiet ziglang==0.15.2 cargo-zigbuild==0.23.0
+packages=(maturin==1.16.0)
+case "$(uname -s)" in
+    Darwin) targets=(aarch64-apple-darwin x86_64-apple-darwin) ;;
+    *)
+        targets=(x86_64-unknown-linux-musl aarch64-unknown-linux-musl)
+        packages+=(ziglang==0.15.2 cargo-zigbuild==0.23.0) ;;
+esac
+"$tools/bin/pip" install --quiet "${packages[@]}"
 cargo install --quiet --locked --root "$tools" --version 0.5.9 cargo-cyclonedx
-rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+rustup target add "${targets[@]}"
 echo "$tools/bin"
