@@ -1,12 +1,17 @@
 #!/bin/sh
-# Installs a released bcops for Linux, without Rust: downloads the static binary of this machine's kind, checks its
-# sum, and puts it where programs of a user live.
+# Installs a released bcops for Linux or macOS, without Rust: downloads the binary of this machine's kind, checks the
+# signature and the sum, and puts it where programs of a user live.
 #
-# usage: scripts/install.sh --from PLACE [--version 1.2.3] [--to FOLDER]
+# usage: scripts/install.sh --from PLACE [--key KEY] [--version 1.2.3] [--to FOLDER]
 #   --from      a folder with the files of a release, or the address of the project on GitLab, such as
 #               https://gitlab.example.org/web/bcops; BCOPS_RELEASES does the same
-#   --version   unless given: the newest release of the project
-#   --to        unless given: ~/.local/bin
+#   --key       the public key of the releases: `ssh-ed25519 AAAA...`, or a file of such keys, such as
+#               scripts/release-signers of a clone; BCOPS_RELEASE_KEY does the same
+#   --version   by default the newest release of the project
+#   --to        by default ~/.local/bin
+#
+# Without a key, the sums find a broken download. Only with a key is it sure who made the files: take it from another
+# place than the files, for example from a clone of the project.
 #
 # A private project needs a token that may read its packages, in GITLAB_TOKEN.
 set -eu
@@ -15,19 +20,21 @@ say() { printf 'install: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
 from=${BCOPS_RELEASES:-}
+key=${BCOPS_RELEASE_KEY:-}
 version=
 to=${HOME:?}/.local/bin
 while [ $# -gt 0 ]; do
     case $1 in
-        --from | --version | --to)
+        --from | --key | --version | --to)
             [ $# -ge 2 ] || fail "$1 needs a value"
             case $1 in
                 --from) from=$2 ;;
+                --key) key=$2 ;;
                 --version) version=${2#v} ;;
                 --to) to=$2 ;;
             esac
             shift 2 ;;
-        *) fail "unknown argument $1 (usage: install.sh --from PLACE [--version 1.2.3] [--to FOLDER])" ;;
+        *) fail "unknown argument $1 (usage: install.sh --from PLACE [--key KEY] [--version 1.2.3] [--to FOLDER])" ;;
     esac
 done
 [ -n "$from" ] || fail "no place to install from: give --from with a folder or the project's address"
@@ -35,11 +42,22 @@ done
 case "$(uname -s)/$(uname -m)" in
     Linux/x86_64 | Linux/amd64) kind=x86_64-linux ;;
     Linux/aarch64 | Linux/arm64) kind=aarch64-linux ;;
+    Darwin/x86_64) kind=x86_64-macos ;;
+    Darwin/arm64) kind=aarch64-macos ;;
     *) fail "no binary for $(uname -s) on $(uname -m): build it with 'cargo install --locked --path .'" ;;
 esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# A plain key becomes a signer of releases and of nothing else; other lines are in that form already. All of this is
+# looked at before anything is downloaded.
+if [ -n "$key" ]; then
+    command -v ssh-keygen >/dev/null || fail "cannot check the signature: ssh-keygen is missing. Install openssh-client"
+    if [ -f "$key" ]; then cat "$key"; else printf '%s\n' "$key"; fi |
+        sed -E -e '/^ *(#|$)/d' -e 's/^ *((ssh|ecdsa|sk)-)/bcops namespaces="bcops-release" \1/' >"$work/signers"
+    grep -q ' AAAA' "$work/signers" || fail "cannot check the signature: --key holds no public key (ssh-ed25519 AAAA...)"
+fi
 
 # usage: download ADDRESS FILE. The token goes through standard input, so that no list of processes shows it.
 download() {
@@ -65,8 +83,10 @@ case $from in
             [ -n "$version" ] || fail "$from has no release: give --version"
         fi
         name=bcops-$version-$kind
-        download "$project/packages/generic/bcops/v$version/SHA256SUMS" "$work/SHA256SUMS"
-        download "$project/packages/generic/bcops/v$version/$name" "$work/$name" ;;
+        files=$project/packages/generic/bcops/v$version
+        download "$files/SHA256SUMS" "$work/SHA256SUMS"
+        [ -z "$key" ] || download "$files/SHA256SUMS.sig" "$work/SHA256SUMS.sig"
+        download "$files/$name" "$work/$name" ;;
     *)
         [ -f "$from/SHA256SUMS" ] || fail "$from has no SHA256SUMS"
         if [ -z "$version" ]; then
@@ -75,11 +95,25 @@ case $from in
         fi
         name=bcops-$version-$kind
         [ -f "$from/$name" ] || fail "$from has no $name"
+        if [ -n "$key" ]; then
+            [ -f "$from/SHA256SUMS.sig" ] || fail "$from has no SHA256SUMS.sig; nothing was installed"
+            cp "$from/SHA256SUMS.sig" "$work/"
+        fi
         cp "$from/SHA256SUMS" "$from/$name" "$work/" ;;
 esac
 
+if [ -n "$key" ]; then
+    ssh-keygen -Y verify -f "$work/signers" -I bcops -n bcops-release -s "$work/SHA256SUMS.sig" \
+        <"$work/SHA256SUMS" >"$work/said" 2>&1 ||
+        fail "SHA256SUMS does not have a signature of this key; nothing was installed"
+else
+    say "the signature was not checked: no --key was given"
+fi
+
+# macOS has no sha256sum before version 15.
+if command -v sha256sum >/dev/null; then sum="sha256sum"; else sum="shasum -a 256"; fi
 # The file has to be listed: --ignore-missing would pass a list that does not name it.
-(cd "$work" && grep -F "  $name" SHA256SUMS | grep -x "[0-9a-f]\{64\}  $name" >one && sha256sum --check --quiet one) ||
+(cd "$work" && grep -F "  $name" SHA256SUMS | grep -x "[0-9a-f]\{64\}  $name" >one && $sum -c one >/dev/null 2>&1) ||
     fail "$name is not what SHA256SUMS says; nothing was installed"
 chmod 0755 "$work/$name"
 "$work/$name" --version >/dev/null || fail "$name does not run on this machine; nothing was installed"
