@@ -1,20 +1,34 @@
 #!/bin/sh
 # Uploads target/dist to the project's package registry and makes the release of the tag, in a job of
 # GitLab's. The job's own token may do both; nothing else is needed.
+#
+# The client is glab, GitLab's own. `release:` in .gitlab-ci.yml calls it as well, but names its files before the job
+# runs, and the names of ours hold the version without the tag's v.
 set -eu
 cd "$(dirname "$0")/.."
-: "${CI_COMMIT_TAG:?}" "${CI_JOB_TOKEN:?}" "${PACKAGE:?}"
+: "${CI_COMMIT_TAG:?}" "${CI_JOB_TOKEN:?}" "${CI_PROJECT_PATH:?}" "${PACKAGE:?}"
+dist=${BCOPS_DIST:-target/dist}
+signers=${BCOPS_RELEASE_SIGNERS:-scripts/release-signers}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
-# A file that was changed on its way between the jobs is not published.
-(cd target/dist && sha256sum -c SHA256SUMS)
+# A file that was changed on its way between the jobs is not published, and neither is an unsigned one.
+(cd "$dist" && sha256sum -c SHA256SUMS)
+ssh-keygen -Y verify -f "$signers" -I bcops -n bcops-release -s "$dist/SHA256SUMS.sig" <"$dist/SHA256SUMS"
 
-set -- create --name "bcops $CI_COMMIT_TAG" --tag-name "$CI_COMMIT_TAG" \
-    --description "Check a download with: sha256sum --check --ignore-missing SHA256SUMS"
-for path in target/dist/*; do
+scripts/release-notes.sh "$CI_COMMIT_TAG" >"$work/notes"
+links=
+for path in "$dist"/*; do
     file=$(basename "$path")
     # From standard input, so that the token is in no list of processes.
     printf 'header = "JOB-TOKEN: %s"\n' "$CI_JOB_TOKEN" |
-        curl --config - --fail --silent --show-error --upload-file "$path" "$PACKAGE/$file"
-    set -- "$@" --assets-link "{\"name\":\"$file\",\"url\":\"$PACKAGE/$file\"}"
+        curl --config - --fail --silent --show-error --output /dev/null --upload-file "$path" "$PACKAGE/$file"
+    links="$links${links:+,}{\"name\":\"$file\",\"url\":\"$PACKAGE/$file\",\"link_type\":\"package\"}"
 done
-release-cli "$@"
+
+# With auto-login glab sends CI_JOB_TOKEN in the header that the API of releases takes it in. A token of one of these
+# names would come before it.
+unset GITLAB_TOKEN GITLAB_ACCESS_TOKEN OAUTH_TOKEN
+export GLAB_ENABLE_CI_AUTOLOGIN=true GLAB_SEND_TELEMETRY=false GLAB_CHECK_UPDATE=false NO_PROMPT=true
+glab release create "$CI_COMMIT_TAG" --repo "$CI_PROJECT_PATH" --name "bcops $CI_COMMIT_TAG" \
+    --notes-file "$work/notes" --assets-links "[$links]" --no-close-milestone

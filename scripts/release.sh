@@ -28,6 +28,7 @@ if [[ "$version" != "$written" ]]; then
     say "the tag says $version, and Cargo.toml says $written"
     exit 1
 fi
+scripts/release-notes.sh "$version" >/dev/null
 PATH="$PWD/target/release-tools/bin:$PATH"
 tools=(cargo-cyclonedx maturin)
 for target in "${targets[@]}"; do
