@@ -30,11 +30,17 @@ impl Release {
     }
 
     fn install(&self) -> Output {
+        self.install_with(&[])
+    }
+
+    fn install_with(&self, arguments: &[&str]) -> Output {
         Command::new("sh")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install.sh"))
             .args(["--from", "dist", "--to", "bin"])
+            .args(arguments)
             .current_dir(self.folder.path())
             .env_remove("BCOPS_RELEASES")
+            .env_remove("BCOPS_RELEASE_KEY")
             .output()
             .unwrap()
     }
@@ -42,11 +48,34 @@ impl Release {
     /// Installs, and expects that this is said and nothing is left behind.
     #[track_caller]
     fn assert_refused(&self, reason: &str) {
-        let output = self.install();
+        self.assert_refused_with(&[], reason);
+    }
+
+    #[track_caller]
+    fn assert_refused_with(&self, arguments: &[&str], reason: &str) {
+        let output = self.install_with(arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(reason), "{said}");
         assert!(!self.path("bin").exists());
+    }
+
+    #[track_caller]
+    fn ssh_keygen(&self, arguments: &[&str]) {
+        let mut command = Command::new("ssh-keygen");
+        let output = command.args(arguments).current_dir(self.folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Makes a pair of keys in a file of this name, and returns the public one.
+    fn new_key(&self, name: &str) -> String {
+        self.ssh_keygen(&["-q", "-t", "ed25519", "-N", "", "-C", "a test", "-f", name]);
+        fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap()
+    }
+
+    fn sign(&self, key: &str, namespace: &str) {
+        let _ = fs::remove_file(self.path("dist/SHA256SUMS.sig"));
+        self.ssh_keygen(&["-Y", "sign", "-q", "-f", key, "-n", namespace, "dist/SHA256SUMS"]);
     }
 }
 
@@ -89,4 +118,49 @@ fn another_sum_or_none_installs_nothing() {
     release.assert_refused("has no binary for");
     fs::remove_file(&sums).unwrap();
     release.assert_refused("dist has no SHA256SUMS");
+}
+
+#[test]
+fn a_signed_release_is_installed_with_its_key_alone() {
+    if !is_linux() {
+        return;
+    }
+    let release = Release::new();
+    let key = release.new_key("key");
+    let other = release.new_key("other");
+    release.sign("key", "bcops-release");
+    let unsigned = "SHA256SUMS does not have a signature of this key; nothing was installed";
+    release.assert_refused_with(&["--key", &other], unsigned);
+    release.assert_refused_with(&["--key", "missing.pub"], "--key holds no public key");
+    // In the form of scripts/release-signers.
+    let listed = format!("# keys\nbcops namespaces=\"bcops-release\" {key}");
+    fs::write(release.path("signers"), listed).unwrap();
+    for key in [key.as_str(), "key.pub", "signers"] {
+        let output = release.install_with(&["--key", key]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{key}: {said}");
+        assert!(!said.contains("not checked"), "{said}");
+        fs::remove_dir_all(release.path("bin")).unwrap();
+    }
+    let output = release.install();
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the signature was not checked"));
+}
+
+#[test]
+fn a_signature_of_other_sums_or_for_another_purpose_installs_nothing() {
+    if !is_linux() {
+        return;
+    }
+    let release = Release::new();
+    let key = release.new_key("key");
+    let unsigned = "SHA256SUMS does not have a signature of this key; nothing was installed";
+    release.assert_refused_with(&["--key", &key], "dist has no SHA256SUMS.sig");
+    release.sign("key", "git");
+    release.assert_refused_with(&["--key", &key], unsigned);
+    release.sign("key", "bcops-release");
+    let sums = release.path("dist/SHA256SUMS");
+    let more = fs::read_to_string(&sums).unwrap() + &format!("{}  more\n", "0".repeat(64));
+    fs::write(&sums, more).unwrap();
+    release.assert_refused_with(&["--key", &key], unsigned);
 }
