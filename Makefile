@@ -1,23 +1,24 @@
-# make test       everything that proves bcops, in one run
-# make rehearse   a whole site on this machine, and a command run against it:
+# make test       all tests, in one run
+# make rehearse   a made-up site on this machine, and a command against it:
 #                   make rehearse CMD="pull-data production --dry-run"
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
-# make docs       docs/commands.md, docs/json.md and the table of docs/configuration.md, from the definitions
-# make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
+# make docs       writes docs/commands.md, docs/json.md and the table of docs/configuration.md
+# make book       the pages of docs/ as a site, in target/book
+# make bench      bcops against pg_restore on the large database (BENCH="--help" has more)
 
 CMD ?= pull-production-data --yes
 CONFIG ?=
 KEEP ?=
 BENCH ?=
 
-.PHONY: test rehearse docs bench prerequisites
+.PHONY: test rehearse docs book bench prerequisites
 
 prerequisites:
 	@scripts/install-prerequisites.sh
 
-# The second and third run are resets of apps whose releases have slugs or images: the council's app is on
-# the container stack, which has neither. Many tests wait for something most of the time: twice as many threads as cores are a third faster.
+# The second and third run reset apps whose releases have slugs or images. The council's app is on the
+# container stack, which has neither. Most tests wait: two threads for each core are a third faster.
 test: prerequisites
 	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))}; set -ex; \
 	cargo test; \
@@ -30,6 +31,9 @@ rehearse: prerequisites
 
 docs:
 	cargo run --quiet --example write_reference
+
+book:
+	@scripts/build-book.sh
 
 bench: prerequisites
 	cargo build --release

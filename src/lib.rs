@@ -36,4 +36,6 @@ pub mod search;
 pub mod secret;
 pub mod settings;
 pub mod ui;
+#[cfg(test)]
+mod wording;
 pub mod words;

@@ -37,6 +37,7 @@ mod fuzzing;
 mod gitlab;
 mod hardening;
 mod hostile_names;
+mod links;
 mod reference;
 mod screens;
 mod second_site;
