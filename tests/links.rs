@@ -98,17 +98,16 @@ fn targets(text: &str) -> Vec<(usize, String)> {
         r#"(?:src|href|srcset)="([^"]+)""#,
         r"^\[[^\]]+\]:\s*(\S+)",
     ];
+    let patterns = patterns.map(|pattern| Regex::new(pattern).unwrap());
     let code = Regex::new("`[^`]*`").unwrap();
     let mut found = Vec::new();
     for (number, line) in prose(text) {
         // A link within code is an example of one. The text of a link may be code.
         let line = code.replace_all(line, "x");
-        for pattern in patterns {
-            for captures in Regex::new(pattern).unwrap().captures_iter(&line) {
-                let target = &captures[1];
-                if !target.contains("://") && !target.starts_with("mailto:") {
-                    found.push((number, target.to_owned()));
-                }
+        for captures in patterns.iter().flat_map(|pattern| pattern.captures_iter(&line)) {
+            let target = &captures[1];
+            if !target.contains("://") && !target.starts_with("mailto:") {
+                found.push((number, target.to_owned()));
             }
         }
     }

@@ -118,7 +118,7 @@ impl Collector {
                 index = next;
                 match name_of(attribute).as_str() {
                     "cfg" if is_for_tests(attribute) => index = end_of_item(&tokens, index),
-                    "doc" if self.docs_are_help => {
+                    "doc" if self.docs_are_help && !is_inner(&tokens, next) => {
                         let (line, text) = literals(attribute).next().unwrap_or_default();
                         let (_, words) = docs.get_or_insert((line, String::new()));
                         words.push_str(&text);
@@ -192,6 +192,12 @@ fn attribute_at(tokens: &[TokenTree], index: usize) -> Option<(&Group, usize)> {
         }
         _ => None,
     }
+}
+
+/// Whether the attribute before a place is one of the whole module, such as `//!`.
+fn is_inner(tokens: &[TokenTree], after: usize) -> bool {
+    let mark = after.checked_sub(2).and_then(|place| tokens.get(place));
+    matches!(mark, Some(TokenTree::Punct(punct)) if punct.as_char() == '!')
 }
 
 fn name_of(attribute: &Group) -> String {
@@ -329,8 +335,9 @@ fn texts_are_found_with_their_use() {
         (Kind::Other, "some other text"),
     ];
     assert_eq!(found, expected.map(|(kind, words)| (kind, words.to_owned())));
-    let help = of("/// Copy the\n/// media.\n#[arg(help = \"in ENV\")]\nstruct A;", true);
-    let expected = [(3, "in ENV"), (1, "Copy the media.")];
+    let help =
+        of("//! The module.\n/// Copy the\n/// media.\n#[arg(help = \"in ENV\")]\nstruct A;", true);
+    let expected = [(4, "in ENV"), (2, "Copy the media.")];
     let found: Vec<_> = help.iter().map(|text| (text.line, text.words.as_str())).collect();
     assert_eq!(found, expected);
 }
