@@ -1,14 +1,11 @@
 #!/usr/bin/env bash
 # Builds the pages of docs/ as a site in target/book, with mdBook.
-#
-# usage: scripts/build-book.sh [FOLDER]
-#   FOLDER   where the site goes, target/book by default
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf 'book: %s\n' "$*" >&2; }
 command -v mdbook >/dev/null || { say "missing: cargo install --locked mdbook"; exit 1; }
-folder=${1:-target/book}
+folder=target/book
 source=target/book-source
 
 rm -rf "$source" "$folder"
