@@ -4,6 +4,7 @@
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
 # make docs       writes docs/commands.md, docs/json.md and the table of docs/configuration.md
+# make pictures   writes docs/pictures, from runs of the sandbox on this machine
 # make book       the pages of docs/ as a site, in target/book
 # make bench      bcops against pg_restore on the large database (BENCH="--help" has more)
 
@@ -12,7 +13,7 @@ CONFIG ?=
 KEEP ?=
 BENCH ?=
 
-.PHONY: test rehearse docs book bench prerequisites
+.PHONY: test rehearse docs pictures book bench prerequisites
 
 prerequisites:
 	@scripts/install-prerequisites.sh
@@ -31,6 +32,10 @@ rehearse: prerequisites
 
 docs:
 	cargo run --quiet --example write_reference
+
+pictures: prerequisites
+	cargo build --bins --example sandbox
+	BCOPS_DRAW_PICTURES=1 cargo test --test end_to_end pictures::
 
 book:
 	@scripts/build-book.sh
