@@ -3,8 +3,8 @@
 
 usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums] [--far 30,50]
 
-With --far the server is that many milliseconds away and refuses more than S3 serves a prefix in a second
-(5,500 reads, 3,500 writes). Server and client have a core each, and the rates that were reached are printed.
+With --far the server is that many milliseconds away and refuses more requests than S3 serves for a prefix in a
+second (5,500 reads, 3,500 writes). Server and client have a core each. Prints the rates of both.
 
 The S3 stand-in of the tests serves from memory, and all folders are on tmpfs: only the client is measured.
 All peers take turns, forwards and backwards, in one run. Every pulled folder is checked. The data comes from
@@ -188,7 +188,7 @@ def measure(name, data, peers, rounds, no_checksums):
 
 
 def far(name, data, peers, latency):
-    """Each peer alone with a server that is far away and limits as S3 does."""
+    """Measures each peer alone with a server that is far away and limits as S3 does."""
     for one in peers:
         for operation in ("pull", "push", "copy"):
             shutil.rmtree(WORK / "run", ignore_errors=True)
