@@ -261,6 +261,40 @@ fn comments_and_pages_have_no_old_words() {
     report.assert_empty();
 }
 
+/// Plural nouns that a module's first line must not begin with.
+const NOUNS: [&str; 12] = [
+    "Backups",
+    "Branches",
+    "Conditions",
+    "Errors",
+    "Its",
+    "Keys",
+    "Rows",
+    "Settings",
+    "Steps",
+    "Tables",
+    "Types",
+    "Words",
+];
+
+#[test]
+fn each_module_says_first_what_it_does() {
+    let mut report = Report::default();
+    for path in texts::source_files(&root().join("src")) {
+        let source = fs::read_to_string(&path).expect("a source file");
+        let Some(first) = source.lines().next().and_then(|line| line.strip_prefix("//! ")) else {
+            continue;
+        };
+        let word = first.split(' ').next().unwrap_or_default().trim_end_matches([',', ':']);
+        let is_verb =
+            word.starts_with(char::is_uppercase) && word.ends_with('s') && !NOUNS.contains(&word);
+        if !is_verb {
+            report.add(&name_of(&path), 1, first, "a module begins with a verb, such as `Reads`");
+        }
+    }
+    report.assert_empty();
+}
+
 #[test]
 fn each_exception_is_needed() {
     for (path, part, _) in EXCEPTIONS.iter().filter(|(_, part, _)| !part.is_empty()) {
