@@ -255,7 +255,7 @@ fn stages_are_left_out_and_the_clone_is_left_alone() {
     assert_eq!(clone(&world), checkout);
     assert_eq!(clone_refs(&world), "");
     let report = world.bcops(&["runs", "show"]).exits(0);
-    assert!(report.stdout.contains("left out with --skip git"), "{}", report.printed());
+    assert!(report.stdout.contains("skipped with --skip git"), "{}", report.printed());
 }
 
 #[test]

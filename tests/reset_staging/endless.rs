@@ -28,7 +28,7 @@ fn what_never_ends_is_given_up() {
     let before = world.staging().without_history();
     world.make(Trouble::CaptureNeverEnds);
     let run = interrupted_in(&world, "backup", CHOSEN);
-    run.fails(130, &["this goes on by itself", "a backup b", "bcops runs resume"]);
+    run.fails(130, &["this continues by itself", "a backup b", "bcops runs resume"]);
     let mut now = world.staging().without_history();
     now.other_references.clear();
     assert_eq!(now, before);

@@ -200,7 +200,7 @@ fn without_the_clean_up_staging_opens_under_its_own_names() {
         ("done".into(), "left out".into())
     );
     let told = world.bcops(&["runs", "show"]).exits(0).stdout;
-    assert!(told.contains("left out with --skip cleanup"), "{told}");
+    assert!(told.contains("skipped with --skip cleanup"), "{told}");
     world.assert_production_untouched();
 }
 
