@@ -135,8 +135,7 @@ fn cannot_compare(
         CommandError::new(FailureKind::Refused, text).with_cause(anyhow::Error::msg(causes));
     if let Some(key) = known_key(what) {
         error = error.hint(format!(
-            "for colleagues without access to {}, name it as environments.{}.known.{key} in \
-             bcops.toml",
+            "for colleagues without access to {0}, name it: environments.{0}.known.{key} in bcops.toml",
             environment.name
         ));
     }

@@ -63,7 +63,8 @@ impl Check<'_> {
         );
         if own.accept.iter().any(|name| name == variable) {
             self.deployments.reporter.emit(Event::Warning(format!(
-                "{text}; bcops continues, because bcops.toml accepts it"
+                "{text}; bcops continues, because environments.{}.accept names it",
+                own.name
             )));
             return Ok(());
         }
