@@ -109,7 +109,7 @@ async fn older_sites_have_fewer_columns() {
     assert!(found.items.is_empty());
     assert_eq!(
         found.remarks[0],
-        "wagtailcore_page has no column url_path on production, so it is left out"
+        "wagtailcore_page has no column url_path on production, so the table is skipped"
     );
     let empty = session(&database("")).await;
     let found = staging_only(&empty, &empty, &tables(), "users_user").await;

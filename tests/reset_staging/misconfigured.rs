@@ -289,7 +289,7 @@ fn an_override_that_is_another_database_is_refused() {
     let before = council.effects();
     let url = council.world.whole.databases.url("staging").replace("_staging?", "_other?");
     council.world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url);
-    council.reset(STAGING).fails(4, &["stands in for it", "unset BCOPS_STAGING_DATABASE_URL"]);
+    council.reset(STAGING).fails(4, &["its override is", "unset BCOPS_STAGING_DATABASE_URL"]);
     assert_eq!(council.effects(), before);
 }
 

@@ -95,7 +95,7 @@ async fn what_is_not_in_the_plan_stops_it() {
             format!("the Site records are not those of the plan: {expected}; nothing was changed")
         );
         let error = verify(&session, &swap()).await.unwrap_err().to_string();
-        assert!(error.starts_with("the Site records are not what they were to become"), "{error}");
+        assert!(error.starts_with("the Site records were not rewritten as planned"), "{error}");
         assert_eq!(there.then(|| psql(&database, ALL)), before);
     }
 }
