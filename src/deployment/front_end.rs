@@ -67,7 +67,7 @@ pub async fn check_hosts(
     match site_records(environment, values).await {
         Ok(records) => hosts.extend(records),
         Err(error) => {
-            let text = format!("the Site records of {} cannot be read: {error}", environment.name);
+            let text = format!("cannot read the Site records of {}: {error}", environment.name);
             deployments.reporter.emit(Event::Warning(text));
         }
     }

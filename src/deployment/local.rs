@@ -245,7 +245,7 @@ async fn must_be_own(
         ),
     )
     .hint(format!("use a role that can create databases: ALTER ROLE \"{}\" CREATEDB", target.user))
-    .hint("or log in to Heroku, so that bcops can compare: heroku login"))
+    .hint("or log in to Heroku: heroku login"))
 }
 
 /// The answers of a server that does not open this one database: it is missing, closed or full, or

@@ -420,7 +420,7 @@ fn overriding(destination: &Destination, variable: &str) -> String {
 }
 
 fn no_app(destination: &Destination) -> CommandError {
-    let text = format!("this account can see no app {}", destination.app.value);
+    let text = format!("cannot find the app {} with this account", destination.app.value);
     CommandError::new(FailureKind::Configuration, text)
         .hint("bcops doctor   # checks every app and permission")
 }

@@ -161,7 +161,7 @@ pub async fn check_heroku_remote(
             Some((name, _)) => format!("the repository of {name}, which is protected"),
         };
         let text = format!(
-            "git pushes to {url} in place of {}, which is {owner} ({app}); nothing was changed",
+            "git pushes to {url} in place of {}: that URL is {owner} ({app}); nothing was changed",
             remote.label()
         );
         return Err(CommandError::new(FailureKind::Refused, text)

@@ -236,7 +236,7 @@ fn held_by(holder: &Holder) -> Vec<String> {
         return vec![format!("to continue: {resume}"), format!("to roll back: {back}")];
     }
     let way_back = match holder.essence {
-        Some(_) => format!(", or roll it back here with {back},"),
+        Some(_) => format!(", roll it back here with {back},"),
         None => String::new(),
     };
     let history = holder.essence.as_ref().map(|essence| History::of(essence.records()));
