@@ -28,8 +28,8 @@ impl Reset {
             ..Limits::default()
         };
         let stop = context.interrupt().wanted();
-        let told = |error: &OneOffError| context.warn(through_the_log(error));
-        Ok(self.heroku.run_captured(&self.destination.app, &one_off, &limits, stop, told).await?)
+        let warn = |error: &OneOffError| context.warn(through_the_log(error));
+        Ok(self.heroku.run_captured(&self.destination.app, &one_off, &limits, stop, warn).await?)
     }
 
     /// Runs a command that has to succeed.

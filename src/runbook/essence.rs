@@ -13,7 +13,7 @@ use super::evidence::Evidence;
 use super::run_id::RunId;
 
 /// Flags that name people. A rollback needs none of them.
-const WITHOUT: [&str; 1] = ["recreate_users"];
+const FLAGS_THAT_NAME_PEOPLE: [&str; 1] = ["recreate_users"];
 
 /// The records of a run, without what must stay on its own machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ fn essential(entry: &Entry, shared: &[&str]) -> Option<Entry> {
 }
 
 fn blank(flags: &mut super::entry::Flags) {
-    for name in WITHOUT {
+    for name in FLAGS_THAT_NAME_PEOPLE {
         if let Some(value) = flags.get_mut(name) {
             *value = Value::Array(Vec::new());
         }

@@ -155,7 +155,7 @@ pub trait RunLock: Send + Sync {
 const REFRESH: Duration = Duration::from_secs(60);
 
 /// Gives the present essence of the run, for the lock.
-pub(super) type Says = Arc<dyn Fn() -> Essence + Send + Sync>;
+pub(super) type EssenceSource = Arc<dyn Fn() -> Essence + Send + Sync>;
 
 /// Refreshes a lock until it is dropped, and notices when the lock is lost.
 pub(super) struct Keeper {
@@ -168,7 +168,7 @@ impl Keeper {
     pub(super) fn start(
         lock: Arc<dyn RunLock>,
         mut holder: Holder,
-        says: Says,
+        essence: EssenceSource,
         news: Arc<Notify>,
     ) -> Self {
         let (sender, lost) = watch::channel(false);
@@ -179,7 +179,7 @@ impl Keeper {
                     () = news.notified() => {}
                 }
                 holder.at = jiff::Timestamp::now();
-                holder.essence = Some(says());
+                holder.essence = Some(essence());
                 // A lock that cannot be reached still counts as held. It is lost only if another
                 // process is seen to hold it.
                 if matches!(

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_a_name() {
+    fn other_texts_are_not_names() {
         for text in ["", "r", "r20261122-201530-4F2A", "r20261122-201530-4f2a/..", "../x", "r-x-y"]
         {
             assert_eq!(RunId::parse(text), None, "{text}");

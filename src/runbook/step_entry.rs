@@ -47,7 +47,7 @@ pub fn check<W: Send + Sync>(
     stage: impl Into<&'static str>,
     check: impl Check<W> + 'static,
 ) -> StepEntry<W> {
-    StepEntry::new(StepKind::Check, id, stage, Looking(check))
+    StepEntry::new(StepKind::Check, id, stage, CheckStep(check))
 }
 
 /// A step that a person does. It says what to do, and waits for the answer that it is done.
@@ -150,10 +150,10 @@ impl<W> StepEntry<W> {
 }
 
 /// A [`Check`] as a step.
-struct Looking<C>(C);
+struct CheckStep<C>(C);
 
 #[async_trait]
-impl<W: Send + Sync, C: Check<W>> Step<W> for Looking<C> {
+impl<W: Send + Sync, C: Check<W>> Step<W> for CheckStep<C> {
     fn describe(&self, world: &W) -> String {
         self.0.describe(world)
     }

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_another_database_and_a_follower_is_identified_by_its_identifier() {
+    fn a_fork_is_another_database_and_a_follower_is_the_same_one() {
         let primary = |id| fingerprint(Some(id), 5, false);
         let follower = |id| fingerprint(id, 5, true);
         let same = Verdict::same("DATABASE_URL");

@@ -15,7 +15,7 @@ use crate::restore::{Contents, OpenBackup};
 use crate::runbook::StepResult;
 
 /// How many names an error lists.
-const TOLD: usize = 5;
+const LISTED: usize = 5;
 
 /// Lists every table, index and constraint in an archive's terms: kind, schema, and tag, which is
 /// `TABLE NAME` for constraints.
@@ -60,12 +60,12 @@ pub(super) async fn missing(
     if missing.is_empty() {
         return Ok(None);
     }
-    let told = missing.iter().take(TOLD).cloned().collect::<Vec<_>>().join(", ");
-    let more = missing.len().saturating_sub(TOLD);
+    let listed = missing.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+    let more = missing.len().saturating_sub(LISTED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let text = format!(
         "the restore of {} is incomplete, although Heroku calls it completed; missing: \
-         {told}{more}",
+         {listed}{more}",
         world.answers.backup.name
     );
     let logs = format!("heroku pg:backups --app {}   # lists the restore", world.app_name());

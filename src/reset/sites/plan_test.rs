@@ -192,6 +192,6 @@ fn a_record_without_a_valid_host_gets_none() {
 }
 
 #[test]
-fn no_records_no_changes() {
+fn no_records_need_no_changes() {
     assert_eq!(plan(&[], &production(), &rules(&[], &[])).unwrap(), []);
 }

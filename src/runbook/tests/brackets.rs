@@ -112,7 +112,7 @@ fn an_interruption_says_what_continues_by_itself() {
 }
 
 #[test]
-fn a_full_disk_stops_the_run_where_it_stands() {
+fn a_full_disk_stops_the_run() {
     let shared = Shared::default();
     shared.get().disk_full = true;
     let error = run(&shared, book(&shared, &[Work::Set], &[], &[])).unwrap_err();

@@ -78,7 +78,7 @@ fn a_plan_is_read_as_it_was_written_or_not_at_all() {
 }
 
 #[test]
-fn a_plan_is_written_through_no_link() {
+fn a_plan_is_not_written_through_a_link() {
     let folder = tempfile::tempdir().unwrap();
     let (path, kept) = (folder.path().join("plan.json"), folder.path().join("kept"));
     std::fs::write(&kept, "kept").unwrap();

@@ -12,7 +12,7 @@ use crate::runbook::entry::Entry;
 use crate::runbook::{EndStatus, History, Report, RunError, Runbook, Standing};
 
 #[test]
-fn quarantine_stays_where_the_inside_could_not_be_put_back() {
+fn quarantine_stays_if_a_step_inside_could_not_be_put_back() {
     for (work, fails) in [(Work::Final, None), (Work::Set, Some("i1"))] {
         let shared = Shared::default();
         shared.get().fails_after.insert("open".into(), 1);
