@@ -21,7 +21,7 @@ use super::values::{
 };
 use super::world::Reset;
 
-/// Where the run can be resumed or rolled back.
+/// The place from which the run can be resumed or rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// The journal is on this machine.

@@ -170,7 +170,7 @@ impl Sides {
         format!("refs/heads/{}", self.branches.staging)
     }
 
-    /// Reads a backup of staging to its end, on a thread of its own.
+    /// Reads a backup of staging to its end, on a separate thread.
     pub async fn read_backup<T, E>(
         &self,
         number: u64,

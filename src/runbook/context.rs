@@ -21,7 +21,7 @@ use crate::events::{Event, Reporter, SharedReporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::secret::Secret;
 
-/// The surroundings of one step in one attempt.
+/// What one step has at hand in one attempt.
 pub struct StepContext {
     pub(super) step: &'static str,
     pub(super) run: RunId,
@@ -85,12 +85,12 @@ impl StepContext {
         Some(jiff::Timestamp::now().duration_since(at).try_into().unwrap_or_default())
     }
 
-    /// How far another step of the run is.
+    /// The history of another step of the run.
     pub fn step(&self, id: &str) -> StepHistory {
         self.log.history(|history| history.step(id))
     }
 
-    /// A value that the step cannot do without.
+    /// A value that the step needs. It is an error if the run does not have it.
     pub fn need<T: DeserializeOwned>(&self, key: &ValueKey<T>) -> StepResult<T> {
         self.get(key)?.ok_or_else(|| {
             let text = format!(

@@ -46,7 +46,7 @@ impl FolderLock {
     }
 }
 
-/// Whether the lock was given.
+/// Returns whether the lock was granted.
 pub(super) fn flock(file: &File, operation: libc::c_int) -> io::Result<bool> {
     loop {
         // SAFETY: the descriptor is open for as long as `file` lives.

@@ -84,7 +84,7 @@ pub struct StepHistory {
     pub attempts: u32,
     /// Whether the step may have changed something.
     pub may_have_acted: bool,
-    /// The same before the latest attempt.
+    /// Whether an act before the latest attempt may have changed something.
     had_perhaps_acted: bool,
     pub warnings: Vec<String>,
     pub undo_hint: Option<String>,

@@ -24,7 +24,7 @@ impl<W: Send + Sync> Engine<W> {
     /// that is already put back is not touched.
     pub async fn roll_back(mut self) -> Result<RunEnd, RunError> {
         if self.history(|history| history.standing == Standing::RolledBack) {
-            // It may have been killed before it gave its lock up.
+            // An earlier process may have been killed before it released the lock.
             self.give_up_lock().await?;
             return Err(RunError::RolledBack { run: self.run.clone() });
         }

@@ -13,7 +13,7 @@ use crate::runbook::{Evidence, StepContext, StepResult};
 use super::building::{BACK, Building, let_all_end};
 use super::{deployed, short};
 
-/// How the old code comes back.
+/// How the old code is put back.
 enum Way {
     Nothing,
     /// By Heroku's own rollback, or by a build of the commit if Heroku refuses.

@@ -14,7 +14,7 @@ use crate::words;
 
 pub struct Open;
 
-/// How the run leaves staging.
+/// The state of staging at the end of the run.
 struct End {
     formation: Formation,
     /// Whether visitors get in. Otherwise a person had closed staging and wants it to stay closed.
