@@ -14,8 +14,9 @@
 //!   and its identifier, before the step waits for the job ([`StepContext::job`]).
 //! * **A standing step stays in force around other steps** ([`StepEntry::stands_until`],
 //!   `Builder::bracket` in `list.rs`). It is probed again when a run is resumed and before every
-//!   destructive step. It cannot be skipped, and it does not end before all steps inside are
-//!   verified. A rollback keeps it in force if a step inside could not be put back.
+//!   destructive step. It cannot be skipped while the stage inside runs, and it does not end before
+//!   all steps inside are verified. A rollback keeps it in force if a step inside could not be put
+//!   back.
 //! * **An approval covers only what the plan observed** ([`Plan`]).
 //! * **One operator at a time** ([`lock`]).
 //! * **No secret is written anywhere** ([`redact`]), **and no person's name is in a report**
