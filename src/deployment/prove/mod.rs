@@ -26,8 +26,8 @@ pub type Verdicts<'a> = Vec<(&'a Environment, Verdict)>;
 /// confirms that the resource belongs to the destination.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The verdict if an environment has no such resource to compare with. It is `Different` if Heroku
-/// says that there is none, and `Unknown` if its config vars cannot be read.
+/// The verdict if an environment has no such resource to compare with. It is `Different` if its
+/// config vars could be read or trusted configuration names its resources, and `Unknown` otherwise.
 fn without_any(side: &ProtectedSide<'_>, what: &str, is_known: bool) -> Verdict {
     match &side.unread {
         None => Verdict::Different,

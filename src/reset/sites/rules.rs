@@ -72,8 +72,8 @@ impl HostRules {
         Some(Address { hostname: hostname.to_string(), port })
     }
 
-    /// Whether a host belongs to production. Ports 80 and 443 count as the same. Other ports
-    /// distinguish sites with the same name, as in a rehearsal on one machine.
+    /// Whether a host belongs to production. The port matters only if neither side uses 80 or 443,
+    /// as in a rehearsal on one machine.
     pub fn is_production(&self, hostname: &str, port: i32) -> bool {
         let is_web = |port: i32| matches!(port, 80 | 443);
         let hostname = plain(hostname);
