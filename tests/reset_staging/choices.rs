@@ -220,7 +220,7 @@ fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
     assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
     world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
     let report = world.bcops(&["runs", "show", &run]).exits(0);
-    assert!(report.stdout.contains("left out"), "{}", report.printed());
+    assert!(report.stdout.contains("skipped because of conflicts"), "{}", report.printed());
 }
 
 #[test]
