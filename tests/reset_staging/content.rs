@@ -153,7 +153,7 @@ async fn images_and_documents_by_their_files() {
     assert_eq!(found.items[1].address, "original_images/b.jpg");
     assert_eq!(found.items[2].kind, ContentKind::Document);
     assert!(found.remarks.contains(
-        &"production has no table documents_customdocument, so all of it is listed".to_owned()
+        &"production has no table documents_customdocument, so all its rows are listed".to_owned()
     ));
 }
 

@@ -85,7 +85,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
         let error = accounts::staging_only(pair.0, pair.1, USERS).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("{place} has no table users_user of users with the columns id and username")
+            format!("{place} has no users table users_user with the columns id and username")
         );
     }
 }
