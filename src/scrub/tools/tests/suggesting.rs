@@ -175,7 +175,7 @@ fn rows_that_others_point_to_are_rewritten_instead() {
         manifest(&format!("[tables.page]\nclass = \"content\"\ncontent = [\"title\"]\n{text}"));
     let errors = errors_left(&both, &schema, &text);
     assert_eq!(errors.len(), 1, "{errors:#?}");
-    assert!(errors[0].contains("signature: the column is personal and the rule leaves it"));
+    assert!(errors[0].contains("signature: the column is personal and the rule does not change it"));
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn rules_that_the_checks_refuse_are_contradictory() {
     assert_problems(
         &format!("{PAGE}{PERSON}{text}"),
         &[
-            (Some(8), Contradictory, Error, "rows are dropped that page.owner_id may point to"),
+            (Some(8), Contradictory, Error, "the rule drops rows that page.owner_id may point to"),
             (Some(10), Contradictory, Error, "person.email: the column is NOT NULL"),
         ],
     );
