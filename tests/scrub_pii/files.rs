@@ -92,7 +92,7 @@ fn a_damaged_backup_leaves_nothing_behind() {
     bytes.truncate(bytes.len() / 2);
     let half = bcops.directory().join("half.dump");
     fs::write(&half, bytes).expect("a file");
-    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot be read"]);
+    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot read the backup"]);
     assert_eq!(fs::read_dir(bcops.directory().join("work")).expect("a folder").count(), 0);
 }
 

@@ -104,8 +104,12 @@ fn what_is_sure_needs_no_server() {
             "set = { kind = \"c\", age = \"0\", nick = \"longer\" }\nnull = [\"name\"]",
         ),
     );
-    let words =
-        ["person_kind_check", "adult", "domain public.filled is NOT NULL", "the column takes 4"];
+    let words = [
+        "person_kind_check",
+        "adult",
+        "domain public.filled is NOT NULL",
+        "the column allows only 4",
+    ];
     refused(&world, &words);
     world.bcops.run(&DUMP).fails(9, &words);
     let validate = ["scrub-pii", "--manifest", "validate", "--file", "whole.dump"];

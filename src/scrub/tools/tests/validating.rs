@@ -96,8 +96,8 @@ fn rules_that_the_checks_refuse_are_contradictory() {
     assert_problems(
         &format!("{PAGE}{PERSON}"),
         &[
-            (Some(4), Contradictory, Error, "without a rule under the policy `local`"),
-            (Some(4), Contradictory, Error, "without a rule under the policy `staging`"),
+            (Some(4), Contradictory, Error, "has no rule for the policy `local`"),
+            (Some(4), Contradictory, Error, "has no rule for the policy `staging`"),
         ],
     );
 }
