@@ -96,7 +96,7 @@ impl TableEntry {
 
 /// Everything that is wrong with the text of a manifest.
 #[derive(Debug, thiserror::Error)]
-# [error("cannot use the manifest {origin}:{}", problem_list(.problems))]
+#[error("cannot use the manifest {origin}:{}", problem_list(.problems))]
 pub struct ManifestError {
     pub origin: Arc<str>,
     pub problems: Vec<ManifestProblem>,

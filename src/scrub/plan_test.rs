@@ -1,4 +1,4 @@
-//! What a manifest may ask of a schema, and what it may not.
+//! Tests what a manifest may require of a schema, and what it may not.
 
 use super::*;
 use crate::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
@@ -76,7 +76,7 @@ fn person() -> Table {
 }
 
 #[test]
-fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
+fn an_unclassified_table_stops_the_plan_and_shows_the_fix() {
     let schema = schema(&[("person", &person())]);
     let message = finding("", &schema);
     assert!(message.contains("person: the table is not classified"), "{message}");
@@ -84,13 +84,13 @@ fn what_is_not_classified_stops_the_plan_and_shows_the_mend() {
         message.contains("[tables.person]")
             && message.contains("personal = [\"id\", \"email\", \"size\"]")
     );
-    let mended: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
-    let plan = plan_in_order(&mended, &schema, &[]).unwrap();
+    let fixed: String = message.lines().skip(1).map(|line| format!("{}\n", line.trim())).collect();
+    let plan = plan_in_order(&fixed, &schema, &[]).unwrap();
     assert_eq!(plan.table(&TableName::public("person")).unwrap().action, TableAction::Delete);
 }
 
 #[test]
-fn a_table_without_a_class_stops_whatever_its_columns() {
+fn a_table_without_a_class_stops_the_plan_whatever_its_columns() {
     for columns in [
         &["id integer not null"][..],
         &[
@@ -136,7 +136,7 @@ fn elsewhere_a_plain_value_passes_unless_its_name_or_its_comment_suggests_a_pers
 }
 
 #[test]
-fn the_lines_for_several_columns_of_one_table_stand_together() {
+fn the_lines_for_several_columns_of_one_table_are_together() {
     let columns = ["id integer not null", "email text", "notes text", "at date"];
     let schema = schema(&[("person", &table(&columns))]);
     let text = "[tables.person]\nclass = \"personal\"\n[tables.person.policy.any]\ndelete = true";
@@ -211,7 +211,7 @@ fn values_must_fit_their_columns() {
 }
 
 #[test]
-fn a_rule_does_not_rewrite_what_it_goes_by() {
+fn a_rule_does_not_rewrite_the_column_that_decides() {
     let lines = ["id integer not null", "email text", "size integer", "number integer not null"];
     let schema = schema(&[("person", &table(&lines))]);
     let rest = "keep_where = [{ column = \"email\", ";
@@ -306,7 +306,7 @@ fn lookups_decide_the_order_and_circles_are_refused() {
     let plan = plan_in_order(&text, &schema, &["child", "person"]).unwrap();
     assert_eq!(plan.table(&person).unwrap().action, TableAction::Rewrite);
     let (text, schema) = family("null_unless = { parent_id = { in = \"person.id\" } }", leads);
-    assert!(finding(&text, &schema).contains("look into each other"));
+    assert!(finding(&text, &schema).contains("depend on each other in a circle"));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn large_objects_and_unknown_policies_are_refused() {
 }
 
 #[test]
-fn a_manifest_s_mistakes_are_told_together_with_their_lines() {
+fn a_manifest_s_mistakes_are_reported_together_with_their_lines() {
     let text = "schema_version = 1\n[tables.a]\nclass = \"personal\"\npersonal = [\"x\"]\n\
                 content = [\"x\"]\n[tables.a.policy.locla]\ndelete = true\n\
                 [tables.a.policy.local]\ndelete = true\nset = { x = \"{\" }\n\
@@ -346,7 +346,7 @@ fn a_manifest_s_mistakes_are_told_together_with_their_lines() {
 }
 
 #[test]
-fn a_manifest_can_be_laid_over_the_built_in_one() {
+fn a_manifest_can_extend_the_built_in_one() {
     let built_in = Manifest::built_in().unwrap();
     let text = "schema_version = 1\nextends = \"built-in\"\n[audit]\nallow = { phone = [\"0300*\"] }\n\
                 [tables.users_user]\nclass = \"operational\"\n[tables.mine]\nclass = \"content\"\n";

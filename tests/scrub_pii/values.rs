@@ -53,7 +53,7 @@ fn a_check_that_only_the_server_understands() {
     let words = ["person.phone", "person_phone_check", "'^Z[0-9]+$'", "\"000\"", "hint:"];
     refused(&world, &words);
     let run = world.bcops.run(&DUMP).exits(0);
-    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not evaluated"]);
+    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not checked"]);
 }
 
 #[test]

@@ -30,18 +30,16 @@ pub enum BackupFileError {
     #[error(transparent)]
     Blocks(#[from] BlocksError),
 
-    # [error("cannot write {}: it exists already", path.display())]
+    #[error("cannot write {}: it exists already", path.display())]
     Exists { path: PathBuf },
 
-    # [error("cannot write {}: it is the backup itself, give the result another name",
-    # path.display())]
+    #[error("cannot write {}: it is the backup itself, give the result another name", path.display())]
     SameFile { path: PathBuf },
 
-    # [error("cannot write {}: it is not a file, give a new name or `-` for standard output",
-    # path.display())]
+    #[error("cannot write {}: it is not a file, give a new name or `-` for standard output", path.display())]
     NotAFile { path: PathBuf },
 
-    # [error("cannot write {}: another bcops is writing it", path.display())]
+    #[error("cannot write {}: another bcops is writing it", path.display())]
     InUse { path: PathBuf },
 
     #[error("cannot write {name}")]

@@ -17,11 +17,11 @@ pub enum LiveError {
     Postgres(#[from] PostgresError),
     #[error(transparent)]
     Scrub(#[from] ScrubError),
-    # [error("cannot lock {}: another session holds a lock ({holder})", .table.short())]
+    #[error("cannot lock {}: another session holds a lock ({holder})", .table.short())]
     TableLocked { table: TableName, holder: String },
     #[error("cannot {what}: it took longer than the time limit of {limit}")]
     TooSlow { what: String, limit: String },
-    # [error("cannot {action} {}", .table.short())]
+    #[error("cannot {action} {}", .table.short())]
     Statement { table: TableName, action: &'static str, source: PostgresError },
     #[error("cannot run a statement of the manifest: {statement}")]
     After { statement: String, source: PostgresError },
@@ -34,7 +34,7 @@ pub enum LiveError {
     SchemaChanged,
     #[error("the server did not confirm the commit: the database may be scrubbed or unchanged")]
     Commit { source: PostgresError },
-    # [error("cannot add the foreign key {name} of {} again", .table.short())]
+    #[error("cannot add the foreign key {name} of {} again", .table.short())]
     ForeignKey { table: TableName, name: String, source: PostgresError },
     #[error("{}; nothing was committed", what_remains(.findings, .doubts))]
     PersonalData { findings: Vec<AuditCount>, doubts: Vec<UnreadValues> },
