@@ -104,7 +104,7 @@ fn audit_archive(dump: &str, mut done: impl FnMut(&TableName, TableAudit, TableA
 }
 
 #[test]
-fn encoded_places_of_the_site_are_seen() {
+fn encoded_places_of_the_site_are_found() {
     let mut places = Vec::new();
     audit_archive("bc-small.dump", |table, in_flight, thorough| {
         assert!(thorough.unread().is_empty(), "{table}");

@@ -51,7 +51,7 @@ impl<'a> Checks<'a> {
                 column: None,
                 place: None,
                 problem: format!("the manifest has no policy `{}`", self.policy),
-                mend: format!("choose one of {}", known.join(", ")),
+                fix: format!("choose one of {}", known.join(", ")),
             });
             return;
         }
@@ -62,7 +62,7 @@ impl<'a> Checks<'a> {
                 column: None,
                 place: None,
                 problem: "the database has large objects, which can hold personal data".into(),
-                mend: "large_objects = \"delete\" # or \"content\" to keep them".into(),
+                fix: "large_objects = \"delete\" # or \"content\" to keep them".into(),
             });
         }
         let schema = self.schema;
@@ -87,7 +87,7 @@ impl<'a> Checks<'a> {
         column: Option<&str>,
         place: Option<&Place>,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         self.findings.push(Finding {
             kind,
@@ -95,7 +95,7 @@ impl<'a> Checks<'a> {
             column: column.map(String::from),
             place: place.cloned(),
             problem: problem.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         });
     }
 
@@ -105,10 +105,10 @@ impl<'a> Checks<'a> {
         subject: Subject<'_>,
         column: &str,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         let kind = FindingKind::Contradictory;
-        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, fix);
     }
 
     /// Records that a rule names something that the database lacks.
@@ -117,10 +117,10 @@ impl<'a> Checks<'a> {
         subject: Subject<'_>,
         column: &str,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         let kind = FindingKind::Unknown;
-        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, mend);
+        self.find(kind, subject.name, Some(column), Some(&subject.rule.place), problem, fix);
     }
 
     /// A table that no one classified: whatever its columns are called, none of its rows may pass.
@@ -179,13 +179,13 @@ impl<'a> Checks<'a> {
             line("personal", &telling, "operational, or content"),
             line("operational", &plain, "personal, or content"),
         ];
-        let mut mend = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        let mut fix = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
         for column in unlisted {
             let problem = match column.type_name.as_str() {
                 "" => "the column is not classified".to_owned(),
                 type_name => format!("the column ({type_name}) is not classified"),
             };
-            let lines = std::mem::take(&mut mend);
+            let lines = std::mem::take(&mut fix);
             let (kind, place) = (FindingKind::Unclassified, Some(&entry.place));
             self.find(kind, name, Some(&column.name), place, problem, lines);
         }
@@ -258,9 +258,9 @@ impl<'a> Checks<'a> {
     }
 
     fn unknown_column(&mut self, subject: Subject<'_>, column: &str) {
-        let mend =
+        let fix =
             "if the column was renamed, write its new name; otherwise remove it from the rule";
-        self.lacking(subject, column, "the rule names a column that the table lacks", mend);
+        self.lacking(subject, column, "the rule names a column that the table lacks", fix);
     }
 
     fn condition(&mut self, subject: Subject<'_>, condition: &Condition) {
@@ -268,12 +268,12 @@ impl<'a> Checks<'a> {
             return self.unknown_column(subject, &condition.column);
         };
         if column.generated {
-            let mend = "name a column that the backup holds";
+            let fix = "name a column that the backup holds";
             self.rule_problem(
                 subject,
                 &column.name,
                 "a generated column cannot be a condition",
-                mend,
+                fix,
             );
         }
         if subject
@@ -284,8 +284,8 @@ impl<'a> Checks<'a> {
         {
             let problem = "the rule rewrites the column that decides which rows stay: a second run \
                            would drop them";
-            let mend = "decide by another column, or do not rewrite this column";
-            self.rule_problem(subject, &column.name, problem, mend);
+            let fix = "decide by another column, or do not rewrite this column";
+            self.rule_problem(subject, &column.name, problem, fix);
         }
         match &condition.test {
             Test::In(references) => self.references(subject, column, references),
@@ -294,9 +294,9 @@ impl<'a> Checks<'a> {
                     if !ColumnType::of(column).comparable_with(literal) {
                         let problem =
                             format!("cannot compare a {} with {literal}", column.type_name);
-                        let mend =
+                        let fix =
                             "write integers, true and false without quotes, and text with quotes";
-                        self.rule_problem(subject, &column.name, problem, mend);
+                        self.rule_problem(subject, &column.name, problem, fix);
                     }
                 }
             }
@@ -322,8 +322,8 @@ impl<'a> Checks<'a> {
                     "cannot look up a {} in {reference}, which is a {}",
                     column.type_name, target.type_name
                 );
-                let mend = "look up integers in integer columns, uuids in uuid columns and text in text columns";
-                self.rule_problem(subject, &column.name, problem, mend);
+                let fix = "look up integers in integer columns, uuids in uuid columns and text in text columns";
+                self.rule_problem(subject, &column.name, problem, fix);
             }
             let rule = self
                 .manifest
@@ -357,20 +357,20 @@ impl<'a> Checks<'a> {
     fn action(&mut self, subject: Subject<'_>, column: &Column, action: &ColumnAction) {
         let name = column.name.as_str();
         if column.generated {
-            let mend = "change the columns that it is computed from";
-            self.rule_problem(subject, name, "cannot change a generated column", mend);
+            let fix = "change the columns that it is computed from";
+            self.rule_problem(subject, name, "cannot change a generated column", fix);
             return;
         }
         self.key_column(subject, column, action);
         match action {
             ColumnAction::Set(template) => self.set(subject, column, template),
             ColumnAction::Null | ColumnAction::NullUnless(_) if column.not_null => {
-                let mend = format!("set = {{ {} = \"\" }}", toml_key(name));
+                let fix = format!("set = {{ {} = \"\" }}", toml_key(name));
                 self.rule_problem(
                     subject,
                     name,
                     "the column is NOT NULL: no rule can null it",
-                    mend,
+                    fix,
                 );
             }
             ColumnAction::Null => {}
@@ -491,9 +491,9 @@ impl<'a> Checks<'a> {
         self.unnamed_members(subject, column, edit);
         if !edit.redact.is_empty() && !family.is_plain_text() && family != ColumnType::Jsonb {
             let problem = format!("cannot redact a {}", column.type_name);
-            let mend =
+            let fix =
                 "redact only text, character varying and jsonb; set or null this column instead";
-            self.rule_problem(subject, &column.name, problem, mend);
+            self.rule_problem(subject, &column.name, problem, fix);
         }
     }
 }
@@ -512,8 +512,8 @@ impl Checks<'_> {
         if is_json && class == Some(Class::Personal) && !is_judged {
             let problem = "the rule does not say which members of the personal JSON stay";
             let name = toml_key(&column.name);
-            let mend = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
-            self.rule_problem(subject, &column.name, problem, mend);
+            let fix = format!("keep_members = {{ {name} = [\"a\", \"b.*.c\"] }} # or [] for none");
+            self.rule_problem(subject, &column.name, problem, fix);
         }
     }
 }

@@ -217,7 +217,7 @@ impl Compiler<'_> {
 
     /// The fields of a content type, if the plan needs them.
     pub(super) fn content_type_fields(&self) -> Result<Option<[usize; 3]>, ScrubError> {
-        if !self.table_plan.tells_models {
+        if !self.table_plan.lists_models {
             return Ok(None);
         }
         let [id, app, model] = CONTENT_TYPE_COLUMNS;

@@ -76,7 +76,7 @@ mod tests {
     use crate::archive::{ArchiveReader, read_schema};
 
     #[test]
-    fn the_sites_own_definitions_hold_nothing() {
+    fn the_sites_own_definitions_hold_no_personal_data() {
         let Some(fixtures) = std::env::var_os("BCOPS_FIXTURES") else {
             eprintln!("skipped: BCOPS_FIXTURES is not set");
             return;

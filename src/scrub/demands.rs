@@ -83,7 +83,7 @@ impl OpenCheck {
             column: Some(column.name.clone()),
             place: Some(self.place.clone()),
             problem: self.problem(value),
-            mend: MEND.to_owned(),
+            fix: FIX.to_owned(),
         }
     }
 
@@ -92,7 +92,7 @@ impl OpenCheck {
     }
 }
 
-const MEND: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
+const FIX: &str = "write a value that the constraint accepts, or delete the rows: delete = true";
 
 fn shown(value: &Option<String>) -> String {
     value.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("{text:?}"))
@@ -211,8 +211,8 @@ impl<'a> Checks<'a> {
                     "the rule rewrites a column of the partition key of {}, which decides the partition of a row",
                     owner.short()
                 );
-                let mend = "delete the rows, or do not change the column";
-                self.rule_problem(subject, column, problem, mend);
+                let fix = "delete the rows, or do not change the column";
+                self.rule_problem(subject, column, problem, fix);
             }
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Checks<'a> {
             let values = Written::of(action, subject, column);
             if described.not_null && values == Written::Null {
                 let problem = format!("the domain {domain} is NOT NULL: no rule can null it");
-                self.rule_problem(subject, &column.name, problem, MEND);
+                self.rule_problem(subject, &column.name, problem, FIX);
             }
             for check in &described.checks {
                 let open = OpenCheck {
@@ -293,7 +293,7 @@ impl<'a> Checks<'a> {
                 .collect();
             if !verdicts.is_empty() && verdicts.iter().all(|one| *one == Verdict::Fails) {
                 let value = column.values.samples().into_iter().next().flatten();
-                self.rule_problem(subject, &column.name, open.problem(&value), MEND);
+                self.rule_problem(subject, &column.name, open.problem(&value), FIX);
                 return;
             }
             is_open |= verdicts.is_empty() || verdicts.contains(&Verdict::Open);

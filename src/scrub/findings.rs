@@ -27,7 +27,7 @@ pub struct Finding {
     pub place: Option<Place>,
     pub problem: String,
     /// What to write into the manifest, or to do instead.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl fmt::Display for Finding {
@@ -43,7 +43,7 @@ impl fmt::Display for Finding {
         if let Some(place) = &self.place {
             write!(f, " ({place})")?;
         }
-        for line in self.mend.lines() {
+        for line in self.fix.lines() {
             write!(f, "\n    {line}")?;
         }
         Ok(())

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_equal_when_their_text_is() {
+    fn values_are_equal_if_their_texts_are() {
         let mut keys = KeySet::default();
         for field in [&b"7"[..], b"-9223372036854775808", b"007", b"a\\\\b", b""] {
             keys.insert(field);

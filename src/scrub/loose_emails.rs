@@ -14,7 +14,7 @@ const KNOWN_ENDS: [&[u8]; 21] = [
     b"invalid",
 ];
 
-/// Every such address in `text`, from left to right. Other functions find addresses without spaces.
+/// Every such address in `text`, from left to right. Plain addresses are left to `find_emails`.
 pub(super) fn find_loose_emails(text: &[u8], mut found: impl FnMut(Match)) {
     let mut free_from = 0;
     for at in memchr::memchr3_iter(b'@', b'[', b'(', text) {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn harmless_text_has_none() {
+    fn harmless_text_has_no_address() {
         for text in [
             "jo@example.org",
             "meet us @ cafe.nero at 5",

@@ -14,7 +14,7 @@ fn found(text: &str) -> Vec<(Kind, &str)> {
 }
 
 #[test]
-fn what_people_write_is_found() {
+fn usual_forms_are_found() {
     for (text, kind, value) in [
         (
             "mail Alan+Bcc.Jenkins449@Inbox.Example now",

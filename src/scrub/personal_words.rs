@@ -130,13 +130,13 @@ const COMMENT_WORDS: &str =
 pub(super) fn meaning(name: &str) -> Option<&'static str> {
     let words = words(name);
     let joined = words.concat();
-    let is_told = |group: &&Group| {
+    let is_meant = |group: &&Group| {
         words.iter().any(|word| is_one_of(word, group.words))
             || is_one_of(&joined, group.words)
             || group.parts.split(' ').any(|part| joined.contains(part))
             || group.words.split(' ').any(|word| with_companions(&joined, word))
     };
-    GROUPS.iter().find(is_told).map(|group| group.meaning)
+    GROUPS.iter().find(is_meant).map(|group| group.meaning)
 }
 
 /// Whether the words of a name are about people.
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_suggest_a_person() {
+    fn names_that_suggest_a_person_are_found() {
         for name in [
             "birthdate",
             "date_of_birth",

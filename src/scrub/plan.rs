@@ -67,7 +67,7 @@ pub struct TablePlan {
     /// For a table of revisions: which members of which model stay.
     pub(super) revisions: Option<Arc<Revisions>>,
     /// Whether the rows are content types that a table of revisions needs.
-    pub(super) tells_models: bool,
+    pub(super) lists_models: bool,
 }
 
 impl TablePlan {
@@ -322,7 +322,7 @@ fn planned(entry: Option<&TableEntry>, rule: Option<Rule>, table: Option<&Table>
         remembered: BTreeSet::new(),
         needs: Vec::new(),
         revisions: None,
-        tells_models: false,
+        lists_models: false,
     }
 }
 
@@ -338,8 +338,7 @@ fn view_with_rules(name: &TableName, entry: &TableEntry) -> Finding {
         column: None,
         place: Some(entry.place.clone()),
         problem: "no rule can change rows of a materialized view".into(),
-        mend: "write rules for the tables that the view reads, and only classes for the view"
-            .into(),
+        fix: "write rules for the tables that the view reads, and only classes for the view".into(),
     }
 }
 
@@ -493,7 +492,7 @@ fn cycle_finding(tables: &BTreeMap<TableName, TablePlan>, cycle: &[TableName]) -
             "the rules of these tables depend on each other in a circle: {}",
             names.join(", ")
         ),
-        mend: "remove one of the `in` lookups".into(),
+        fix: "remove one of the `in` lookups".into(),
     }
 }
 
@@ -528,7 +527,7 @@ fn remember_models(tables: &mut BTreeMap<TableName, TablePlan>, schema: &Schema)
             && plan.action != TableAction::Delete
             && CONTENT_TYPE_COLUMNS.into_iter().all(has)
         {
-            plan.tells_models = true;
+            plan.lists_models = true;
             plan.action = TableAction::Rewrite;
         }
     }

@@ -108,7 +108,7 @@ fn a_table_without_a_class_stops_the_plan_whatever_its_columns() {
 }
 
 #[test]
-fn in_a_personal_table_every_column_is_listed() {
+fn in_a_personal_table_every_column_must_be_listed() {
     for type_name in ["integer", "boolean", "date", "uuid", "timestamp with time zone", "point"] {
         let line = format!("new {type_name}");
         let columns = ["id integer not null", "email text", line.as_str()];
@@ -119,7 +119,7 @@ fn in_a_personal_table_every_column_is_listed() {
 }
 
 #[test]
-fn elsewhere_a_plain_value_passes_unless_its_name_or_its_comment_suggests_a_person() {
+fn elsewhere_a_plain_value_passes_unless_its_name_or_comment_suggests_a_person() {
     let entry = "[tables.page]\nclass = \"content\"\n";
     let columns = ["id integer not null", "sort_order integer", "code smallint", "day date"];
     let page = table(&columns);

@@ -21,7 +21,7 @@ pub struct Replacement {
     /// The most characters of a new value.
     pub longest: usize,
     /// Whether different values stay different, as a unique key requires.
-    pub tells_apart: bool,
+    pub keeps_distinct: bool,
     /// Appends the new value. Neither the old nor the new value is escaped.
     pub in_row: fn(&[u8], &mut Vec<u8>),
     /// The same in SQL, from an expression for the old value's text.
@@ -41,7 +41,7 @@ pub static UNUSABLE_PASSWORD: Replacement = Replacement {
     value: "an unusable password",
     purpose: "unusable_password is for Django's password column",
     longest: NO_PASSWORD.len(),
-    tells_apart: false,
+    keeps_distinct: false,
     in_row: |_, out| out.extend_from_slice(NO_PASSWORD.as_bytes()),
     in_sql: |_| quote_literal(NO_PASSWORD),
     examples: &[NO_PASSWORD],

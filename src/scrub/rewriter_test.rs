@@ -255,7 +255,7 @@ proptest! {
 
     /// The result equals that of a plain split, however the rows are cut into blocks.
     #[test]
-    fn rewriting_is_what_a_plain_split_would_do(
+    fn rewriting_equals_a_plain_split(
         rows in prop::collection::vec((0..9_i64, "[a-z@.\\\\\\\\nt]{0,8}", prop::option::of(0..5_i64)), 0..12),
         cut in 0..12_usize,
     ) {

@@ -251,7 +251,7 @@ fn the_fixes_for_an_unknown_database_work() {
     let error = ScrubPlan::new(&empty, "local", &schema, &[]).unwrap_err();
     assert!(error.findings.len() > 3, "{error}");
     for finding in &error.findings {
-        text.push_str(finding.mend.trim());
+        text.push_str(finding.fix.trim());
         text.push('\n');
     }
     let fixed = Manifest::parse("fixed.toml", &text).unwrap_or_else(|error| panic!("{error}"));

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_values_without_a_sign_of_people_pass_and_none_in_a_personal_table() {
+    fn only_harmless_plain_values_pass_and_none_in_a_personal_table() {
         let table = table();
         let names = |class: Class| {
             let columns = table.columns.iter();

@@ -13,8 +13,8 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
         }
         let problem =
             format!("the new values would not be unique, but the key {} requires it", key.name);
-        let mend = "use a unique placeholder, usually {id}";
-        checks.rule_problem(subject, column, problem, mend);
+        let fix = "use a unique placeholder, usually {id}";
+        checks.rule_problem(subject, column, problem, fix);
     }
 }
 
@@ -22,7 +22,7 @@ pub(super) fn check(checks: &mut Checks<'_>, subject: Subject<'_>) {
 fn can_repeat(subject: Subject<'_>, column: &str) -> bool {
     match subject.rule.columns.get(column) {
         Some(ColumnAction::Set(template)) => !is_unique(subject.table, template),
-        Some(ColumnAction::Replace(by)) => !by.tells_apart,
+        Some(ColumnAction::Replace(by)) => !by.keeps_distinct,
         Some(ColumnAction::Edit(_)) => true,
         // NULLs do not collide.
         Some(ColumnAction::Null | ColumnAction::NullUnless(_) | ColumnAction::Empty(_)) | None => {

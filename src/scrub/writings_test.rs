@@ -221,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_of_orders_are_never_strong(
+    fn order_numbers_are_never_strong_matches(
         word in prop::sample::select(vec!["Order ", "order no. ", "Ref: ", "Invoice #", "Case ", "Licence "]),
         number in "[0-9]{8,14}", (before, after) in around(),
     ) {

@@ -14,7 +14,7 @@ use crate::events::{Event, Progress, Unit};
 const STEP: &str = "copy";
 
 /// How often progress is reported.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// Small enough that an interrupt is noticed soon on a slow line.
 const PORTION: usize = 256 << 10;
@@ -39,7 +39,7 @@ pub fn copy(
     let mut sink = destination.sink()?;
     let mut portion = vec![0; PORTION];
     let mut written = 0;
-    let mut last_told = Instant::now();
+    let mut last_report = Instant::now();
     loop {
         if watch.interrupted.load(Ordering::SeqCst) {
             return Err(BackupFileError::Interrupted);
@@ -53,8 +53,8 @@ pub fn copy(
         let wrote = sink.write_all(portion.get(..count).unwrap_or(&portion));
         wrote.map_err(|error| destination.failed(WriteError::Io(error)))?;
         written += count as u64;
-        if last_told.elapsed() >= TELL_EVERY {
-            last_told = Instant::now();
+        if last_report.elapsed() >= REPORT_EVERY {
+            last_report = Instant::now();
             let current = String::new();
             let progress = Progress { done: written, total, unit: Unit::Bytes, current };
             watch.reporter.emit(Event::StepProgress { step: STEP, progress });

@@ -10,7 +10,7 @@ use super::tests::{GZIP, MANIFEST, names_in, run, run_watched, sample, stream, t
 use super::*;
 
 #[test]
-fn a_truncated_archive_leaves_no_file_and_an_old_one_stays() {
+fn a_truncated_archive_leaves_no_file_and_an_old_file_stays() {
     let bytes = sample(14, GZIP);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");

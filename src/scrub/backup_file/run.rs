@@ -24,7 +24,7 @@ use crate::scrub::{
 pub const STEP: &str = "rewrite";
 
 /// How often progress is reported.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) struct Run<'a> {
     plan: &'a ScrubPlan,
@@ -36,7 +36,7 @@ pub(super) struct Run<'a> {
     /// Whether tables without a rule are compressed here instead of copied.
     compress: bool,
     report: Report,
-    last_told: Instant,
+    last_report: Instant,
 }
 
 /// A table's rows, decompressed, together with their compressed bytes.
@@ -94,8 +94,8 @@ impl<'a> Run<'a> {
         compress: bool,
     ) -> Self {
         let (waiting, report) = (Waiting::default(), Report::default());
-        let last_told = Instant::now();
-        Run { plan, watch, sender, early, waiting, total_bytes, compress, report, last_told }
+        let last_report = Instant::now();
+        Run { plan, watch, sender, early, waiting, total_bytes, compress, report, last_report }
     }
 
     /// The report so far, and the sender. The queue closes when the sender is dropped.
@@ -322,8 +322,8 @@ impl<'a> Run<'a> {
     ) -> Result<(), BackupFileError> {
         self.check_interrupt()?;
         let Some(done) = position else { return Ok(()) };
-        if self.last_told.elapsed() >= TELL_EVERY {
-            self.last_told = Instant::now();
+        if self.last_report.elapsed() >= REPORT_EVERY {
+            self.last_report = Instant::now();
             let (total, current) = (self.total_bytes, table.short());
             let progress = Progress { done, total, unit: Unit::Bytes, current };
             self.watch.reporter.emit(Event::StepProgress { step: STEP, progress });

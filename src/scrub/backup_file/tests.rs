@@ -311,7 +311,7 @@ fn too_many_waiting_rows_are_refused_from_a_stream_only() {
 }
 
 #[test]
-fn rows_that_cannot_be_judged_are_refused() {
+fn rows_that_cannot_be_scrubbed_are_refused() {
     let inserts = TocEntry { copy_statement: None, ..table_data(11, "zoo") };
     let elsewhere = TocEntry {
         copy_statement: Some("COPY public.other (a, b) FROM stdin;\n".to_owned()),
@@ -350,7 +350,7 @@ proptest! {
     #![proptest_config(crate::property_test::config(64))]
 
     #[test]
-    fn a_stream_and_a_file_come_out_the_same(
+    fn a_stream_and_a_file_give_the_same_archive(
         which in 0..COMPRESSIONS.len(),
         first in proptest::collection::vec(0..50_i32, 0..60),
         second in proptest::collection::vec(0..50_i32, 0..60),

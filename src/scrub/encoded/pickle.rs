@@ -112,7 +112,7 @@ pub fn without_hex_escapes(source: &[u8]) -> Vec<u8> {
 /// The bytes behind a text whose characters are all below 256. `None` if the text begins with plain
 /// ASCII. Protocol 2 stores bytes this way.
 pub fn latin_bytes(text: &[u8]) -> Option<Vec<u8>> {
-    // No form that can be decoded begins with so many ASCII bytes.
+    // Most packed data has a byte above 127 at its start.
     if text.get(..4)?.is_ascii() {
         return None;
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_pickles_give_their_rest() {
+    fn broken_pickles_report_their_rest() {
         assert_eq!(carried(b"\x80\x04\xfejo@x.org"), (vec![Payload::Rest(b"\xfejo@x.org")], false));
         let too_long = b"X\xff\xff\xff\xffab";
         assert_eq!(carried(too_long), (vec![Payload::Rest(too_long)], false));

@@ -122,7 +122,7 @@ fn json_inside_json_hides_nothing() {
 }
 
 #[test]
-fn elements_of_arrays_are_seen() {
+fn elements_of_arrays_are_searched() {
     let base64 = STANDARD.encode("jo@example.org, editor");
     assert_eq!(found(format!(r#"{{a,"b \"c\"",{base64},NULL}}"#), Form::Any), [1, 0, 0, 0]);
     assert_eq!(found(r#"{"{\"a\": \"jo\\u0040x.org\"}"}"#, Form::Any), [1, 0, 0, 0]);
@@ -174,7 +174,7 @@ fn paths_hashes_and_tokens_hide_nothing() {
 }
 
 #[test]
-fn allowed_values_are_told_apart() {
+fn allowed_values_are_counted_separately() {
     let allow = BTreeMap::from([(Kind::Email, vec!["*@example.invalid".to_string()])]);
     let value = STANDARD.encode("user.17@example.invalid and jo@example.org");
     let seen = look_into(value.as_bytes(), Form::Any, Effort::Everything, &AllowList::new(allow));

@@ -123,7 +123,7 @@ async fn content_types(
     let Some(listing) = revisions.map(|revisions| &revisions.content_types) else {
         return Ok(Vec::new());
     };
-    let is_known = statements.plan.table(listing).is_some_and(|plan| plan.tells_models);
+    let is_known = statements.plan.table(listing).is_some_and(|plan| plan.lists_models);
     if !is_known {
         return Ok(Vec::new());
     }

@@ -102,7 +102,7 @@ impl From<LiveError> for CommandError {
             LiveError::SchemaChanged => CommandError::wrap(FailureKind::Unexpected, error)
                 .hint("run the command again when the migration is done"),
             LiveError::Commit { .. } => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("see whether it was scrubbed: bcops scrub-pii --check; a second scrub does no harm"),
+                .hint("check the database: bcops scrub-pii --check (a second scrub does no harm)"),
             LiveError::Statement { ref source, .. }
             | LiveError::After { ref source, .. }
             | LiveError::ForeignKey { ref source, .. } => {

@@ -90,7 +90,7 @@ impl SetAside {
         self.keys.iter().flat_map(|key| [&key.table, &key.references])
     }
 
-    pub(super) async fn take_off(&self, session: &Session) -> Result<(), LiveError> {
+    pub(super) async fn drop_all(&self, session: &Session) -> Result<(), LiveError> {
         for key in &self.keys {
             let statement = format!(
                 "ALTER TABLE {} DROP CONSTRAINT {}",
@@ -99,14 +99,14 @@ impl SetAside {
             );
             session.batch_execute(&statement).await.map_err(|error| LiveError::Statement {
                 table: key.table.clone(),
-                action: "drop, until the scrub is done, a foreign key of",
+                action: "temporarily drop a foreign key of",
                 source: error.into(),
             })?;
         }
         Ok(())
     }
 
-    pub(super) async fn put_back(self, session: &Session) -> Result<(), LiveError> {
+    pub(super) async fn add_again(self, session: &Session) -> Result<(), LiveError> {
         for key in self.keys {
             let (table, name) = (key.table.quoted(), quote_identifier(&key.name));
             let mut statement =

@@ -133,14 +133,14 @@ impl Run<'_> {
         }
         let changing = self.changing_tables();
         let silenced = side_effects::silence(self.session, &changing).await?;
-        keys.take_off(self.session).await?;
+        keys.drop_all(self.session).await?;
         self.session.batch_execute("SET CONSTRAINTS ALL DEFERRED").await?;
         let tables = self.apply(&changing, &emptied).await?;
         let large_objects = self.remove_large_objects().await?;
         // Constraints that would fail at the commit fail here, where the error differs from a lost
         // connection. A table with pending checks could not be altered either.
         self.session.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await?;
-        keys.put_back(self.session).await?;
+        keys.add_again(self.session).await?;
         silenced.undo(self.session).await?;
         self.refresh_views().await?;
         self.run_after_statements().await?;

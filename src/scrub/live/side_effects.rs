@@ -77,7 +77,7 @@ impl Silenced {
 async fn execute(session: &Session, table: &TableName, statement: &str) -> Result<(), LiveError> {
     session.batch_execute(statement).await.map_err(|error| LiveError::Statement {
         table: table.clone(),
-        action: "switch off, until the scrub is done, triggers and rules of",
+        action: "temporarily switch off triggers and rules of",
         source: error.into(),
     })
 }

@@ -28,7 +28,7 @@ const HELD: &str = "WITH RECURSIVE up AS (SELECT c.oid FROM pg_catalog.pg_class 
        UNION ALL SELECT up.oid, i.indexrelid FROM up JOIN pg_catalog.pg_index i ON i.indrelid = up.oid)";
 
 /// The columns of one relation and of its indexes that have statistics. Keys that are numbers are
-/// left out: they are not personal data, and too much depends on them.
+/// skipped: they are not personal data, and too much depends on them.
 const COLUMNS: &str = "FROM pg_catalog.pg_class c \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
      JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
@@ -155,7 +155,7 @@ async fn what_is_left(
     Ok((columns > 0).then(|| {
         format!(
             "the planner's statistics of {name} still hold old values of {columns} of its \
-             columns: run as a superuser: DELETE FROM pg_statistic WHERE starelid = '{}'::regclass, \
+             columns; to remove them, run as a superuser: DELETE FROM pg_statistic WHERE starelid = '{}'::regclass, \
              or load the database again from a backup",
             relation.name.quoted().replace('\'', "''")
         )

@@ -60,8 +60,8 @@ struct Subject<'a, F: FnMut(Problem)> {
 }
 
 impl<F: FnMut(Problem)> Subject<'_, F> {
-    fn warn(&mut self, column: &str, problem: impl Into<String>, mend: impl Into<String>) {
-        (self.found)(warning(self.name, Some(column), self.rule, problem, mend));
+    fn warn(&mut self, column: &str, problem: impl Into<String>, fix: impl Into<String>) {
+        (self.found)(warning(self.name, Some(column), self.rule, problem, fix));
     }
 
     /// Warns about replaced content. Removing parts of published text, or links to deleted rows, is
@@ -92,7 +92,7 @@ impl<F: FnMut(Problem)> Subject<'_, F> {
             let why = if self.rule.rows == RowRule::Delete {
                 "no row stays"
             } else if matches!(entry.columns.get(column), Some((Class::Content, _))) {
-                "the audit lets content pass anyway"
+                "the audit allows content anyway"
             } else if !holds_text {
                 "the column holds no text"
             } else {
@@ -190,7 +190,7 @@ fn warning(
     column: Option<&str>,
     rule: &Rule,
     problem: impl Into<String>,
-    mend: impl Into<String>,
+    fix: impl Into<String>,
 ) -> Problem {
     Problem {
         severity: Severity::Warning,
@@ -200,6 +200,6 @@ fn warning(
         place: Some(rule.place.clone()),
         policies: Vec::new(),
         problem: problem.into(),
-        mend: mend.into(),
+        fix: fix.into(),
     }
 }

@@ -11,7 +11,7 @@ use crate::schema::{Schema, TableName};
 const PREFIXES: [&str; 4] = ["auth_", "django_", "taggit_", "wagtail"];
 
 /// The built-in manifest's entries for tables of the schema that the manifest lacks. An entry is
-/// left out if values contradict one of its classes.
+/// skipped if sampled values contradict one of its operational columns.
 pub fn entries(
     schema: &Schema,
     manifest: &Manifest,

@@ -63,7 +63,8 @@ pub struct Problem {
     pub policies: Vec<String>,
     pub problem: String,
     /// What to write into the manifest, or to do instead.
-    pub mend: String,
+    #[serde(rename = "mend")]
+    pub fix: String,
 }
 
 impl Problem {
@@ -93,7 +94,7 @@ impl fmt::Display for Problem {
             f.write_str(": ")?;
         }
         write!(f, "{} [{}]", self.problem, self.kind)?;
-        for line in self.mend.lines() {
+        for line in self.fix.lines() {
             write!(f, "\n    {line}")?;
         }
         Ok(())

@@ -274,7 +274,7 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// Why the rows should stay although nothing points to them, if there is a reason.
+    /// Why the rows should stay, whether or not other rows point to them, if there is a reason.
     pub fn stays(&self) -> Option<String> {
         let primary = self.table.unique_keys.iter().find(|key| key.primary);
         let inherits = primary.and_then(|primary| {

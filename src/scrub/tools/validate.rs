@@ -75,13 +75,13 @@ fn of_finding(finding: Finding, schema: &Schema) -> Problem {
         FindingKind::Unknown => ProblemKind::Unknown,
         FindingKind::Contradictory => ProblemKind::Contradictory,
     };
-    let mut mend = finding.mend;
+    let mut fix = finding.fix;
     let table = finding.table.as_ref().and_then(|table| schema.tables.get(table));
     if kind == ProblemKind::Unknown
         && let (Some(table), Some(column)) = (table, &finding.column)
         && let Some(meant) = nearest(column, column_names(table)).filter(|meant| meant != column)
     {
-        mend = format!("did you mean {meant}? {mend}");
+        fix = format!("did you mean {meant}? {fix}");
     }
     Problem {
         severity: Severity::Error,
@@ -91,7 +91,7 @@ fn of_finding(finding: Finding, schema: &Schema) -> Problem {
         place: finding.place,
         policies: Vec::new(),
         problem: finding.problem,
-        mend,
+        fix,
     }
 }
 
@@ -104,7 +104,7 @@ fn not_evaluated(check: &OpenCheck) -> Problem {
         place: Some(check.place.clone()),
         policies: Vec::new(),
         problem: format!("{} was not checked", check.constraint_in_words()),
-        mend: "pull-data and scrub-pii check it on a server before the first row".into(),
+        fix: "pull-data and scrub-pii check it on a server before the first row".into(),
     }
 }
 
@@ -130,7 +130,7 @@ fn names_that_are_not_there(manifest: &Manifest, schema: &Schema, problems: &mut
                 place: Some(statement.place.clone()),
                 policies: statement.policies.iter().cloned().collect(),
                 problem: "the statement never runs: the database lacks this table".into(),
-                mend: "remove the statement, or name an existing table".into(),
+                fix: "remove the statement, or name an existing table".into(),
             });
         }
     }
@@ -175,7 +175,7 @@ fn lacking(
     problem: &str,
     meant: Option<&str>,
 ) -> Problem {
-    let (severity, kind, mend) = match meant {
+    let (severity, kind, fix) = match meant {
         Some(meant) => (Severity::Error, ProblemKind::Unknown, format!("did you mean {meant}?")),
         None => (
             Severity::Warning,
@@ -191,6 +191,6 @@ fn lacking(
         place,
         policies: Vec::new(),
         problem: problem.into(),
-        mend,
+        fix,
     }
 }

@@ -38,7 +38,7 @@ fn errors_left(manifest: &Manifest, schema: &Schema, draft: &str) -> Vec<String>
 }
 
 #[test]
-fn nothing_to_draft_is_a_manifest_too() {
+fn an_empty_draft_is_a_valid_manifest() {
     let Some(schema) = schema_of("bc-small.dump") else { return };
     let built_in = Manifest::built_in().unwrap();
     let text = suggest(&schema, &built_in, &none_sampled());

@@ -138,8 +138,8 @@ fn the_built_in_manifest_fits_the_site() {
     let Some(schema) = schema_of("bc-small.dump") else { return };
     let manifest = Manifest::built_in().unwrap();
     let problems = validate(&manifest, &schema);
-    let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    assert!(told.is_empty(), "{told:#?}");
+    let listed: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    assert!(listed.is_empty(), "{listed:#?}");
 }
 
 #[test]
@@ -152,11 +152,11 @@ fn a_release_that_changes_the_site_is_reported() {
     schema.tables.remove(&crate::schema::TableName::public("postgres_search_indexentry"));
     let manifest = Manifest::built_in().unwrap();
     let problems = validate(&manifest, &schema);
-    let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let listed: Vec<String> = problems.iter().map(Problem::to_string).collect();
     let of = |kind| problems.iter().filter(|problem| problem.kind == kind).count();
-    assert_eq!((of(Unclassified), of(Stale)), (1, 1), "{told:#?}");
-    assert!(of(Unknown) >= 2, "{told:#?}");
-    assert!(told.iter().any(|line| line.contains("did you mean firstname?")), "{told:#?}");
+    assert_eq!((of(Unclassified), of(Stale)), (1, 1), "{listed:#?}");
+    assert!(of(Unknown) >= 2, "{listed:#?}");
+    assert!(listed.iter().any(|line| line.contains("did you mean firstname?")), "{listed:#?}");
     for policy in &manifest.policies {
         let error = ScrubPlan::new(&manifest, policy, &schema, &[]).unwrap_err();
         for finding in error.findings {
