@@ -53,7 +53,7 @@ impl fmt::Display for Finding {
 /// Why there is no plan: all findings at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the scrub manifest does not fit this database under the policy `{policy}`:{}",
+    "cannot scrub under the policy `{policy}`: the manifest does not fit this database{}",
     .findings.iter().map(|finding| format!("\n  {finding}")).collect::<String>()
 )]
 pub struct PlanError {
@@ -65,6 +65,6 @@ impl From<PlanError> for CommandError {
     fn from(error: PlanError) -> Self {
         CommandError::wrap(FailureKind::PersonalData, error)
             .hint("add the lines to your own manifest and name it in bcops.toml: scrub.manifest")
-            .hint("to get a draft from the rows: bcops scrub-pii --manifest suggest")
+            .hint("draft the lines from the rows: bcops scrub-pii --manifest suggest")
     }
 }

@@ -75,7 +75,7 @@ fn what_is_there_is_not_replaced_without_being_told() {
     bcops.write("out.dump", "precious");
     bcops
         .run(&dump(&archive, "out.dump"))
-        .fails(4, &["exists already", "hint: to replace it, add --force"]);
+        .fails(4, &["exists already", "hint: add --force to replace the file"]);
     assert_eq!(fs::read(bcops.directory().join("work/out.dump")).expect("it"), b"precious");
     bcops.run(&[&dump(&archive, "out.dump")[..], &["--force"]].concat()).exits(0);
     bcops

@@ -98,9 +98,8 @@ impl From<BackupFileError> for CommandError {
             BackupFileError::Scrub(_) => CommandError::wrap(FailureKind::PersonalData, error),
             BackupFileError::Open { .. } => CommandError::wrap(FailureKind::Configuration, error),
             BackupFileError::Blocks(error) => error.into(),
-            BackupFileError::Exists { .. } => {
-                CommandError::wrap(FailureKind::Refused, error).hint("to replace it, add --force")
-            }
+            BackupFileError::Exists { .. } => CommandError::wrap(FailureKind::Refused, error)
+                .hint("add --force to replace the file"),
             BackupFileError::SameFile { .. } | BackupFileError::NotAFile { .. } => {
                 CommandError::wrap(FailureKind::Refused, error)
             }

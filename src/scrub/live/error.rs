@@ -124,7 +124,7 @@ fn reached_limit(error: CommandError, code: Option<&SqlState>) -> CommandError {
     match code {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => error
             .with_kind(FailureKind::Locked)
-            .hint("another session holds a lock; wait longer for it: --lock-timeout 5m"),
+            .hint("wait longer for the lock of another session: --lock-timeout 5m"),
         Some(code) if *code == SqlState::QUERY_CANCELED => {
             error.hint("if it was too slow, give the statement more time: --statement-timeout 1h")
         }
