@@ -339,7 +339,7 @@ impl<'a> Checks<'a> {
                         | ColumnAction::Empty(_)
                 )
             ) {
-                let problem = format!("`in` names {reference}, which another rule rewrites");
+                let problem = format!("`in` names {reference}, which a rule rewrites");
                 self.rule_problem(
                     subject,
                     &column.name,

@@ -248,7 +248,7 @@ impl LiveSchema {
         self.schema.tables.iter().filter(|(name, _)| !self.partitioned.contains(*name))
     }
 
-    /// The table's name for a statement. `ONLY` leaves out inheriting tables, which have their own
+    /// The table's name for a statement. `ONLY` skips inheriting tables, which have their own
     /// rules. A partitioned table consists only of its partitions.
     pub fn relation(&self, table: &TableName) -> String {
         let only = if self.partitioned.contains(table) { "" } else { "ONLY " };
