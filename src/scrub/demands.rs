@@ -1,7 +1,7 @@
 //! Decides whether the database accepts what a rule writes: partition keys, CHECK constraints,
 //! domains.
 //!
-//! Conditions that cannot be decided here are collected, so that a server evaluates them or the
+//! Conditions that cannot be decided here are collected, so a server evaluates them or the
 //! user is warned.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Passes one table's rows through the rule, the counting and the audit.
 //!
-//! The loader and the rewriting of backup files share it, so that both give the same table.
+//! The loader and the rewriting of backup files share it, so both give the same table.
 
 use super::audit::{AuditCount, TableAudit};
 use super::dropped::DroppedMember;

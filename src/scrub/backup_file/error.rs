@@ -80,7 +80,7 @@ fn in_words(columns: usize) -> String {
 }
 
 impl BackupFileError {
-    /// The same error with the file's name, so that the hints are complete commands.
+    /// The same error with the file's name, so the hints are complete commands.
     pub fn of_file(self, file: &Path) -> CommandError {
         match self {
             BackupFileError::Archive(reason) => reason.doing("read", file),

@@ -243,7 +243,7 @@ fn large_objects_and_statistics_of_dropped_rows_are_dropped_too() {
 
 #[test]
 fn a_finding_ends_the_writing_and_leaves_no_file() {
-    // Late in a table that is copied raw, so that raw bytes run ahead of the audit.
+    // Late in a table that is copied raw, so raw bytes run ahead of the audit.
     let mut rows: Vec<u8> =
         (0..200_000).flat_map(|n| format!("{n}\tvalue {}\n", n * 7919).into_bytes()).collect();
     rows.extend_from_slice(b"1\tada@lovelace.org\n");

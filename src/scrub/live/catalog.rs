@@ -1,6 +1,6 @@
 //! Reads a live database's schema from the server's catalog, into the types of [`crate::schema`].
 //!
-//! The result must equal what the archive's reader makes of a dump of this database, so that a
+//! The result must equal what the archive's reader makes of a dump of this database, so a
 //! manifest has the same findings in both places. Like in a dump, dropped columns, temporary tables
 //! and the server's own tables are missing. Tables of extensions are included only if the extension
 //! marks them as configuration, because only those are in a dump.
@@ -41,7 +41,7 @@ pub(super) const RELATIONS: &str = "SELECT c.oid, c.relkind, n.nspname, c.relnam
      AND (x.objid IS NULL OR c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_catalog.pg_extension e \
        WHERE c.oid = ANY (e.extconfig)))";
 
-/// Reads the schema. The caller has emptied the session's search path, so that the server writes
+/// Reads the schema. The caller has emptied the session's search path, so the server writes
 /// type names in full.
 pub async fn read_live_schema(client: &impl GenericClient) -> Result<LiveSchema, LiveError> {
     let mut live = LiveSchema::default();

@@ -177,7 +177,7 @@ fn edited_columns<'a>(
         .collect()
 }
 
-/// A condition for every row whose value the edit can change, and few others, so that most rows are
+/// A condition for every row whose value the edit can change, and few others, so most rows are
 /// not fetched. Every pattern has a digit or an at sign, and so do the escapes that hide one. An
 /// entity begins with an ampersand, and base64 is long.
 fn may_change(column: &EditedColumn<'_>) -> String {

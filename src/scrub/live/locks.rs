@@ -1,4 +1,4 @@
-//! Locks tables, so that no one writes while rows are scrubbed.
+//! Locks tables, so no one writes while rows are scrubbed.
 //!
 //! Tables are locked one by one in the order of their names. So two runs cannot wait for each other
 //! in a circle, and an error can name the table that is not available.

@@ -1,4 +1,4 @@
-//! Switches off triggers and rewrite rules of the database, so that a scrub does not run them.
+//! Switches off triggers and rewrite rules of the database, so a scrub does not run them.
 //!
 //! A trigger that writes history would copy the old values elsewhere, and a rule can cancel a
 //! deletion. A pull loads rows before there are triggers and rules. They are off during the

@@ -33,7 +33,7 @@ pub(super) struct Assignment {
 pub(super) const ROW: &str = "t";
 
 impl<'a> Statements<'a> {
-    /// The conditions under which a row is dropped: one for each condition of the rule, so that the
+    /// The conditions under which a row is dropped: one for each condition of the rule, so the
     /// server can plan each as an anti-join. They may overlap.
     pub fn drop_conditions(&self, table: &TableName) -> Vec<String> {
         let Some(rule) = self.rule(table) else { return Vec::new() };
