@@ -4,7 +4,6 @@
 //! manifest has the same findings in both places. Like in a dump, dropped columns, temporary tables
 //! and the server's own tables are missing. Tables of extensions are included only if the extension
 //! marks them as configuration, because only those are in a dump.
-//! extension marks as configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
