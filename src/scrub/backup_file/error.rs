@@ -33,10 +33,10 @@ pub enum BackupFileError {
     #[error("cannot write {}: it exists already", path.display())]
     Exists { path: PathBuf },
 
-    #[error("cannot write {}: it is the backup itself, give the result another name", path.display())]
+    #[error("cannot write {}: it is the backup itself; give the result another name", path.display())]
     SameFile { path: PathBuf },
 
-    #[error("cannot write {}: it is not a file, give a new name or `-` for standard output", path.display())]
+    #[error("cannot write {}: it is not a file; give a new name or `-` for standard output", path.display())]
     NotAFile { path: PathBuf },
 
     #[error("cannot write {}: another bcops is writing it", path.display())]
