@@ -32,10 +32,10 @@ const GLOSSARY: [(&str, &str, &[&str]); 16] = [
         &["there is no", "there are no", "there was no", "there were no", "no longer", "no more"],
     ),
     (", so that", "so, or to", &[]),
-    (", as (?:it|they|there|the|this|that|these|its|no|bcops|Heroku|nothing)", "because", &[]),
+    (", as (?:it|they|there|the|this|that|these|no|bcops|Heroku|nothing)", "because", &[]),
     ("as it was|as they were", "unchanged", &[]),
     ("same as before", "unchanged", &[]),
-    ("left out|leave out|leaves out|leaving out", "skipped, or omit", &[]),
+    ("left out|leaves out|leaving out", "skipped", &[]),
     ("may not", "not allowed, lacks permission, or might not", &["may not have"]),
     ("may too little", "lacks permission", &[]),
     ("thereby|wherein|foremost|whereupon|thereof|therein|whence|lest", "a common word", &[]),
@@ -71,10 +71,15 @@ const NAMES: [&str; 14] = [
 ];
 
 /// A text that may break a rule: the file, a part of the text, and the reason.
-const EXCEPTIONS: [(&str, &str, &str); 6] = [
+const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("src/commands/schemas.rs", "", "usage lines of docs/json.md"),
     ("src/settings/keys/list.rs", "everything that takes ENV", "a cell of docs/configuration.md"),
     ("src/wording/", "", "lists the words"),
+    (
+        "src/runbook/report.rs",
+        "left out",
+        "the state of a step, beside another one that is `skipped`",
+    ),
     ("docs/style.md", "", "lists the words"),
     ("docs/json.md", "[].mend`", "a field of --json"),
     ("docs/json.md", "\"mend\":", "a field of --json"),
