@@ -136,7 +136,7 @@ async fn conflicts_name_the_file_the_kind_and_both_branches() {
     let changed = |word| files(&[("f", &lines(&[(5, word)])), ("other", "o")]);
     let gone = files(&[("other", "o")]);
     let found = clash(&before, &changed("x"), &changed("y")).await;
-    let expected = "f: the same lines are changed (a and b)";
+    let expected = "f: both changed the same lines (a and b)";
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 
     let kinds = async |before: &Files, ours: &Files, theirs: &Files| {
