@@ -115,7 +115,7 @@ async fn tokens_and_projects_that_do_not_fit_are_told_apart() {
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
     standin.add_token(Token { projects: vec!["council/x".to_owned()], ..Token::new("glpat-x") });
     for (project, token, words) in [
-        (PROJECT, "glpat-unknown", ["does not accept the token", "set GITLAB_TOKEN"]),
+        (PROJECT, "glpat-unknown", ["refused the token", "set GITLAB_TOKEN"]),
         (PROJECT, "glpat-revoked", ["Token was revoked", "set GITLAB_TOKEN"]),
         (PROJECT, "glpat-user", ["higher privileges", "read_api"]),
         (PROJECT, "glpat-x", ["404 Project Not Found", "gitlab.project"]),
@@ -160,20 +160,20 @@ async fn what_does_not_pass_is_told() {
     for (fault, code, words, requests) in [
         (Fault::ServerError, 1, "(HTTP 500): 500 Internal Server Error", 3),
         (Fault::HtmlUnavailable, 1, "(HTTP 503): Service Unavailable", 3),
-        (Fault::RateLimited(1), 1, "it asks to wait 1 s", 3),
+        (Fault::RateLimited(1), 1, "wait 1 s", 3),
         // Longer than it is tried at all.
-        (Fault::RateLimited(900), 1, "it asks to wait 900 s", 1),
+        (Fault::RateLimited(900), 1, "wait 900 s", 1),
         (Fault::Close, 1, "no answer from 127.0.0.1", 3),
-        (Fault::Unauthorized, 3, "does not accept the token", 1),
-        (Fault::Forbidden, 3, "does not allow this token", 1),
+        (Fault::Unauthorized, 3, "refused the token", 1),
+        (Fault::Forbidden, 3, "this token lacks permission", 1),
         (Fault::NotFound, 3, "gitlab.project", 1),
         (Fault::HtmlNotFound, 3, "does not know GitLab's API", 1),
         (Fault::HtmlPage, 3, "no answer of GitLab's", 1),
         (Fault::Body("{}".to_owned()), 3, "no answer of GitLab's", 1),
         (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "no answer of GitLab's", 1),
-        (Fault::Body(other_branch), 3, "its pipeline is another branch's", 1),
+        (Fault::Body(other_branch), 3, "its pipeline belongs to another branch", 1),
         (Fault::Endless, 3, "it is too long or never ends", 1),
-        (Fault::Redirect(elsewhere), 3, "sends us elsewhere (HTTP 301)", 1),
+        (Fault::Redirect(elsewhere), 3, "redirects to another server (HTTP 301)", 1),
         (Fault::Redirect("https://h.example/users/sign_in".to_owned()), 3, "elsewhere", 1),
     ] {
         let standin = standin().await;
@@ -251,5 +251,5 @@ async fn doctor_tells_whether_the_token_is_good() {
     }
     bcops.set("GITLAB_URL", "http://git.example");
     let (_, line) = doctor(&bcops);
-    assert!(line.contains("the token would travel in the clear"), "{line}");
+    assert!(line.contains("the token would be sent unencrypted"), "{line}");
 }

@@ -29,7 +29,7 @@ fn a_pull_shows_its_requests_and_no_secret() {
     run.says(&[
         &format!("{vars}: 200 service=Heroku attempt=1"),
         &format!("{vars} < ["),
-        "(a body that is not shown)",
+        "(a hidden body)",
         "/actions/public-url: 20",
         "(a signed URL): 200",
     ]);

@@ -34,8 +34,8 @@ fn names_that_lead_nowhere() {
     let world = World::new();
     for (zone, words) in [
         (Zone::Empty, "the name has no address"),
-        (Zone::ServerFailure, "the DNS server cannot say"),
-        (Zone::Refused, "the DNS server cannot say"),
+        (Zone::ServerFailure, "the DNS server failed"),
+        (Zone::Refused, "the DNS server failed"),
         (Zone::Alias("gone.example".to_owned()), "NXDOMAIN"),
     ] {
         world.dns.set(STAGING, zone);
@@ -55,7 +55,7 @@ fn dns_that_says_nothing_or_nonsense() {
         let started = Instant::now();
         let document = world.json(8);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-        assert_line(&document, STAGING, "dns", "fail", &["no DNS server answers in time"]);
+        assert_line(&document, STAGING, "dns", "fail", &["no DNS server answered in time"]);
         assert_line(&document, JOBS, "http", "pass", &[]);
     }
 }
@@ -65,7 +65,7 @@ fn nobody_who_takes_the_connection() {
     let world = World::new();
     world.dns.set(STAGING, Zone::Addresses(vec![[127, 0, 0, 9].into()]));
     // Nothing listens at that address.
-    assert_down(&world, "http", &["127.0.0.9", "refuses the connection"], "down");
+    assert_down(&world, "http", &["127.0.0.9", "refused the connection"], "down");
     // The second address is tried.
     world.dns.set(STAGING, Zone::Addresses(vec![[127, 0, 0, 9].into(), [127, 0, 0, 1].into()]));
     assert_line(&world.json(0), STAGING, "http", "pass", &["HTTP 200"]);
@@ -80,7 +80,7 @@ fn certificates_that_nobody_should_trust() {
         (Kind::NotYet, vec!["the certificate is not valid yet"]),
         (Kind::WrongName, vec!["the certificate is for elsewhere.example"]),
         (Kind::SelfSigned, vec!["the certificate is self-signed"]),
-        (Kind::Stranger, vec!["comes from Stranger, whom this machine does not trust ("]),
+        (Kind::Stranger, vec!["comes from Stranger, which this machine does not trust ("]),
         (Kind::Incomplete, vec!["comes from Trusted Intermediate", "its chain may be incomplete"]),
     ] {
         world.web.host(STAGING, kind);
@@ -99,7 +99,7 @@ fn no_tls_where_it_should_be() {
     let world = World::new();
     let url = format!("https://{STAGING}:{}/", world.web.http.port());
     world.configure(&[&url, &world.web.url(JOBS)], "");
-    assert_down(&world, "tls", &["the TLS handshake fails"], "heroku certs:auto");
+    assert_down(&world, "tls", &["the TLS handshake failed"], "heroku certs:auto");
 }
 
 #[test]
@@ -203,5 +203,5 @@ fn an_answer_that_breaks_off() {
     let world = World::new();
     // No page is planned there: the connection is closed without an answer.
     world.configure(&[&format!("{}none/", world.web.url(STAGING)), &world.web.url(JOBS)], "");
-    assert_down(&world, "http", &["the connection gives no answer"], "down");
+    assert_down(&world, "http", &["the connection brought no answer"], "down");
 }

@@ -80,7 +80,7 @@ fn the_pipeline_never_makes_a_site_down() {
         .says(&["warning: pipeline: staging at 7b5c3cc8: failed"]);
     assert!(run.stdout.contains("warn  pipeline"), "{}", run.printed());
     world.gitlab.misbehave(Rule::always("/pipelines", Fault::Unauthorized));
-    world.check(&["staging"]).exits(0).says(&["does not accept the token"]);
+    world.check(&["staging"]).exits(0).says(&["refused the token"]);
     world.bcops.unset("GITLAB_TOKEN");
     let run = world.check(&["staging"]).exits(0);
     assert!(run.stdout.contains("skip  pipeline   GITLAB_TOKEN is not set"), "{}", run.printed());

@@ -122,7 +122,7 @@ fn the_account() {
     world.standin.misbehave(Rule::times(2, "/account", Fault::TwoFactor));
     assert_broken(&world, "Heroku account", "two-factor", "HEROKU_API_KEY");
     world.bcops.unset("HEROKU_API_KEY");
-    assert_broken(&world, "Heroku token", "no Heroku token found", "heroku login");
+    assert_broken(&world, "Heroku token", "cannot find a Heroku token", "heroku login");
     world.bcops.set("HEROKU_API_KEY", "HRKU-of-somebody-else");
     let run = world.bcops.run(&["doctor"]).exits(3);
     assert_lines(&run, &["fail Heroku account 401", "fail production 401"]);

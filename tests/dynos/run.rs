@@ -167,12 +167,12 @@ fn what_goes_wrong_is_told() {
     }
     world.standin.plan_rendezvous(Rendezvous::Orderly);
     let slow = ["run", "staging", "--time-limit", "1s", "--", "sleep 60"];
-    world.bcops.run(&slow).fails(8, &["too long", "asked to stop", "--time-limit"]);
+    world.bcops.run(&slow).fails(8, &["too long", "asked the dyno to stop", "--time-limit"]);
     world.standin.misbehave(Rule::once("/dynos", Fault::Forbidden).on("POST"));
     world.bcops.run(&run).fails(3, &["may not"]);
     world.bcops.run(&["run", "nowhere", "--", "true"]).fails(2, &["unknown environment"]);
     world.bcops.set("HEROKU_API_KEY", "");
-    world.bcops.run(&run).fails(3, &["no Heroku token", "heroku login"]);
+    world.bcops.run(&run).fails(3, &["cannot find a Heroku token", "heroku login"]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn ctrl_c_stops_the_dyno_too() {
     let run = world.bcops.start(&["run", "staging", "--", "touch began; sleep 600"]);
     wait::until("the dyno's command begins", || file.exists());
     run.interrupt();
-    run.finish().fails(130, &["interrupted", "asked to stop"]);
+    run.finish().fails(130, &["interrupted", "asked the dyno to stop"]);
     assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1);
 }
 

@@ -102,7 +102,7 @@ fn a_signal_gives_the_terminal_back_and_stops_the_dyno() {
         wait::until("raw mode", || terminal.is_raw());
         terminal.signal(signal);
         let screen = assert_given_back(terminal, before, 130);
-        assert!(screen.contains("asked to stop"), "{screen}");
+        assert!(screen.contains("asked the dyno to stop"), "{screen}");
         let cursor = screen.rfind("\x1b[?25h").expect("the cursor");
         assert!(screen.rfind(hidden).is_some_and(|hidden| hidden < cursor), "{screen}");
         assert_eq!(count(&world.standin, "POST", "/actions/stop"), 1, "{signal}");

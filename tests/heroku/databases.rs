@@ -163,7 +163,7 @@ async fn only_a_complete_backup_is_a_source() {
     let dump = tempfile::NamedTempFile::new().expect("a file");
     standin.add_backup(PRODUCTION, dump.path(), HOUR, Outcome::Failed);
     let error = heroku.backup_source(PRODUCTION, "b002").await.expect_err("failed");
-    assert_eq!(error.to_string(), "backup b002 cannot be restored: it failed");
+    assert_eq!(error.to_string(), "cannot restore backup b002: it failed");
     for name in ["a001", "b009"] {
         let error = heroku.backup_source(PRODUCTION, name).await.expect_err("none");
         assert!(matches!(error, HerokuError::NoBackup { .. }), "{error:?}");

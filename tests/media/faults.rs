@@ -254,7 +254,7 @@ fn a_server_that_hangs_is_given_up() {
     world.fill(PRODUCTION, 6);
     world.s3.misbehave(Rule::always("GetObject", Fault::Hang).on("File_0003"));
     let started = Instant::now();
-    world.pull(&[]).exits(11).says(&["File_0003", "nothing came"]);
+    world.pull(&[]).exits(11).says(&["File_0003", "sent nothing"]);
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 

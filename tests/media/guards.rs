@@ -19,7 +19,7 @@ fn a_protected_environment_is_never_a_destination() {
             vec!["push-media", name, "--confirm", &app],
             vec!["push-media", name, "--from", "staging", "--confirm", &app],
         ] {
-            world.bcops.run(&arguments).fails(4, &["is protected", "nothing was changed"]);
+            world.bcops.run(&arguments).fails(4, &["it is protected", "nothing was changed"]);
         }
         world.bcops.run(&[&format!("push-{name}-images"), "--confirm", &app]).fails(4, &[name]);
     }
@@ -192,7 +192,7 @@ fn doctor_writes_to_nothing_when_nobody_is_logged_in() {
         let fits = |line: &str| line.starts_with("fail") && words.iter().all(|w| line.contains(w));
         run.stdout.lines().any(fits)
     };
-    assert!(failed(["Heroku token", "no Heroku token found"]), "{}", run.printed());
+    assert!(failed(["Heroku token", "cannot find a Heroku token"]), "{}", run.printed());
     assert!(failed(["staging bucket", "could not be compared"]), "{}", run.printed());
     assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
 }

@@ -151,7 +151,7 @@ fn a_file_is_scrubbed_like_a_backup() {
     world.bcops.unset("HEROKU_API_KEY");
     let scrubbed = "SELECT count(*) FROM users_user WHERE email LIKE '%@example.invalid'";
     let run = world.bcops.run(&["pull-data", "--file", file]).exits(0);
-    run.says(&["could not be compared with", "no Heroku token found"]);
+    run.says(&["could not be compared with", "cannot find a Heroku token"]);
     assert_eq!(world.psql(scrubbed), "60");
 
     let input = ["pull-data", "--file", "-", "--yes"];

@@ -110,7 +110,7 @@ fn without_a_good_token_nothing_begins() {
     let mut world = World::small().with_target();
     let token = world.standin.token().to_owned();
     world.bcops.unset("HEROKU_API_KEY");
-    world.pull(&["--yes"]).fails(3, &["no Heroku token found", "heroku login"]);
+    world.pull(&["--yes"]).fails(3, &["cannot find a Heroku token", "heroku login"]);
     world.bcops.set("HEROKU_API_KEY", "HRKU-of-somebody-else");
     let run = world.pull(&["--yes"]).fails(3, &["401", "heroku login"]);
     assert!(!run.printed().contains("HRKU-of-somebody-else"), "{}", run.printed());

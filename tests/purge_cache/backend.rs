@@ -159,11 +159,11 @@ fn a_server_that_does_not_answer_or_let_in() {
     let (world, server) = (World::new(), RedisServer::start());
     let backend = ["staging", "--backend"];
     staging_uses(&world, &server.url().replace(":redis-password", ":wrong-password"));
-    world.purge(&backend).fails(3, &["does not accept the login", "wrong user or password"]);
+    world.purge(&backend).fails(3, &["refused the login", "wrong user or password"]);
     let (_, place) =
         server.url().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("it");
     staging_uses(&world, &format!("redis://{place}"));
-    world.purge(&backend).fails(3, &["does not accept the login", &place]);
+    world.purge(&backend).fails(3, &["refused the login", &place]);
     staging_uses(&world, "rediss://:redis-password@127.0.0.1:1");
     world.purge(&backend).fails(3, &["cannot connect to Redis at 127.0.0.1:1", "doctor"]);
     staging_uses(&world, &server.url().replace("redis://", "rediss://"));

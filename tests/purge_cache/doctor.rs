@@ -64,7 +64,7 @@ fn the_permission_that_lacks_is_named() {
             "lacks the permission to read its name",
             "",
         ),
-        (Login::token("cf-secret-other"), "fail", "does not accept the credentials", "API token"),
+        (Login::token("cf-secret-other"), "fail", "refused the credentials", "API token"),
     ] {
         let world = World::with(Plan::Pro, 10.0, login.clone());
         println!("{login:?}");
@@ -75,7 +75,7 @@ fn the_permission_that_lacks_is_named() {
     assert_check(&world, "fail", "no zone id", "zone's id");
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.cloudflare.misbehave(Rule::always("/zones", Fault::HtmlPage));
-    assert_check(&world, "fail", "is not one of Cloudflare's", "");
+    assert_check(&world, "fail", "is not Cloudflare's", "");
 }
 
 /// What a key for everything is used for, a token for one thing would do.

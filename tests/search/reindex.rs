@@ -75,7 +75,7 @@ fn ctrl_c_stops_the_dyno_and_says_what_may_be_left() {
         world.world.bcops.start(&["search", "reindex", "staging", "--confirm", STAGING]);
     assert!(running.wait_for("deleted"));
     running.interrupt();
-    running.finish().fails(130, &["asked to stop", "bcops search status staging"]);
+    running.finish().fails(130, &["asked the dyno to stop", "bcops search status staging"]);
     assert!(folder.join("begun").exists() && !folder.join("ended").exists());
     let stops = world.world.standin.writes(STAGING);
     assert!(stops.iter().any(|request| request.path.ends_with("/actions/stop")));

@@ -30,7 +30,9 @@ pub static CLOUDFLARE: Service = Service {
         not_found: Advice::Do(
             "copy the zone's id from its overview in Cloudflare into the app's config var",
         ),
-        over_limit: Advice::Do("wait 5 minutes, then try again: the rate limit applies to the whole account"),
+        over_limit: Advice::Do(
+            "wait 5 minutes, then try again: the rate limit applies to the whole account",
+        ),
         refused: Advice::Do(PLAN),
         bad_answer: Advice::Do(
             "set cloudflare.base_url in bcops.toml, or CLOUDFLARE_BASE_URL, then run: bcops doctor",

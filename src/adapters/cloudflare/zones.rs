@@ -14,7 +14,10 @@ pub struct ZoneId(String);
 
 /// A text that is not a [`ZoneId`].
 #[derive(Debug, Error)]
-#[error("cannot use `{given}` as a zone id: a zone id is 32 hexadecimal digits{}", name_hint(given))]
+#[error(
+    "cannot use `{given}` as a zone id: a zone id is 32 hexadecimal digits{}",
+    name_hint(given)
+)]
 pub struct InvalidZone {
     given: String,
 }

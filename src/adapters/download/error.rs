@@ -8,9 +8,7 @@ use crate::failure::{CommandError, FailureKind};
 
 #[derive(Debug, Error)]
 pub enum DownloadError {
-    #[error(
-        "cannot set up the HTTP client; check that this machine has CA certificates installed"
-    )]
+    #[error("cannot set up the HTTP client; check that this machine has CA certificates installed")]
     ClientSetup(#[source] reqwest::Error),
 
     #[error("cannot download a range that ends before its first byte, {start}")]
@@ -55,9 +53,7 @@ pub enum DownloadError {
     #[error("the server redirects to an address that bcops does not follow")]
     Redirected,
 
-    #[error(
-        "cannot download the backup safely: the server does not announce its length"
-    )]
+    #[error("cannot download the backup safely: the server does not announce its length")]
     UnknownLength,
 
     #[error("the server sent the wrong part: bcops asked for byte {at} and got `{content_range}`")]
@@ -69,7 +65,9 @@ pub enum DownloadError {
     #[error("the backup changed during the download ({what}); run the command again")]
     Changed { what: String },
 
-    #[error("cannot continue the download at byte {at}: {attempts} attempts in a row brought no data")]
+    #[error(
+        "cannot continue the download at byte {at}: {attempts} attempts in a row brought no data"
+    )]
     NoProgress {
         at: u64,
         attempts: u32,

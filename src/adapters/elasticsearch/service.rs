@@ -20,15 +20,15 @@ pub static SEARCH: Service = Service {
     judge,
     hints: Hints {
         unusable: Advice::Do("set the config var to the cluster's URL: https://USER:PASSWORD@HOST"),
-        unauthorized: Advice::Do(
-            "see the add-on's current credentials: heroku addons:open bonsai",
-        ),
+        unauthorized: Advice::Do("see the add-on's current credentials: heroku addons:open bonsai"),
         forbidden: Advice::Run(
             "check in the console whether the cluster is over its plan's limits",
             CONSOLE,
         ),
         not_found: Advice::Run("check in the console whether the cluster still exists", CONSOLE),
-        over_limit: Advice::Do("wait until the site sends fewer requests to the cluster, then try again"),
+        over_limit: Advice::Do(
+            "wait until the site sends fewer requests to the cluster, then try again",
+        ),
         refused: UNAVAILABLE,
         bad_answer: UNAVAILABLE,
         unavailable: UNAVAILABLE,

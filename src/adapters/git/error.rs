@@ -87,9 +87,7 @@ pub enum GitError {
     #[error("the build failed on {remote}{}", said_in_words(.said))]
     BuildFailed { remote: String, said: Vec<String> },
 
-    #[error(
-        "{remote} accepts no commits from a shallow clone; run `git fetch --unshallow`"
-    )]
+    #[error("{remote} accepts no commits from a shallow clone; run `git fetch --unshallow`")]
     ShallowNotAllowed { remote: String },
 
     #[error("{remote} refused {reference}: {reason}{}", said_in_words(.said))]
@@ -130,9 +128,7 @@ pub enum GitError {
     #[error("staging is locked by {0}")]
     Locked(Box<Holder>),
 
-    #[error(
-        "cannot remove the lock: it belongs to {holder}, not to the run {run}"
-    )]
+    #[error("cannot remove the lock: it belongs to {holder}, not to the run {run}")]
     AnothersLock { run: String, holder: Box<Holder> },
 
     #[error("there is no lock {reference} on {remote}")]

@@ -78,7 +78,9 @@ impl<'a> Said<'a> {
         if self.notes < MOST_NOTES {
             self.tell(|_| Event::Note(words::clean(said)));
         } else if self.notes == MOST_NOTES {
-            self.tell(|_| Event::Note("bcops does not show further lines from the server".to_owned()));
+            self.tell(|_| {
+                Event::Note("bcops does not show further lines from the server".to_owned())
+            });
         }
     }
 

@@ -49,7 +49,8 @@ impl Gitlab {
         let project = project.trim_matches('/');
         let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
         if !project.split('/').all(is_part) || project.contains(char::is_whitespace) {
-            let message = format!("`{project}` is not a project; write its path, for example group/site");
+            let message =
+                format!("`{project}` is not a project; write its path, for example group/site");
             let reason = Reason::new(ErrorKind::Unusable, message);
             return Err(ApiError::before_any(&GITLAB, "gitlab.project", reason));
         }

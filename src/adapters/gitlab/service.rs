@@ -21,7 +21,9 @@ pub static GITLAB: Service = Service {
     hints: Hints {
         unusable: Advice::Do("set {what} in bcops.toml"),
         unauthorized: Advice::Do("make a new access token in GitLab, and set GITLAB_TOKEN to it"),
-        forbidden: Advice::Do("make an access token with the scope read_api, and set GITLAB_TOKEN to it"),
+        forbidden: Advice::Do(
+            "make an access token with the scope read_api, and set GITLAB_TOKEN to it",
+        ),
         not_found: Advice::Do(
             "ask to be added to the project, or set gitlab.project in bcops.toml",
         ),
