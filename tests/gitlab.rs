@@ -1,4 +1,4 @@
-//! The GitLab adapter, and `doctor`'s line about it, against the stand-in: behaving and not.
+//! Tests the GitLab adapter and `doctor`'s line about it, with a good and a bad stand-in.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub const PROJECT: &str = "buckinghamshire-council/bc";
 const OLD_SHA: &str = "2be39b9a2a6f0ec2d9b0a9a9a5fd2b1c5de5b0a1";
 pub const SHA: &str = "7b5c3cc8be40ee161ae89a06bba6229da1032a0c";
 
-/// One project, a token that may read it, and a pipeline each for two branches.
+/// One project, a token that may read it, and a pipeline for each of two branches.
 pub async fn standin() -> GitlabStandIn {
     let standin = GitlabStandIn::start().await;
     standin.add_token(Token::new(TOKEN));
@@ -47,7 +47,7 @@ fn client(standin: &GitlabStandIn) -> Gitlab {
     client_with(standin, PROJECT, TOKEN)
 }
 
-/// How a command would tell of it: the exit code, the sentence, the hints.
+/// The exit code, the sentence and the hints of a command.
 fn told(error: ApiError) -> (u8, String) {
     let error = CommandError::from(error);
     let text = format!("{error}: {}: {}", error.causes().join(": "), error.hint_texts().join("; "));
@@ -109,7 +109,7 @@ async fn protection_is_read_from_all_rules() {
 }
 
 #[tokio::test]
-async fn tokens_and_projects_that_do_not_fit_are_told_apart() {
+async fn wrong_tokens_and_wrong_projects_are_distinguished() {
     let standin = standin().await;
     standin.add_token(Token { revoked: true, ..Token::new("glpat-revoked") });
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
@@ -133,7 +133,7 @@ async fn tokens_and_projects_that_do_not_fit_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again() {
+async fn temporary_failures_are_retried() {
     for fault in [
         Fault::ServerError,
         Fault::HtmlUnavailable,
@@ -150,7 +150,7 @@ async fn what_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_does_not_pass_is_told() {
+async fn permanent_failures_are_reported() {
     let other = standin().await;
     let elsewhere = format!("{}/api/v4/user", other.url);
     let other_branch = format!(
@@ -161,7 +161,7 @@ async fn what_does_not_pass_is_told() {
         (Fault::ServerError, 1, "(HTTP 500): 500 Internal Server Error", 3),
         (Fault::HtmlUnavailable, 1, "(HTTP 503): Service Unavailable", 3),
         (Fault::RateLimited(1), 1, "wait 1 s", 3),
-        // Longer than it is tried at all.
+        // Longer than all retries.
         (Fault::RateLimited(900), 1, "wait 900 s", 1),
         (Fault::Close, 1, "no answer from 127.0.0.1", 3),
         (Fault::Unauthorized, 3, "refused the token", 1),
@@ -213,7 +213,7 @@ async fn silence_ends_in_time() {
     assert!(error.to_string().ends_with("did not answer within 1 s"), "{error}");
 }
 
-/// The line about GitLab of a `doctor` who has nothing else to look at.
+/// The line about GitLab from a `doctor` without other checks.
 fn doctor(bcops: &Bcops) -> (Run, String) {
     let run = bcops.run(&["doctor"]);
     let mut lines = run.stdout.lines().skip_while(|line| !line.contains("  GitLab  "));
@@ -223,7 +223,7 @@ fn doctor(bcops: &Bcops) -> (Run, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_tells_whether_the_token_is_good() {
+async fn doctor_reports_whether_the_token_is_valid() {
     let standin = standin().await;
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
     let mut bcops = Bcops::new();

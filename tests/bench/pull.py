@@ -95,7 +95,7 @@ def measure(command, environment):
         started = time.monotonic()
         process = subprocess.Popen(["bash", "-o", "pipefail", "-c", command], env=environment,
                                    stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        # The kernel's own figure for a child cannot be less than what this program had at the fork.
+        # The kernel's figure for a child is never less than this program's own size at the fork.
         watched = threading.Event()
 
         def watch():
@@ -232,7 +232,7 @@ def main():
                     if not options.only or any(part in name for part in options.only.split("|"))]
             for link, name, _ in plan:
                 results.setdefault((link, name), [])
-            # Every other round runs backwards: what comes first is not always the same.
+            # Every other round runs backwards, so the order does not favour one program.
             for link, name, command in reversed(plan) if number % 2 else plan:
                 values = {"bcops": options.bcops, "archive": options.archive, "host": hosts[link],
                           "url": hosts[link] + server.STORE_PATH,

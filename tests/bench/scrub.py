@@ -19,7 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SOURCE, COPY = "bench_source", "bench_copy"
 
-# What somebody would write to look for e-mail addresses, telephone and NI numbers and postcodes.
+# Typical patterns for e-mail addresses, telephone and NI numbers and postcodes.
 PATTERNS = [
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}",
     r"(\+44|\m0)[0-9() -]{8,13}\d\M",

@@ -23,7 +23,7 @@ import urllib.request
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
-# What a reset leaves on purpose: the tip of the branch from before, for a rollback.
+# A reset leaves the old tip of the branch on purpose, for a rollback.
 KEPT_REFS = "refs/bcops/backup/"
 
 
@@ -63,7 +63,7 @@ def children():
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        # A zombie has ended; it only waits for us to take notice.
+        # A zombie has ended, and only waits to be reaped.
         if int(fields[1]) == os.getpid() and fields[0] != "Z":
             found.append(entry.name)
     return found
@@ -116,7 +116,7 @@ class Soak:
             "local sessions": psql("postgres", sessions),
             "sessions at Heroku": psql(self.heroku, sessions),
             "temporary files": files_below(self.temporary),
-            # Each run's and each bucket's folder keeps its file for a lock, which says nothing.
+            # Each run's and each bucket's folder keeps an empty lock file.
             "locks in the state folder": [
                 one
                 for one in files_below(self.state)
@@ -136,7 +136,7 @@ class Soak:
             reap()
             memory.append(peak)
             now = self.left()
-            # The first run may leave what each of them replaces: the database from before.
+            # The first run may leave the old database, which each later run replaces.
             expected = expected or now
             changed = [f"{key}: {expected[key]} became {now[key]}" for key in now if now[key] != expected[key]]
             for key in ("temporary files", "refs of the clone", "refs of the origin", "processes"):

@@ -1,4 +1,4 @@
-//! `bcops check` where something is down: every way of it, with exit code 8, the host and the reason.
+//! Tests `bcops check` with sites that are down in every way: exit code 8, the host and the reason.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::standins::certificates::Kind;
 use crate::standins::dns::Zone;
 use crate::standins::web::Page;
 
-/// Checks that this is down for this reason, that the other site is up, and what mends it.
+/// Checks that this site is down for this reason, that the other site is up, and the hint.
 #[track_caller]
 fn assert_down(world: &World, aspect: &str, words: &[&str], mend: &str) {
     let document = world.json(8);
@@ -61,7 +61,7 @@ fn dns_that_says_nothing_or_nonsense() {
 }
 
 #[test]
-fn nobody_who_takes_the_connection() {
+fn no_server_accepts_the_connection() {
     let world = World::new();
     world.dns.set(STAGING, Zone::Addresses(vec![[127, 0, 0, 9].into()]));
     // Nothing listens at that address.
@@ -72,7 +72,7 @@ fn nobody_who_takes_the_connection() {
 }
 
 #[test]
-fn certificates_that_nobody_should_trust() {
+fn certificates_that_must_not_be_trusted() {
     let world = World::new();
     let mend = "heroku certs:auto --app app-staging";
     for (kind, words) in [
@@ -86,7 +86,7 @@ fn certificates_that_nobody_should_trust() {
         world.web.host(STAGING, kind);
         assert_down(&world, "tls", &words, mend);
         let document = world.json(8);
-        // What it says is told all the same, and so is what the site answers.
+        // The certificate and the site's answer are still reported.
         assert!(line(&document, STAGING, "tls")["data"]["not_after"].is_string(), "{document:#}");
         assert_line(&document, STAGING, "http", "pass", &["HTTP 200"]);
         let problems = line(&document, STAGING, "tls")["data"]["problems"].clone();
@@ -177,7 +177,7 @@ fn staging_that_leads_to_production() {
         &["the page leads to a protected environment", "www.live.example (2×)"],
         "bcops purge-cache staging --backend=sites",
     );
-    // Only so much is read.
+    // Only a limited part is read.
     let padding = "x".repeat(1 << 20);
     world.web.page(STAGING, "/", Page::new(200, &format!("{padding}{page}")));
     let document = world.json(0);
@@ -201,7 +201,7 @@ fn silence_ends_in_time() {
 #[test]
 fn an_answer_that_breaks_off() {
     let world = World::new();
-    // No page is planned there: the connection is closed without an answer.
+    // No page is configured there, so the connection closes without an answer.
     world.configure(&[&format!("{}none/", world.web.url(STAGING)), &world.web.url(JOBS)], "");
     assert_down(&world, "http", &["the connection brought no answer"], "down");
 }

@@ -12,7 +12,7 @@ import sys
 def package(base, zone, order):
     import cloudflare
 
-    # The package's own retries would hide what the stand-in says.
+    # The package's own retries would hide the stand-in's answers.
     client = cloudflare.Cloudflare(base_url=base, max_retries=0, **order["login"])
     seen = {}
     if "api_token" in order["login"]:

@@ -1,8 +1,8 @@
-//! The S3 client against moto, which knows nothing of this project and is faithful about keys: pull,
-//! copy on the server, push in parts, and deletions by the thousand.
+//! Tests the S3 client with moto, which is independent of this project and treats keys correctly:
+//! pull, copy on the server, push in parts, and deletions by the thousand.
 //!
-//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes. Without
-//! it this test is skipped and says so.
+//! `BCOPS_PYTHON_CLIENTS` names the environment that `tests/install-python-clients.sh` makes.
+//! Without it this test prints that it is skipped.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ fn moto_is_pulled_copied_and_pushed_to() {
         let app = format!("buckinghamshire-{name}");
         world.heroku.set_config_var(&app, "AWS_ENDPOINT_URL_S3", &url);
     }
-    // A listing names it, and no folder can hold it.
+    // A listing names this key, but no folder can hold it.
     let pulled = world.pull(&[]).exits(11).says(&["images//double.jpg"]);
     assert!(pulled.stdout.contains("64 objects"), "{}", pulled.printed());
     world.copy(&["--max-delete", "100%"]).exits(0);

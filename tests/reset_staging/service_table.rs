@@ -7,7 +7,7 @@ use std::path::Path;
 /// Service, answer and end as the page has them, and the test that holds them.
 const ROWS: &str = "
 | Heroku | refuses the token | nothing was changed | heroku_that_goes_wrong |
-| Heroku | one 5xx, or a lost answer | open | an_error_of_the_moment_is_no_end_of_a_change |
+| Heroku | one 5xx, or a lost answer | open | a_temporary_error_does_not_end_a_change |
 | Heroku | its rate limit is full | open, when the limit has room again | a_full_rate_limit_is_waited_for |
 | Heroku | forbids maintenance | as open as before | heroku_that_goes_wrong |
 | Heroku | HTML in place of an answer to scaling | closed | heroku_that_goes_wrong |
