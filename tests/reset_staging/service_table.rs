@@ -6,31 +6,31 @@ use std::path::Path;
 
 /// Service, answer and end as the page has them, and the test that holds them.
 const ROWS: &str = "
-| Heroku | refuses the token | nothing was changed | heroku_that_goes_wrong |
+| Heroku | refuses the token | nothing was changed | failures_of_heroku |
 | Heroku | one 5xx, or a lost answer | open | a_temporary_error_does_not_end_a_change |
 | Heroku | its rate limit is full | open, when the limit has room again | a_full_rate_limit_is_waited_for |
-| Heroku | forbids maintenance | as open as before | heroku_that_goes_wrong |
-| Heroku | HTML in place of an answer to scaling | closed | heroku_that_goes_wrong |
-| Heroku | the build or the release phase fails | as open as before | deploys_that_go_wrong |
-| Heroku | closes the rendezvous of one-off dynos | closed | an_end_that_goes_wrong |
+| Heroku | forbids maintenance | as open as before | failures_of_heroku |
+| Heroku | HTML in place of an answer to scaling | closed | failures_of_heroku |
+| Heroku | the build or the release phase fails | as open as before | failures_of_deploys |
+| Heroku | closes the rendezvous of one-off dynos | closed | failures_at_the_end |
 | Heroku | refuses the port of the rendezvous | open, with a warning | without_a_rendezvous_it_ends_in_the_same_place |
 | Heroku | a scheduler starts dynos | open, with a warning | a_dyno_that_a_scheduler_starts_after_the_verification_is_stopped |
 | Heroku | staging is in maintenance before the run | as `--open` says | maintenance_before_a_run_is_a_question |
-| Heroku | someone rolls back during the run | open, with a warning | a_rollback_in_the_middle_of_a_run_is_not_what_staging_opens_with |
-| data API | the capture of staging fails | nothing was changed | backups_that_go_wrong |
-| data API | the source's backups cannot be listed | nothing was changed | backups_that_go_wrong |
+| Heroku | someone rolls back during the run | open, with a warning | a_rollback_during_a_run_is_corrected_before_staging_opens |
+| data API | the capture of staging fails | nothing was changed | failures_of_backups |
+| data API | the source's backups cannot be listed | nothing was changed | failures_of_backups |
 | data API | 20 polls in a row are lost | open | twenty_one_lost_polls_are_survived |
-| data API | the reset of the database is forbidden | closed | heroku_that_goes_wrong |
-| data API | the restore fails or is cancelled | closed | restores_at_heroku_that_go_wrong |
-| data API | the restore completes with a part missing | closed | a_restore_that_is_not_whole_does_not_pass_for_one |
+| data API | the reset of the database is forbidden | closed | failures_of_heroku |
+| data API | the restore fails or is cancelled | closed | failures_of_restores_at_heroku |
+| data API | the restore completes with a part missing | closed | an_incomplete_restore_is_a_failure |
 | data API | the backup vanishes before the load | closed | a_backup_that_vanishes_stops_the_run_before_the_load |
-| git | the origin is gone | nothing was changed | git_that_goes_wrong |
-| git | the branch may not be force-pushed | nothing was changed | git_that_goes_wrong |
-| git | a colleague pushed meanwhile | nothing was changed | somebody_who_pushes_meanwhile_is_not_overwritten |
-| git | a branch in conflict | nothing was changed | git_that_goes_wrong |
-| Postgres | the backup is damaged | closed | loads_that_go_wrong |
-| Postgres | a table is not classified | nothing was changed | loads_that_go_wrong |
-| Postgres | `migrate` fails | closed | loads_that_go_wrong |
+| git | the origin is gone | nothing was changed | failures_of_git |
+| git | the branch may not be force-pushed | nothing was changed | failures_of_git |
+| git | a colleague pushed meanwhile | nothing was changed | a_concurrent_push_is_not_overwritten |
+| git | a branch in conflict | nothing was changed | failures_of_git |
+| Postgres | the backup is damaged | closed | failures_of_loads |
+| Postgres | a table is not classified | nothing was changed | failures_of_loads |
+| Postgres | `migrate` fails | closed | failures_of_loads |
 | Postgres | personal data remains | closed | personal_data_that_remains_keeps_staging_closed |
 | S3 | an object is archived, gone, missing or refused | open, with a warning | objects_that_cannot_be_copied_are_warnings |
 | S3 | no object can be written | open, with a warning | objects_that_cannot_be_copied_are_warnings |

@@ -105,7 +105,7 @@ fn the_apps_themselves_are_compared() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn a_resource_that_cannot_be_compared_is_refused() {
     // Nothing shows that the database is staging's own.
     let mut world = people();
     let url = format!("{}?sslmode=disable", world.cluster.url(&world.target));
