@@ -1,4 +1,4 @@
-//! A program on a terminal of its own, with somebody who reads and types.
+//! Runs a program on its own terminal, and plays a person who reads and types.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ pub struct Terminal {
     reader: JoinHandle<()>,
 }
 
-/// Both ends of a new terminal, wide enough that no message is broken into lines.
+/// Both ends of a new terminal, wide enough that no message wraps.
 fn open() -> (OwnedFd, OwnedFd) {
     let mut size = libc::winsize { ws_row: 40, ws_col: 400, ws_xpixel: 0, ws_ypixel: 0 };
     let (mut controller, mut terminal) = (-1, -1);
@@ -33,7 +33,7 @@ fn open() -> (OwnedFd, OwnedFd) {
         )
     };
     assert_eq!(result, 0, "no terminal: {}", std::io::Error::last_os_error());
-    // SAFETY: the call succeeded, so both are open and nobody else's.
+    // SAFETY: the call succeeded, so both are open and owned by this code.
     unsafe { (OwnedFd::from_raw_fd(controller), OwnedFd::from_raw_fd(terminal)) }
 }
 
@@ -44,7 +44,7 @@ impl Terminal {
         let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());
         let child = command.spawn().expect("the program");
-        // Else the reader would never see the end: the command keeps its copies.
+        // Otherwise the reader would never see the end, because the command keeps its copies.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         drop(terminal);
         let mut output = File::from(controller.try_clone().expect("a copy of the other end"));
@@ -52,7 +52,7 @@ impl Terminal {
         let seen = Arc::clone(&screen);
         let reader = thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // When nobody holds the terminal any longer, reading fails.
+            // Reading fails when no process holds the terminal any longer.
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 seen.lock().expect("no panic").extend_from_slice(&buffer[..length]);
             }
@@ -74,7 +74,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until this is on the screen as many times.
+    /// Waits until this is on the screen this many times.
     #[track_caller]
     pub fn wait_for_nth(&self, text: &str, times: usize) {
         let started = Instant::now();
@@ -88,8 +88,8 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\r").as_bytes()).expect("a keyboard");
     }
 
-    /// Types what the program hides. What is typed before it hides it is thrown away, as of every
-    /// program that asks for a password.
+    /// Types hidden input. Input before the program hides it is discarded, as in every program that
+    /// asks for a password.
     #[track_caller]
     pub fn type_hidden_line(&mut self, line: &str) {
         let started = Instant::now();
@@ -118,7 +118,7 @@ impl Terminal {
     /// The terminal's settings: of local, input and output modes.
     pub fn settings(&self) -> [u64; 3] {
         let mut settings = std::mem::MaybeUninit::<libc::termios>::uninit();
-        // SAFETY: the pointer is valid, and the value is only used where the call has filled it.
+        // SAFETY: the pointer is valid, and the value is only used if the call has filled it.
         let settings = unsafe {
             let read = libc::tcgetattr(self.keyboard.as_raw_fd(), settings.as_mut_ptr());
             assert_eq!(read, 0, "{}", std::io::Error::last_os_error());
@@ -132,7 +132,7 @@ impl Terminal {
         self.settings()[0] & u64::from(libc::ICANON | libc::ECHO | libc::ISIG) == 0
     }
 
-    /// Waits for the end of the program, and leaves the terminal open to be looked at.
+    /// Waits for the end of the program, and keeps the terminal open for checks.
     #[track_caller]
     pub fn wait_for_end(&mut self) -> Option<i32> {
         let started = Instant::now();
@@ -145,7 +145,7 @@ impl Terminal {
         }
     }
 
-    /// The exit code, and all that was on the screen.
+    /// The exit code, and everything on the screen.
     #[track_caller]
     pub fn finish(mut self) -> (Option<i32>, String) {
         let started = Instant::now();
