@@ -167,14 +167,19 @@ async fn permanent_failures_are_reported() {
         (Fault::Unauthorized, 3, "refused the token", 1),
         (Fault::Forbidden, 3, "this token lacks permission", 1),
         (Fault::NotFound, 3, "gitlab.project", 1),
-        (Fault::HtmlNotFound, 3, "does not know GitLab's API", 1),
-        (Fault::HtmlPage, 3, "no answer of GitLab's", 1),
-        (Fault::Body("{}".to_owned()), 3, "no answer of GitLab's", 1),
-        (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "no answer of GitLab's", 1),
+        (Fault::HtmlNotFound, 3, "does not offer GitLab's API", 1),
+        (Fault::HtmlPage, 3, "is not GitLab's", 1),
+        (Fault::Body("{}".to_owned()), 3, "is not GitLab's", 1),
+        (Fault::Body(r#"[{"id": 1}]"#.to_owned()), 3, "is not GitLab's", 1),
         (Fault::Body(other_branch), 3, "its pipeline belongs to another branch", 1),
         (Fault::Endless, 3, "it is too long or never ends", 1),
         (Fault::Redirect(elsewhere), 3, "redirects to another server (HTTP 301)", 1),
-        (Fault::Redirect("https://h.example/users/sign_in".to_owned()), 3, "elsewhere", 1),
+        (
+            Fault::Redirect("https://h.example/users/sign_in".to_owned()),
+            3,
+            "redirects to another server",
+            1,
+        ),
     ] {
         let standin = standin().await;
         standin.misbehave(Rule::always("/pipelines", fault.clone()));
@@ -240,7 +245,7 @@ async fn doctor_reports_whether_the_token_is_valid() {
         ("glpat-user", PROJECT, ["higher privileges", "to mend: make an access token"]),
         ("glpat-unknown", PROJECT, ["401 Unauthorized", "to mend: make a new access token"]),
         (TOKEN, "council/none", ["404 Project Not Found", "gitlab.project"]),
-        ("two\nlines", PROJECT, ["characters that no token has", "to mend: make a new"]),
+        ("two\nlines", PROJECT, ["characters that a token cannot have", "to mend: make a new"]),
     ] {
         bcops.set("GITLAB_TOKEN", token);
         bcops.write("bcops.toml", &format!("[gitlab]\nproject = \"{project}\"\n"));

@@ -141,7 +141,7 @@ fn apps_and_their_databases() {
     world.bcops.write("bcops.toml", "");
     let path = format!("/apps/{DEV}/config-vars");
     world.standin.misbehave(Rule::times(2, &path, Fault::Forbidden));
-    assert_broken(&world, "dev", "may not read", "doctor");
+    assert_broken(&world, "dev", "lacks permission", "doctor");
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn failures_are_reported() {
     let mut world = dyno_world();
     let run = ["run", "staging", "--", "echo said; sleep 1; echo more"];
     world.standin.plan_rendezvous(Rendezvous::CutAfter(5));
-    let cut = world.bcops.run(&run).fails(8, &["exit status", "not known", "heroku logs --dyno"]);
+    let cut = world.bcops.run(&run).fails(8, &["exit status", "is unknown", "heroku logs --dyno"]);
     assert_eq!(cut.stdout, "said\n");
     for (how, said) in [
         (Rendezvous::Refused, "cannot reach the rendezvous"),
@@ -169,7 +169,7 @@ fn failures_are_reported() {
     let slow = ["run", "staging", "--time-limit", "1s", "--", "sleep 60"];
     world.bcops.run(&slow).fails(8, &["too long", "asked the dyno to stop", "--time-limit"]);
     world.standin.misbehave(Rule::once("/dynos", Fault::Forbidden).on("POST"));
-    world.bcops.run(&run).fails(3, &["may not"]);
+    world.bcops.run(&run).fails(3, &["lacks permission"]);
     world.bcops.run(&["run", "nowhere", "--", "true"]).fails(2, &["unknown environment"]);
     world.bcops.set("HEROKU_API_KEY", "");
     world.bcops.run(&run).fails(3, &["cannot find a Heroku token", "heroku login"]);

@@ -118,7 +118,7 @@ fn a_lost_connection_restores_the_terminal() {
     let terminal = world.bcops.start_on_terminal(&run);
     let before = terminal.settings();
     let screen = assert_given_back(terminal, before, 8);
-    assert!(screen.contains("is not known"), "{screen}");
+    assert!(screen.contains("is unknown"), "{screen}");
 }
 
 #[test]

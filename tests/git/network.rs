@@ -53,7 +53,7 @@ async fn refs_move_only_from_where_they_were_seen() {
     assert_eq!(pushed, [Pushed::AlreadyThere]);
 
     let late = update("refs/heads/staging", Some(master), Lease::At(staging));
-    let error = repository.push(origin, &[late], None).await.expect_err("somebody pushed");
+    let error = repository.push(origin, &[late], None).await.expect_err("someone else pushed");
     let GitError::LeaseRejected { expected, now, .. } = &error else { panic!("{error:?}") };
     assert_eq!((expected, now), (&Some(staging.to_string()), &Some(other.to_string())));
     let new = update("refs/heads/staging", Some(master), Lease::Absent);

@@ -114,7 +114,7 @@ async fn several_attachments_are_accepted_only_for_one_database() {
 async fn an_unknown_database_names_those_that_exist() {
     let world = world().await;
     let error = world.heroku.resolve_database(PRODUCTION, "NO_SUCH").await.expect_err("none");
-    assert!(error.to_string().contains("it has: DATABASE"), "{error}");
+    assert!(error.to_string().contains("its databases: DATABASE"), "{error}");
     let url = ("BONSAI_URL", "https://k:s@bonsai.test");
     world.standin.add_addon(STAGING, "bonsai:standard", "BONSAI", url);
     let error = world.heroku.resolve_database(STAGING, "BONSAI").await.expect_err("no database");

@@ -82,7 +82,7 @@ async fn an_end_without_an_exit_status_is_unknown() {
     let error = error_of(&world, LONG).await;
     let OneOffError::ExitUnknown { fate, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*fate, DynoFate::There("up".to_owned()));
-    assert!(error.to_string().contains("may go on"), "{error}");
+    assert!(error.to_string().contains("may continue"), "{error}");
 
     world.standin.plan_rendezvous(Rendezvous::Orderly);
     let error = error_of(&world, "kill -9 $$").await;
@@ -128,7 +128,7 @@ async fn a_dyno_that_could_not_be_stopped_may_continue() {
     world.standin.misbehave(Rule::always("/actions/stop", Fault::ServerError));
     let limits = Limits { total: Duration::from_millis(100), ..Limits::default() };
     let error = try_run(&world, LONG, limits, pending()).await.expect_err("given up");
-    assert!(error.to_string().contains("may go on"), "{error}");
+    assert!(error.to_string().contains("may continue"), "{error}");
     assert_eq!(one_offs(&world).await, 1);
 }
 

@@ -70,7 +70,7 @@ async fn a_temporary_error_does_not_end_a_change() {
     assert!(world.heroku.formation(STAGING).await.expect("the formation").is_at_zero());
     world.standin.misbehave(Rule::once("/config-vars", Fault::HtmlUnavailable).on("PATCH"));
     let changes = [("NEW".to_owned(), Some(Secret::new("value")))].into();
-    world.heroku.set_config_vars(&staging, &changes).await.expect("asked for again");
+    world.heroku.set_config_vars(&staging, &changes).await.expect("a repeated request");
 }
 
 #[tokio::test]

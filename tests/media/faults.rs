@@ -54,7 +54,7 @@ fn a_listing_that_is_reset_deletes_nothing() {
 
 #[test]
 fn a_listing_that_is_cut_deletes_nothing() {
-    listing_fails(Fault::ShortBody(20_000), 1, &["cannot be understood"]);
+    listing_fails(Fault::ShortBody(20_000), 1, &["does not understand the answer"]);
 }
 
 #[test]

@@ -84,10 +84,10 @@ fn a_dishonest_store_is_recognized() {
         (vec![Rule::times(2, "/store/", StoreFault::Expired)], "signed URL"),
         (vec![Rule::once("/store/", StoreFault::Shorter(half))], "end"),
         (vec![Rule::once("/store/", StoreFault::Shorter(100))], "end"),
-        (vec![Rule::once("/store/", StoreFault::NoLength)], "how long the backup is"),
+        (vec![Rule::once("/store/", StoreFault::NoLength)], "does not announce its length"),
         (vec![Rule::once("/store/", Fault::NotFound)], "404"),
-        (vec![cut(), Rule::once("/store/", StoreFault::OtherTag)], "changed while"),
-        (vec![cut(), Rule::once("/store/", StoreFault::WrongTotal(7))], "changed while"),
+        (vec![cut(), Rule::once("/store/", StoreFault::OtherTag)], "changed during"),
+        (vec![cut(), Rule::once("/store/", StoreFault::WrongTotal(7))], "changed during"),
     ];
     for (rules, words) in cases {
         for rule in rules {

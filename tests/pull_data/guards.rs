@@ -117,8 +117,8 @@ fn without_a_good_token_nothing_begins() {
     for (fault, words) in [
         (Fault::Unauthorized, "401"),
         (Fault::TwoFactor, "two-factor"),
-        (Fault::Forbidden, "may not read"),
-        (Fault::NotFound, "does not know"),
+        (Fault::Forbidden, "lacks permission"),
+        (Fault::NotFound, "cannot find"),
     ] {
         let path = format!("/apps/{PRODUCTION}/config-vars");
         world.standin.misbehave(Rule::once(&path, fault));

@@ -241,10 +241,10 @@ fn missing_and_wrong_values_are_named() {
     world.heroku.set_config_var(STAGING, ZONE, STAGING_NAME);
     world.purge(&purge).fails(3, &[ZONE, "looks like the zone's name"]);
     world.heroku.set_config_var(STAGING, ZONE, &"0".repeat(32));
-    world.purge(&purge).fails(3, &["does not know the zone"]);
+    world.purge(&purge).fails(3, &["cannot find the zone"]);
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.heroku.set_config_var(STAGING, BEARER, "cf-secret-wrong");
-    world.purge(&purge).fails(3, &["does not accept", "bcops doctor"]);
+    world.purge(&purge).fails(3, &["refused the credentials", "bcops doctor"]);
     world.heroku.set_config_var(STAGING, BEARER, "two\nlines");
     world.purge(&purge).fails(3, &["API token", "set it again"]);
     world.heroku.set_config_var(STAGING, BEARER, "cf-secret-reader");
@@ -252,6 +252,6 @@ fn missing_and_wrong_values_are_named() {
     let run = world.purge(&purge).fails(3, &["Cache Purge", "the login itself is good"]);
     assert!(run.stderr.contains("0 purged, 1 URL left"), "{}", run.printed());
     world.bcops.set("CLOUDFLARE_BASE_URL", "http://gateway.example/client/v4");
-    world.purge(&purge).fails(3, &["in the clear"]);
+    world.purge(&purge).fails(3, &["be sent unencrypted"]);
     world.assert_nothing_purged();
 }

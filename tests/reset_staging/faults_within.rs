@@ -46,7 +46,7 @@ fn twenty_one_lost_polls_are_survived() {
 #[test]
 fn a_lost_backup_is_found_again() {
     let world = World::new();
-    let says = &["lost sight of transfer b", "may still be running"];
+    let says = &["cannot follow transfer b", "may still be running"];
     let lost = case("no poll is answered", 8, Left::AsBefore, says, |world| {
         world.whole.heroku.plan_captures(watched());
         let fault = Rule::always("/transfers/", Fault::ServerError).on("GET");
@@ -61,7 +61,7 @@ fn a_lost_backup_is_found_again() {
 fn a_lost_restore_is_not_repeated() {
     let world = World::new();
     world.whole.heroku.plan_restores(watched());
-    let says = &["lost sight of transfer r", "may still be running", "runs rollback"];
+    let says = &["cannot follow transfer r", "may still be running", "runs rollback"];
     let lost = case("no poll is answered", 8, Left::Quarantine, says, |world| {
         wait_for_request(world, "POST", "/restores");
         let fault = Rule::always("/transfers/", Fault::CloseBefore).on("GET");
@@ -189,7 +189,7 @@ fn a_push_at_the_same_time_is_not_overwritten() {
     let run = reset(&world, CHOSEN);
     let tip = world.whole.code.origin_tip("refs/heads/staging").expect("staging");
     assert_ne!(tip, world.whole.code.tips["staging"], "{}", run.printed());
-    run.fails(4, &["the step push failed", "somebody pushed meanwhile", "begin a new run"]);
+    run.fails(4, &["the step push failed", "someone else pushed", "begin a new run"]);
     let after = world.staging();
     assert_eq!((after.rows, after.app_branch), (before.rows, before.app_branch));
     assert_eq!((after.maintenance, after.formation), (before.maintenance, before.formation));

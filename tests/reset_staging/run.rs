@@ -41,7 +41,7 @@ fn without_a_rendezvous_the_result_is_the_same() {
     let world = World::new();
     world.make(Trouble::Rendezvous(Rendezvous::Refused));
     let run = world.bcops(&arguments(&[])).exits(0);
-    assert!(run.stderr.contains("what it says comes through the log"), "{}", run.stderr);
+    assert!(run.stderr.contains("reads its output from the log"), "{}", run.stderr);
     let (now, wanted) = (seen(&world), &calm("stream").state);
     assert!(now == *wanted, "{}", differences(&now, wanted));
 }

@@ -182,7 +182,7 @@ fn refusals_of_a_cluster_are_reported_with_their_fix() {
         ),
         ("/", Fault::HtmlUnavailable, 1, &["503"]),
         ("/", Fault::HtmlPage, 1, &["looks like HTML"]),
-        ("/_cluster", Fault::OtherJson, 1, &["JSON of another form"]),
+        ("/_cluster", Fault::OtherJson, 1, &["JSON in another form"]),
         ("/", Fault::CloseBefore, 1, &["no answer from"]),
     ] {
         world.staging.misbehave(Rule::always(path, fault.clone()));
@@ -204,12 +204,12 @@ fn one_index_that_cannot_be_counted_is_one_row() {
     let world = SearchWorld::new();
     let pages = "wagtail__wagtailcore_page";
     for (fault, reason) in [
-        (Fault::HalfJson, "cut short"),
-        (Fault::FailedShard, "shards took no part"),
+        (Fault::HalfJson, "incomplete"),
+        (Fault::FailedShard, "shards of the index did not take part"),
         (Fault::ReadOnly, "Cluster Read Only"),
         (Fault::ServerError("all shards failed"), "all shards failed"),
         (Fault::HtmlPage, "looks like HTML"),
-        (Fault::OtherJson, "JSON of another form"),
+        (Fault::OtherJson, "JSON in another form"),
     ] {
         let path = format!("{pages}/_count");
         world.staging.misbehave(Rule::always(&path, fault.clone()));

@@ -46,7 +46,7 @@ fn a_successful_command_proves_nothing() {
     world.reindex(&[]).exits(0).says(&["1 more than the database"]);
     // A failed refresh makes the count invalid.
     world.staging.misbehave(Rule::always("_refresh", Fault::FailedShard));
-    world.reindex(&[]).fails(1, &["shards took no part"]);
+    world.reindex(&[]).fails(1, &["shards of the index did not take part"]);
     world.staging.behave();
     world.staging.misbehave(Rule::always("_refresh", Fault::ReadOnly));
     world.reindex(&[]).fails(3, &["Cluster Read Only"]);
@@ -64,7 +64,7 @@ fn a_command_that_fails_is_quoted_without_secrets() {
         .world
         .standin
         .misbehave(heroku::Rule::once("/dynos", heroku::Fault::Forbidden).on("POST"));
-    world.reindex(&[]).fails(3, &["may not"]);
+    world.reindex(&[]).fails(3, &["lacks permission"]);
 }
 
 #[test]
