@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the aws CLI that proves the S3 stand-in into DIR, unless it is already there, and prints
+# Installs the aws CLI that tests the S3 stand-in into DIR, unless it is already there, and prints
 # the path of its executable: export BCOPS_AWS_CLI="$(tests/install-aws-cli.sh DIR)"
 set -eu
 

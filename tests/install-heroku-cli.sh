@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Heroku CLI that proves the stand-in, with its plugin for builds, into DIR, unless
+# Installs the Heroku CLI that tests the stand-in, with its plugin for builds, into DIR, unless
 # they are already there, and prints the path of its executable: export
 # BCOPS_HEROKU_CLI="$(tests/install-heroku-cli.sh DIR)"
 set -eu

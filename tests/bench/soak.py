@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs pulls and resets one after another in the sandbox of `make rehearse`, and looks after each
-whether anything has stayed: memory, databases, sessions, temporary files, locks, refs, processes.
+"""Runs many pulls and resets in the sandbox of `make rehearse`. After each run, checks whether it left
+anything behind: memory, databases, sessions, temporary files, locks, refs, processes.
 
     cargo build --bins --example sandbox
     target/debug/examples/sandbox -- "$PWD/tests/bench/soak.py" --pulls 100 --resets 20
 
-The sandbox gives it the surroundings: servers, an operator's clone as the working directory, `bcops` in
-PATH. Needs Linux and Python 3.9. What each run left or took is on a line; the exit code is 1 if
-anything has stayed that may not, or memory has grown by more than a tenth (and 2 MB).
+The sandbox provides the servers, an operator's clone as the working directory, and `bcops` in PATH.
+Needs Linux and Python 3.9. Prints a line for each run: its time, its memory and what it left behind.
+Exits with 1 if a run left anything behind, or if memory grew by more than 10 % plus 2 MB.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def git_refs(*arguments):
 
 
 def children():
-    """Processes whose parent is this one: those that a run has left become its children."""
+    """Returns this process's children. Processes that a run left behind become its children."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -86,7 +86,7 @@ class Soak:
         self.problems = []
 
     def run(self, arguments):
-        """Gives seconds and the peak of memory in megabytes."""
+        """Returns the seconds and the peak memory in megabytes."""
         environment = dict(os.environ, TMPDIR=self.temporary)
         log = Path(self.temporary).with_suffix(".log")
         with open(log, "w") as output:
@@ -104,7 +104,7 @@ class Soak:
         return seconds, usage.ru_maxrss / 1024
 
     def left(self):
-        """What there is now besides journals, as something to compare."""
+        """Returns what exists now, except for journals, so that it can be compared."""
         names = "SELECT datname FROM pg_database ORDER BY 1"
         sessions = (
             "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
@@ -148,9 +148,9 @@ class Soak:
             return
         quarter = max(count // 4, 2)
         first, last = statistics.median(memory[:quarter]), statistics.median(memory[-quarter:])
-        print(f"{name}: {first:.1f} MB at first, {last:.1f} MB at last, {max(memory):.1f} MB at most")
+        print(f"{name}: {first:.1f} MB in the first quarter, {last:.1f} MB in the last, {max(memory):.1f} MB at most")
         if last > first * 1.1 + 2:
-            self.problems.append(f"{name}: memory has grown from {first:.1f} to {last:.1f} MB")
+            self.problems.append(f"{name}: memory grew from {first:.1f} to {last:.1f} MB")
 
 
 def main():
@@ -173,7 +173,7 @@ def main():
     soak.series("reset", options.resets, reset)
     journals = files_below(soak.state)
     print(f"state folder: {len(journals)} files, {sum((soak.state / one).stat().st_size for one in journals) >> 10} kB")
-    print("\n".join(soak.problems) or "nothing has stayed")
+    print("\n".join(soak.problems) or "nothing was left behind")
     sys.exit(1 if soak.problems else 0)
 
 

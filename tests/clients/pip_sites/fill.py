@@ -1,5 +1,5 @@
-"""Fills a migrated site with people: users, pages, drafts, comments, what forms sent, and rows in the
-tables of every app. Prints each value that must not leave production, one a line."""
+"""Fills a migrated site with personal data: users, pages, drafts, comments, form submissions, and rows in
+the tables of every app. Prints each value that must not leave production, one per line."""
 
 import os
 import random
