@@ -241,7 +241,9 @@ fn an_endless_listing_fails() {
         )
     };
     // How many keys are sent before they repeat.
-    for (keys, words) in [(1, "comes twice"), (50, "comes twice"), (0, "pages without an object")] {
+    for (keys, words) in
+        [(1, "is listed twice"), (50, "is listed twice"), (0, "pages without an object")]
+    {
         let page = move |page: usize| match keys {
             0 => String::new(),
             keys => entry(format!("images/{}.jpg", page % keys)),

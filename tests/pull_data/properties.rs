@@ -188,7 +188,7 @@ fn a_role_with_fewer_rights_keeps_what_it_can_and_learns_the_rest() {
     // A role that can only become the owner cannot rename, and learns that before the download.
     world.cluster.psql("postgres", &format!("ALTER ROLE \"{member}\" NOINHERIT"));
     let asked = world.standin.requests().len();
-    world.pull(&["--yes"]).fails(3, &["belongs to another role"]);
+    world.pull(&["--yes"]).fails(3, &["does not own it"]);
     let fetched = world.standin.requests();
     assert!(!fetched.iter().skip(asked).any(|one| one.path.contains("/store/")));
 }
