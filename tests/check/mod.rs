@@ -164,7 +164,7 @@ fn connections_can_be_redirected_by_settings() {
     let connect = format!("connect = [\"{STAGING}:443={}\"]\n", world.web.https);
     world.configure(&[&format!("https://{STAGING}")], &connect);
     let document = world.json(0);
-    assert_line(&document, STAGING, "dns", "skip", &["check.connect says 127.0.0.1"]);
+    assert_line(&document, STAGING, "dns", "skip", &["check.connect sets 127.0.0.1"]);
     assert_line(&document, STAGING, "tls", "pass", &[]);
     world.configure(&[], "connect = [\"nonsense\"]\n");
     world.check(&["staging"]).fails(3, &["`check.connect` is `nonsense`: write HOST:PORT"]);

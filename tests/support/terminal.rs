@@ -46,7 +46,7 @@ impl Terminal {
         Terminal::start_with_columns(command, WIDE)
     }
 
-    /// The same on a terminal of this width.
+    /// Like `start`, on a terminal of this width.
     pub fn start_with_columns(command: &mut Command, columns: u16) -> Terminal {
         let (controller, terminal) = open(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
@@ -72,7 +72,7 @@ impl Terminal {
         String::from_utf8_lossy(&self.screen.lock().expect("no panic")).into_owned()
     }
 
-    /// The same without colours and links.
+    /// Like `text`, without colours and links.
     pub fn plain_text(&self) -> String {
         console::strip_ansi_codes(&self.text()).into_owned()
     }
