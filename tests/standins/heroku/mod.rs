@@ -184,12 +184,12 @@ impl HerokuStandIn {
         world.app_mut(app).expect("an app of the stand-in").folder = Some(folder.to_owned());
     }
 
-    /// What the app has for processes: kind, quantity and size of each.
-    /// Somebody turns maintenance mode on or off by hand.
+    /// Turns maintenance mode on or off, as if someone did it by hand.
     pub fn somebody_sets_maintenance(&self, app: &str, on: bool) {
         self.shared.world().app_mut(app).expect("an app of the stand-in").maintenance = on;
     }
 
+    /// Sets the processes of the app: kind, quantity and size of each.
     pub fn set_formation(&self, app: &str, processes: &[(&str, i64, &str)]) {
         self.shared.world().set_formation(app, processes);
     }
