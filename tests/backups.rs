@@ -77,7 +77,7 @@ fn a_backup_of_another_database_is_never_taken() {
     let pulled = world.pull(&["--yes", "--dry-run", "--json"]).exits(0).json();
     assert!(pulled.to_string().contains("b001"), "{pulled}");
     let [blue, nobody, gone] = [of_blue, of_nobody, deleted].map(|num| format!("b{num:03}"));
-    world.pull(&["--yes", "--backup", &blue]).fails(4, &["postgresql", "not of", "backups list"]);
+    world.pull(&["--yes", "--backup", &blue]).fails(4, &["postgresql", "not to", "backups list"]);
     world.pull(&["--yes", "--backup", &gone]).fails(4, &["was deleted", "backups list"]);
     let reason = ["--i-need-personal-data", "a form is broken"];
     for name in [&blue, &gone] {

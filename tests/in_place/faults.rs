@@ -232,7 +232,7 @@ async fn waiting_for_another_sessions_lock_has_a_limit() {
     let error = CommandError::from(error);
     assert_eq!(error.kind, FailureKind::Unexpected);
     assert!(
-        error.hint_texts().iter().any(|hint| hint.contains("another session")),
+        error.hint_texts().iter().any(|hint| hint.contains("stop the dynos")),
         "{:?}",
         error.hints
     );
@@ -317,6 +317,10 @@ async fn a_full_disk_is_reported_as_one() {
     let error = staging.load(&manifest(NOTES)).await.expect_err("there is no room");
     assert!(in_full(&error).contains("could not extend file"), "{}", in_full(&error));
     let error = CommandError::from(error);
-    assert!(error.hint_texts().iter().any(|hint| hint.contains("too small")), "{:?}", error.hints);
+    assert!(
+        error.hint_texts().iter().any(|hint| hint.contains("larger plan")),
+        "{:?}",
+        error.hints
+    );
     assert!(error.to_string().contains("a part of the backup"), "{error}");
 }

@@ -139,7 +139,8 @@ fn a_bucket_without_acls_names_the_setting_to_remove() {
 fn endless_listings_end_the_work() {
     let world = World::new();
     world.write("images/a.jpg", "a");
-    for (fault, words) in [(Fault::SameToken, "not where"), (Fault::Endless, "nearly empty pages")]
+    for (fault, words) in
+        [(Fault::SameToken, "without a token"), (Fault::Endless, "nearly empty pages")]
     {
         world.s3.misbehave(Rule::always("ListObjectsV2", fault).on("/images/"));
         let started = Instant::now();

@@ -98,7 +98,7 @@ fn another_target_is_filled_instead() {
     assert_eq!(world.database_names(), [world.target.as_str(), &other]);
     assert_eq!(world.cluster.psql(&other, USERS), "60");
     assert_eq!(world.psql("SELECT text FROM note"), "from before");
-    world.pull(&["--target", &"x".repeat(48)]).fails(3, &["too long", "--target"]);
+    world.pull(&["--target", &"x".repeat(48)]).fails(3, &["exceeds", "--target"]);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn the_missing_permission_is_named() {
     }
     let world = World::new();
     world.heroku.set_config_var(STAGING, ZONE, "staging.torchbox.com");
-    assert_check(&world, "fail", "as a zone id", "zone's id");
+    assert_check(&world, "fail", "as a zone id", "the zone id");
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.cloudflare.misbehave(Rule::always("/zones", Fault::HtmlPage));
     assert_check(&world, "fail", "is not Cloudflare's", "");
