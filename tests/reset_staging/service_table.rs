@@ -1,4 +1,4 @@
-//! The table of `docs/runbook.md`: each service and each of its answers, and how a reset ends. Each
+//! The table of `docs/when-it-stops.md`: each service and each of its answers, and how a reset ends. Each
 //! row is held by a test, which is looked for by its name.
 
 use std::fs;
@@ -67,9 +67,10 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
 }
 
 #[test]
-fn the_table_of_the_runbook_says_what_the_tests_hold() {
-    let page = read("docs/runbook.md");
-    let (_, section) = page.split_once("## What a bad answer comes to").expect("the section");
+fn the_table_of_the_page_says_what_the_tests_hold() {
+    let page = read("docs/when-it-stops.md");
+    let (_, section) =
+        page.split_once("## When a service fails during a reset").expect("the section");
     let section = section.split("\n## ").next().expect("a section");
     let documented: Vec<Vec<&str>> =
         rows(section).into_iter().filter(|row| row[0] != "service").collect();
