@@ -25,7 +25,7 @@ const ROWS: &str = "
 | data API | the restore completes with a part missing | closed | a_restore_that_is_not_whole_does_not_pass_for_one |
 | data API | the backup vanishes before the load | closed | a_backup_that_vanishes_stops_the_run_before_the_load |
 | git | the origin is gone | nothing was changed | git_that_goes_wrong |
-| git | the branch may not be force-pushed | nothing was changed | git_that_goes_wrong |
+| git | the branch does not allow a force push | nothing was changed | git_that_goes_wrong |
 | git | a colleague pushed meanwhile | nothing was changed | somebody_who_pushes_meanwhile_is_not_overwritten |
 | git | a branch in conflict | nothing was changed | git_that_goes_wrong |
 | Postgres | the backup is damaged | closed | loads_that_go_wrong |
