@@ -2,6 +2,7 @@
 //! of a reset in the sandbox. `make pictures` draws them, and the test compares them with a run of
 //! today. What differs from run to run (times, ids, commits) is shown as it once was.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -71,7 +72,7 @@ fn run(arguments: &[&str]) -> Vec<String> {
     terminal.type_line(&name.captures(&text).expect("what to type")[1]);
     let (code, text) = terminal.finish();
     assert_eq!(code, Some(0), "{text}");
-    let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
+    let mut screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
     screen.process(text.as_bytes());
     let lines: Vec<String> = (0..ROWS).map(|row| line(screen.screen(), row)).collect();
     let plain = |line: &String| console::strip_ansi_codes(line).trim().to_owned();
@@ -83,6 +84,10 @@ fn run(arguments: &[&str]) -> Vec<String> {
         shown.pop();
     }
     shown
+}
+
+fn size(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
 }
 
 /// One line of the screen with the colours of its cells, and what differs from run to run replaced.
