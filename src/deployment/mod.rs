@@ -40,7 +40,7 @@ pub use values::Values;
 pub use writing::Writing;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
-use crate::events::Reporter;
+use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
@@ -66,9 +66,15 @@ impl<'a> Deployments<'a> {
     /// # Errors
     /// Where its config vars cannot be had, from Heroku or from this process's variables.
     pub async fn reading(&self, environment: &'a Environment) -> Result<Reading<'a>, CommandError> {
+        self.asks_heroku_about(&environment.name);
         let logged_in = self.log_in().await;
         let values = Values::of(&logged_in, environment).await?;
         Ok(Reading { environment, logged_in, values })
+    }
+
+    /// Shows that Heroku is asked now, because its answer may take a while.
+    pub fn asks_heroku_about(&self, environment: &str) {
+        self.reporter.emit(Event::Asking(format!("Asking Heroku about {environment}")));
     }
 
     /// Opens an environment to be changed, and compares it with everything that is protected.

@@ -45,7 +45,7 @@ fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
     assert_eq!(failed.len(), 1, "{}", run.printed());
     assert!(failed[0].contains(check), "{}", run.printed());
     assert!(run.stdout.contains(detail), "{}", run.printed());
-    let line = run.stdout.lines().find(|line| line.contains("to mend:"));
+    let line = run.stdout.lines().find(|line| line.contains("fix:"));
     assert!(line.is_some_and(|line| line.contains(mend)), "{}", run.printed());
     assert!(run.stdout.contains("1 check failed"), "{}", run.printed());
 
@@ -164,7 +164,7 @@ fn a_database_that_does_not_answer() {
     let url = "postgres://u:db-password@127.0.0.1:1/staging?sslmode=disable";
     world.standin.set_config_var(STAGING, "DATABASE_URL", url);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
-    assert_lines(&run, &["fail staging database 127.0.0.1:1", "to mend: heroku pg:info --app"]);
+    assert_lines(&run, &["fail staging database 127.0.0.1:1", "fix: heroku pg:info --app"]);
 }
 
 #[test]

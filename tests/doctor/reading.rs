@@ -90,14 +90,14 @@ fn on_a_healthy_site_it_is_green_and_only_reads() {
                     "pass staging database can log in",
                     "skip staging bucket writing cannot be shown without writing",
                     "skip staging front-end purge cannot be shown without writing",
-                    "pass git push takes pushes",
-                    "pass staging deploys takes pushes",
+                    "pass git push may push",
+                    "pass staging deploys may push",
                     "pass GitLab role Developer",
                     "pass GitLab branch staging",
                 ],
             );
         }
-        assert!(run.stdout.ends_with("all well\n"), "{}", run.printed());
+        assert!(run.stdout.ends_with("no check failed\n"), "{}", run.printed());
     }
     let written: Vec<_> =
         world.asked().into_iter().filter(|(how, _)| how != "GET" && how != "HEAD").collect();

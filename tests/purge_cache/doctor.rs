@@ -48,7 +48,7 @@ fn the_permission_that_lacks_is_named() {
         (
             Login { reads_zones: false, ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name (Zone / Zone / Read)",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
         (Login { of_account: true, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
@@ -61,7 +61,7 @@ fn the_permission_that_lacks_is_named() {
         (
             Login { zones: vec!["f".repeat(32)], ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
         (Login::token("cf-secret-other"), "fail", "does not accept the credentials", "API token"),

@@ -102,7 +102,7 @@ fn a_dry_run_shows_conflicts_and_missing_merges() {
         "--on-conflict skip merges without feature/clashing-header",
         "(from feature/longer-issue)",
         "makemigrations --merge",
-        "merge       on master already: feature/opening-hours",
+        "merge       already on master: feature/opening-hours",
     ] {
         assert!(run.stdout.contains(text), "{text}: {}", run.printed());
     }
@@ -219,7 +219,7 @@ fn a_branch_in_conflict_stops_the_run_or_is_left_out() {
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
     world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
-    let report = world.bcops(&["runs", "show", &run]).exits(0);
+    let report = world.bcops(&["runs", "show", &run, "--markdown"]).exits(0);
     assert!(report.stdout.contains("left out"), "{}", report.printed());
 }
 
@@ -254,7 +254,7 @@ fn stages_are_left_out_and_the_clone_is_left_alone() {
     assert!(!after.maintenance);
     assert_eq!(clone(&world), checkout);
     assert_eq!(clone_refs(&world), "");
-    let report = world.bcops(&["runs", "show"]).exits(0);
+    let report = world.bcops(&["runs", "show", "--markdown"]).exits(0);
     assert!(report.stdout.contains("left out with --skip git"), "{}", report.printed());
 }
 

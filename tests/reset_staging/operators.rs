@@ -93,7 +93,7 @@ fn a_lock_that_was_broken_lets_another_in_and_the_first_run_out() {
     let world = World::new();
     let run = killed(&world);
     let other = world.another_operator();
-    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last heard of"]);
+    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last seen"]);
     other.run(&["runs", "unlock", &run, "--confirm", &run]).fails(4, &["--force"]);
     let broken = other.run(&unlock(&run)).exits(0);
     assert!(broken.stdout.contains("Op Erator"), "{}", broken.printed());

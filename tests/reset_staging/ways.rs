@@ -52,7 +52,7 @@ fn without_media_the_bucket_stays() {
     assert_eq!(world.staging().objects, before);
     let s3 = world.whole.s3.requests();
     assert!(!s3.iter().any(|request| request.writes()), "{s3:?}");
-    let run = world.bcops(&["runs", "show"]).exits(0);
+    let run = world.bcops(&["runs", "show", "--markdown"]).exits(0);
     assert!(!run.stdout.contains("images are those of the live site"), "{}", run.stdout);
 }
 
@@ -106,7 +106,7 @@ fn a_branch_in_conflict_is_left_out_with_a_warning() {
     assert_eq!(branches, [history::OLD_MAP, history::FOOTER]);
     assert_eq!(base, "master");
     assert_eq!(world.report()["status"], "done, with warnings");
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
     assert!(told.contains("left out because of conflicts: feature/clashing-header"), "{told}");
 }
 
@@ -199,7 +199,7 @@ fn without_the_clean_up_staging_opens_under_its_own_names() {
         (world.outcome("sites"), world.outcome("search")),
         ("done".into(), "left out".into())
     );
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
     assert!(told.contains("left out with --skip cleanup"), "{told}");
     world.assert_production_untouched();
 }
@@ -235,7 +235,7 @@ fn a_plan_is_stale_when_master_moves_or_a_newer_backup_is_there() {
     world.bcops(&[&named[..], &["--backup", "b003", "--plan-out", &plan]].concat()).exits(0);
     world.whole.heroku.add_backup(PRODUCTION, dump, Duration::from_secs(10), completed);
     follow().exits(0);
-    assert!(world.bcops(&["runs", "show"]).exits(0).stdout.contains("b003"));
+    assert!(world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout.contains("b003"));
 }
 
 /// Runs it where there is no whole clone of the operator's, and looks that all was done.

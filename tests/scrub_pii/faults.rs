@@ -110,7 +110,7 @@ fn a_column_that_comes_while_a_lock_is_waited_for_is_seen() {
     let world = people();
     // Whoever adds a column keeps everybody out; the look before the question is over by then.
     let mut terminal = world.bcops.start_on_terminal(&["scrub-pii", "--lock-timeout", "1m"]);
-    terminal.wait_for("to go on: ");
+    terminal.wait_for("to continue: ");
     let holder = Holder::hold(
         &world,
         "ALTER TABLE person ADD COLUMN home text; UPDATE person SET home = 'ann@canary.example'",
