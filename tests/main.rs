@@ -38,6 +38,7 @@ mod gitlab;
 mod hardening;
 mod hostile_names;
 mod reference;
+mod screen;
 mod screens;
 mod second_site;
 mod standins;

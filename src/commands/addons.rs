@@ -53,7 +53,12 @@ impl fmt::Display for Addons<'_> {
         if self.addons.is_empty() {
             return write!(f, "{} has no add-ons", self.app);
         }
-        let mut table = Table::new(["ADD-ON", "PLAN", "STATE", "CONFIG VARS"].map(Column::text));
+        let mut table = Table::new([
+            Column::text("ADD-ON"),
+            Column::text("PLAN"),
+            Column::text("STATE").minor(1),
+            Column::text("CONFIG VARS"),
+        ]);
         for Addon { name, plan, state, config_vars, .. } in &self.addons {
             table.row([name, plan, state.as_deref().unwrap_or("-"), &config_vars.join(", ")]);
         }

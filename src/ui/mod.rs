@@ -116,7 +116,7 @@ impl Ui {
         console::set_colors_enabled(results.has_colors());
         let display: Box<dyn Display> = if options.quiet {
             Box::new(lines::Quiet)
-        } else if Stream::Messages.is_terminal() && !terminal::is_dumb() {
+        } else if Stream::Messages.is_terminal() && !console::is_dumb() {
             Box::new(bars::Bars::new())
         } else {
             Box::new(lines::Lines::start())

@@ -29,6 +29,8 @@ static HEADER: LazyLock<Option<Regex>> =
 pub struct Paint {
     color: bool,
     links: bool,
+    /// The columns of the terminal.
+    width: Option<u16>,
     /// Names of protected environments and their apps.
     protected: Vec<String>,
 }
@@ -36,7 +38,7 @@ pub struct Paint {
 impl Paint {
     pub fn of(stream: Stream, choice: ColorChoice) -> Paint {
         let (color, links) = (stream.has_colors(choice), stream.has_links(choice));
-        Paint { color, links, protected: Vec::new() }
+        Paint { color, links, width: stream.width(), protected: Vec::new() }
     }
 
     /// Names these in bold red wherever a person decides something.
@@ -58,11 +60,12 @@ impl Paint {
 
     /// A text with verdicts, headers and links.
     pub fn text(&self, clean: &str) -> String {
-        let text = if self.color { self.rows(clean) } else { clean.to_owned() };
-        if self.links { linked(&text) } else { text }
+        // Links first: they look at how wide a line is.
+        let text = if self.links { self.linked(clean) } else { clean.to_owned() };
+        if self.color { self.rows(&text) } else { text }
     }
 
-    /// A text that somebody decides by. Protected environments stand out in it.
+    /// A text that a person decides by. Protected environments stand out in it.
     pub fn decision(&self, clean: &str) -> String {
         self.text(&self.danger(clean))
     }
@@ -86,6 +89,30 @@ impl Paint {
             }
         });
         painted.into_owned()
+    }
+
+    /// Addresses as links of OSC 8. What is shown stays the same.
+    fn linked(&self, text: &str) -> String {
+        let Some(address) = ADDRESS.as_ref() else { return text.to_owned() };
+        let line = |line: &str| {
+            let is_full = self.width.is_some_and(|width| line.chars().count() >= width.into());
+            let linked = address.replace_all(line, |found: &regex::Captures<'_>| {
+                let (whole, end) =
+                    found.get(0).map_or(("", 0), |whole| (whole.as_str(), whole.end()));
+                match found.name("file") {
+                    Some(file) => {
+                        let file = file.as_str();
+                        let before = whole.strip_suffix(file).unwrap_or_default();
+                        format!("{before}{}", link(&file_url(file), file))
+                    }
+                    // A table may have cut it there, and half an address leads elsewhere.
+                    None if is_full && end == line.len() => whole.to_owned(),
+                    None => link(whole, whole),
+                }
+            });
+            linked.into_owned()
+        };
+        text.split('\n').map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn danger(&self, text: &str) -> String {
@@ -138,23 +165,6 @@ fn style_of(word: &str) -> Option<Style> {
     })
 }
 
-/// Addresses as links of OSC 8. What is shown stays the same.
-fn linked(text: &str) -> String {
-    let Some(address) = ADDRESS.as_ref() else { return text.to_owned() };
-    let linked = address.replace_all(text, |found: &regex::Captures<'_>| {
-        let whole = found.get(0).map_or("", |whole| whole.as_str());
-        match found.name("file") {
-            Some(file) => {
-                let file = file.as_str();
-                let before = whole.strip_suffix(file).unwrap_or_default();
-                format!("{before}{}", link(&file_url(file), file))
-            }
-            None => link(whole, whole),
-        }
-    });
-    linked.into_owned()
-}
-
 fn file_url(path: &str) -> String {
     url::Url::from_file_path(path).map_or_else(|()| format!("file://{path}"), Into::into)
 }
@@ -168,7 +178,7 @@ mod tests {
     use super::*;
 
     fn paint(color: bool, links: bool) -> Paint {
-        Paint { color, links, protected: Vec::new() }
+        Paint { color, links, width: Some(40), protected: Vec::new() }
             .protecting(vec!["production".to_owned(), "site-production".to_owned()])
     }
 
@@ -202,5 +212,7 @@ mod tests {
         let expected = "see \x1b]8;;https://a.example/b?c=d\x1b\\https://a.example/b?c=d\
                         \x1b]8;;\x1b\\.\nreport: \x1b]8;;file:///x%20y.md\x1b\\/x y.md\x1b]8;;\x1b\\";
         assert_eq!(linked, expected);
+        let cut = "pipeline  https://gitlab.example/a/b/-/p";
+        assert_eq!(paint(false, true).text(cut), cut);
     }
 }

@@ -2,7 +2,7 @@
 //! mends it.
 
 mod git;
-mod reading;
+pub mod reading;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

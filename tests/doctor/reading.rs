@@ -13,15 +13,15 @@ use crate::whole_site::media::PRODUCTION as BUCKET;
 use crate::whole_site::services::Services;
 use crate::whole_site::{Pace, STAGING, WholeSite};
 
-struct World {
+pub struct World {
     whole: WholeSite,
     services: Services,
-    bcops: Bcops,
+    pub bcops: Bcops,
     _runtime: Runtime,
 }
 
 /// The council's site with everything around it, and all of it healthy.
-fn world() -> World {
+pub fn world() -> World {
     let runtime = Runtime::new().expect("a runtime");
     let cluster = Cluster::shared();
     let (whole, services) = runtime.block_on(async {

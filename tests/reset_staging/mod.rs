@@ -1,7 +1,7 @@
 //! `reset-staging` when all goes well: every part of staging afterwards, whichever way the backup
 //! came, and what is left of the run on the operator's machine and on the origin.
 
-mod calm;
+pub mod calm;
 mod choices;
 mod ci;
 mod code;

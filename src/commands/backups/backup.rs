@@ -33,7 +33,7 @@ pub struct Backup {
 /// Of `backups list`.
 pub const COLUMNS: [Column; 6] = [
     Column::word("BACKUP"),
-    Column::text("KIND"),
+    Column::text("KIND").minor(1),
     Column::text("STATE"),
     Column::text("WHEN"),
     Column::number("SIZE"),

@@ -136,7 +136,7 @@ struct Sample {
     is_known: bool,
 }
 
-/// The first objects below each prefix, without archived ones, which nobody can read.
+/// The first objects below each prefix, without archived ones, which cannot be read.
 async fn list_samples(context: &Context, bucket: &SourceBucket) -> Result<Listed, String> {
     let media = &context.settings.media;
     let mut samples = Vec::new();

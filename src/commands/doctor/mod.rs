@@ -15,6 +15,7 @@ mod services;
 
 use std::fmt;
 
+use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -69,27 +70,31 @@ pub async fn run(context: &Context, args: &DoctorArgs) -> Result<Outcome, Comman
     Ok(outcome(&checks))
 }
 
-/// Prints a line as soon as a service has answered every check.
-async fn service(
-    context: &Context,
-    name: &str,
-    checking: impl Future<Output = Vec<Check>>,
-) -> Vec<Check> {
-    let checks = checking.await;
-    let step = "service";
-    let count = words::plural(checks.len() as u64, "check");
-    let failed = checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
-    match (checks.is_empty(), failed) {
-        (true, _) => {}
-        (false, 0) => {
-            context.ui.emit(Event::StepFinished { step, summary: format!("{name}: {count}") });
+/// Prints a line as soon as a service has answered every check. On the heap, because the futures of all
+/// checks together are too large for the stack of a debug build.
+fn service<'a>(
+    context: &'a Context,
+    name: &'a str,
+    checking: impl Future<Output = Vec<Check>> + Send + 'a,
+) -> BoxFuture<'a, Vec<Check>> {
+    let checking = Box::pin(checking);
+    Box::pin(async move {
+        let checks = checking.await;
+        let step = "service";
+        let count = words::plural(checks.len() as u64, "check");
+        let failed = checks.iter().filter(|check| check.verdict == Verdict::Fail).count();
+        match (checks.is_empty(), failed) {
+            (true, _) => {}
+            (false, 0) => {
+                context.ui.emit(Event::StepFinished { step, summary: format!("{name}: {count}") });
+            }
+            (false, failed) => {
+                let summary = format!("{name}: {failed} of {count} failed");
+                context.ui.emit(Event::StepFailed { step, summary });
+            }
         }
-        (false, failed) => {
-            let summary = format!("{name}: {failed} of {count} failed");
-            context.ui.emit(Event::StepFailed { step, summary });
-        }
-    }
-    checks
+        checks
+    })
 }
 
 /// The environment that the others are copied from, unless it is checked anyway. A protected

@@ -125,6 +125,8 @@ pub async fn run(context: &Context, args: &ResetArgs) -> Result<Outcome, Command
         let planned = Planned { dry_run: true, plan, digest: None, preview };
         return Ok(Outcome::done(planned, format!("{text}\ndry run: nothing was changed")));
     }
+    // Before the plan: its last lines, directly above the question, are what is lost.
+    confirm::print_origins(context);
     context.ui.question(&text);
     confirm::type_name(context, &app, &args.confirm)?;
     let beginning = Beginning {

@@ -62,10 +62,10 @@ async fn unfinished_runs(context: &Context) -> Vec<Found> {
 const COLUMNS: [Column; 7] = [
     Column::word("RUN"),
     Column::text("STATE"),
-    Column::text("BEGAN"),
-    Column::text("COMMAND"),
-    Column::text("APP"),
-    Column::text("BY"),
+    Column::text("BEGAN").minor(4),
+    Column::text("COMMAND").minor(1),
+    Column::text("APP").minor(3),
+    Column::text("BY").minor(2),
     Column::text("NOTE"),
 ];
 

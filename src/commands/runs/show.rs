@@ -131,6 +131,7 @@ fn steps(report: &Report) -> String {
             None => counts.push((step.outcome, 1)),
         }
     }
-    let counts = counts.iter().map(|(outcome, count)| format!("{count} {outcome}"));
+    let words = |outcome: &str| outcome.replace(", with", " with");
+    let counts = counts.iter().map(|(outcome, count)| format!("{count} {}", words(outcome)));
     counts.collect::<Vec<_>>().join(", ")
 }

@@ -94,6 +94,7 @@ pub async fn run(context: &Context, args: &SearchReindexArgs) -> Result<Outcome,
         };
         return Ok(Outcome::done(result, format!("{plan}\ndry run: nothing was changed")));
     }
+    confirm::print_origins(context);
     context.ui.question(&plan);
     confirm::type_name(context, &app, &args.confirm)?;
     let site = Site {

@@ -74,6 +74,7 @@ pub async fn run(context: &Context, args: &RollbackArgs) -> Result<Outcome, Comm
         };
         return Ok(Outcome::done(result, format!("{text}\ndry run: nothing was changed")));
     }
+    confirm::print_origins(context);
     context.ui.question(&text);
     confirm::type_name(context, &app, &args.confirm)?;
     let result = go_back(setup, &runs, &past, &world, &back).await;
