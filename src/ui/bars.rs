@@ -1,7 +1,7 @@
 //! Shows progress on a terminal: a line for each step, and a bar for what is counted.
 //!
-//! Every line that moves is cut to the terminal's width when it is drawn. A longer one would take two
-//! rows, and a terminal that is resized would keep the second.
+//! Every line that moves is short, however wide the terminal is. A terminal that is made narrower
+//! breaks a longer line into two rows, and the first of them would stay on the screen.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +13,8 @@ use super::Display;
 use super::terminal::Stream;
 use crate::events::{Event, Progress, Unit};
 
-/// From this width on, a bar has room for what is in hand.
-const WIDE: u16 = 100;
-/// Below this width, a bar has no room for its rate.
-const NARROW: u16 = 70;
+/// Below this width, lines are shorter still.
+const NARROW: u16 = 64;
 /// A terminal that does not report its width.
 const USUAL: u16 = 80;
 
@@ -47,7 +45,8 @@ impl Bars {
     }
 
     fn spinner(&self, text: &str) -> ProgressBar {
-        let bar = self.screen.add(ProgressBar::new_spinner().with_style(style(SPINNER)));
+        let template = if is_narrow() { NARROW_SPINNER } else { SPINNER };
+        let bar = self.screen.add(ProgressBar::new_spinner().with_style(style(template)));
         bar.set_message(text.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
@@ -61,10 +60,8 @@ impl Bars {
     }
 
     fn print(&self, text: &str) {
-        // Without a visible bar `println` would drop the text.
-        if self.screen.println(text).is_err() || self.screen.is_hidden() {
-            let _ = console::Term::stderr().write_line(text);
-        }
+        // Not `println` of the screen: it ends its lines with blanks up to the width that it knows.
+        self.screen.suspend(|| _ = console::Term::stderr().write_line(text));
     }
 
     fn end(&self, bar: Option<Bar>, symbol: console::StyledObject<&str>, summary: &str) {
@@ -73,31 +70,32 @@ impl Bars {
     }
 }
 
-const SPINNER: &str = "{spinner} {wide_msg} {elapsed}";
+const SPINNER: &str = "{spinner} {msg:50!} {elapsed}";
+const NARROW_SPINNER: &str = "{spinner} {msg:38!} {elapsed}";
+
+fn is_narrow() -> bool {
+    Stream::Messages.width().unwrap_or(USUAL) < NARROW
+}
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// The parts of a bar that fit the width.
-fn template(progress: &Progress, width: u16) -> &'static str {
-    match (progress.unit, progress.total) {
-        (Unit::Bytes, Some(_)) if width >= WIDE => {
-            "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left  {msg:32!}"
+fn template(progress: &Progress, is_narrow: bool) -> &'static str {
+    match (progress.unit, progress.total, is_narrow) {
+        (Unit::Bytes, Some(_), false) => {
+            "{prefix} {bar:14} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left"
         }
-        (Unit::Bytes, Some(_)) if width >= NARROW => {
-            "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left"
+        (Unit::Bytes, Some(_), true) => {
+            "{prefix} {bar:8} {decimal_bytes}/{decimal_total_bytes} {eta} left"
         }
-        (Unit::Bytes, Some(_)) => {
-            "{prefix} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {eta} left"
+        (Unit::Bytes, None, false) => {
+            "{spinner} {prefix} {decimal_bytes} {decimal_bytes_per_sec} {msg:20!}"
         }
-        (Unit::Bytes, None) => {
-            "{spinner} {prefix} {decimal_bytes} {decimal_bytes_per_sec}  {wide_msg}"
-        }
-        (Unit::Items, _) if width >= NARROW => {
-            "{prefix} {wide_bar} {human_pos}/{human_len}  {msg:32!}"
-        }
-        (Unit::Items, _) => "{prefix} {wide_bar} {human_pos}/{human_len}",
+        (Unit::Bytes, None, true) => "{spinner} {prefix} {decimal_bytes} {decimal_bytes_per_sec}",
+        (Unit::Items, _, false) => "{prefix} {bar:14} {human_pos}/{human_len} {msg:20!}",
+        (Unit::Items, _, true) => "{prefix} {bar:14} {human_pos}/{human_len}",
     }
 }
 
@@ -117,7 +115,7 @@ impl Display for Bars {
             }
             Event::StepProgress { step, progress } => {
                 let Some(Bar { bar, template: used }) = steps.running.get_mut(step) else { return };
-                let now = template(progress, Stream::Messages.width().unwrap_or(USUAL));
+                let now = template(progress, is_narrow());
                 if *used != now {
                     bar.set_style(style(now));
                     *used = now;
@@ -175,8 +173,7 @@ mod tests {
     fn a_bar_has_fewer_parts_on_a_narrow_terminal() {
         let progress =
             Progress { done: 1, total: Some(2), unit: Unit::Bytes, current: String::new() };
-        assert!(template(&progress, 120).contains("{msg"));
-        assert!(!template(&progress, 80).contains("{msg"));
-        assert!(!template(&progress, 50).contains("per_sec"));
+        assert!(template(&progress, false).contains("per_sec"));
+        assert!(!template(&progress, true).contains("per_sec"));
     }
 }
