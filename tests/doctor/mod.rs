@@ -179,7 +179,7 @@ fn files_and_folders() {
     world.bcops.write("bcops.toml", "");
     let file = world.bcops.write("file", "");
     world.bcops.set("BCOPS_STATE_DIR", file.to_str().expect("a path"));
-    assert_broken(&world, "state folder", "cannot be written", "BCOPS_STATE_DIR");
+    assert_broken(&world, "state folder", "you may not write to ", "BCOPS_STATE_DIR");
     world.bcops.write("bcops.toml", "colour = \"blue\"\n");
     world.bcops.run(&["doctor"]).fails(3, &["bcops.toml:1", "`colour`"]);
 }
@@ -205,7 +205,8 @@ fn the_address_for_messages() {
     world.bcops.set("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/s3-secret-key");
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass Slack hooks.slack.com"]);
-    for (url, detail) in [("hooks", "no URL"), ("http://hooks.slack.com/x", "not encrypted")] {
+    for (url, detail) in [("hooks", "is not a URL"), ("http://hooks.slack.com/x", "not encrypted")]
+    {
         world.bcops.set("SLACK_WEBHOOK_URL", url);
         assert_broken(&world, "Slack", detail, "SLACK_WEBHOOK_URL");
     }

@@ -23,7 +23,7 @@ fn typing_the_name_replaces_the_database() {
     for wrong in ["y", "yes", "", "another"] {
         let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
         terminal.wait_for(&question);
-        let screen = terminal.text();
+        let screen = terminal.plain_text();
         for told in ["from  production", "backup b001", "which is replaced", "rewritten"] {
             assert!(screen.contains(told), "`{told}` is not told before the question:\n{screen}");
         }
@@ -68,7 +68,7 @@ fn ctrl_c_under_way_gives_the_terminal_back() {
     let length = fs::metadata(&sample().small).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
     let terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-    terminal.wait_for("Schema created");
+    terminal.wait_for("Created the schema");
     terminal.interrupt();
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(130), "{screen}");

@@ -28,7 +28,7 @@ pub struct Unlocked<'a> {
 
 pub async fn run(context: &Context, args: &UnlockArgs) -> Result<Outcome, CommandError> {
     let run = RunId::parse(&args.run).ok_or_else(|| {
-        let text = format!("{} is not the full name of a run", args.run);
+        let text = format!("{} is not the whole name of a run", args.run);
         CommandError::new(FailureKind::Usage, text).hint("bcops runs list")
     })?;
     confirm::check_names(&args.confirm, &[Some(run.as_str())])?;
