@@ -114,7 +114,11 @@ fn answers_of_a_site_that_is_down() {
             "HTTP 503, the site is in maintenance mode",
             "heroku maintenance:off",
         ),
-        (Page::new(503, crashed), "HTTP 503, the app has crashed", "heroku logs --tail"),
+        (
+            Page::new(503, crashed),
+            "HTTP 503, the app crashed or does not start",
+            "heroku logs --tail",
+        ),
         (Page::new(500, "Server Error"), "HTTP 500", "heroku logs --tail --app app-staging"),
         (Page::new(404, no_app), "HTTP 404, Heroku has no app for this host", "down"),
         (Page::new(404, "Not Found"), "HTTP 404", "down"),

@@ -148,9 +148,10 @@ fn without_the_database_configured_sites_are_looked_at() {
     );
     world.check(&["staging"]).exits(0).says(&[said, "cannot connect to 127.0.0.1:1"]);
     world.configure(&[], "");
-    world
-        .check(&["staging"])
-        .fails(3, &["no site of staging is known", "environments.staging.sites"]);
+    world.check(&["staging"]).fails(
+        3,
+        &["cannot check staging: it has no configured site", "environments.staging.sites"],
+    );
     world.check(&["qa"]).fails(2, &["unknown environment `qa`"]);
 }
 
@@ -176,7 +177,7 @@ fn connections_can_be_led_elsewhere() {
     let connect = format!("connect = [\"{STAGING}:443={}\"]\n", world.web.https);
     world.configure(&[&format!("https://{STAGING}")], &connect);
     let document = world.json(0);
-    assert_line(&document, STAGING, "dns", "skip", &["check.connect says 127.0.0.1"]);
+    assert_line(&document, STAGING, "dns", "skip", &["check.connect sets 127.0.0.1"]);
     assert_line(&document, STAGING, "tls", "pass", &[]);
     world.configure(&[], "connect = [\"nonsense\"]\n");
     world.check(&["staging"]).fails(3, &["`check.connect` is `nonsense`: write HOST:PORT"]);

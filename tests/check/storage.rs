@@ -149,7 +149,7 @@ fn what_a_key_may_not_know_is_not_fine() {
     storage.world.s3.name_user("key-staging", "alice");
     assert_eq!(storage.check(0)["via_buckup"], false);
     storage.world.s3.misbehave(Rule::always("ListObjectsV2", Fault::AccessDenied).on("images/"));
-    assert_line(&storage.check(0), "files", "warn", "not allowed to list");
+    assert_line(&storage.check(0), "files", "warn", "the keys may not list the bucket");
 }
 
 #[test]

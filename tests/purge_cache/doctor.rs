@@ -72,7 +72,7 @@ fn the_permission_that_lacks_is_named() {
     }
     let world = World::new();
     world.heroku.set_config_var(STAGING, ZONE, "staging.torchbox.com");
-    assert_check(&world, "fail", "no zone id", "zone's id");
+    assert_check(&world, "fail", "no zone id", "the zone id");
     world.heroku.set_config_var(STAGING, ZONE, STAGING_ZONE);
     world.cloudflare.misbehave(Rule::always("/zones", Fault::HtmlPage));
     assert_check(&world, "fail", "is not one of Cloudflare's", "");

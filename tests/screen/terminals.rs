@@ -5,6 +5,7 @@
 //! itself broke are joined again.
 
 use std::fmt::Write;
+use std::num::NonZero;
 
 use regex::Regex;
 
@@ -24,9 +25,13 @@ const WIDTHS: [u16; 3] = [50, 80, 120];
 /// Higher than any screen, so that nothing scrolls away.
 const ROWS: u16 = 600;
 
+fn size(number: u16) -> NonZero<u16> {
+    NonZero::new(number).expect("a size")
+}
+
 /// The lines of the screen, as a person sees them, each colour as `<31>`.
 fn lines(written: &str, columns: u16, colors: bool) -> Vec<String> {
-    let mut parser = vt100::Parser::new(ROWS, columns, 0);
+    let mut parser = vt100::Parser::new(size(ROWS), size(columns), 0);
     parser.process(written.as_bytes());
     let screen = parser.screen();
     let plain: Vec<String> = screen.rows(0, columns).collect();
@@ -34,7 +39,7 @@ fn lines(written: &str, columns: u16, colors: bool) -> Vec<String> {
         false => plain.clone(),
         true => {
             let rows = screen.rows_formatted(0, columns);
-            rows.map(|row| shown_colors(&String::from_utf8_lossy(&row))).collect()
+            rows.map(|row| shown_colors(&row)).collect()
         }
     };
     let mut lines: Vec<String> = Vec::new();
@@ -47,10 +52,11 @@ fn lines(written: &str, columns: u16, colors: bool) -> Vec<String> {
         }
         match lines.last_mut().filter(|_| continues) {
             Some(line) => line.push_str(&row),
-            None => lines.push(row.trim_end().to_owned()),
+            None => lines.push(row),
         }
         continues = screen.row_wrapped(at);
     }
+    lines.iter_mut().for_each(|line| line.truncate(line.trim_end().len()));
     while lines.last().is_some_and(|line| line.is_empty()) {
         lines.pop();
     }
