@@ -1,9 +1,9 @@
-//! The library behind the `bcops` binary.
+//! Holds the library behind the `bcops` binary.
 //!
-//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media`, `caches` and `checks`,
-//! which use `runbook` and `archive`, which use `adapters`, which use `settings`, `schema`, `events`
-//! and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s, and `ui` is one of
-//! their consumers. `docs/architecture.md` has the picture.
+//! Layers, from the top: `commands` use `reset`, `restore`, `scrub`, `media`, `caches` and
+//! `checks`, which use `runbook` and `archive`, which use `adapters`, which use `settings`,
+//! `schema`, `events` and `secret`. Nothing below `commands` prints: it emits [`events::Event`]s,
+//! and `ui` is one of their consumers. `docs/architecture.md` has a diagram.
 
 pub mod activity;
 pub mod adapters;

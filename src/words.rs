@@ -1,4 +1,4 @@
-//! Numbers as people read them, and words as a shell reads them.
+//! Formats numbers for people, and words for a shell.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// Quoted for a shell where it has to be.
+/// Quotes a word for a shell if necessary.
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     if !text.is_empty() && text.chars().all(plain) {

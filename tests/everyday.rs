@@ -1,4 +1,4 @@
-//! The small commands: `addons`, `config`, `completions`, `man`.
+//! Tests the small commands: `addons`, `config`, `completions`, `man`.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn the_configuration_is_shown_with_its_origins_and_without_secrets() {
     let document = bcops.run(&["config", "show", "--json"]).exits(0).json();
     let settings = document["result"]["settings"].as_array().expect("a list").clone();
     assert!(settings.iter().any(|one| one["key"] == "environments.staging.app"));
-    // Where a password needs not be, it is hidden as well.
+    // A password in an unexpected place is hidden too.
     bcops.write("bcops.toml", "media.endpoint = \"https://me:db-password@s3.example\"\n");
     let shown = bcops.run(&["config", "show"]).exits(0).stdout;
     assert!(shown.contains("me:[secret]@s3.example"), "{shown}");
@@ -36,7 +36,7 @@ fn the_configuration_is_shown_with_its_origins_and_without_secrets() {
 }
 
 #[test]
-fn a_file_to_begin_with_changes_nothing_until_it_is_filled_in() {
+fn a_new_file_changes_nothing_until_it_is_filled_in() {
     let bcops = Bcops::new();
     bcops.run(&["config", "init", "--dry-run"]).exits(0);
     assert!(!bcops.directory().join("work/bcops.toml").exists());
@@ -48,7 +48,7 @@ fn a_file_to_begin_with_changes_nothing_until_it_is_filled_in() {
     );
     bcops.run(&["config", "init"]).fails(4, &["exists already", "another file"]);
 
-    // Without its comments it is a file that is read, every key of it known.
+    // Without the comment marks it is a valid file with known keys.
     let path = bcops.directory().join("work/bcops.toml");
     let text = fs::read_to_string(&path).expect("the file");
     let setting =
@@ -117,13 +117,13 @@ fn another_site_is_asked_for_on_a_terminal() {
 }
 
 #[test]
-fn a_file_that_is_there_stays_and_half_answers_write_none() {
+fn an_existing_file_stays_and_incomplete_answers_write_none() {
     let bcops = Bcops::new();
     let mut terminal = bcops.start_on_terminal(&["config", "init"]);
     terminal.wait_for("data comes from");
     terminal.type_line("");
     terminal.wait_for("app of production");
-    // The end of the input, as Ctrl-D gives it.
+    // The end of the input, as with Ctrl-D.
     terminal.press(b"\x04");
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(5), "{screen}");
@@ -133,7 +133,7 @@ fn a_file_that_is_there_stays_and_half_answers_write_none() {
     let (code, screen) = bcops.start_on_terminal(&["config", "init"]).finish();
     assert_eq!(code, Some(4), "{screen}");
     assert_eq!(fs::read_to_string(path).expect("the file"), "backup_max_age = \"7d\"\n");
-    // One further up is told of, as it is in force until then.
+    // A file further up is reported, because it applies until then.
     fs::create_dir(bcops.directory().join("work/inner")).expect("a folder");
     let inner = bcops.run(&["config", "init", "inner/bcops.toml"]).exits(0);
     assert!(inner.stderr.contains("work/bcops.toml is in force here"), "{}", inner.stderr);
@@ -141,7 +141,7 @@ fn a_file_that_is_there_stays_and_half_answers_write_none() {
 }
 
 #[test]
-fn values_that_nobody_gave_are_shown_too() {
+fn default_values_are_shown_too() {
     let bcops = Bcops::new();
     let shown = bcops.run(&["config", "show"]).exits(0).stdout;
     assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
@@ -166,7 +166,7 @@ fn completions_and_manuals_know_every_command() {
     let bcops = Bcops::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = bcops.run(&["completions", shell]).exits(0).stdout;
-        // What is offered, the script asks each time: tests/completions.rs.
+        // The script asks for the offers each time: see tests/completions.rs.
         assert!(script.contains("BCOPS_COMPLETE"), "{shell}: {script}");
     }
     bcops.run(&["completions", "cmd"]).exits(2);

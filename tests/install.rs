@@ -1,4 +1,4 @@
-//! `scripts/install.sh`, with the files of a release that holds the binary of this build.
+//! Tests `scripts/install.sh` with the files of a release that holds the binary of this build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,7 +39,7 @@ impl Release {
             .unwrap()
     }
 
-    /// Installs, and expects that this is said and nothing is left behind.
+    /// Installs, and expects this message and nothing left behind.
     #[track_caller]
     fn assert_refused(&self, reason: &str) {
         let output = self.install();
@@ -77,7 +77,7 @@ fn a_release_is_installed_and_installed_again() {
 }
 
 #[test]
-fn another_sum_or_none_installs_nothing() {
+fn a_wrong_or_missing_checksum_installs_nothing() {
     if !is_linux() {
         return;
     }

@@ -1,4 +1,4 @@
-//! The pages that are made from the program's own definitions, and the test that they are fresh.
+//! Generates pages from the program's own definitions, and tests that they are up to date.
 
 mod json;
 
@@ -11,7 +11,7 @@ use bcops::settings::keys::{Declaration, KEYS, ValueType, built_in_values};
 const BEGINNING: &str = "<!-- made by `make docs` from src/settings/keys/list.rs: begin -->\n";
 const END: &str = "<!-- made by `make docs`: end -->\n";
 
-/// Each page that is made, or holds a part that is, with its text as it has to be.
+/// Each page that is generated, or has a generated part, with its expected text.
 pub fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let configuration = docs.join("configuration.md");
@@ -95,7 +95,7 @@ mod tests {
         }
     }
 
-    /// What is quoted as an error in the page of troubles is what the program says.
+    /// The errors on the troubleshooting page are the program's own.
     #[test]
     fn the_errors_of_the_troubleshooting_page_are_in_the_source() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -115,9 +115,9 @@ mod tests {
         assert!(count > 15, "only {count} texts were found in the page");
     }
 
-    /// What a page names as the proof of a claim is a test, or a module of them.
+    /// Every proof that a page names is a test, or a module of tests.
     #[test]
-    fn the_tests_that_pages_name_are_there() {
+    fn the_tests_that_pages_name_exist() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut source = String::new();
         for folder in ["src", "tests"] {
@@ -142,7 +142,7 @@ mod tests {
         assert!(count > 30, "only {count} names were found");
     }
 
-    /// Without the line breaks that a string in the source may have.
+    /// The text without the line breaks of a string in the source.
     fn plain(text: &str) -> String {
         let text = text.replace("\\\n", " ").replace("\\\"", "\"");
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -196,7 +196,7 @@ fn values_must_fit_their_columns() {
             "can give 29 characters, but the column allows only 20",
         ),
         ("set = { email = \"{size}\" }", "cannot use size"),
-        ("set = { email = \"{nobody}\" }", "names nobody"),
+        ("set = { email = \"{nobody}\" }", "names the column nobody, which the table lacks"),
         ("set = { email = \"\", size = \"old\" }", "is not a value of the column's type"),
         ("set = { email = \"\", size = \"{id}\" }", "only text columns"),
         ("null = [\"email\"]", "NOT NULL"),

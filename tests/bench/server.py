@@ -1,7 +1,7 @@
-"""The far end of the benchmark: a backup store at a given rate, and just enough of Heroku's two
-APIs for `bcops pull-data production` to find that one backup.
+"""The server of the benchmark: a backup store with a given rate, and the parts of Heroku's two APIs
+that `bcops pull-data production` needs to find the one backup.
 
-A server runs in a process of its own, so that it shares nothing with what is measured.
+The server runs in a separate process, so that it shares nothing with the measured program.
 """
 
 import json
@@ -22,7 +22,7 @@ STORE_PATH = "/store/b001.dump"
 
 
 class Link:
-    """A rate shared by all connections: each slice of bytes waits for its turn."""
+    """A rate that all connections share: each block of bytes waits for its turn."""
 
     def __init__(self, bytes_per_second):
         self.rate = bytes_per_second
@@ -185,7 +185,7 @@ def run(archive, rate, port_sender):
 
 
 def start(archive, rate):
-    """Starts a server of that many bytes a second (None: as fast as it goes); returns its URL."""
+    """Starts a server that sends this many bytes per second (None: no limit). Returns its URL."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=run, args=(archive, rate, sender), daemon=True)
     process.start()

@@ -1,4 +1,4 @@
-//! `bcops check` where sites are up, are known from Site records, or come up in time.
+//! Tests `bcops check` with sites that are up, come from Site records, or come up in time.
 
 mod faults;
 mod storage;
@@ -84,7 +84,7 @@ fn the_pipeline_never_makes_a_site_down() {
         .says(&["warning: pipeline: staging at 7b5c3cc8: failed"]);
     assert!(run.stdout.contains("warn    pipeline"), "{}", run.printed());
     world.gitlab.misbehave(Rule::always("/pipelines", Fault::Unauthorized));
-    world.check(&["staging"]).exits(0).says(&["does not accept the token"]);
+    world.check(&["staging"]).exits(0).says(&["refused the token"]);
     world.bcops.unset("GITLAB_TOKEN");
     let run = world.check(&["staging"]).exits(0);
     assert!(
@@ -121,7 +121,7 @@ fn records(world: &mut World, environment: &str, rows: &str) {
 }
 
 #[test]
-fn site_records_are_looked_at_as_well() {
+fn site_records_are_checked_too() {
     let mut world = World::new();
     let port = world.web.http.port();
     world.dns.set_loopback("news.staging.example");
@@ -129,7 +129,7 @@ fn site_records_are_looked_at_as_well() {
     records(&mut world, "staging", &format!("('localhost', 80), ('news.staging.example', {port})"));
     records(&mut world, "live", "('old.live.example', 443)");
     let document = world.json(8);
-    // A host that only production's records know of.
+    // A host that is only in production's records.
     let words = ["old.live.example (1×)"];
     assert_line(&document, "news.staging.example", "content", "fail", &words);
     assert!(line(&document, "news.staging.example", "tls").is_null(), "{document:#}");
@@ -138,7 +138,7 @@ fn site_records_are_looked_at_as_well() {
 }
 
 #[test]
-fn without_the_database_configured_sites_are_looked_at() {
+fn without_the_database_configured_sites_are_checked() {
     let mut world = World::new();
     let said = "cannot read the Site records of staging; only configured sites are checked";
     world.check(&["staging"]).exits(0).says(&[said]);
@@ -172,7 +172,7 @@ fn redirects_among_its_own_hosts_are_fine() {
 }
 
 #[test]
-fn connections_can_be_led_elsewhere() {
+fn connections_can_be_redirected_by_settings() {
     let world = World::new();
     let connect = format!("connect = [\"{STAGING}:443={}\"]\n", world.web.https);
     world.configure(&[&format!("https://{STAGING}")], &connect);
@@ -215,7 +215,7 @@ fn wait_ends_when_the_time_is_over() {
     world.web.page(JOBS, "/", Page::new(500, ""));
     let run = world.check(&["staging", "--wait", "1"]).exits(8);
     let run = run.says(&["1 of 2 sites are up, but the time is over", "… "]);
-    // What has not changed is told once, however long each look took.
+    // An unchanged result is reported once, however long each visit took.
     let told = run.stderr.matches(&format!("note: {JOBS}: HTTP 500")).count();
     assert_eq!(told, 1, "{}", run.printed());
     assert!(run.stdout.contains(&format!("{JOBS}: HTTP 500")), "{}", run.printed());

@@ -1,4 +1,4 @@
-//! What `bcops doctor` says of git, the clone around it, its origin, and the branch on GitLab.
+//! Tests `bcops doctor` for git, the clone, its origin, and the branch on GitLab.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use crate::pull_data::world::{DEV, World};
 use crate::standins::gitlab::Project;
 use crate::support::git::{self, files, text};
 
-/// A world in whose working directory there is a clone, and its git.
+/// A world with a clone in the working directory, and its git.
 fn in_a_clone() -> (World, git::World) {
     let (mut world, git) = (good_world(), git::World::new());
     for app in [STAGING, DEV] {
@@ -59,7 +59,7 @@ fn a_clone_that_a_reset_can_work_in() {
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
     assert_lines(&run, &["pass git push may push", "pass staging deploys may push"]);
-    // An origin that shows everything and takes nothing.
+    // An origin that allows reading and refuses pushes.
     git.git(&work(&world), &["config", "remote.origin.receivepack", "false"]);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
     assert_lines(&run, &["pass git origin", "fail git push", "fix: Developer"]);
@@ -68,7 +68,7 @@ fn a_clone_that_a_reset_can_work_in() {
     git.point("dev", None);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git origin lacks dev (dev)"]);
-    // The clone is looked at and left as it is.
+    // The clone is read and does not change.
     let references = git.git(&work(&world), &["for-each-ref", "refs/bcops"]);
     assert_eq!(references.trim(), "");
 }

@@ -1,5 +1,5 @@
-//! `bcops doctor`: all well in a good world, and for everything that is broken a line with what
-//! mends it.
+//! Tests `bcops doctor`: everything passes in a good world, and each broken part has a line with
+//! its fix.
 
 mod git;
 pub mod reading;
@@ -37,7 +37,7 @@ pub fn good_world() -> World {
     world
 }
 
-/// Checks that exactly this check fails, with these words, and that its mend names this.
+/// Checks that exactly this check fails, with these words, and that its fix names this.
 #[track_caller]
 fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
     let run = world.bcops.run(&["doctor"]).exits(3);
@@ -79,9 +79,9 @@ fn all_is_well_in_a_good_world() {
     assert!(world.standin.requests().iter().all(|request| request.method == "GET"));
 }
 
-/// With what its commands take from production, and nothing else.
+/// With what its commands need from production, and nothing else.
 #[test]
-fn one_environment_is_looked_at_with_its_source() {
+fn one_environment_is_checked_with_its_source() {
     let world = good_world();
     let run = world.bcops.run(&["doctor", "staging"]).exits(0);
     for line in ["pass staging backups", "pass production backups", "pass production database"] {
@@ -122,7 +122,7 @@ fn the_account() {
     world.standin.misbehave(Rule::times(2, "/account", Fault::TwoFactor));
     assert_broken(&world, "Heroku account", "two-factor", "HEROKU_API_KEY");
     world.bcops.unset("HEROKU_API_KEY");
-    assert_broken(&world, "Heroku token", "no Heroku token found", "heroku login");
+    assert_broken(&world, "Heroku token", "cannot find a Heroku token", "heroku login");
     world.bcops.set("HEROKU_API_KEY", "HRKU-of-somebody-else");
     let run = world.bcops.run(&["doctor"]).exits(3);
     assert_lines(&run, &["fail Heroku account 401", "fail production 401"]);
@@ -141,11 +141,11 @@ fn apps_and_their_databases() {
     world.bcops.write("bcops.toml", "");
     let path = format!("/apps/{DEV}/config-vars");
     world.standin.misbehave(Rule::times(2, &path, Fault::Forbidden));
-    assert_broken(&world, "dev", "may not read", "doctor");
+    assert_broken(&world, "dev", "lacks permission", "doctor");
 }
 
 #[test]
-fn backups_that_are_old_or_not_there() {
+fn backups_that_are_old_or_missing() {
     let world = connected_world();
     for app in [PRODUCTION, STAGING, CONTENT_PREP] {
         world.standin.add_backup(app, &sample().small, 5 * HOUR, COMPLETED);
@@ -185,12 +185,12 @@ fn files_and_folders() {
 }
 
 #[test]
-fn a_server_that_never_answers_holds_nobody_up() {
+fn a_server_that_never_answers_delays_no_other_check() {
     let world = good_world();
     world.standin.misbehave(Rule::always(&format!("/apps/{DEV}"), Fault::Hang));
     let started = Instant::now();
     let run = world.bcops.run(&["doctor"]).exits(3);
-    // One limit, and not one for each request that hangs.
+    // One limit in total, and not one for each request that hangs.
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_lines(
         &run,
@@ -219,9 +219,9 @@ fn a_search_cluster_that_does_not_answer() {
     assert_broken(&world, "staging search", "127.0.0.1:1", "bcops search open");
 }
 
-/// The servers answer at once, so that this is what the checks cost one beside the other.
+/// The servers answer at once, so this measures the checks themselves, which run in parallel.
 #[test]
-fn servers_that_answer_are_no_reason_to_wait() {
+fn fast_servers_make_a_fast_doctor() {
     let world = good_world();
     let took = |_| {
         let started = Instant::now();

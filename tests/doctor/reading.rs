@@ -1,4 +1,4 @@
-//! A doctor only reads: every request at every service is looked at, and everything is as it was.
+//! Proves that doctor only reads: checks every request at every service, and that nothing changed.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ impl World {
 }
 
 #[test]
-fn on_a_healthy_site_it_is_green_and_only_reads() {
+fn doctor_passes_on_a_healthy_site_and_only_reads() {
     let world = world();
     let before = world.state();
     world.whole.heroku.forget_requests();

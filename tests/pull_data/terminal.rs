@@ -1,4 +1,4 @@
-//! `bcops pull-data` with a person at a terminal: questions, answers, bars, Ctrl-C.
+//! Tests `bcops pull-data` with a person at a terminal: questions, answers, bars, Ctrl-C.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ fn typing_the_name_replaces_the_database() {
         assert!(screen.contains("not confirmed; nothing was changed"), "{screen}");
         world.assert_untouched();
     }
-    // Slips are asked again, and nothing but the exact name is a yes.
+    // Typing errors are asked again, and only the exact name is a yes.
     let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
     let slips = [world.target.to_uppercase(), format!("{} ", world.target)];
     for (number, slip) in slips.iter().enumerate() {
@@ -51,7 +51,7 @@ fn typing_the_name_replaces_the_database() {
 }
 
 #[test]
-fn ctrl_c_at_a_question_gives_the_terminal_back() {
+fn ctrl_c_at_a_question_restores_the_terminal() {
     let world = World::small().with_target();
     let terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
     terminal.wait_for("to continue: ");
@@ -63,7 +63,7 @@ fn ctrl_c_at_a_question_gives_the_terminal_back() {
 }
 
 #[test]
-fn ctrl_c_under_way_gives_the_terminal_back() {
+fn ctrl_c_during_the_pull_restores_the_terminal() {
     let world = World::small();
     let length = fs::metadata(&sample().small).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
@@ -122,7 +122,7 @@ fn a_password_is_asked_for_twice_and_not_shown() {
 }
 
 #[test]
-fn colour_is_for_terminals_that_want_it() {
+fn colour_is_only_for_terminals_that_support_it() {
     let mut world = World::small().with_target();
     let coloured = |world: &World, arguments: &[&str]| {
         let arguments = [&["pull-data", "nowhere"], arguments].concat();

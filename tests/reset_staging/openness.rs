@@ -1,5 +1,5 @@
-//! A staging that is closed before the run, and what starts dynos while it is closed: nothing is a
-//! wish that nobody has said, and no message claims more than was seen.
+//! Tests a staging that is closed before the run, and dynos that start while it is closed: bcops
+//! assumes no answers, and no message claims more than was observed.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ fn close(world: &World) {
     });
 }
 
-/// What the client is told.
+/// The message to the client.
 fn to_the_client(world: &World) -> String {
     let messages =
         world.bcops.state_directory().join("runs").join(world.newest_run()).join("messages.md");
@@ -52,7 +52,7 @@ fn maintenance_before_a_run_is_a_question() {
     assert!(!world.staging().maintenance);
     let told = to_the_client(&world);
     assert!(told.contains("now shows the content of the live site"), "{told}");
-    // What is open is no question, whatever is answered.
+    // An open staging needs no question.
     world.bcops(&arguments(&["--open", "no"])).exits(0);
     assert!(!world.staging().maintenance);
     world.assert_production_untouched();
@@ -70,7 +70,7 @@ fn no_web_dyno_before_a_run_is_a_question() {
 }
 
 #[test]
-fn at_a_terminal_it_is_asked_until_it_is_answered() {
+fn at_a_terminal_the_question_is_repeated_until_answered() {
     let world = World::new();
     close(&world);
     let flags = ["reset-staging", "--attest", "agreed", "--branches", "none"];
@@ -102,7 +102,7 @@ fn maintenance_that_someone_turns_on_meanwhile_is_asked_about_at_the_end() {
 }
 
 #[test]
-fn without_media_no_message_speaks_of_images_of_the_live_site() {
+fn without_media_no_message_mentions_images_of_the_live_site() {
     for more in [&["--media", "none"][..], &["--skip", "media"]] {
         let world = World::new();
         world.bcops(&arguments(more)).exits(0);
@@ -140,7 +140,7 @@ fn the_messages_state_what_was_done() {
     }
 }
 
-/// Starts a one-off dyno as a scheduler does, whatever the formation says.
+/// Starts a one-off dyno as a scheduler does, for any formation.
 fn start_dyno(world: &World) {
     let heroku = &world.whole.heroku;
     let place = heroku.url.trim_start_matches("http://").trim_end_matches('/');
@@ -173,7 +173,7 @@ fn a_dyno_that_a_scheduler_starts_after_the_verification_is_stopped() {
     wait::within(Duration::from_secs(30), "the foreign command is stopped", || {
         !commands().iter().any(|command| command.contains("sleep 600"))
     });
-    // The runbook's own command goes on.
+    // The runbook's own command continues.
     assert!(commands().iter().any(|command| command.contains("makemigrations")));
     running.interrupt();
     let run = running.finish();

@@ -1,4 +1,4 @@
-//! Accounts that exist on staging only, and putting them back after a reset, on real databases.
+//! Tests accounts that exist only on staging, and restoring them after a reset, on real databases.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn staging() -> String {
     database(&sql.concat())
 }
 
-/// What took staging's place: other ids everywhere, the id 5 taken, sequences as a restore sets them.
+/// The new staging: other ids everywhere, the id 5 taken, sequences as after a restore.
 fn replaced() -> String {
     let sql = [
         ACCOUNTS,
@@ -76,7 +76,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
     assert_eq!(ann.groups, ["Editors", "Testers"]);
     let chosen = choose(&found, &"ANN@example.org".parse::<Selection>().unwrap()).unwrap();
     assert_eq!(chosen, wanted(&["ann"]));
-    // The sessions are as free as before.
+    // The sessions are usable again.
     one.batch_execute("CREATE TABLE x ()").await.unwrap();
 
     for place in ["production", "staging"] {
@@ -91,12 +91,12 @@ async fn accounts_are_compared_by_their_exact_usernames() {
 }
 
 #[tokio::test]
-async fn accounts_come_back_with_all_they_had() {
+async fn accounts_are_restored_completely() {
     let database = replaced();
     let session = session(&database).await;
     let accounts = stored_accounts(&["ann", "bob"]);
     let done = put_back(&session, &accounts, USERS).await.unwrap();
-    // Ann's id is somebody else's by now, and her new one is not one of the old ones.
+    // Ann's id now belongs to another user, and her new id is not an old one.
     assert_eq!(pairs(&done), [("ann", "7"), ("bob", "6")]);
     assert_eq!(
         done.warnings,
@@ -134,7 +134,7 @@ async fn accounts_come_back_with_all_they_had() {
         ["cleo"]
     );
 
-    // What comes next finds the sequences where they have to be.
+    // The next rows get correct ids from the sequences.
     psql(
         &database,
         "INSERT INTO users_user SELECT nextval('users_user_id_seq'), password, last_login, false, \
@@ -144,7 +144,7 @@ async fn accounts_come_back_with_all_they_had() {
          INSERT INTO wagtailusers_userprofile (theme, dismissibles, user_id) VALUES ('', '{}', 6)",
     );
 
-    // Once more, nothing happens.
+    // A repeat changes nothing.
     let before = crate::scrub_pii::world::versions(Cluster::shared(), &database);
     let again = put_back(&session, &accounts, USERS).await.unwrap();
     assert_eq!(again.already_there, ["ann", "bob"]);
@@ -153,7 +153,7 @@ async fn accounts_come_back_with_all_they_had() {
 }
 
 #[tokio::test]
-async fn a_sequence_that_lags_behind_does_no_harm() {
+async fn an_outdated_sequence_does_no_harm() {
     let database = replaced();
     psql(&database, "SELECT setval('users_user_id_seq', 1, false)");
     let session = session(&database).await;
@@ -218,8 +218,8 @@ async fn a_value_that_no_longer_fits_is_not_cut_off_silently() {
 }
 
 #[tokio::test]
-async fn ids_of_every_sort() {
-    // An identity that only the server may choose.
+async fn ids_of_every_kind() {
+    // An identity column that only the server may fill.
     let identity = replaced();
     psql(
         &identity,
@@ -230,7 +230,7 @@ async fn ids_of_every_sort() {
     let done = put_back(&one, &stored_accounts(&["ann", "bob"]), USERS).await.unwrap();
     assert_eq!(pairs(&done), [("ann", "7"), ("bob", "6")]);
 
-    // No sequence: a free id is no trouble, a taken one is.
+    // No sequence: a free id works, a taken id is an error.
     let without = replaced();
     psql(&without, "ALTER TABLE users_user ALTER id DROP DEFAULT; DROP SEQUENCE users_user_id_seq");
     let two = session(&without).await;
@@ -239,7 +239,7 @@ async fn ids_of_every_sort() {
     let error = put_back(&two, &stored_accounts(&["ann"]), USERS).await.unwrap_err();
     assert!(matches!(error, AccountsError::NoNewId { .. }), "{error}");
 
-    // A sequence that the default uses and no column owns.
+    // A sequence that the default uses but no column owns.
     let loose = replaced();
     psql(
         &loose,
@@ -278,7 +278,7 @@ async fn killed_in_the_middle_it_has_done_nothing() {
 }
 
 #[tokio::test]
-async fn a_site_with_users_and_nothing_else() {
+async fn a_site_with_only_users() {
     let bare =
         database("CREATE TABLE users_user (id int PRIMARY KEY, username text NOT NULL UNIQUE)");
     let session = session(&bare).await;
@@ -291,7 +291,7 @@ async fn a_site_with_users_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_real_site_s_accounts_come_back() {
+async fn the_real_sites_accounts_are_restored() {
     let Some((database, archive)) = small_site() else { return };
     let session = session(&database).await;
     let names: BTreeSet<String> =
@@ -301,7 +301,7 @@ async fn the_real_site_s_accounts_come_back() {
     let links = "SELECT count(*) FROM users_user_groups";
     let (linked, profiles) =
         (psql(&database, links), psql(&database, "SELECT count(*) FROM wagtailusers_userprofile"));
-    // Everybody's id is taken by somebody with another name.
+    // Every id is taken by a user with another name.
     let shape = "SELECT string_agg(to_jsonb(u)::jsonb - 'id' #>> '{}', ';' ORDER BY username) \
                  FROM users_user u";
     let before = psql(&database, shape);

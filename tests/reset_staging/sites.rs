@@ -1,4 +1,4 @@
-//! Rewriting Site records in real databases.
+//! Tests rewriting Site records in real databases.
 
 use bcops::reset::sites::{self, Address, Change, Reason, SitesError, read, rewrite, verify};
 
@@ -21,7 +21,7 @@ fn change(id: i64, from: Address, to: Address) -> Change {
     Change { id, root_page_id: id + 2, from, to, reason: Reason::Configured, warning: None }
 }
 
-/// The first two swap their hosts, and the third stays what it is.
+/// The first two swap their hosts, and the third does not change.
 fn swap() -> Vec<Change> {
     let (www, jobs) = (address("www.gov.example", 443), address("jobs.gov.example", 443));
     let third = address("x.gov.example", 80);
@@ -44,12 +44,12 @@ async fn two_records_swap_their_hosts() {
         psql(&database, ALL),
         "1|jobs.gov.example|443|t|3|Main\n2|www.gov.example|443|f|4|Jobs\n3|x.gov.example|80|f|5|"
     );
-    // The session is free again.
+    // The session is usable again.
     session.batch_execute("CREATE TABLE x ()").await.unwrap();
 }
 
 #[tokio::test]
-async fn run_again_it_changes_nothing() {
+async fn a_repeat_changes_nothing() {
     let database = database(SITES);
     let session = session(&database).await;
     let changes = [
@@ -64,7 +64,7 @@ async fn run_again_it_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_plan_stops_it() {
+async fn a_record_outside_the_plan_stops_the_rewrite() {
     for (sql, expected) in [
         (
             "INSERT INTO wagtailcore_site VALUES (9, 'new.gov.example', 443, false, 3, '')",
@@ -101,7 +101,7 @@ async fn what_is_not_in_the_plan_stops_it() {
 }
 
 #[tokio::test]
-async fn stopped_between_the_passes_nothing_has_changed() {
+async fn a_stop_between_the_passes_changes_nothing() {
     let database = database(SITES);
     psql(
         &database,

@@ -1,4 +1,4 @@
-//! `reset-staging` with a person at a terminal, who answers all of its questions, or does not.
+//! Tests `reset-staging` with a person at a terminal, who answers its questions or not.
 
 use crate::reset_staging::world::{StagingState, World};
 use crate::support::terminal::Terminal;
@@ -7,7 +7,7 @@ use crate::whole_site::{STAGING, history};
 const SHOW_CURSOR: &str = "\u{1b}[?25h";
 const HIDE_CURSOR: &str = "\u{1b}[?25l";
 
-/// The end of input, as Ctrl-D types it on an empty line.
+/// The end of input, as with Ctrl-D on an empty line.
 const END_OF_INPUT: &str = "\u{4}";
 
 const QUESTIONS: [&str; 4] = [
@@ -24,7 +24,7 @@ fn assert_cursor_is_shown(screen: &str) {
     assert!(screen.rfind(SHOW_CURSOR) >= screen.rfind(HIDE_CURSOR), "{screen:?}");
 }
 
-/// Answers so many questions as wanted, and waits for the next one.
+/// Answers this many questions, and waits for the next one.
 fn at_question(world: &World, number: usize) -> Terminal {
     let mut terminal = world.bcops.start_on_terminal(&["reset-staging"]);
     for (question, answer) in QUESTIONS.iter().zip(ANSWERS).take(number) {
@@ -45,7 +45,7 @@ fn assert_untouched(world: &World, before: &StagingState) {
 }
 
 #[test]
-fn whoever_answers_every_question_gets_a_new_staging() {
+fn answering_every_question_makes_a_new_staging() {
     let world = World::new();
     let clone = world.clone_state();
     let mut terminal = at_question(&world, 3);
@@ -97,9 +97,9 @@ fn a_name_that_is_not_exactly_staging_s_changes_nothing() {
     assert_untouched(&world, &before);
 }
 
-/// A slip is asked again. Three of them are a no.
+/// A typing error is asked again. Three errors mean no.
 #[test]
-fn a_slip_in_the_name_is_asked_again() {
+fn a_typing_error_in_the_name_is_asked_again() {
     let world = World::new();
     let before = world.staging();
     let mut terminal = at_question(&world, 3);
@@ -132,9 +132,9 @@ fn a_no_changes_nothing() {
     assert_untouched(&world, &before);
 }
 
-/// An answer that cannot be used is asked again with the reason, and three of them are a no.
+/// An invalid answer is asked again with the reason. Three mean no.
 #[test]
-fn an_answer_that_cannot_be_used_is_asked_again() {
+fn an_invalid_answer_is_asked_again() {
     let world = World::new();
     let before = world.staging();
     let mut terminal = at_question(&world, 0);
@@ -166,7 +166,7 @@ fn an_answer_that_cannot_be_used_is_asked_again() {
     assert_untouched(&world, &before);
 }
 
-/// A conflict is found before anything is decided, and decided right there.
+/// A conflict is found before any decision, and decided at once.
 #[test]
 fn a_conflict_is_asked_about() {
     let world = World::new();
