@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// One event, or one measure of progress.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// A server is asked, and the answer may take a while. Shown until the next event.
+    Asking(String),
     /// A step with a stable identifier begins. Steps may overlap.
     StepStarted { step: &'static str, description: String },
     /// The progress of a step.

@@ -223,7 +223,7 @@ fn doctor(bcops: &Bcops) -> (Run, String) {
     let run = bcops.run(&["doctor"]);
     let mut lines = run.stdout.lines().skip_while(|line| !line.contains("  GitLab  "));
     let mut text = lines.next().unwrap_or_default().to_owned();
-    text.extend(lines.next().filter(|line| line.contains("to mend:")));
+    text.extend(lines.next().filter(|line| line.contains("fix:")));
     (run.exits(3), text)
 }
 
@@ -233,24 +233,24 @@ async fn doctor_reports_whether_the_token_is_valid() {
     standin.add_token(Token { scopes: vec!["read_user"], ..Token::new("glpat-user") });
     let mut bcops = Bcops::new();
     let (_, line) = doctor(&bcops);
-    assert!(line.starts_with("skip  GitLab"), "{line}");
+    assert!(line.starts_with("skip    GitLab"), "{line}");
     assert!(line.contains("GITLAB_TOKEN is not set"), "{line}");
     bcops.set("GITLAB_URL", &standin.url);
     bcops.set("GITLAB_TOKEN", TOKEN);
     let (run, line) = doctor(&bcops);
-    assert!(line.starts_with("pass  GitLab"), "{line}");
+    assert!(line.starts_with("pass    GitLab"), "{line}");
     assert!(line.contains("operator can read buckinghamshire-council/bc on 127.0.0.1"), "{line}");
     assert!(!run.printed().contains(TOKEN), "{}", run.printed());
     for (token, project, words) in [
-        ("glpat-user", PROJECT, ["higher privileges", "to mend: make an access token"]),
-        ("glpat-unknown", PROJECT, ["401 Unauthorized", "to mend: make a new access token"]),
+        ("glpat-user", PROJECT, ["higher privileges", "fix: make an access token"]),
+        ("glpat-unknown", PROJECT, ["401 Unauthorized", "fix: make a new access token"]),
         (TOKEN, "council/none", ["404 Project Not Found", "gitlab.project"]),
-        ("two\nlines", PROJECT, ["characters that a token cannot have", "to mend: make a new"]),
+        ("two\nlines", PROJECT, ["characters that a token cannot have", "fix: make a new"]),
     ] {
         bcops.set("GITLAB_TOKEN", token);
         bcops.write("bcops.toml", &format!("[gitlab]\nproject = \"{project}\"\n"));
         let (run, line) = doctor(&bcops);
-        assert!(line.starts_with("fail  GitLab"), "{line}");
+        assert!(line.starts_with("fail    GitLab"), "{line}");
         assert!(words.iter().all(|word| line.contains(word)), "{line}");
         assert!(!run.printed().contains(token), "{}", run.printed());
     }

@@ -166,7 +166,7 @@ fn a_state_folder_that_others_can_change_is_refused() {
             world.bcops.run(command).fails(3, &["state folder", why, "BCOPS_STATE_DIR"]);
         }
         let doctor = world.bcops.run(&["doctor"]).exits(3).stdout;
-        assert!(doctor.contains("fail  state folder") && doctor.contains(why), "{doctor}");
+        assert!(doctor.contains("fail    state folder") && doctor.contains(why), "{doctor}");
         world.bcops.run(&["config", "show"]).exits(0);
     };
     refused("other users can write to it");

@@ -41,9 +41,13 @@ fn a_branch_and_a_page_with_hostile_names_are_only_shown() {
     let done = world.bcops(&[&agreed[..], &chosen].concat()).exits(0);
     assert_eq!(world.outcome("merge"), "done");
     assert_harmless("the output", &done.printed());
-    let shown = world.bcops(&["runs", "show"]).exits(0);
-    assert_harmless("runs show", &shown.printed());
-    assert!(shown.printed().contains("[2J2Jhostile title"), "{}", shown.printed());
+    for how in [&[][..], &["--markdown"], &["--html"]] {
+        let shown = world.bcops(&[&["runs", "show"], how].concat()).exits(0);
+        assert_harmless("runs show", &shown.printed());
+        if !how.is_empty() {
+            assert!(shown.printed().contains("[2J2Jhostile title"), "{}", shown.printed());
+        }
+    }
 
     let files = world.files_of_runs();
     let pages: Vec<_> =

@@ -42,6 +42,7 @@ mod install;
 mod links;
 mod pictures;
 mod reference;
+mod screen;
 mod screens;
 mod second_site;
 mod standins;

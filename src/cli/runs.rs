@@ -12,7 +12,7 @@ pub struct RunsArgs {
 pub enum RunsWork {
     /// List the runs of this machine, the newest first
     List,
-    /// Print the report of a run, in Markdown
+    /// Print a short summary of a run, or its whole report
     Show(ShowArgs),
     /// Go on with a run after a kill, a failure or a decision
     Resume(ResumeArgs),
@@ -27,6 +27,14 @@ pub struct ShowArgs {
     /// The run, or the beginning of its name; the newest without it
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
+
+    /// Print the whole report in Markdown
+    #[arg(long)]
+    pub markdown: bool,
+
+    /// Print the whole report as one HTML page
+    #[arg(long, conflicts_with = "markdown")]
+    pub html: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -17,6 +17,7 @@ use crate::failure::CommandError;
 use crate::secret::{redacted, without_matches};
 use crate::settings::keys::KEYS;
 use crate::settings::{Effective, FileTrust, RawValue};
+use crate::ui::table::{Column, Table};
 
 pub use init::Written;
 pub use trust::{Trusted, Untrusted};
@@ -71,7 +72,10 @@ fn show(context: &Context) -> Outcome {
         }
     }
     let shown = Shown { settings, problem: problem(context) };
-    let mut lines: Vec<String> = shown.settings.iter().map(Setting::line).collect();
+    // A comment, because the output is a file that bcops can read.
+    let mut table = Table::new([Column::text("# SETTING"), Column::text("# ORIGIN")]);
+    shown.settings.iter().for_each(|setting| table.row(setting.cells()));
+    let mut lines = vec![table.to_string()];
     if let Some(problem) = &shown.problem {
         context.ui.emit(Event::Warning(format!("{problem}; nothing of it is in force")));
         lines.extend(trust::lines_of_found_file(context));
@@ -103,11 +107,11 @@ pub(super) fn shown(text: String) -> String {
 
 impl Setting {
     /// In TOML.
-    fn line(&self) -> String {
+    fn cells(&self) -> [String; 2] {
         let Setting { key, value, origin } = self;
         match value {
-            Some(value) => format!("{:<88} # {origin}", format!("{key} = {value}")),
-            None => format!("# {key} is {origin}"),
+            Some(value) => [format!("{key} = {value}"), format!("# {origin}")],
+            None => [format!("# {key}"), format!("# {origin}")],
         }
     }
 }

@@ -128,7 +128,7 @@ pub async fn glance(context: &Context, environments: &[&Environment]) -> Vec<Fou
     }
 }
 
-async fn app_state(context: &Context, environment: &Environment) -> Option<AppState> {
+pub async fn app_state(context: &Context, environment: &Environment) -> Option<AppState> {
     let heroku = context.deployments().log_in().await.ok()?.heroku;
     let app = &environment.app.value;
     let maintenance = heroku.app(app).await.ok()?.maintenance;

@@ -29,6 +29,7 @@ impl<'a> BackedUp<'a> {
         deployments: Deployments<'_>,
         environment: &'a Environment,
     ) -> Result<BackedUp<'a>, CommandError> {
+        deployments.asks_heroku_about(&environment.name);
         BackedUp::with(deployments.log_in().await?.heroku, environment).await
     }
 

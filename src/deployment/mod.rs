@@ -41,7 +41,7 @@ pub use values::Values;
 pub use writing::Writing;
 
 use crate::adapters::postgres::{DatabaseUrl, Defaults, PostgresError, SslMode};
-use crate::events::Reporter;
+use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::secret::Secret;
 use crate::settings::{Destination, Environment, Settings};
@@ -67,9 +67,15 @@ impl<'a> Deployments<'a> {
     /// # Errors
     /// If neither Heroku nor this process's variables give its config vars.
     pub async fn reading(&self, environment: &'a Environment) -> Result<Reading<'a>, CommandError> {
+        self.asks_heroku_about(&environment.name);
         let logged_in = self.log_in().await;
         let values = Values::of(&logged_in, environment).await?;
         Ok(Reading { environment, logged_in, values })
+    }
+
+    /// Shows that Heroku is asked now, because its answer may take a while.
+    pub fn asks_heroku_about(&self, environment: &str) {
+        self.reporter.emit(Event::Asking(format!("Asking Heroku about {environment}")));
     }
 
     /// Opens an environment for changes, and compares it with every protected environment.

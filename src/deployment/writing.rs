@@ -40,6 +40,7 @@ impl<'a> Writing<'a> {
         destination: &Destination,
         variables: Option<&[(String, String)]>,
     ) -> Result<Writing<'a>, CommandError> {
+        deployments.asks_heroku_about(&destination.name);
         let logged_in = deployments.log_in().await;
         let (own, values, protected) = tokio::join!(
             OwnApp::look(&logged_in, destination),

@@ -65,6 +65,7 @@ pub async fn open_repository(deployments: Deployments<'_>) -> Result<Repository,
         run: &run,
     };
     let repository = Repository::open(&access).await?;
+    deployments.reporter.emit(Event::Asking("Asking git about the origin".to_owned()));
     for url in repository.origin_urls().await? {
         check_no_app(deployments, &url)?;
         check_project(deployments, &url)?;

@@ -9,6 +9,7 @@ use crate::events::{Event, Reporter};
 use crate::failure::CommandError;
 use crate::restore::{Contents, OpenBackup};
 use crate::scrub::live::{self, Access, Limits};
+use crate::words;
 
 use super::accounts::{self, Account};
 use super::answers::Options;
@@ -57,17 +58,24 @@ pub async fn survey(
     let description = format!("Looking at {} and {}", source.name, destination.name);
     reporter.emit(Event::StepStarted { step: STEP, description });
     let (backup, newest) = backup(reporter, sides, backup_name).await?;
+    answered(reporter, format!("Heroku: backup {} of {}", backup.name(), source.name));
     let app = sides.heroku.app(sides.destination.app.id()).await;
     let maintenance = app.ok().map(|app| app.maintenance);
     let repository = &sides.repository;
     let branches = repository.fetch_branches(None).await?;
     let inventory = repository.inventory(&sides.question())?;
+    answered(reporter, format!("git origin: {}", words::plural(branches.len() as u64, "branch")));
     warn_of_protection(reporter, sides).await;
     if options.runs(Stage::Database) {
         check_manifest(reporter, sides, &backup).await?;
     }
     let (content, accounts) = match compare(sides).await {
-        Ok((content, accounts)) => (Some(content), Some(accounts)),
+        Ok((content, accounts)) => {
+            let (items, people) = (content.items.len() as u64, accounts.len() as u64);
+            let (items, people) = (words::plural(items, "item"), words::plural(people, "account"));
+            answered(reporter, format!("Databases: {items} and {people} on staging only"));
+            (Some(content), Some(accounts))
+        }
         Err(error) => {
             let causes = error.causes().join(": ");
             let text = format!("cannot compare content and accounts: {error}: {causes}");
@@ -95,6 +103,11 @@ pub async fn survey(
         closed,
         starters,
     })
+}
+
+/// Prints a line as soon as a service has answered.
+fn answered(reporter: &dyn Reporter, summary: String) {
+    reporter.emit(Event::StepFinished { step: "service", summary });
 }
 
 /// Warns early about a branch that GitLab protects from a force-push.

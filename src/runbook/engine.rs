@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct Setup<W> {
     pub operator: Operator,
     /// The environment that hints name.
     pub environment: EnvironmentName,
+    /// How long the run is expected to take, for the screen.
+    pub expected: Option<Duration>,
     /// More consumers, beside the journal and the screen.
     pub consumers: Vec<Box<dyn Consumer>>,
 }
@@ -174,8 +177,8 @@ impl<W: Send + Sync> Engine<W> {
         first: Entry,
     ) -> Self {
         let Setup { runbook, lock, guard, interrupt, reporter, redactor, .. } = setup;
-        let Setup { operator, environment, mut consumers, .. } = setup;
-        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook)));
+        let Setup { operator, environment, expected, mut consumers, .. } = setup;
+        consumers.insert(0, Box::new(Screen::new(reporter.clone(), &runbook, expected)));
         let share = Arc::new(Share::new(past.essence, runbook.shared()));
         consumers.push(Box::new(share.clone()));
         let log = Arc::new(EventLog::new(writer, past.history, consumers, redactor));

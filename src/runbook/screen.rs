@@ -1,7 +1,7 @@
 //! Turns the records of a run into events for the screen.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::entry::{Consumer, Ending, Entry, Record};
 use super::evidence::Evidence;
@@ -17,28 +17,39 @@ pub(super) struct Screen {
     /// The position of each step among all steps, such as `[12/28]`.
     places: BTreeMap<&'static str, String>,
     began: Instant,
+    /// How long the whole run is expected to take.
+    expected: Option<Duration>,
 }
 
 impl Screen {
-    pub(super) fn new<W>(reporter: SharedReporter, runbook: &Runbook<W>) -> Self {
+    pub(super) fn new<W>(
+        reporter: SharedReporter,
+        runbook: &Runbook<W>,
+        expected: Option<Duration>,
+    ) -> Self {
         let described = |step: &StepEntry<W>| (step.id, step.step.describe(runbook.world()));
         let steps = runbook.steps().iter().map(described).collect();
         let count = runbook.steps().len();
         let numbered = (1..).zip(runbook.steps());
         let places =
             numbered.map(|(number, step)| (step.id, format!("[{number}/{count}]"))).collect();
-        Screen { reporter, steps, places, began: Instant::now() }
+        Screen { reporter, steps, places, began: Instant::now(), expected }
     }
 
     fn place(&self, step: &str) -> &str {
         self.places.get(step).map_or("", String::as_str)
     }
 
-    /// How long this process has been running. Empty within the first second.
+    /// How long this process has been running, and the expected time. Empty within the first second.
     fn elapsed(&self) -> String {
-        match self.began.elapsed() {
-            short if short.as_secs() == 0 => String::new(),
-            elapsed => format!(" ({} so far)", words::duration(elapsed)),
+        let elapsed = self.began.elapsed();
+        match self.expected {
+            _ if elapsed.as_secs() == 0 => String::new(),
+            Some(expected) => {
+                let (elapsed, expected) = (words::duration(elapsed), words::duration(expected));
+                format!(" ({elapsed} of about {expected})")
+            }
+            None => format!(" ({} so far)", words::duration(elapsed)),
         }
     }
 

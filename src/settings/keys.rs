@@ -101,6 +101,8 @@ mod tests {
             "git.stale_after",
             "network.timeout",
             "search.shard_limit",
+            // A bell, or a notification with words of bcops.
+            "ui.notify",
         ];
         assert_eq!(named(Trust::Harmless), harmless);
         assert_eq!(named(Trust::ByItsManifest), ["scrub.manifest"]);

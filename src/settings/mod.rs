@@ -70,6 +70,8 @@ pub struct Settings {
     /// Where messages for colleagues are posted.
     pub slack_webhook: Option<Sourced<Secret>>,
     pub state_directory: Sourced<PathBuf>,
+    /// Whether the terminal notifies at the end of a long run.
+    pub notify: Notify,
     /// The files that were read, strongest first.
     pub files: Vec<ReadFile>,
     /// Every value as it was given, for `config show`.
@@ -83,6 +85,14 @@ pub enum Unclassified {
     Stop,
     /// Load a table without rows, and a column as NULL, its default or an empty value
     Empty,
+}
+
+/// How the terminal notifies at the end of a long run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    Off,
+    Bell,
+    Desktop,
 }
 
 /// One deployment of the site.

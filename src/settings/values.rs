@@ -63,6 +63,7 @@ pub fn build(layers: Layers, process: &ProcessEnv<'_>) -> Result<Settings, Setti
             Some(given) => relative(given, process),
             None => usual_state_directory(process),
         },
+        notify: keys::UI_NOTIFY.value(&layers)?,
         files: layers.files,
         given: layers.values,
     })

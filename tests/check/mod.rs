@@ -58,7 +58,11 @@ fn all_is_well() {
         "{}",
         run.printed()
     );
-    assert!(run.stdout.contains(&format!("up    {}", world.web.url(JOBS))), "{}", run.printed());
+    assert!(
+        run.stdout.contains(&format!("up      site          {}", world.web.url(JOBS))),
+        "{}",
+        run.printed()
+    );
     assert_screen("check", &run.stdout);
 }
 
@@ -78,16 +82,24 @@ fn the_pipeline_never_makes_a_site_down() {
         .check(&["staging"])
         .exits(0)
         .says(&["warning: pipeline: staging at 7b5c3cc8: failed"]);
-    assert!(run.stdout.contains("warn  pipeline"), "{}", run.printed());
+    assert!(run.stdout.contains("warn    pipeline"), "{}", run.printed());
     world.gitlab.misbehave(Rule::always("/pipelines", Fault::Unauthorized));
     world.check(&["staging"]).exits(0).says(&["refused the token"]);
     world.bcops.unset("GITLAB_TOKEN");
     let run = world.check(&["staging"]).exits(0);
-    assert!(run.stdout.contains("skip  pipeline   GITLAB_TOKEN is not set"), "{}", run.printed());
+    assert!(
+        run.stdout.contains("skip    pipeline      GITLAB_TOKEN is not set"),
+        "{}",
+        run.printed()
+    );
     let file = std::fs::read_to_string(world.bcops.directory().join("work/bcops.toml"));
     world.bcops.write("bcops.toml", &file.expect("the file").replace(PROJECT, ""));
     let run = world.check(&["staging"]).exits(0);
-    assert!(run.stdout.contains("skip  pipeline   gitlab.project is not set"), "{}", run.printed());
+    assert!(
+        run.stdout.contains("skip    pipeline      gitlab.project is not set"),
+        "{}",
+        run.printed()
+    );
 }
 
 /// A database with the Site records of an environment, given by a variable of the process.
@@ -128,7 +140,7 @@ fn site_records_are_checked_too() {
 #[test]
 fn without_the_database_configured_sites_are_checked() {
     let mut world = World::new();
-    let said = "the Site records of staging are not read";
+    let said = "cannot read the Site records of staging; only configured sites are checked";
     world.check(&["staging"]).exits(0).says(&[said]);
     world.bcops.set(
         "BCOPS_STAGING_DATABASE_URL",
@@ -136,9 +148,10 @@ fn without_the_database_configured_sites_are_checked() {
     );
     world.check(&["staging"]).exits(0).says(&[said, "cannot connect to 127.0.0.1:1"]);
     world.configure(&[], "");
-    world
-        .check(&["staging"])
-        .fails(3, &["no site of staging is known", "environments.staging.sites"]);
+    world.check(&["staging"]).fails(
+        3,
+        &["cannot check staging: it has no configured site", "environments.staging.sites"],
+    );
     world.check(&["qa"]).fails(2, &["unknown environment `qa`"]);
 }
 

@@ -149,7 +149,7 @@ fn a_setting_that_a_key_may_not_read_does_not_pass() {
     storage.world.s3.name_user("key-staging", "alice");
     assert_eq!(storage.check(0)["via_buckup"], false);
     storage.world.s3.misbehave(Rule::always("ListObjectsV2", Fault::AccessDenied).on("images/"));
-    assert_line(&storage.check(0), "files", "warn", "not allowed to list");
+    assert_line(&storage.check(0), "files", "warn", "the keys may not list the bucket");
 }
 
 #[test]
@@ -192,11 +192,11 @@ fn a_private_document_without_a_file_is_not_reported_as_closed() {
         .s3
         .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
     let told = storage.check(8);
-    assert_line(&told, "private documents", "skip", "2 not looked at, the first is document 19");
+    assert_line(&told, "private documents", "skip", "2 not checked, the first is document 19");
     assert_line(&told, "private document at the bucket", "fail", "document 17");
     storage.psql("DELETE FROM documents_customdocument WHERE id IN (17, 19)");
     let told = storage.check(0);
-    assert_line(&told, "private documents", "skip", "document 18 not looked at: the bucket does");
+    assert_line(&told, "private documents", "skip", "document 18 not checked: the bucket does");
     assert_eq!(told["public"]["private document at the bucket"], Value::Null, "{told:#}");
     // There is a file below the storage's location.
     let app = "buckinghamshire-staging";

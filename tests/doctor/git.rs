@@ -50,19 +50,19 @@ fn introduce(world: &World) {
 fn a_clone_that_a_reset_can_work_in() {
     let (world, git) = in_a_clone();
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail git", "to mend: install git"]);
+    assert_lines(&run, &["fail git", "fix: install git"]);
     install_git(&world);
     let run = world.bcops.run(&["doctor"]).exits(3);
-    let mend = "to mend: git config --global user.name";
+    let mend = "fix: git config --global user.name";
     assert_lines(&run, &["pass git version", "fail git identity", mend]);
     introduce(&world);
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass git identity Ada", "pass git origin every branch"]);
-    assert_lines(&run, &["pass git push takes pushes", "pass staging deploys takes pushes"]);
+    assert_lines(&run, &["pass git push may push", "pass staging deploys may push"]);
     // An origin that allows reading and refuses pushes.
     git.git(&work(&world), &["config", "remote.origin.receivepack", "false"]);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
-    assert_lines(&run, &["pass git origin", "fail git push", "to mend: Developer"]);
+    assert_lines(&run, &["pass git origin", "fail git push", "fix: Developer"]);
     git.git(&work(&world), &["config", "--unset", "remote.origin.receivepack"]);
 
     git.point("dev", None);
@@ -80,7 +80,7 @@ fn an_origin_that_is_not_the_sites() {
     introduce(&world);
     world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/site\"\n");
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail git origin not council/site", "to mend: gitlab.project"]);
+    assert_lines(&run, &["fail git origin not council/site", "fix: gitlab.project"]);
     world.bcops.write("bcops.toml", "");
     fs::rename(git.origin(), git.path("elsewhere")).expect("a move");
     let run = world.bcops.run(&["doctor"]).exits(3);
@@ -101,5 +101,5 @@ fn the_branch_that_is_force_pushed() {
     gitlab.add_project(strict);
     world.bcops.write("bcops.toml", "[gitlab]\nproject = \"council/strict\"\n");
     let run = world.bcops.run(&["doctor"]).exits(3);
-    assert_lines(&run, &["fail GitLab branch staging may not", "to mend: Protected branches"]);
+    assert_lines(&run, &["fail GitLab branch staging may not", "fix: Protected branches"]);
 }

@@ -2,7 +2,7 @@
 //! its fix.
 
 mod git;
-mod reading;
+pub mod reading;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ fn assert_broken(world: &World, check: &str, detail: &str, mend: &str) {
     assert_eq!(failed.len(), 1, "{}", run.printed());
     assert!(failed[0].contains(check), "{}", run.printed());
     assert!(run.stdout.contains(detail), "{}", run.printed());
-    let line = run.stdout.lines().find(|line| line.contains("to mend:"));
+    let line = run.stdout.lines().find(|line| line.contains("fix:"));
     assert!(line.is_some_and(|line| line.contains(mend)), "{}", run.printed());
     assert!(run.stdout.contains("1 check failed"), "{}", run.printed());
 
@@ -164,7 +164,7 @@ fn a_database_that_does_not_answer() {
     let url = "postgres://u:db-password@127.0.0.1:1/staging?sslmode=disable";
     world.standin.set_config_var(STAGING, "DATABASE_URL", url);
     let run = world.bcops.run(&["doctor", "staging"]).exits(3);
-    assert_lines(&run, &["fail staging database 127.0.0.1:1", "to mend: heroku pg:info --app"]);
+    assert_lines(&run, &["fail staging database 127.0.0.1:1", "fix: heroku pg:info --app"]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn files_and_folders() {
     world.bcops.write("bcops.toml", "");
     let file = world.bcops.write("file", "");
     world.bcops.set("BCOPS_STATE_DIR", file.to_str().expect("a path"));
-    assert_broken(&world, "state folder", "cannot be written", "BCOPS_STATE_DIR");
+    assert_broken(&world, "state folder", "you may not write to ", "BCOPS_STATE_DIR");
     world.bcops.write("bcops.toml", "colour = \"blue\"\n");
     world.bcops.run(&["doctor"]).fails(3, &["bcops.toml:1", "`colour`"]);
 }
@@ -205,7 +205,8 @@ fn the_address_for_messages() {
     world.bcops.set("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/s3-secret-key");
     let run = world.bcops.run(&["doctor"]).exits(0);
     assert_lines(&run, &["pass Slack hooks.slack.com"]);
-    for (url, detail) in [("hooks", "no URL"), ("http://hooks.slack.com/x", "not encrypted")] {
+    for (url, detail) in [("hooks", "is not a URL"), ("http://hooks.slack.com/x", "not encrypted")]
+    {
         world.bcops.set("SLACK_WEBHOOK_URL", url);
         assert_broken(&world, "Slack", detail, "SLACK_WEBHOOK_URL");
     }

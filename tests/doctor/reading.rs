@@ -13,15 +13,15 @@ use crate::whole_site::media::PRODUCTION as BUCKET;
 use crate::whole_site::services::Services;
 use crate::whole_site::{Pace, STAGING, WholeSite};
 
-struct World {
+pub struct World {
     whole: WholeSite,
     services: Services,
-    bcops: Bcops,
+    pub bcops: Bcops,
     _runtime: Runtime,
 }
 
 /// The council's site with everything around it, and all of it healthy.
-fn world() -> World {
+pub fn world() -> World {
     let runtime = Runtime::new().expect("a runtime");
     let cluster = Cluster::shared();
     let (whole, services) = runtime.block_on(async {
@@ -90,14 +90,14 @@ fn doctor_passes_on_a_healthy_site_and_only_reads() {
                     "pass staging database can log in",
                     "skip staging bucket writing cannot be shown without writing",
                     "skip staging front-end purge cannot be shown without writing",
-                    "pass git push takes pushes",
-                    "pass staging deploys takes pushes",
+                    "pass git push may push",
+                    "pass staging deploys may push",
                     "pass GitLab role Developer",
                     "pass GitLab branch staging",
                 ],
             );
         }
-        assert!(run.stdout.ends_with("all well\n"), "{}", run.printed());
+        assert!(run.stdout.ends_with("no check failed\n"), "{}", run.printed());
     }
     let written: Vec<_> =
         world.asked().into_iter().filter(|(how, _)| how != "GET" && how != "HEAD").collect();

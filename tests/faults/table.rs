@@ -328,7 +328,7 @@ fn complaint(row: &Row, run: &Run) -> Option<String> {
         ("doctor", _) => {
             let name = checked(row.asks.service);
             let is_it = |line: &str| line.starts_with("fail ") && line.contains(name);
-            run.stdout.lines().any(is_it) && has(&run.stdout, "to mend: ")
+            run.stdout.lines().any(is_it) && has(&run.stdout, "fix: ")
         }
         (_, 0) => has(&run.stderr, "warning: "),
         _ => has(&run.stderr, "error: ") && has(&run.stderr, "hint: "),

@@ -75,8 +75,8 @@ fn a_pull_brings_the_site_without_its_people() {
     assert_eq!(world.database_names(), [target, &world.previous()]);
     assert_eq!(cluster.psql(&world.previous(), "SELECT text FROM note"), "from before");
     for told in [
-        "rewritten",
-        "dropped",
+        "REWRITTEN",
+        "DROPPED",
         "foreign keys",
         "audit: no e-mail address, telephone number, National Insurance number or postcode",
         &world.previous(),

@@ -58,7 +58,7 @@ fn a_person_is_asked_whether_to_drop_it() {
         let world = World::small();
         world.pull(&RAW).exits(0);
         let mut terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-        terminal.wait_for("to go on: ");
+        terminal.wait_for("to continue: ");
         assert!(terminal.text().contains("the old one holds personal data"));
         terminal.type_line(&world.target);
         terminal.wait_for("Drop it for good? [yes/no]: ");

@@ -30,10 +30,10 @@ fn assert_check(world: &World, verdict: &str, detail: &str, mend: &str) {
 #[test]
 fn a_good_login_passes_and_nothing_is_purged() {
     let world = World::new();
-    let said = format!("API token of {BEARER} is for {STAGING_NAME}");
+    let said = format!("API token in {BEARER} is for {STAGING_NAME}");
     assert_check(&world, "pass", &said, "");
     world.heroku.set_config_var(STAGING, BEARER, "");
-    assert_check(&world, "skip", "none", "");
+    assert_check(&world, "skip", "not configured", "");
     let document = world.bcops.run(&["doctor", "production", "--json"]).exits(3).json();
     let said = format!("is for {PRODUCTION_NAME}");
     assert!(document.to_string().contains(&said), "{document}");
@@ -48,7 +48,7 @@ fn the_missing_permission_is_named() {
         (
             Login { reads_zones: false, ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name (Zone / Zone / Read)",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
         (Login { of_account: true, ..Login::token(TOKEN) }, "pass", STAGING_NAME, ""),
@@ -61,7 +61,7 @@ fn the_missing_permission_is_named() {
         (
             Login { zones: vec!["f".repeat(32)], ..Login::token(TOKEN) },
             "pass",
-            "lacks the permission to read its name",
+            "lacks the permission Zone / Zone / Read",
             "",
         ),
         (Login::token("cf-secret-other"), "fail", "refused the credentials", "API token"),

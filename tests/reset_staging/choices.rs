@@ -99,10 +99,10 @@ fn a_dry_run_shows_conflicts_and_missing_merges() {
     let run = world.bcops(&dry).exits(0);
     for text in [
         "bc/templates/header.html",
-        "--on-conflict skip merges without feature/clashing-header",
+        "to merge without feature/clashing-header: --on-conflict skip",
         "(from feature/longer-issue)",
         "makemigrations --merge",
-        "merge       on master already: feature/opening-hours",
+        "merge       already on master: feature/opening-hours",
     ] {
         assert!(run.stdout.contains(text), "{text}: {}", run.printed());
     }
@@ -219,7 +219,7 @@ fn a_branch_in_conflict_stops_the_run_or_is_skipped() {
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains("waiting"), "{}", listed.printed());
     world.bcops(&["runs", "resume", &run, "--on-conflict", "skip"]).exits(0);
-    let report = world.bcops(&["runs", "show", &run]).exits(0);
+    let report = world.bcops(&["runs", "show", &run, "--markdown"]).exits(0);
     assert!(report.stdout.contains("skipped because of conflicts"), "{}", report.printed());
 }
 
@@ -254,7 +254,7 @@ fn stages_are_skipped_and_the_clone_does_not_change() {
     assert!(!after.maintenance);
     assert_eq!(clone(&world), checkout);
     assert_eq!(clone_refs(&world), "");
-    let report = world.bcops(&["runs", "show"]).exits(0);
+    let report = world.bcops(&["runs", "show", "--markdown"]).exits(0);
     assert!(report.stdout.contains("skipped with --skip git"), "{}", report.printed());
 }
 

@@ -1,7 +1,7 @@
 //! Tests successful resets: every part of staging afterwards, for both ways of the backup, and the
 //! run's remains on the operator's machine and on the origin.
 
-mod calm;
+pub mod calm;
 mod choices;
 mod ci;
 mod code;
@@ -208,8 +208,8 @@ fn check_report(world: &World, way: &str) {
     let run = world.newest_run();
     let listed = world.bcops(&["runs", "list"]).exits(0);
     assert!(listed.stdout.contains(&run) && listed.stdout.contains("done"), "{}", listed.printed());
-    assert_eq!(listed.stdout.lines().count(), 1, "{}", listed.printed());
-    let report = world.bcops(&["runs", "show", &run]).exits(0).stdout;
+    assert_eq!(listed.stdout.lines().count(), 2, "a header and a run: {}", listed.printed());
+    let report = world.bcops(&["runs", "show", &run, "--markdown"]).exits(0).stdout;
     let how =
         if way == "heroku" { "scrubbed after it was restored" } else { "scrubbed on its way" };
     for told in [

@@ -80,7 +80,7 @@ fn at_a_terminal_the_question_is_repeated_until_answered() {
     terminal.type_line("perhaps");
     terminal.wait_for("write yes or no");
     terminal.type_line("yes");
-    terminal.wait_for("it is opened at the end with web=1:Standard-1X");
+    terminal.wait_for("the run opens it at the end with web=1:Standard-1X");
     terminal.type_line(STAGING);
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");

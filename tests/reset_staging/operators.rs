@@ -94,7 +94,7 @@ fn a_removed_lock_lets_another_run_in_and_stops_the_first() {
     let world = World::new();
     let run = killed(&world);
     let other = world.another_operator();
-    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last heard of"]);
+    other.run(&["runs", "unlock", &run]).fails(5, &["is gone", "last seen"]);
     other.run(&["runs", "unlock", &run, "--confirm", &run]).fails(4, &["--force"]);
     let broken = other.run(&unlock(&run)).exits(0);
     assert!(broken.stdout.contains("Op Erator"), "{}", broken.printed());

@@ -52,7 +52,7 @@ fn without_media_the_bucket_stays() {
     assert_eq!(world.staging().objects, before);
     let s3 = world.whole.s3.requests();
     assert!(!s3.iter().any(|request| request.writes()), "{s3:?}");
-    let run = world.bcops(&["runs", "show"]).exits(0);
+    let run = world.bcops(&["runs", "show", "--markdown"]).exits(0);
     assert!(!run.stdout.contains("images come from the live site"), "{}", run.stdout);
 }
 
@@ -106,7 +106,7 @@ fn a_branch_in_conflict_is_skipped_with_a_warning() {
     assert_eq!(branches, [history::OLD_MAP, history::FOOTER]);
     assert_eq!(base, "master");
     assert_eq!(world.report()["status"], "done, with warnings");
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
     assert!(told.contains("skipped because of conflicts: feature/clashing-header"), "{told}");
 }
 
@@ -199,7 +199,7 @@ fn without_the_clean_up_staging_opens_with_its_own_hosts() {
         (world.outcome("sites"), world.outcome("search")),
         ("done".into(), "left out".into())
     );
-    let told = world.bcops(&["runs", "show"]).exits(0).stdout;
+    let told = world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout;
     assert!(told.contains("skipped with --skip cleanup"), "{told}");
     world.assert_production_untouched();
 }
@@ -235,7 +235,7 @@ fn a_plan_is_stale_after_a_move_of_master_or_a_newer_backup() {
     world.bcops(&[&named[..], &["--backup", "b003", "--plan-out", &plan]].concat()).exits(0);
     world.whole.heroku.add_backup(PRODUCTION, dump, Duration::from_secs(10), completed);
     follow().exits(0);
-    assert!(world.bcops(&["runs", "show"]).exits(0).stdout.contains("b003"));
+    assert!(world.bcops(&["runs", "show", "--markdown"]).exits(0).stdout.contains("b003"));
 }
 
 /// Runs it without a complete clone of the operator, and checks that everything was done.

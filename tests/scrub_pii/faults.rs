@@ -110,7 +110,7 @@ fn a_column_added_during_the_wait_for_a_lock_is_noticed() {
     let world = people();
     // Adding a column takes an exclusive lock. The check before the question is over by then.
     let mut terminal = world.bcops.start_on_terminal(&["scrub-pii", "--lock-timeout", "1m"]);
-    terminal.wait_for("to go on: ");
+    terminal.wait_for("to continue: ");
     let holder = Holder::hold(
         &world,
         "ALTER TABLE person ADD COLUMN home text; UPDATE person SET home = 'ann@canary.example'",

@@ -174,7 +174,7 @@ fn without_a_confirmation_nothing_happens() {
 fn typing_the_name_scrubs_the_database() {
     let world = local_site();
     let before = versions(world.cluster, &world.target);
-    let question = format!("Type {} to go on: ", world.target);
+    let question = format!("Type {} to continue: ", world.target);
     for wrong in ["y", "yes", ""] {
         let mut terminal = world.bcops.start_on_terminal(&["scrub-pii"]);
         terminal.wait_for(&question);
@@ -196,7 +196,7 @@ fn typing_the_name_scrubs_the_database() {
     let mut terminal = world.bcops.start_on_terminal(&["scrub-pii"]);
     terminal.wait_for(&question);
     terminal.type_line(&format!("{} ", world.target));
-    terminal.wait_for("that is not exactly the name");
+    terminal.wait_for(&format!("that is not exactly {}; try again", world.target));
     assert_eq!(versions(world.cluster, &world.target), before);
     terminal.type_line(&world.target);
     let (code, screen) = terminal.finish();

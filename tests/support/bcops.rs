@@ -138,6 +138,11 @@ impl Bcops {
         Terminal::start(&mut self.command(arguments))
     }
 
+    /// The same on a terminal of this width.
+    pub fn start_on_narrow_terminal(&self, columns: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start_with_columns(&mut self.command(arguments), columns)
+    }
+
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::spawn(&mut self.command(arguments))
     }

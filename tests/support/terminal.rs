@@ -46,8 +46,11 @@ impl Terminal {
         Terminal::start_with_columns(command, WIDE)
     }
 
-    /// Like `start`, on a terminal of this width.
+    /// The same on a terminal of this width, which can do what terminals do.
     pub fn start_with_columns(command: &mut Command, columns: u16) -> Terminal {
+        if columns != WIDE {
+            command.env("TERM", "xterm-256color");
+        }
         let (controller, terminal) = open(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());

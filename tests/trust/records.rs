@@ -159,7 +159,7 @@ fn help_and_everything_about_the_configuration_work_without_trust() {
     assert!(paths.contains("not in force") && paths.contains("`environments.live.app`"), "{paths}");
     let doctor = bcops.run(&["doctor"]).exits(3).stdout;
     assert!(
-        doctor.contains("fail  configuration") && doctor.contains("bcops config trust"),
+        doctor.contains("fail    configuration") && doctor.contains("bcops config trust"),
         "{doctor}"
     );
     bcops.write("bcops.toml", "colour = 1\n");

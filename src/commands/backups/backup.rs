@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::adapters::heroku::{OfDatabase, Transfer};
+use crate::ui::table::{Column, ago};
 use crate::words;
 
 use super::state;
@@ -28,6 +29,16 @@ pub struct Backup {
     /// How many warnings pg_dump gave.
     pub warnings: u64,
 }
+
+/// Of `backups list`.
+pub const COLUMNS: [Column; 6] = [
+    Column::word("BACKUP"),
+    Column::text("KIND").minor(1),
+    Column::text("STATE"),
+    Column::text("WHEN"),
+    Column::number("SIZE"),
+    Column::text("DATABASE"),
+];
 
 /// A backup of the app, and the database that it is of.
 #[derive(Serialize, JsonSchema)]
@@ -77,7 +88,7 @@ impl ListedBackup {
         ListedBackup { backup: transfer.into(), database, of_this_database }
     }
 
-    pub fn line(&self) -> String {
+    pub fn cells(&self) -> [String; 6] {
         let Backup { name, kind, state, created_at, started_at, finished_at, bytes, .. } =
             &self.backup;
         let database = match (&self.database, self.of_this_database) {
@@ -87,9 +98,10 @@ impl ListedBackup {
             (None, _) => "(not clear which)".to_owned(),
         };
         let moment = finished_at.or(*started_at).or(*created_at);
-        let age = moment.map_or_else(String::new, |at| format!("{} ago", age(at)));
+        let age = moment.map_or_else(String::new, |at| ago(at));
         let size = bytes.map_or_else(String::new, words::bytes);
-        format!("{name:<8} {kind:<9} {state:<24} {age:>16} {size:>10}  {database}")
+        let (kind, state) = ((*kind).to_owned(), (*state).to_owned());
+        [name.clone(), kind, state, age, size, database]
     }
 }
 

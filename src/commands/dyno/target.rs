@@ -24,6 +24,7 @@ pub async fn prepare(
     variables: &[(String, String)],
 ) -> Result<DynoTarget, CommandError> {
     let deployments = context.deployments();
+    deployments.asks_heroku_about(&destination.name);
     deployments.log_in().await?;
     let writing = deployments.writing_of_a_dyno(destination, variables).await?;
     writing.all_of_a_dyno()?;

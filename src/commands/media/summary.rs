@@ -11,6 +11,7 @@ use crate::commands::{Context, Outcome as CommandOutcome};
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};
 use crate::media::{Failure, Fate, Outcome, Refused};
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use super::only;
@@ -163,10 +164,13 @@ impl Plan {
             format!("from  {} ({})", self.source, size(self.source_size)),
             format!("to    {} ({})", self.destination, size(self.destination_size)),
             format!(
-                "      {} to transfer ({}), {} of them in place of another; {} to delete ({}); {} unchanged",
+                "      {} to transfer ({}), {} of them in place of another",
                 words::plural(self.transfer.len() as u64, "object"),
                 words::bytes(self.bytes()),
                 words::count(self.replaced),
+            ),
+            format!(
+                "      {} to delete ({}); {} unchanged",
                 words::count(self.delete.len() as u64),
                 words::bytes(self.deleted_bytes()),
                 words::count(self.unchanged),
@@ -215,14 +219,15 @@ impl Plan {
         let mut document = Transfer { dry_run: true, ..self.document() };
         document.transfer.keys = Some(keys(&self.transfer));
         document.delete.keys = Some(keys(&self.delete));
-        let mut lines = Vec::new();
-        for (word, list) in [("transfer", &self.transfer), ("delete  ", &self.delete)] {
+        let columns = [Column::word("ACTION"), Column::number("SIZE"), Column::text("KEY")];
+        let mut table = Table::new(columns);
+        for (action, list) in [("transfer", &self.transfer), ("delete", &self.delete)] {
             for (key, size) in list {
-                lines.push(format!("{word} {} ({})", key.escape_debug(), words::bytes(*size)));
+                table.row([action, &words::bytes(*size), &key.escape_debug().to_string()]);
             }
         }
-        lines.push("dry run: nothing was changed".to_owned());
-        CommandOutcome::done(document, lines.join("\n"))
+        let table = if table.is_empty() { String::new() } else { format!("{table}\n") };
+        CommandOutcome::done(document, format!("{table}dry run: nothing was changed"))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::restore::TableReport;
 use crate::restore::databases::{Databases, Existing};
 use crate::schema::TableName;
 use crate::scrub::{DroppedMember, TableAction, Unclassified};
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use super::Loaded;
@@ -186,9 +187,11 @@ pub fn dry_run(prepared: &PreparedPull, databases: &Databases) -> Outcome {
 
 impl fmt::Display for Planned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = Table::new(["TABLE", "CLASS", "RULE"].map(Column::text));
         for PlannedTable { table, class, rule } in &self.tables {
-            writeln!(f, "{:<52} {class:<12} {rule}", table.short())?;
+            rows.row([&table.short(), class, rule]);
         }
+        writeln!(f, "{rows}")?;
         f.write_str("dry run: nothing was changed")
     }
 }

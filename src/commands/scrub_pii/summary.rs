@@ -11,6 +11,7 @@ use crate::events::{Event, Reporter};
 use crate::schema::TableName;
 use crate::scrub::live::{Depth, LiveReport, LiveSchema, PlannedChanges, TableChange};
 use crate::scrub::{DroppedMember, ScrubPlan};
+use crate::ui::table::{Column, Table};
 use crate::words;
 
 use super::target::ScrubTarget;
@@ -169,16 +170,19 @@ pub fn dry_run(target: &ScrubTarget, seen: &Seen) -> Outcome {
 
 impl fmt::Display for Planned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = Table::new([
+            Column::text("TABLE"),
+            Column::number("TO DELETE"),
+            Column::number("TO SET"),
+            Column::number("TO EDIT"),
+            Column::text("RULE"),
+        ]);
         for Pending { table, rule, to_delete, to_set, to_edit } in &self.tables {
-            writeln!(
-                f,
-                "{:<44} {:>10} to delete {:>10} to set {:>10} to edit   {rule}",
-                table.short(),
-                words::count(*to_delete),
-                words::count(*to_set),
-                words::count(to_edit.unwrap_or_default()),
-            )?;
+            let [delete, set, edit] =
+                [*to_delete, *to_set, to_edit.unwrap_or_default()].map(words::count);
+            rows.row([&table.short(), &delete, &set, &edit, rule]);
         }
+        writeln!(f, "{rows}")?;
         f.write_str("dry run: nothing was changed")
     }
 }
@@ -191,39 +195,36 @@ pub fn pending_note(seen: &Seen) -> String {
     }
     let mut text =
         "rows that the rules would still change, though nothing in them was found:\n".to_owned();
+    let columns = [Column::text("TABLE"), Column::number("TO DELETE"), Column::number("TO SET")];
+    let mut table = Table::new(columns);
     for rows in &seen.pending {
-        text.push_str(&format!(
-            "  {:<42} {:>10} to delete {:>10} to set\n",
-            rows.table.short(),
-            words::count(rows.to_delete),
-            words::count(rows.to_set)
-        ));
+        let [delete, set] = [rows.to_delete, rows.to_set].map(words::count);
+        table.row([&rows.table.short(), &delete, &set]);
     }
+    text.push_str(&format!("{table}\n"));
     text
 }
 
 pub fn after(target: &ScrubTarget, report: &LiveReport) -> Outcome {
-    let mut text = String::new();
+    let mut table = Table::new([
+        Column::text("TABLE"),
+        Column::number("DELETED"),
+        Column::number("SET"),
+        Column::number("EDITED"),
+    ]);
+    let mut row = |name: &str, numbers: [u64; 3]| {
+        let [deleted, set, edited] = numbers.map(words::count);
+        table.row([name, &deleted, &set, &edited]);
+    };
     let total = |change: &TableChange| change.deleted + change.set + change.edited;
     for change in report.tables.iter().filter(|change| total(change) > 0) {
-        text.push_str(&format!(
-            "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
-            change.table.short(),
-            words::count(change.deleted),
-            words::count(change.set),
-            words::count(change.edited)
-        ));
+        row(&change.table.short(), [change.deleted, change.set, change.edited]);
     }
     let sum = |field: fn(&TableChange) -> u64| report.tables.iter().map(field).sum::<u64>();
     let (deleted, set, edited) =
         (sum(|one| one.deleted), sum(|one| one.set), sum(|one| one.edited));
-    text.push_str(&format!(
-        "{:<44} {:>10} deleted {:>10} set {:>10} edited\n",
-        "all rows",
-        words::count(deleted),
-        words::count(set),
-        words::count(edited)
-    ));
+    row("all rows", [deleted, set, edited]);
+    let mut text = format!("{table}\n");
     if report.large_objects > 0 {
         let objects = words::plural(report.large_objects, "large object");
         text.push_str(&format!("{objects} deleted\n"));

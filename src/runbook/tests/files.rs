@@ -23,6 +23,7 @@ fn setup(shared: &Shared, runbook: Runbook<()>, lock: LockFile) -> Setup<()> {
         redactor: Arc::new(Redactor::new()),
         operator: Operator::of_this_process("ada"),
         environment: environment(),
+        expected: None,
         consumers: Vec::new(),
     }
 }

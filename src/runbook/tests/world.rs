@@ -214,6 +214,7 @@ fn engine(shared: &Shared, runbook: Runbook<()>) -> Result<Engine<()>, RunError>
         redactor: Arc::new(Redactor::new()),
         operator: Operator { who: "ada".into(), host: "desk".into(), pid: 1, beginning: None },
         environment: environment(),
+        expected: None,
         consumers: Vec::new(),
     };
     let journal = Journal::parse(&shared.get().journal)?;

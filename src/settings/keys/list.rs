@@ -10,7 +10,7 @@ use super::key::{boolean, list, text};
 use super::value::{BucketFolder, BucketFolders, CommandLine, HostMappings, ReindexCommand};
 use super::{Declaration, Key, OptionalKey};
 use crate::secret::Secret;
-use crate::settings::{ConnectTo, IndexRule, Unclassified};
+use crate::settings::{ConnectTo, IndexRule, Notify, Unclassified};
 
 /// Makes a constant for each setting, and the list of all declarations. The comment is the
 /// setting's meaning in the documentation and in `config init`.
@@ -292,4 +292,10 @@ settings! {
         .variable("SLACK_WEBHOOK_URL")
         .secret()
         .used_by("reset-staging");
+    /// how the terminal notifies at the end of a run longer than 30 s: "off", "bell" or "desktop"
+    UI_NOTIFY: Key<Notify> = text("ui.notify")
+        .default(Text("off"))
+        .variable("BCOPS_UI_NOTIFY")
+        .used_by("every command")
+        .harmless();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::settings::layers::RawValue;
-use crate::settings::{BadConnectTo, BadMapping, ConnectTo, HostMapping, Unclassified};
+use crate::settings::{BadConnectTo, BadMapping, ConnectTo, HostMapping, Notify, Unclassified};
 
 /// What is wrong with a value.
 #[derive(Debug)]
@@ -127,6 +127,17 @@ impl FromText for Unclassified {
     fn from_text(text: &str) -> Result<Self, String> {
         <Unclassified as clap::ValueEnum>::from_str(text, false)
             .map_err(|_| "write \"stop\" or \"empty\"".to_owned())
+    }
+}
+
+impl FromText for Notify {
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "off" => Ok(Notify::Off),
+            "bell" => Ok(Notify::Bell),
+            "desktop" => Ok(Notify::Desktop),
+            _ => Err("it can be \"off\", \"bell\" or \"desktop\"".to_owned()),
+        }
     }
 }
 
