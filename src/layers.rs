@@ -125,7 +125,7 @@ fn each_module_uses_what_lies_below_it() {
 }
 
 /// What every command may use of `commands`, beside its own folder.
-const SHARED_BY_COMMANDS: [&str; 11] = [
+const SHARED_BY_COMMANDS: [&str; 12] = [
     "Context",
     "Outcome",
     "backup_file",
@@ -136,6 +136,7 @@ const SHARED_BY_COMMANDS: [&str; 11] = [
     "journal",
     "reason",
     "rows",
+    "superusers",
     "unscrubbed",
 ];
 

@@ -13,7 +13,7 @@ use crate::restore::databases::{DatabaseError, Databases};
 use crate::ui::Answer;
 use crate::words;
 
-use super::{journal, tell_unwritten};
+use super::{journal, warn_if_unwritten};
 
 /// The command that drops it.
 const DROP: &str = "bcops pull-data --drop-previous";
@@ -59,7 +59,7 @@ pub async fn offer_to_drop(
     }
     match databases.drop_previous().await {
         Ok(()) => {
-            tell_unwritten(context, journal::dropped(context, databases));
+            warn_if_unwritten(context, journal::dropped(context, databases));
             context.ui.message(&format!("{name} is dropped"));
             Previous::Dropped
         }
@@ -128,6 +128,6 @@ pub async fn drop(
             .map_err(|error| error.hint("or, for the local database only: --yes"))?;
     }
     databases.drop_previous().await?;
-    tell_unwritten(context, journal::dropped(context, &databases));
+    warn_if_unwritten(context, journal::dropped(context, &databases));
     Ok(Outcome::done(result, format!("{} is dropped", names.previous)))
 }

@@ -18,6 +18,7 @@ use crate::words;
 
 use super::Loaded;
 use super::backup::Backup;
+use super::next::NextStep;
 use super::prepare::PreparedPull;
 use super::previous::Previous;
 use super::unbuilt::NotBuilt;
@@ -100,6 +101,8 @@ pub struct Pulled<'a> {
     /// Those of the load.
     warnings: &'a [String],
     notes: &'a [String],
+    /// What a developer may want to do next, in this order.
+    next: &'a [NextStep],
 }
 
 /// From where to where, and what it will do in numbers.
@@ -228,6 +231,7 @@ pub fn after(
     args: &PullDataArgs,
     script: Option<&String>,
     took: Duration,
+    next: &[NextStep],
 ) -> Outcome {
     let report = &loaded.report;
     let names = databases.names();
@@ -261,6 +265,9 @@ pub fn after(
             "\nthe database before is {previous}; to go back: bcops pull-data --undo{more}"
         ));
     }
+    for step in next {
+        text.push_str(&format!("\nnext: {step}"));
+    }
     let result = Pulled {
         dry_run: false,
         source: &loaded.source,
@@ -280,6 +287,7 @@ pub fn after(
         not_built: NotBuilt { entries: &report.unbuilt, file: script.map(String::as_str) },
         warnings: &report.warnings,
         notes: &report.notes,
+        next,
     };
     Outcome::done(result, text)
 }

@@ -12,7 +12,7 @@ use crate::restore::databases::{DatabaseError, Databases};
 use crate::words;
 
 use super::previous::{self, Previous};
-use super::{confirm_replacement, journal, tell_unwritten};
+use super::{confirm_replacement, journal, warn_if_unwritten};
 
 /// With `--undo`.
 #[derive(Serialize, JsonSchema)]
@@ -69,7 +69,7 @@ pub async fn run(
         journal::begin_undo(context, &databases, reason.as_deref())?;
     }
     databases.undo().await?;
-    tell_unwritten(context, journal::undone(context, &databases, reason.as_deref()));
+    warn_if_unwritten(context, journal::undone(context, &databases, reason.as_deref()));
     if previous::after_a_pull(context, &databases).await == Previous::Personal {
         previous::warn(context, args, &databases);
     }

@@ -40,12 +40,15 @@ pub async fn run(
             "--manifest explain needs the name of a table",
         )
         .hint("bcops scrub-pii --manifest explain users_user")),
-        [tool, ..] => Err(CommandError::new(
-            FailureKind::Usage,
-            format!("--manifest {tool}: there is no such tool"),
-        )
-        .hint("one of: validate, suggest, explain TABLE")),
-        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")),
+        [tool, ..] => {
+            Err(CommandError::new(FailureKind::Usage, format!("--manifest has no tool {tool}"))
+                .with_hints(words::did_you_mean(tool, ["validate", "suggest", "explain"]))
+                .hint(
+                    "use one of: --manifest validate, --manifest suggest, --manifest explain TABLE",
+                ))
+        }
+        [] => Err(CommandError::new(FailureKind::Usage, "--manifest needs the name of a tool")
+            .hint("bcops scrub-pii --manifest validate")),
     }
 }
 
