@@ -68,8 +68,8 @@ pub fn edit_distance(left: &str, right: &str) -> usize {
 /// At most this many names are suggested.
 const MOST_SUGGESTED: usize = 3;
 
-/// The names that a misspelt one may stand for, or is the beginning of, the nearest first. They are only
-/// suggested: bcops never assumes one of them.
+/// The names that a misspelt one may stand for, or is the beginning of, the nearest first. They are
+/// only suggested: bcops never assumes one of them.
 pub fn likely<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let typed = typed.to_lowercase();
     let allowed = (typed.chars().count() / 3).clamp(1, 3);

@@ -1,9 +1,9 @@
 //! Completes command lines while they are typed: the shell asks this program what fits.
 //!
-//! The script of `bcops completions` calls `bcops` with [`VARIABLE`] set to the shell's name. The answers
-//! come from the definition of the command line, the configuration files and the journals on this
-//! machine: no server is asked. A command is not offered where its guard always refuses, for example
-//! `reset-production`.
+//! The script of `bcops completions` calls `bcops` with [`VARIABLE`] set to the shell's name. The
+//! answers come from the definition of the command line, the configuration files and the journals
+//! on this machine: no server is asked. A command is not offered where its guard always refuses,
+//! for example `reset-production`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

@@ -4,8 +4,8 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 use super::{Command, PullDataArgs, PullMediaArgs, PushMediaArgs, ResetArgs, ShellArgs};
 
-/// Adds the names of each environment to the command, hidden from its list. `wanted` decides about a name
-/// by its environment, and by whether the command writes there.
+/// Adds the names of each environment to the command, hidden from its list. `wanted` decides about
+/// a name by its environment, and by whether the command writes there.
 pub fn add_names(
     mut command: clap::Command,
     environments: &[String],

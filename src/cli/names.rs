@@ -1,4 +1,5 @@
-//! Accepts command names with underscores, and suggests the command that a misspelt name may stand for.
+//! Accepts command names with underscores, and suggests the command that a misspelt name may stand
+//! for.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

@@ -42,8 +42,8 @@ pub fn short() -> String {
     text
 }
 
-/// The command with its subcommands in groups, which clap itself cannot do: they are hidden from its own
-/// list and stand in the template of the help instead.
+/// The command with its subcommands in groups, which clap itself cannot do: they are hidden from
+/// its own list and stand in the template of the help instead.
 pub fn grouped(command: clap::Command, environments: &[String]) -> clap::Command {
     let header = command.get_styles().get_header();
     let mut template =

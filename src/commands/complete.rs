@@ -48,8 +48,8 @@ pub fn answer(
     complete::answer(shell, arguments, values).unwrap_or_default()
 }
 
-/// The environments that bcops never writes to. With a broken configuration these are all that are not
-/// known to be unprotected.
+/// The environments that bcops never writes to. With a broken configuration these are all that are
+/// not known to be unprotected.
 fn protected(
     settings: &Result<Settings, SettingsError>,
     environments: &[String],

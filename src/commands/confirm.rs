@@ -59,8 +59,8 @@ pub fn type_name(context: &Context, name: &str, confirmed: &[String]) -> Result<
     }
 }
 
-/// Prints once where the configuration and the manifest come from, where they are not built in: what
-/// is about to be confirmed depends on them.
+/// Prints once where the configuration and the manifest come from, where they are not built in:
+/// what is about to be confirmed depends on them.
 pub fn print_origins(context: &Context) {
     static PRINTED: AtomicBool = AtomicBool::new(false);
     if PRINTED.swap(true, Ordering::SeqCst) {

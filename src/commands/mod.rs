@@ -69,7 +69,8 @@ impl Outcome {
 
 /// Runs the command.
 ///
-/// An adapter's error does not know its environment, so the commands in its hints get the name here.
+/// An adapter's error does not know its environment, so the commands in its hints get the name
+/// here.
 pub async fn run(context: &Context, command: &Command) -> Result<Outcome, CommandError> {
     if command.uses_state_folder() {
         context.settings.check_state_folder()?;

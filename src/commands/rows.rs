@@ -3,7 +3,8 @@
 use crate::restore::TableReport;
 use crate::words;
 
-/// The tables that something was done to, as those that passed unchanged need no line, and the sums.
+/// The tables that something was done to, as those that passed unchanged need no line, and the
+/// sums.
 pub fn lines(tables: &[TableReport]) -> String {
     let changed = tables.iter().filter(|table| table.changed + table.dropped > 0);
     let mut text: String = changed

@@ -17,7 +17,8 @@ pub struct Backup {
     pub number: u64,
     /// `scheduled`, `backup`, `copy` or `restore`.
     pub kind: &'static str,
-    /// `pending`, `running`, `completed`, `completed with warnings`, `canceled`, `failed` or `deleted`.
+    /// `pending`, `running`, `completed`, `completed with warnings`, `canceled`, `failed` or
+    /// `deleted`.
     pub state: &'static str,
     pub created_at: Option<Timestamp>,
     pub started_at: Option<Timestamp>,

@@ -1,5 +1,5 @@
-//! `run` and `shell`: a command on a one-off dyno, as if it ran here. Never a protected environment's:
-//! what a shell may do there nobody can look at beforehand.
+//! `run` and `shell`: a command on a one-off dyno, as if it ran here. Never a protected
+//! environment's: what a shell may do there nobody can look at beforehand.
 
 mod report;
 mod streams;

@@ -1,5 +1,5 @@
-//! The app whose dyno it will be, compared with everything that is protected: a command on it reaches
-//! whatever its config vars name.
+//! The app whose dyno it will be, compared with everything that is protected: a command on it
+//! reaches whatever its config vars name.
 
 use crate::adapters::heroku::{DestinationApp, Heroku};
 use crate::commands::Context;

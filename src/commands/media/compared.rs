@@ -1,5 +1,5 @@
-//! What pull, push and copy do alike once both sides are compared: narrow it by the command's flags,
-//! refuse too many deletions, and write down what is about to happen.
+//! What pull, push and copy do alike once both sides are compared: narrow it by the command's
+//! flags, refuse too many deletions, and write down what is about to happen.
 
 use std::collections::HashSet;
 

@@ -234,8 +234,8 @@ impl Fetching<'_> {
     }
 }
 
-/// Sets aside the objects whose place is taken by what is deleted later: where a folder of that name
-/// was, or a file where a folder has to be.
+/// Sets aside the objects whose place is taken by what is deleted later: where a folder of that
+/// name was, or a file where a folder has to be.
 fn split_blocked(
     objects: Vec<ListedObject>,
     delete: &[LocalFile],

@@ -43,7 +43,8 @@ impl fmt::Display for NextStep {
     }
 }
 
-/// The steps that apply here. The pull is done, so a server that fails now takes only its line away.
+/// The steps that apply here. The pull is done, so a server that fails now takes only its line
+/// away.
 pub async fn steps(
     context: &Context,
     args: &PullDataArgs,
@@ -104,8 +105,8 @@ async fn superusers_of(target: &DatabaseUrl, table: &str) -> Result<Vec<String>,
     names
 }
 
-/// The nearest `manage.py` from a folder upwards, as a path from there, but not above the home folder
-/// of a repository.
+/// The nearest `manage.py` from a folder upwards, as a path from there, but not above the home
+/// folder of a repository.
 fn manage_py(folder: &Path) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for one in folder.ancestors() {

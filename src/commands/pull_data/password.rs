@@ -1,5 +1,5 @@
-//! `--set-password`: gives the superusers of the local copy a password, because the scrub makes every
-//! password unusable.
+//! `--set-password`: gives the superusers of the local copy a password, because the scrub makes
+//! every password unusable.
 
 use crate::adapters::postgres::{DatabaseUrl, connect};
 use crate::cli::PullDataArgs;

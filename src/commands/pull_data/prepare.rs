@@ -1,5 +1,5 @@
-//! Reads all that is known before the first write: the archive's contents, what the server lacks, and
-//! the manifest's rule for each table.
+//! Reads all that is known before the first write: the archive's contents, what the server lacks,
+//! and the manifest's rule for each table.
 
 use std::collections::BTreeSet;
 
@@ -104,8 +104,8 @@ fn check_users_table(
     .hint("set local.users_table in bcops.toml to the table of Django's users"))
 }
 
-/// The named tables with all of their partitions, which hold the rows. A named materialized view stays
-/// empty.
+/// The named tables with all of their partitions, which hold the rows. A named materialized view
+/// stays empty.
 fn excluded(args: &PullDataArgs, contents: &Contents) -> Result<BTreeSet<TableName>, CommandError> {
     let schema = &contents.schema;
     let views = contents.materialized_views();

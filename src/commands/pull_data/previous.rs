@@ -1,4 +1,5 @@
-//! The database that a pull keeps as NAME_previous: whether it holds personal data, and an end to it.
+//! The database that a pull keeps as NAME_previous: whether it holds personal data, and an end to
+//! it.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,8 +30,8 @@ pub enum Previous {
     Dropped,
 }
 
-/// Looks at the kept database after a pull. The new one is in its place by now, so nothing that goes
-/// wrong here makes the pull a failure.
+/// Looks at the kept database after a pull. The new one is in its place by now, so nothing that
+/// goes wrong here makes the pull a failure.
 pub async fn after_a_pull(context: &Context, databases: &Databases) -> Previous {
     look(context, databases).await.unwrap_or_else(|error| {
         context.ui.emit(Event::Warning(error.to_string()));

@@ -2,8 +2,8 @@
 //!
 //! A rewriting of files keeps every version of a row that some transaction may still see, and the
 //! server does not say so. What holds versions back are snapshots in this database, replication
-//! slots, and, through the snapshot of the rewriting itself, whatever has written in any database of
-//! the server and is still open. Once none is left from before the scrub, none comes again: what
+//! slots, and, through the snapshot of the rewriting itself, whatever has written in any database
+//! of the server and is still open. Once none is left from before the scrub, none comes again: what
 //! begins later sees later rows only.
 
 use std::time::Duration;
