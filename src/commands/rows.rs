@@ -1,10 +1,9 @@
-//! What became of rows on their way, as lines.
+//! Lists how many rows of each table were kept, rewritten or dropped.
 
 use crate::restore::TableReport;
 use crate::words;
 
-/// The tables that something was done to, as those that passed unchanged need no line, and the
-/// sums.
+/// A line for each changed table, and the sums.
 pub fn lines(tables: &[TableReport]) -> String {
     let changed = tables.iter().filter(|table| table.changed + table.dropped > 0);
     let mut text: String = changed
