@@ -46,7 +46,7 @@ impl Context {
         let hint = "set BCOPS_LOCAL_DATABASE_URL, or local.database_url in bcops.toml, for example to \
                     postgres:///site";
         let Some(configured) = &self.settings.local.database_url else {
-            let text = "cannot find the local database: none is configured";
+            let text = "no database on this machine is configured";
             return Err(CommandError::new(FailureKind::Configuration, text).hint(hint));
         };
         let defaults = Defaults {

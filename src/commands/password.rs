@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::adapters::postgres::connect;
 use crate::cli::PasswordArgs;
-use crate::commands::{Context, Outcome, confirm, journal, superusers};
+use crate::commands::{Context, Outcome, journal, superusers};
 use crate::deployment::local;
 use crate::events::{Event, Reporter};
 use crate::failure::{CommandError, FailureKind};

@@ -198,7 +198,7 @@ fn a_file_that_was_just_written_is_trusted() {
     }
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(0), "{screen}");
-    assert!(screen.contains("is written and trusted"), "{screen}");
+    assert!(screen.contains("wrote and trusted"), "{screen}");
     assert!(shows_live(&bcops));
 }
 

@@ -81,7 +81,7 @@ pub fn warn(context: &Context, args: &PullDataArgs, databases: &Databases) {
         .map(|name| format!(" --target {}", words::shell_word(name)))
         .unwrap_or_default();
     context.ui.emit(Event::Warning(format!(
-        "{name} holds personal data, loaded without a scrub; drop it: {DROP}{target}"
+        "{name} holds personal data, loaded without a scrub; to drop it: {DROP}{target}"
     )));
 }
 

@@ -221,7 +221,8 @@ impl Report {
                 let denied = matches!(cause.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden);
                 let mut error = CommandError::from(cause);
                 if denied && client.verify().await.is_ok() {
-                    error = error.hint("give the token the permission Cache Purge, at https://dash.cloudflare.com/profile/api-tokens");
+                    error =
+                        error.hint("add the missing permission to it: the login itself is good");
                 }
                 let hints = std::mem::take(&mut error.hints);
                 let kind = if done > 0 { FailureKind::Partial } else { error.kind };
