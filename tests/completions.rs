@@ -98,10 +98,10 @@ fn configured_environments_are_offered() {
     // Names of fab tasks are offered where they can work: a protected environment is only read.
     assert_eq!(
         offered(&bcops, &["pull-production-"]),
-        ["pull-production-data", "pull-production-images", "pull-production-media"]
+        ["pull-production-data", "pull-production-media", "pull-production-images"]
     );
-    assert_eq!(offered(&bcops, &["push-staging-"]), ["push-staging-images", "push-staging-media"]);
-    assert_eq!(offered(&bcops, &["reset-"]), ["reset-dev", "reset-staging"]);
+    assert_eq!(offered(&bcops, &["push-staging-"]), ["push-staging-media", "push-staging-images"]);
+    assert_eq!(offered(&bcops, &["reset-"]), ["reset-staging", "reset-dev"]);
     for refused in ["push-production-", "push-content-prep-", "production-sh", "reset-prod"] {
         assert!(offered(&bcops, &[refused]).is_empty(), "{refused}");
     }

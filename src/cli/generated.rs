@@ -5,7 +5,7 @@ use std::io;
 use clap::Args;
 use clap_complete::Shell;
 
-/// Print a shell's completions, or install them with the manual pages.
+/// Print or install completions and manual pages.
 ///
 /// The script asks bcops what fits whenever a line is completed: commands, flags, the configured
 /// environments, past runs, the backups that were listed last. No server is asked.
