@@ -287,7 +287,7 @@ fn tips_of(named: &Selection, survey: &Survey) -> Result<Vec<Branch>, String> {
         let Some(branch) = survey.branches.iter().find(|one| one.name == name) else {
             let names = survey.branches.iter().map(|one| one.name.as_str());
             let near = words::did_you_mean(&name, names);
-            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            let near = near.map_or_else(String::new, |near| format!(" ({near})"));
             return Err(format!("there is no branch {name} on the origin{near}"));
         };
         if !chosen.contains(branch) {
