@@ -6,7 +6,7 @@ use super::Difference;
 use crate::adapters::heroku::HerokuError;
 use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::adapters::postgres::PostgresError;
-use crate::failure::{CommandError, FailureKind};
+use crate::failure::{CommandError, FailureKind, Hint};
 
 #[derive(Debug, Error)]
 pub enum SearchError {
@@ -78,7 +78,8 @@ impl From<SearchError> for CommandError {
                 .hint("look at what the command said above, then run it again"),
             SearchError::NothingToCompare => CommandError::wrap(FailureKind::Configuration, error)
                 .hint("say in bcops.toml which rows each index holds: search.indices"),
-            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error),
+            SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error)
+                .hint(Hint::run("check the index", "bcops search status")),
         }
     }
 }

@@ -53,9 +53,11 @@ fn check_arguments(context: &Context, args: &ScrubPiiArgs) -> Result<(), Command
         return usage("--check and --manifest change nothing anyway", "leave out --dry-run");
     }
     if let (Some(name), true) = (&args.environment, args.yes) {
-        Destination::try_from(context.settings.environment(name)?)?;
+        let destination = Destination::try_from(context.settings.environment(name)?)?;
         let error = CommandError::new(FailureKind::Usage, "--yes is for the local database only");
-        return Err(error.hint("confirm with the name of the Heroku app: --confirm APP"));
+        return Err(
+            error.hint(format!("confirm with the app: --confirm {}", destination.app.value))
+        );
     }
     let Some(policy) = &args.policy else { return Ok(()) };
     manifest::check_policy(&manifest::load(&context.settings)?, policy)

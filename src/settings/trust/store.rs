@@ -136,7 +136,9 @@ impl From<StoreError> for CommandError {
             StoreError::OtherWriters { .. } => Some(
                 "look at what is in it, then take the folder and its files for yourself alone: chmod -R go-w",
             ),
-            StoreError::Read { .. } | StoreError::Write { .. } => None,
+            StoreError::Read { .. } | StoreError::Write { .. } => {
+                Some("make it readable and writable for you, or name the file: --config FILE")
+            }
         };
         CommandError::wrap(FailureKind::Configuration, error).with_hints(hint)
     }
