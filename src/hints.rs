@@ -260,9 +260,10 @@ fn without_hint(source: &Source, name: &str, variants: &[String]) -> BTreeSet<St
             || functions.iter().any(|one| expression.contains(&format!("{one}(")))
     };
     let arms = arms(&source.text);
+    let path = format!("{name}::");
     let has_hint = |variant: &&String| {
         arms.iter().any(|(pattern, expression)| {
-            let mut names = pattern.split(&format!("{name}::")).skip(1);
+            let mut names = pattern.split(&path).skip(1);
             let is_named = names.any(|rest| {
                 rest.strip_prefix(variant.as_str())
                     .is_some_and(|rest| !rest.starts_with(|one: char| one.is_alphanumeric()))

@@ -86,7 +86,7 @@ fn what_cannot_be_compared_is_refused() {
 fn nothing_goes_onto_itself() {
     let world = world();
     let run = ["push-media", "staging", "--from", "staging", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.heroku.set_config_var("buckinghamshire-dev", "AWS_STORAGE_BUCKET_NAME", STAGING);
     let run = ["push-media", "staging", "--from", "dev", "--confirm", STAGING_APP];
     world.bcops.run(&run).fails(4, &["are one"]);
