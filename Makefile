@@ -4,6 +4,7 @@
 #                   make rehearse CMD="reset-staging"
 #                   make rehearse CMD="doctor" CONFIG=my.toml KEEP=1
 # make docs       docs/commands.md, docs/json.md and the table of docs/configuration.md, from the definitions
+# make pictures   docs/pictures, from runs of the sandbox on this machine
 # make bench      bcops against pg_restore on the large database (BENCH="--help" tells more)
 
 CMD ?= pull-production-data --yes
@@ -11,7 +12,7 @@ CONFIG ?=
 KEEP ?=
 BENCH ?=
 
-.PHONY: test rehearse docs bench prerequisites
+.PHONY: test rehearse docs pictures bench prerequisites
 
 prerequisites:
 	@scripts/install-prerequisites.sh
@@ -30,6 +31,10 @@ rehearse: prerequisites
 
 docs:
 	cargo run --quiet --example write_reference
+
+pictures: prerequisites
+	cargo build --bins --example sandbox
+	BCOPS_DRAW_PICTURES=1 cargo test --test end_to_end pictures::
 
 bench: prerequisites
 	cargo build --release

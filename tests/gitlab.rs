@@ -234,7 +234,7 @@ async fn doctor_tells_whether_the_token_is_good() {
     bcops.set("GITLAB_TOKEN", TOKEN);
     let (run, line) = doctor(&bcops);
     assert!(line.starts_with("pass  GitLab"), "{line}");
-    assert!(line.contains("operator may read buckinghamshire-council/bc on 127.0.0.1"), "{line}");
+    assert!(line.contains("operator can read buckinghamshire-council/bc on 127.0.0.1"), "{line}");
     assert!(!run.printed().contains(TOKEN), "{}", run.printed());
     for (token, project, words) in [
         ("glpat-user", PROJECT, ["higher privileges", "to mend: make an access token"]),

@@ -241,7 +241,9 @@ fn a_listing_that_never_ends_is_given_up() {
         )
     };
     // How many keys there are before they come again.
-    for (keys, words) in [(1, "comes twice"), (50, "comes twice"), (0, "pages without an object")] {
+    for (keys, words) in
+        [(1, "is listed twice"), (50, "is listed twice"), (0, "pages without an object")]
+    {
         let page = move |page: usize| match keys {
             0 => String::new(),
             keys => entry(format!("images/{}.jpg", page % keys)),

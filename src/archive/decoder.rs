@@ -1,8 +1,8 @@
-//! One compressed stream: a table's rows or one large object.
+//! Decompresses one stream: a table's rows or one large object.
 //!
-//! gzip in an archive is a zlib stream (RFC 1950), whose Adler-32 is verified; lz4 is the LZ4 frame
-//! format; zstd is one frame, with a window of up to 128 MiB. A stream must end exactly where its
-//! chunks do: an early end of either is damage.
+//! gzip in an archive is a zlib stream (RFC 1950), whose Adler-32 is verified. lz4 is the LZ4 frame
+//! format. zstd is one frame with a window of up to 128 MiB. A stream must end exactly where its
+//! chunks end; anything else is damage.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,20 +19,20 @@ use super::error::ArchiveError;
 use super::header::Compression;
 use super::inflate::Inflate;
 
-/// pg_dump's `zstd:long` makes windows of 128 MiB.
+/// pg_dump's `zstd:long` uses windows of 128 MiB.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// The most that one step asks for, so that a caller may ask for everything at once.
+/// The most bytes that one step requests, so that a caller may request everything at once.
 const STEP: usize = 1 << 20;
 
-/// The room for zstd's output is zeroed, so it is kept in proportion to what a small piece of input
+/// The output buffer of zstd is zeroed first, so its size is limited to what a small piece of input
 /// can fill.
 const ZSTD_STEP: usize = 64 * 1024;
 
 /// Decompresses the chunks of `S`.
 pub(super) struct Decoder<S: ChunkSource> {
     codec: Codec<S>,
-    /// Whether any output has been asked for, so that a stream without any chunk is recognised.
+    /// Whether output has been requested. It serves to recognise a stream without chunks.
     started: bool,
     ended: bool,
 }
@@ -41,7 +41,7 @@ enum Codec<S: ChunkSource> {
     Plain(S),
     Zlib { source: S, inflate: Inflate },
     Zstd { source: S, decoder: ZstdDecoder<'static>, finished: bool },
-    // The frame decoder pulls its input, and owns it therefore.
+    // The frame decoder reads its own input, so it owns the source.
     Lz4(Box<FrameDecoder<ChunkRead<S>>>),
 }
 
@@ -62,8 +62,8 @@ impl<S: ChunkSource> Decoder<S> {
         Ok(Decoder { codec, started: false, ended: false })
     }
 
-    /// Appends up to `at_most` bytes to `out`: as many as that, unless the stream ends. 0 means
-    /// that the stream has ended and was whole.
+    /// Appends up to `at_most` bytes to `out`, fewer only if the stream ends. Returns 0 if the
+    /// stream has ended and is complete.
     pub(super) fn read_into(
         &mut self,
         out: &mut Vec<u8>,
@@ -115,7 +115,8 @@ impl<S: ChunkSource> Decoder<S> {
         }
     }
 
-    /// pg_dump's lz4 and zstd write nothing at all for an empty large object.
+    /// Whether the stream has no chunk: pg_dump's lz4 and zstd write nothing for an empty large
+    /// object.
     fn is_bare(&mut self) -> Result<bool, ArchiveError> {
         let lazy = matches!(self.codec, Codec::Lz4(_) | Codec::Zstd { .. });
         Ok(lazy && self.source_mut().fill()?.is_empty())
@@ -163,7 +164,7 @@ fn zstd_step<S: ChunkSource>(
     let expected = result.map_err(|error| damaged(source, error))?;
     *finished = expected == 0;
     if at_end && !*finished && written == 0 {
-        return Err(damaged(source, "it ends too early"));
+        return Err(damaged(source, "the stream ends too early"));
     }
     Ok(false)
 }
@@ -188,19 +189,19 @@ fn lz4_step<S: ChunkSource>(
     if count > 0 {
         return Ok(false);
     }
-    // The frame decoder takes the end of its input within a frame for a regular end.
+    // The frame decoder does not report an end of its input within a frame.
     let reader = decoder.get_mut();
     if reader.exhausted {
-        return Err(damaged(&reader.source, "it ends too early"));
+        return Err(damaged(&reader.source, "the stream ends too early"));
     }
     at_end(&mut reader.source)
 }
 
-/// A compressed stream has ended: so must its chunks.
+/// Checks that the chunks end where the compressed stream has ended.
 fn at_end<S: ChunkSource>(source: &mut S) -> Result<bool, ArchiveError> {
     match source.fill()?.is_empty() {
         true => Ok(true),
-        false => Err(damaged(source, "more bytes follow after its end")),
+        false => Err(damaged(source, "more bytes follow after the end of the stream")),
     }
 }
 
@@ -211,7 +212,7 @@ pub(super) fn damaged<S: ChunkSource>(
     ArchiveError::Compressed { place: source.place(), source: cause.into() }
 }
 
-/// A chunk source as a plain reader, which notes whether anything was read past its end.
+/// A chunk source as a plain reader. It records whether its end was reached.
 struct ChunkRead<S> {
     source: S,
     exhausted: bool,

@@ -1,4 +1,4 @@
-//! What can be wrong with an archive, and where.
+//! Lists what can be wrong with an archive, and where, with the hint for each.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::failure::{CommandError, FailureKind};
 use crate::words;
 use std::path::Path;
 
-/// Where in the archive something was found.
+/// A place in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// Bytes from the start of the archive.
@@ -37,7 +37,7 @@ fn listed(names: &[String]) -> String {
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    #[error("the archive could not be read at {place}")]
+    #[error("cannot read the archive at {place}")]
     Read {
         place: Place,
         #[source]
@@ -45,7 +45,7 @@ pub enum ArchiveError {
     },
 
     #[error(
-        "the archive ends too early, at {place}: {expected} should follow; fetch the backup again"
+        "the archive ends too early, at {place}: {expected} is missing; fetch the backup again"
     )]
     Truncated { place: Place, expected: &'static str },
 
@@ -56,27 +56,30 @@ pub enum ArchiveError {
         source: std::io::Error,
     },
 
-    #[error("this is {}, not an archive of pg_dump", .0.name())]
+    #[error("this is {}, not a pg_dump archive", .0.name())]
     NotAnArchive(Found),
 
-    /// Of a dump in tar or directory format.
+    /// For a dump in tar or directory format.
     #[error("cannot read the backup's file {member}: {reason}")]
     Member { member: String, reason: String },
 
     #[error(
-        "archive version {}.{}-{} is not one of 1.12 to 1.16, which are read here; \
-         make the backup with a pg_dump of Postgres 9.6 to 18",
+        "cannot read archive version {}.{}-{}, only 1.12 to 1.16; make the backup with pg_dump of \
+         Postgres 9.6 to 18",
         version.0, version.1, version.2
     )]
     UnsupportedVersion { version: (u8, u8, u8) },
 
     #[error(
-        "the archive's text encoding {encoding} cannot be read safely; \
-         make the backup with --encoding=UTF8"
+        "cannot read the archive's text encoding {encoding} safely; make the backup with \
+         --encoding=UTF8"
     )]
     UnsupportedEncoding { encoding: String },
 
-    #[error("text that is not UTF-8 at {place}; make the backup with --encoding=UTF8")]
+    #[error(
+        "cannot read the text at {place}: it is not UTF-8; make the backup with \
+         --encoding=UTF8"
+    )]
     NotUtf8 {
         place: Place,
         #[source]
@@ -93,10 +96,10 @@ pub enum ArchiveError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    #[error("after the earlier error, {entry} cannot be read any further")]
+    #[error("cannot read the rest of {entry} after the earlier error")]
     Lost { entry: String },
 
-    #[error("more than {limit} {what} at {place}; such an archive is refused")]
+    #[error("cannot read the archive: it has more than {limit} {what}, at {place}")]
     TooLarge { place: Place, what: &'static str, limit: u64 },
 
     #[error(
@@ -105,19 +108,19 @@ pub enum ArchiveError {
     )]
     MissingBlocks { offset: u64, missing: Vec<String> },
 
-    #[error("the COPY statement of {entry} is not understood: {reason}")]
+    #[error("cannot read the COPY statement of {entry}: {reason}")]
     CopyStatement { entry: String, reason: &'static str },
 
-    #[error("the definition of {entry} is not understood: {reason}")]
+    #[error("cannot read the definition of {entry}: {reason}")]
     Definition { entry: String, reason: &'static str },
 
-    /// The caller's own failure, handed through by a method that takes a closure.
-    #[error("the data of the archive could not be passed on")]
+    /// The caller's own failure, passed through by a method that takes a closure.
+    #[error("cannot pass on the data of the archive")]
     Consumer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ArchiveError {
-    /// A failure of the first reads, before the format is known.
+    /// A failure of the first reads, while the format is unknown.
     pub(super) fn start(source: std::io::Error) -> ArchiveError {
         match source.downcast::<ArchiveError>() {
             Ok(error) => error,
@@ -128,7 +131,7 @@ impl ArchiveError {
         }
     }
 
-    /// Whether another copy of the same backup may be better.
+    /// Whether another copy of the same backup may be intact.
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
@@ -150,7 +153,7 @@ impl From<ArchiveError> for CommandError {
 }
 
 impl ArchiveError {
-    /// Why a file is not loaded, with its name, and with hints that can be typed.
+    /// The error for a file that cannot be loaded, with its name and with hints that can be typed.
     pub fn of_file(self, path: &Path) -> CommandError {
         match self {
             ArchiveError::Open { source, .. } => {
@@ -161,7 +164,7 @@ impl ArchiveError {
         }
     }
 
-    /// `cannot VERB FILE`, and why.
+    /// `cannot VERB FILE`, with this error as its cause.
     pub fn doing(self, verb: &str, path: &Path) -> CommandError {
         let hints = self.hints(Some(&words::shell_word(&path.display().to_string())));
         CommandError::wrap(FailureKind::Unexpected, self)
@@ -174,7 +177,7 @@ impl ArchiveError {
         match self {
             ArchiveError::NotAnArchive(found) => found.hints(file),
             error if error.is_damage() => {
-                vec!["fetch it again, or take a backup that is whole".to_owned()]
+                vec!["fetch the backup again, or use another backup".to_owned()]
             }
             _ => Vec::new(),
         }

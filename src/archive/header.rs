@@ -1,8 +1,8 @@
-//! The archive's header: versions, compression, and where and when the dump was made.
+//! Reads the archive's header: versions, compression, and where and when the dump was made.
 //!
-//! Versions 1.12 to 1.14 store zlib's level as an int (0: no compression); 1.15 and later store one
-//! byte that names the algorithm and no level. The creation time is the dumping machine's local
-//! time, without a zone.
+//! Versions 1.12 to 1.14 store zlib's level as an int (0: no compression). Versions from 1.15 store
+//! one byte for the algorithm, without a level. The creation time is the local time of the dumping
+//! machine, without a zone.
 
 use std::io::Read;
 
@@ -16,7 +16,7 @@ pub(super) const CUSTOM_FORMAT: u8 = 1;
 const DIRECTORY_FORMAT: u8 = 5;
 const TAR_FORMAT: u8 = 3;
 
-/// In which way entries lead to their data.
+/// How entries lead to their data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// By a position in the same file.
@@ -45,7 +45,7 @@ pub struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     None,
-    /// A zlib stream for each table. The level is stored up to version 1.14 only; -1 is zlib's
+    /// A zlib stream for each table. Only versions up to 1.14 store the level; -1 is zlib's
     /// default.
     Gzip {
         level: Option<i32>,
@@ -54,7 +54,7 @@ pub enum Compression {
     Zstd,
 }
 
-/// The seven numbers of C's `struct tm`, as they stand in the archive.
+/// The seven numbers of C's `struct tm`, as in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreationTime {
     pub second: i32,
@@ -137,15 +137,15 @@ fn read_size<R: Read>(
 fn check_format<R: Read>(input: &mut Input<R>, format: Format) -> Result<(), ArchiveError> {
     match (read_byte(input, "the format")?, format) {
         (CUSTOM_FORMAT, Format::Custom) => Ok(()),
-        // A directory's toc.dat says tar.
+        // The toc.dat of a directory names the format tar.
         (TAR_FORMAT | DIRECTORY_FORMAT, Format::Files) => Ok(()),
         (TAR_FORMAT | DIRECTORY_FORMAT, Format::Custom) => {
             Err(ArchiveError::NotAnArchive(Found::LoneContents))
         }
         (CUSTOM_FORMAT, Format::Files) => {
-            Err(input.corrupt("it is a whole archive in custom format, not a table of contents"))
+            Err(input.corrupt("it is a complete archive in custom format, not a table of contents"))
         }
-        (other, _) => Err(input.corrupt(format!("{other} is no known archive format"))),
+        (other, _) => Err(input.corrupt(format!("{other} is not a known archive format"))),
     }
 }
 
@@ -159,7 +159,7 @@ fn read_compression<R: Read>(
         return match read_int(input, sizes, expected)? {
             0 => Ok(Compression::None),
             level @ (-1 | 1..=9) => Ok(Compression::Gzip { level: Some(level) }),
-            level => Err(input.corrupt(format!("{level} is no compression level"))),
+            level => Err(input.corrupt(format!("{level} is not a compression level"))),
         };
     }
     match read_byte(input, expected)? {
@@ -167,7 +167,7 @@ fn read_compression<R: Read>(
         1 => Ok(Compression::Gzip { level: None }),
         2 => Ok(Compression::Lz4),
         3 => Ok(Compression::Zstd),
-        other => Err(input.corrupt(format!("{other} is no known compression algorithm"))),
+        other => Err(input.corrupt(format!("{other} is not a known compression algorithm"))),
     }
 }
 

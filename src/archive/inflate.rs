@@ -1,4 +1,4 @@
-//! zlib streams (RFC 1950), as gzip compression stands in an archive.
+//! Decompresses zlib streams (RFC 1950), the form of gzip compression in an archive.
 
 #![expect(
     clippy::indexing_slicing,
@@ -11,9 +11,9 @@ use super::chunks::ChunkSource;
 use super::decoder::damaged;
 use super::error::ArchiveError;
 
-/// How many compressed bytes are put together before they are inflated. pg_dump's chunks have 4
-/// kB; inflating them one by one was measured to be a fifth slower, and copying them is cheap,
-/// as they are small in comparison with what comes out.
+/// How many compressed bytes are collected before they are inflated. pg_dump's chunks have 4 kB,
+/// and inflating them one by one was measured to be a fifth slower. Copying them is cheap, because
+/// they are much smaller than the output.
 const STAGE_SIZE: usize = 64 * 1024;
 
 pub(super) struct Inflate {
@@ -21,7 +21,7 @@ pub(super) struct Inflate {
     staged: Vec<u8>,
     /// How much of `staged` has been inflated.
     used: usize,
-    /// The stream has ended by itself, and its checksum was right.
+    /// Whether the stream has ended with a correct checksum.
     finished: bool,
 }
 
@@ -30,7 +30,7 @@ impl Inflate {
         Inflate { state: Decompress::new(true), staged: Vec::new(), used: 0, finished: false }
     }
 
-    /// Appends up to `wanted` bytes to `out`. `true` means that the stream is at its verified end.
+    /// Appends up to `wanted` bytes to `out`. Returns `true` at the verified end of the stream.
     pub(super) fn step<S: ChunkSource>(
         &mut self,
         source: &mut S,
@@ -44,7 +44,7 @@ impl Inflate {
         if self.finished {
             return match input.is_empty() {
                 true => Ok(true),
-                false => Err(damaged(source, "more bytes follow after its end")),
+                false => Err(damaged(source, "more bytes follow after the end of the stream")),
             };
         }
         let (read_before, length) = (self.state.total_in(), out.len());
@@ -55,7 +55,12 @@ impl Inflate {
         match result {
             Ok(Status::StreamEnd) => self.finished = true,
             Ok(_) if read == 0 && out.len() == length => {
-                let reason = if cut_short { "it ends too early" } else { "it does not go on" };
+                let reason = if cut_short {
+                    "the stream ends too \
+                     early"
+                } else {
+                    "the stream does not continue"
+                };
                 return Err(damaged(source, reason));
             }
             Ok(_) => {}
@@ -64,7 +69,7 @@ impl Inflate {
         Ok(false)
     }
 
-    /// Takes compressed bytes from the source, until there are enough or it ends.
+    /// Collects compressed bytes from the source until there are enough or the source ends.
     fn stage<S: ChunkSource>(&mut self, source: &mut S) -> Result<(), ArchiveError> {
         self.staged.clear();
         self.used = 0;
@@ -81,7 +86,7 @@ impl Inflate {
     }
 }
 
-/// Inflates straight into the vector's spare capacity, but no more than `wanted` bytes.
+/// Inflates directly into the vector's spare capacity, at most `wanted` bytes.
 fn inflate_append(
     state: &mut Decompress,
     input: &[u8],
@@ -94,8 +99,8 @@ fn inflate_append(
     let written_before = state.total_out();
     let result = state.decompress_uninit(input, spare, FlushDecompress::None);
     let written = ((state.total_out() - written_before) as usize).min(wanted);
-    // SAFETY: the first `written` bytes of the spare capacity were initialised just now, and they
-    // lie within the capacity. Zeroing the room before would be a second pass over all output.
+    // SAFETY: `decompress_uninit` has just initialised the first `written` bytes of the spare
+    // capacity. Zeroing the capacity first would be a second pass over all output.
     unsafe { out.set_len(length + written) };
     result
 }

@@ -1,4 +1,4 @@
-//! A buffered source of bytes that knows where it is, for progress and for error messages.
+//! Reads bytes through a buffer and knows its position, for progress and for error messages.
 
 #![expect(
     clippy::indexing_slicing,
@@ -9,11 +9,11 @@ use std::io::{self, Read};
 
 use super::error::{ArchiveError, Place};
 
-/// Large enough that a system call or a network buffer is never the bottleneck of skipping.
+/// Large enough that system calls and network buffers do not slow skipping down.
 const BUFFER_SIZE: usize = 256 * 1024;
 
-/// The step in which bytes of an announced length are read, so that the length is never believed
-/// before the bytes are there.
+/// The step in which bytes of an announced length are read. The length is not trusted before the
+/// bytes arrive.
 const READ_STEP: usize = 64 * 1024;
 
 pub(super) struct Input<R> {
@@ -26,7 +26,7 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    /// `position` is the offset in the archive of the first byte that `inner` gives.
+    /// `position` is the offset in the archive of the first byte of `inner`.
     pub(super) fn new(inner: R, position: u64, part: impl Into<String>) -> Self {
         let buffer = vec![0; BUFFER_SIZE].into_boxed_slice();
         Input { inner, buffer, start: 0, end: 0, position, part: part.into() }
@@ -37,7 +37,7 @@ impl<R: Read> Input<R> {
         self.position
     }
 
-    /// Names the part of the archive that is read from here on.
+    /// Names the part of the archive that is read from now on.
     pub(super) fn enter(&mut self, part: impl Into<String>) {
         self.part = part.into();
     }
@@ -54,7 +54,7 @@ impl<R: Read> Input<R> {
         ArchiveError::Truncated { place: self.place(), expected }
     }
 
-    /// The bytes at hand, after reading more if there are none. Empty only at the end.
+    /// The buffered bytes, after reading more if there are none. Empty only at the end.
     pub(super) fn fill(&mut self) -> Result<&[u8], ArchiveError> {
         if self.start == self.end {
             self.start = 0;
@@ -64,7 +64,7 @@ impl<R: Read> Input<R> {
         Ok(&self.buffer[self.start..self.end])
     }
 
-    /// What the last [`Input::fill`] gave and was not consumed since.
+    /// The bytes of the last [`Input::fill`] that are not consumed yet.
     pub(super) fn at_hand(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -76,7 +76,7 @@ impl<R: Read> Input<R> {
         self.position += count as u64;
     }
 
-    /// Up to `count` bytes without consuming them; fewer only if the input ends before.
+    /// Up to `count` bytes without consuming them, fewer only if the input ends before.
     pub(super) fn peek(&mut self, count: usize) -> Result<&[u8], ArchiveError> {
         let count = count.min(self.buffer.len());
         if self.start > 0 {
@@ -88,7 +88,7 @@ impl<R: Read> Input<R> {
         Ok(&self.buffer[..self.end.min(count)])
     }
 
-    /// Fills `target`, or fails as truncated.
+    /// Fills `target`, or fails with [`ArchiveError::Truncated`].
     pub(super) fn read_exact(
         &mut self,
         target: &mut [u8],
@@ -108,7 +108,7 @@ impl<R: Read> Input<R> {
         Ok(())
     }
 
-    /// Reads `length` bytes, growing only as they really arrive.
+    /// Reads `length` bytes. Memory grows only as bytes arrive.
     pub(super) fn read_bytes(
         &mut self,
         length: usize,
@@ -126,14 +126,14 @@ impl<R: Read> Input<R> {
     fn read_more(&mut self) -> Result<usize, ArchiveError> {
         loop {
             match self.inner.read(&mut self.buffer[self.end..]) {
-                // A reader that claims more than it was given room for is broken, not the archive.
+                // A broken reader may report more bytes than fit. Do not trust the number.
                 Ok(count) => {
                     let count = count.min(self.buffer.len() - self.end);
                     self.end += count;
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A dump of several files has its own errors, which say more.
+                // A dump of several files has its own, more exact errors.
                 Err(source) => {
                     return Err(match source.downcast::<ArchiveError>() {
                         Ok(error) => error,

@@ -1,4 +1,4 @@
-//! A block of large objects: each one's OID and bytes, ended by the OID zero.
+//! Reads a block of large objects: the OID and bytes of each, ended by the OID zero.
 
 use std::io::Read;
 
@@ -9,8 +9,8 @@ use super::header::{Compression, Header};
 use super::primitives::{Sizes, read_int};
 use super::toc_entry::TocEntry;
 
-/// How far the block that is being read has come. It outlives [`LargeObjectsBlock`], so that the
-/// reader can skip what was left.
+/// How far the current block was read. It outlives [`LargeObjectsBlock`], so that the reader can
+/// skip the rest of the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     BetweenObjects,
@@ -53,16 +53,16 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
         self.entry
     }
 
-    /// Keeps the bytes of the objects that are read from here on as they are, still compressed
-    /// and framed, for [`LargeObjectsBlock::take_recorded`].
+    /// Keeps the bytes of objects from now on, still compressed and framed, for
+    /// [`LargeObjectsBlock::take_recorded`].
     pub fn record(&mut self) {
         if let Some(chunks) = self.chunks() {
             chunks.start_recording();
         }
     }
 
-    /// Appends what was read since the last time to `out`. When [`LargeObjectsBlock::read_into`]
-    /// has given 0, it ends with the object.
+    /// Appends the bytes read since the last call to `out`. After [`LargeObjectsBlock::read_into`]
+    /// has returned 0, they end with the object.
     pub fn take_recorded(&mut self, out: &mut Vec<u8>) {
         if let Some(chunks) = self.chunks() {
             chunks.take_recorded(out);
@@ -77,8 +77,8 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
         }
     }
 
-    /// Goes on to the next object and returns its OID; `None` at the block's end. What was not
-    /// read of the object before is skipped.
+    /// Moves to the next object and returns its OID, or `None` at the block's end. Skips the unread
+    /// rest of the previous object.
     pub fn next_object(&mut self) -> Result<Option<u32>, ArchiveError> {
         let chunks = match std::mem::replace(&mut self.state, State::Lost) {
             State::Between(chunks) => chunks,
@@ -95,8 +95,8 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
         Ok(Some(oid))
     }
 
-    /// Appends up to `at_most` bytes of the current object to `out` (0 is taken for 1). Returns
-    /// how many; 0 means that the whole object was read, or that there is none.
+    /// Appends up to `at_most` bytes of the current object to `out` (0 counts as 1). Returns how
+    /// many; 0 means that the object was read completely, or that there is no object.
     pub fn read_into(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError> {
         match &mut self.state {
             State::Object(decoder) => {
@@ -113,7 +113,7 @@ impl<'a, R: Read> LargeObjectsBlock<'a, R> {
     }
 }
 
-/// Skips what is left of the block, without decompressing it.
+/// Skips the rest of the block without decompressing it.
 pub(super) fn skip_rest<R: Read>(
     chunks: &mut FramedChunks<R>,
     sizes: Sizes,
@@ -133,7 +133,7 @@ fn next_oid<R: Read>(
         Progress::InObject => chunks.skip_rest()?,
         Progress::BetweenObjects => {}
     }
-    // OIDs from 2^31 on were written through C's signed int.
+    // pg_dump writes OIDs through C's signed int, so OIDs from 2^31 are negative.
     let oid = read_int(&mut chunks.input, sizes, "a large object's OID")?.cast_unsigned();
     if oid == 0 {
         *progress = Progress::Ended;

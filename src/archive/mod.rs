@@ -1,5 +1,5 @@
-//! pg_dump's archives, in every format but plain SQL: header, table of contents (TOC), data blocks, and the schema
-//! that the SQL in the TOC describes.
+//! Reads and writes pg_dump's archives, in every format except plain SQL: header, table of contents
+//! (TOC), data blocks, and the schema that the SQL in the TOC describes.
 
 mod chunks;
 mod column_values;

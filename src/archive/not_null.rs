@@ -1,19 +1,19 @@
-//! NOT NULL constraints of their own on servers that know only NOT NULL columns.
+//! Converts named NOT NULL constraints for servers that have only NOT NULL columns.
 //!
-//! Postgres 18 names these constraints, and its pg_dump writes those that do not hold for all rows
-//! as `ADD CONSTRAINT name NOT NULL column NOT VALID`. On older servers a CHECK means the same.
+//! Postgres 18 names these constraints. Its pg_dump writes those that are not valid for all rows as
+//! `ADD CONSTRAINT name NOT NULL column NOT VALID`. On older servers a CHECK means the same.
 
 use super::sql::{Cursor, Reason};
 use crate::schema::quote_identifier;
 
-/// The statement with a CHECK in place of the NOT NULL, or `None` if it is another statement.
+/// The statement with a CHECK instead of the NOT NULL, or `None` for any other statement.
 pub fn as_check(sql: &str) -> Option<String> {
     let (start, column, end) = place(sql).ok().flatten()?;
     let (before, after) = (sql.get(..start)?, sql.get(end..)?);
     Some(format!("{before}CHECK ({} IS NOT NULL){after}", quote_identifier(&column)))
 }
 
-/// Where `NOT NULL column` stands behind `ADD CONSTRAINT name`, and the column.
+/// The range of `NOT NULL column` after `ADD CONSTRAINT name`, and the column.
 fn place(sql: &str) -> Result<Option<(usize, String, usize)>, Reason> {
     let mut cursor = Cursor::new(sql);
     if !(cursor.take_word("ALTER")? && cursor.take_word("TABLE")?) {
@@ -30,7 +30,7 @@ fn place(sql: &str) -> Result<Option<(usize, String, usize)>, Reason> {
         return Ok(None);
     }
     let column = cursor.identifier()?;
-    // Up to the word NOT, so that the space before it stays.
+    // The length from the word NOT, so that the space before it stays.
     let spaces = start.text_until(&cursor).len();
     let end = cursor.offset_in(sql);
     Ok(Some((end - spaces, column, end)))

@@ -1,7 +1,7 @@
-//! The archive's elementary encodings.
+//! Reads and writes the archive's basic encodings: ints, strings and offsets.
 //!
 //! An int is a sign byte (0 or 1) and a magnitude of `int_size` bytes, least significant first. A
-//! string is an int length and that many bytes; the length -1 stands for NULL, which is not the
+//! string is an int length and that many bytes. The length -1 means NULL, which differs from the
 //! empty string. An offset is a state byte and `offset_size` bytes, least significant first.
 
 #![expect(
@@ -22,7 +22,7 @@ pub(super) struct Sizes {
     pub(super) offset: u8,
 }
 
-/// How many more bytes of memory the table of contents may take.
+/// How many more bytes of memory the table of contents may use.
 pub(super) struct Budget {
     limit: u64,
     left: u64,
@@ -33,7 +33,7 @@ impl Budget {
         Budget { limit, left: limit }
     }
 
-    /// Takes `count` bytes out of the budget, before they are allocated.
+    /// Takes `count` bytes from the budget before they are allocated.
     pub(super) fn spend<R: Read>(
         &mut self,
         count: usize,
@@ -78,7 +78,7 @@ pub(super) fn read_int<R: Read>(
         _ => None,
     });
     value.ok_or_else(|| {
-        input.corrupt(format!("sign {sign} and magnitude {magnitude} are no int ({expected})"))
+        input.corrupt(format!("sign {sign} and magnitude {magnitude} are not an int ({expected})"))
     })
 }
 
@@ -128,7 +128,7 @@ pub(super) fn read_offset<R: Read>(
         (1, 0) => Ok(OffsetState::Unknown),
         (2, _) => Ok(OffsetState::Known(offset)),
         (3, 0) => Ok(OffsetState::NoData),
-        _ => Err(input.corrupt(format!("{offset} with state {state} is no data offset"))),
+        _ => Err(input.corrupt(format!("{offset} with state {state} is not a data offset"))),
     }
 }
 
@@ -139,8 +139,7 @@ pub(super) fn put_int(out: &mut Vec<u8>, sizes: Sizes, value: i32) {
     out.extend(magnitude.iter().take(usize::from(sizes.int)));
 }
 
-/// Appends a string as [`read_string`] reads it. One that is too long for the format cannot have
-/// come from an archive.
+/// Appends a string as [`read_string`] reads it. A string from an archive always fits the format.
 pub(super) fn put_string(out: &mut Vec<u8>, sizes: Sizes, value: Option<&str>) {
     match value {
         Some(text) => {

@@ -1,8 +1,8 @@
 //! Reads an archive from any stream, in one pass, without seeking and with bounded memory.
 //!
-//! The format has no trailer and no checksum of the whole, and a download that was cut off between
-//! two blocks looks like an end. So the blocks are counted: each TOC entry that announces data must
-//! be met exactly once before the end is believed.
+//! The format has no trailer and no checksum of the whole, so a download that was cut off between
+//! two blocks looks complete. So the reader counts blocks: each TOC entry that announces data must
+//! appear exactly once before the end is accepted.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use super::table_data::TableBlock;
 use super::toc::Toc;
 use super::toc_entry::DumpId;
 
-/// Bounds the memory that the header and the table of contents take. The site's has 0.6 MB.
+/// Limits the memory of the header and the table of contents. The site's table of contents has 0.6
+/// MB.
 pub(super) const MAXIMUM_TOC_BYTES: u64 = 128 << 20;
 
 pub(super) const TABLE_BLOCK: u8 = 1;
@@ -27,25 +28,25 @@ pub struct ArchiveReader<R> {
     header: Header,
     toc: Arc<Toc>,
     chunks: FramedChunks<R>,
-    /// By the entry's index: whether its block has come.
+    /// Whether the block of each entry was read, by the entry's index.
     seen: Vec<bool>,
     current: Current,
-    /// How far a block of large objects has come.
+    /// How far a block of large objects was read.
     objects: Progress,
 }
 
-/// The block that the reader is in.
+/// The kind of block that the reader is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Current {
     None,
     Table,
     LargeObjects,
-    /// After an error, where the next block starts is unknown.
+    /// After an error, the start of the next block is unknown.
     Lost,
 }
 
-/// A data block. It borrows the reader: the next one can be had when this one is dropped, and what
-/// was not read of it is then skipped.
+/// A data block. It borrows the reader, so drop it before reading the next block. Its unread rest
+/// is then skipped.
 pub enum Block<'a, R: Read> {
     Table(TableBlock<'a, R>),
     LargeObjects(LargeObjectsBlock<'a, R>),
@@ -78,19 +79,21 @@ impl<R: Read> ArchiveReader<R> {
         &self.toc
     }
 
-    /// How many bytes of the archive have been read and used. The source may be a buffer ahead.
+    /// How many bytes of the archive were used. The source may have been read further, by one
+    /// buffer.
     pub fn position(&self) -> u64 {
         self.chunks.input.position()
     }
 
-    /// The next data block. `None` only if the archive ends here and every announced block came.
+    /// The next data block. `None` only if the archive ends here and every announced block was
+    /// read.
     pub fn next_block(&mut self) -> Result<Option<Block<'_, R>>, ArchiveError> {
         self.finish_current()?;
         self.chunks.input.enter("the space between blocks");
         if self.chunks.input.fill()?.is_empty() {
             return self.check_all_seen().map(|()| None);
         }
-        // Until the block's start is understood, an error leaves the reader lost.
+        // An error before the block's start is read leaves the reader lost.
         self.current = Current::Lost;
         let kind = read_byte(&mut self.chunks.input, "a block's type")?;
         let id = read_int(&mut self.chunks.input, self.header.sizes(), "a block's dump id")?;
@@ -112,7 +115,7 @@ impl<R: Read> ArchiveReader<R> {
         Ok(Some(Block::Table(block)))
     }
 
-    /// Skips what was not read of the block before.
+    /// Skips the unread rest of the previous block.
     fn finish_current(&mut self) -> Result<(), ArchiveError> {
         if self.chunks.gave_up {
             let reason = "an earlier block was damaged, so nothing more is read";
@@ -125,7 +128,7 @@ impl<R: Read> ArchiveReader<R> {
                 large_objects::skip_rest(&mut self.chunks, self.header.sizes(), &mut self.objects)?
             }
             Current::Lost => {
-                let reason = "an earlier error left the place of the next block unknown";
+                let reason = "after an earlier error, the start of the next block is unknown";
                 return Err(self.chunks.input.corrupt(reason));
             }
         }
@@ -134,7 +137,7 @@ impl<R: Read> ArchiveReader<R> {
         Ok(())
     }
 
-    /// Finds the entry that a block belongs to, and refuses what does not fit it.
+    /// Finds the entry of a block, and refuses a block that does not fit its entry.
     fn claim(&mut self, id: DumpId, kind: u8) -> Result<usize, ArchiveError> {
         let input = &self.chunks.input;
         let found = self.toc.index_of(id).and_then(|index| {

@@ -1,11 +1,11 @@
-//! Reads the search paths that the archive's own database had, from `ALTER DATABASE … SET` and
-//! `ALTER ROLE … IN DATABASE … SET`, which pg_dump writes into one entry.
+//! Reads the search paths of the archive's database from `ALTER DATABASE … SET` and `ALTER ROLE …
+//! IN DATABASE … SET`. pg_dump writes both into one entry.
 
 use super::sql::{Cursor, Reason, Token};
 use super::toc::Toc;
 
-/// The values of every `SET search_path TO …`, as SQL: those of roles first, as they come before
-/// the database's own on the server. What is not understood is passed over.
+/// The values of every `SET search_path TO …`, as SQL. Values of roles come first, because on the
+/// server they override the database's own. Statements that cannot be read are skipped.
 pub fn database_search_paths(toc: &Toc) -> Vec<&str> {
     let entries = toc.entries().iter().filter(|entry| entry.entry_type == "DATABASE PROPERTIES");
     let definitions = entries.filter_map(|entry| entry.definition.as_deref());
@@ -22,7 +22,8 @@ pub fn database_search_paths(toc: &Toc) -> Vec<&str> {
     of_roles
 }
 
-/// One statement: whether it is about a role, and the search path that it sets. `None` at the end.
+/// Reads one statement: whether it is about a role, and the search path that it sets. `None` at the
+/// end.
 fn next_path<'a>(cursor: &mut Cursor<'a>) -> Result<Option<(bool, Option<&'a str>)>, Reason> {
     if cursor.peek()? == Token::End {
         return Ok(None);
@@ -43,7 +44,7 @@ fn next_path<'a>(cursor: &mut Cursor<'a>) -> Result<Option<(bool, Option<&'a str
     }
 }
 
-/// Goes up to the end of the statement, which is left to be taken.
+/// Moves to the end of the statement, without taking the semicolon.
 fn skip_value(cursor: &mut Cursor<'_>) -> Result<(), Reason> {
     while !matches!(cursor.peek()?, Token::Symbol(';') | Token::End) {
         cursor.next()?;
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_are_found_and_nothing_else() {
+    fn only_search_paths_are_found() {
         let sql = "ALTER DATABASE \"a SET search_path TO b\" SET work_mem TO '1MB';\n\
              ALTER DATABASE d SET search_path TO '$user', 'a;b', 'we''ird';\n\
              ALTER ROLE r IN DATABASE d SET search_path TO 'x';\n";

@@ -1,24 +1,24 @@
-//! A cursor over the tokens of the SQL that pg_dump writes.
+//! Reads the tokens of the SQL that pg_dump writes.
 //!
-//! Knows identifiers in quotes, strings (`E''` included), dollar quotes and nested comments, so that
-//! none of their contents is mistaken for syntax. Tokens are made as they are asked for: nothing is
-//! kept, and nothing recurses.
+//! It handles quoted identifiers, strings (including `E''`), dollar quotes and nested comments, so
+//! their contents are never read as syntax. Tokens are made on request: nothing is stored, and
+//! nothing recurses.
 
 use crate::schema::TableName;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'a> {
-    /// A bare word or number, as it is spelt.
+    /// A bare word or number, as spelt.
     Word(&'a str),
     /// An identifier that was in double quotes.
     Quoted(String),
-    /// A string or a dollar quote; what it holds never matters here.
+    /// A string or a dollar quote. Its content does not matter here.
     Literal,
     Symbol(char),
     End,
 }
 
-/// Why a statement is not understood.
+/// Why a statement cannot be read.
 pub(super) type Reason = &'static str;
 
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A table's name; without a schema it is in `default_schema`.
+    /// A table's name. Without a schema the table is in `default_schema`.
     pub(super) fn table_name(&mut self, default_schema: &str) -> Result<TableName, Reason> {
         let first = self.identifier()?;
         match self.take('.')? {
@@ -81,21 +81,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over what is in parentheses, the opening one having been taken.
+    /// Skips the contents of parentheses after the opening one, and the closing one.
     pub(super) fn skip_parentheses(&mut self) -> Result<(), Reason> {
         let mut depth = 1usize;
         while depth > 0 {
             match self.next()? {
                 Token::Symbol('(') => depth += 1,
                 Token::Symbol(')') => depth -= 1,
-                Token::End => return Err("a parenthesis has no end"),
+                Token::End => return Err("a parenthesis is not closed"),
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// Passes over the rest of a statement, its semicolon included. `false` at the end of all.
+    /// Skips the rest of a statement and its semicolon. Returns `false` at the end of the text.
     pub(super) fn skip_statement(&mut self) -> Result<bool, Reason> {
         loop {
             match self.next()? {
@@ -106,7 +106,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Where the cursor stands in the text that it was made for.
+    /// The cursor's position in the text that it was made for.
     pub(super) fn offset_in(&self, sql: &str) -> usize {
         sql.len().saturating_sub(self.rest.len())
     }
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Comments nest.
+    /// Skips a block comment. Block comments can be nested.
     fn block_comment(&mut self) -> Result<(), Reason> {
         let mut depth = 0usize;
         let mut at = 0;
@@ -154,7 +154,7 @@ impl<'a> Cursor<'a> {
                 Some(b"/*") => (depth, at) = (depth + 1, at + 2),
                 Some(b"*/") => (depth, at) = (depth - 1, at + 2),
                 Some(_) => at += 1,
-                None => return Err("a comment has no end"),
+                None => return Err("a comment is not closed"),
             }
             if depth == 0 {
                 self.advance(at);
@@ -167,7 +167,7 @@ impl<'a> Cursor<'a> {
         let mut name = String::new();
         self.advance(1);
         loop {
-            let end = self.rest.find('"').ok_or("a quoted identifier has no end")?;
+            let end = self.rest.find('"').ok_or("a quoted identifier is not closed")?;
             name.push_str(self.rest.get(..end).unwrap_or_default());
             self.advance(end + 1);
             if !self.rest.starts_with('"') {
@@ -178,7 +178,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The doubled quote within a string looks like the start of a next one, which is as good.
+    /// Reads a string. A doubled quote stands for a quote and does not end it.
     fn string(&mut self, backslash_escapes: bool) -> Result<Token<'a>, Reason> {
         let bytes = self.rest.as_bytes();
         let mut at = 1;
@@ -188,7 +188,7 @@ impl<'a> Cursor<'a> {
                 Some(b'\'') if bytes.get(at + 1) == Some(&b'\'') => at += 2,
                 Some(b'\'') => break,
                 Some(_) => at += 1,
-                None => return Err("a string has no end"),
+                None => return Err("a string is not closed"),
             }
         }
         self.advance(at + 1);
@@ -207,7 +207,7 @@ impl<'a> Cursor<'a> {
             return Ok(Token::Symbol('$'));
         };
         let body = rest.get(tag.len()..).unwrap_or_default();
-        let length = body.find(tag).ok_or("a dollar quote has no end")?;
+        let length = body.find(tag).ok_or("a dollar quote is not closed")?;
         self.advance(tag.len() * 2 + length);
         Ok(Token::Literal)
     }
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_is_an_error() {
+    fn an_unclosed_token_is_an_error() {
         for sql in ["'a", "\"a", "$$a", "$a$ $$", "/* /* */", "E'\\'", "U&\"d\\0061t\""] {
             assert!(tokens(sql).is_err(), "{sql}");
         }

@@ -1,7 +1,7 @@
-//! The rows of one table: COPY text, decompressed, without the end marker.
+//! Reads the rows of one table: decompressed COPY text without the end marker.
 //!
-//! pg_dump ends COPY data by a line `\.` and two empty lines. That ending is verified and cut off,
-//! so that what is handed on is rows and nothing else, and a table that was cut short is noticed.
+//! pg_dump ends COPY data with a line `\.` and two empty lines. The reader verifies and removes
+//! this ending, so it returns only rows, and notices a table that was cut off.
 
 #![expect(
     clippy::indexing_slicing,
@@ -22,7 +22,7 @@ pub(super) const END_MARKER: &[u8] = b"\\.\n\n\n";
 /// Decompressed rows of one table.
 struct Rows<S: ChunkSource> {
     decoder: Decoder<S>,
-    /// The last bytes seen, at most as many as the end marker has: they may be it.
+    /// The last bytes read, up to the length of the end marker, because they may be the marker.
     held: Vec<u8>,
     /// The byte before the held ones.
     before_held: u8,
@@ -83,7 +83,7 @@ impl<S: ChunkSource> Rows<S> {
     }
 }
 
-/// The block with a table's rows. What is not read of it is skipped.
+/// The block with a table's rows. Its unread rest is skipped.
 pub struct TableBlock<'a, R: Read> {
     entry: &'a TocEntry,
     payload_position: u64,
@@ -110,32 +110,31 @@ impl<'a, R: Read> TableBlock<'a, R> {
         self.payload_position
     }
 
-    /// The offset in the archive up to which it has been read.
+    /// The offset in the archive up to which the block was read.
     pub fn position(&self) -> u64 {
         self.rows.decoder.source().input.position()
     }
 
-    /// Appends up to `at_most` bytes of COPY data to `out` (0 is taken for 1). Returns how many;
-    /// 0 means that all rows were read and the block is whole. Bytes come in any portions, not
-    /// row by row. On an error `out` is as it was.
+    /// Appends up to `at_most` bytes of COPY data to `out` (0 counts as 1). Returns how many; 0
+    /// means that all rows were read and the block is complete. Portions may end within a row.
+    /// After an error `out` is unchanged.
     pub fn read_into(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError> {
         self.rows.read_into(out, at_most)
     }
 
-    /// Keeps what is read from here on as it is, still compressed and framed, for
-    /// [`TableBlock::take_recorded`].
+    /// Keeps the bytes from now on, still compressed and framed, for [`TableBlock::take_recorded`].
     pub fn record(&mut self) {
         self.rows.decoder.source_mut().start_recording();
     }
 
-    /// Appends what was read since the last time to `out`. When [`TableBlock::read_into`] has given
-    /// 0, it ends with the block. The decoder may have read further than it has decoded.
+    /// Appends the bytes read since the last call to `out`. After [`TableBlock::read_into`] has
+    /// returned 0, they end with the block. The decoder may have read further than it has decoded.
     pub fn take_recorded(&mut self, out: &mut Vec<u8>) {
         self.rows.decoder.source_mut().take_recorded(out);
     }
 
-    /// Hands over the block from its first chunk to its end as it is, framing included, in any
-    /// portions. [`DetachedTableData::from_archive`] reads it.
+    /// Passes on the whole block, still compressed and framed, in any portions.
+    /// [`DetachedTableData::from_archive`] reads it.
     pub fn copy_framed(
         self,
         consume: &mut dyn FnMut(&[u8]) -> Result<(), ArchiveError>,
@@ -155,13 +154,13 @@ impl<'a, R: Read> TableBlock<'a, R> {
         }
     }
 
-    /// Walks to the block's end without decompressing it.
+    /// Skips to the block's end without decompressing.
     pub fn skip(self) -> Result<(), ArchiveError> {
         self.rows.decoder.into_source().skip_rest()
     }
 
-    /// Hands over the bytes of the chunks as they are, still compressed, in any portions. They can
-    /// be read by [`DetachedTableData::from_raw_chunks`].
+    /// Passes on the bodies of the chunks, still compressed, in any portions.
+    /// [`DetachedTableData::from_raw_chunks`] reads them.
     pub fn copy_raw(
         self,
         consume: &mut dyn FnMut(&[u8]) -> Result<(), ArchiveError>,
@@ -179,7 +178,7 @@ impl<'a, R: Read> TableBlock<'a, R> {
     }
 }
 
-/// The rows of one table from elsewhere than a passing archive: a second look at a block.
+/// The rows of one table that are read a second time, apart from the archive's stream.
 pub struct DetachedTableData<R: Read> {
     rows: DetachedRows<R>,
 }
@@ -190,8 +189,8 @@ enum DetachedRows<R: Read> {
 }
 
 impl<R: Read> DetachedTableData<R> {
-    /// `source` gives the archive's bytes from `payload_position`, the block's first chunk, on. It
-    /// may end with the block or go on after it.
+    /// `source` gives the archive's bytes from `payload_position`, the block's first chunk. It may
+    /// continue after the block.
     pub fn from_archive(
         header: &Header,
         entry: &TocEntry,
@@ -206,7 +205,7 @@ impl<R: Read> DetachedTableData<R> {
         Ok(DetachedTableData { rows: DetachedRows::Archive(Rows::new(decoder, entry)) })
     }
 
-    /// `source` gives what [`TableBlock::copy_raw`] handed over, and ends there.
+    /// `source` gives exactly the bytes that [`TableBlock::copy_raw`] passed on.
     pub fn from_raw_chunks(
         header: &Header,
         entry: &TocEntry,
@@ -218,7 +217,8 @@ impl<R: Read> DetachedTableData<R> {
         Ok(DetachedTableData { rows: DetachedRows::Raw(Rows::new(decoder, entry)) })
     }
 
-    /// As [`TableBlock::record`]. Raw chunks have lost their framing, so that nothing is kept.
+    /// As [`TableBlock::record`]. Raw chunks have no framing any more, so nothing is recorded for
+    /// them.
     pub fn record(&mut self) {
         if let DetachedRows::Archive(rows) = &mut self.rows {
             rows.decoder.source_mut().start_recording();

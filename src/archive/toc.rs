@@ -1,6 +1,6 @@
-//! The archive's table of contents (TOC): every object of the database, in restore order.
+//! Reads the archive's table of contents (TOC): every object of the database, in restore order.
 //!
-//! The whole TOC is held in memory, so it is bounded, in entries and in bytes.
+//! The whole TOC is held in memory, so the number of entries and bytes is limited.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -13,8 +13,8 @@ use super::toc_entry::{DumpId, TocEntry};
 
 const MAXIMUM_ENTRIES: usize = 500_000;
 
-/// Encodings in which a byte below 0x80 can be a part of a longer character. A tab, a newline or
-/// a backslash in COPY data would then not be what it looks like.
+/// Encodings in which a byte below 0x80 can be part of a longer character. In such COPY data, a
+/// byte that looks like a tab, newline or backslash may be something else.
 const UNSAFE_ENCODINGS: [&str; 7] =
     ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004"];
 
@@ -56,7 +56,7 @@ impl Toc {
         Ok(toc)
     }
 
-    /// All entries, in the archive's order, which is an order in which they can be restored.
+    /// All entries in the archive's order, in which they can be restored.
     pub fn entries(&self) -> &[TocEntry] {
         &self.entries
     }
@@ -76,12 +76,11 @@ impl Toc {
 
     /// Rows of tables that belong to extensions.
     ///
-    /// Of a table that belongs to an extension pg_dump writes no definition. It writes the rows, or
-    /// some of them, where the extension marks the table as configuration: PostGIS' coordinate
-    /// systems, pg_partman's settings. Their entry depends on the number of a table that is not in
-    /// the archive, and perhaps on the rows of another such table, which a foreign key needs. In an
-    /// archive without extensions there are none: there it is a dump with --data-only that has rows
-    /// without definitions.
+    /// pg_dump writes no definition for a table of an extension. It writes some or all rows if the
+    /// extension marks the table as configuration, such as PostGIS' coordinate systems or
+    /// pg_partman's settings. Their entry depends on a table that is not in the archive, and
+    /// perhaps on the rows of another such table because of a foreign key. An archive without
+    /// extensions has no such rows: there, rows without definitions come from --data-only.
     pub fn rows_of_extensions(&self) -> impl Iterator<Item = &TocEntry> {
         let has_extensions = self.entries.iter().any(|entry| entry.entry_type == "EXTENSION");
         self.table_data().filter(move |entry| {
@@ -90,8 +89,8 @@ impl Toc {
         })
     }
 
-    /// The extension to which the table of these rows most probably belongs: the one with that
-    /// schema of its own, or the last one that was created before the table.
+    /// The extension that most probably owns the table of these rows: the only one in the table's
+    /// schema, or the last one that was created before the table.
     pub fn extension_of(&self, rows: &TocEntry) -> Option<&TocEntry> {
         let extensions = || self.entries.iter().filter(|entry| entry.entry_type == "EXTENSION");
         let schema = rows.namespace.as_deref().unwrap_or("public");
@@ -107,7 +106,7 @@ impl Toc {
             .or_else(|| extensions().next_back())
     }
 
-    /// Tables whose rows were dumped as INSERT statements, which are not read as rows here.
+    /// Tables whose rows were dumped as INSERT statements, which bcops does not read as rows.
     pub fn insert_style_tables(&self) -> impl Iterator<Item = &TocEntry> {
         self.table_data().filter(|entry| entry.copy_statement.is_none())
     }
@@ -119,7 +118,7 @@ impl Toc {
             .any(|entry| matches!(entry.entry_type.as_str(), "BLOB" | "BLOB METADATA" | "BLOBS"))
     }
 
-    /// The encoding of all text, as the archive spells it. `None` if the archive does not say.
+    /// The encoding of all text, as the archive spells it. `None` if the archive does not name one.
     pub fn encoding(&self) -> Option<&str> {
         self.entries.iter().find_map(encoding_of)
     }
@@ -133,7 +132,7 @@ fn encoding_of(entry: &TocEntry) -> Option<&str> {
     entry.definition.as_deref()?.split('\'').nth(1)
 }
 
-/// Looks as soon as the entry is read: later entries may hold text in that encoding.
+/// Checks the encoding as soon as its entry is read, because later entries may use it.
 fn check_encoding(entry: &TocEntry) -> Result<(), ArchiveError> {
     match encoding_of(entry) {
         Some(encoding) if UNSAFE_ENCODINGS.contains(&encoding.to_ascii_uppercase().as_str()) => {
@@ -143,11 +142,11 @@ fn check_encoding(entry: &TocEntry) -> Result<(), ArchiveError> {
     }
 }
 
-/// Only rows and large objects have blocks that are understood here.
+/// Checks that only rows and large objects have blocks. Other blocks cannot be read.
 fn check_data<R: Read>(input: &Input<R>, entry: &TocEntry) -> Result<(), ArchiveError> {
     let understood = matches!(entry.entry_type.as_str(), "TABLE DATA" | "BLOBS");
     if entry.has_data && !understood {
-        return Err(input.corrupt("entries of this type have no data that is understood here"));
+        return Err(input.corrupt("entries of this type must not have data"));
     }
     Ok(())
 }

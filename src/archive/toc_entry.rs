@@ -1,4 +1,4 @@
-//! One entry of the table of contents, with every field that the archive stores.
+//! Reads one entry of the table of contents, with every field that the archive stores.
 
 use std::fmt;
 use std::io::Read;
@@ -9,7 +9,7 @@ use super::input::Input;
 use super::primitives::{Budget, read_int, read_offset, read_required_string, read_string};
 use crate::schema::TableName;
 
-/// The number by which entries, dependencies and blocks refer to one another in one archive.
+/// The number by which entries, dependencies and blocks of an archive refer to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DumpId(pub i32);
 
@@ -22,7 +22,7 @@ impl fmt::Display for DumpId {
 /// When an entry is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Comments, grants and security labels: right after the object that they belong to.
+    /// Comments, grants and security labels: right after their object.
     None,
     PreData,
     Data,
@@ -32,7 +32,7 @@ pub enum Section {
 /// What the archive says about the position of an entry's block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetState {
-    /// There is a block, but the archive was written to a pipe, so its position is not known.
+    /// There is a block, but its position is unknown because the archive was written to a pipe.
     Unknown,
     /// Bytes from the start of the archive.
     Known(u64),
@@ -45,11 +45,11 @@ pub struct TocEntry {
     pub id: DumpId,
     /// Whether a data block with this id follows.
     pub has_data: bool,
-    /// The object's place in the source's catalog: the catalog table, 0 for none, ...
+    /// The OID of the catalog table that holds the object in the source, or 0 ...
     pub catalog_table: u32,
-    /// ... and the object's OID in it.
+    /// ... and the object's OID in this table.
     pub catalog_oid: u32,
-    /// The object's bare name. Some types have composite tags, for example table and constraint.
+    /// The object's bare name. Some types have combined tags, for example table and constraint.
     pub tag: String,
     /// What the object is, for example `TABLE DATA`.
     pub entry_type: String,
@@ -62,14 +62,14 @@ pub struct TocEntry {
     pub namespace: Option<String>,
     /// NULL: the object has no storage. Empty: the default tablespace.
     pub tablespace: Option<String>,
-    /// From version 1.14 on.
+    /// Since version 1.14.
     pub table_access_method: Option<String>,
-    /// The letter of `pg_class.relkind`, or 0. From version 1.16 on; 0 before.
+    /// The letter of `pg_class.relkind`, or 0. Since version 1.16; 0 before.
     pub relation_kind: i32,
     pub owner: Option<String>,
-    /// `false`; `true` only for tables with OIDs in dumps of ancient servers.
+    /// `false`, or `true` for tables with OIDs in dumps of very old servers.
     pub with_oids: Option<String>,
-    /// In the archive's order. May repeat an id, and may name ids that are not in the archive.
+    /// In the archive's order. Ids may be repeated, or missing from the archive.
     pub dependencies: Vec<DumpId>,
     pub offset: OffsetState,
 }
@@ -80,7 +80,7 @@ impl TocEntry {
         TableName::new(self.namespace.as_deref().unwrap_or("public"), self.tag.as_str())
     }
 
-    /// For messages: the type and the name.
+    /// The type and the name, for messages.
     pub fn describe(&self) -> String {
         match &self.namespace {
             Some(namespace) => format!("{} {namespace}.{}", self.entry_type, self.tag),
@@ -102,12 +102,12 @@ impl TocEntry {
         let sizes = header.sizes();
         let id = match read_int(input, sizes, "a dump id")? {
             id @ 1.. => DumpId(id),
-            id => return Err(input.corrupt(format!("{id} is no dump id"))),
+            id => return Err(input.corrupt(format!("{id} is not a dump id"))),
         };
         let has_data = match read_int(input, sizes, "the data flag of a TOC entry")? {
             0 => false,
             1 => true,
-            flag => return Err(input.corrupt(format!("{flag} is no data flag"))),
+            flag => return Err(input.corrupt(format!("{flag} is not a data flag"))),
         };
         let mut text = TextFields { input, header, budget };
         let catalog_table = text.number("a catalog table's OID")?;
@@ -163,8 +163,8 @@ impl TocEntry {
     }
 }
 
-/// The name of the file with an entry's data follows from its id, so that no other is ever opened.
-/// Large objects have their own files, whatever stands here.
+/// Checks that the data file of an entry has the name that follows from its id, so no other file is
+/// ever opened. The name is ignored for large objects, which have their own files.
 fn check_file<R: Read>(
     input: &mut Input<R>,
     header: &Header,
@@ -186,11 +186,11 @@ fn read_section<R: Read>(input: &mut Input<R>, header: &Header) -> Result<Sectio
         2 => Ok(Section::PreData),
         3 => Ok(Section::Data),
         4 => Ok(Section::PostData),
-        other => Err(input.corrupt(format!("{other} is no section"))),
+        other => Err(input.corrupt(format!("{other} is not a section"))),
     }
 }
 
-/// Reads the many strings of an entry.
+/// Reads the strings of an entry.
 struct TextFields<'a, R> {
     input: &'a mut Input<R>,
     header: &'a Header,
@@ -211,18 +211,19 @@ impl<R: Read> TextFields<'_, R> {
         self.decimal(&text, expected)
     }
 
-    /// Numbers must be written as pg_dump writes them, so that a writer reproduces the bytes.
+    /// Reads a number in exactly the form that pg_dump writes, so that a writer reproduces the
+    /// bytes.
     fn decimal<N>(&self, text: &str, expected: &'static str) -> Result<N, ArchiveError>
     where
         N: std::str::FromStr + ToString,
     {
         text.parse::<N>().ok().filter(|number| number.to_string() == text).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
-            self.input.corrupt(format!("{shown:?} is no number ({expected})"))
+            self.input.corrupt(format!("{shown:?} is not a number ({expected})"))
         })
     }
 
-    /// Decimal texts, ended by a NULL string.
+    /// Reads decimal texts, ended by a NULL string.
     fn dependencies(&mut self) -> Result<Vec<DumpId>, ArchiveError> {
         let mut dependencies = Vec::new();
         while let Some(text) = self.optional("a TOC entry's dependency")? {

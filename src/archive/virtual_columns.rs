@@ -1,12 +1,12 @@
-//! Virtual generated columns on servers that have only stored ones.
+//! Converts virtual generated columns for servers that have only stored ones.
 //!
-//! Postgres 18 computes generated columns when they are read unless told otherwise, and its
-//! pg_dump then writes them without a word for it. Older servers want `STORED` there. Stored
-//! columns have the same values, so that a table can be had on an older server all the same.
+//! By default Postgres 18 computes generated columns when they are read, and its pg_dump writes
+//! such columns without a keyword. Older servers need `STORED` there. Stored columns have the same
+//! values, so the table can be created on an older server.
 
 use super::sql::{Cursor, Reason, Token};
 
-/// The first server version, as a number, that knows virtual generated columns.
+/// The first server version, as a number, with virtual generated columns.
 pub const KNOWN_SINCE: u32 = 180_000;
 
 /// The statement with `STORED` after every virtual generated column, or `None` if it has none.
@@ -23,7 +23,7 @@ pub fn as_stored(sql: &str) -> Option<String> {
     Some(text)
 }
 
-/// The offsets behind each `GENERATED ALWAYS AS (…)` that nothing follows.
+/// The offset after each `GENERATED ALWAYS AS (…)` that has no `STORED`.
 fn places(sql: &str) -> Result<Vec<usize>, Reason> {
     let mut cursor = Cursor::new(sql);
     let mut places = Vec::new();

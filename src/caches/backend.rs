@@ -1,8 +1,9 @@
-//! Django's cache: Redis where the environment has one, and a table of its database otherwise.
+//! Counts and clears Django's cache: Redis if the environment has one, else a table of its
+//! database.
 //!
-//! Only Django's own keys go, by their names. Never FLUSHDB: queues and other sites may live on the
-//! same server. The cache of renditions is a second database of it. Sessions are Django's keys where
-//! the site keeps them in its cache, and are counted.
+//! Only Django's own keys are deleted, recognised by their names. FLUSHDB is never used, because
+//! queues and other sites may share the server. Renditions are cached in a second database of the
+//! same server. Sessions that the site keeps in its cache are deleted too, and counted separately.
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
@@ -16,37 +17,37 @@ use crate::settings::{Cache, Destination};
 use super::CacheError;
 use super::keys::{self, SITE_ROOT_PATHS};
 
-/// How many keys one command deletes, and about how many one page of a scan has.
+/// How many keys one command deletes at most, and roughly how many one page of a scan has.
 const PAGE: u32 = 1000;
 
-/// A server with twenty million other keys has so many pages without one of the site's.
+/// How many pages in a row may hold no key of the site: enough for twenty million other keys.
 const PAGES_WITHOUT_PROGRESS: u32 = 20_000;
 
-/// While a server makes its table smaller, a few cursors may come again.
+/// How many cursors may repeat. A server that shrinks its table may repeat a few.
 const REPEATED_CURSORS: u32 = 100;
 
-/// More keys than a cache of a site has.
+/// More keys than the cache of any site has.
 const MOST_KEYS: u64 = 50_000_000;
 
-/// Which keys.
+/// Which keys of the cache are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
 pub enum CacheScope {
-    /// Every key of Django's
+    /// All of Django's keys
     #[serde(rename = "all")]
     #[value(name = "all")]
     Everything,
-    // Wagtail remembers them of its Site records, and SQL on them does not make it forget.
+    // Wagtail caches them from its Site records, and does not notice when SQL changes the records.
     /// The root paths of Wagtail's sites
     #[serde(rename = "sites")]
     #[value(name = "sites")]
     SiteRoots,
 }
 
-/// How many keys there are, or went.
+/// How many keys exist or were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Keys {
     pub keys: u64,
-    /// Those of them that are sessions: without them everybody has to log in again.
+    /// How many of them are sessions. If they are deleted, everyone has to log in again.
     pub sessions: u64,
 }
 
@@ -57,7 +58,7 @@ impl Keys {
     }
 }
 
-/// The cache of an environment that may be written to: there is no other way to make one.
+/// The cache of an environment that bcops may write to. It can only be made from a [`Destination`].
 #[derive(Debug, Clone)]
 pub struct BackendCache {
     store: Store,
@@ -66,7 +67,7 @@ pub struct BackendCache {
 
 #[derive(Debug, Clone)]
 enum Store {
-    /// With the number of the database that holds renditions.
+    /// The server, and the number of the database that holds renditions.
     Redis(RedisUrl, Option<u16>),
     Table {
         database: DatabaseUrl,
@@ -75,11 +76,11 @@ enum Store {
 }
 
 impl BackendCache {
-    /// The cache that the site uses by its config vars: the URL with TLS, else the one without,
-    /// else the table.
+    /// The cache that the site's config vars name: Redis with TLS, else Redis without TLS, else the
+    /// table.
     ///
     /// # Errors
-    /// Where the URL of whichever it is cannot be used.
+    /// If the chosen URL is not valid.
     pub fn of(
         destination: &Destination,
         vars: &ConfigVars,
@@ -108,7 +109,7 @@ impl BackendCache {
             app: app(),
             variable: variable.clone(),
             key: "database_url",
-            why: "names the database that holds its cache where there is no Redis",
+            why: "names the database that holds the cache if there is no Redis",
         })?;
         let defaults = Defaults { variable: &|_| None, home: None, ssl_mode: SslMode::Require };
         let database = DatabaseUrl::parse(url, &defaults).map_err(|source| {
@@ -117,7 +118,7 @@ impl BackendCache {
         Ok(BackendCache { store: Store::Table { database, table: settings.table.clone() }, prefix })
     }
 
-    /// For the guards: the server, where it is Redis.
+    /// The Redis server, if the cache is Redis. The guards compare it.
     pub fn redis(&self) -> Option<&RedisUrl> {
         match &self.store {
             Store::Redis(url, _) => Some(url),
@@ -125,7 +126,7 @@ impl BackendCache {
         }
     }
 
-    /// For the guards: the database, where it is a table.
+    /// The database, if the cache is a table. The guards compare it.
     pub fn database(&self) -> Option<&DatabaseUrl> {
         match &self.store {
             Store::Redis(..) => None,
@@ -133,7 +134,7 @@ impl BackendCache {
         }
     }
 
-    /// The name of the kind in `--json`.
+    /// The kind's name in `--json`.
     pub fn kind(&self) -> &'static str {
         match &self.store {
             Store::Redis(..) => "redis",
@@ -141,7 +142,7 @@ impl BackendCache {
         }
     }
 
-    /// For messages.
+    /// The place of the cache, for messages.
     pub fn place(&self) -> String {
         match &self.store {
             Store::Redis(url, _) => format!("Redis at {}", url.place()),
@@ -152,8 +153,8 @@ impl BackendCache {
     }
 }
 
-/// Deletes Django's keys. It may be given up at any point: what is gone is gone, and the rest stays
-/// until it is called again.
+/// Deletes Django's keys. It may be interrupted at any point: deleted keys stay deleted, and a
+/// second call deletes the rest.
 pub async fn clear_backend(cache: &BackendCache, what: CacheScope) -> Result<Keys, CacheError> {
     match &cache.store {
         Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Delete).await,
@@ -170,7 +171,7 @@ pub async fn clear_backend(cache: &BackendCache, what: CacheScope) -> Result<Key
     }
 }
 
-/// How many keys [`clear_backend`] would delete at this moment.
+/// How many keys [`clear_backend`] would delete now.
 pub async fn count_backend(cache: &BackendCache, what: CacheScope) -> Result<Keys, CacheError> {
     match &cache.store {
         Store::Redis(url, second) => redis(url, *second, &cache.prefix, what, Doing::Count).await,
@@ -183,7 +184,7 @@ pub async fn count_backend(cache: &BackendCache, what: CacheScope) -> Result<Key
     }
 }
 
-/// All keys, and those of sessions.
+/// Counts all keys, and those of sessions.
 const COUNTS: &str = "count(*), \
     count(*) FILTER (WHERE cache_key ~ ':django[.]contrib[.]sessions[.]cache(?!d_db)')";
 
@@ -200,7 +201,7 @@ enum Doing {
     Delete,
 }
 
-/// Both databases. What Wagtail remembers of its sites is in the first one.
+/// Handles both databases. Wagtail's site roots are only in the first one.
 async fn redis(
     url: &RedisUrl,
     second: Option<u16>,
@@ -212,13 +213,13 @@ async fn redis(
     let Some(second) = second.filter(|_| what == CacheScope::Everything) else { return Ok(keys) };
     match server(&url.with_database(second), prefix, what, doing).await {
         Ok(renditions) => Ok(keys.and(renditions)),
-        // A server with one database alone holds no second cache.
+        // A server with a single database has no second cache.
         Err(CacheError::Redis(error)) if error.lacks_database() => Ok(keys),
         Err(error) => Err(error),
     }
 }
 
-/// Every node of the server that holds keys.
+/// Handles every node of the server that holds keys.
 async fn server(
     url: &RedisUrl,
     prefix: &str,
@@ -233,8 +234,8 @@ async fn server(
     Ok(keys)
 }
 
-/// Goes through all keys of a node that match. SCAN sees every key that is there from its
-/// beginning to its end, and may see one twice, so that what is deleted is counted by the server.
+/// Handles all matching keys of a node. SCAN returns every key that exists during the whole scan,
+/// and may return a key twice, so the server counts the deleted keys.
 async fn walk(
     url: &RedisUrl,
     prefix: &str,
@@ -280,7 +281,8 @@ async fn walk(
     }
 }
 
-/// The condition on the keys, and its one parameter. Table and Redis have the same names.
+/// The SQL condition on the keys, and its one parameter. Keys have the same names in a table and in
+/// Redis.
 fn condition(prefix: &str, what: CacheScope) -> (String, String) {
     let rest = match what {
         CacheScope::Everything => String::new(),

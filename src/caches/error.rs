@@ -1,4 +1,4 @@
-//! What can go wrong with a cache.
+//! Lists the errors around caches, with the hint for each.
 
 use thiserror::Error;
 
@@ -13,7 +13,7 @@ use crate::failure::{CommandError, FailureKind};
 pub enum CacheError {
     #[error(transparent)]
     Cloudflare(#[from] ApiError),
-    #[error("{variable} of {app} is not usable: {source}")]
+    #[error("cannot use {variable} of {app}: {source}")]
     Zone { app: String, variable: String, source: InvalidZone },
     #[error("{app} has no config var {variable}, which {why}")]
     NoVariable {
@@ -24,20 +24,20 @@ pub enum CacheError {
         why: &'static str,
     },
     #[error(
-        "{app} has neither the config var {bearer} nor {token}, so it has no front-end cache to purge"
+        "cannot purge a front-end cache: {app} has neither the config var {bearer} nor {token}"
     )]
     NoFrontEnd { environment: String, app: String, bearer: String, token: String },
-    #[error("no zone of Cloudflare was found for {hosts} among those that the login may see")]
+    #[error("cannot find a Cloudflare zone for {hosts} that the login may read")]
     NoZone { environment: String, hosts: String, variable: String },
-    #[error("`{given}` cannot be purged by {flag}: {reason}")]
+    #[error("cannot purge `{given}` with {flag}: {reason}")]
     BadTarget { flag: &'static str, given: String, reason: String },
-    #[error("{variable} of {app} is not usable")]
+    #[error("cannot use {variable} of {app}")]
     BadRedisUrl { app: String, variable: String, source: RedisError },
     #[error("cannot list the keys of Redis at {place}: the list never ends")]
     Endless { place: String },
     #[error(transparent)]
     Redis(#[from] RedisError),
-    #[error("{variable} of {app} is not usable")]
+    #[error("cannot use {variable} of {app}")]
     BadDatabaseUrl { app: String, variable: String, source: PostgresError },
     #[error(transparent)]
     Postgres(#[from] PostgresError),
@@ -49,37 +49,43 @@ impl From<CacheError> for CommandError {
     fn from(error: CacheError) -> Self {
         match error {
             CacheError::Endless { .. } => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("see whether the server at this place is Redis, then try again"),
+                .hint("check that the server at this address is Redis, then run the command again"),
             CacheError::Cloudflare(error) => error.into(),
             CacheError::Redis(error) => error.into(),
             CacheError::Postgres(error) => error.into(),
             CacheError::BadTarget { .. } => CommandError::wrap(FailureKind::Usage, error),
             CacheError::NoVariable { ref environment, key, .. } => {
                 let hint = format!(
-                    "set environments.{environment}.config_vars.{key} in bcops.toml if it has another name"
+                    "if the variable has another name, set \
+                     environments.{environment}.config_vars.{key} in bcops.toml"
                 );
                 CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             CacheError::NoFrontEnd { ref environment, .. } => {
                 let hint = format!(
-                    "if it has one: set environments.{environment}.config_vars.cloudflare_bearer_token in bcops.toml"
+                    "if the token has another name, set \
+                     environments.{environment}.config_vars.cloudflare_bearer_token in bcops.toml"
                 );
                 CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             CacheError::NoZone { ref environment, ref variable, .. } => {
                 let hint = format!(
-                    "set the zone's id as the config var {variable}, or environments.{environment}.sites in bcops.toml"
+                    "set the config var {variable} to the zone id, or set \
+                     environments.{environment}.sites in bcops.toml"
                 );
                 CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             CacheError::Zone { .. } => CommandError::wrap(FailureKind::Configuration, error)
-                .hint("set the zone's id, from the zone's overview in Cloudflare"),
+                .hint("set the zone id, which the zone's overview in Cloudflare shows"),
             CacheError::BadRedisUrl { .. } | CacheError::BadDatabaseUrl { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
-                    .hint(Hint::run("look at the app's config vars", "heroku config --app"))
+                    .hint(Hint::run("check the app's config vars", "heroku config --app"))
             }
             CacheError::NoTable { .. } => CommandError::wrap(FailureKind::Configuration, error)
-                .hint("set cache.table in bcops.toml, or run manage.py createcachetable"),
+                .hint(
+                    "set cache.table in bcops.toml, or run on the site: manage.py \
+                     createcachetable",
+                ),
         }
     }
 }

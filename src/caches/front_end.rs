@@ -1,5 +1,5 @@
-//! The front-end cache of an environment: its login and its zone, from the config vars that Wagtail's
-//! own Cloudflare backend is set up from.
+//! Finds the login and the zone of an environment's front-end cache, from the config vars that
+//! Wagtail's own Cloudflare backend uses.
 
 use crate::adapters::cloudflare::{Cloudflare, Credentials, Zone, ZoneId};
 use crate::adapters::heroku::ConfigVars;
@@ -9,31 +9,31 @@ use crate::settings::Environment;
 
 use super::CacheError;
 
-/// Credentials, and where they are from.
+/// Credentials, and where they come from.
 #[derive(Debug, Clone)]
 pub struct Login {
     pub credentials: Credentials,
-    /// The config var.
+    /// The config var with the credentials.
     pub origin: String,
-    /// The config var of the other kind, where both are set.
+    /// The config var of the other kind, if both are set.
     pub unused: Option<String>,
 }
 
-/// The zone before an environment.
+/// The Cloudflare zone of an environment.
 #[derive(Debug, Clone)]
 pub struct FrontEnd {
     pub id: ZoneId,
-    /// As Cloudflare describes it, or why it did not.
+    /// The zone as Cloudflare describes it, or why it could not be read.
     pub zone: Result<Zone, String>,
 }
 
 impl FrontEnd {
-    /// What people know it by, and type: its name, or its id where the name cannot be read.
+    /// The name that users know and type, or the id if the name cannot be read.
     pub fn label(&self) -> &str {
         self.zone.as_ref().map_or(self.id.as_str(), |zone| zone.name.as_str())
     }
 
-    /// Whether a host belongs to the zone; `None` where the zone's name is not known.
+    /// Whether a host belongs to the zone. `None` if the zone's name is unknown.
     pub fn covers(&self, host: &str) -> Option<bool> {
         self.zone.as_ref().ok().map(|zone| is_below(host, &zone.name))
     }
@@ -45,10 +45,10 @@ pub fn is_below(host: &str, domain: &str) -> bool {
     host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// The login that the site itself uses: where both kinds are set, the account-wide key wins.
+/// The login that the site itself uses. If both kinds are set, the account-wide key wins.
 ///
 /// # Errors
-/// Where there is none, or a key without its address.
+/// If no login is set, or a key without its e-mail address.
 pub fn login(environment: &Environment, vars: &ConfigVars) -> Result<Login, CacheError> {
     let names = &environment.cache_variables;
     let (bearer, key) = (set(vars, &names.bearer_token), set(vars, &names.token));
@@ -67,7 +67,7 @@ pub fn login(environment: &Environment, vars: &ConfigVars) -> Result<Login, Cach
         app: environment.app.value.clone(),
         variable: names.email.clone(),
         key: "cloudflare_email",
-        why: "goes with the account-wide key of Cloudflare",
+        why: "must be set together with Cloudflare's account-wide key",
     })?;
     Ok(Login {
         credentials: Credentials::Key { key: Secret::new(key), email },
@@ -90,11 +90,11 @@ pub fn zone_variable(
     })
 }
 
-/// The zone of the config var, else the one whose name one of the environment's sites lies below.
+/// The zone of the config var, else the zone that contains one of the environment's sites.
 ///
 /// # Errors
-/// Where there is none, or the login is not accepted. That it may not read the zone of the config
-/// var is no error, as it may still purge it.
+/// If there is no zone, or Cloudflare refuses the login. A login that may not read the zone of the
+/// config var is not an error, because it may still purge the zone.
 pub async fn find_zone(
     client: &Cloudflare,
     environment: &Environment,
@@ -103,7 +103,7 @@ pub async fn find_zone(
     if let Some(id) = zone_variable(environment, vars)? {
         let mut zone = client.zone(&id).await;
         if zone.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unauthorized) {
-            // It happens to good tokens now and then.
+            // Cloudflare sometimes refuses a valid token once.
             zone = client.zone(&id).await;
         }
         return match zone {
@@ -135,7 +135,7 @@ pub fn hosts(environment: &Environment) -> Vec<String> {
     sites.filter_map(|url| url.host_str().map(str::to_owned)).collect()
 }
 
-/// The host and every domain above it that has a full stop in it.
+/// The host and every parent domain with at least one dot.
 fn domains(host: &str) -> impl Iterator<Item = &str> {
     let above = std::iter::successors(Some(host), |name| Some(name.split_once('.')?.1));
     above.filter(|name| name.contains('.'))
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_covers_its_name_and_what_is_below() {
+    fn a_zone_covers_its_name_and_its_subdomains() {
         assert!(
             is_below("example.org", "example.org") && is_below("WWW.example.org", "example.org")
         );
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn zones_are_looked_for_from_the_host_upwards() {
+    fn zones_are_searched_from_the_host_upwards() {
         let found: Vec<&str> = domains("www.bucks.gov.uk").collect();
         assert_eq!(found, ["www.bucks.gov.uk", "bucks.gov.uk", "gov.uk"]);
         assert_eq!(domains("localhost").count(), 0);

@@ -1,12 +1,13 @@
-//! How Django names what it caches: `PREFIX:VERSION:KEY`, with an empty prefix unless the site sets
-//! `KEY_PREFIX`. Other users of the same server (queues) have other names, and keep what they have.
+//! Recognises Django's cache keys by their form `PREFIX:VERSION:KEY`. The prefix is empty unless
+//! the site sets `KEY_PREFIX`. Keys of other users of the server, such as queues, have other forms
+//! and stay.
 
 use super::backend::CacheScope;
 
-/// Where Wagtail keeps the root paths of its sites, under a version that it raises now and then.
+/// The key of Wagtail's site root paths. Wagtail sometimes raises the version in front of it.
 pub const SITE_ROOT_PATHS: &str = "wagtail_site_root_paths";
 
-/// A pattern of Redis that matches every such key, and a little more: see [`is_one`].
+/// A Redis pattern that matches every such key, and a few others: see [`is_one`].
 pub fn pattern(prefix: &str, what: CacheScope) -> Vec<u8> {
     let mut pattern = Vec::new();
     for byte in prefix.bytes() {
@@ -22,7 +23,7 @@ pub fn pattern(prefix: &str, what: CacheScope) -> Vec<u8> {
     pattern
 }
 
-/// Whether a key is one of Django's: the pattern cannot say that a version has digits only.
+/// Whether a key is Django's. The pattern cannot express that a version has only digits.
 pub fn is_one(key: &[u8], prefix: &str, what: CacheScope) -> bool {
     let rest = key.strip_prefix(prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b":"));
     let Some(rest) = rest else { return false };
@@ -36,8 +37,8 @@ pub fn is_one(key: &[u8], prefix: &str, what: CacheScope) -> bool {
     }
 }
 
-/// Whether it is a session that lives in the cache alone. Those of `cached_db` are in the database as
-/// well, and survive.
+/// Whether the key is a session that exists only in the cache. Sessions of `cached_db` are also in
+/// the database, so they survive.
 pub fn is_session(key: &[u8]) -> bool {
     memchr::memmem::find(key, b":django.contrib.sessions.cache").is_some_and(|at| {
         let rest = key.get(at + b":django.contrib.sessions.cache".len()..).unwrap_or_default();
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_djangos_keys_with_this_prefix() {
+    fn only_keys_of_django_with_this_prefix_match() {
         let everything =
             |key: &str, prefix: &str| is_one(key.as_bytes(), prefix, CacheScope::Everything);
         assert!(
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_that_live_in_the_cache_alone_are_known() {
+    fn sessions_that_exist_only_in_the_cache_are_recognised() {
         assert!(is_session(b":1:django.contrib.sessions.cacheabc123"));
         assert!(is_session(b"bc:1:django.contrib.sessions.cachedx"));
         assert!(!is_session(b":1:django.contrib.sessions.cached_dbabc"));
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_no_pattern() {
+    fn a_prefix_is_escaped_in_the_pattern() {
         assert_eq!(pattern("a*[b]", CacheScope::Everything), br"a\*\[b\]:[0-9]*:*");
         assert_eq!(pattern("", CacheScope::SiteRoots), b":[0-9]*:wagtail_site_root_paths");
     }

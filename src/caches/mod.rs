@@ -1,8 +1,9 @@
-//! The caches of an environment: Cloudflare before the site, and Django's own behind it.
+//! Purges and clears the caches of an environment: Cloudflare in front of the site, and Django's
+//! own.
 //!
-//! `purge-cache` and the runbook share this: it asks nobody, prints nothing, and leaves the
-//! comparison with protected environments to the guards of the commands. What it does itself:
-//! Django's cache can only be cleared where [`crate::settings::Destination`] allows it.
+//! `purge-cache` and the runbook share this module. It asks no questions and prints nothing, and
+//! the commands' guards compare with protected environments. One guard is here: Django's cache can
+//! only be cleared through a [`crate::settings::Destination`].
 
 mod backend;
 mod error;

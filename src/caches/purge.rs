@@ -1,10 +1,9 @@
-//! Purging many things within the rate limit: one request after the other, each thing in exactly one
-//! request that was accepted.
+//! Purges many items within the rate limit: one request after the other, each item in exactly one
+//! accepted request.
 //!
-//! What is sent again? After 429 the same batch: nothing of it was taken. After a failure that can
-//! pass, the same batch and no other: a purge may be repeated, whereas a page that stays stale is
-//! the thing that was to be prevented. Such batches may have been purged twice, and are counted.
-//! What was accepted is never sent again.
+//! A batch is sent again after 429, because Cloudflare took none of it, and after a temporary
+//! failure, because a repeated purge is harmless while a stale page is not. Batches that may have
+//! been purged twice are counted. An accepted batch is never sent again.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,46 +21,46 @@ use super::targets::Work;
 
 pub const STEP: &str = "purge";
 
-/// A wait that is worth a word.
+/// Waits of at least this length are reported.
 const LONG: Duration = Duration::from_secs(2);
 
 /// Why a purge ended.
 #[derive(Debug)]
 pub enum Ending {
     Done,
-    /// The user wanted it to stop.
+    /// The user stopped it.
     Interrupted,
     Failed(ApiError),
 }
 
-/// What became of a purge.
+/// The result of a purge.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Purged {
     #[serde(skip)]
     pub ending: Ending,
-    /// How many Cloudflare said that it took, by kind.
+    /// How many items Cloudflare accepted, by kind.
     #[serde(rename = "purged")]
     pub done: BTreeMap<ItemKind, u64>,
-    /// Whether it took the request for everything.
+    /// Whether Cloudflare accepted the request to purge everything.
     #[serde(rename = "purged_everything")]
     pub everything: bool,
-    /// What it has not said that it took.
+    /// Items that Cloudflare has not accepted.
     pub left: BTreeMap<ItemKind, Vec<String>>,
-    /// Of those that are left: how many were in a request whose answer never came.
+    /// How many items in `left` were in a request that got no answer.
     pub in_doubt: u64,
-    /// How many were in a request that was sent again although the first may have had its effect.
+    /// How many items were in a request that was sent again although the first may have worked.
     pub sent_again: u64,
-    /// Requests in all, those that the rate limit turned away included.
+    /// All requests, including those that the rate limit refused.
     pub requests: u64,
-    /// How often the rate limit turned one away.
+    /// How many requests the rate limit refused.
     pub turned_away: u64,
-    /// For the rate limit.
+    /// Time spent waiting for the rate limit.
     #[serde(rename = "waited_seconds", serialize_with = "json::whole_seconds")]
     #[schemars(with = "u64")]
     pub waited: Duration,
 }
 
-/// Purges, until all is done, `stop` comes, or something fails for good.
+/// Purges until all items are done, `stop` completes, or a request fails permanently.
 pub async fn purge(
     client: &Cloudflare,
     zone: &ZoneId,
@@ -98,7 +97,7 @@ pub async fn purge(
             }
         }
     }
-    // Whoever pressed Ctrl-C at the very end finds that all was done.
+    // A Ctrl-C after the last request changes nothing: the purge is complete.
     let is_whole = run.purged.everything || !run.purged.done.is_empty();
     if matches!(run.purged.ending, Ending::Interrupted) && is_whole && run.purged.left.is_empty() {
         run.purged.ending = Ending::Done;
@@ -106,7 +105,7 @@ pub async fn purge(
     run.purged
 }
 
-/// Why a batch was not taken.
+/// Why a batch was not accepted.
 enum Stopped {
     Interrupted,
     Failed(ApiError),
@@ -119,12 +118,12 @@ struct Run<'a, S> {
     reporter: &'a SharedReporter,
     purged: Purged,
     total: u64,
-    /// When the next request may be sent, where the server said so.
+    /// When the next request may be sent, if the server said so.
     not_before: Option<Instant>,
 }
 
 impl<S: Future<Output = ()>> Run<'_, S> {
-    /// Everything of one kind. Once something has ended the run, all of it is left.
+    /// Purges all items of one kind. After the run has ended, all its items are left.
     async fn kind(&mut self, kind: ItemKind, items: &[String]) {
         let mut done = 0;
         for batch in items.chunks(ItemKind::MOST) {
@@ -154,11 +153,11 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         };
     }
 
-    /// Sends one batch until it is taken.
+    /// Sends one batch until it is accepted.
     async fn batch(&mut self, selection: Selection<'_>, count: u64) -> Result<(), Stopped> {
         let timing = *self.client.timing();
         let (mut failures, mut denied, mut held_up) = (0, false, Duration::ZERO);
-        // Whether an earlier try of this batch may have had its effect.
+        // Whether an earlier try of this batch may have worked.
         let mut in_doubt = false;
         loop {
             if let Some(moment) = self.not_before.take() {
@@ -188,7 +187,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
                 continue;
             }
             let wait = if error.kind() == ErrorKind::Unauthorized && !denied {
-                // It happens to good tokens now and then.
+                // Cloudflare sometimes refuses a valid token once.
                 denied = true;
                 timing.backoff.wait(1)
             } else if error.is_transient() && failures + 1 < timing.tries {
@@ -204,8 +203,8 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         }
     }
 
-    /// One request, which gives the wait before the next one. `None` if the user did not want to wait
-    /// for its answer.
+    /// Sends one request, and returns the wait before the next one. `None` if the user stopped the
+    /// run before the answer came.
     async fn once(
         &mut self,
         selection: Selection<'_>,
@@ -219,7 +218,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         }
         let grace = self.client.timing().grace;
         let answer = tokio::time::timeout(grace, request).await;
-        // The wish to stop has been taken in: it is told once.
+        // `stop` has completed and must not be polled again.
         self.purged.ending = Ending::Interrupted;
         answer.map_or(Ok(None), |answer| answer.map(Some))
     }
@@ -238,7 +237,7 @@ impl<S: Future<Output = ()>> Run<'_, S> {
         if wait >= LONG {
             let done: u64 = self.purged.done.values().sum();
             self.reporter.emit(Event::Note(format!(
-                "Cloudflare's rate limit: going on in {} s ({done} of {} done)",
+                "Cloudflare's rate limit: continuing in {} s ({done} of {} done)",
                 wait.as_secs_f64().ceil(),
                 self.total
             )));

@@ -1,4 +1,4 @@
-//! What is to be purged, checked and put into the form that Cloudflare compares with.
+//! Checks the items to purge, and converts them to the form that Cloudflare compares.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,29 +8,29 @@ use crate::adapters::cloudflare::ItemKind;
 
 use super::CacheError;
 
-/// Things to purge, by kind, in the order in which they were given and each once.
+/// Items to purge, by kind, in the given order and without duplicates.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
     items: BTreeMap<ItemKind, Vec<String>>,
-    /// How many were given more than once.
+    /// How many duplicates were given.
     pub repeated: u64,
-    /// How many URLs have `http://`, which is another entry of the cache than `https://`.
+    /// How many URLs have `http://`, which the cache keeps apart from `https://`.
     pub unencrypted: u64,
 }
 
-/// What one purge is about.
+/// What one purge covers.
 #[derive(Debug, Clone)]
 pub enum Work {
     Everything,
     Some(Targets),
 }
 
-/// The longest that Cloudflare takes as a tag.
+/// The longest tag that Cloudflare accepts.
 const LONGEST_TAG: usize = 1024;
 
 impl Targets {
     /// # Errors
-    /// Names the first one that is not usable.
+    /// Names the first item that is not valid.
     pub fn parse(given: &[(ItemKind, &[String])]) -> Result<Targets, CacheError> {
         let mut targets = Targets::default();
         let mut seen = HashSet::new();
@@ -71,15 +71,15 @@ impl Targets {
         self.items.values().map(|items| items.len() as u64).sum()
     }
 
-    /// How many requests it takes.
+    /// How many requests the purge takes.
     pub fn requests(&self) -> u64 {
         self.items.values().map(|items| items.len().div_ceil(ItemKind::MOST) as u64).sum()
     }
 
-    /// The first one whose host is none of these. Tags have no host.
+    /// Checks that every item's host is one of ours. Tags have no host.
     ///
     /// # Errors
-    /// Names it, and what its host was compared with.
+    /// Names the first other item, and what its host was compared with.
     pub fn check_hosts(
         &self,
         is_ours: impl Fn(&str) -> bool,
@@ -112,9 +112,9 @@ fn host_of(kind: ItemKind, item: &str) -> String {
     }
 }
 
-/// For a message: short, and on one line.
+/// The text for a message: short, and on one line.
 fn shown(text: &str) -> String {
-    // What stands before an `@` may be a password.
+    // The text before an `@` may contain a password.
     if text.contains('@') {
         return "[a URL with a login]".to_owned();
     }
@@ -126,22 +126,24 @@ fn shown(text: &str) -> String {
     shown
 }
 
-/// Absolute, the host in lower case, everything encoded as browsers do, without a fragment.
+/// An absolute URL with the host in lower case, encoded as in browsers, without a fragment.
 fn url(given: &str) -> Result<String, &'static str> {
-    let mut url =
-        Url::parse(given.trim()).map_err(|_| "write it whole, for example https://host/path")?;
+    let mut url = Url::parse(given.trim()).map_err(|_| {
+        "write a complete URL, for example \
+            https://host/path"
+    })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("only http and https URLs are cached");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user's name or a password");
+        return Err("it contains a user name or a password");
     }
     if url.path().contains('*') {
-        return Err("there are no wildcards here; --prefix takes the beginning of URLs");
+        return Err("wildcards are not possible; use --prefix for the beginning of URLs");
     }
     url.set_fragment(None);
     if url.host_str().is_some_and(|host| host.ends_with('.')) {
-        return Err("its host ends in a full stop");
+        return Err("its host ends in a dot");
     }
     Ok(url.into())
 }
@@ -150,30 +152,30 @@ fn host(given: &str) -> Result<String, &'static str> {
     let host = given.trim();
     let mistaken = ['/', ':', '@', '?', '#', '*', ' '];
     if host.is_empty() || host.contains(mistaken) || host.starts_with('.') || host.ends_with('.') {
-        return Err("write a host's name alone, for example www.example.org");
+        return Err("write only a host name, for example www.example.org");
     }
-    let url = Url::parse(&format!("https://{host}/")).map_err(|_| "it is no host's name")?;
-    url.host_str().map(str::to_owned).ok_or("it is no host's name")
+    let url = Url::parse(&format!("https://{host}/")).map_err(|_| "it is not a host name")?;
+    url.host_str().map(str::to_owned).ok_or("it is not a host name")
 }
 
-/// Host and path, without a scheme and without a query, as the API wants it.
+/// Host and path without scheme and query, as the API requires.
 fn prefix(given: &str) -> Result<String, &'static str> {
     let given = given.trim();
     let bare =
         given.strip_prefix("https://").or_else(|| given.strip_prefix("http://")).unwrap_or(given);
-    // A URL's parser would take the first part of the path for the host.
+    // A URL parser would read the first part of the path as the host.
     if bare.starts_with(['/', '\\']) {
         return Err("it has no host");
     }
     if bare.contains(['?', '#', '*', '@', ' ']) {
-        return Err("write host and path alone, for example www.example.org/news");
+        return Err("write only host and path, for example www.example.org/news");
     }
     let url = Url::parse(&format!("https://{bare}")).map_err(|_| "it has no host")?;
     let host = url.host_str().filter(|host| !host.ends_with('.')).ok_or("it has no host")?;
     if url.port().is_some() {
         return Err("a prefix has no port");
     }
-    // A slash that nobody wrote would leave out `/newsletter` for `/news`, and none matters after a host.
+    // Drop only the slash after a bare host. A slash added to `/news` would miss `/newsletter`.
     let path = if url.path() == "/" { "" } else { url.path() };
     Ok(format!("{host}{path}"))
 }
@@ -181,10 +183,10 @@ fn prefix(given: &str) -> Result<String, &'static str> {
 fn tag(given: &str) -> Result<String, &'static str> {
     let tag = given.trim();
     if tag.is_empty() || tag.len() > LONGEST_TAG {
-        return Err("a tag has from 1 to 1,024 characters");
+        return Err("a tag has 1 to 1,024 characters");
     }
     if !tag.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',') {
-        return Err("a tag has no spaces, no commas, and nothing outside of ASCII");
+        return Err("a tag contains only ASCII characters, without spaces and commas");
     }
     Ok(tag.to_owned())
 }
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_written_as_the_cache_knows_them() {
+    fn urls_get_the_form_that_the_cache_uses() {
         for (given, wanted) in [
             (" https://WWW.Example.org ", "https://www.example.org/"),
             ("https://e.org/Käse?q=a b#top", "https://e.org/K%C3%A4se?q=a%20b"),
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_prefixes_and_tags() {
+    fn hosts_prefixes_and_tags_are_checked() {
         assert_eq!(parse(ItemKind::Hosts, "WWW.e.org").as_deref(), Ok("www.e.org"));
         for bad in ["", "https://e.org", "e.org/x", "*.e.org", "e.org:443", ".e.org", "e.org."] {
             assert!(parse(ItemKind::Hosts, bad).is_err(), "{bad}");
@@ -240,15 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn each_is_purged_once_and_only_on_our_hosts() {
+    fn each_item_is_purged_once_and_only_on_our_hosts() {
         let urls = ["https://e.org/a", "https://E.org/a#x", "http://e.org/b"].map(str::to_owned);
         let targets = Targets::parse(&[(ItemKind::Urls, &urls)]).expect("targets");
         let counts = (targets.count(), targets.repeated, targets.unencrypted, targets.requests());
         assert_eq!(counts, (2, 1, 1, 1));
         assert!(targets.check_hosts(|host| host == "e.org", "the zone").is_ok());
         let error = targets.check_hosts(|host| host == "x.org", "the zone x.org").unwrap_err();
-        let wanted = "`https://e.org/a` cannot be purged by --url: \
-                      the host e.org does not belong to the zone x.org";
+        let wanted = "cannot purge `https://e.org/a` with --url: the host e.org does not belong \
+            to the zone x.org";
         assert_eq!(error.to_string(), wanted);
     }
 }

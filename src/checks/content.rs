@@ -1,9 +1,9 @@
-//! URLs of hosts where a page must not lead.
+//! Finds URLs of protected environments in a page of another environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a page holds a URL of each of these hosts: with `//`, with the slashes of JSON, or
-/// percent-encoded. A host's mere name, as in an address of e-mail, is none.
+/// Counts the URLs of each of these hosts in a page: with `//`, with JSON's escaped slashes, or
+/// percent-encoded. A host name without slashes, as in an e-mail address, does not count.
 pub fn urls_of(body: &[u8], hosts: &BTreeSet<String>) -> BTreeMap<String, usize> {
     let text = body.to_ascii_lowercase();
     let counts = hosts.iter().map(|host| (host.clone(), count(&text, host.as_bytes())));
@@ -22,7 +22,7 @@ fn count(text: &[u8], host: &[u8]) -> usize {
         .count()
 }
 
-/// A dot may be the end of a sentence.
+/// Whether the host ends here. A dot may be the end of a sentence.
 fn ends_the_host(after: &[u8]) -> bool {
     let continues = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
     match after {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_count_and_names_do_not() {
+    fn urls_count_and_host_names_do_not() {
         let hosts = BTreeSet::from(["www.live.example".to_owned()]);
         let count = |body: &str| urls_of(body.as_bytes(), &hosts).into_values().sum::<usize>();
         for url in [

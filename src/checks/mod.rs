@@ -1,7 +1,7 @@
-//! Whether an environment's sites are up: for each host its name in DNS, its certificate, its answer
-//! with the redirects before it, and whether a page that is not production's leads there.
+//! Checks whether an environment's sites are up: for each host its DNS name, certificate, redirects
+//! and answer, and whether a page of an unprotected environment links to a protected one.
 //!
-//! A site is down if anything about it fails. What is unusual but works is a warning.
+//! A site is down if any of its checks fails. Something unusual that works is a warning.
 
 mod content;
 mod pipeline;
@@ -28,33 +28,33 @@ pub use waiting::wait_until_up;
 use crate::adapters::site::{SiteClient, SiteError, Timing};
 use crate::settings::Check;
 
-/// How many sites are looked at at once.
+/// How many sites are checked at the same time.
 const AT_ONCE: usize = 8;
 
-/// How sites are looked at.
+/// How sites are checked.
 #[derive(Debug, Clone, Default)]
 pub struct CheckOptions {
     pub settings: Check,
     pub timing: Timing,
-    /// Hosts of protected environments, where no page and no redirect may lead. Empty for an
-    /// environment that is protected itself.
+    /// Hosts of protected environments, to which no page and no redirect may lead. Empty if the
+    /// checked environment is itself protected.
     pub forbidden: BTreeSet<String>,
 }
 
-/// Looks at all of them at once, within reason. The reports come in the order of the URLs.
+/// Checks the sites, several at the same time. The reports are in the order of the URLs.
 ///
 /// # Errors
-/// Only where nothing can be looked at from this machine. What is wrong with a site is in its report.
+/// Only if this machine cannot check any site. Problems of a site are in its report.
 pub async fn check_sites(
     urls: &[Url],
     options: &CheckOptions,
 ) -> Result<Vec<SiteReport>, SiteError> {
-    // Made anew each time, so that it remembers no answer of DNS from before.
+    // A new client for each check, because a client remembers DNS answers.
     let client = SiteClient::new(&options.settings, options.timing)?;
     let known: BTreeSet<String> =
         urls.iter().filter_map(|url| url.host_str().map(str::to_owned)).collect();
     let surroundings = Arc::new(site::Surroundings { known, forbidden: options.forbidden.clone() });
-    // As a list: the future of a lazy one could not move between threads.
+    // A list, because the future of a lazy iterator could not move between threads.
     let mut looks = Vec::new();
     for url in urls {
         let (client, surroundings, url) = (client.clone(), surroundings.clone(), url.clone());

@@ -1,5 +1,5 @@
-//! The last CI pipeline of the environment's branch. It says nothing about whether a site is up, and
-//! so never makes one down.
+//! Reads the last CI pipeline of the environment's branch. A failed pipeline does not mean that a
+//! site is down.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use crate::adapters::gitlab::{self, Gitlab, PipelineState};
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Pipeline {
     pub branch: String,
-    /// As GitLab calls it.
+    /// GitLab's name for the status.
     pub status: String,
     #[serde(skip)]
     pub state: PipelineState,
@@ -21,11 +21,11 @@ pub struct Pipeline {
     pub created_at: Timestamp,
 }
 
-/// What came of looking for it.
+/// The result of the search for a pipeline.
 #[derive(Debug, Clone)]
 pub enum PipelineLook {
     Found(Pipeline),
-    /// The branch never had one.
+    /// The branch has never had a pipeline.
     NeverRan {
         branch: String,
     },
@@ -38,7 +38,7 @@ pub enum PipelineLook {
 }
 
 impl PipelineLook {
-    /// Asks GitLab.
+    /// Asks GitLab for the latest pipeline.
     pub async fn at(gitlab: &Gitlab, branch: &str) -> PipelineLook {
         match gitlab.latest_pipeline(branch).await {
             Ok(Some(found)) => PipelineLook::Found(Pipeline::of(found)),
@@ -79,7 +79,7 @@ impl PipelineLook {
     }
 }
 
-/// What came of looking for the last one of the environment's branch.
+/// The last pipeline of the environment's branch, if it was found.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PipelineDocument<'a> {
     verdict: Verdict,

@@ -1,4 +1,4 @@
-//! What was found, line by line.
+//! Holds the results of the checks, line by line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,15 +14,15 @@ use super::storage::StorageDocument;
 use super::{PipelineLook, StorageReport};
 use crate::json;
 
-/// Whether all is well with what was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Pass,
-    /// It works, and something about it is not as it should be.
+    /// It works, but something is not as it should be.
     Warn,
     Fail,
-    /// It was not looked at.
+    /// It was not checked.
     Skip,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Aspect {
@@ -42,13 +42,13 @@ pub enum Aspect {
     Content,
 }
 
-/// What a line was read from.
+/// The facts behind a line.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum LineData {
-    /// Of `dns`.
+    /// For `dns`.
     Names { a: Vec<IpAddr>, aaaa: Vec<IpAddr>, cname: Vec<String> },
-    /// Of `tls`.
+    /// For `tls`.
     Certificate {
         subject: String,
         issuer: String,
@@ -59,21 +59,21 @@ pub enum LineData {
         chain: Vec<String>,
         problems: Vec<String>,
     },
-    /// Of `http`, where a page answered.
+    /// For `http`, if a page answered.
     Answer {
         status: u16,
-        /// The URLs of the redirects, the first and the last included.
+        /// The URLs of the redirects, including the first and the last.
         way: Vec<String>,
         first_byte_ms: u64,
         server: Option<String>,
         cf_cache_status: Option<String>,
         cf_mitigated: Option<String>,
     },
-    /// Of `http`, where none did.
+    /// For `http`, if no page answered.
     Way { way: Vec<String> },
-    /// Of `content`.
+    /// For `content`.
     Page {
-        /// Hosts of protected environments, and how often each is linked to.
+        /// Hosts of protected environments, and how many links lead to each.
         urls: BTreeMap<String, usize>,
         bytes: usize,
         /// Whether only the beginning was read.
@@ -81,13 +81,13 @@ pub enum LineData {
     },
 }
 
-/// One finding, in words and for programs.
+/// One result, in words and for programs.
 #[derive(Debug, Clone)]
 pub struct Line {
     pub aspect: Aspect,
     pub verdict: Verdict,
     pub text: String,
-    /// What differs from one look to the next although the finding is the same: how long it took.
+    /// The part that differs between checks with the same result, such as the time taken.
     pub measured: String,
     pub data: Option<LineData>,
 }
@@ -110,7 +110,7 @@ impl Line {
         LineDocument { aspect: *aspect, verdict: *verdict, text: self.in_full(), data }
     }
 
-    /// The finding with what was measured.
+    /// The text with the measured part.
     pub fn in_full(&self) -> String {
         match self.measured.is_empty() {
             true => self.text.clone(),
@@ -119,26 +119,26 @@ impl Line {
     }
 }
 
-/// What came back from a site in the end, whatever else is to be said of it.
+/// The kind of the final answer of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Nothing.
+    /// No answer.
     None,
-    /// Heroku's own page: it has no app for this host.
+    /// Heroku's own page: Heroku has no app for this host.
     NoSuchApp,
-    /// An error of the site or of what stands before it (5xx), Heroku's pages included.
+    /// An error (5xx) of the site or of a server in front of it, including Heroku's pages.
     Error,
-    /// Any other answer. That may be a refusal, or a redirect.
+    /// Any other answer, such as a page, a refusal or a redirect.
     Answer,
 }
 
-/// One site.
+/// The results for one site.
 #[derive(Debug, Clone)]
 pub struct SiteReport {
     pub url: Url,
     pub lines: Vec<Line>,
     pub reply: Reply,
-    /// It says that it is being worked on, and nothing else is wrong with its answer.
+    /// The site shows a maintenance page, and nothing else is wrong with its answer.
     pub in_maintenance: bool,
 }
 
@@ -147,7 +147,7 @@ impl SiteReport {
         self.lines.iter().all(|line| line.verdict != Verdict::Fail)
     }
 
-    /// The first thing that fails.
+    /// The first failed check.
     pub fn problem(&self) -> Option<&str> {
         let failed = self.lines.iter().find(|line| line.verdict == Verdict::Fail);
         failed.map(|line| line.text.as_str())
@@ -170,9 +170,9 @@ struct SiteDocument<'a> {
     url: &'a str,
     host: Option<&'a str>,
     up: bool,
-    /// It says that it is being worked on.
+    /// Whether the site shows a maintenance page.
     maintenance: bool,
-    /// The first thing that fails.
+    /// The first failed check.
     problem: Option<&'a str>,
     lines: Vec<LineDocument<'a>>,
 }
@@ -185,7 +185,7 @@ struct LineDocument<'a> {
     data: &'a Option<LineData>,
 }
 
-/// An environment.
+/// The results for an environment.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub sites: Vec<SiteReport>,
@@ -209,11 +209,11 @@ impl Report {
     }
 }
 
-/// What a look at the sites showed.
+/// The results of a check of the sites.
 #[derive(Serialize, JsonSchema)]
 pub struct ReportDocument<'a> {
     environment: &'a str,
-    /// Whether every site is.
+    /// Whether every site is up.
     up: bool,
     sites: Vec<SiteDocument<'a>>,
     storage: StorageDocument<'a>,

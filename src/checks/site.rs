@@ -1,4 +1,4 @@
-//! One site: the lines about what a look at it showed.
+//! Checks one site, and describes the results in lines.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -10,44 +10,43 @@ use super::content;
 use super::report::{Aspect, Line, LineData, Reply, SiteReport, Verdict};
 use crate::adapters::site::{SiteAnswer, SiteClient, Tls, TlsError, Visit};
 
-/// As browsers, roughly: more is nothing that anybody has planned.
+/// Roughly the limit of browsers. No site needs more on purpose.
 const MOST_REDIRECTS: usize = 10;
-/// A certificate that is not renewed by then will not be renewed by itself.
+/// A certificate with fewer days left was probably not renewed automatically.
 const FEW_DAYS: i64 = 21;
 
-/// What a site has to do with others.
+/// The hosts that a site may and may not lead to.
 pub struct Surroundings {
     /// The environment's own hosts.
     pub known: BTreeSet<String>,
     pub forbidden: BTreeSet<String>,
 }
 
-/// The way of one GET through its redirects.
+/// One GET and its redirects.
 struct Journey {
     urls: Vec<Url>,
     last: Visit,
-    /// The first look at the site's own certificate.
+    /// The site's own certificate, from the first visit.
     tls: Option<Result<Tls, TlsError>>,
     end: End,
 }
 
-/// Why no further redirect was followed.
+/// Why bcops stopped following redirects.
 enum End {
-    /// There is none, or nothing came at all.
+    /// There was no further redirect, or no answer.
     Answered,
     Loop,
     TooLong,
-    /// It names no address.
+    /// The redirect names no valid address.
     Nowhere,
     Forbidden(Url),
-    /// To a host of somebody else.
+    /// The redirect leads to a host outside the environment.
     Away(Url),
 }
 
 pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) -> SiteReport {
     if url.host_str().is_some_and(|host| surroundings.forbidden.contains(host)) {
-        let text =
-            "it is a protected environment's host, and not visited: a Site record has kept it";
+        let text = "not visited: a Site record still names this host of a protected environment";
         let line =
             Line::new(Aspect::Http, Verdict::Fail, text).with(LineData::Way { way: Vec::new() });
         let (url, reply) = (url.clone(), Reply::Answer);
@@ -70,7 +69,8 @@ pub async fn check(client: &SiteClient, url: &Url, surroundings: &Surroundings) 
     SiteReport { url: url.clone(), lines, reply: reply(&journey), in_maintenance }
 }
 
-/// What came back. A redirect that is not followed is an answer, and one that leads to nothing is none.
+/// The kind of the answer. A redirect that is not followed is an answer. A redirect to a host that
+/// does not answer is not.
 fn reply(journey: &Journey) -> Reply {
     match (&journey.end, &journey.last.answer) {
         (End::Answered, Some(Ok(answer))) if answer.mitigated.is_some() => Reply::Answer,
@@ -136,7 +136,7 @@ async fn travel(
 
 fn dns(visit: &Visit) -> Option<Line> {
     if let Some(address) = visit.instead {
-        let text = format!("not asked: check.connect says {address}");
+        let text = format!("not asked: check.connect sets {address}");
         return Some(Line::new(Aspect::Dns, Verdict::Skip, text));
     }
     Some(match visit.dns.as_ref()? {
@@ -195,7 +195,7 @@ fn tls(found: &Result<Tls, TlsError>) -> Line {
     Line::new(Aspect::Tls, verdict, text).with(data)
 }
 
-/// The line about the answer, and whether it is that the site is being worked on.
+/// The line about the answer, and whether the site shows a maintenance page.
 fn http(journey: &Journey) -> (Line, bool) {
     let way: Vec<String> = journey.urls.iter().map(Url::to_string).collect();
     let last = journey.urls.last().map(Url::as_str).unwrap_or_default();
@@ -206,17 +206,17 @@ fn http(journey: &Journey) -> (Line, bool) {
     match &journey.end {
         End::Answered => {}
         End::Loop => {
-            return fail(format!("its redirects go round in a circle: {}", way.join(" → ")));
+            return fail(format!("the redirects form a loop: {}", way.join(" → ")));
         }
         End::TooLong => {
             return fail(format!("more than {MOST_REDIRECTS} redirects, the last to {last}"));
         }
-        End::Nowhere => return fail(format!("{last} redirects to no address")),
+        End::Nowhere => return fail(format!("{last} redirects without a valid address")),
         End::Forbidden(target) => {
-            return fail(format!("it redirects to a protected environment: {target}"));
+            return fail(format!("redirects to a protected environment: {target}"));
         }
         End::Away(target) => {
-            let text = format!("it redirects to {target}, which is none of this environment's");
+            let text = format!("redirects to {target}, which is not a host of this environment");
             return line(Verdict::Warn, text);
         }
     }
@@ -233,7 +233,7 @@ fn why_no_answer(visit: &Visit) -> String {
     let connection =
         visit.connection.as_ref().and_then(|found| found.as_ref().err()).map(ToString::to_string);
     let tls = visit.tls.as_ref().and_then(|found| found.as_ref().err()).map(ToString::to_string);
-    dns.or(connection).or(tls).unwrap_or_else(|| "there is no answer".to_owned())
+    dns.or(connection).or(tls).unwrap_or_else(|| "no answer".to_owned())
 }
 
 fn answered(answer: &SiteAnswer, way: Vec<String>) -> (Line, bool) {
@@ -265,24 +265,22 @@ fn answered(answer: &SiteAnswer, way: Vec<String>) -> (Line, bool) {
 fn judge(answer: &SiteAnswer) -> (Verdict, Option<&'static str>) {
     match answer.status {
         200..=299 => (Verdict::Pass, None),
-        _ if answer.mitigated.is_some() => {
-            (Verdict::Warn, Some("Cloudflare stands before it and did not let this look through"))
-        }
-        401 => (Verdict::Warn, Some("it asks for a password, and was not seen further")),
-        403 => (Verdict::Warn, Some("it lets nobody in who looks from here")),
+        _ if answer.mitigated.is_some() => (Verdict::Warn, Some("Cloudflare blocked this check")),
+        401 => (Verdict::Warn, Some("the site asks for a password, so its pages were not checked")),
+        403 => (Verdict::Warn, Some("the site refuses visitors from this machine")),
         404 if is_unknown_to_heroku(answer) => {
             (Verdict::Fail, Some("Heroku has no app for this host"))
         }
-        503 if is_maintenance(answer) => (Verdict::Fail, Some("it is in maintenance mode")),
+        503 if is_maintenance(answer) => (Verdict::Fail, Some("the site is in maintenance mode")),
         503 if has(answer, b"application-error") => {
-            (Verdict::Fail, Some("the app has crashed or does not start"))
+            (Verdict::Fail, Some("the app crashed or does not start"))
         }
-        300..=399 => (Verdict::Warn, Some("which is no page")),
+        300..=399 => (Verdict::Warn, Some("not a page")),
         _ => (Verdict::Fail, None),
     }
 }
 
-/// Heroku's own page, and most that are put in its place, say so.
+/// Whether the answer is a maintenance page. Heroku's page and most replacements contain this word.
 fn is_maintenance(answer: &SiteAnswer) -> bool {
     answer.status == 503 && has(answer, b"maintenance")
 }
@@ -295,7 +293,7 @@ fn has(answer: &SiteAnswer, words: &[u8]) -> bool {
     memchr::memmem::find(&answer.body.to_ascii_lowercase(), words).is_some()
 }
 
-/// Whether the page leads to a protected environment.
+/// The line about links to a protected environment.
 fn page(journey: &Journey, surroundings: &Surroundings) -> Option<Line> {
     let Some(Ok(answer)) = &journey.last.answer else { return None };
     let is_page = matches!(journey.end, End::Answered) && (200..300).contains(&answer.status);
@@ -303,7 +301,7 @@ fn page(journey: &Journey, surroundings: &Surroundings) -> Option<Line> {
         return None;
     }
     let found = content::urls_of(&answer.body, &surroundings.forbidden);
-    let seen = if answer.is_cut { " in what was read of it" } else { "" };
+    let seen = if answer.is_cut { " in the part that was read" } else { "" };
     let (bytes, cut) = (answer.body.len(), answer.is_cut);
     let data = LineData::Page { urls: found.clone(), bytes, cut };
     if found.is_empty() {
@@ -312,6 +310,6 @@ fn page(journey: &Journey, surroundings: &Surroundings) -> Option<Line> {
     }
     let list: Vec<String> =
         found.iter().map(|(host, count)| format!("{host} ({count}×)")).collect();
-    let text = format!("the page leads to a protected environment: {}", list.join(", "));
+    let text = format!("the page links to a protected environment: {}", list.join(", "));
     Some(Line::new(Aspect::Content, Verdict::Fail, text).with(data))
 }

@@ -1,5 +1,5 @@
-//! What the runbook's page asks of file storage: does it use AWS S3, via Buckup, is it open to the
-//! public? Each line is a fact, and what a key may not read is never taken for good.
+//! Answers the runbook's questions about file storage: is it AWS S3, was it set up with Buckup, is
+//! it open to the public? A fact that the credentials may not read is skipped, never passed.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +18,19 @@ pub struct StorageLine {
     pub subject: String,
     pub verdict: Verdict,
     pub text: String,
-    /// What to change, where it fails.
+    /// What to change, if the check fails.
     pub setting: Option<String>,
 }
 
-/// What is known of an environment's storage.
+/// The known facts about an environment's storage.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct StorageReport {
     pub lines: Vec<StorageLine>,
-    /// `null` where nobody knows, and so is `via_buckup`.
+    /// `null` if unknown. The same holds for `via_buckup`.
     #[serde(rename = "uses_aws_s3")]
     pub uses_aws: Option<bool>,
     pub via_buckup: Option<bool>,
-    /// What a stranger sees of each subject: `open`, `closed` or `unclear`.
+    /// What the public can read of each subject: `open`, `closed` or `unclear`.
     public: BTreeMap<String, &'static str>,
 }
 
@@ -41,9 +41,9 @@ impl StorageLine {
 }
 
 impl StorageReport {
-    /// Nothing could be looked at.
+    /// A report without checks, with the reason.
     pub fn not_looked(reason: &str) -> StorageReport {
-        let text = format!("not looked: {reason}");
+        let text = format!("not checked: {reason}");
         let lines = vec![StorageLine::new("storage", Verdict::Skip, text)];
         StorageReport { lines, ..StorageReport::default() }
     }
@@ -76,11 +76,11 @@ impl StorageReport {
     }
 
     pub fn add_encryption(&mut self, found: &Setting<String>) {
-        self.add_setting("encryption", found, Clone::clone, "none is configured");
+        self.add_setting("encryption", found, Clone::clone, "not configured");
     }
 
     pub fn add_lifecycle(&mut self, found: &Setting<(usize, usize)>) {
-        let text = |(all, enabled): &(usize, usize)| format!("{enabled} of {all} rules in force");
+        let text = |(all, enabled): &(usize, usize)| format!("{enabled} of {all} rules enabled");
         self.add_setting("lifecycle", found, text, "no rules");
     }
 
@@ -103,13 +103,13 @@ impl StorageReport {
 
     pub fn add_policy(&mut self, found: &Setting<bool>) {
         let text = |is_public: &bool| match is_public {
-            true => "the bucket's policy lets the public in".to_owned(),
-            false => "the bucket's policy lets nobody in from the public".to_owned(),
+            true => "the bucket's policy allows public access".to_owned(),
+            false => "the bucket's policy allows no public access".to_owned(),
         };
         self.add_setting("policy status", found, text, "no bucket policy");
     }
 
-    /// Buckup names its users and policies after the bucket.
+    /// Guesses from the user's name whether Buckup created it: Buckup names users after the bucket.
     pub fn add_caller(&mut self, found: &Result<Caller, String>, bucket: &str) {
         let caller = match found {
             Ok(caller) => caller,
@@ -119,7 +119,7 @@ impl StorageReport {
         let is_buckups = caller.arn.contains(":user/") && name.starts_with(&bucket.to_lowercase());
         self.via_buckup = Some(is_buckups);
         let named = match is_buckups {
-            true => "named after the bucket, as Buckup names its users",
+            true => "named after the bucket, like Buckup's users",
             false => "not named after the bucket, so probably not Buckup's",
         };
         let text = format!("{} of account {}: {named}", caller.name(), caller.account);
@@ -137,30 +137,31 @@ impl StorageReport {
             Setting::Is(value) => (Verdict::Pass, text(value)),
             Setting::NotSet => (Verdict::Pass, not_set.to_owned()),
             Setting::NotAllowed => (Verdict::Skip, NOT_ALLOWED.to_owned()),
-            Setting::Unknown(reason) => (Verdict::Skip, format!("not known: {reason}")),
+            Setting::Unknown(reason) => (Verdict::Skip, format!("unknown: {reason}")),
         };
         self.add(subject, verdict, text);
     }
 
-    /// A listing must not be open: it names every file, private ones included.
+    /// Adds the check of a listing. It must not be open, because it names every file, including
+    /// private ones.
     pub fn add_listing(&mut self, place: &str, seen: &Seen) {
         let subject = format!("listing at {place}");
-        let setting = "take s3:ListBucket for everyone (`\"Principal\": \"*\"`) out of the bucket's policy, \
-                       and READ for AllUsers out of its ACL";
-        self.add_seen(&subject, seen, Some(setting), "anybody can list the bucket");
+        let setting = "remove s3:ListBucket for everyone (`\"Principal\": \"*\"`) from the \
+            bucket's policy, and READ for AllUsers from its ACL";
+        self.add_seen(&subject, seen, Some(setting), "anyone can list the bucket");
     }
 
-    /// A file that the site shows to everybody, so that either answer is good.
+    /// Adds the check of a file that the site shows to everyone. Open and closed both pass.
     pub fn add_file(&mut self, kind: &str, place: &str, key: &str, seen: &Seen) {
-        let open = format!("anybody can read {key}");
+        let open = format!("anyone can read {key}");
         self.add_seen(&format!("{kind} at {place}"), seen, None, &open);
     }
 
-    /// A file of which nobody knows whether the site shows it to everybody, so it is not named.
+    /// Adds the check of a file that may be private, so it is not named.
     pub fn add_unknown(&mut self, kind: &str, place: &str, may_be_private: bool, seen: &Seen) {
         let open = match may_be_private {
-            true => "anybody can read a document; it is not known whether it is private".to_owned(),
-            false => "anybody can read a file".to_owned(),
+            true => "anyone can read a document that may be private".to_owned(),
+            false => "anyone can read a file".to_owned(),
         };
         self.add_seen(&format!("{kind} at {place}"), seen, None, &open);
         if let (Seen::Open, true, Some(line)) = (seen, may_be_private, self.lines.last_mut()) {
@@ -168,13 +169,12 @@ impl StorageReport {
         }
     }
 
-    /// A document that only some people may read. Its name may tell of them, so it is called by its
-    /// number.
+    /// Adds the check of a private document. Its name may be personal, so only its number is shown.
     pub fn add_private(&mut self, place: &str, id: i64, seen: &Seen) {
         let subject = format!("private document at {place}");
-        let open = format!("anybody can read document {id}, which is in a private collection");
-        let setting = "take s3:GetObject of documents/* for everyone out of the bucket's policy, \
-                       and public-read out of AWS_DEFAULT_ACL and media.acl";
+        let open = format!("anyone can read document {id}, which is in a private collection");
+        let setting = "remove s3:GetObject of documents/* for everyone from the bucket's policy, \
+            and public-read from AWS_DEFAULT_ACL and media.acl";
         self.add_seen(&subject, seen, Some(setting), &open);
     }
 
@@ -184,7 +184,7 @@ impl StorageReport {
             (Seen::Open, Some(_)) => (Verdict::Fail, open.to_owned()),
             (Seen::Open, None) => (Verdict::Pass, open.to_owned()),
             (Seen::Closed(how), _) => (Verdict::Pass, format!("not open to the public ({how})")),
-            (Seen::Unclear(why), _) => (Verdict::Warn, format!("not known: {why}")),
+            (Seen::Unclear(why), _) => (Verdict::Warn, format!("unknown: {why}")),
         };
         let setting = setting.filter(|_| verdict == Verdict::Fail).map(str::to_owned);
         self.lines.push(StorageLine { setting, ..StorageLine::new(subject, verdict, text) });
@@ -197,13 +197,13 @@ impl StorageReport {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StorageDocument<'a> {
-    /// Whether nothing is open that must not be.
+    /// Whether nothing private is open.
     ok: bool,
     #[serde(flatten)]
     report: &'a StorageReport,
 }
 
-/// Who runs the server, by its host.
+/// The provider of the server, recognised by its host.
 fn provider(address: &BucketAddress) -> String {
     const KNOWN: [(&str, &str); 8] = [
         ("digitaloceanspaces.com", "DigitalOcean Spaces"),
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_not_be_read_is_not_good() {
+    fn an_unreadable_fact_is_skipped_and_never_passes() {
         let mut report = StorageReport::default();
         report.add_versioning(&Setting::NotAllowed);
         report.add_policy(&Setting::Unknown("the server answers NotImplemented".to_owned()));

@@ -1,4 +1,4 @@
-//! Which sites an environment has: those of the configuration and those of Wagtail's Site records.
+//! Collects an environment's sites from the configuration and from Wagtail's Site records.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use url::Url;
 
 use crate::settings::{Environment, HostName};
 
-/// The URLs to look at, each host and port once.
+/// The URLs to check, each host and port once.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
     pub urls: Vec<Url>,
-    /// What could not be looked at, and why.
+    /// Sites that cannot be checked, and why.
     pub warnings: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ impl Targets {
                     targets.add(url);
                 }
                 _ => targets.warnings.push(format!(
-                    "`{site}` of environments.{}.sites is no URL of a site, and is not looked at",
+                    "`{site}` of environments.{}.sites is not a URL of a site; bcops skips it",
                     environment.name
                 )),
             }
@@ -32,18 +32,18 @@ impl Targets {
         targets
     }
 
-    /// Adds a Site record. Wagtail's own rule is that port 443 means https and any other http.
+    /// Adds a Site record. By Wagtail's own rule, port 443 means https and any other port http.
     pub fn add_record(&mut self, hostname: &str, port: i32) {
         let host: Result<HostName, _> = hostname.trim().parse();
         let (Ok(host), Ok(port)) = (host, u16::try_from(port)) else {
             let text =
-                format!("the Site record {hostname}:{port} names no host, and is not looked at");
+                format!("the Site record {hostname}:{port} does not name a host; bcops skips it");
             self.warnings.push(text);
             return;
         };
-        // Wagtail's first record, which nobody has given a name yet.
+        // Wagtail's default record, before someone sets a host name.
         if host.as_str() == "localhost" {
-            let text = "a Site record is for localhost, which is no host that anybody can visit";
+            let text = "a Site record names localhost, which is not a public host; bcops skips it";
             self.warnings.push(text.to_owned());
             return;
         }
@@ -53,7 +53,8 @@ impl Targets {
         }
     }
 
-    /// A record with port 80 is the site that the configuration knows with https.
+    /// Adds a URL unless its site is known. A record with port 80 is the site that the
+    /// configuration names with https.
     fn add(&mut self, url: Url) {
         let is_default = |url: &Url| url.port().is_none();
         let same = |other: &Url| {
@@ -67,8 +68,8 @@ impl Targets {
     }
 }
 
-/// The hosts of protected environments' configured sites, for an environment that is not protected:
-/// nothing of it should lead there. Those that are its own as well are left out.
+/// The hosts of protected environments' configured sites, to which an unprotected environment must
+/// not lead. Hosts that it shares with them do not count.
 pub fn protected_hosts<'e>(
     environment: &Environment,
     all: impl Iterator<Item = &'e Environment>,
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_site_is_looked_at_once() {
+    fn each_site_is_checked_once() {
         let mut targets = Targets::default();
         targets.add(Url::parse("https://a.example").unwrap());
         for (host, port) in [

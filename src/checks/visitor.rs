@@ -1,20 +1,20 @@
-//! Asks for a file as anybody would: without credentials, reading only.
+//! Requests a file as the public would: without credentials, reading only.
 
 use url::Url;
 
 use crate::adapters::site::SiteClient;
 
-/// Redirects that are followed. One more leads nowhere.
+/// How many redirects are followed.
 const REDIRECTS: usize = 3;
 
-/// What a stranger gets.
+/// What the public gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// The file, or a listing.
     Open,
-    /// A refusal, in words.
+    /// A refusal, described in words.
     Closed(String),
-    /// Neither, in words. Nobody can say that this is closed.
+    /// Neither, described in words. The file may still be open.
     Unclear(String),
 }
 
@@ -29,12 +29,12 @@ impl Seen {
     }
 }
 
-/// Asks for a file.
+/// Requests a file.
 pub async fn look_at_file(client: &SiteClient, url: &Url) -> Seen {
     look(client, url, |_| true).await
 }
 
-/// Asks for a listing. A page that is none, such as a website's, tells nothing of the bucket's keys.
+/// Requests a listing. Another page, such as a website, reveals no keys of the bucket.
 pub async fn look_at_listing(client: &SiteClient, url: &Url) -> Seen {
     let is_listing = |body: &[u8]| {
         let body = String::from_utf8_lossy(body);
@@ -62,23 +62,28 @@ async fn look(client: &SiteClient, url: &Url, is_it: impl Fn(&[u8]) -> bool) -> 
         };
         let http = format!("HTTP {}", answer.status);
         match answer.status {
-            // Another host's page says nothing of the file that was asked for.
+            // A page of another host says nothing about the requested file.
             200 | 206 | 404 | 410 if url.host_str() != host.as_deref() => {
                 let there = url.host_str().unwrap_or_default();
-                return Seen::Unclear(format!("{http} from {there}, where a redirect leads"));
+                return Seen::Unclear(format!("{http} from {there}, after a redirect"));
             }
             200 | 206 if is_it(&answer.body) => return Seen::Open,
-            200 | 206 => return Seen::Closed(format!("{http}, and no listing")),
-            // A challenge stands before the file, whatever is behind it.
+            200 | 206 => return Seen::Closed(format!("{http}, but not a listing")),
+            // A challenge hides whether the file is open.
             _ if answer.mitigated.is_some() => {
-                return Seen::Unclear(format!("{http}, Cloudflare stands before it"));
+                return Seen::Unclear(format!("{http}, Cloudflare blocked this check"));
             }
             401 | 403 | 404 | 410 => return Seen::Closed(http),
             301 | 302 | 303 | 307 | 308 => {
                 let next = answer.location.as_deref().and_then(|to| url.join(to).ok());
                 match next.filter(|next| matches!(next.scheme(), "http" | "https")) {
                     Some(next) => url = next,
-                    None => return Seen::Unclear(format!("{http}, which leads nowhere")),
+                    None => {
+                        return Seen::Unclear(format!(
+                            "{http}, a redirect without a valid \
+                        address"
+                        ));
+                    }
                 }
             }
             _ => return Seen::Unclear(http),

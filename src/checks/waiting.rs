@@ -1,4 +1,4 @@
-//! Looking again until everything is up.
+//! Checks the sites again and again until all are up.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::events::{Event, Progress, Reporter, Unit};
 const STEP: &str = "check";
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks until all sites are up or the time is over, and gives what was seen last. It looks at least
-/// once. Whatever changes meanwhile is told.
+/// Checks until all sites are up or the time is over, at least once, and returns the last reports.
+/// Changes on the way are reported.
 ///
 /// # Errors
 /// As [`check_sites`].
@@ -23,8 +23,8 @@ pub async fn wait_until_up(
     reporter: &dyn Reporter,
 ) -> Result<Vec<SiteReport>, SiteError> {
     let started = Instant::now();
-    let mut told: Vec<String> = Vec::new();
-    let description = format!("Waiting until the sites are up, {} s at most", limit.as_secs());
+    let mut reported: Vec<String> = Vec::new();
+    let description = format!("Waiting up to {} s until the sites are up", limit.as_secs());
     reporter.emit(Event::StepStarted { step: STEP, description });
     loop {
         let reports = match check_sites(urls, options).await {
@@ -42,11 +42,11 @@ pub async fn wait_until_up(
             return Ok(reports);
         }
         if started.elapsed() + PAUSE > limit {
-            let summary = format!("{up} of {} sites are up, and the time is over", reports.len());
+            let summary = format!("{up} of {} sites are up, but the time is over", reports.len());
             reporter.emit(Event::StepFailed { step: STEP, summary });
             return Ok(reports);
         }
-        for one in down.iter().filter(|one| !told.contains(one)) {
+        for one in down.iter().filter(|one| !reported.contains(one)) {
             reporter.emit(Event::Note(one.clone()));
         }
         let progress = Progress {
@@ -56,7 +56,7 @@ pub async fn wait_until_up(
             current: down.first().cloned().unwrap_or_default(),
         };
         reporter.emit(Event::StepProgress { step: STEP, progress });
-        told = down;
+        reported = down;
         tokio::time::sleep(PAUSE).await;
     }
 }

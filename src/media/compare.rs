@@ -1,4 +1,4 @@
-//! What differs between two sides.
+//! Compares two sides, and decides what to transfer and what to delete.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -14,17 +14,17 @@ use super::index::{Entry, Index};
 use super::keys::is_at_or_below;
 use super::local::{Folder, LocalFile};
 
-/// What a pull has to do.
+/// What a pull must do.
 #[derive(Debug, Default)]
 pub struct PullDifference {
     pub transfer: Vec<ListedObject>,
     pub delete: Vec<LocalFile>,
     pub unchanged: Vec<Entry>,
-    /// Files that had to be read to know.
+    /// How many files had to be read to compare them.
     pub hashed: u64,
 }
 
-/// What a push has to do.
+/// What a push must do.
 #[derive(Debug, Default)]
 pub struct PushDifference {
     pub transfer: Vec<LocalFile>,
@@ -33,7 +33,7 @@ pub struct PushDifference {
     pub hashed: u64,
 }
 
-/// What a copy from bucket to bucket has to do.
+/// What a copy from bucket to bucket must do.
 #[derive(Debug, Default)]
 pub struct BucketDifference {
     pub transfer: Vec<ListedObject>,
@@ -41,7 +41,7 @@ pub struct BucketDifference {
     pub unchanged: u64,
 }
 
-/// Walks through two sorted lists at once.
+/// Walks through two sorted lists together.
 fn merge<'a, L, R>(
     left: &'a [L],
     right: &'a [R],
@@ -73,14 +73,14 @@ fn file_key(file: &LocalFile) -> &str {
     &file.key
 }
 
-/// A file and an object of one key and size, of which only the bytes can tell more.
+/// A file and an object with the same key and size, whose bytes must be compared.
 struct Doubtful<'a> {
     object: &'a ListedObject,
     file: &'a LocalFile,
 }
 
-/// Compares a bucket with the folder that it is pulled into. `left_alone` are keys that were
-/// refused on either side. With `checksum` every file is read.
+/// Compares a bucket with the folder of a pull. `left_alone` holds keys that were refused on either
+/// side. With `checksum` every file is read.
 pub fn compare_for_pull(
     objects: &[ListedObject],
     files: &[LocalFile],
@@ -115,8 +115,8 @@ pub fn compare_for_pull(
     Ok(difference)
 }
 
-/// Compares the folder with the bucket that it is pushed into. What lies at or below
-/// `left_alone` is not deleted: nothing is known of it.
+/// Compares the folder with the bucket of a push. Objects at or below `left_alone` are not deleted,
+/// because their local state is unknown.
 pub fn compare_for_push(
     files: &[LocalFile],
     objects: &[ListedObject],
@@ -154,9 +154,9 @@ pub fn compare_for_push(
     Ok(difference)
 }
 
-/// Compares two buckets by size and ETag. An ETag of parts becomes another one when the server
-/// copies the object, so that the ETags of earlier copies are remembered; with `checksum` they do
-/// not count.
+/// Compares two buckets by size and ETag. A server that copies an object uploaded in parts may
+/// change its ETag, so bcops remembers the ETags of earlier copies. With `checksum` they are
+/// ignored.
 pub fn compare_buckets(
     source: &[ListedObject],
     destination: &[ListedObject],
@@ -188,7 +188,7 @@ fn known<'a>(index: &'a Index, file: &LocalFile, etag: &str, checksum: bool) -> 
 
 type Verdict = Result<Option<Entry>, MediaError>;
 
-/// Reads the files on all cores. An entry means that the file has the object's bytes.
+/// Reads and hashes the files on all cores. `Some` means that the file has the object's bytes.
 fn hash_all(doubtful: &[Doubtful<'_>], folder: &Folder) -> Vec<Verdict> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from).min(8);
     let next = AtomicUsize::new(0);

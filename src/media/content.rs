@@ -1,4 +1,4 @@
-//! What an ETag says of an object's bytes, and whether a file has them.
+//! Reads what an ETag says about an object's bytes, and checks whether a file has them.
 
 use std::io::Read;
 
@@ -8,18 +8,19 @@ use hex::encode as hex;
 
 const MIB: u64 = 1 << 20;
 
-/// Sizes of parts that uploaders use, in MiB: the aws CLI and boto3 8, the SDKs 5 and 16, others.
+/// Part sizes of common uploaders, in MiB: 8 for the aws CLI and boto3, 5 and 16 for the SDKs, then
+/// others.
 const PART_SIZES: [u64; 17] =
     [8, 5, 16, 10, 15, 6, 12, 20, 25, 32, 50, 64, 100, 128, 256, 500, 512];
 
-/// An ETag, understood.
+/// A parsed ETag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentId {
     /// The MD5 of the bytes.
     Md5([u8; 16]),
-    /// The MD5 of the parts' MD5s, and how many parts.
+    /// The MD5 of the parts' MD5s, and the number of parts.
     Parts { md5: [u8; 16], count: u32 },
-    /// A version and nothing more.
+    /// Not a hash: it only identifies a version.
     Opaque,
 }
 
@@ -46,7 +47,7 @@ pub fn parse_md5(text: &str) -> Option<[u8; 16]> {
     Some(md5)
 }
 
-/// The sizes of parts with which an object of this size has so many, the likeliest first.
+/// The part sizes that give an object of this size `count` parts, the likeliest first.
 pub fn part_sizes(size: u64, count: u32, first_part: Option<u64>) -> Vec<u64> {
     let fits = |part: &u64| *part > 0 && size.div_ceil(*part).max(1) == u64::from(count);
     if let Some(first) = first_part.filter(fits) {
@@ -62,7 +63,7 @@ pub fn part_sizes(size: u64, count: u32, first_part: Option<u64>) -> Vec<u64> {
     sizes
 }
 
-/// The hash of parts of one size, fed with the bytes of the whole.
+/// Computes the MD5 of parts of one size from the bytes of the whole object.
 #[derive(Clone)]
 pub struct PartHasher {
     part_size: u64,
@@ -106,10 +107,10 @@ impl PartHasher {
     }
 }
 
-/// The content of a file, in all the forms that were asked for.
+/// The hash of a file, and the result of its comparison.
 pub struct FileContent {
     pub md5: [u8; 16],
-    /// Whether the bytes are those that the ETag stands for.
+    /// Whether the bytes match the ETag.
     pub matches: bool,
 }
 
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn etags_are_understood() {
+    fn etags_are_parsed() {
         let md5 = md5_of(b"abc");
         assert_eq!(ContentId::of(&etag_of(&md5)), ContentId::Md5(md5));
         assert_eq!(
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_whatever_their_size() {
+    fn parts_of_common_and_exact_sizes_are_found() {
         let bytes: Vec<u8> = (0..12_000_000_u32).map(|n| (n % 251) as u8).collect();
         for part in [5 << 20, 8 << 20, 6_000_000, 7 << 20] {
             let mut hasher = PartHasher::new(part);

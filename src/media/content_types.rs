@@ -1,16 +1,16 @@
-//! The type of an object by the ending of its name, as Django's storage gives it: Python's answer
-//! where Python has one, and the kept list of the crate `mime_guess` otherwise.
+//! Decides the content type of an object from its name, as Django's storage does: Python's answer
+//! if it has one, else the list of the crate `mime_guess`.
 
 const UNKNOWN: &str = "application/octet-stream";
 
-/// Browsers show an image only with its type.
+/// The content type of a key. Browsers show an image only if its type is right.
 pub fn content_type(key: &str) -> &'static str {
     let ending = key.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
     let ending = ending.map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
     of_python(&ending).or_else(|| mime_guess::from_ext(&ending).first_raw()).unwrap_or(UNKNOWN)
 }
 
-/// Where Python's `mimetypes` and the list differ. Python also knows `.webp` from Wagtail.
+/// The types for which Python's `mimetypes` and the list differ. Python knows `.webp` from Wagtail.
 fn of_python(ending: &str) -> Option<&'static str> {
     Some(match ending {
         "m3u" | "m3u8" => "application/vnd.apple.mpegurl",
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endings_tell() {
+    fn types_come_from_the_ending() {
         for (key, wanted) in [
             ("images/A.width-800.JPG", "image/jpeg"),
             ("documents.pdf/noending", UNKNOWN),
@@ -68,9 +68,9 @@ mod tests {
         }
     }
 
-    /// What Python 3.11 says without the lists of the system.
+    /// The answers of Python 3.11 without the system's own lists.
     #[test]
-    fn python_says_the_same() {
+    fn types_agree_with_python() {
         for (ending, wanted) in [
             ("3g2", "audio/3gpp2"),
             ("3gp", "audio/3gpp"),

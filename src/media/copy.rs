@@ -1,5 +1,5 @@
-//! From bucket to bucket: on the server where one pair of keys may read the one and write the
-//! other, and through memory otherwise. The metadata goes with the object either way.
+//! Copies objects from bucket to bucket: on the server if the destination's credentials can read
+//! the source, else through memory. Metadata is copied either way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,21 +19,21 @@ use super::error::MediaError;
 use super::fate::of_absent;
 use super::uploads::Uploads;
 
-/// From which size on the server copies in parts, and how large they are.
+/// Above which size the server copies in parts, and the size of the parts.
 #[derive(Debug, Clone, Copy)]
 pub struct CopyParts {
     pub above: u64,
     pub size: u64,
 }
 
-/// CopyObject takes 5 GiB in one piece.
+/// CopyObject copies at most 5 GiB at once.
 pub const COPY_PARTS: CopyParts = CopyParts { above: 5 << 30, size: 512 << 20 };
 const PARTS_AT_ONCE: usize = 4;
-/// How often an object may change while it is copied.
+/// How many times an object is tried if it changes while it is copied.
 const TRIES: u32 = 3;
-/// Objects that are asked for to learn whether the server can copy.
+/// How many objects are requested to find out whether the server can copy.
 const SAMPLES: usize = 8;
-/// Of bodies in memory, in KiB.
+/// The total size of bodies in memory, in KiB.
 pub const MEMORY: usize = 40 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum CopyMethod {
     ThroughMemory,
 }
 
-/// What a copy works with.
+/// What all workers of a copy share.
 pub struct Copying {
     pub source: SourceBucket,
     pub destination: DestinationBucket,
@@ -51,7 +51,7 @@ pub struct Copying {
     pub progression: Arc<Progression>,
     pub uploads: Uploads,
     pub memory: Semaphore,
-    /// Key, the source's ETag and the copy's.
+    /// The key, the source's ETag and the copy's ETag.
     copies: Mutex<Vec<(String, String, String)>>,
 }
 
@@ -81,10 +81,10 @@ impl Copying {
     }
 }
 
-/// Whether the server can copy. `reader` is the source's bucket, read with the destination's keys:
-/// asking for one object is enough to know, and changes nothing. Some objects from everywhere in the
-/// list are asked for, because one may be archived, gone, refused or slow. That a single object may
-/// not be copied is found out when its turn comes.
+/// Finds out whether the server can copy. `reader` is the source bucket, read with the
+/// destination's credentials: one object that can be read is enough, and reading changes nothing.
+/// Several objects are requested, because one may be archived, gone, refused or slow. An object
+/// that cannot be copied is noticed later, when it is copied.
 pub async fn probe(
     source: &SourceBucket,
     destination: &DestinationBucket,
@@ -100,7 +100,7 @@ pub async fn probe(
     });
     let mut answers = asked.collect::<FuturesUnordered<_>>();
     while let Some(answer) = answers.next().await {
-        // Any object that is the source's shows that it is the source that is read.
+        // One object with the source's ETag shows that the reader reads the source.
         if let Ok(true) = answer {
             return Ok(CopyMethod::OnServer);
         }
@@ -108,7 +108,7 @@ pub async fn probe(
     Ok(CopyMethod::ThroughMemory)
 }
 
-/// Objects from the beginning to the end of a list, readable ones where there are any.
+/// A sample of objects across the whole list, only readable ones if there are any.
 fn samples(objects: &[ListedObject]) -> impl Iterator<Item = &ListedObject> {
     let readable: Vec<&ListedObject> = objects.iter().filter(|one| !one.is_archived).collect();
     let chosen = if readable.is_empty() { objects.iter().collect() } else { readable };
@@ -138,8 +138,8 @@ async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaE
     for attempt in 0..TRIES {
         let copied = match copying.method {
             CopyMethod::OnServer => match on_server(copying, &object).await {
-                // What the probe could not see: rights that differ from key to key, and servers
-                // that do not copy.
+                // The probe cannot see permissions that differ between keys, or servers without a
+                // copy operation.
                 Err(MediaError::S3(error @ S3Error::Refused { .. })) if !is_final(&error) => {
                     through_memory(copying, &object).await
                 }
@@ -153,7 +153,7 @@ async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaE
                 copying.copies.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
                 return Ok(());
             }
-            // Replaced since it was listed: what is there now is what is wanted.
+            // The object was replaced since it was listed, so copy its new version.
             Err(MediaError::S3(S3Error::Changed { .. })) => {
                 let meta = match copying.source.head(&object.key).await {
                     Err(error) if error.is_not_found() => continue,
@@ -176,7 +176,7 @@ async fn copy_one(copying: &Copying, object: &ListedObject) -> Result<(), MediaE
     Err(S3Error::Changed { what }.into())
 }
 
-/// Whether reading and writing the object here would be refused as well.
+/// Whether reading and writing the object through memory would also be refused.
 fn is_final(error: &S3Error) -> bool {
     let of_all = matches!(error, S3Error::Refused { code, .. } if code == NO_ACLS);
     of_all || error.is_archived()
@@ -197,7 +197,8 @@ async fn on_server(copying: &Copying, object: &ListedObject) -> Result<String, M
     };
     counted.add(object.size);
     counted.keep();
-    // One in parts, or encrypted, gets another ETag: then the server's word is what there is.
+    // A copy in parts or with encryption gets another ETag, so only the server's answer confirms
+    // it.
     let comparable = matches!(
         (ContentId::of(&object.etag), ContentId::of(&etag)),
         (ContentId::Md5(_), ContentId::Md5(_))
@@ -234,14 +235,14 @@ pub async fn end_upload(
     upload: &Upload,
     result: Result<String, MediaError>,
 ) -> Result<String, MediaError> {
-    // What cannot be thrown away now is noted, and thrown away by the next run.
+    // An upload that cannot be aborted now stays recorded, and the next run aborts it.
     if result.is_ok() || copying.destination.abort_upload(key, upload).await.is_ok() {
         copying.uploads.forget(upload)?;
     }
     result
 }
 
-/// What goes with the object, if it is still the one that was listed.
+/// The object's metadata, if the object is still the listed version.
 pub async fn look(copying: &Copying, object: &ListedObject) -> Result<ObjectMeta, S3Error> {
     let meta = copying.source.head(&object.key).await?;
     if !object.etag.is_empty() && !meta.etag.is_empty() && meta.etag != object.etag {

@@ -1,4 +1,4 @@
-//! Which ETags the copies of objects got, where they are not the source's own.
+//! Remembers the ETags of copied objects that differ from their sources' ETags.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,10 +10,10 @@ use hex::encode as hex;
 use super::content::md5_of;
 use super::error::MediaError;
 
-/// The copies in one bucket.
+/// The remembered copies in one bucket.
 pub struct CopyIndex {
     path: PathBuf,
-    /// By key: the source's ETag and the copy's.
+    /// By key: the source's ETag and the copy's ETag.
     copies: HashMap<String, (String, String)>,
 }
 
@@ -21,10 +21,10 @@ impl CopyIndex {
     /// `place` names the destination.
     pub fn open(state: &Path, place: &str) -> Result<CopyIndex, MediaError> {
         let directory = state.join("media");
-        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("create", &directory))?;
         let path = directory.join(format!("{}.copies", hex(md5_of(place.as_bytes()))));
         let copies = match fs::read(&path) {
-            // What cannot be understood is not known, and copied again.
+            // An unreadable file counts as empty, so its objects are copied again.
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => HashMap::new(),
             Err(error) => return Err(MediaError::disk("read", &path)(error)),
@@ -37,7 +37,7 @@ impl CopyIndex {
         known.is_some_and(|(from, to)| !from.is_empty() && from == source && to == copy)
     }
 
-    /// Adds copies whose ETags differ from their sources', and keeps them for the next run.
+    /// Adds copies whose ETags differ from their sources' ETags, and saves them for the next run.
     pub fn add(&mut self, copies: Vec<(String, String, String)>) -> Result<(), MediaError> {
         let before = self.copies.len();
         let mut changed = false;

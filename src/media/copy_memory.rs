@@ -1,5 +1,5 @@
-//! Copies that no server can make: small objects whole, large ones in parts, and nothing of them on
-//! this disk. What was read is verified before it becomes an object.
+//! Copies objects through memory when the server cannot: small ones whole, large ones in parts,
+//! never through the disk. The bytes are verified before they become an object.
 
 use bytes::{Bytes, BytesMut};
 
@@ -17,7 +17,7 @@ pub async fn through_memory(
 ) -> Result<String, MediaError> {
     if object.size <= IN_PARTS {
         let units = u32::try_from(object.size >> 10).unwrap_or(u32::MAX).saturating_add(1);
-        // The semaphore is never closed, and no body is as large as all of it.
+        // The semaphore is never closed, and a body is always smaller than its total.
         let _room = copying.memory.acquire_many(units).await.ok();
         let (body, meta) = read_whole(copying, object).await?;
         let md5 = md5_of(&body);
@@ -34,7 +34,7 @@ pub async fn through_memory(
     end_upload(copying, &object.key, &upload, copied).await
 }
 
-/// Reads an object and verifies it. Tried again as a whole, as it is small.
+/// Reads an object and verifies it. It is small, so a retry reads it again as a whole.
 async fn read_whole(
     copying: &Copying,
     object: &ListedObject,
@@ -52,12 +52,13 @@ async fn read_whole(
             Ok((_, _, Verdict::Other(checksum))) => {
                 S3Error::Corrupt { what: copying.source.describe("read", &object.key), checksum }
             }
-            // Two reads agreed already.
+            // Two reads have agreed already.
             Ok((body, meta, verdict @ Verdict::Unproven(_))) if seen_md5.is_some() => {
                 check(copying, object, verdict)?;
                 return Ok((body, meta));
             }
-            // Two reads that agree are what the server has, whatever the parts of its ETag are.
+            // Two reads that agree are what the server has, even if the part sizes of the ETag are
+            // unknown.
             Ok((_, _, Verdict::Unproven(whole))) if seen.replace(whole) != Some(whole) => {
                 let what = copying.source.describe("read", &object.key);
                 S3Error::Corrupt { what, checksum: "ETag of parts" }
@@ -135,7 +136,7 @@ async fn read_piece(
     Ok(piece.freeze())
 }
 
-/// Each part is a range of its own, so that one that breaks off is all that comes again.
+/// Reads each part as a separate range, so a broken connection repeats only one part.
 async fn stream_parts(
     copying: &Copying,
     object: &ListedObject,
@@ -177,7 +178,8 @@ async fn stream_parts(
     Ok(etag)
 }
 
-/// What the ETag cannot prove is read a second time before the upload becomes an object.
+/// Reads the object a second time if the ETag cannot prove the bytes, before the upload becomes an
+/// object.
 async fn read_again(
     copying: &Copying,
     object: &ListedObject,

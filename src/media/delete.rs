@@ -1,4 +1,5 @@
-//! Deletion, last of all and within limits: what is not understood is not deleted.
+//! Deletes surplus files and objects, as the last step and within limits. An object in an unclear
+//! state is not deleted.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -21,13 +22,13 @@ use super::local::{Folder, LocalFile};
 
 const DEFAULT_SHARE: f64 = 20.0;
 const ALWAYS_ALLOWED: u64 = 50;
-/// What one request to S3 takes.
+/// The most objects that one S3 request can delete.
 const BATCH: usize = 1000;
 const AT_ONCE: usize = 32;
-/// So many keys without an answer, one after the other, are no longer a matter of keys.
+/// After this many keys in a row without an answer, the source counts as down.
 const FAILURES_IN_A_ROW: usize = 64;
 
-/// `--max-delete`: a number, or a share of the destination.
+/// The value of `--max-delete`: a number, or a share of the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum MaxDelete {
@@ -73,10 +74,10 @@ impl std::fmt::Display for MaxDelete {
     }
 }
 
-/// How much may be deleted.
+/// How many objects may be deleted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeletionLimit {
-    /// `None` is the default: 20 % of the destination, and 50 objects in any case.
+    /// `None` is the default: 20 % of the destination, or 50 objects if that is more.
     pub given: Option<MaxDelete>,
 }
 
@@ -100,7 +101,8 @@ pub struct Deletions {
     pub delete: u64,
 }
 
-/// Refuses what looks like a mistake: an empty source, an empty folder of it, or too many at once.
+/// Refuses deletions that look like a mistake: an empty source, an empty prefix in the source, or
+/// too many deletions.
 pub fn check_deletions(
     counts: &[Deletions],
     limit: &DeletionLimit,
@@ -115,14 +117,15 @@ pub fn check_deletions(
     }
     if in_source == 0 {
         return Err(MediaError::Refused(format!(
-            "{source} holds no media, and {} of {destination} would be deleted; nothing was changed",
+            "{source} holds no media, so {} of {destination} would be deleted; nothing was changed",
             words::plural(delete, "object")
         )));
     }
     let emptied = counts.iter().find(|one| one.source == 0 && one.delete > 0);
     if let Some(one) = emptied.filter(|_| limit.given.is_none()) {
         return Err(MediaError::Refused(format!(
-            "{source} holds nothing below {}, and all {} there in {destination} would be deleted; nothing was changed",
+            "{source} holds nothing below {}, so all {} there in {destination} would be deleted; \
+             nothing was changed",
             one.prefix,
             words::plural(one.delete, "object")
         )));
@@ -130,7 +133,8 @@ pub fn check_deletions(
     let allowed = limit.of(in_destination);
     if delete > allowed {
         return Err(MediaError::Refused(format!(
-            "{} of the {} in {destination} would be deleted, and the limit is {}; nothing was changed",
+            "{} of the {} in {destination} would be deleted, but the limit is {}; nothing was \
+             changed",
             words::count(delete),
             words::plural(in_destination, "object"),
             words::count(allowed)
@@ -139,9 +143,9 @@ pub fn check_deletions(
     Ok(())
 }
 
-/// Asks the source for each of the keys that its listing did not have. One that is there shows
-/// that the listing was not whole, and nothing is deleted. Gives those that the source gives no clear
-/// answer for: nobody knows whether they are gone, so they stay.
+/// Asks the source for each key that its listing lacked. If one of them exists, the listing was
+/// incomplete and nothing is deleted. Returns the keys without a clear answer: they may still
+/// exist, so they stay.
 pub async fn confirm_gone(
     source: &SourceBucket,
     keys: &[String],
@@ -149,7 +153,8 @@ pub async fn confirm_gone(
     let looks: Vec<_> = keys.iter().map(|key| is_gone(source, key)).collect();
     let mut answers = stream::iter(looks).buffered(AT_ONCE);
     let (mut unknown, mut asked, mut in_a_row) = (Vec::new(), 0, 0);
-    // A source that is down is not asked for every key, with all the tries that each one gets.
+    // Stop if the source is down: asking for every remaining key, with retries, would take too
+    // long.
     while in_a_row < FAILURES_IN_A_ROW {
         let Some(answer) = answers.try_next().await? else { break };
         asked += 1;
@@ -159,7 +164,7 @@ pub async fn confirm_gone(
     }
     unknown.extend(keys.iter().skip(asked).map(|key| Failure {
         key: key.clone(),
-        reason: "it is not deleted: the source did not answer for the keys before".to_owned(),
+        reason: "not deleted: the source did not answer for the keys before it".to_owned(),
         fate: Fate::Failing,
     }));
     Ok(unknown)
@@ -171,20 +176,20 @@ async fn is_gone(source: &SourceBucket, key: &str) -> Result<Option<Failure>, Me
         Err(error) => {
             let error = MediaError::from(error);
             let (key, fate) = (key.to_owned(), error.fate());
-            let reason = format!("it is not deleted: {}", error.line());
+            let reason = format!("not deleted: {}", error.line());
             Ok(Some(Failure { key, reason, fate }))
         }
         Ok(_) => Err(MediaError::BadListing {
             place: source.place(),
             reason: format!(
-                "it did not have `{}`, which is there; nothing was deleted",
+                "it lacked `{}`, which exists; nothing was deleted",
                 key.escape_debug()
             ),
         }),
     }
 }
 
-/// Notes what is about to be deleted. Without this note it is not deleted.
+/// Records what is about to be deleted. If the record cannot be written, nothing is deleted.
 fn note(state: &Path, place: &str, keys: &[(&str, u64, &str)]) -> Result<(), MediaError> {
     let path = state.join("media").join("deleted.jsonl");
     let write = || -> std::io::Result<()> {
@@ -210,7 +215,7 @@ fn note(state: &Path, place: &str, keys: &[(&str, u64, &str)]) -> Result<(), Med
     write().map_err(MediaError::disk("write the journal", &path))
 }
 
-/// Deletes files. Gives how many, and what could not be deleted.
+/// Deletes files. Returns how many, and those that could not be deleted.
 pub fn delete_files(
     folder: &Folder,
     files: &[LocalFile],
@@ -224,11 +229,15 @@ pub fn delete_files(
     note(state, &folder.path().display().to_string(), &noted)?;
     let mut failures = Vec::new();
     for file in files {
-        // A file that has changed since it was listed is not the one that was to go.
+        // A file that has changed since it was listed stays.
         let same = folder.read(&file.key).map(|(_, now)| now == *file);
         let result = match same {
             Ok(true) => folder.remove(&file.key),
-            Ok(false) => Err(MediaError::Refused("it has changed meanwhile".to_owned())),
+            Ok(false) => Err(MediaError::Refused(
+                "the file changed after it was \
+                 listed"
+                    .to_owned(),
+            )),
             Err(error) => Err(error),
         };
         if let Err(error) = result {
@@ -239,7 +248,7 @@ pub fn delete_files(
     Ok(((files.len() - failures.len()) as u64, failures))
 }
 
-/// Deletes objects in batches. Gives how many, and what could not be deleted.
+/// Deletes objects in batches. Returns how many, and those that could not be deleted.
 pub async fn delete_objects(
     bucket: &DestinationBucket,
     objects: &[ListedObject],
@@ -258,7 +267,7 @@ pub async fn delete_objects(
                 reason: one.reason,
                 fate: Fate::Refused,
             })),
-            // One batch is one batch: its objects stay, and the report names them.
+            // A failed batch does not stop the others: its objects stay, and the report names them.
             Err(error) => {
                 let error = MediaError::from(error);
                 let (reason, fate) = (error.line(), error.fate());
@@ -288,7 +297,7 @@ mod tests {
         };
         assert!(check(&counts(1000, 1000, 200), None).is_ok());
         assert!(check(&counts(1000, 1000, 201), None).unwrap_err().contains("201 of the 1,000"));
-        assert!(check(&counts(10, 60, 50), None).is_ok(), "fifty are always allowed");
+        assert!(check(&counts(10, 60, 50), None).is_ok(), "50 are always allowed");
         assert!(check(&counts(10, 61, 51), None).is_err());
         assert!(check(&counts(10, 61, 51), Some(MaxDelete::Objects(51))).is_ok());
         assert!(check(&counts(10, 61, 3), Some(MaxDelete::Objects(2))).is_err());

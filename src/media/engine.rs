@@ -1,4 +1,5 @@
-//! Many objects at once: workers that take the next one, what is counted, and when to stop.
+//! Transfers many objects at once with several workers, counts the progress, and decides when to
+//! stop.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -16,10 +17,10 @@ use super::error::MediaError;
 use super::fate::Fate;
 use super::verify::Verdict;
 
-/// So many keys for which no answer comes, one after the other, are no longer a matter of keys.
+/// After this many keys in a row without an answer, the whole transfer stops.
 const FAILURES_IN_A_ROW: u32 = 64;
 
-/// A key that could not be transferred. The rest went on.
+/// A key that could not be transferred. The other keys continued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub key: String,
@@ -27,27 +28,27 @@ pub struct Failure {
     pub fate: Fate,
 }
 
-/// So many objects are begun at first, and each that succeeds lets another worker begin: where every
-/// object fails alike, that shows before hundreds were tried.
+/// How many workers start at once. Each success lets another worker start, so if every object
+/// fails, that shows before hundreds were tried.
 const FIRST_WORKERS: usize = 64;
 
-/// What became of a list of objects.
+/// The result of a transfer.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub objects: u64,
     pub bytes: u64,
-    /// Those that another try may bring.
+    /// Keys that another try may transfer.
     pub failures: Vec<Failure>,
-    /// Those that nobody can read now: archived, gone or missing.
+    /// Keys that cannot be read now: archived, gone or missing.
     pub skipped: Vec<Failure>,
-    /// Objects of which nothing but their size could be compared.
+    /// Objects that could be compared by size only.
     pub unverified: u64,
-    /// The work was given up: the failures tell why, and not everything was tried.
+    /// Whether the transfer stopped early. The failures say why, and some keys were not tried.
     pub given_up: bool,
 }
 
 impl Outcome {
-    /// Adds what became of further objects, counted by the same progression.
+    /// Adds a later result that the same progression has counted.
     pub fn add(&mut self, later: Outcome) {
         let Outcome { objects, bytes, failures, skipped, unverified, given_up } = later;
         (self.objects, self.bytes, self.unverified) = (objects, bytes, unverified);
@@ -57,7 +58,7 @@ impl Outcome {
     }
 }
 
-/// What is counted while objects are under way.
+/// Counts the progress of a transfer.
 pub struct Progression {
     step: &'static str,
     reporter: SharedReporter,
@@ -69,7 +70,7 @@ pub struct Progression {
     failures: Mutex<Vec<Failure>>,
     in_a_row: AtomicU32,
     stop: AtomicBool,
-    /// Whether an ETag was seen to be the MD5 of its object. Then they all are at this server.
+    /// Whether an ETag was the MD5 of its object. If one is, all ETags of this server are.
     etags_are_md5: AtomicBool,
 }
 
@@ -99,7 +100,7 @@ impl Progression {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Begins to count the bytes of one object.
+    /// Starts to count the bytes of one object.
     pub fn count(&self) -> Counted<'_> {
         Counted { progression: self, bytes: AtomicU64::new(0), kept: false }
     }
@@ -108,8 +109,8 @@ impl Progression {
         self.etags_are_md5.store(true, Ordering::Relaxed);
     }
 
-    /// Judges bytes that do not match an ETag that looks like an MD5. Where no ETag of this server
-    /// was seen to be one, two reads that agree are what the server has.
+    /// Judges bytes that do not match an ETag that looks like an MD5. If no ETag of this server has
+    /// been an MD5, two reads that agree are accepted as what the server has.
     pub fn judge_md5(&self, found: [u8; 16], seen: &mut Option<[u8; 16]>) -> Verdict {
         let again = seen.replace(found) == Some(found);
         match again && !self.etags_are_md5.load(Ordering::Relaxed) {
@@ -130,8 +131,8 @@ impl Progression {
     fn failed(&self, key: String, error: &MediaError) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.push(Failure { key, reason: error.line(), fate: error.fate() });
-        // A key that is refused says nothing of the next one. Were a folder of such keys the end,
-        // a rerun would never come past it.
+        // A refused key says nothing about the next key. If many refused keys stopped the transfer,
+        // a rerun would never get past them.
         let succeeded = self.objects.load(Ordering::Relaxed) > 0;
         let trouble = u32::from(error.is_trouble() || (error.is_bad_signature() && !succeeded));
         let in_a_row = self.in_a_row.fetch_add(trouble, Ordering::Relaxed) + trouble;
@@ -140,7 +141,7 @@ impl Progression {
         }
     }
 
-    fn tell(&self) {
+    fn report_progress(&self) {
         let objects = self.objects.load(Ordering::Relaxed);
         let current =
             format!("{} of {}", words::count(objects), words::plural(self.total_objects, "object"));
@@ -172,7 +173,7 @@ impl Progression {
     }
 }
 
-/// The bytes of one object. They do not count any more if the object fails.
+/// Counts the bytes of one object. They are subtracted again if the object fails.
 pub struct Counted<'a> {
     progression: &'a Progression,
     bytes: AtomicU64,
@@ -185,13 +186,13 @@ impl Counted<'_> {
         self.progression.add_bytes(bytes);
     }
 
-    /// What came has to come again.
+    /// Subtracts the bytes so far, because the object is read again.
     pub fn start_over(&self) {
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
         self.progression.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// The object is done.
+    /// Keeps the bytes, because the object is complete.
     pub fn keep(mut self) {
         self.kept = true;
     }
@@ -205,8 +206,8 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Each object under way is a connection and perhaps a file, and some systems allow 256 in all unless
-/// asked for more. Where more are not to be had, those that come too late fail by name.
+/// Raises the limit on open files. Each transfer needs a connection and perhaps a file, and some
+/// systems allow only 256 by default. If the limit cannot be raised, some transfers fail by name.
 fn allow_open_files() {
     const WANTED: u64 = 2048;
     let mut limit = getrlimit(Resource::Nofile);
@@ -216,7 +217,7 @@ fn allow_open_files() {
     }
 }
 
-/// Lets workers that wait for a success end.
+/// Ends the workers that wait for a success.
 struct CloseOnDrop(Arc<Semaphore>);
 
 impl Drop for CloseOnDrop {
@@ -225,7 +226,7 @@ impl Drop for CloseOnDrop {
     }
 }
 
-/// Does `work` on every item, `jobs` at a time. Dropping the future stops all of it.
+/// Runs `work` on every item, `jobs` at a time. Dropping the future stops all workers.
 pub async fn for_each<T, F, W>(
     items: Vec<T>,
     jobs: usize,
@@ -248,7 +249,7 @@ where
             (Arc::clone(&queue), work.clone(), Arc::clone(progression));
         let successes = Arc::clone(&successes);
         workers.spawn(async move {
-            // Closed where nothing is left to do.
+            // Closes the semaphore when no work is left.
             let _end = CloseOnDrop(Arc::clone(&successes));
             if number >= FIRST_WORKERS {
                 match successes.acquire().await {
@@ -274,7 +275,7 @@ where
         tokio::select! {
             ended = workers.join_next() => match ended {
                 Some(Ok(())) => {}
-                // A worker that ended otherwise has not done what it had in hand.
+                // A worker that ended in another way has not finished its item.
                 Some(Err(_)) => {
                     let reason = "the worker ended early".to_owned();
                     let failure = Failure { key: String::new(), reason, fate: Fate::Failing };
@@ -282,7 +283,7 @@ where
                 }
                 None => break,
             },
-            _ = ticks.tick() => progression.tell(),
+            _ = ticks.tick() => progression.report_progress(),
         }
     }
     progression.outcome()

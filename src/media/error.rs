@@ -1,5 +1,5 @@
-//! What stops a transfer of media as a whole. What concerns one key alone is a
-//! [`Failure`](super::Failure) or a [`Refused`](super::Refused), and the rest goes on.
+//! Lists the errors that stop a whole transfer of media. A problem of one key is a
+//! [`Failure`](super::Failure) or a [`Refused`](super::Refused), and the other keys continue.
 
 use std::path::PathBuf;
 
@@ -13,21 +13,21 @@ use crate::failure::{CommandError, FailureKind};
 pub enum MediaError {
     #[error(transparent)]
     S3(#[from] S3Error),
-    #[error("the listing of {place} cannot be believed: {reason}")]
+    #[error("cannot trust the listing of {place}: {reason}")]
     BadListing { place: String, reason: String },
     #[error("cannot {what} {path}")]
     Disk { what: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("{path} is a symbolic link, and what it leads to is not media of this folder")]
+    #[error("cannot use {path}: it is a symbolic link, which bcops does not follow")]
     Link { path: PathBuf },
-    #[error("the media folder {path} is not there")]
+    #[error("the media folder {path} does not exist")]
     NoFolder { path: PathBuf },
     #[error("{0}")]
     Refused(String),
-    #[error("{path} is not a list that this version of bcops wrote")]
+    #[error("cannot read the list {path}: this version of bcops did not write it")]
     BadState { path: PathBuf },
     #[error("cannot {what}: it was deleted after it was listed")]
     Gone { what: String },
-    #[error("cannot {what}: the bucket lists it, but it is not there")]
+    #[error("cannot {what}: the bucket lists the object but does not have it")]
     Missing { what: String },
 }
 
@@ -40,7 +40,7 @@ impl MediaError {
         move |source| MediaError::Disk { what, path, source }
     }
 
-    /// Whether every further object would meet the same.
+    /// Whether every other object would fail in the same way.
     pub fn is_fatal(&self) -> bool {
         match self {
             MediaError::Disk { source, .. } => matches!(
@@ -55,13 +55,13 @@ impl MediaError {
         }
     }
 
-    /// Whether the signature was refused. Of one key among good ones that is a matter of this key:
-    /// keys that are wrong for the whole bucket never succeed.
+    /// Whether the server refused the signature. If other keys succeed, the problem is this key:
+    /// credentials that are wrong for the whole bucket never succeed.
     pub fn is_bad_signature(&self) -> bool {
         matches!(self, MediaError::S3(error) if error.is_wrong_signature())
     }
 
-    /// What became of the object that this error is about.
+    /// What happened to the object that this error is about.
     pub fn fate(&self) -> Fate {
         match self {
             MediaError::Gone { .. } => Fate::Gone,
@@ -72,7 +72,7 @@ impl MediaError {
         }
     }
 
-    /// Whether the server, the network or the disk failed, and not the key.
+    /// Whether the server, the network or the disk failed, as opposed to the key.
     pub fn is_trouble(&self) -> bool {
         matches!(
             self,
@@ -86,7 +86,7 @@ impl MediaError {
         )
     }
 
-    /// The sentence and its causes in one line.
+    /// The message and its causes in one line.
     pub fn line(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -107,10 +107,12 @@ impl From<MediaError> for CommandError {
         match error {
             MediaError::S3(error) => error.into(),
             MediaError::Refused(_) => CommandError::wrap(FailureKind::Refused, error)
-                .hint("look whether the source is the right one and whole")
-                .hint("to delete more on purpose: add --max-delete N"),
-            MediaError::Link { .. } => CommandError::wrap(FailureKind::Refused, error)
-                .hint("set media.folder in bcops.toml to the place itself"),
+                .hint("check that the source is the right one and complete")
+                .hint("to delete that many on purpose: add --max-delete N"),
+            MediaError::Link { .. } => CommandError::wrap(FailureKind::Refused, error).hint(
+                "replace the link with a folder, or set media.folder in bcops.toml to the \
+                    link's target",
+            ),
             MediaError::NoFolder { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("set media.folder in bcops.toml, or BCOPS_MEDIA_FOLDER"),
             MediaError::BadState { .. } => CommandError::wrap(FailureKind::Unexpected, error)
@@ -129,9 +131,9 @@ impl From<MediaError> for CommandError {
 mod tests {
     use super::*;
 
-    /// The reset shows these hints as well, and it has no `--no-delete`.
+    /// The reset also shows these hints, and it does not have `--no-delete`.
     #[test]
-    fn a_refused_deletion_hints_only_at_what_every_command_has() {
+    fn a_refused_deletion_hints_only_at_flags_that_every_command_has() {
         let error = CommandError::from(MediaError::Refused("too many".to_owned()));
         let hints = error.hint_texts().join(" ");
         assert!(hints.contains("--max-delete") && !hints.contains("--no-delete"), "{hints}");

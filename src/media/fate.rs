@@ -1,5 +1,4 @@
-//! Decides what an object is that could not be transferred: one bad object is one bad object, and the
-//! rest of the media does not suffer for it.
+//! Decides why an object could not be transferred, so that one bad object does not stop the others.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,19 +7,19 @@ use crate::adapters::s3::{S3Error, SourceBucket};
 
 use super::error::MediaError;
 
-/// Why an object was skipped.
+/// Why an object was not transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// Deleted since it was listed, which is no failure.
+    /// Deleted since it was listed, which is not a failure.
     Gone,
-    /// Listed, and not there whenever it is asked for.
+    /// Listed, but missing each time it is requested.
     Missing,
-    /// In an archive, and not restored.
+    /// Archived and not restored.
     Archived,
-    /// The server refuses this one.
+    /// The server refuses access to this object.
     Refused,
-    /// No good answer came for this one.
+    /// The server gave no usable answer for this object.
     Failing,
 }
 
@@ -39,19 +38,19 @@ impl Fate {
         }
     }
 
-    /// Whether another try may help. The others are what they are.
+    /// Whether another try may help.
     pub fn is_worth_a_try(self) -> bool {
         matches!(self, Fate::Refused | Fate::Failing)
     }
 
-    /// Whether a person should know of it.
+    /// Whether to warn the user.
     pub fn is_worth_a_warning(self) -> bool {
         self != Fate::Gone
     }
 }
 
-/// What it means that the source has no object of a key that its listing had. The listing is asked
-/// again, and then the object once more: a server may be late with either.
+/// Finds out why the source lacks an object that it listed. The listing and then the object are
+/// requested again, because a server may be late with either. `None` means that the object exists.
 pub async fn of_absent(source: &SourceBucket, key: &str) -> Result<Option<MediaError>, S3Error> {
     let what = source.describe("read", key);
     let page = source.list_page(key, None).await?;

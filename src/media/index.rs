@@ -1,9 +1,9 @@
-//! What is known of the files in the media folder: which object each was made of or became.
+//! Remembers which object each file in the media folder corresponds to.
 //!
-//! A file that is as the index has it (size, times, inode) has the content of the index's ETag, so
-//! that neither a second pull nor a push of what was pulled has to read it. Any write changes a
-//! file's time of change, which no program can set. The index is only ever a shortcut: what is
-//! not in it is read and hashed.
+//! A file that matches the index in size, times and inode has the content of the indexed ETag, so a
+//! second pull, or a push after a pull, need not read it. Any write changes the file's change time,
+//! which programs cannot set. The index is only a shortcut: a file that is not in it is read and
+//! hashed.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -21,23 +21,23 @@ use super::local::LocalFile;
 
 const HEADER: &str = "bcops media index 1";
 
-/// A file and the object that it is equal to.
+/// A file and the object with the same content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub file: LocalFile,
     pub etag: String,
-    /// Where it is not the ETag itself.
+    /// The MD5, if the ETag is not the MD5 itself.
     pub md5: Option<[u8; 16]>,
 }
 
 impl Entry {
-    /// Whether the content is the one that this ETag stands for.
+    /// Whether the content matches this ETag.
     pub fn is(&self, etag: &str) -> bool {
         !etag.is_empty() && (self.etag == etag || self.md5.is_some_and(|md5| etag_of(&md5) == etag))
     }
 }
 
-/// The entries of one folder, sorted by key. While it is held, no other bcops works on the folder.
+/// The entries of one folder, sorted by key. While it is open, no other bcops works on the folder.
 pub struct Index {
     path: PathBuf,
     entries: Vec<Entry>,
@@ -45,15 +45,15 @@ pub struct Index {
 }
 
 impl Index {
-    /// Opens the index of a folder, or an empty one. `None` if another bcops holds it.
+    /// Opens the index of a folder, or an empty one. `None` if another bcops has it open.
     pub fn open(state: &Path, folder: &Path) -> Result<Option<Index>, MediaError> {
         let directory = state.join("media");
-        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("create", &directory))?;
         let name = name_of(folder);
         let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.index"));
         let entries = match fs::read(&path) {
-            // A list that cannot be understood is as good as none: everything is hashed anew.
+            // An unreadable index counts as empty: all files are hashed again.
             Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(parse).unwrap_or_default(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(MediaError::disk("read", &path)(error)),
@@ -61,13 +61,13 @@ impl Index {
         Ok(Some(Index { path, entries, _lock: lock }))
     }
 
-    /// What is known of this very file.
+    /// The entry of this file, if the file is unchanged.
     pub fn find(&self, file: &LocalFile) -> Option<&Entry> {
         let at = self.entries.binary_search_by(|entry| entry.file.key.cmp(&file.key)).ok()?;
         self.entries.get(at).filter(|entry| entry.file == *file)
     }
 
-    /// Replaces what is known. Entries of keys below other prefixes stay.
+    /// Replaces the entries below the prefixes. Entries below other prefixes stay.
     pub fn save(&mut self, mut entries: Vec<Entry>, prefixes: &[String]) -> Result<(), MediaError> {
         let elsewhere = |entry: &Entry| !prefixes.iter().any(|one| entry.file.key.starts_with(one));
         entries.extend(std::mem::take(&mut self.entries).into_iter().filter(elsewhere));
@@ -79,7 +79,7 @@ impl Index {
     }
 }
 
-/// A lock that ends with the process. `None` if somebody else has it.
+/// Takes a lock that ends with the process. `None` if another process has it.
 pub fn lock(path: &Path) -> Result<Option<File>, MediaError> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
@@ -91,13 +91,13 @@ pub fn lock(path: &Path) -> Result<Option<File>, MediaError> {
     }
 }
 
-/// A name for the state of a folder, wherever it is called from.
+/// A name for the state of a folder, independent of the working directory.
 pub fn name_of(folder: &Path) -> String {
     hex(md5_of(real_path(folder).as_os_str().as_encoded_bytes()))
 }
 
-/// The path without links. The first pull makes the folder, so that what is not there yet must be
-/// called as it will be.
+/// The path without links. The first pull creates the folder, so a missing folder must get the same
+/// name as the later one.
 fn real_path(folder: &Path) -> PathBuf {
     if let Ok(whole) = fs::canonicalize(folder) {
         return whole;
@@ -156,7 +156,7 @@ fn parse_line(line: &str) -> Option<Entry> {
     })
 }
 
-/// Keys may hold line ends.
+/// Escapes a key, which may contain newlines.
 fn escape(key: &str) -> std::borrow::Cow<'_, str> {
     if key.contains(['\n', '\\']) {
         key.replace('\\', "\\\\").replace('\n', "\\n").into()
@@ -196,10 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_found_again() {
+    fn saved_entries_are_found_again() {
         let state = tempfile::tempdir().unwrap();
         let mut index = Index::open(state.path(), Path::new("/media")).unwrap().unwrap();
-        assert!(Index::open(state.path(), Path::new("/media")).unwrap().is_none(), "it is held");
+        assert!(
+            Index::open(state.path(), Path::new("/media")).unwrap().is_none(),
+            "the index is \
+             open"
+        );
         let odd = entry("images/a b\\n\n\\é", "x-2");
         let prefixes = ["images/".to_owned()];
         index.save(vec![odd.clone(), entry("documents/d", "e")], &prefixes).unwrap();
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_has_one_name_before_and_after_it_is_made() {
+    fn a_folder_has_one_name_before_and_after_it_is_created() {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("real")).unwrap();
         std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_is_none() {
+    fn a_damaged_index_counts_as_empty() {
         let state = tempfile::tempdir().unwrap();
         let mut index = Index::open(state.path(), Path::new("/m")).unwrap().unwrap();
         index.save(vec![entry("images/a", "e")], &[]).unwrap();

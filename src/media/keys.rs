@@ -1,7 +1,7 @@
-//! Which keys can be files, and which files can be keys.
+//! Decides which keys can be files, and which files can be keys.
 //!
-//! Keys are input: whoever may write to a bucket chooses them. One that cannot be stored faithfully
-//! inside the media folder is refused by name, and the rest goes on.
+//! Keys are untrusted input, chosen by anyone who may write to the bucket. A key that cannot be
+//! stored exactly inside the media folder is refused by name, and the other keys continue.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,41 +11,41 @@ use crate::adapters::s3::ListedObject;
 
 use super::local::is_temporary;
 
-/// What most file systems take for one part of a path.
+/// The longest part of a path on most file systems, in bytes.
 const LONGEST_PART: usize = 255;
 const LONGEST_KEY: usize = 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyProblem {
-    #[error("it begins with a slash, and would lie outside of the media folder")]
+    #[error("the key begins with a slash, so its file would be outside the media folder")]
     Absolute,
-    #[error("a part of it is `.` or `..`, which would lead elsewhere")]
+    #[error("the key has a part `.` or `..`, which leads to another path")]
     Dots,
-    #[error("a part of it is empty, which no path can express")]
+    #[error("the key has an empty part, which a path cannot have")]
     EmptyPart,
-    #[error("it ends in a slash and has content, and a folder holds none")]
+    #[error("the key ends in a slash but has content, and a folder cannot have content")]
     FolderWithContent,
-    #[error("it holds a NUL, which no path can hold")]
+    #[error("the key contains a NUL, which a path cannot contain")]
     Nul,
-    #[error("a part of it is longer than {LONGEST_PART} bytes")]
+    #[error("a part of the key is longer than {LONGEST_PART} bytes")]
     LongPart,
-    #[error("it is longer than the {LONGEST_KEY} bytes of a key")]
+    #[error("the key would be longer than {LONGEST_KEY} bytes")]
     LongKey,
-    #[error("it is named like an unfinished transfer of bcops")]
+    #[error("the name is reserved for unfinished transfers of bcops")]
     Reserved,
-    #[error("there is also `{0}`, and a name cannot be a file and a folder")]
+    #[error("`{0}` exists too, and a name cannot be both a file and a folder")]
     FileAndFolder(String),
-    #[error("it differs only in case from `{0}`, and this disk makes no difference")]
+    #[error("the key differs only in case from `{0}`, and this disk ignores case")]
     Case(String),
-    #[error("its name is not UTF-8, and keys are; nothing below its folder is deleted")]
+    #[error("the name is not UTF-8, as keys must be; nothing below its folder is deleted")]
     NotUtf8,
-    #[error("it is a symbolic link, which is not followed")]
+    #[error("bcops does not follow symbolic links")]
     Link,
-    #[error("it is neither a file nor a folder")]
+    #[error("neither a file nor a folder")]
     NoFile,
 }
 
-/// A key that was left alone, and why.
+/// A key that was skipped, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub key: String,
@@ -53,8 +53,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Where nothing may be deleted because of it. A name that is not UTF-8 may stand for any key of
-    /// its folder: what the bucket has there under the right name is not a stranger.
+    /// The key or folder where nothing may be deleted because of this problem. A name that is not
+    /// UTF-8 may correspond to any key in its folder, so the whole folder counts.
     pub fn place(&self) -> &str {
         match self.problem {
             KeyProblem::NotUtf8 => self.key.rsplit_once('/').map_or("", |(folder, _)| folder),
@@ -63,8 +63,8 @@ impl Refused {
     }
 }
 
-/// Takes out of a listing what cannot be stored on a disk. Folder markers, which hold nothing, go
-/// without a word.
+/// Removes keys that cannot be stored on a disk from a listing, and returns them. Empty folder
+/// markers are removed silently.
 pub fn refuse_for_disk(objects: &mut Vec<ListedObject>, ignores_case: bool) -> Vec<Refused> {
     let mut refused = Vec::new();
     let mut refuse = |key: &str, problem| refused.push(Refused { key: key.to_owned(), problem });
@@ -119,7 +119,8 @@ pub fn refuse_for_disk(objects: &mut Vec<ListedObject>, ignores_case: bool) -> V
     refused
 }
 
-/// Takes out of a listing what cannot be asked for: a path with dots in it is shortened on the way.
+/// Removes keys that cannot be requested from a listing: HTTP clients and servers shorten a path
+/// with dots.
 pub fn refuse_for_copy(objects: &mut Vec<ListedObject>) -> Vec<Refused> {
     let mut refused = Vec::new();
     objects.retain(|object| {
@@ -135,7 +136,7 @@ pub fn refuse_for_copy(objects: &mut Vec<ListedObject>) -> Vec<Refused> {
     refused
 }
 
-/// Whether a file of this name can be an object.
+/// Checks that a file of this name can be an object.
 pub fn refuse_local(key: &str) -> Result<(), KeyProblem> {
     if key.len() > LONGEST_KEY { Err(KeyProblem::LongKey) } else { Ok(()) }
 }
@@ -163,7 +164,7 @@ fn check(key: &str) -> Result<(), KeyProblem> {
     if trimmed.len() < key.len() { Err(KeyProblem::FolderWithContent) } else { Ok(()) }
 }
 
-/// Whether a key is, or lies below, one of these.
+/// Whether a key is one of these places, or below one.
 pub fn is_at_or_below(key: &str, places: &HashSet<String>) -> bool {
     if places.is_empty() {
         return false;
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_but_faithful_keys_stay() {
+    fn odd_keys_that_can_be_stored_exactly_stay() {
         let odd = ["images/a b+c%d#e?f&.jpg", "images/é\n\u{1f600}", "images/a\\b", "images/..."];
         let mut list = objects(&odd);
         assert_eq!(refuse_for_disk(&mut list, false), []);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn clashes_are_found_whatever_lies_between() {
+    fn clashes_are_found_even_with_keys_in_between() {
         let mut list = objects(&["images/a", "images/a-b", "images/a/b/c", "images/z"]);
         let refused = refuse_for_disk(&mut list, false);
         assert_eq!(refused.len(), 1);
@@ -252,7 +253,7 @@ mod tests {
         #![proptest_config(crate::property_test::config(256))]
 
         #[test]
-        fn whatever_stays_lies_inside(key in "[a./\\\\\u{0}é ]{0,12}") {
+        fn every_accepted_key_is_inside_the_folder(key in "[a./\\\\\u{0}é ]{0,12}") {
             let mut list = objects(&[&key]);
             refuse_for_disk(&mut list, false);
             for object in list {

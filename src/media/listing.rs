@@ -1,4 +1,4 @@
-//! The whole listing of a bucket's media, verified, or an error.
+//! Lists all media of a bucket, and fails if the listing is incomplete or implausible.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -9,19 +9,19 @@ use crate::adapters::s3::{ListedObject, SourceBucket};
 
 use super::error::MediaError;
 
-/// Pages without an object in a row that a server may send.
+/// How many empty pages in a row a server may send.
 const EMPTY_PAGES: usize = 20;
 
-/// More objects than a site has, and as many as memory has room for.
+/// The most objects that bcops lists: more than any site has, and a limit for memory.
 const MOST_OBJECTS: usize = 5_000_000;
 
-/// Pages may be short, and a server that sends this many short ones never comes to an end.
+/// A server may send short pages, but one that sends more than this number probably never ends.
 const MOST_SHORT_PAGES: usize = 2_000;
 
-/// Objects on a page that is not short.
+/// A page with fewer objects than this is short.
 const SHORT_PAGE: usize = 10;
 
-/// Every object below some prefixes, sorted by key in byte order.
+/// All objects below some prefixes, sorted by key in byte order.
 #[derive(Debug, Default)]
 pub struct Listing {
     pub objects: Vec<ListedObject>,
@@ -33,7 +33,7 @@ impl Listing {
     }
 }
 
-/// Lists everything below the prefixes. `found` is called with how many objects came.
+/// Lists all objects below the prefixes. `found` is called with the number of objects on each page.
 pub async fn list(
     bucket: &SourceBucket,
     prefixes: &[String],
@@ -41,7 +41,7 @@ pub async fn list(
 ) -> Result<Listing, MediaError> {
     let lists = prefixes.iter().map(|prefix| list_prefix(bucket, prefix, found));
     let mut objects: Vec<ListedObject> = try_join_all(lists).await?.into_iter().flatten().collect();
-    // There are servers that list in the order of folders. Sorting what is sorted costs nothing.
+    // Some servers list in the order of folders, so the keys may not be sorted.
     if !objects.is_sorted_by(|one, two| one.key < two.key) {
         objects.sort_unstable_by(|one, two| one.key.cmp(&two.key));
         if let Some(pair) = objects.windows(2).find(|pair| matches!(pair, [a, b] if a.key == b.key))
@@ -49,7 +49,7 @@ pub async fn list(
             let key = pair.first().map(|object| object.key.escape_debug().to_string());
             return Err(MediaError::BadListing {
                 place: bucket.place(),
-                reason: format!("`{}` comes twice", key.unwrap_or_default()),
+                reason: format!("`{}` is listed twice", key.unwrap_or_default()),
             });
         }
     }
@@ -72,14 +72,17 @@ async fn list_prefix(
         if empty > EMPTY_PAGES {
             return Err(MediaError::BadListing {
                 place: bucket.place(),
-                reason: format!("{EMPTY_PAGES} pages without an object came, and more should come"),
+                reason: format!(
+                    "the server sent {EMPTY_PAGES} pages without an object and \
+                     announced more"
+                ),
             });
         }
         short += usize::from(page.objects.len() < SHORT_PAGE);
         if short > MOST_SHORT_PAGES && page.next.is_some() {
             return Err(MediaError::BadListing {
                 place: bucket.place(),
-                reason: format!("{short} pages with hardly an object came, and more should come"),
+                reason: format!("the server sent {short} nearly empty pages and announced more"),
             });
         }
         found(page.objects.len());
@@ -92,7 +95,7 @@ async fn list_prefix(
             Some(_) => {
                 return Err(MediaError::BadListing {
                     place: bucket.place(),
-                    reason: "its pages lead in a circle".to_owned(),
+                    reason: "the server sent the same page again".to_owned(),
                 });
             }
             None => return Ok(objects),
@@ -100,11 +103,11 @@ async fn list_prefix(
     }
 }
 
-/// Sees whether a listing gets on: keys that come again, or no end of them, are a server's fault, and
-/// would fill the memory.
+/// Checks that a listing makes progress. A faulty server that repeats keys or never ends would fill
+/// the memory.
 #[derive(Default)]
 struct Progress {
-    /// Of all keys, from when one came out of order. In order, none comes again.
+    /// Digests of all keys, kept once a key is out of order. Keys in order cannot repeat.
     digests: Option<HashSet<u64>>,
     hasher: RandomState,
 }
@@ -112,7 +115,10 @@ struct Progress {
 impl Progress {
     fn check(&mut self, before: &[ListedObject], page: &[ListedObject]) -> Result<(), String> {
         if before.len() + page.len() > MOST_OBJECTS {
-            return Err(format!("more than {MOST_OBJECTS} objects came, and more should come"));
+            return Err(format!(
+                "the server listed more than {MOST_OBJECTS} objects, which is the \
+                 limit"
+            ));
         }
         let last = before.last().into_iter();
         let is_in_order = last.chain(page).is_sorted_by(|one, two| one.key < two.key);
@@ -125,7 +131,7 @@ impl Progress {
         });
         match page.iter().find(|object| !digests.insert(hasher.hash_one(&object.key))) {
             None => Ok(()),
-            Some(again) => Err(format!("`{}` comes twice", again.key.escape_debug())),
+            Some(again) => Err(format!("`{}` is listed twice", again.key.escape_debug())),
         }
     }
 }
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_once_in_whatever_order() {
+    fn a_repeated_key_is_found_in_any_order() {
         let mut progress = Progress::default();
         let mut all = objects(&["a", "b"]);
         for page in [&["c", "d"][..], &["aa", "ab"], &["x"]] {
@@ -156,7 +162,7 @@ mod tests {
         for again in ["a", "ab", "x"] {
             let mut progress = Progress::default();
             let error = progress.check(&all, &objects(&[again])).unwrap_err();
-            assert!(error.contains("comes twice"), "{error}");
+            assert!(error.contains("is listed twice"), "{error}");
         }
     }
 }

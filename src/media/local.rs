@@ -1,4 +1,4 @@
-//! The media folder: what lies in it, told without following any link.
+//! Lists the media folder without following any link.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -13,16 +13,16 @@ use rustix::io::Errno;
 use super::error::MediaError;
 use super::keys::{KeyProblem, Refused};
 
-/// The folder that corresponds to a bucket.
+/// The local folder that corresponds to a bucket.
 pub struct Folder {
     path: PathBuf,
-    /// `None` while it is not there.
+    /// `None` while the folder does not exist.
     root: Mutex<Option<Arc<OwnedFd>>>,
-    /// The folders below it that were opened, by their keys.
+    /// Subfolders that were opened, by their keys.
     pub(super) opened: Mutex<HashMap<String, Arc<OwnedFd>>>,
 }
 
-/// A file as the system tells of it. Any write changes one of these.
+/// A file's attributes. Any write changes one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalFile {
     pub key: String,
@@ -32,14 +32,14 @@ pub struct LocalFile {
     pub inode: u64,
 }
 
-/// Everything below some prefixes.
+/// All files below some prefixes.
 #[derive(Debug, Default)]
 pub struct Walk {
     /// Sorted by key.
     pub files: Vec<LocalFile>,
-    /// Links, sockets, names that are not UTF-8: neither read, nor replaced, nor deleted.
+    /// Links, sockets, names that are not UTF-8: not read, not replaced and not deleted.
     pub refused: Vec<Refused>,
-    /// What killed runs left behind.
+    /// Unfinished files of killed runs.
     pub leftovers: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl Walk {
         self.files.iter().map(|file| file.size).sum()
     }
 
-    /// The keys at which something lies that is not to be touched.
+    /// The keys and folders that must not be touched.
     pub fn refused_places(&self) -> HashSet<String> {
         self.refused.iter().map(|one| one.place().to_owned()).collect()
     }
@@ -57,14 +57,14 @@ impl Walk {
 const PREFIX: &str = ".bcops-";
 const SUFFIX: &str = ".part";
 
-/// Whether a name is that of an unfinished transfer.
+/// Whether the name belongs to an unfinished transfer.
 pub fn is_temporary(name: &str) -> bool {
     name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX)).is_some_and(|middle| {
         middle.len() == 16 && middle.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
-/// A name for an unfinished transfer that nobody else uses.
+/// A unique name for an unfinished transfer.
 pub fn temporary_name() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{PREFIX}{:016x}{SUFFIX}", RandomState::new().hash_one(std::process::id()))
@@ -89,8 +89,8 @@ pub(super) const FOLDER_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
 impl Folder {
-    /// Opens the folder where it is there. The folder itself may be a link: whoever configured it
-    /// has chosen where media lies.
+    /// Opens the folder if it exists. The folder itself may be a link, because the user configured
+    /// it.
     pub fn open(path: &Path) -> Result<Folder, MediaError> {
         let root = match rustix::fs::open(
             path,
@@ -120,19 +120,19 @@ impl Folder {
         self.root.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes the folder, and those above it.
+    /// Creates the folder and its parents.
     pub fn create(&self) -> Result<(), MediaError> {
         if self.is_there() {
             return Ok(());
         }
-        std::fs::create_dir_all(&self.path).map_err(MediaError::disk("make", &self.path))?;
+        std::fs::create_dir_all(&self.path).map_err(MediaError::disk("create", &self.path))?;
         let opened = Folder::open(&self.path)?.root();
         *self.root.lock().unwrap_or_else(PoisonError::into_inner) = opened;
         Ok(())
     }
 
-    /// Lists everything below the prefixes. Whatever cannot be read is an error: a folder that is
-    /// not understood must not look like an empty one.
+    /// Lists all files below the prefixes. Anything that cannot be read is an error, because an
+    /// unreadable folder must not look empty.
     pub fn walk(&self, prefixes: &[String]) -> Result<Walk, MediaError> {
         let mut walk = Walk::default();
         let Some(root) = self.root() else { return Ok(walk) };
@@ -147,7 +147,7 @@ impl Folder {
         Ok(walk)
     }
 
-    /// What a killed run left in the folder itself, where nothing else is looked at.
+    /// Unfinished files of killed runs directly in the folder. Other files there are ignored.
     fn leftovers_of(&self, root: &OwnedFd) -> Result<Vec<String>, MediaError> {
         let fail = |error: Errno| MediaError::disk("read", &self.path)(error.into());
         let mut leftovers = Vec::new();
@@ -166,8 +166,8 @@ impl Folder {
         Ok(leftovers)
     }
 
-    /// Opens the folder of a prefix part by part. A link there is refused, and not merely left
-    /// out: everything would seem to be gone.
+    /// Opens the folder of a prefix part by part. A link there is an error: if it were skipped, all
+    /// its files would seem deleted.
     fn open_prefix(&self, root: &OwnedFd, folder: &str) -> Result<Option<OwnedFd>, MediaError> {
         let mut current: Option<OwnedFd> = None;
         let mut so_far = self.path.clone();
@@ -204,10 +204,10 @@ impl Folder {
             let entry_key = format!("{key}/{name}");
             let stat = match statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
-                // Gone since it was listed.
+                // Deleted since it was listed.
                 Err(Errno::NOENT) => continue,
                 Err(error) => {
-                    return Err(MediaError::disk("look at", self.place_of(&entry_key))(
+                    return Err(MediaError::disk("inspect", self.place_of(&entry_key))(
                         error.into(),
                     ));
                 }
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_below_the_prefixes_are_told() {
+    fn only_files_below_the_prefixes_are_listed() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         std::fs::create_dir_all(root.join("images/deep")).unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn temporary_names_are_known() {
+    fn temporary_names_are_recognised() {
         assert!(is_temporary(&temporary_name()));
         assert!(!is_temporary(".bcops-x.part"));
         assert!(!is_temporary("a.part"));

@@ -1,5 +1,5 @@
-//! Reading and writing single files of the media folder: every folder on the way is opened without
-//! following a link, and a file appears under its name only when it is complete.
+//! Reads and writes single files of the media folder. Each folder on the path is opened without
+//! following links, and a file gets its name only when it is complete.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use super::error::MediaError;
 use super::local::{FOLDER_FLAGS, Folder, LocalFile, is_temporary, temporary_name};
 
-/// A file that is being written. It goes away unless it is finished, or kept for the next run.
+/// A file that is being written. It is deleted on drop unless it is finished or kept for the next
+/// run.
 pub struct Unfinished<'a> {
     folder: &'a Folder,
     parent: Arc<OwnedFd>,
@@ -26,20 +27,20 @@ pub struct Unfinished<'a> {
 }
 
 impl Folder {
-    /// Begins a file beside the place of its name.
+    /// Starts a file under a temporary name in its folder.
     pub fn begin<'a>(&'a self, key: &'a str) -> Result<Unfinished<'a>, MediaError> {
         let (parent, _) = self.parent_of(key, true)?;
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let name = temporary_name();
-        // The mode is what the umask leaves of this, as for any other program.
+        // The umask reduces this mode, as for any other program.
         let file = openat(&parent, name.as_str(), flags, Mode::from_raw_mode(0o666))
             .map_err(|error| MediaError::disk("write", self.place_of(key))(error.into()))?;
         Ok(Unfinished { folder: self, parent, name, key, file: file.into(), stays: false })
     }
 
-    /// Opens the unfinished file of an earlier run. `None` if it is not that one any more.
-    pub fn take_up<'a>(
+    /// Opens the unfinished file of an earlier run. `None` if another file has taken its place.
+    pub fn reopen<'a>(
         &'a self,
         key: &'a str,
         name: &str,
@@ -64,7 +65,7 @@ impl Folder {
         Ok(Some(Unfinished { folder: self, parent, name, key, file, stays: false }))
     }
 
-    /// Opens a file to read it, with what the system says of it. A link is an error.
+    /// Opens a file to read, and returns its attributes. A link is an error.
     pub fn read(&self, key: &str) -> Result<(File, LocalFile), MediaError> {
         let fail = |error: Errno| MediaError::disk("read", self.place_of(key))(error.into());
         let (parent, name) = self.parent_of(key, false)?;
@@ -77,14 +78,14 @@ impl Folder {
         Ok((file.into(), LocalFile::of(key.to_owned(), &stat)))
     }
 
-    /// What the system says of an open file now.
+    /// The current attributes of an open file.
     pub fn look(&self, file: &File, key: &str) -> Result<LocalFile, MediaError> {
         let stat = fstat(file)
-            .map_err(|error| MediaError::disk("look at", self.place_of(key))(error.into()))?;
+            .map_err(|error| MediaError::disk("inspect", self.place_of(key))(error.into()))?;
         Ok(LocalFile::of(key.to_owned(), &stat))
     }
 
-    /// Removes a file, and the folders below the prefix that are empty thereafter.
+    /// Deletes a file, and the folders below the prefix that are then empty.
     pub fn remove(&self, key: &str) -> Result<(), MediaError> {
         let (parent, name) = self.parent_of(key, false)?;
         match unlinkat(&parent, name, AtFlags::empty()) {
@@ -97,8 +98,8 @@ impl Folder {
         Ok(())
     }
 
-    /// The first part of a key is the prefix, whose folder stays. A folder that is not empty, or
-    /// cannot be removed, stays as well: that is no failure.
+    /// Removes the empty folders above a key. The folder of the prefix, the first part of the key,
+    /// stays. A folder that is not empty or cannot be removed also stays, which is not a failure.
     fn remove_empty_folders(&self, key: &str) {
         let mut folder = key;
         while let Some((parent, _)) = folder.rsplit_once('/') {
@@ -123,8 +124,8 @@ impl Folder {
         opened.retain(|folder, _| !below(folder));
     }
 
-    /// Whether this disk takes `A` and `a` for one name. What lies in the folder tells it; only in
-    /// an empty one has it to be tried.
+    /// Whether this disk treats `A` and `a` as one name. An existing file shows it; an empty folder
+    /// needs a test file.
     pub fn ignores_case(&self) -> bool {
         let Some(root) = self.root() else { return cfg!(target_os = "macos") };
         let known = Dir::read_from(&root).ok().and_then(|entries| {
@@ -136,10 +137,10 @@ impl Folder {
                 let stat = statat(&root, name, AtFlags::SYMLINK_NOFOLLOW);
                 stat.ok().map(|stat| (stat.st_dev, stat.st_ino))
             };
-            let mut told = names.filter_map(|name| {
+            let mut answers = names.filter_map(|name| {
                 Some(inode(&name)? == inode(&name.to_ascii_uppercase()).unwrap_or_default())
             });
-            told.next()
+            answers.next()
         });
         known.unwrap_or_else(|| self.tries_case(&root))
     }
@@ -151,13 +152,12 @@ impl Folder {
             return false;
         }
         let found = statat(root, name.to_uppercase(), AtFlags::SYMLINK_NOFOLLOW);
-        // A file that stays, for example after a kill here, is known by its name and removed by the
-        // next run, as are those beside the media.
+        // If a kill leaves the file here, the next run recognises its name and deletes it.
         let _ = unlinkat(root, name.as_str(), AtFlags::empty());
         found.is_ok()
     }
 
-    /// The opened folder that a key lies in, and the key's last part.
+    /// The opened folder of a key, and the key's last part.
     fn parent_of<'k>(
         &self,
         key: &'k str,
@@ -175,7 +175,7 @@ impl Folder {
             current = Arc::new(self.step(&current, part, parent, create)?);
         }
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        // A tree of thousands of folders must not use up the process's files.
+        // A tree of thousands of folders must not use up the process's open files.
         if opened.len() >= 64 {
             opened.clear();
         }
@@ -196,7 +196,9 @@ impl Folder {
                 match mkdirat(current, part, Mode::from_raw_mode(0o777)) {
                     Ok(()) | Err(Errno::EXIST) => {}
                     Err(error) => {
-                        return Err(MediaError::disk("make", self.place_of(parent))(error.into()));
+                        return Err(MediaError::disk("create", self.place_of(parent))(
+                            error.into(),
+                        ));
                     }
                 }
                 openat(current, part, FOLDER_FLAGS, Mode::empty()).map_err(fail)
@@ -215,7 +217,7 @@ impl Folder {
     }
 }
 
-/// Removes a folder in which there are only folders that are empty in the end.
+/// Removes a folder that contains only empty folders, at any depth.
 fn remove_empty_tree(parent: impl AsFd, name: &str) -> Result<(), Errno> {
     let folder = openat(&parent, name, FOLDER_FLAGS, Mode::empty())?;
     for entry in Dir::read_from(&folder)? {
@@ -238,7 +240,7 @@ impl Unfinished<'_> {
         &self.name
     }
 
-    /// From now on it stays when the work is broken off.
+    /// Keeps the file if the transfer is interrupted from now on.
     pub fn keep(mut self) -> Self {
         self.stays = true;
         self
@@ -248,8 +250,8 @@ impl Unfinished<'_> {
         self.stays = false;
     }
 
-    /// Gives the file its time and its name, in place of whatever has that name. What was a link
-    /// is replaced and not followed.
+    /// Sets the file's time and gives the file its name, replacing what has that name. A link is
+    /// replaced, not followed.
     pub fn finish(mut self, modified: Timestamp) -> Result<LocalFile, MediaError> {
         let place = || self.folder.place_of(self.key);
         let time = Timespec {
@@ -262,7 +264,8 @@ impl Unfinished<'_> {
         let name = self.key.rsplit('/').next().unwrap_or(self.key);
         let put = || renameat(&self.parent, self.name.as_str(), &self.parent, name);
         let put_there = match put() {
-            // An empty folder has the name. One that holds anything stays, and is an error.
+            // A folder has the name. An empty one is removed; one with content stays and is an
+            // error.
             Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {
                 self.folder.forget_opened(self.key);
                 remove_empty_tree(self.parent.as_fd(), name).and_then(|()| put())
@@ -278,7 +281,7 @@ impl Unfinished<'_> {
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if !self.stays {
-            // What cannot be removed now is known by its name and removed by the next run.
+            // If the file cannot be deleted now, the next run recognises its name and deletes it.
             let _ = unlinkat(&self.parent, self.name.as_str(), AtFlags::empty());
         }
     }

@@ -1,8 +1,8 @@
-//! Media between buckets and a folder: listing, comparison, transfer, deletion.
+//! Synchronises media between buckets and a folder: lists, compares, transfers, deletes.
 //!
-//! The order is always the same. Both sides are listed completely and the lists are verified; they
-//! are compared; what is missing or differs is transferred and verified; and only when all of that
-//! has succeeded is something deleted, within limits. `docs/media.md` has the rules.
+//! The order is always the same. List both sides completely and verify the lists; compare them;
+//! transfer and verify missing and different objects; and delete, within limits, only if everything
+//! else succeeded. `docs/media.md` has the rules.
 
 mod compare;
 mod content;

@@ -1,5 +1,5 @@
-//! From a bucket into the folder: each object into a file beside its place, verified while it
-//! comes, and renamed when it is whole.
+//! Copies objects from a bucket into the folder: each into a temporary file, verified on the way,
+//! and renamed when it is complete.
 
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,26 +18,26 @@ use super::pull_ranges::fetch_in_ranges;
 use super::resume::Resumes;
 use super::verify::{Verdict, Verifier, first_part};
 
-/// From this size on an object comes in ranges, some at once.
+/// From this size an object is fetched in ranges, several at once.
 const IN_RANGES: u64 = 64 << 20;
 
-/// How often an object is read whose bytes turn out wrong.
+/// How often an object with wrong bytes is read.
 const WRONG_READS: u32 = 3;
 
-/// How often an object may be replaced while it is fetched.
+/// How often an object may change while it is fetched.
 const CHANGES: u32 = 3;
 
-/// What a pull works with.
+/// What all workers of a pull share.
 pub struct Pulling {
     pub bucket: SourceBucket,
     pub folder: Arc<Folder>,
     pub progression: Arc<Progression>,
     pub resumes: Resumes,
-    /// What is known of the files that came, for the index.
+    /// Index entries of the fetched files.
     entries: Mutex<Vec<Entry>>,
 }
 
-/// The version of an object that is fetched.
+/// The version of an object to fetch.
 #[derive(Clone)]
 pub struct Version {
     pub etag: String,
@@ -81,7 +81,7 @@ async fn pull_one(pulling: &Pulling, object: &ListedObject) -> Result<(), MediaE
     let mut changes = 0;
     loop {
         match fetch(pulling, key, &version).await {
-            // Replaced since it was listed: what is there now is what is wanted.
+            // The object was replaced since it was listed, so fetch its new version.
             Err(MediaError::S3(S3Error::Changed { .. })) if changes < CHANGES => {
                 changes += 1;
                 let meta = match pulling.bucket.head(key).await {
@@ -97,7 +97,7 @@ async fn pull_one(pulling: &Pulling, object: &ListedObject) -> Result<(), MediaE
             Err(MediaError::S3(error)) if error.is_not_found() => {
                 match of_absent(&pulling.bucket, key).await? {
                     Some(absent) => return Err(absent),
-                    // It is there again: one more try, and then the error stands.
+                    // The object exists after all: try again, up to the limit.
                     None if changes < CHANGES => changes += 1,
                     None => return Err(error.into()),
                 }
@@ -125,7 +125,7 @@ async fn fetch(pulling: &Pulling, key: &str, version: &Version) -> Result<(), Me
     Ok(())
 }
 
-/// One stream, taken up again where it broke off.
+/// Fetches an object as one stream, which resumes where it broke off.
 async fn fetch_in_one(
     pulling: &Pulling,
     key: &str,
@@ -139,7 +139,7 @@ async fn fetch_in_one(
     let (mut seen, mut seen_md5, mut spoilt) = (None, None, 0);
     loop {
         let before = reading.position;
-        // Where every byte came, only the end of the connection can have failed.
+        // If all bytes have arrived, only the end of the connection can have failed.
         let result = if before > 0 && before == version.size {
             Ok(())
         } else {
@@ -180,7 +180,7 @@ async fn fetch_in_one(
             }
             Err(error) => return Err(error),
         };
-        // Progress in between does not make bytes better that are wrong again and again.
+        // Wrong bytes count even if there was progress in between.
         if spoilt >= WRONG_READS {
             return Err(error.into());
         }
@@ -188,7 +188,7 @@ async fn fetch_in_one(
     }
 }
 
-/// How far an object was read, and what is known of its bytes so far.
+/// How far an object was read, and the check of its bytes so far.
 struct Reading {
     position: u64,
     verifier: Option<Verifier>,

@@ -1,5 +1,5 @@
-//! Large objects: several ranges at once into one file, which the next run goes on with if this one
-//! is broken off. What came is verified as a whole at the end.
+//! Fetches large objects in several ranges at once into one file. The next run resumes the file if
+//! this one is interrupted. The whole file is verified at the end.
 
 use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
@@ -19,7 +19,7 @@ use super::verify::{Verdict, Verifier, first_part};
 const RANGE: u64 = 16 << 20;
 const RANGES_AT_ONCE: usize = 4;
 
-/// An object on its way, with where it goes.
+/// An object that is being fetched, and its file.
 struct Fetch<'a> {
     pulling: &'a Pulling,
     key: &'a str,
@@ -54,7 +54,8 @@ pub async fn fetch_in_ranges(
     }
 }
 
-/// Whether what came may be a part of what comes next time. A full disk needs the room.
+/// Whether the next run can use the bytes so far. On a disk error they are deleted, because a full
+/// disk needs the room.
 fn is_worth_keeping(error: &MediaError) -> bool {
     match error {
         MediaError::S3(S3Error::Corrupt { .. } | S3Error::Changed { .. }) => false,
@@ -64,7 +65,7 @@ fn is_worth_keeping(error: &MediaError) -> bool {
 }
 
 impl Fetch<'_> {
-    /// All of it again where it cannot be shown that it is right.
+    /// Fetches the whole object again until its bytes are shown to be right.
     async fn until_right(&self) -> Result<Verdict, MediaError> {
         let mut retry = Retry::default();
         let (mut seen, mut seen_md5) = (None, None);
@@ -97,7 +98,7 @@ impl Fetch<'_> {
         }
         let first_part = first_part(bucket, self.key, &version.etag).await?;
         let verifier = Verifier::new(&meta, &version.etag, version.size, first_part);
-        // What an earlier run wrote counts only where the end shows that it was right.
+        // Ranges of an earlier run count only if the final check can prove them.
         if !verifier.proves() && !self.begun.done().is_empty() {
             self.begun.start_over()?;
         }
@@ -160,7 +161,7 @@ impl Fetch<'_> {
         if got < expected { Err(wrong(got)) } else { Ok(()) }
     }
 
-    /// What came is read back, from memory as a rule.
+    /// Reads the file back, usually from the page cache, and verifies it.
     fn verify(&self, mut verifier: Verifier) -> Result<Verdict, MediaError> {
         let read = || -> std::io::Result<Verdict> {
             let mut file = self.file.file.try_clone()?;

@@ -1,5 +1,5 @@
-//! From the folder into a bucket. The server refuses bytes that are not those whose MD5 was sent
-//! with them, and a file that changes while it is read is read again.
+//! Copies files from the folder into a bucket. The server refuses bytes that do not match the MD5
+//! sent with them, and a file that changes while it is read is reported as failed.
 
 use std::collections::HashSet;
 use std::os::unix::fs::FileExt;
@@ -20,22 +20,22 @@ use super::index::Entry;
 use super::local::{Folder, LocalFile};
 use super::uploads::Uploads;
 
-/// Above this size an object goes in parts.
+/// Above this size an object is uploaded in parts.
 pub const IN_PARTS: u64 = 16 << 20;
-/// As the aws CLI and boto3, so that ETags agree.
+/// The part size of the aws CLI and boto3, so that ETags agree.
 const PART: u64 = 8 << 20;
 const MOST_PARTS: u64 = 9_000;
 const PARTS_AT_ONCE: usize = 3;
-/// Of bodies in memory, in KiB.
+/// The total size of bodies in memory, in KiB.
 const MEMORY: usize = 40 << 10;
 
-/// What a push works with.
+/// What all workers of a push share.
 pub struct Pushing {
     pub bucket: DestinationBucket,
     pub folder: Arc<Folder>,
     pub progression: Arc<Progression>,
     pub uploads: Uploads,
-    /// Keys that the bucket has already.
+    /// Keys that the bucket already has.
     replaced: HashSet<String>,
     memory: Semaphore,
     entries: Mutex<Vec<Entry>>,
@@ -65,7 +65,7 @@ impl Pushing {
     }
 }
 
-/// Puts every file into the bucket.
+/// Uploads every file to the bucket.
 pub async fn push_files(pushing: &Arc<Pushing>, files: Vec<LocalFile>, jobs: usize) -> Outcome {
     let shared = Arc::clone(pushing);
     let work = move |file: Arc<LocalFile>| {
@@ -77,7 +77,7 @@ pub async fn push_files(pushing: &Arc<Pushing>, files: Vec<LocalFile>, jobs: usi
 
 async fn push_one(pushing: &Pushing, key: &str) -> Result<(), MediaError> {
     let (file, before) = match pushing.folder.read(key) {
-        // Deleted since the folder was listed: what the bucket has of it stays until the next push.
+        // Deleted since the folder was listed: the bucket's copy stays until the next push.
         Err(MediaError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             let place = pushing.folder.place_of(key);
             return Err(MediaError::Gone { what: format!("read {}", place.display()) });
@@ -88,7 +88,7 @@ async fn push_one(pushing: &Pushing, key: &str) -> Result<(), MediaError> {
         return push_in_parts(pushing, key, &file, before).await;
     }
     let units = u32::try_from(before.size >> 10).unwrap_or(u32::MAX).saturating_add(1);
-    // The semaphore is never closed, and no body is as large as all of it.
+    // The semaphore is never closed, and a body is always smaller than its total.
     let _room = pushing.memory.acquire_many(units).await.ok();
     let body = read(pushing, key, &file, 0, before.size)?;
     check_unchanged(pushing, key, &file, &before)?;
@@ -120,7 +120,7 @@ async fn push_in_parts(
             Ok(())
         }
         Err(error) => {
-            // What cannot be thrown away now is noted, and thrown away by the next run.
+            // An upload that cannot be aborted now stays recorded, and the next run aborts it.
             if pushing.bucket.abort_upload(key, &upload).await.is_ok() {
                 pushing.uploads.forget(&upload)?;
             }
@@ -169,7 +169,7 @@ async fn push_part(
     Ok(pushing.bucket.put_part(key, upload, number, body, &md5).await?)
 }
 
-/// Parts of at least 8 MiB, and not more of them than S3 takes.
+/// Parts of at least 8 MiB, and larger if S3's limit on parts would be exceeded.
 pub fn part_size(size: u64) -> u64 {
     PART.max(size.div_ceil(MOST_PARTS).div_ceil(1 << 20) << 20)
 }
@@ -197,10 +197,10 @@ fn check_unchanged(
         return Ok(());
     }
     let place = pushing.folder.place_of(key);
-    Err(MediaError::Refused(format!("{} was written to while it was read", place.display())))
+    Err(MediaError::Refused(format!("{} changed while it was read", place.display())))
 }
 
-/// An object that is replaced keeps what was set for it; a new one gets its type from its name.
+/// A replaced object keeps its headers. A new object gets its type from its name.
 async fn headers(pushing: &Pushing, key: &str) -> Result<Headers, MediaError> {
     let guessed = (CONTENT_TYPE, HeaderValue::from_static(content_type(key)));
     if !pushing.replaced.contains(key) {
@@ -208,7 +208,7 @@ async fn headers(pushing: &Pushing, key: &str) -> Result<Headers, MediaError> {
     }
     let mut headers = match pushing.bucket.reading().head(key).await {
         Ok(meta) => meta.kept,
-        // Deleted since, or keys that may write and not read: then there is nothing to keep.
+        // Deleted since, or the credentials may write but not read: there is nothing to keep.
         Err(error) if error.is_not_found() || error.is_denied() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
@@ -219,8 +219,8 @@ async fn headers(pushing: &Pushing, key: &str) -> Result<Headers, MediaError> {
     Ok(headers)
 }
 
-/// Whether a header is still right when the bytes are others: how they are encoded is not, nor what
-/// other programs noted of them, nor a type that only says that nobody knew it.
+/// Whether a header is still right for other bytes. The encoding, other programs' notes about the
+/// bytes, and a type that only means "unknown" are not.
 fn outlives_content(name: &HeaderName, value: &HeaderValue) -> bool {
     const OF_CONTENT: [&str; 4] =
         ["x-amz-meta-mtime", "x-amz-meta-md5chksum", "x-amz-meta-s3cmd-attrs", "content-encoding"];
@@ -234,13 +234,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tells_of_the_old_bytes_goes_with_them() {
+    fn headers_about_the_old_bytes_are_dropped() {
         for (name, value, stays) in [
             ("content-type", "image/webp", true),
             ("content-type", "binary/octet-stream", false),
             ("cache-control", "max-age=60", true),
             ("content-encoding", "gzip", false),
-            ("x-amz-meta-owner", "somebody", true),
+            ("x-amz-meta-owner", "someone", true),
             ("x-amz-meta-mtime", "1700000000.5", false),
         ] {
             let (header, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));

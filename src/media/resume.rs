@@ -1,8 +1,9 @@
-//! Large objects that a run did not finish: which file holds what came, and which ranges of it.
+//! Remembers large objects that a run did not finish: which file holds the bytes, and which ranges
+//! it has.
 //!
-//! The next run fetches only the other ranges. What is noted here is bound to the object's ETag and
-//! size and to the file's inode, and it is a shortcut and no proof: the whole is verified before it
-//! gets its name, and where it cannot be verified everything comes anew.
+//! The next run fetches only the missing ranges. A note is valid only for the same ETag and size of
+//! the object and the same inode of the file. It is a shortcut, not a proof: the whole file is
+//! verified before it gets its name, and if it cannot be verified, everything is fetched again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -25,7 +26,7 @@ use super::local_files::Unfinished;
 
 const VERSION: u32 = 1;
 
-/// What a note begins with. Each further line is the first byte of a range that came.
+/// The first line of a note. Each further line is the first byte of a fetched range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     version: u32,
@@ -33,7 +34,7 @@ struct Head {
     etag: String,
     size: u64,
     range: u64,
-    /// Of the file beside the place of its name.
+    /// The temporary name of the file.
     name: String,
     inode: u64,
 }
@@ -43,7 +44,7 @@ pub struct Resumes {
     directory: PathBuf,
 }
 
-/// The note of an object under way.
+/// The note of an object that is being fetched.
 pub struct Begun {
     path: PathBuf,
     head: Head,
@@ -53,12 +54,11 @@ pub struct Begun {
 impl Resumes {
     pub fn open(state: &Path, folder: &Path) -> Result<Resumes, MediaError> {
         let directory = state.join("media").join(format!("{}.ranges", name_of(folder)));
-        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("create", &directory))?;
         Ok(Resumes { directory })
     }
 
-    /// The keys of the unfinished files that are worth keeping for these objects. Notes of others
-    /// are forgotten.
+    /// The keys of unfinished files that these objects can resume. Deletes the notes of others.
     pub fn keep(&self, objects: &[ListedObject]) -> Result<HashSet<String>, MediaError> {
         let fail = |error| MediaError::disk("read", &self.directory)(error);
         let objects: HashMap<&str, &ListedObject> =
@@ -75,15 +75,15 @@ impl Resumes {
                     let folder = head.key.rsplit_once('/').map_or("", |(folder, _)| folder);
                     kept.insert(format!("{folder}/{}", head.name));
                 }
-                // One that cannot be removed is not found again either: its object is done.
+                // A note that cannot be deleted does no harm: its object no longer matches.
                 None => drop(fs::remove_file(&path)),
             }
         }
         Ok(kept)
     }
 
-    /// The file of an earlier run with what it holds, or a new one. It is kept when this run is
-    /// broken off.
+    /// The file of an earlier run with its ranges, or a new file. It is kept if this run is
+    /// interrupted.
     pub fn begin<'a>(
         &self,
         folder: &'a Folder,
@@ -94,7 +94,7 @@ impl Resumes {
         if let Some((head, done)) = read(&path)
             && (head.key.as_str(), head.etag.as_str()) == (key, etag)
             && (head.size, head.range) == (size, range)
-            && let Some(file) = folder.take_up(key, &head.name, head.inode, size)?
+            && let Some(file) = folder.reopen(key, &head.name, head.inode, size)?
         {
             return Ok((file.keep(), Begun { path, head, done: Mutex::new(done) }));
         }
@@ -115,12 +115,12 @@ impl Resumes {
 }
 
 impl Begun {
-    /// The first bytes of the ranges that came before.
+    /// The first bytes of the ranges that were fetched already.
     pub fn done(&self) -> BTreeSet<u64> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes a range that was written.
+    /// Records a range that was written.
     pub fn note(&self, start: u64) -> Result<(), MediaError> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || -> std::io::Result<()> {
@@ -132,7 +132,7 @@ impl Begun {
         Ok(())
     }
 
-    /// Forgets every range: what came was not right.
+    /// Forgets every range, because the bytes were wrong.
     pub fn start_over(&self) -> Result<(), MediaError> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.clear();
@@ -143,14 +143,14 @@ impl Begun {
         write().map_err(MediaError::disk("write", &self.path))
     }
 
-    /// Forgets the object, which is complete or has to come anew.
+    /// Deletes the note: the object is complete, or must be fetched again.
     pub fn forget(&self) {
-        // One that stays tells of a file that is not there any more, and is of no use to anybody.
+        // A note that stays refers to a file that no longer exists, so it does no harm.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// A note, unless it is none of ours. A last line that a kill has cut does not count.
+/// Reads a note, or `None` if it is not valid. A last line that a kill has cut is ignored.
 fn read(path: &Path) -> Option<(Head, BTreeSet<u64>)> {
     let text = fs::read_to_string(path).ok()?;
     let (whole, _) = text.rsplit_once('\n')?;
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_taken_up_only_for_the_same_object_and_file() {
+    fn ranges_are_resumed_only_for_the_same_object_and_file() {
         let (state, media) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let folder = Folder::open(media.path()).unwrap();
         let resumes = Resumes::open(state.path(), media.path()).unwrap();
@@ -193,7 +193,7 @@ mod tests {
         drop(file);
         let kept = resumes.keep(&[object("one")]).unwrap();
         assert_eq!(kept, HashSet::from([format!("documents/{name}")]));
-        // A line that was cut tells nothing.
+        // A line that was cut is ignored.
         let mut log = OpenOptions::new().append(true).open(&begun.path).unwrap();
         log.write_all(b"4").unwrap();
         let (file, begun) = begin("one");
@@ -202,7 +202,7 @@ mod tests {
         assert!(other.name() != name && begun.done().is_empty());
         begun.note(0).unwrap();
         let other_name = media.path().join("documents").join(other.name());
-        // Another file in its place is not the one that the ranges are in.
+        // Another file in its place does not have the ranges.
         fs::write(media.path().join("documents/x"), "").unwrap();
         fs::rename(media.path().join("documents/x"), other_name).unwrap();
         assert!(begin("two").1.done().is_empty());

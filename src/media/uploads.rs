@@ -1,5 +1,5 @@
-//! Uploads in parts that are under way, remembered so that the next run throws away what a killed
-//! one left in the bucket: nobody sees the parts, and they are paid for.
+//! Remembers multipart uploads, so that the next run aborts those that a killed run left in the
+//! bucket. Their parts are invisible but cost money.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -18,8 +18,8 @@ use super::content::md5_of;
 use super::error::MediaError;
 use super::index::lock;
 
-/// The uploads into one bucket. While it is held, no other bcops writes to that bucket from here: it
-/// would take uploads that are under way for such as a kill has left.
+/// The uploads into one bucket. While it is open, no other bcops on this machine writes to that
+/// bucket, because it would abort these uploads as leftovers.
 pub struct Uploads {
     path: PathBuf,
     writing: Mutex<()>,
@@ -30,14 +30,14 @@ impl Uploads {
     /// `None` if another bcops writes to the bucket.
     pub fn open(state: &Path, bucket: &DestinationBucket) -> Result<Option<Uploads>, MediaError> {
         let directory = state.join("media");
-        private_folder::create(&directory).map_err(MediaError::disk("make", &directory))?;
+        private_folder::create(&directory).map_err(MediaError::disk("create", &directory))?;
         let name = hex(md5_of(bucket.reading().place().as_bytes()));
         let Some(lock) = lock(&directory.join(format!("{name}.lock")))? else { return Ok(None) };
         let path = directory.join(format!("{name}.uploads"));
         Ok(Some(Uploads { path, writing: Mutex::new(()), _lock: lock }))
     }
 
-    /// Remembers an upload that has begun.
+    /// Records an upload that has started.
     pub fn note(&self, key: &str, upload: &Upload) -> Result<(), MediaError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let fail = |error| MediaError::disk("write", &self.path)(error);
@@ -48,13 +48,13 @@ impl Uploads {
         file.write_all(format!("{line}\n").as_bytes()).map_err(fail)
     }
 
-    /// Forgets an upload that has ended.
+    /// Removes the record of an upload that has ended.
     pub fn forget(&self, upload: &Upload) -> Result<(), MediaError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.keep(|line| field(line, "upload") != Some(upload.id.as_str()))
     }
 
-    /// Throws away what killed runs left. What cannot be thrown away now stays noted.
+    /// Aborts the uploads that killed runs left. Those that cannot be aborted now stay recorded.
     pub async fn clean(&self, bucket: &DestinationBucket) -> Result<u64, MediaError> {
         let mut count = 0;
         for line in self.read()? {
@@ -72,7 +72,7 @@ impl Uploads {
 
     fn read(&self) -> Result<Vec<Value>, MediaError> {
         match fs::read_to_string(&self.path) {
-            // A line that a kill has cut tells of an upload that had only just begun.
+            // A line that a kill has cut is ignored; its upload had only just started.
             Ok(text) => {
                 Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
             }

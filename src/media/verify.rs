@@ -1,7 +1,7 @@
-//! Whether the bytes that came are the object's, found out while they pass by.
+//! Checks while bytes arrive whether they are the object's bytes.
 //!
-//! A checksum that is stored with the object comes first, as it is cheap and covers the whole; then
-//! the ETag, where it is an MD5 or one of parts.
+//! A checksum that is stored with the object is used first, because it is cheap and covers the
+//! whole object. Next is the ETag, if it is an MD5 or an MD5 of parts.
 
 use aws_lc_rs::digest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -16,9 +16,9 @@ pub struct Verifier {
     check: Check,
 }
 
-/// The size of an object's first part, if it was uploaded in parts and the server tells. To be asked
-/// before the object's body: every request needs a turn, and whoever holds one for a body and waits
-/// for another may wait for ever.
+/// The size of an object's first part, if it was uploaded in parts and the server reports the size.
+/// Ask before reading the body: each request needs a permit, and a task that holds one for a body
+/// while waiting for another may wait for ever.
 pub async fn first_part(
     bucket: &SourceBucket,
     key: &str,
@@ -29,7 +29,7 @@ pub async fn first_part(
     }
     match bucket.first_part(key).await {
         Err(error) if error.is_transient() => Err(error),
-        // There are servers that do not know the question. What else is wrong shows with the body.
+        // Some servers do not support this request. Any other problem shows when the body is read.
         found => Ok(found.ok().flatten()),
     }
 }
@@ -54,27 +54,27 @@ enum Check {
         hashes: Vec<PartHasher>,
         wanted: ([u8; 16], u32),
     },
-    /// Nothing is known of the bytes but their number.
+    /// Only the number of bytes is known.
     Length,
 }
 
-/// What became of the check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Same,
     Other(&'static str),
-    /// The ETag looks like an MD5, and the bytes have this one. Either they are wrong, or the
-    /// server's ETags are something else.
+    /// The ETag looks like an MD5, but the bytes have this other MD5. Either the bytes are wrong,
+    /// or the server's ETags are not MD5s.
     NotTheEtag([u8; 16]),
-    /// There was nothing to compare with.
+    /// There was no checksum to compare with.
     Unknown,
-    /// The ETag is one of parts whose sizes nobody knows. Two reads that give the same here gave
-    /// the same bytes.
+    /// The ETag is an MD5 of parts of unknown sizes. This is the MD5 of the whole; two reads with
+    /// the same value returned the same bytes.
     Unproven([u8; 16]),
 }
 
 impl Verifier {
-    /// Chooses the check. `first_part` is the size of the first part, where it is known.
+    /// Chooses the check. `first_part` is the size of the first part, if known.
     pub fn new(meta: &ObjectMeta, etag: &str, size: u64, first_part: Option<u64>) -> Verifier {
         if let Some(stored) = &meta.checksum {
             return Verifier { check: stored_check(stored) };
@@ -83,7 +83,7 @@ impl Verifier {
             _ if meta.etag_is_opaque => Check::Length,
             ContentId::Md5(wanted) => Check::Md5 { hash: Box::default(), wanted },
             ContentId::Parts { md5, count } => {
-                // The last one is for comparing two reads where no size of parts fits.
+                // The last size is for comparing two reads if no part size fits.
                 let sizes = part_sizes(size, count, first_part).into_iter().chain([u64::MAX]);
                 let hashes = sizes.map(PartHasher::new).collect();
                 Check::Parts { hashes, wanted: (md5, count) }
@@ -93,17 +93,17 @@ impl Verifier {
         Verifier { check }
     }
 
-    /// For a part of an object, which is verified as a whole.
+    /// A check for a part of an object that is verified as a whole.
     pub fn nothing() -> Verifier {
         Verifier { check: Check::Length }
     }
 
-    /// Whether it compares with an ETag that is taken for an MD5.
+    /// Whether the check uses an ETag that is assumed to be an MD5.
     pub fn is_by_md5(&self) -> bool {
         matches!(self.check, Check::Md5 { .. } | Check::Parts { .. })
     }
 
-    /// Whether it tells more than the number of bytes.
+    /// Whether the check covers more than the number of bytes.
     pub fn proves(&self) -> bool {
         !matches!(self.check, Check::Length)
     }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn every_checksum_knows_the_bytes() {
+    fn every_checksum_recognises_its_bytes() {
         // The published check values of "123456789".
         for (algorithm, value) in [
             (Algorithm::Crc32, "y/Q5Jg=="),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn etags_know_the_bytes() {
+    fn etags_recognise_their_bytes() {
         let etag = etag_of(&md5_of(b"abc"));
         assert_eq!(verdict(&meta(None), &etag, b"abc"), Verdict::Same);
         let other = Verdict::NotTheEtag(md5_of(b"abd"));

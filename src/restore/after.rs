@@ -1,5 +1,5 @@
-//! Runs the manifest's own statements once the rows are in, and finds out what they wrote: it has
-//! not passed the audit of the rows.
+//! Runs the manifest's own statements after the load, and finds out which tables they wrote to.
+//! Their rows have not been audited yet.
 
 use tokio_postgres::error::SqlState;
 
@@ -11,20 +11,21 @@ use crate::scrub::ScrubPlan;
 /// Where rows were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// In these tables and nowhere else, as the server counted.
+    /// Only to these tables, by the server's count.
     Tables(Vec<TableName>),
-    /// It is not known: any table may have new rows, and there may be new tables.
+    /// Unknown: any table may have new rows, and there may be new tables.
     Anywhere,
 }
 
-/// The server's own catalog and what belongs to other tables.
+/// Schemas of the server itself.
 const SYSTEM: [&str; 2] = ["pg_catalog", "information_schema"];
 
-/// The statements run in one transaction, in which the server counts the rows that each table gets.
-/// Statements that cannot run in one, or that end it, run as well; then everything is looked at.
+/// Runs the statements in one transaction, in which the server counts the rows that each table
+/// gets. Statements that cannot run in a transaction, or that end it, run too; then every table
+/// counts as written.
 pub async fn run(session: &Session, scrub: &ScrubPlan) -> Result<Written, RestoreError> {
     let statements: Vec<&str> = scrub.after_statements().collect();
-    // Statements of the manifest name tables without their schema.
+    // The manifest's statements name tables without a schema.
     session.batch_execute("SET search_path = public").await?;
     if statements.is_empty() {
         return Ok(Written::Tables(Vec::new()));
@@ -60,8 +61,8 @@ async fn transaction(session: &Session) -> Result<i64, RestoreError> {
     Ok(session.query_one("SELECT pg_catalog.txid_current()", &[]).await?.get(0))
 }
 
-/// What this transaction has written. A change of the catalog means that tables, columns or
-/// defaults have changed, which no count shows.
+/// The tables that this transaction has written to. A write to the catalog means that tables,
+/// columns or defaults may have changed, which the counts do not show.
 async fn written(session: &Session) -> Result<Written, RestoreError> {
     let counting = "SELECT pg_catalog.current_setting('track_counts')";
     if session.query_one(counting, &[]).await?.get::<_, &str>(0) != "on" {

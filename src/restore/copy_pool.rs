@@ -1,8 +1,8 @@
-//! Several COPY sessions that take rows from the one stream.
+//! Copies rows from one stream into the database through several COPY sessions.
 //!
-//! A table begins on one session. When its rows come faster than that session takes them, another
-//! idle session joins: rows of COPY text are independent of each other, so a large table is split
-//! at its newlines. Queues are bounded, which bounds memory and holds the download back.
+//! A table starts on one session. If its rows arrive faster than the session takes them, an idle
+//! session joins: rows of COPY text are independent, so a large table can be split at newlines. The
+//! queues are bounded, which limits memory and slows the download down to the server's speed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, PoisonError, Weak};
@@ -20,15 +20,13 @@ use crate::words;
 use super::RestoreError;
 use super::session::SessionSettings;
 
-/// Batches that wait for a session, for one table.
+/// How many batches of one table may wait for a session.
 const QUEUE: usize = 8;
 
-/// Bytes that are on their way to the server, over all tables. A single row may be larger: it then
-/// travels alone.
+/// How many bytes of all tables may be on their way to the server. A larger row travels alone.
 const BYTES_UNDER_WAY: usize = 8 << 20;
 
-/// A table is split once this much of it has passed: below it, opening a second COPY costs more
-/// than it brings.
+/// A table is split after this many bytes. Below that, a second COPY costs more than it saves.
 const SPLIT_AFTER: u64 = 4 << 20;
 
 /// The sending side, used by the thread that reads the archive.
@@ -40,35 +38,37 @@ pub struct CopyPool {
     activity: Activity,
 }
 
-/// Holds the reading thread back while enough bytes are under way.
+/// Makes the reading thread wait while enough bytes are on their way.
 #[derive(Default)]
 struct Budget {
     used: std::sync::Mutex<usize>,
     freed: Condvar,
 }
 
-/// Rows that are on their way. They count from [`Batch::new`] until they are dropped.
+/// Rows on their way to the server. They count against the budget from [`Batch::new`] until
+/// dropped.
 ///
-/// Why the budget never waits on itself: only [`Batch::new`] waits for room, on the thread that
-/// reads the archive, and at that moment the thread holds no batch. So every byte that counts lies
-/// in a queue or with a session. A session that has a batch waits for the server alone and drops it
-/// as soon as it was sent, before it asks for the next. A queue that is not empty belongs to a table
-/// whose job was sent before its first batch. A session takes that job as soon as it is done with
-/// an earlier table, for which no more rows can come. By induction over the tables each batch is
-/// sent, each drop makes room, and a batch of any size goes when nothing else is under way.
+/// Why this cannot deadlock: only [`Batch::new`] waits for room, on the thread that reads the
+/// archive, and that thread holds no batch at that moment. So every counted byte is in a queue or
+/// with a session. A session that holds a batch waits only for the server, and drops the batch once
+/// it is sent, before it asks for the next. A queue with batches belongs to a table whose job was
+/// sent before its first batch. A session takes that job as soon as it has finished an earlier
+/// table, for which no more rows can come. By induction over the tables, each batch is sent, each
+/// drop makes room, and a batch of any size is sent when no other bytes are on their way.
 struct Batch {
     rows: Bytes,
     budget: Arc<Budget>,
 }
 
 impl Batch {
-    /// Blocks until there is room. A session that fails drops its batches, which makes room, and
-    /// sending then fails.
+    /// Blocks until there is room. A session that fails drops its batches. That makes room, and the
+    /// next send fails.
     fn new(rows: Bytes, budget: &Arc<Budget>, activity: &Activity) -> Batch {
         let mut used = budget.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + rows.len() > BYTES_UNDER_WAY {
             let _waits = activity.waiting(format!(
-                "the reader of the backup waits with {} of rows until sessions have sent some of {}",
+                "the reader of the backup waits with {} of rows until the server has taken some \
+                 of {}",
                 words::bytes(rows.len() as u64),
                 words::bytes(*used as u64)
             ));
@@ -87,26 +87,26 @@ impl Drop for Batch {
     }
 }
 
-/// A table whose last row is in.
+/// A table whose rows are all loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loaded {
     pub block: DumpId,
-    /// Bytes of COPY text, for the order in which indexes are built.
+    /// Bytes of COPY text. Indexes of larger tables are built first.
     pub size: u64,
     /// Rows that the server counted.
     pub rows: u64,
 }
 
-/// One table's rows for one session; each session that joins gets one of its own.
+/// One table's rows for one session. Each session that joins gets its own job.
 struct TableJob {
     name: Arc<str>,
     statement: Arc<str>,
     batches: Arc<Mutex<mpsc::Receiver<Batch>>>,
-    /// Dropped by each session when it is done; the last one tells that the table is complete.
+    /// Each session reports here when it has finished. The last one reports the table as complete.
     progress: Arc<TableProgress>,
 }
 
-/// What a [`TableJob`] is made of, without keeping the queue's receiving end alive: sending must
+/// Makes further [`TableJob`]s. It does not keep the queue's receiver alive, because sending must
 /// fail once no session receives.
 struct JobTemplate {
     name: Arc<str>,
@@ -137,12 +137,12 @@ struct TableProgress {
 }
 
 impl TableProgress {
-    /// Tells the scheduler once every session that joined has committed its rows. A session that
-    /// failed never gets here, so that a table that lacks rows never counts as loaded.
+    /// Reports the table to the scheduler once every session that joined has committed its rows. A
+    /// failed session never gets here, so a table that lacks rows never counts as loaded.
     fn finish_one(&self) {
         let finished = self.finished.fetch_add(1, Ordering::SeqCst) + 1;
         if finished == self.joined.load(Ordering::SeqCst) && *self.closed.borrow() {
-            // The scheduler is gone only when the load has failed elsewhere.
+            // The scheduler is gone only if the load has failed elsewhere.
             let _ = self.loaded.send(Loaded {
                 block: self.block,
                 size: self.size.load(Ordering::SeqCst),
@@ -153,8 +153,8 @@ impl TableProgress {
 }
 
 impl CopyPool {
-    /// Opens the sessions. Their tasks end when the pool is dropped or one of them fails; the
-    /// first error is what [`JoinSet::join_next`] gives.
+    /// Opens the sessions. Their tasks end when the pool is dropped or one of them fails.
+    /// [`JoinSet::join_next`] returns the first error.
     pub async fn start(
         url: &DatabaseUrl,
         settings: &SessionSettings,
@@ -173,7 +173,7 @@ impl CopyPool {
         Ok((CopyPool { jobs, loaded, sessions, budget, activity }, tasks))
     }
 
-    /// Begins a table. Blocks while all sessions are busy and others wait.
+    /// Starts a table. Blocks while all sessions are busy and other tables wait.
     pub fn begin(
         &self,
         block: DumpId,
@@ -228,7 +228,7 @@ pub struct TableSender {
 }
 
 impl TableSender {
-    /// Blocks while the sessions are behind, and asks another one to join.
+    /// Blocks while the sessions are behind, and asks another session to join.
     pub fn send(&mut self, rows: Bytes) -> Result<(), RestoreError> {
         let size = self.template.progress.size.fetch_add(rows.len() as u64, Ordering::SeqCst);
         let batch = match self.sender.try_send(Batch::new(rows, &self.budget, &self.activity)) {
@@ -246,7 +246,7 @@ impl TableSender {
     }
 
     fn ask_another_to_join(&mut self) {
-        // Counted before it is sent: the session may be done with it before this returns.
+        // Counted before the job is sent: the session may finish it before this returns.
         let Some(job) = self.template.job() else { return };
         self.template.progress.joined.fetch_add(1, Ordering::SeqCst);
         match self.jobs.try_send(job) {
@@ -257,7 +257,7 @@ impl TableSender {
         }
     }
 
-    /// No more rows: the sessions finish, and the table is then told as loaded.
+    /// Ends the table: the sessions finish, and the table is then reported as loaded.
     pub fn finish(self) {
         self.template.progress.closed.send_replace(true);
     }
@@ -281,7 +281,7 @@ async fn work(
     }
 }
 
-/// Copies the batches of a table that this session gets hold of, in one COPY.
+/// Copies the batches that this session receives of a table, in one COPY.
 async fn copy(session: &Session, job: &TableJob, activity: &Activity) -> Result<(), RestoreError> {
     let what: Arc<str> = format!("copying rows of {}", job.name).into();
     let waits: Arc<str> = format!("a COPY session waits for rows of {}", job.name).into();
@@ -304,12 +304,12 @@ async fn copy(session: &Session, job: &TableJob, activity: &Activity) -> Result<
         let fed = sink.feed(batch.rows.clone()).await;
         drop(sending);
         activity.moved(batch.rows.len());
-        // Room is made before the next batch is waited for: a row as large as all the room there is
-        // could not come otherwise, and both sides would wait for each other.
+        // Make room before waiting for the next batch. Otherwise a row that needs the whole budget
+        // could never arrive, and both sides would wait for each other.
         drop(batch);
         if let Err(error) = fed {
-            // A server that refuses rows ends the COPY, of which sending only notices that it is
-            // closed. Finishing it brings the server's own reason.
+            // A server that refuses rows closes the COPY, and sending reports only that. Finishing
+            // the COPY returns the server's own reason.
             let reason = sink.as_mut().finish().await.err().unwrap_or(error);
             return Err(fail(reason));
         }
@@ -324,8 +324,8 @@ async fn copy(session: &Session, job: &TableJob, activity: &Activity) -> Result<
     Ok(())
 }
 
-/// The next batch, or `None` once the table was finished. A sender that went away without
-/// finishing has failed, and its table must not be committed.
+/// The next batch, or `None` once the table is finished. A sender that was dropped without
+/// finishing has failed, so its table must not be committed.
 async fn next_batch(job: &TableJob) -> Result<Option<Batch>, RestoreError> {
     match job.batches.lock().await.recv().await {
         Some(batch) => Ok(Some(batch)),

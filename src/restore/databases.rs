@@ -1,8 +1,9 @@
-//! The databases around a pull: the one being filled, the one in use, and the one before.
+//! Creates, renames and drops the local databases of a pull: the incoming, the current and the
+//! previous one.
 //!
-//! A pull fills `NAME_bcops_incoming` and swaps it in by renames in one transaction, so that
-//! `NAME` is at every moment either the old database or the new one. What a killed run left
-//! behind has a name of its own, which nothing else uses, and is dropped by the next run.
+//! A pull fills `NAME_bcops_incoming` and swaps it in by renames in one transaction, so `NAME` is
+//! always either the complete old database or the complete new one. A killed run leaves only
+//! databases whose names nothing else uses, and the next run drops them.
 
 use std::time::{Duration, Instant};
 
@@ -17,34 +18,30 @@ use super::properties::{NotKept, Properties};
 use super::unscrubbed::{self, Identity};
 use crate::failure::{CommandError, FailureKind};
 
-/// Postgres cuts longer names off, silently.
+/// Postgres silently cuts off longer names.
 const LONGEST_NAME: usize = 63;
 
-/// How long to try for the lock. The server may still be at work on the last statement of a bcops
-/// that was killed a moment ago, and keeps its lock until that is done.
+/// How long to try for the lock. The server may still run the last statement of a killed bcops, and
+/// keeps its lock until the statement ends.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 pub enum DatabaseError {
-    #[error("another bcops is replacing the database {database} at this moment")]
+    #[error("cannot replace the database {database}: another bcops is replacing it now")]
     Locked { database: String },
-    #[error(
-        "the database name {name} is too long: with its suffix it would exceed {LONGEST_NAME} bytes"
-    )]
+    #[error("cannot use the database name {name}: with its suffix it exceeds {LONGEST_NAME} bytes")]
     NameTooLong { name: String },
-    #[error("there is no database {name} to go back to")]
+    #[error("cannot undo the pull: there is no database {name}")]
     NothingToUndo { name: String },
     #[error("cannot drop the database {name}: there is no such database")]
     NothingToDrop { name: String },
-    #[error("the database {name} is in use and its sessions cannot be ended")]
+    #[error("cannot rename or drop the database {name}: its sessions do not end")]
     InUse { name: String, source: PostgresError },
-    #[error("the role {role} may not create databases on {place}")]
+    #[error("cannot create a database on {place}: the role {role} lacks permission")]
     MayNotCreate { role: String, place: String },
-    #[error(
-        "the database {name} belongs to another role than {role}, which may therefore not rename it"
-    )]
+    #[error("cannot rename the database {name}: the role {role} does not own it")]
     NotOwner { name: String, role: String },
-    #[error("cannot drop the database {name} of an earlier pull: another role than {role} owns it")]
+    #[error("cannot drop the database {name} of an earlier pull: the role {role} does not own it")]
     NotOwnerOfRest { name: String, role: String },
     #[error(transparent)]
     Postgres(#[from] PostgresError),
@@ -56,7 +53,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
     }
 }
 
-/// The names of one target.
+/// The names that databases of one target have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     pub current: String,
@@ -82,7 +79,7 @@ impl Names {
     }
 }
 
-/// What is on the server under these names.
+/// The databases of one target that the server has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// Size in bytes of the current database, if there is one.
@@ -90,15 +87,15 @@ pub struct Existing {
     pub previous: Option<u64>,
 }
 
-/// What a swap could not do, after which the new database is in its place all the same.
+/// What failed around a swap that succeeded: the new database is in place.
 #[derive(Debug)]
 pub struct Swapped {
     pub not_kept: Vec<NotKept>,
-    /// Why the database that is no longer needed is still there. The next pull drops it.
+    /// Why the replaced database could not be dropped. The next pull drops it.
     pub not_dropped: Option<DatabaseError>,
 }
 
-/// The target's server, locked against another bcops for as long as this lives.
+/// The target's server, locked against another bcops until this is dropped.
 pub struct Databases {
     admin: Session,
     url: DatabaseUrl,
@@ -153,8 +150,8 @@ impl Databases {
         Ok(Existing { current: size(&self.names.current), previous: size(&self.names.previous) })
     }
 
-    /// Whether the role may do what a pull does, found out before anything is fetched: creating a
-    /// database, and renaming those that are in the way.
+    /// Checks, before anything is fetched, that the role may create a database and rename the
+    /// current and the previous one.
     pub async fn check_may_replace(&self) -> Result<(), DatabaseError> {
         let role = &self.url.user;
         let row = self
@@ -185,8 +182,8 @@ impl Databases {
         }
     }
 
-    /// Drops what a killed run left and creates an empty database to fill, in the place and with the
-    /// locale of the one in use. Also gives what of these the server refused.
+    /// Drops what a killed run left, then creates an empty database to fill, with the tablespace
+    /// and locale of the current one. Also returns which of these the server refused.
     pub async fn create_incoming(
         &self,
         encoding: &str,
@@ -197,7 +194,7 @@ impl Databases {
         self.create_empty(&self.names.incoming, encoding).await
     }
 
-    /// Creates an empty database for a short time, and drops the one that a killed run left.
+    /// Creates a temporary empty database, after dropping one that a killed run left.
     pub async fn create_scratch(&self, encoding: &str) -> Result<DatabaseUrl, DatabaseError> {
         self.drop_scratch().await?;
         Ok(self.create_empty(&self.names.scratch, encoding).await?.0)
@@ -224,8 +221,9 @@ impl Databases {
         self.drop_database(&self.names.incoming).await
     }
 
-    /// Makes the filled database the current one, with all that belongs to the current one itself.
-    /// That becomes the previous one, or is dropped if it is not to be kept.
+    /// Makes the filled database the current one and gives it the current database's properties.
+    /// The old current database becomes the previous one, or is dropped if `keep_previous` is
+    /// false.
     ///
     /// Once this returns `Ok`, the new database is in its place.
     pub async fn swap_in(&self, keep_previous: bool) -> Result<Swapped, DatabaseError> {
@@ -252,33 +250,31 @@ impl Databases {
         Ok(Swapped { not_kept, not_dropped })
     }
 
-    /// Writes on the new, empty database that its rows are those of real people, and says which
-    /// database that is.
+    /// Marks the new, empty database as one with unscrubbed rows, and returns its identity.
     pub async fn mark_incoming(&self) -> Result<Option<Identity>, DatabaseError> {
         unscrubbed::mark(&self.admin, &self.names.incoming).await?;
         Ok(Identity::of(&self.admin, &self.url.place(), &self.names.incoming).await?)
     }
 
-    /// Whether the database bears the mark of one that was loaded without a scrub, and which
-    /// database it is, if it exists.
+    /// Whether the database is marked as loaded without a scrub, and its identity if it exists.
     pub async fn mark_of(&self, name: &str) -> Result<(bool, Option<Identity>), DatabaseError> {
         let identity = Identity::of(&self.admin, &self.url.place(), name).await?;
         Ok((unscrubbed::is_marked(&self.admin, name).await?, identity))
     }
 
-    /// Those of these numbers that are still a database of the server.
+    /// Which of these OIDs still belong to a database of the server.
     pub async fn existing_oids(&self, oids: &[u32]) -> Result<Vec<u32>, DatabaseError> {
         let statement = "SELECT oid FROM pg_catalog.pg_database WHERE oid = ANY($1)";
         let rows = self.admin.query(statement, &[&oids]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Drops the database that was kept.
+    /// Drops the previous database.
     pub async fn drop_previous(&self) -> Result<(), DatabaseError> {
         self.drop_database(&self.names.previous).await
     }
 
-    /// Exchanges the current database and the previous one.
+    /// Swaps the current database and the previous one.
     pub async fn undo(&self) -> Result<(), DatabaseError> {
         let existing = self.existing().await?;
         if existing.previous.is_none() {
@@ -296,16 +292,16 @@ impl Databases {
         self.rename(&renames).await
     }
 
-    /// All renames in one transaction. A database in use cannot be renamed, so its sessions are
-    /// ended first; as an application may come back at once, this is tried a few times.
+    /// Makes all renames in one transaction. A database in use cannot be renamed, so bcops ends its
+    /// sessions first. An application may reconnect at once, so bcops tries this 20 times.
     async fn rename(&self, renames: &[(&String, &String)]) -> Result<(), DatabaseError> {
         let mut transaction = "BEGIN;\n".to_owned();
         for (from, to) in renames {
             let (from, to) = (quote_identifier(from), quote_identifier(to));
             transaction.push_str(&format!("ALTER DATABASE {from} RENAME TO {to};\n"));
         }
-        // The load ran without waiting for the disk. This commit waits, and with it everything
-        // that was written before.
+        // The load did not wait for the disk. This commit does, for itself and for everything
+        // written before it.
         transaction.push_str("COMMIT");
         let mut attempts = 0;
         loop {
@@ -328,7 +324,7 @@ impl Databases {
         }
     }
 
-    /// A template cannot be dropped.
+    /// Clears the template flag, because a template cannot be dropped.
     async fn end_use_as_template(&self, name: &str) -> Result<(), DatabaseError> {
         let statement = "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND datistemplate";
         if self.admin.query_opt(statement, &[&name]).await?.is_some() {
@@ -341,8 +337,8 @@ impl Databases {
     async fn end_sessions(&self, database: &str) -> Result<(), DatabaseError> {
         self.admin
             .execute(
-                // Asking for a session that this role may not end would be an error. Renaming and
-                // dropping end the server's own workers by themselves.
+                // Ending a session of another role would be an error, so those are filtered out.
+                // Rename and drop end the server's own workers themselves.
                 "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
                  WHERE datname = $1 AND pid <> pg_catalog.pg_backend_pid() \
                  AND backend_type = 'client backend' AND pg_catalog.pg_has_role(usesysid, 'MEMBER')",
@@ -352,7 +348,7 @@ impl Databases {
         Ok(())
     }
 
-    /// `DROP DATABASE … WITH (FORCE)` needs Postgres 13, so sessions are ended by hand.
+    /// Ends the sessions, then drops: `DROP DATABASE … WITH (FORCE)` needs Postgres 13.
     async fn drop_database(&self, name: &str) -> Result<(), DatabaseError> {
         self.end_use_as_template(name).await?;
         let sql = format!("DROP DATABASE IF EXISTS {}", quote_identifier(name));
@@ -376,7 +372,7 @@ impl Databases {
     }
 }
 
-/// `postgres` is there on nearly every server, and `template1` on all.
+/// Nearly every server has the database `postgres`, and every server has `template1`.
 async fn connect_to_maintenance(target: &DatabaseUrl) -> Result<Session, PostgresError> {
     match connect(&target.with_database("postgres")).await {
         Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
@@ -391,7 +387,7 @@ impl From<DatabaseError> for CommandError {
         match error {
             DatabaseError::Postgres(error) => error.into(),
             DatabaseError::Locked { .. } => CommandError::wrap(FailureKind::Locked, error)
-                .hint("wait until it is done, then try again"),
+                .hint("wait until the other bcops ends, then run the command again"),
             DatabaseError::NameTooLong { .. } => {
                 CommandError::wrap(FailureKind::Configuration, error)
                     .hint("choose a shorter name with --target")
@@ -410,7 +406,7 @@ impl From<DatabaseError> for CommandError {
                 CommandError::wrap(FailureKind::Configuration, error).hint(hint)
             }
             DatabaseError::InUse { .. } => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint("stop what uses the database (runserver, psql), then try again"),
+                .hint("stop what uses the database (runserver, psql), then run the command again"),
             DatabaseError::MayNotCreate { ref role, .. } => {
                 let hint =
                     format!("as a superuser: ALTER ROLE {} CREATEDB", quote_identifier(role));

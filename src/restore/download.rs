@@ -1,4 +1,5 @@
-//! A backup of Heroku's as a stream: ranged HTTP from a signed URL, which resumes where it stopped.
+//! Streams a Heroku backup over ranged HTTP from a signed URL, and resumes where the stream
+//! stopped.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use crate::adapters::heroku::Heroku;
 use crate::events::Silent;
 
 impl OpenBackup {
-    /// The backup `number` of the app `owner`, which is the one that owns the database. Every URL
-    /// is minted when it is needed, as they expire within the time that a load can take.
+    /// Opens the backup `number` of the app `owner`, which owns the database. A signed URL is
+    /// requested each time one is needed, because it can expire during a load.
     ///
     /// # Errors
     ///
-    /// When the server has not answered, or not with an object of a known length.
+    /// When the server does not answer, or does not report the length of the backup.
     pub async fn download(
         heroku: &Heroku,
         owner: &str,
@@ -52,7 +53,7 @@ fn mint(heroku: Heroku, owner: String, number: u64) -> MintUrl {
     })
 }
 
-/// A part of the same object, by another ranged request.
+/// Reads a part of the same object by another ranged request.
 struct DownloadAgain {
     client: DownloadClient,
     mint: MintUrl,
@@ -62,7 +63,7 @@ struct DownloadAgain {
 }
 
 impl BackupSource for DownloadAgain {
-    /// Called from the thread that reads the archive, which is none of the runtime's.
+    /// Called from the thread that reads the archive, which is not a thread of the runtime.
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>> {
         let options = DownloadOptions {
             start,

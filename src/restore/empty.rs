@@ -1,21 +1,21 @@
-//! Whether a database is empty: what is in it that a load could collide with or mix with.
+//! Lists what is in a database that a load could collide or mix with. An empty list means an empty
+//! database.
 //!
-//! What an extension brought does not count, nor do the schemas that a database has from birth:
-//! `public` everywhere, and on Heroku `heroku_ext`, where extensions are, and `_heroku`, which
-//! belongs to Heroku itself and cannot be emptied by anybody else.
+//! Objects of extensions do not count, nor do the schemas of a new database: `public` everywhere,
+//! and on Heroku `heroku_ext`, which holds extensions, and `_heroku`, which only Heroku can empty.
 
 use std::fmt;
 
 use super::omissions::HEROKUS_OWN;
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 
-/// How many names of each kind are told.
+/// How many names of each kind are shown.
 const EXAMPLES: usize = 3;
 
 /// What a database holds of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// In the plural.
+    /// As a plural, such as `tables`.
     pub kind: String,
     pub count: u64,
     pub examples: Vec<String>,
@@ -28,13 +28,14 @@ impl fmt::Display for Found {
     }
 }
 
-/// Kinds with what they are, their catalog, the columns of their name and schema, and a condition.
+/// For each kind: its name, its catalog, the columns with name and schema, and a condition.
 const KINDS: [(&str, &str, &str, &str, &str); 12] = [
     ("tables", "pg_class", "relname", "relnamespace", "relkind IN ('r', 'p')"),
     ("views", "pg_class", "relname", "relnamespace", "relkind IN ('v', 'm')"),
     ("sequences", "pg_class", "relname", "relnamespace", "relkind = 'S'"),
     ("foreign tables", "pg_class", "relname", "relnamespace", "relkind = 'f'"),
-    // Every table has a type of its rows, every type one of its arrays, and a range one of several.
+    // Skips the row type of each table, the array type of each type, and the multirange of each
+    // range.
     (
         "types",
         "pg_type",
@@ -53,7 +54,7 @@ const KINDS: [(&str, &str, &str, &str, &str); 12] = [
     ("extended statistics", "pg_statistic_ext", "stxname", "stxnamespace", "true"),
 ];
 
-/// Everything that is in the database, by kind. Nothing means that it is empty.
+/// Everything in the database, by kind. The list is empty if the database is.
 pub async fn contents(session: &Session) -> Result<Vec<Found>, PostgresError> {
     let own = quote_literal(HEROKUS_OWN);
     let mut parts: Vec<String> = KINDS

@@ -1,6 +1,6 @@
-//! Sorts a table of contents into what is run before the rows, with them, and after them.
+//! Sorts the entries of a backup into those that run before the rows, after the rows, and last.
 //!
-//! What is skipped is decided in [`super::omissions`].
+//! [`super::omissions`] decides which entries are skipped.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,47 +14,47 @@ use super::RestoreError;
 use super::omissions::{Loss, Omissions};
 use super::site_path::SitePath;
 
-/// What is done with the entries of an archive. Entries are named by their index in the TOC.
+/// The order in which the entries of an archive run. An entry is named by its index in the TOC.
 #[derive(Debug)]
 pub struct RestorePlan {
     pub toc: Arc<Toc>,
-    /// Run one after the other, in the TOC's order.
+    /// Run one after the other, in TOC order.
     pub pre_data: Vec<usize>,
     pub post_data: Vec<PostDataEntry>,
-    /// The blocks of partitioned tables, by the id that stands for all of them among the needs.
+    /// The blocks of each partitioned table, by the id that stands for all of them in `needs`.
     pub families: HashMap<DumpId, Vec<DumpId>>,
-    /// `REFRESH MATERIALIZED VIEW`, run last and in order: their queries may read any table.
+    /// `REFRESH MATERIALIZED VIEW`, run last and in order because the views may read any table.
     pub refreshes: Vec<usize>,
-    /// Whether the SQL names schemas, which it does since archives have a SEARCHPATH entry.
+    /// Whether the SQL names schemas. It does in archives that have a SEARCHPATH entry.
     qualified: bool,
     with_large_objects: bool,
     pub omissions: Omissions,
-    /// Where the site's own functions find what they name without a schema.
+    /// Where the site's own functions find names without a schema.
     pub site_path: SitePath,
 }
 
-/// An entry that is run once others are done.
+/// An entry that runs once the entries it needs are done.
 #[derive(Debug)]
 pub struct PostDataEntry {
     pub index: usize,
-    /// The blocks, families of blocks and post-data entries that must be done before.
+    /// The blocks, families of blocks and post-data entries that must be done first.
     pub needs: HashSet<DumpId>,
-    /// Whether the rows of every table must be in.
+    /// Whether the rows of every table must be loaded first.
     pub needs_all_rows: bool,
     /// The tables that this entry's statement locks.
     pub locks: Vec<DumpId>,
-    /// Whether the locks keep out other entries. `CREATE INDEX` shares its table.
+    /// Whether the locks exclude other entries. `CREATE INDEX` shares its table with other indexes.
     pub exclusive: bool,
 }
 
 impl RestorePlan {
-    /// `with_large_objects` is false where the scrub deletes them.
+    /// `with_large_objects` is false if the scrub deletes large objects.
     pub fn new(toc: &Arc<Toc>, with_large_objects: bool) -> RestorePlan {
         RestorePlan::decide(toc, with_large_objects, &HashSet::new())
     }
 
-    /// The same without these extensions, which the server does not create, and without everything
-    /// that stands on them.
+    /// The same plan without these extensions, which the server refuses, and without everything
+    /// that needs them.
     pub fn without(&self, extensions: &HashSet<String>) -> RestorePlan {
         RestorePlan::decide(&self.toc, self.with_large_objects, extensions)
     }
@@ -96,19 +96,19 @@ impl RestorePlan {
         }
     }
 
-    /// Rows, and what guards rows, that would be lost. `has_rows` says whether any row of a table
-    /// is to be loaded.
+    /// Rows that would be lost, and objects that guard rows. `has_rows` says whether a table has
+    /// rows to load.
     pub fn losses(&self, has_rows: impl Fn(&TableName) -> bool) -> Vec<Loss> {
         self.omissions.losses(&self.toc, has_rows)
     }
 
-    /// The SQL of an entry as the archive means it to be run. Archives up to 1.12 leave schemas out
-    /// of it and have it run with the entry's own schema as the search path.
+    /// The SQL of an entry, ready to run. SQL of archives up to 1.12 does not name schemas, so it
+    /// gets the entry's own schema as the search path.
     pub fn statement<'a>(&self, entry: &'a TocEntry) -> Cow<'a, str> {
         self.as_archived(entry, entry.definition.as_deref().unwrap_or_default())
     }
 
-    /// The same for SQL that stands for the entry's own.
+    /// The same for SQL that replaces the entry's own.
     pub fn as_archived<'a>(&self, entry: &TocEntry, sql: &'a str) -> Cow<'a, str> {
         match &entry.namespace {
             Some(namespace) if !self.qualified => {
@@ -121,14 +121,14 @@ impl RestorePlan {
         }
     }
 
-    /// SQL of an entry where the site's own search path holds. It has to be sent as one message, in
-    /// whose transaction the path is set and with which it ends.
+    /// SQL of an entry with the site's own search path. Send it as one message: the path is set for
+    /// the transaction of that message only.
     pub fn with_site_path(&self, entry: &TocEntry, sql: &str) -> String {
         let namespace = entry.namespace.as_deref().filter(|_| !self.qualified);
         format!("{}{sql}", self.site_path.set_local(namespace))
     }
 
-    /// Refuses an archive whose entries wait for each other, before anything of it is loaded.
+    /// Refuses an archive whose entries wait for each other, before anything is loaded.
     pub fn check_order(&self) -> Result<(), RestoreError> {
         let id_of = |entry: &PostDataEntry| self.entry(entry.index).map(|found| found.id);
         let own: HashSet<DumpId> = self.post_data.iter().filter_map(id_of).collect();
@@ -209,7 +209,7 @@ impl Sorter<'_> {
             | "BLOBS"
             | "TABLE DATA" => Place::Nowhere,
             "COMMENT" if entry.tag.starts_with("DATABASE ") => Place::Nowhere,
-            // A new database has both already.
+            // A new database has the schema and the language already.
             "SCHEMA" if entry.tag == "public" => Place::Nowhere,
             "PROCEDURAL LANGUAGE" if entry.tag == "plpgsql" => Place::Nowhere,
             "BLOB" | "BLOB METADATA" if self.with_large_objects => Place::PreData,
@@ -239,11 +239,11 @@ fn is_only_a_comment(sql: &str) -> bool {
     sql.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with("--"))
 }
 
-/// Finds what a post-data entry waits for.
+/// Finds what each post-data entry waits for.
 struct Needs<'a> {
     toc: &'a Toc,
     post_data: &'a HashSet<DumpId>,
-    /// The block of each table's rows; for a table with partitions, the id of its family.
+    /// The block with each table's rows. For a table with partitions it is the id of its family.
     data_of_table: HashMap<DumpId, Option<DumpId>>,
     families: HashMap<DumpId, Vec<DumpId>>,
 }
@@ -267,8 +267,8 @@ impl<'a> Needs<'a> {
             .table_data()
             .filter_map(|entry| Some((*tables.get(&entry.table_name())?, entry.id)))
             .collect();
-        // Thousands of entries may need the rows of one table with thousands of partitions, so that
-        // its blocks go by one name. Ids of archives are above zero.
+        // Thousands of entries may need the rows of one table with thousands of partitions, so its
+        // blocks share one id. It is negative, because ids in archives are above zero.
         let mut families = HashMap::new();
         let mut data_of_table = HashMap::new();
         for table in tables.values().copied() {
@@ -303,7 +303,7 @@ impl<'a> Needs<'a> {
                 needs.insert(*id);
             }
         }
-        // A constraint of a domain leads to no table here, and holds for rows of any.
+        // A constraint of a domain depends on no table, and applies to rows of any table.
         let leads_nowhere = needs.is_empty() && locks.is_empty();
         let leads_nowhere = leads_nowhere && entry.entry_type != "SEQUENCE SET";
         let needs_all_rows = leads_nowhere || self.calls_functions(entry);
@@ -319,7 +319,7 @@ impl<'a> Needs<'a> {
 }
 
 impl Needs<'_> {
-    /// Whether a function of the archive is run while the entry is built. It may read any table.
+    /// Whether building the entry calls a function of the archive, which may read any table.
     fn calls_functions(&self, entry: &TocEntry) -> bool {
         let is_function = |id: &DumpId| {
             self.toc.get(*id).is_some_and(|one| {
@@ -334,8 +334,8 @@ impl Needs<'_> {
 /// More levels of partitions than any database has.
 const PARTITION_LEVELS: usize = 64;
 
-/// A table and everything attached below it. Ends even where the attachments go round in a circle
-/// or, in an archive made to harm, go down without an end in sight.
+/// A table and all partitions below it. It ends even in a malicious archive whose partitions form a
+/// circle or a very deep tree.
 fn family(table: DumpId, partitions: &HashMap<DumpId, Vec<DumpId>>) -> HashSet<DumpId> {
     let mut family = HashSet::from([table]);
     let mut level = vec![table];

@@ -1,4 +1,4 @@
-//! What can go wrong while loading.
+//! Lists why a load can fail, with the hint for each reason.
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -19,53 +19,57 @@ use crate::scrub::personal_data;
 
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    #[error("the backup cannot be read")]
+    #[error("cannot read the backup")]
     Archive(#[from] ArchiveError),
-    #[error("the backup cannot be fetched")]
+    #[error("cannot fetch the backup")]
     Source(#[source] std::io::Error),
-    #[error(
-        "the rows of {table} are dumped as INSERT statements, which cannot be scrubbed in flight"
-    )]
+    #[error("cannot scrub {table}: the backup holds its rows as INSERT statements")]
     InsertStyle { table: String },
-    #[error("this server lacks the extension{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))]
+    #[error(
+        "cannot load the backup: this server lacks the extension{} {}",
+        if names.len() == 1 { "" } else { "s" },
+        names.join(", ")
+    )]
     MissingExtensions { names: Vec<String> },
-    #[error("{entry} cannot be created")]
+    #[error("cannot create {entry}")]
     Statement { entry: String, source: PostgresError },
     #[error(
-        "cannot load the CHECK constraint {name} of {table}: the rows or its function refuse it"
+        "cannot create the CHECK constraint {name} of {table}: a row breaks it, or its function \
+         failed"
     )]
     Check { table: String, name: String, source: PostgresError },
-    /// Something that the load skips is needed by what holds rows, or guards them.
+    /// An object that holds or guards rows needs an object that the load skips.
     #[error("cannot load the backup: rows would be lost in {}", listed(.losses))]
     RowsLost { losses: Vec<Loss> },
-    /// The archive is of a newer server, which may be the reason of the failure.
-    #[error("the backup is from PostgreSQL {archive}, and this server is PostgreSQL {server}")]
+    /// The archive comes from a newer server, which may be the reason for the failure.
+    #[error("cannot load the backup of PostgreSQL {archive}: this server is PostgreSQL {server}")]
     NewerArchive { archive: u32, server: u32, source: Box<RestoreError> },
-    #[error("the rows of {table} were not accepted")]
+    #[error("cannot load the rows of {table}")]
     Copy { table: String, source: PostgresError },
-    #[error("{sent} rows of {table} were sent and the server counted {counted}")]
+    #[error("cannot confirm the rows of {table}: bcops sent {sent}, the server counted {counted}")]
     RowCount { table: String, sent: u64, counted: u64 },
     #[error(transparent)]
     Framing(#[from] FramingError),
-    #[error("{entry} can never be created, as it depends on itself{}", by_way_of(.chain))]
+    #[error("cannot create {entry}: it depends on itself{}", by_way_of(.chain))]
     Cycle { entry: String, chain: Vec<String> },
     #[error(
-        "the rows of {table} depend on a table that comes later in the backup, and standard input cannot be read twice"
+        "cannot load {table} from standard input: its rows need a table that comes later in the \
+         backup"
     )]
     CannotLookBack { table: String },
     #[error("the loaded database is incomplete: {0}")]
     Incomplete(String),
-    #[error("personal data would remain in {} after the scrub; the local database is unchanged", in_words(.findings.len()))]
+    #[error("personal data would remain in {} after the scrub; the local database is unchanged", places(.findings.len()))]
     PersonalData { findings: Vec<AuditCount> },
     #[error("cannot load without the unclassified tables: {}", in_lines(.needy))]
     NeedsOmitted { needy: Vec<NeedyRows> },
-    #[error("the rows cannot be scrubbed")]
+    #[error("cannot scrub the rows")]
     Scrub(#[from] ScrubError),
-    #[error("what the load brought cannot be audited")]
+    #[error("cannot audit the loaded database")]
     Audit(#[source] LiveError),
-    #[error("the statement to run afterwards failed: {statement}")]
+    #[error("cannot run the manifest's statement after the load: {statement}")]
     After { statement: String, source: PostgresError },
-    /// The manifest does not fit: the server refuses what a rule writes.
+    /// The manifest does not fit: the server refuses a value that a rule writes.
     #[error(transparent)]
     Plan(PlanError),
     #[error(transparent)]
@@ -74,7 +78,7 @@ pub enum RestoreError {
     Postgres(#[from] PostgresError),
     #[error("cannot continue the load: {0}")]
     Stalled(Stall),
-    #[error("a part of the loader ended before its work was done")]
+    #[error("cannot continue the load: a part of the loader ended early")]
     PartEnded,
 }
 
@@ -105,7 +109,7 @@ impl From<tokio_postgres::Error> for RestoreError {
 }
 
 impl RestoreError {
-    /// Whether it was one of the archive's statements, or a table's rows, that the server refused.
+    /// Whether the server refused one of the archive's statements or a table's rows.
     pub(super) fn is_of_a_statement(&self) -> bool {
         matches!(
             self,
@@ -113,7 +117,7 @@ impl RestoreError {
         ) && self.code().is_some()
     }
 
-    /// The same, which begins with the versions if the archive is of a newer server.
+    /// Puts the two versions before the error if the archive comes from a newer server.
     pub(super) fn with_versions(self, archive: Option<u32>, server: Option<u32>) -> RestoreError {
         match (archive, server) {
             (Some(archive), Some(server)) if archive > server => {
@@ -123,7 +127,7 @@ impl RestoreError {
         }
     }
 
-    /// The server's error code, if it was the server that said no.
+    /// The server's error code, if the server reported the error.
     pub fn code(&self) -> Option<&SqlState> {
         match self {
             RestoreError::Statement { source, .. }
@@ -143,11 +147,11 @@ fn listed(losses: &[Loss]) -> String {
 }
 
 fn by_way_of(chain: &[String]) -> String {
-    if chain.is_empty() { String::new() } else { format!(", by way of {}", chain.join(", ")) }
+    if chain.is_empty() { String::new() } else { format!(", through {}", chain.join(", ")) }
 }
 
-fn in_words(columns: usize) -> String {
-    if columns == 1 { "a column".to_owned() } else { format!("{columns} places") }
+fn places(count: usize) -> String {
+    crate::words::plural(count as u64, "place")
 }
 
 impl From<RestoreError> for CommandError {
@@ -167,7 +171,7 @@ impl From<RestoreError> for CommandError {
                 CommandError::wrap(FailureKind::Unexpected, error).hint(newer_server(archive))
             }
             RestoreError::RowsLost { .. } => CommandError::wrap(FailureKind::Refused, error)
-                .hint("restore it by hand where a superuser may create everything: pg_restore --no-owner --no-acl"),
+                .hint("restore the backup as a superuser: pg_restore --no-owner --no-acl"),
             RestoreError::Check { ref table, ref name, .. } => {
                 let (name, table) = (quote_literal(name), quote_literal(table));
                 let hint = format!(
@@ -177,27 +181,36 @@ impl From<RestoreError> for CommandError {
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
             RestoreError::Statement { ref entry, .. } => {
-                let hint = format!("create what the server misses, then run the command again; rows need {entry}");
+                let hint = format!(
+                    "create on the server what {entry} needs, then run the command \
+                     again"
+                );
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
             RestoreError::InsertStyle { .. } => CommandError::wrap(FailureKind::Refused, error)
                 .hint("make the backup without --inserts: pg_dump -Fc"),
             RestoreError::CannotLookBack { .. } => {
-                CommandError::wrap(FailureKind::Refused, error).hint("give the file's name instead of `-`")
+                CommandError::wrap(FailureKind::Refused, error).hint("name the file instead of `-`")
             }
             RestoreError::PersonalData { ref findings } => {
                 personal_data(error.to_string(), findings, &[])
             }
-            RestoreError::NeedsOmitted { .. } => CommandError::wrap(FailureKind::PersonalData, error)
-                .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest"),
-            // Whatever the reason is, nobody has shown that nothing personal is there.
-            RestoreError::Scrub(_) | RestoreError::Audit(_) => CommandError::wrap(FailureKind::PersonalData, error)
-                .hint("check the manifest: bcops scrub-pii --manifest validate"),
+            RestoreError::NeedsOmitted { .. } => {
+                CommandError::wrap(FailureKind::PersonalData, error)
+                    .hint("add the tables to the manifest: bcops scrub-pii --manifest suggest")
+            }
+            // Whatever the reason, the load has not shown that no personal data is left.
+            RestoreError::Scrub(_) | RestoreError::Audit(_) => {
+                CommandError::wrap(FailureKind::PersonalData, error)
+                    .hint("check the manifest: bcops scrub-pii --manifest validate")
+            }
             RestoreError::Framing(FramingError::RowTooLong { ref table, .. }) => {
                 let hint = format!("load without its rows: --exclude-data {}", table.short());
                 CommandError::wrap(FailureKind::Unexpected, error).hint(hint)
             }
-            RestoreError::Stalled(_) => CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED),
+            RestoreError::Stalled(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(STALLED)
+            }
             RestoreError::Archive(ref reason) => {
                 let hints = reason.hints(None);
                 CommandError::wrap(FailureKind::Unexpected, error).with_hints(hints)
@@ -205,8 +218,12 @@ impl From<RestoreError> for CommandError {
             RestoreError::Source(_)
             | RestoreError::RowCount { .. }
             | RestoreError::Incomplete(_)
-            | RestoreError::Framing(_) => CommandError::wrap(FailureKind::Unexpected, error)
-                .hint(Hint::run("run the same command again, or capture a fresh backup", "bcops backups capture")),
+            | RestoreError::Framing(_) => {
+                CommandError::wrap(FailureKind::Unexpected, error).hint(Hint::run(
+                    "run the same command again, or capture a fresh backup",
+                    "bcops backups capture",
+                ))
+            }
             RestoreError::Copy { .. }
             | RestoreError::Cycle { .. }
             | RestoreError::After { .. }

@@ -1,4 +1,4 @@
-//! Extensions: which of them this server can create, found out before the rows are fetched.
+//! Finds out which extensions this server can create, before any rows are fetched.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,7 +8,8 @@ use super::pre_data::schema_exists;
 use super::{RestoreError, RestorePlan};
 use crate::schema::{TableName, quote_identifier};
 
-/// Extensions that observe a server and hold none of a site's data. They are not missed.
+/// Extensions that serve the server's operation and hold no data of a site. No warning is needed if
+/// they are skipped.
 const DISPENSABLE: [&str; 9] = [
     "pg_stat_statements",
     "pg_buffercache",
@@ -21,16 +22,16 @@ const DISPENSABLE: [&str; 9] = [
     "plpgsql",
 ];
 
-/// Which extensions of the archive are not to be created here.
+/// Which extensions of the archive are skipped here.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ExtensionPlan {
-    pub left_out: HashSet<String>,
+    pub skipped: HashSet<String>,
 }
 
 impl ExtensionPlan {
-    /// Those that are left out although they are of use to a site, in order.
+    /// The skipped extensions that a site may miss, in order of their names.
     pub fn missed(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.left_out.iter().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.skipped.iter().map(String::as_str).collect();
         names.retain(|name| !DISPENSABLE.contains(name));
         names.sort_unstable();
         names
@@ -65,35 +66,33 @@ pub async fn check_extensions(
         .map(|row| row.get::<_, String>(0))
         .collect();
     let is_refused = |name: &&str| !creatable.contains(*name);
-    let left_out = names.into_iter().filter(is_refused).map(str::to_owned).collect();
-    without(plan, left_out, has_rows)
+    let skipped = names.into_iter().filter(is_refused).map(str::to_owned).collect();
+    without(plan, skipped, has_rows)
 }
 
 /// # Errors
 ///
-/// Names the extensions without which rows would be lost.
+/// Names the extensions that rows need.
 fn without(
     plan: &RestorePlan,
-    left_out: HashSet<String>,
+    skipped: HashSet<String>,
     has_rows: impl Fn(&TableName) -> bool,
 ) -> Result<ExtensionPlan, RestoreError> {
-    if left_out.is_empty() {
+    if skipped.is_empty() {
         return Ok(ExtensionPlan::default());
     }
-    let losses = plan.without(&left_out).losses(has_rows);
+    let losses = plan.without(&skipped).losses(has_rows);
     let needed: BTreeSet<String> = losses.into_iter().filter_map(|loss| loss.extension).collect();
     match needed.is_empty() {
-        true => Ok(ExtensionPlan { left_out }),
+        true => Ok(ExtensionPlan { skipped }),
         false => Err(RestoreError::MissingExtensions { names: needed.into_iter().collect() }),
     }
 }
 
-/// Tries which of the archive's extensions can be had in this very database, and takes everything
-/// back again.
+/// Tries to create each of the archive's extensions in this database, then rolls everything back.
 ///
-/// What the catalog says of a role's rights is not the whole truth where a provider has rules of
-/// its own: Heroku lets roles create extensions that elsewhere only a superuser may create. An
-/// extension that is there already counts as created.
+/// The catalog does not know a provider's own rules: Heroku lets roles create extensions that
+/// elsewhere need a superuser. An extension that exists already counts as created.
 ///
 /// # Errors
 ///
@@ -109,7 +108,7 @@ pub async fn try_extensions(
     without(plan, tried?, has_rows)
 }
 
-/// The names of those that cannot be created.
+/// The names of the extensions that cannot be created.
 async fn try_each(session: &Session, plan: &RestorePlan) -> Result<HashSet<String>, RestoreError> {
     let mut refused = HashSet::new();
     for entry in plan.extensions() {

@@ -1,4 +1,4 @@
-//! Writes large objects as their bytes arrive.
+//! Writes large objects to the database as their bytes arrive.
 
 use tokio::sync::mpsc;
 
@@ -14,10 +14,10 @@ pub struct Part {
     pub bytes: Vec<u8>,
 }
 
-/// Pieces that wait for the session; of at most 64 KiB each.
+/// How many parts may wait for the session. Each has at most 64 KiB.
 pub const QUEUE: usize = 16;
 
-/// Writes the parts in order, each at its place. The objects themselves exist already.
+/// Writes the parts in order, each at its offset. The objects themselves exist already.
 pub async fn write(
     session: Session,
     mut parts: mpsc::Receiver<Part>,

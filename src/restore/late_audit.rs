@@ -1,5 +1,5 @@
-//! Audits what the audit of the rows in flight has not seen: materialized views, which the server
-//! fills by itself, and what the manifest's own statements wrote.
+//! Audits what the audit in flight could not see: materialized views, which the server fills
+//! itself, and the rows that the manifest's own statements wrote.
 
 use super::after::Written;
 use super::{RestoreError, RestorePlan};
@@ -9,11 +9,11 @@ use crate::schema::TableName;
 use crate::scrub::live::{self, Access, Limits, LiveError};
 use crate::scrub::{AuditCount, ScrubError, ScrubPlan};
 
-/// Looks into the loaded database, in a session that can only read.
+/// Audits the loaded database in a session that can only read.
 ///
 /// # Errors
 ///
-/// [`RestoreError::PersonalData`] with everything that was found.
+/// [`RestoreError::PersonalData`] with all findings.
 pub async fn audit(
     url: &DatabaseUrl,
     plan: &RestorePlan,

@@ -1,15 +1,15 @@
-//! Takes CHECK constraints that run functions off the empty tables, and puts them back when every
-//! row is in.
+//! Drops CHECK constraints that call functions from the empty tables, and adds them again after the
+//! last row.
 //!
-//! Such a function may read a table whose rows come later in the backup, so that rows would be
-//! refused which are right. A CHECK that is put back is tried on every row.
+//! Such a function may read a table whose rows come later in the backup, so the CHECK would refuse
+//! correct rows. The server tests a CHECK that is added again on every row.
 
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::schema::quote_identifier;
 
 use super::{RestoreError, RestorePlan};
 
-/// A constraint that is to be put back.
+/// A constraint that will be added again.
 #[derive(Debug)]
 pub struct LateCheck {
     /// With its schema, quoted.
@@ -20,13 +20,14 @@ pub struct LateCheck {
     comment: Option<String>,
 }
 
-/// OIDs below are those that a server has from birth.
+/// Objects with lower OIDs belong to the server itself.
 const FIRST_NORMAL_OID: u32 = 16384;
 
 /// More levels of inheritance than any database has.
 const LEVELS: usize = 64;
 
-/// Takes them off. A child's own constraint follows once its parent's is gone.
+/// Drops the constraints and returns them. A child's own constraint can only be dropped after its
+/// parent's.
 pub async fn take_off(session: &Session) -> Result<Vec<LateCheck>, RestoreError> {
     let sql = format!(
         "SELECT c.conrelid::pg_catalog.regclass::text, c.conname::text, \
@@ -69,11 +70,12 @@ pub async fn take_off(session: &Session) -> Result<Vec<LateCheck>, RestoreError>
     Ok(taken)
 }
 
-/// Puts them back, those of children first, as they were made before they were inherited.
+/// Adds the constraints again, those of children first, because a child's own constraint was made
+/// before it also inherited one.
 ///
 /// # Errors
 ///
-/// The first CHECK that does not hold, or whose function fails.
+/// The first CHECK that a row breaks, or whose function fails.
 pub async fn put_back(
     session: &Session,
     plan: &RestorePlan,

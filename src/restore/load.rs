@@ -38,15 +38,15 @@ use super::{
 pub struct LoadOptions {
     pub target: LoadTarget,
     pub plan: Arc<RestorePlan>,
-    /// `None` takes the rows as they are.
+    /// `None` loads the rows unchanged.
     pub scrub: Option<Arc<ScrubPlan>>,
-    /// What the audit has seen in the definitions: no finding is among them.
+    /// What the audit counted in the definitions. A finding would have stopped the load.
     pub definitions: Vec<AuditCount>,
     pub excluded: BTreeSet<TableName>,
     pub with_large_objects: bool,
-    /// The archive's length, where it is known.
+    /// The archive's length, if known.
     pub total_bytes: Option<u64>,
-    /// What the load waits for, for the watch over it.
+    /// Records what the load waits for. The watch over the load reads it.
     pub activity: Activity,
 }
 
@@ -63,20 +63,20 @@ pub struct LoadReport {
     pub audit: Vec<AuditCount>,
     pub inventory: Inventory,
     pub archive_bytes: u64,
-    /// Members of JSON that went because nothing names them.
+    /// JSON members that were dropped because no rule names them.
     pub dropped_members: Vec<DroppedMember>,
-    /// What was skipped or done differently, for the user.
+    /// What was skipped or done differently, to be shown to the user.
     pub notes: Vec<String>,
-    /// Objects that were skipped because of something else that was.
+    /// Objects that were skipped because they need another skipped object.
     pub warnings: Vec<String>,
-    /// What could not be built, and the database is whole without.
+    /// Objects that could not be built. The database is complete without them.
     pub unbuilt: Vec<Unbuilt>,
 }
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TableReport {
     pub table: TableName,
-    /// Of the backup.
+    /// Rows in the backup.
     #[serde(rename = "rows")]
     pub read: u64,
     /// Rows that were written, changed ones included.
@@ -85,9 +85,9 @@ pub struct TableReport {
     pub dropped: u64,
 }
 
-/// Reads the archive to its end and builds the whole database. On an error the database is
-/// useless and has to be dropped. A watch over all of it says what takes long, and ends a load that
-/// can never continue.
+/// Reads the archive to its end and builds the whole database. After an error the database is
+/// useless and must be dropped. A watch reports what takes long, and ends a load that can never
+/// continue.
 pub async fn load<R: Read + Send + 'static>(
     reader: ArchiveReader<R>,
     source: Arc<dyn BackupSource + Sync>,
@@ -111,13 +111,13 @@ pub async fn load<R: Read + Send + 'static>(
     }
 }
 
-/// `17` of `17.10 (Debian 17.10-1)`, and of the `9.6.24` of older servers their 9.
+/// The `17` of `17.10 (Debian 17.10-1)`, or the `9` of an older server's `9.6.24`.
 fn major_version(version: &str) -> Option<u32> {
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
 
-/// Asked on a session of its own, as that of the load may be gone.
+/// Asks on a new session, because that of the load may be gone.
 async fn server_version(url: &DatabaseUrl) -> Option<u32> {
     let session = crate::adapters::postgres::connect(url).await.ok()?;
     let asked = session.query_one("SHOW server_version", &[]).await;
@@ -147,14 +147,14 @@ async fn load_all<R: Read + Send + 'static>(
         pre_data::run(&session, &options.plan, &target.extensions).await?;
     let checks = late_checks::take_off(&session).await?;
     drop(creating);
-    reporter.emit(Event::StepFinished { step: "schema", summary: "Schema created".to_owned() });
+    reporter.emit(Event::StepFinished { step: "schema", summary: "Created the schema".to_owned() });
     notes.extend(skipped(&options.plan));
 
     let (mut rows, more_deferred) = stream(reader, source, &options, &settings, &reporter).await?;
-    let description = "Refreshing views and reading back what is there".to_owned();
+    let description = "Refreshing views and checking the database".to_owned();
     reporter.emit(Event::StepStarted { step: "verify", description });
     let finishing =
-        activity.statement("refreshing views and checking what is there", session.number());
+        activity.statement("refreshing views and checking the database", session.number());
     late_checks::put_back(&session, &options.plan, &checks).await?;
     let deferred = deferred.into_iter().chain(more_deferred).collect();
     let unbuilt = finish(&session, &options, deferred).await?;
@@ -171,7 +171,7 @@ async fn load_all<R: Read + Send + 'static>(
     drop(finishing);
     session.close().await;
     let summary = format!(
-        "{} tables, {} indexes and {} foreign keys are there",
+        "Found {} tables, {} indexes and {} foreign keys",
         inventory.tables, inventory.indexes, inventory.foreign_keys
     );
     reporter.emit(Event::StepFinished { step: "verify", summary });
@@ -179,20 +179,22 @@ async fn load_all<R: Read + Send + 'static>(
     Ok(LoadReport { unbuilt, warnings, ..report(rows, inventory, notes) })
 }
 
-/// What was skipped for its kind. Grants are skipped in every copy, which needs no mention.
+/// The kinds of objects that were skipped. Grants are skipped in every load, so they are not
+/// mentioned.
 fn skipped(plan: &RestorePlan) -> impl Iterator<Item = String> {
     let kinds = plan.omissions.kinds.iter().filter(|(kind, _)| **kind != "grants");
     kinds.map(|(kind, count)| format!("skipped: {kind} ({count})"))
 }
 
-/// Fills the materialized views, and tries once more what failed: everything else is there now.
+/// Fills the materialized views, and tries failed statements again now that all other objects
+/// exist.
 async fn finish(
     session: &Session,
     options: &LoadOptions,
     mut deferred: Vec<Deferred>,
 ) -> Result<Vec<Unbuilt>, RestoreError> {
     let plan = &options.plan;
-    // A view that failed before is created before it is filled.
+    // Create a view that failed earlier before it is filled.
     deferred = statements::try_again(session, plan, deferred).await?;
     for index in plan.refreshes.iter().copied() {
         let excluded = plan.entry(index).is_some_and(|one| options.excludes(&one.table_name()));
@@ -204,7 +206,7 @@ async fn finish(
     statements::unbuilt(plan, failed)
 }
 
-/// Rows and everything that is built on them, all at once.
+/// Loads the rows, and builds indexes, keys and triggers on them at the same time.
 async fn stream<R: Read + Send + 'static>(
     reader: ArchiveReader<R>,
     source: Arc<dyn BackupSource + Sync>,
@@ -213,7 +215,7 @@ async fn stream<R: Read + Send + 'static>(
     reporter: &SharedReporter,
 ) -> Result<(PumpReport, Vec<Deferred>), RestoreError> {
     let stopped_by_audit = Arc::new(AtomicBool::new(false));
-    // The functions of generated columns and domains find what the site's own sessions find.
+    // Functions of generated columns and domains need the search path of the site's own sessions.
     let rows_settings = settings.with(&options.plan.site_path.set());
     let (loaded, loaded_blocks) = mpsc::unbounded_channel();
     let (pool, mut copies) = CopyPool::start(
@@ -267,7 +269,7 @@ async fn stream<R: Read + Send + 'static>(
     let rows = async {
         let report = pumped.result().await?;
         let (tables, size) = (report.tables.len(), report.archive_bytes);
-        let summary = format!("Rows of {tables} tables read ({})", crate::words::bytes(size));
+        let summary = format!("Read the rows of {tables} tables ({})", crate::words::bytes(size));
         reporter.emit(Event::StepFinished { step: pump::STEP, summary });
         Ok(report)
     };
@@ -276,7 +278,7 @@ async fn stream<R: Read + Send + 'static>(
         Ok(((), report, built)) => {
             check_row_counts(&report, &built.loaded, options)?;
             let count = options.plan.post_data.len();
-            let summary = format!("{count} indexes, keys and triggers built");
+            let summary = format!("Built {count} indexes, keys and triggers");
             reporter.emit(Event::StepFinished { step: post_data::STEP, summary });
             Ok((report, built.deferred))
         }
@@ -284,11 +286,11 @@ async fn stream<R: Read + Send + 'static>(
     }
 }
 
-/// How long a part may take to end once another one has failed.
+/// How long a part of the loader may take to end once another part has failed.
 const ENDING: Duration = Duration::from_secs(5);
 
-/// Finds out why a load failed. A part that found its neighbour gone says only that, and after the
-/// audit has stopped the sending, everything else fails for want of rows.
+/// Finds out why a load failed. A part whose neighbour is gone reports only that. After the audit
+/// has stopped the sending, every other part fails because it gets no rows.
 async fn cause(
     error: RestoreError,
     pumped: &Pumping,
@@ -302,7 +304,7 @@ async fn cause(
         return error;
     }
     if stopped_by_audit.load(Ordering::SeqCst) {
-        // The list of findings is complete when the archive has been read to its end.
+        // The list of findings is complete only after the archive has been read to its end.
         return pumped.result().await.err().unwrap_or(error);
     }
     if !is_echo(&error) {
@@ -319,10 +321,10 @@ async fn cause(
     }
 }
 
-/// The thread that reads the archive, and what became of it.
+/// The thread that reads the archive, and its result.
 ///
-/// It is a plain thread, which nothing waits for when the load is given up: it ends at its next
-/// attempt to hand something on.
+/// Nothing waits for this plain thread when the load is dropped. It ends the next time it tries to
+/// send something.
 struct Pumping {
     outcome: Arc<Mutex<Option<PumpOutcome>>>,
     ended: watch::Receiver<bool>,
@@ -338,16 +340,16 @@ impl Pumping {
         std::thread::spawn(move || {
             let result = pump.run(reader);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            // Told before the pump is dropped: its neighbours notice that it is gone, and must
-            // find its reason here.
+            // Report the end before the pump is dropped. Its neighbours notice when it is gone, and
+            // must find its reason here.
             sender.send_replace(true);
             drop(pump);
         });
         Pumping { outcome, ended }
     }
 
-    /// Waits for the end. Findings of the audit come before any other error. What was taken once
-    /// is gone, and asking again says only that the part has ended.
+    /// Waits for the end. Findings of the audit come before any other error. The result can be
+    /// taken once; a second call reports only that the part has ended.
     async fn result(&self) -> Result<PumpReport, RestoreError> {
         let mut ended = self.ended.clone();
         ended.wait_for(|ended| *ended).await.map_err(|_| RestoreError::PartEnded)?;
@@ -378,7 +380,7 @@ async fn join_all(tasks: &mut JoinSet<Result<(), RestoreError>>) -> Result<(), R
     if ended { Err(RestoreError::PartEnded) } else { Ok(()) }
 }
 
-/// What was sent and what the server counted must be the same, table by table.
+/// Checks for each table that the server counted as many rows as were sent.
 fn check_row_counts(
     report: &PumpReport,
     blocks: &[Loaded],

@@ -1,8 +1,8 @@
-//! Loads an archive into a database while it streams in: schema first, each table's rows as their
-//! bytes arrive, then indexes, constraints and triggers as soon as their tables are complete.
+//! Loads an archive into a database while it streams in: first the schema, then each table's rows
+//! as they arrive, then indexes, constraints and triggers once their tables are complete.
 //!
-//! Nothing is written to disk on the client's side and no `pg_restore` is needed. Rows pass
-//! through the scrub plan on their way; what is written passes through the audit.
+//! The client writes nothing to disk and needs no `pg_restore`. Rows pass through the scrub plan on
+//! their way, and every row that is written passes through the audit.
 
 mod after;
 mod copy_pool;

@@ -1,10 +1,10 @@
-//! Decides which entries of an archive are skipped: some kinds, extensions that the server refuses,
-//! and everything that stands on either, as long as no rows are lost by it.
+//! Decides which entries of an archive are skipped: some kinds, refused extensions, and everything
+//! that needs either. An entry is never skipped if rows would be lost.
 //!
 //! Owners and grants name roles that exist only where the backup was made. Event triggers,
 //! publications, subscriptions and foreign servers need a superuser, and a copy of a site's data
-//! has no use for them; nor for the functions in Heroku's own schema, which only its event triggers
-//! call. One decision holds for every entry of every section.
+//! does not need them. It does not need the functions in Heroku's own schema either, which only
+//! Heroku's event triggers call. The decision is made once for all entries of all sections.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,8 +14,8 @@ use crate::schema::TableName;
 /// The schema of the functions that Heroku's event triggers call.
 pub const HEROKUS_OWN: &str = "_heroku";
 
-/// Kinds that hold no rows and guard none, so that they can go with what they stand on. A list of
-/// the good: an entry of any other kind that stands on something skipped stops the load.
+/// Kinds that neither hold nor guard rows, so they can be skipped with an object that they need. An
+/// entry of any other kind that needs a skipped object stops the load.
 const HOLD_NO_ROWS: [&str; 35] = [
     "ACL",
     "AGGREGATE",
@@ -54,41 +54,42 @@ const HOLD_NO_ROWS: [&str; 35] = [
     "VIEW",
 ];
 
-/// Kinds that belong to one relation, which their tag begins with. They go with that relation, and
-/// are needed where only something else that they stand on is skipped.
+/// Kinds that belong to one relation, whose name their tag begins with. They are skipped with that
+/// relation. If only another object that they need is skipped, they stop the load.
 const BELONG_TO_A_RELATION: [&str; 4] =
     ["DEFAULT", "CONSTRAINT", "CHECK CONSTRAINT", "FK CONSTRAINT"];
 
-/// More links than any chain of objects has.
+/// More than the length of any real chain of dependencies.
 const LONGEST_CHAIN: usize = 64;
 
-/// How many skipped objects are named one by one.
+/// How many skipped objects are listed by name.
 const NAMED: usize = 20;
 
-/// What is skipped, and why.
+/// Which entries are skipped, and why.
 #[derive(Debug, Default)]
 pub struct Omissions {
-    /// For an entry that only stands on something skipped: the entry that it stands on.
+    /// The skipped entries. An entry that is skipped only because it needs a skipped entry names
+    /// that one.
     reasons: HashMap<DumpId, Option<DumpId>>,
-    /// Kinds and how many entries of each were skipped for their kind.
+    /// How many entries were skipped because of their kind, by kind.
     pub kinds: BTreeMap<&'static str, usize>,
-    /// What cannot be skipped, and what it stands on.
+    /// Entries that must not be skipped, each with the skipped entry that it needs.
     needed: Vec<(DumpId, DumpId)>,
 }
 
-/// Rows, or what guards rows, that would be lost with something skipped.
+/// Rows, or an object that guards rows, that would be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
-    /// The entry in words, with the chain of what it stands on.
+    /// The entry in words, with the chain of entries that it needs.
     pub entry: String,
-    /// Whether its rows are all that would be lost: the table is not created by the archive.
+    /// The table, if only its rows would be lost because the archive does not create the table.
     pub rows_of: Option<TableName>,
-    /// The extension at the end of the chain, if it is one.
+    /// The extension at the end of the chain, if there is one.
     pub extension: Option<String>,
 }
 
 impl Omissions {
-    /// `refused` are the names of the extensions that the server does not create.
+    /// `refused` names the extensions that the server refuses to create.
     pub fn decide(toc: &Toc, refused: &HashSet<String>) -> Omissions {
         let mut omissions = Omissions::default();
         let mut open = Vec::new();
@@ -114,7 +115,7 @@ impl Omissions {
                 dependents.entry(*need).or_default().push(entry);
             }
         }
-        // Rows of a table that an extension creates do not say which one it is.
+        // The rows of an extension's table do not name the extension.
         for rows in toc.rows_of_extensions() {
             if let Some(extension) = toc.extension_of(rows) {
                 dependents.entry(extension.id).or_default().push(rows);
@@ -133,7 +134,7 @@ impl Omissions {
                 }
             }
         }
-        // A default of a column goes with its relation, which may have been found after it.
+        // A column's default is skipped with its relation, which may have been found later.
         let reasons = &self.reasons;
         self.needed.retain(|(id, _)| !reasons.contains_key(id));
     }
@@ -144,7 +145,7 @@ impl Omissions {
         let mut relations = skipped.filter_map(|id| toc.get(*id));
         match kind {
             _ if HOLD_NO_ROWS.contains(&kind) => true,
-            // A partition that is a foreign table holds no rows here.
+            // A partition that is a foreign table holds no rows in this database.
             "TABLE ATTACH" => relations.any(|one| is_relation(one) && one.tag == entry.tag),
             _ if BELONG_TO_A_RELATION.contains(&kind) => {
                 relations.any(|one| is_relation(one) && belongs_to(entry, one))
@@ -157,7 +158,7 @@ impl Omissions {
         self.reasons.contains_key(&id)
     }
 
-    /// What would be lost. `has_rows` says whether any row of a table is to be loaded.
+    /// What would be lost. `has_rows` says whether a table has rows to load.
     pub fn losses(&self, toc: &Toc, has_rows: impl Fn(&TableName) -> bool) -> Vec<Loss> {
         let mut losses = Vec::new();
         for (id, on) in &self.needed {
@@ -174,7 +175,7 @@ impl Omissions {
         losses
     }
 
-    /// A line for each object that is skipped because of another one.
+    /// One line for each object that is skipped because it needs a skipped object.
     pub fn warnings(&self, toc: &Toc) -> Vec<String> {
         let is_told = |kind: &str| !matches!(kind, "COMMENT" | "ACL" | "MATERIALIZED VIEW DATA");
         let skipped: Vec<String> = toc
@@ -195,7 +196,7 @@ impl Omissions {
         warnings
     }
 
-    /// What an entry stands on, link by link, and the last of them.
+    /// The chain of entries that an entry needs, in words, and the last of them.
     fn chain<'a>(&self, toc: &'a Toc, first: DumpId) -> (String, Option<&'a TocEntry>) {
         let next = |id: &DumpId| self.reasons.get(id).copied().flatten();
         let links = std::iter::successors(Some(first), next).take(LONGEST_CHAIN);
@@ -209,7 +210,7 @@ fn is_relation(entry: &TocEntry) -> bool {
     matches!(entry.entry_type.as_str(), "FOREIGN TABLE" | "VIEW" | "MATERIALIZED VIEW")
 }
 
-/// Whether the entry's tag is `RELATION NAME` of this relation.
+/// Whether the entry's tag has the form `RELATION NAME` with this relation.
 fn belongs_to(entry: &TocEntry, relation: &TocEntry) -> bool {
     let rest = entry.tag.strip_prefix(&relation.tag);
     entry.namespace == relation.namespace && rest.is_some_and(|rest| rest.starts_with(' '))
@@ -232,8 +233,8 @@ fn kind_skipped(entry: &TocEntry) -> Option<&'static str> {
     }
 }
 
-/// Whether the entry is Heroku's own schema or a function in it. Anything else there stands on the
-/// schema, and stops a load if it holds rows.
+/// Whether the entry is Heroku's own schema or a function in it. Any other object there needs the
+/// schema, and stops the load if it holds rows.
 fn is_herokus_own(entry: &TocEntry) -> bool {
     match entry.entry_type.as_str() {
         "SCHEMA" => entry.tag == HEROKUS_OWN,

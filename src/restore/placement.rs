@@ -1,5 +1,5 @@
-//! Where and by which rules of sorting a database is made: its tablespace and its locale. Both are
-//! chosen when a database is created and at no other time.
+//! Reads the tablespace and the locale of a database, and creates a new database with them. A
+//! locale can only be chosen when a database is created.
 
 use tokio_postgres::Row;
 
@@ -8,21 +8,21 @@ use crate::schema::quote_identifier;
 
 use super::properties::NotKept;
 
-/// What of an existing database can only be given to a new one when it is created.
+/// Properties of an existing database that a new one gets when it is created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Placement {
-    /// `LC_COLLATE … LC_CTYPE …`, with the provider where the server knows others.
+    /// `LC_COLLATE … LC_CTYPE …`, with the provider if the server knows more than one.
     locale: Option<String>,
     tablespace: Option<String>,
 }
 
 impl Placement {
-    /// Nothing in particular where there is no such database.
+    /// The server's defaults if there is no such database.
     pub(super) async fn of(
         session: &Session,
         database: &str,
     ) -> Result<Placement, tokio_postgres::Error> {
-        // The columns differ from version to version, so all are asked for.
+        // The columns differ between server versions, so the query reads them all.
         let statement = "SELECT pg_catalog.to_jsonb(d)::text, t.spcname::text, \
                          t.oid <> (SELECT dattablespace FROM pg_catalog.pg_database \
                          WHERE datname = 'template0') \
@@ -38,7 +38,7 @@ impl Placement {
         })
     }
 
-    /// Creates a database like this in as much as the server allows, and says what it did not.
+    /// Creates a database with these properties, and returns those that the server refused.
     pub(super) async fn create(
         &self,
         session: &Session,
@@ -57,7 +57,7 @@ impl Placement {
         {
             let locale = self.locale.as_ref().filter(|_| with_locale);
             let tablespace = self.tablespace.as_ref().filter(|_| with_tablespace);
-            // Without the one that there is not, it is the same statement as another.
+            // A property that does not exist would only repeat another statement.
             if (with_locale && locale.is_none()) || (with_tablespace && tablespace.is_none()) {
                 continue;
             }
@@ -76,7 +76,8 @@ impl Placement {
                 Err(error) => refused = Some(error),
             }
         }
-        // The cluster's locale may be bound to another encoding; C goes with every one.
+        // The cluster's locale may require another encoding. The locale C works with every
+        // encoding.
         let with_c = format!("{create} LC_COLLATE 'C' LC_CTYPE 'C'");
         session.batch_execute(&with_c).await.map_err(|error| refused.unwrap_or(error))?;
         Ok(Vec::new())

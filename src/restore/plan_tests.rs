@@ -1,4 +1,4 @@
-//! Tests of the order in which an archive's entries are built.
+//! Tests the order in which an archive's entries are built.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn needs_of(plan: &RestorePlan, id: i32) -> HashSet<i32> {
 }
 
 #[test]
-fn what_depends_on_a_table_waits_for_its_rows() {
+fn an_entry_that_needs_a_table_waits_for_its_rows() {
     let plan = plan(&[
         table(1, "t"),
         table_data(2, "t"),
@@ -85,7 +85,7 @@ fn entries_that_wait_for_each_other_are_refused_before_anything_is_loaded() {
 }
 
 #[test]
-fn privileged_kinds_and_what_hangs_on_them_are_left_out() {
+fn privileged_kinds_and_entries_that_need_them_are_skipped() {
     let plan = plan(&[
         made(1, "EVENT TRIGGER", Section::PostData, &[]),
         made(2, "COMMENT", Section::None, &[1]),
@@ -98,7 +98,7 @@ fn privileged_kinds_and_what_hangs_on_them_are_left_out() {
 }
 
 #[test]
-fn what_each_database_of_herokus_has_is_left_out_and_nothing_else() {
+fn only_objects_of_every_heroku_database_are_skipped() {
     let in_schema = |namespace: &str, made: TocEntry| TocEntry {
         namespace: Some(namespace.to_owned()),
         ..made
@@ -116,9 +116,9 @@ fn what_each_database_of_herokus_has_is_left_out_and_nothing_else() {
     assert_eq!(plan.omissions.kinds.get("Heroku's own functions"), Some(&2));
 }
 
-/// What stands on something skipped goes with it, link by link, as long as it holds no rows.
+/// An entry that needs a skipped entry is skipped too, link by link, as long as it holds no rows.
 #[test]
-fn what_stands_on_something_skipped_is_skipped_with_its_chain() {
+fn an_entry_that_needs_a_skipped_entry_is_skipped_with_its_chain() {
     let named = |tag: &str, made: TocEntry| TocEntry { tag: tag.to_owned(), ..made };
     let plan = plan(&[
         made(1, "SERVER", Section::PreData, &[]),
@@ -143,7 +143,7 @@ fn what_stands_on_something_skipped_is_skipped_with_its_chain() {
 }
 
 #[test]
-fn what_holds_or_guards_rows_is_never_skipped_with_what_it_stands_on() {
+fn an_entry_that_holds_or_guards_rows_is_never_skipped() {
     for kind in ["TABLE", "DEFAULT", "CONSTRAINT", "SEQUENCE", "A KIND OF TOMORROW"] {
         let mut extension = made(1, "EXTENSION", Section::PreData, &[]);
         extension.tag = "one".to_owned();
@@ -160,9 +160,9 @@ fn what_holds_or_guards_rows_is_never_skipped_with_what_it_stands_on() {
     }
 }
 
-/// Rows that nobody wants do not keep an archive from being loaded.
+/// Rows that are not loaded anyway do not stop the load.
 #[test]
-fn rows_of_a_skipped_extension_count_only_where_they_are_wanted() {
+fn rows_of_a_skipped_extension_count_only_if_they_are_loaded() {
     let mut extension = made(1, "EXTENSION", Section::PreData, &[]);
     extension.tag = "one".to_owned();
     let rows = TocEntry { dependencies: vec![DumpId(1)], ..table_data(2, "theirs") };
@@ -171,7 +171,7 @@ fn rows_of_a_skipped_extension_count_only_where_they_are_wanted() {
     assert!(plan.losses(|table| table.name != "theirs").is_empty());
 }
 
-/// A function may read any table, so that an index over it waits for all rows.
+/// A function may read any table, so an index that calls one waits for all rows.
 #[test]
 fn an_index_over_a_function_of_the_archive_waits_for_all_rows() {
     let plan = plan(&[

@@ -1,9 +1,9 @@
-//! Builds indexes, constraints, triggers and the rest on several sessions, each as soon as what
-//! it needs is there.
+//! Builds indexes, constraints, triggers and the rest on several sessions, each as soon as its
+//! needs are met.
 //!
 //! Two statements that lock the same table do not run together, unless both are `CREATE INDEX`:
-//! they would wait for each other on the server, or deadlock. Of several that are ready, those of
-//! the largest table go first.
+//! they would wait for each other on the server, or deadlock. Statements of the largest table go
+//! first.
 
 use std::sync::Arc;
 
@@ -23,17 +23,18 @@ use super::{RestoreError, RestorePlan};
 
 pub const STEP: &str = "indexes";
 
-/// What became of the entries, and of the rows that they waited for.
+/// What happened to the entries, and to the rows that they waited for.
 #[derive(Debug, Default)]
 pub struct PostData {
     pub loaded: Vec<Loaded>,
-    /// Entries that failed and may succeed when everything else is there.
+    /// Entries that failed and may succeed once all others exist.
     pub deferred: Vec<Deferred>,
 }
 
-/// Runs every post-data entry. Ends when all were tried, or at the first error that cannot pass.
+/// Runs every post-data entry. Ends after the last one, or at the first error that a retry cannot
+/// fix.
 ///
-/// `loaded` tells of each block that is complete, those that were skipped included.
+/// `loaded` reports each complete block, including skipped ones.
 pub async fn run(
     plan: Arc<RestorePlan>,
     url: &DatabaseUrl,

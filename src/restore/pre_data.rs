@@ -1,8 +1,9 @@
-//! Everything that must exist before the first row: schemas, types, tables, functions, views.
+//! Creates everything that must exist before the first row: schemas, types, tables, functions,
+//! views.
 //!
-//! Statements are sent in batches, each a transaction of its own: a transaction that creates
-//! thousands of tables holds more locks than a server has room for, and one for each statement
-//! costs a journey each.
+//! Statements are sent in batches, each its own transaction. One transaction that creates thousands
+//! of tables would need more locks than a server has, and one per statement would cost a round trip
+//! each.
 
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::archive::{TocEntry, virtual_columns};
@@ -12,19 +13,19 @@ use super::extensions::{ExtensionPlan, schema_of};
 use super::statements::{self, Deferred};
 use super::{RestoreError, RestorePlan};
 
-/// Entries of one batch. A table takes about six locks with its indexes and types, and the smallest
-/// servers have room for some hundred.
+/// Entries in one batch. A table takes about six locks with its indexes and types, and the smallest
+/// servers have room for a few hundred.
 const BATCH_ENTRIES: usize = 40;
 
-/// Bytes of SQL of one batch.
+/// Bytes of SQL in one batch.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// What became of the entries.
+/// What happened to the entries.
 #[derive(Debug, Default)]
 pub struct PreData {
-    /// What was skipped or done differently, for the user.
+    /// What was skipped or done differently, to be shown to the user.
     pub notes: Vec<String>,
-    /// Entries that failed and hold no rows. They are tried again when everything else is there.
+    /// Entries that failed and hold no rows. They are tried again once all others exist.
     pub deferred: Vec<Deferred>,
 }
 
@@ -32,7 +33,7 @@ pub struct PreData {
 ///
 /// # Errors
 ///
-/// The first entry that failed and that rows need. What was created before stays.
+/// The first failed entry that rows need. Objects created before it stay.
 pub async fn run(
     session: &Session,
     plan: &RestorePlan,
@@ -61,12 +62,12 @@ pub async fn run(
     }
 }
 
-/// Those that may wait until the rows are in, and those that may not.
+/// Splits the failed entries into those that can wait until the rows are loaded, and the others.
 fn split(plan: &RestorePlan, deferred: Vec<Deferred>) -> (Vec<Deferred>, Vec<Deferred>) {
     deferred.into_iter().partition(|one| one.can_wait(plan))
 }
 
-/// What decides how an entry is spelt for this server.
+/// What the SQL of an entry must be adapted to on this server.
 struct Server {
     has_virtual_columns: bool,
     access_method: String,
@@ -120,7 +121,8 @@ impl Creator<'_> {
                 let stored = virtual_columns::as_stored(&definition);
                 if stored.is_some() {
                     self.result.notes.push(format!(
-                        "the virtual columns of {} are stored ones here: this server knows no others",
+                        "the virtual columns of {} became stored columns: this server has no \
+                         virtual columns",
                         entry.tag
                     ));
                 }
@@ -140,12 +142,12 @@ impl Creator<'_> {
         Ok(())
     }
 
-    /// A batch that fails changes nothing, and its statements are then run one by one.
+    /// Sends the batch. A batch that fails changes nothing, and its statements then run one by one.
     async fn send_batch(&mut self) -> Result<(), RestoreError> {
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         if batch.len() > 1 {
-            // Comments may end a definition, hence the new line.
+            // The newline ends a comment at the end of a definition.
             let sql: Vec<&str> = batch.iter().map(|(_, sql)| sql.as_str()).collect();
             if self.session.batch_execute(&sql.join("\n;")).await.is_ok() {
                 return Ok(());
@@ -165,8 +167,8 @@ impl Creator<'_> {
         })
     }
 
-    /// Heroku kept extensions in a schema of their own for a year, and archives of such databases
-    /// name that schema without creating it.
+    /// Creates an extension and, if needed, its schema. Heroku kept extensions in a separate schema
+    /// for a year, and archives of such databases name that schema without creating it.
     async fn extension(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         if let Some(schema) = schema_of(definition)
             && !schema_exists(self.session, &schema).await?
@@ -177,7 +179,7 @@ impl Creator<'_> {
         self.execute(entry, definition).await
     }
 
-    /// A schema may be there already: made for an extension, or by Heroku in each of its databases.
+    /// Creates a schema unless it exists: an extension or Heroku may have created it.
     async fn schema(&self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         if schema_exists(self.session, &entry.tag).await? {
             return Ok(());
@@ -185,11 +187,11 @@ impl Creator<'_> {
         self.execute(entry, definition).await
     }
 
-    /// Comments on things that the role may not own are tried and, if refused, done without.
-    /// Whoever could not create a schema does not own it either.
+    /// Tries a comment on an object that the role may not own, and skips the comment if the server
+    /// refuses it.
     async fn comment(&mut self, entry: &TocEntry, definition: &str) -> Result<(), RestoreError> {
         let extension = entry.tag.strip_prefix("EXTENSION ");
-        let is_skipped = |name: &str| self.extensions.left_out.contains(name.trim_matches('"'));
+        let is_skipped = |name: &str| self.extensions.skipped.contains(name.trim_matches('"'));
         if extension.is_some_and(is_skipped) {
             return Ok(());
         }
@@ -200,7 +202,7 @@ impl Creator<'_> {
         Ok(())
     }
 
-    /// Only tables of another access method than the server's own need a word about it.
+    /// Sets the access method for a table whose access method is not the server's default.
     fn with_access_method(&self, entry: &TocEntry, sql: String) -> String {
         let own = &self.server.access_method;
         match entry.table_access_method.as_deref() {
@@ -219,7 +221,7 @@ fn is_on_what_the_role_may_not_own(entry: &TocEntry) -> bool {
     entry.tag.starts_with("EXTENSION ") || entry.tag.starts_with("SCHEMA ")
 }
 
-/// Since pg_dump 17 the definition is a list of OIDs, one a line, and not SQL.
+/// Since pg_dump 17 the definition is a list of OIDs, one per line, instead of SQL.
 fn large_objects(definition: &str) -> String {
     definition
         .lines()
@@ -229,7 +231,8 @@ fn large_objects(definition: &str) -> String {
         .collect()
 }
 
-/// Asked first, because `IF NOT EXISTS` wants the right to create schemas even where there is one.
+/// Asked first, because `IF NOT EXISTS` needs the right to create schemas even if the schema
+/// exists.
 pub async fn schema_exists(session: &Session, name: &str) -> Result<bool, RestoreError> {
     let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)";
     Ok(session.query_one(sql, &[&name]).await?.get(0))

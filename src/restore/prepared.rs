@@ -1,8 +1,8 @@
-//! Everything that can be known of a backup before anything is written: its contents, and what the
-//! manifest says of each table.
+//! Reads and checks everything that can be known of a backup before anything is written: its
+//! contents, and the manifest's rule for each table.
 //!
-//! Whatever loads a backup goes through here, into a new database or into one that is there, so
-//! that no way of loading can leave a check of another one out.
+//! Every load goes through here, into a new database or an existing one, so no way of loading can
+//! miss a check.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -26,7 +26,7 @@ use crate::scrub::{
     Unclassified, Verdict, audit_definitions, check_blocks, plan_without,
 };
 
-/// Why a backup is not loaded. Nothing was written.
+/// Why a backup cannot be loaded. Nothing was written.
 #[derive(Debug, Error)]
 pub enum PrepareError {
     #[error(transparent)]
@@ -38,13 +38,13 @@ pub enum PrepareError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
-    #[error("the reader of the archive ended early")]
+    #[error("cannot read the backup: its reader ended early")]
     ReaderEnded,
     #[error("cannot read the backup: {0}")]
     Stalled(Stall),
 }
 
-/// An archive whose table of contents was read, and whose blocks are rows of its own tables.
+/// An archive whose table of contents was read, and whose blocks all hold rows of its own tables.
 pub struct Contents {
     reader: ArchiveReader<Box<dyn Read + Send>>,
     pub schema: Schema,
@@ -54,10 +54,10 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Reads the table of contents. The rows behind it wait, as long as they have to.
+    /// Reads the table of contents. The rows after it are read later.
     pub async fn read(backup: OpenBackup) -> Result<Contents, PrepareError> {
         let OpenBackup { bytes, length, again, activity, reporter } = backup;
-        // Reading blocks, so it happens on a thread where that is allowed.
+        // Reading blocks the thread, so it runs on a thread where that is allowed.
         let reading =
             tokio::task::spawn_blocking(move || ArchiveReader::open(convert(bytes)?.bytes));
         let reader = tokio::select! {
@@ -85,11 +85,12 @@ impl Contents {
         self.toc().encoding().unwrap_or("UTF8")
     }
 
-    /// What the manifest says of every table.
+    /// The manifest's rule for every table.
     ///
     /// # Errors
     ///
-    /// Everything at once that the manifest does not class, or that contradicts the schema.
+    /// All tables and columns that the manifest does not class, and all contradictions to the
+    /// schema.
     pub fn scrub_plan(&self, manifest: &Manifest, policy: &str) -> Result<ScrubPlan, PlanError> {
         let order: Vec<TableName> =
             self.toc().table_data().map(|entry| entry.table_name()).collect();
@@ -98,11 +99,11 @@ impl Contents {
 }
 
 impl Contents {
-    /// The same, with everything unclassified loaded without its contents.
+    /// The same, but unclassified tables and columns are loaded without their contents.
     ///
     /// # Errors
     ///
-    /// What else does not fit, and what has no value that it could be loaded with.
+    /// Any other contradiction, and columns that cannot be loaded without a value.
     pub fn scrub_plan_without(
         &self,
         manifest: &Manifest,
@@ -115,14 +116,14 @@ impl Contents {
     }
 }
 
-/// A backup that may be loaded.
+/// A checked backup that may be loaded.
 pub struct Prepared {
     pub contents: Contents,
     pub plan: Arc<RestorePlan>,
-    /// `None` takes the rows as they are.
+    /// `None` loads the rows unchanged.
     pub scrub: Option<Arc<ScrubPlan>>,
     pub excluded: BTreeSet<TableName>,
-    /// What the audit has seen in the definitions.
+    /// What the audit counted in the definitions.
     definitions: Vec<AuditCount>,
     with_large_objects: bool,
 }
@@ -134,15 +135,15 @@ pub struct LoadTarget {
     pub extensions: ExtensionPlan,
     /// Sessions that copy, and as many that build indexes.
     pub jobs: usize,
-    /// How long to wait for another session's lock; zero waits for ever, which is right where
-    /// nobody else knows the database.
+    /// How long to wait for another session's lock. Zero waits for ever, which is right for a new
+    /// database that nobody else uses.
     pub lock_timeout: Duration,
-    /// Whether each table's rows are counted once more when everything is built.
+    /// Whether each table's rows are counted again when everything is built.
     pub count_rows: bool,
 }
 
 impl Prepared {
-    /// A backup whose every row passes through the manifest's rules and the audit.
+    /// Prepares a backup so that every row passes through the manifest's rules and the audit.
     pub fn scrubbed(
         contents: Contents,
         manifest: &Manifest,
@@ -154,7 +155,8 @@ impl Prepared {
 
     /// # Errors
     ///
-    /// An archive whose entries wait for each other, or whose definitions hold personal data.
+    /// If entries of the archive wait for each other, rows would be lost, or definitions hold
+    /// personal data.
     pub fn new(
         contents: Contents,
         scrub: Option<ScrubPlan>,
@@ -176,22 +178,22 @@ impl Prepared {
         Ok(Prepared { contents, plan, scrub, excluded, definitions, with_large_objects })
     }
 
-    /// Says whether any row of a table is to be loaded.
+    /// Says whether a table has rows to load.
     pub fn has_rows(&self) -> impl Fn(&TableName) -> bool + Send + Sync + 'static {
         let (scrub, excluded) = (self.scrub.clone(), self.excluded.clone());
         move |table| has_rows(scrub.as_deref(), &excluded, table)
     }
 
-    /// Loads it. On an error the database is useless.
+    /// Loads the backup. After an error the database is useless.
     pub async fn load(
         self,
         target: LoadTarget,
         reporter: SharedReporter,
     ) -> Result<LoadReport, RestoreError> {
         let Contents { reader, total_bytes, again, activity, .. } = self.contents;
-        let plan = match target.extensions.left_out.is_empty() {
+        let plan = match target.extensions.skipped.is_empty() {
             true => self.plan,
-            false => Arc::new(self.plan.without(&target.extensions.left_out)),
+            false => Arc::new(self.plan.without(&target.extensions.skipped)),
         };
         let options = LoadOptions {
             target,
@@ -212,7 +214,7 @@ fn has_rows(scrub: Option<&ScrubPlan>, excluded: &BTreeSet<TableName>, table: &T
     !excluded.contains(table) && plan.is_none_or(|plan| plan.action != TableAction::Delete)
 }
 
-/// Looks into every definition that the load would run.
+/// Audits every definition that the load would run.
 fn audited_definitions(
     plan: &RestorePlan,
     scrub: &ScrubPlan,
@@ -225,8 +227,8 @@ fn audited_definitions(
     if findings.is_empty() { Ok(counts) } else { Err(RestoreError::PersonalData { findings }) }
 }
 
-/// As many as there are cores, but at least two, as the server waits for the client at times, and
-/// at most four, beyond which a laptop's disk is the limit, and a small plan's.
+/// One job per core, but at least two, because the server sometimes waits for the client, and at
+/// most four, because more are limited by the disk of a laptop or a small database plan.
 pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }

@@ -1,10 +1,10 @@
-//! Carries what belongs to the local database itself over to the one that takes its place: owner,
-//! settings, privileges, comment, limits. What is inside the database comes from the backup.
+//! Copies the properties of the local database to its replacement: owner, settings, privileges,
+//! comment, limits. The contents of the database come from the backup.
 //!
-//! Everything is set on the new database once its rows are in and before the swap. A setting of the
-//! user's therefore never disturbs a session of the load, and a kill leaves the old database with all
-//! that it has, or the new one with all that it gets. What this role may not set is reported with the
-//! statement that sets it, and never fails a pull.
+//! Properties are set on the new database after its rows are loaded and before the swap. So a
+//! user's setting never disturbs the load, and a kill leaves either the old database or the
+//! complete new one. A property that this role cannot set is reported with its statement, and never
+//! fails a pull.
 
 use std::fmt;
 
@@ -15,10 +15,10 @@ use crate::schema::quote_identifier;
 
 use super::unscrubbed;
 
-/// The prefix of the settings that bcops itself leaves in a database. They belong to that one alone.
+/// The prefix of bcops's own settings in a database. They are not copied.
 const OWN_SETTINGS: &str = "bcops.";
 
-/// Settings whose value is a list of names that are quoted one by one, as `pg_dump` knows them.
+/// Settings whose value is a list of separately quoted names, as in `pg_dump`.
 const LISTS: [&str; 7] = [
     "local_preload_libraries",
     "oauth_validator_libraries",
@@ -29,13 +29,13 @@ const LISTS: [&str; 7] = [
     "unix_socket_directories",
 ];
 
-/// Something of the old database that the new one lacks.
+/// A property of the old database that the new one lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotKept {
     pub database: String,
     pub what: String,
     pub why: String,
-    /// The statement for someone who may run it, without values that may be secret.
+    /// The statement for someone with permission, without values that may be secret.
     pub statement: Option<String>,
 }
 
@@ -67,7 +67,7 @@ struct Grant {
     grantable: bool,
 }
 
-/// What belongs to a database itself.
+/// The properties of a database, apart from its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Properties {
     owner: String,
@@ -77,7 +77,7 @@ pub(super) struct Properties {
     comment: Option<String>,
     settings: Vec<Setting>,
     labels: Vec<(String, String)>,
-    /// `None` where the server's defaults hold.
+    /// `None` if the server's defaults apply.
     grants: Option<Vec<Grant>>,
 }
 
@@ -87,7 +87,7 @@ struct Step {
     statement: String,
 }
 
-/// Whether values that may be secret are written.
+/// Whether a statement contains values that may be secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Values {
     All,
@@ -95,7 +95,7 @@ enum Values {
 }
 
 impl Properties {
-    /// `None` where there is no such database.
+    /// `None` if there is no such database.
     pub(super) async fn of(
         session: &Session,
         database: &str,
@@ -122,8 +122,8 @@ impl Properties {
         }))
     }
 
-    /// Gives everything to the database `incoming`, which then takes the name `current`. What cannot
-    /// be given is returned.
+    /// Sets the properties on the database `incoming`, which later takes the name `current`.
+    /// Returns those that could not be set.
     pub(super) async fn give(
         &self,
         session: &Session,
@@ -140,7 +140,7 @@ impl Properties {
             if error.as_db_error().is_none() {
                 return Err(error.into());
             }
-            // A step can fail in the middle of what it does under another role.
+            // A step can fail while it acts under another role.
             session.batch_execute("RESET ROLE").await?;
             not_kept.push(NotKept {
                 database: current.to_owned(),
@@ -152,7 +152,7 @@ impl Properties {
         Ok(not_kept)
     }
 
-    /// What makes the database `name`, which is as `new` says, like this one.
+    /// The statements that give the database `name`, whose properties are `new`, these properties.
     fn steps(&self, name: &str, new: &Properties, unscrubbed: bool, values: Values) -> Vec<Step> {
         let database = quote_identifier(name);
         let mut steps = Vec::new();
@@ -189,7 +189,7 @@ impl Properties {
             step("restriction of the public's access".into(), from_public);
             let owners: Vec<&Grant> =
                 grants.iter().filter(|one| one.is_owners(&self.owner)).collect();
-            // An owner keeps the right to grant whatever has been revoked.
+            // An owner may grant again what was revoked from them.
             if owners.len() < 3 {
                 let revoke = format!("REVOKE ALL ON DATABASE {database} FROM {owner}");
                 step("restriction of its owner's access".into(), revoke);
@@ -201,7 +201,8 @@ impl Properties {
                 step(grant.describe(), grant.statement(&database, &self.owner));
             }
         }
-        // Every role that may create databases could copy a template, so one with personal data is none.
+        // Every role that may create databases could copy a template, so a database with personal
+        // data does not become one.
         if self.is_template && !unscrubbed {
             step("use as a template".into(), format!("ALTER DATABASE {database} IS_TEMPLATE true"));
         }
@@ -214,7 +215,8 @@ impl Properties {
 }
 
 impl Setting {
-    /// A setting of an application can be a key or a password; the server's own have no dot.
+    /// Hides settings of applications, which can be keys or passwords. The server's own settings
+    /// have no dot.
     fn is_shown(&self, values: Values) -> bool {
         values == Values::All || !self.name.contains('.')
     }
@@ -259,13 +261,13 @@ impl Grant {
         let grant = format!("GRANT {privilege} ON DATABASE {database} TO {to}{option}");
         match self.grantor == owner {
             true => grant,
-            // Who gave it matters to whoever may take it back.
+            // The grantor decides who may revoke the privilege.
             false => format!("SET ROLE {}; {grant}; RESET ROLE", quote_identifier(&self.grantor)),
         }
     }
 }
 
-/// Without the number of the error where the words say all of it.
+/// The error's text, without its code if the text is enough.
 fn reason(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(known)
@@ -310,7 +312,7 @@ async fn labels(
 }
 
 async fn grants(session: &Session, database: &str) -> Result<Vec<Grant>, tokio_postgres::Error> {
-    // In the order of the list, in which nobody passes on what they have not yet been given.
+    // In the order of the list, in which a role gets a privilege before it passes the privilege on.
     let statement = "SELECT pg_catalog.pg_get_userbyid(a.grantor)::text, \
                      CASE a.grantee WHEN 0 THEN NULL ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END, \
                      a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d, \
@@ -327,7 +329,7 @@ async fn grants(session: &Session, database: &str) -> Result<Vec<Grant>, tokio_p
     Ok(rows.iter().map(grant).collect())
 }
 
-/// A list of names, `"a b", c`, as the literals that make the same list: `'a b', 'c'`.
+/// Converts a list of names, `"a b", c`, to the literals that make the same list: `'a b', 'c'`.
 fn list(value: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let mut name = String::new();
@@ -354,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_taken_apart_and_everything_else_is_one_value() {
+    fn lists_are_split_and_other_values_are_not() {
         for (value, literals) in [
             (r#""$user", public"#, "'$user', 'public'"),
             (r#""a, b", "c""d",e"#, r#"'a, b', 'c"d', 'e'"#),

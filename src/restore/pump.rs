@@ -1,9 +1,7 @@
-//! The thread that reads the archive: blocks in, batches of rows out, scrubbed and audited on the
-//! way.
+//! Reads the archive on its own thread, scrubs and audits the rows, and sends them on in batches.
 //!
-//! It is a plain thread because inflating is work and not waiting. Everything that it hands on
-//! goes through bounded queues, so that it never runs ahead of the server by more than a few
-//! megabytes.
+//! It is a plain thread because decompression uses the CPU instead of waiting. Its output goes
+//! through bounded queues, so it is never more than a few megabytes ahead of the server.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -33,33 +31,33 @@ use super::source::BackupSource;
 
 pub const STEP: &str = "rows";
 
-/// Blocks that have to wait for later ones are kept in memory, compressed as they came, up to this
-/// size together. Beyond it the source is asked for them a second time.
+/// Blocks that must wait for later ones are kept in memory, compressed, up to this total size.
+/// Larger ones are read from the source a second time.
 const HELD_IN_MEMORY: usize = 16 << 20;
 
 const LARGE_OBJECT_PART: usize = 64 << 10;
 
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// How often progress is reported.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
-/// What happens to the rows.
+/// How rows are treated.
 pub struct RowPolicy {
-    /// `None` takes the rows as they are.
+    /// `None` loads the rows unchanged.
     pub scrub: Option<Arc<ScrubPlan>>,
-    /// Tables whose rows the user does not want.
+    /// Tables whose rows the user has excluded.
     pub excluded: BTreeSet<TableName>,
     pub with_large_objects: bool,
 }
 
-/// What passed by.
+/// What the pump has read.
 #[derive(Debug, Default)]
 pub struct PumpReport {
-    /// In the archive's order: table, and its rows.
+    /// The tables with their row counts, in the archive's order.
     pub tables: Vec<(TableName, RowCounts)>,
     pub audit: Vec<AuditCount>,
-    /// Rows that need others which are not loaded.
+    /// Rows that need rows of unclassified tables, which are not loaded.
     pub needy: Vec<NeedyRows>,
-    /// Members of JSON that went because nothing names them.
+    /// JSON members that were dropped because no rule names them.
     pub dropped_members: Vec<DroppedMember>,
     pub archive_bytes: u64,
 }
@@ -73,15 +71,15 @@ pub struct Pump {
     pub total_bytes: Option<u64>,
     pub reporter: SharedReporter,
     pub activity: Activity,
-    /// Set as soon as the audit finds something, or a row needs another one that is not loaded:
-    /// from then on nothing is sent any more, and the rest of the archive is read only to complete
-    /// the list of what was found.
+    /// Set as soon as the audit finds something, or a row needs a row that is not loaded. From then
+    /// on nothing is sent, and the rest of the archive is read only to complete the list of
+    /// findings.
     pub stopped_by_audit: Arc<AtomicBool>,
 }
 
 impl Pump {
-    /// Reads the archive to its end. The report is of what was read, also where an error stopped
-    /// it: what the audit has found until then must not be lost.
+    /// Reads the archive to its end. After an error the report covers what was read until then, so
+    /// that the audit's findings are not lost.
     pub fn run<R: Read>(
         &self,
         mut reader: ArchiveReader<R>,
@@ -92,7 +90,7 @@ impl Pump {
             keys: KeySets::default(),
             held: HashMap::new(),
             held_bytes: 0,
-            last_told: Instant::now(),
+            last_report: Instant::now(),
         };
         let result = run.read_all(&mut reader);
         (run.report, result)
@@ -105,7 +103,7 @@ struct Run<'a> {
     keys: KeySets,
     held: HashMap<TableName, Vec<HeldBlock>>,
     held_bytes: usize,
-    last_told: Instant,
+    last_report: Instant,
 }
 
 struct HeldBlock {
@@ -115,16 +113,16 @@ struct HeldBlock {
 
 enum HeldData {
     Compressed(Vec<u8>),
-    /// Still at the source, from this offset on.
+    /// Only at the source, from this offset.
     AtSource {
         start: u64,
     },
 }
 
-/// Anything that gives a table's rows in portions.
+/// A source of one table's rows, in portions.
 trait RowSource {
     fn read_rows(&mut self, out: &mut Vec<u8>) -> Result<usize, RestoreError>;
-    /// How far the archive has been read, for the progress.
+    /// How far the archive has been read, to report progress.
     fn position(&self) -> Option<u64>;
 }
 
@@ -186,7 +184,8 @@ impl Run<'_> {
         }
         match &self.pump.policy.scrub {
             None => Ok(TableAction::Keep),
-            // A table that the plan does not know was not judged: none of its rows may pass.
+            // A table that is missing from the plan was never checked, so none of its rows may
+            // pass.
             Some(scrub) => scrub
                 .table(table)
                 .map(|plan| plan.action)
@@ -194,8 +193,7 @@ impl Run<'_> {
         }
     }
 
-    /// Reads the rows only to count them, which proves the block and tells the user how many
-    /// there were.
+    /// Reads the rows only to count them. That checks the block and gives the user the number.
     fn drop_rows(
         &mut self,
         table: TableName,
@@ -210,7 +208,7 @@ impl Run<'_> {
             counts.read += lines;
             counts.dropped += lines;
             buffer.clear();
-            self.tell(&table, rows.position());
+            self.report_progress(&table, rows.position());
         }
         self.finish_empty(entry);
         self.report.tables.push((table, counts));
@@ -218,11 +216,11 @@ impl Run<'_> {
     }
 
     fn finish_empty(&self, entry: &TocEntry) {
-        // The scheduler is gone only when the load has failed elsewhere.
+        // The scheduler is gone only if the load has failed elsewhere.
         let _ = self.pump.loaded.send(Loaded { block: entry.id, size: 0, rows: 0 });
     }
 
-    /// Sends a table's rows on, rewritten where the plan says so.
+    /// Sends a table's rows to the database, rewritten if the plan says so.
     fn pass(
         &mut self,
         table: TableName,
@@ -234,7 +232,8 @@ impl Run<'_> {
             .ok_or_else(|| RestoreError::InsertStyle { table: table.to_string() })?;
         let plan = self.pump.policy.scrub.as_deref();
         let mut pipeline = RowPipeline::new(plan, &table, &statement.columns, action, &self.keys)?;
-        // On a developer's machine the number goes; on staging somebody has to decide.
+        // On a developer's machine a published number is replaced. On staging someone has to
+        // decide.
         if plan.is_some_and(|plan| plan.policy() == "local") {
             pipeline = pipeline.replacing_published_numbers();
         }
@@ -266,9 +265,9 @@ impl Run<'_> {
         let working: Arc<str> = format!("checking rows of {table}").into();
         while let count @ 1.. = rows.read_rows(framer.buffer())? {
             activity.moved(count);
-            self.tell(table, rows.position());
+            self.report_progress(table, rows.position());
             let Some(batch) = framer.complete_rows()? else { continue };
-            // A row of hundreds of megabytes takes its time.
+            // A row of hundreds of megabytes can take long.
             let at_work = activity.begin(working.clone());
             let batch = pipeline.process(batch)?;
             drop(at_work);
@@ -371,12 +370,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn tell(&mut self, table: &TableName, position: Option<u64>) {
+    fn report_progress(&mut self, table: &TableName, position: Option<u64>) {
         let Some(done) = position else { return };
-        if self.last_told.elapsed() < TELL_EVERY {
+        if self.last_report.elapsed() < REPORT_EVERY {
             return;
         }
-        self.last_told = Instant::now();
+        self.last_report = Instant::now();
         let (total, current) = (self.pump.total_bytes, table.short());
         let progress = Progress { done, total, unit: Unit::Bytes, current };
         self.pump.reporter.emit(Event::StepProgress { step: STEP, progress });

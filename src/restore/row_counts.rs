@@ -1,4 +1,4 @@
-//! Counts the rows that are in a database, to be compared with those that were sent.
+//! Counts the rows in a database, and compares them with the rows that were sent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,22 +9,22 @@ use super::pump::PumpReport;
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::schema::TableName;
 
-/// How many tables one statement counts: each one apart would cost a journey to the server.
+/// How many tables one statement counts. One statement per table would cost a round trip each.
 pub const AT_ONCE: usize = 200;
 
-/// The rows of each table, by `schema.name`. Partitions count with the table that they belong to,
-/// as a row may fall into another one of them than it came from.
+/// The rows of each table, by `schema.name`. Partitions are counted with their table, because a row
+/// may land in another partition than it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RowsByTable(pub BTreeMap<String, u64>);
 
-/// A table that has another number of rows than it should have.
+/// A table that has a wrong number of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowDifference {
     pub table: String,
-    /// `None` where there should be no such table.
+    /// `None` if the table should not exist.
     pub expected: Option<u64>,
-    /// `None` where there is no such table.
+    /// `None` if the table does not exist.
     pub found: Option<u64>,
 }
 
@@ -33,7 +33,7 @@ impl RowsByTable {
         self.0.values().sum()
     }
 
-    /// How what was found differs from this, table by table.
+    /// How `found` differs from these expected rows, table by table.
     pub fn differences(&self, found: &RowsByTable) -> Vec<RowDifference> {
         let names: std::collections::BTreeSet<&String> =
             self.0.keys().chain(found.0.keys()).collect();
@@ -45,13 +45,13 @@ impl RowsByTable {
     }
 }
 
-/// What holds rows, and the table that its rows are counted with.
+/// A table or partition, and the table that its rows are counted with.
 pub struct Counted {
     table: TableName,
     root: TableName,
 }
 
-/// Every table of the database but those of extensions.
+/// Lists every table of the database, except those of extensions.
 pub async fn list(session: &Session) -> Result<Vec<Counted>, PostgresError> {
     let rows = session
         .query(
@@ -74,14 +74,14 @@ pub async fn list(session: &Session) -> Result<Vec<Counted>, PostgresError> {
     Ok(rows.iter().map(|row| Counted { table: name(row, 0), root: name(row, 2) }).collect())
 }
 
-/// Counts every table of the database but those of extensions.
+/// Counts the rows of every table, except tables of extensions.
 pub async fn count(session: &Session) -> Result<RowsByTable, PostgresError> {
     let mut rows = RowsByTable::default();
     count_listed(session, &list(session).await?, &mut rows).await?;
     Ok(rows)
 }
 
-/// Adds the rows of these tables.
+/// Adds the row counts of these tables to the result.
 pub async fn count_listed(
     session: &Session,
     tables: &[Counted],
@@ -106,7 +106,8 @@ pub async fn count_listed(
     Ok(())
 }
 
-/// Compares what was sent with what is there, before any other statement has changed it.
+/// Compares the rows that were sent with those in the database, before any other statement changes
+/// them.
 pub async fn compare(session: &Session, report: &PumpReport) -> Result<(), RestoreError> {
     let tables = list(session).await?;
     let roots: HashMap<&TableName, &TableName> =
@@ -118,7 +119,7 @@ pub async fn compare(session: &Session, report: &PumpReport) -> Result<(), Resto
     }
     let mut found = RowsByTable::default();
     count_listed(session, &tables, &mut found).await?;
-    // A table without a block of its own has no rows to expect.
+    // A table without its own block in the archive should have no rows.
     let wrong = sent
         .differences(&found)
         .into_iter()
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_and_what_is_too_much_differs() {
+    fn missing_and_surplus_rows_and_tables_differ() {
         let rows = |pairs: &[(&str, u64)]| {
             RowsByTable(pairs.iter().map(|(name, rows)| ((*name).to_owned(), *rows)).collect())
         };

@@ -1,8 +1,8 @@
-//! Decides which entry is built next: one whose needs are met, that no running entry keeps out, and
-//! of several the one of the largest table.
+//! Decides which entry is built next: one whose needs are met and whose tables are not locked. If
+//! there are several, the one of the largest table comes first.
 //!
-//! Each decision costs about the same for ten entries and for ten thousand: an entry that a lock
-//! keeps out is parked at that table, and comes back when the table is free.
+//! A decision costs about the same for ten entries as for ten thousand: an entry that a lock keeps
+//! out is parked at that table, and comes back when the table is free.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -21,14 +21,16 @@ const COME_BACK: usize = 16;
 pub struct Scheduler<'a> {
     plan: &'a RestorePlan,
     waiting: Vec<Waiting<'a>>,
-    /// Which waiting entries look at a block or entry.
+    /// Which waiting entries need a block or entry.
     dependents: HashMap<DumpId, Vec<usize>>,
-    /// Which families a block belongs to, and how many blocks each family lacks.
+    /// Which families a block belongs to.
     families_of: HashMap<DumpId, Vec<DumpId>>,
+    /// How many blocks each family still lacks.
     missing: HashMap<DumpId, usize>,
     /// Entries that wait for the rows of all tables.
     after_all_rows: Vec<usize>,
-    /// Entries that need nothing more: size of the table and place in `waiting`, earlier ones first.
+    /// Entries whose needs are met: the size of the table, and the place in `waiting`, earlier ones
+    /// first.
     ready: BinaryHeap<(u64, Reverse<usize>)>,
     locks: HashMap<DumpId, Locked>,
     sizes: HashMap<DumpId, u64>,
@@ -104,7 +106,7 @@ impl<'a> Scheduler<'a> {
     pub fn block_is_in(&mut self, loaded: Loaded) {
         self.sizes.insert(loaded.block, loaded.size);
         self.satisfy(loaded.block);
-        // Taken out, so that a block counts once.
+        // Removed, so that each block counts once.
         for family in self.families_of.remove(&loaded.block).unwrap_or_default() {
             let largest = self.sizes.entry(family).or_default();
             *largest = (*largest).max(loaded.size);
@@ -116,7 +118,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Every block is in.
+    /// Notes that every block is loaded.
     pub fn rows_are_in(&mut self) {
         for place in std::mem::take(&mut self.after_all_rows) {
             if let Some(waiting) = self.waiting.get_mut(place) {
@@ -144,12 +146,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Picks the entry of the largest table that can run now, and takes its locks. Gives its place
-    /// among the waiting and its index in the TOC.
+    /// Picks the entry of the largest table that can run now, and takes its locks. Returns its
+    /// place in `waiting` and its index in the TOC.
     pub fn start_next(&mut self) -> Option<(usize, usize)> {
         loop {
             let Some((size, Reverse(place))) = self.ready.pop() else {
-                // Those parked at one table may have come back only to be parked at another one.
+                // Entries parked at one table may have come back only to be parked at another
+                // table.
                 if self.running == 0 && self.all_come_back() {
                     continue;
                 }
@@ -182,7 +185,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Nothing runs, so that no lock is held. Whether anything was parked.
+    /// Brings all parked entries back, because no entry runs and no lock is held. Returns whether
+    /// any entry is ready.
     fn all_come_back(&mut self) -> bool {
         for lock in self.locks.values_mut() {
             self.ready.append(&mut lock.parked);
@@ -220,7 +224,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Cycles were refused before, so that an entry can only be left if a block never came.
+    /// Checks that every entry was built. Cycles were refused earlier, so an entry is left only if
+    /// a block never came.
     pub fn check_all_done(&self) -> Result<(), RestoreError> {
         let is_open =
             |waiting: &&Waiting<'_>| !waiting.needs.is_empty() || waiting.rows_are_missing;

@@ -1,8 +1,8 @@
-//! A database without rows, in which the server evaluates the archive's own CHECKs.
+//! Evaluates the archive's own CHECK constraints in a temporary database without rows.
 //!
-//! It gets the archive's types, domains and functions, and of its tables only those whose rules write
-//! values that a CHECK looks at. Whatever cannot be created leaves a check without an answer, and
-//! nothing worse: the load itself finds the cause.
+//! It contains the archive's types, domains and functions, and only those tables whose rules write
+//! values that a CHECK tests. If an object cannot be created, its check stays open, and the load
+//! itself finds the cause.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::archive::{DumpId, TocEntry};
 use crate::scrub::ScrubPlan;
 use crate::scrub::live::check_values;
 
-/// What a condition may be made of, beside tables.
+/// What a condition may use, besides tables.
 const PARTS: [&str; 11] = [
     "SCHEMA",
     "EXTENSION",
@@ -29,11 +29,11 @@ const PARTS: [&str; 11] = [
     "CHECK CONSTRAINT",
 ];
 
-/// Evaluates what the plan leaves open, in a database of its own that is dropped again.
+/// Evaluates the checks that the plan leaves open, in a temporary database that is then dropped.
 ///
 /// # Errors
 ///
-/// A plan's error with every value that is refused, or that the server cannot be asked.
+/// A plan error with every refused value, or that the server does not answer.
 pub async fn check_written_values(
     databases: &Databases,
     contents: &Contents,
@@ -65,7 +65,7 @@ pub async fn check_written_values(
     Ok(dropped?)
 }
 
-/// The tables of the open checks, and what their definitions depend on: parents, row types.
+/// The tables of the open checks, and the objects that their definitions need: parents, row types.
 fn needed_tables(contents: &Contents, scrub: &ScrubPlan) -> HashSet<DumpId> {
     let toc = contents.toc();
     let is_asked_for = |entry: &&TocEntry| {
@@ -82,7 +82,7 @@ fn needed_tables(contents: &Contents, scrub: &ScrubPlan) -> HashSet<DumpId> {
     needed
 }
 
-/// Creates each object by itself, so that one that fails stops no other.
+/// Creates each object separately, so that a failed one does not stop the others.
 async fn create(
     session: &Session,
     plan: &RestorePlan,
@@ -92,7 +92,7 @@ async fn create(
     for entry in plan.pre_data.iter().filter_map(|index| plan.entry(*index)) {
         let wanted = PARTS.contains(&entry.entry_type.as_str())
             || (tables.contains(&entry.id) && entry.entry_type != "VIEW");
-        if !wanted || extensions.left_out.contains(&entry.tag) && entry.entry_type == "EXTENSION" {
+        if !wanted || extensions.skipped.contains(&entry.tag) && entry.entry_type == "EXTENSION" {
             continue;
         }
         let statement = plan.statement(entry);

@@ -1,7 +1,7 @@
-//! The settings of every session that loads, so that the server reads the archive's SQL and rows
-//! as they were meant and works fast.
+//! Sets up every session of a load, so that the server reads the archive's SQL and rows correctly
+//! and works fast.
 //!
-//! They are session settings on purpose: nobody is asked to change a server's configuration.
+//! All settings are session settings, so no server needs another configuration.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::archive::Toc;
 
 use super::RestoreError;
 
-/// What is set on each session.
+/// The statements that set up a session.
 #[derive(Debug, Clone)]
 pub struct SessionSettings {
     statements: String,
 }
 
 impl SessionSettings {
-    /// Asks the server which of the settings it has: a newer server has more of them.
+    /// Asks the server which of the settings it knows. A newer server knows more of them.
     pub async fn for_archive(
         session: &Session,
         toc: &Toc,
@@ -45,8 +45,8 @@ impl SessionSettings {
             ("row_security", "off"),
             ("synchronous_commit", "off"),
             ("maintenance_work_mem", "256MB"),
-            // Compressing large values is a third of a load's work, and lz4 does it in a fraction
-            // of the time that the server's own algorithm takes.
+            // Compression of large values is a third of a load's work. lz4 takes a fraction of the
+            // time of the server's default.
             ("default_toast_compression", "lz4"),
             ("search_path", ""),
         ];
@@ -72,7 +72,7 @@ impl SessionSettings {
         Ok(SessionSettings { statements })
     }
 
-    /// The same with a statement more.
+    /// The same settings and one more statement.
     pub fn with(&self, statement: &str) -> SessionSettings {
         SessionSettings { statements: format!("{}{statement}", self.statements) }
     }
@@ -81,12 +81,12 @@ impl SessionSettings {
     pub async fn open(&self, url: &DatabaseUrl) -> Result<Session, RestoreError> {
         let session = connect(url).await?;
         self.apply(&session).await?;
-        // For the watch over the load, which asks what this session waits for.
+        // The watch over the load asks by this number what the session waits for.
         session.learn_number().await?;
         Ok(session)
     }
 
-    /// Gives a session these settings.
+    /// Applies these settings to a session.
     pub async fn apply(&self, session: &Session) -> Result<(), RestoreError> {
         Ok(session.batch_execute(&self.statements).await?)
     }

@@ -1,8 +1,8 @@
-//! The search path that the site's own functions were written for.
+//! Builds the search path that the site's own functions were written for.
 //!
-//! pg_dump's SQL names schemas and is run with an empty search path. The bodies of functions are
-//! taken over as they are, and name tables and extensions as the site does. So what calls them is
-//! run with the path that the archive's database had, then `public`, then every other schema.
+//! pg_dump's SQL names schemas and runs with an empty search path. The bodies of functions are
+//! dumped unchanged, and name tables and extensions as the site does. So statements that call them
+//! run with the path of the archive's database, then `public`, then every other schema.
 
 use crate::archive::{Toc, database_search_paths};
 use crate::schema::quote_identifier;
@@ -30,12 +30,12 @@ impl SitePath {
         SitePath(parts.join(", "))
     }
 
-    /// For the rest of the session.
+    /// Sets the path for the rest of the session.
     pub fn set(&self) -> String {
         format!("SET search_path TO {};\n", self.0)
     }
 
-    /// For the rest of the transaction; `first` comes before all others.
+    /// Sets the path for the rest of the transaction. `first` comes before all other schemas.
     pub fn set_local(&self, first: Option<&str>) -> String {
         let first = first.map(|name| format!("{}, ", quote_identifier(name))).unwrap_or_default();
         format!("SET LOCAL search_path TO {first}{};\n", self.0)

@@ -1,4 +1,4 @@
-//! Where an archive's bytes come from, and whether a part of them can be had again.
+//! Opens a backup's bytes, and says whether parts of them can be read again.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,22 +9,22 @@ use crate::archive::ArchiveError;
 use crate::archive::formats::{StoredBackup, StoredReader};
 use crate::events::{SharedReporter, Silent};
 
-/// A backup that can be read from its beginning, and perhaps a second time from the middle.
+/// A backup whose parts may be readable a second time.
 pub trait BackupSource: Send {
-    /// The bytes from `start` up to `end`, or `None` where the source can be read only once.
+    /// The bytes from `start` to `end`, or `None` if the source can be read only once.
     fn read_again(&self, start: u64, end: u64) -> Option<io::Result<Box<dyn Read + Send>>>;
 }
 
-/// A backup's bytes from its beginning, and how to see parts of them again. Nothing of it is kept
-/// on disk.
+/// A backup's bytes from its beginning, and how to read parts of them again. bcops keeps none of
+/// them on disk.
 pub struct OpenBackup {
     pub bytes: Box<dyn Read + Send>,
-    /// Unknown for a stream that does not tell its length.
+    /// `None` for a stream of unknown length.
     pub length: Option<u64>,
     pub again: Arc<dyn BackupSource + Sync>,
-    /// The account of what the load that follows waits for. Reads of `bytes` are on it.
+    /// Records what the later load waits for, including reads of `bytes`.
     pub activity: Activity,
-    /// Hears what takes long while the table of contents is read.
+    /// Gets the messages about what takes long while the table of contents is read.
     pub reporter: SharedReporter,
 }
 
@@ -33,7 +33,7 @@ impl OpenBackup {
     ///
     /// # Errors
     ///
-    /// [`ArchiveError::Open`] where it cannot be opened, and others where it is no backup.
+    /// [`ArchiveError::Open`] if the file cannot be opened, and others if it is not a backup.
     pub fn file(path: &Path) -> Result<OpenBackup, ArchiveError> {
         let StoredReader { backup, bytes, metadata } = StoredBackup::open(path)?;
         let length = backup.is_custom().then_some(metadata.len());
@@ -42,7 +42,7 @@ impl OpenBackup {
         Ok(OpenBackup { bytes, length, again: Arc::new(backup), activity, reporter: silent() })
     }
 
-    /// A stream that nobody can rewind, such as standard input.
+    /// A stream that cannot be rewound, such as standard input.
     pub fn read_once(bytes: impl Read + Send + 'static) -> OpenBackup {
         let activity = Activity::default();
         let bytes = Box::new(activity.watched(bytes, "reading standard input"));
@@ -50,7 +50,7 @@ impl OpenBackup {
         OpenBackup { bytes, length: None, again, activity, reporter: silent() }
     }
 
-    /// The same with someone who hears what takes long.
+    /// The same backup with a reporter for messages about what takes long.
     pub fn telling(self, reporter: SharedReporter) -> OpenBackup {
         OpenBackup { reporter, ..self }
     }

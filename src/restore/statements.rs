@@ -1,5 +1,5 @@
-//! Runs the statements of entries: as pg_dump wrote them, and if that fails with the search path
-//! of the site. What fails both ways may succeed once more is there.
+//! Runs the statements of entries: first as pg_dump wrote them, then, if that fails, with the
+//! site's search path. A statement that fails both ways may succeed once more objects exist.
 
 use tokio_postgres::error::SqlState;
 
@@ -9,23 +9,23 @@ use crate::archive::{TocEntry, not_null};
 use super::unbuilt::{Unbuilt, may_succeed_later};
 use super::{RestoreError, RestorePlan};
 
-/// An entry that failed so far.
+/// An entry that has failed so far.
 #[derive(Debug)]
 pub struct Deferred {
-    /// In the TOC.
+    /// The index in the TOC.
     index: usize,
     sql: String,
     error: PostgresError,
 }
 
 impl Deferred {
-    /// As the failure of the whole load.
+    /// The error if the whole load fails because of this entry.
     pub fn into_failure(self, plan: &RestorePlan) -> RestoreError {
         let entry = plan.entry(self.index).map(TocEntry::describe).unwrap_or_default();
         RestoreError::Statement { entry, source: self.error }
     }
 
-    /// Whether the rows do not need it.
+    /// Whether the rows can be loaded without this entry.
     pub fn can_wait(&self, plan: &RestorePlan) -> bool {
         self.unbuilt(plan).is_some()
     }
@@ -36,12 +36,12 @@ impl Deferred {
     }
 }
 
-/// Runs one entry. Gives it back if it may succeed later.
+/// Runs one entry. Returns the entry if it failed and may succeed later.
 ///
 /// # Errors
 ///
-/// A failure that more objects or rows do not heal: a lost connection, a full disk, rows that
-/// contradict a key.
+/// A failure that more objects or rows cannot fix: a lost connection, a full disk, rows that break
+/// a key.
 pub async fn execute(
     session: &Session,
     plan: &RestorePlan,
@@ -51,7 +51,7 @@ pub async fn execute(
     execute_sql(session, plan, index, sql.unwrap_or_default()).await
 }
 
-/// The same with SQL that stands for the entry's own.
+/// The same with SQL that replaces the entry's own.
 pub async fn execute_sql(
     session: &Session,
     plan: &RestorePlan,
@@ -79,8 +79,7 @@ pub async fn execute_sql(
     }
 }
 
-/// Tries entries again, in the order of the TOC, for as long as any of them succeeds. Gives those
-/// that are left.
+/// Tries entries again, in TOC order, until none of them succeeds any more. Returns the rest.
 pub async fn try_again(
     session: &Session,
     plan: &RestorePlan,
@@ -100,11 +99,11 @@ pub async fn try_again(
     }
 }
 
-/// What a database is whole without.
+/// Converts failed entries to [`Unbuilt`] ones, which a database is complete without.
 ///
 /// # Errors
 ///
-/// The first entry that a database cannot be without.
+/// The first entry that the database needs.
 pub fn unbuilt(plan: &RestorePlan, failed: Vec<Deferred>) -> Result<Vec<Unbuilt>, RestoreError> {
     let mut unbuilt = Vec::new();
     for one in failed {

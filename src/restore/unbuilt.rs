@@ -1,4 +1,5 @@
-//! What of an archive could not be built, and whether a database is whole without it.
+//! Decides whether a database is complete without an entry that failed, and saves the failed
+//! statements.
 
 use std::fs;
 use std::io::{self, Write};
@@ -38,31 +39,31 @@ const HOLD_NO_ROWS: [&str; 22] = [
     "ROW SECURITY",
 ];
 
-/// Classes of errors that come of the statement or of what it reads, and not of the server, the
-/// connection, a lock or a full disk. A statement may succeed later that failed with one of them.
+/// Error classes that the statement or its data causes, as opposed to the server, the connection, a
+/// lock or a full disk. A statement that failed with one of them may succeed later.
 const OF_THE_STATEMENT: [&str; 15] =
     ["0A", "21", "22", "2B", "2F", "34", "38", "39", "3F", "42", "44", "54", "55", "P0", "HV"];
 
-/// Another session's lock, and an object in use: waiting is not a matter of order.
+/// Another session's lock, and an object in use. Another order of statements does not help.
 const OF_OTHER_SESSIONS: [&str; 2] = ["55P03", "55006"];
 
 /// A CHECK may read a table whose rows come later.
 const CHECK_VIOLATION: &str = "23514";
 
-/// An entry that was skipped because its statement failed. The database is whole without it.
+/// An entry that was skipped because its statement failed. The database is complete without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unbuilt {
     /// Type and name.
     pub entry: String,
-    /// What the server said, without values of rows.
+    /// The server's message, without values of rows.
     pub cause: String,
-    /// The statement, to be run by hand.
+    /// The statement, to run by hand.
     #[serde(skip)]
     pub sql: String,
 }
 
 impl Unbuilt {
-    /// `None` for what a database cannot be without.
+    /// `None` if the database needs the entry.
     pub fn of(entry: &TocEntry, error: &PostgresError, sql: String) -> Option<Unbuilt> {
         let holds_no_rows = HOLD_NO_ROWS.contains(&entry.entry_type.as_str());
         (holds_no_rows && is_of_the_statement(error)).then(|| Unbuilt {
@@ -73,8 +74,8 @@ impl Unbuilt {
     }
 }
 
-/// Writes the statements to a file of this name in the folder, which only the user can read. What an
-/// earlier load left there goes. Gives the file, if there are statements.
+/// Writes the statements to a file of this name in the folder, readable only by the user. Replaces
+/// or deletes the file of an earlier load. Returns the file, if there are statements.
 pub fn save(folder: &Path, name: &str, unbuilt: &[Unbuilt]) -> io::Result<Option<PathBuf>> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
@@ -91,10 +92,12 @@ pub fn save(folder: &Path, name: &str, unbuilt: &[Unbuilt]) -> io::Result<Option
     Ok(Some(path))
 }
 
-/// Each statement in a transaction of its own, in which its search path holds.
+/// Puts each statement in its own transaction, because its search path is set per transaction.
 fn script(unbuilt: &[Unbuilt]) -> String {
     let mut script =
-        "-- Statements of the backup that failed. Run them by hand: psql -f FILE\n".to_owned();
+        "-- Statements of the backup that failed. To run them by hand: psql -f with this \
+         file\n"
+            .to_owned();
     for one in unbuilt {
         let comment =
             |text: &str| text.lines().map(|line| format!("-- {line}\n")).collect::<String>();
@@ -108,7 +111,7 @@ fn script(unbuilt: &[Unbuilt]) -> String {
     script
 }
 
-/// Whether the statement may succeed once more is there, or with another search path.
+/// Whether the statement may succeed once more objects exist, or with another search path.
 pub fn may_succeed_later(error: &PostgresError) -> bool {
     is_of_the_statement(error) || error.code().is_some_and(|code| code.code() == CHECK_VIOLATION)
 }

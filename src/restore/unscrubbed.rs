@@ -1,12 +1,12 @@
-//! Marks databases that were loaded without a scrub, so that a later command knows them again.
+//! Marks databases that were loaded without a scrub, so that a later command recognises them.
 //!
-//! The mark is the comment of the database itself. It survives a rename, a restart and the loss of
-//! every file of this machine's user.
+//! The mark is the comment of the database itself. It survives a rename, a restart, and the loss of
+//! all of the user's files.
 
 use crate::adapters::postgres::{PostgresError, Session, quote_literal};
 use crate::schema::quote_identifier;
 
-/// What the comment of such a database begins with.
+/// The beginning of such a database's comment.
 const MARK: &str = "bcops: holds personal data, loaded without a scrub";
 
 pub(super) async fn mark(session: &Session, database: &str) -> Result<(), PostgresError> {
@@ -23,18 +23,18 @@ pub(super) async fn is_marked(session: &Session, database: &str) -> Result<bool,
     Ok(row.is_some_and(|row| row.get(0)))
 }
 
-/// The part of a database's comment that is the user's own, if there is one.
+/// The user's own part of a database's comment, if there is one.
 pub(super) fn own_comment(comment: &str) -> Option<&str> {
     let own = comment.strip_prefix(MARK).map_or(comment, |rest| rest.trim_start_matches('\n'));
     (!own.is_empty()).then_some(own)
 }
 
-/// A comment of the user's behind the mark.
+/// The mark, followed by the user's own comment.
 pub(super) fn marked_comment(own: &str) -> String {
     format!("{MARK}\n{own}")
 }
 
-/// Takes the mark off the database of this session, which was scrubbed. The user's own comment stays.
+/// Removes the mark from this session's database, which was scrubbed. The user's own comment stays.
 pub async fn unmark_own(session: &Session) -> Result<(), PostgresError> {
     let statement = "SELECT datname::text, pg_catalog.shobj_description(oid, 'pg_database') \
                      FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()";
@@ -47,8 +47,8 @@ pub async fn unmark_own(session: &Session) -> Result<(), PostgresError> {
     Ok(())
 }
 
-/// What tells the server from others: its own identifier, or its address where this role may not
-/// ask for it.
+/// Identifies the server: by its system identifier, or by its address if this role lacks permission
+/// to read that.
 pub(super) async fn server_identifier(
     session: &Session,
     place: &str,
@@ -61,20 +61,20 @@ pub(super) async fn server_identifier(
     }
 }
 
-/// A database by what stays the same when it is renamed.
+/// Identifies a database independently of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The server's own identifier, or its address where it does not say.
+    /// The server's system identifier, or its address if the role cannot read that.
     pub server: String,
     pub oid: u32,
 }
 
 impl Identity {
-    /// The database that this session is in.
+    /// The database of this session.
     ///
     /// # Errors
     ///
-    /// When the server cannot be asked.
+    /// When the server does not answer.
     pub async fn own(session: &Session, place: &str) -> Result<Identity, PostgresError> {
         let server = server_identifier(session, place).await?;
         let statement =
@@ -82,7 +82,7 @@ impl Identity {
         Ok(Identity { server, oid: session.query_one(statement, &[]).await?.get(0) })
     }
 
-    /// `None` where the server has no such database.
+    /// `None` if the server has no such database.
     pub(super) async fn of(
         session: &Session,
         place: &str,

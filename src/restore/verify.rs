@@ -1,4 +1,4 @@
-//! Reads back from the server that everything which was to be built is there and valid.
+//! Verifies on the server that everything the load should have built exists and is valid.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::archive::TocEntry;
 use super::unbuilt::Unbuilt;
 use super::{RestoreError, RestorePlan};
 
-/// What the server says it has.
+/// What the server holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inventory {
     pub tables: u64,
@@ -17,7 +17,7 @@ pub struct Inventory {
     pub foreign_keys: u64,
 }
 
-/// A kind of entry: its name in archives, what the server knows it as, and words for it.
+/// A kind of entry: its name in archives, its names on the server, and its name in messages.
 const KINDS: [(&str, &[&str], &str); 6] = [
     ("TABLE", &["table"], "table"),
     ("INDEX", &["index"], "index"),
@@ -28,8 +28,8 @@ const KINDS: [(&str, &[&str], &str); 6] = [
     ("TRIGGER", &["trigger"], "trigger"),
 ];
 
-/// Compares by name and kind what the database holds with the archive, and fails where something
-/// is missing or not valid.
+/// Compares the database with the archive by name and kind, and fails if something is missing or
+/// not valid.
 pub async fn verify(
     session: &Session,
     plan: &RestorePlan,
@@ -78,8 +78,8 @@ async fn check_indexes(session: &Session) -> Result<(), RestoreError> {
     }
 }
 
-/// Schemas and names, in the form of the archive's tags: `TABLE NAME` for what belongs to a table,
-/// `DOMAIN NAME` for what belongs to a domain.
+/// Schemas and names, in the form of the archive's tags: `TABLE NAME` for objects of a table,
+/// `DOMAIN NAME` for objects of a domain.
 #[derive(Default)]
 struct Names(HashSet<(String, String)>);
 
@@ -118,7 +118,7 @@ async fn everything(session: &Session) -> Result<HashMap<String, Names>, Restore
 }
 
 impl RestorePlan {
-    /// The entries that are created, refreshes apart.
+    /// The entries that are created, without refreshes.
     fn built(&self) -> impl Iterator<Item = &TocEntry> {
         let post_data = self.post_data.iter().map(|entry| entry.index);
         self.pre_data.iter().copied().chain(post_data).filter_map(|index| self.entry(index))

@@ -1,7 +1,7 @@
-//! Asks the server what a slow statement waits for, on a session of its own.
+//! Asks the server, on a separate session, what a slow statement waits for.
 //!
-//! The session is opened when the first statement is slow, so that an ordinary load needs none. A
-//! server that does not answer is no reason to end a load: the line then says less.
+//! The session is opened when the first statement is slow, so an ordinary load does not need it. If
+//! the server does not answer, the load continues, and the message has less detail.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A role sees the details of its own sessions only. What it does not see is NULL.
+/// A role sees the details of its own sessions only. Other details are NULL.
 const ASK: &str = "SELECT a.pid, a.wait_event_type::text, a.wait_event::text, \
     pg_catalog.pg_blocking_pids(a.pid), \
     (SELECT b.application_name::text FROM pg_catalog.pg_stat_activity b \
       WHERE b.pid = (pg_catalog.pg_blocking_pids(a.pid))[1]) \
     FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY($1)";
 
-/// A COPY that waits for its client is waiting for this load and not for the server.
+/// A COPY that waits for its client waits for this load, not for the server, so it does not count.
 const RUNNING: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
     WHERE datname = pg_catalog.current_database() AND usename = current_user \
       AND application_name = 'bcops' AND pid <> pg_catalog.pg_backend_pid() \
       AND state = 'active' AND wait_event_type IS DISTINCT FROM 'Client')";
 
-/// The enquiries of one load.
+/// Asks the server during one load.
 pub struct ServerEnquiry {
     url: DatabaseUrl,
     session: Option<Session>,
@@ -92,7 +92,7 @@ fn delay(
             1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        let cause = format!("it waits for a lock of session {first}{name}{more}");
+        let cause = format!("the statement waits for a lock of session {first}{name}{more}");
         return Some(Delay { cause, blocked: true });
     }
     let cause = match (kind?, event?) {
@@ -108,12 +108,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delay_names_what_holds_the_statement_up() {
+    fn a_delay_names_what_blocks_the_statement() {
         let told = |kind, event, blockers: &[i32], name| {
             delay(kind, event, blockers, name).map(|delay| (delay.cause, delay.blocked))
         };
         let lock = told(Some("Lock"), Some("relation"), &[41, 42], Some("psql"));
-        let expected = "it waits for a lock of session 41 (psql) and 1 more".to_owned();
+        let expected = "the statement waits for a lock of session 41 (psql) and 1 more".to_owned();
         assert_eq!(lock, Some((expected, true)));
         let disk = told(Some("IO"), Some("DataFileRead"), &[], None);
         let expected = "the server waits for its disk (DataFileRead)".to_owned();

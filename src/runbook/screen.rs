@@ -1,4 +1,4 @@
-//! The screen as a consumer of a run's stream.
+//! Turns the records of a run into events for the screen.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,11 +10,11 @@ use super::step_entry::StepEntry;
 use crate::events::{Event, SharedReporter};
 use crate::words;
 
-/// Turns records into the events that everything in bcops is shown by.
+/// Turns records into the events that all of bcops uses to show progress.
 pub(super) struct Screen {
     reporter: SharedReporter,
     steps: BTreeMap<&'static str, String>,
-    /// Where each step stands among all of them, such as `[12/28]`.
+    /// The position of each step among all steps, such as `[12/28]`.
     places: BTreeMap<&'static str, String>,
     began: Instant,
 }
@@ -34,7 +34,7 @@ impl Screen {
         self.places.get(step).map_or("", String::as_str)
     }
 
-    /// How long this process has been at it. Nothing is said of the first second.
+    /// How long this process has been running. Empty within the first second.
     fn elapsed(&self) -> String {
         match self.began.elapsed() {
             short if short.as_secs() == 0 => String::new(),
@@ -85,7 +85,7 @@ impl Screen {
                 Event::StepSkipped { step, summary }
             }
             Entry::Interrupted { goes_on, .. } if !goes_on.is_empty() => {
-                Event::Note(format!("this goes on by itself: {}", goes_on.join("; ")))
+                Event::Note(format!("this continues by itself: {}", goes_on.join("; ")))
             }
             _ => return None,
         })
@@ -95,7 +95,7 @@ impl Screen {
 fn summary(description: &str, ending: Ending, evidence: &Evidence, verified: &Evidence) -> String {
     let what = evidence.summary.as_deref().unwrap_or(description);
     let what = match ending {
-        Ending::AlreadySo => format!("{what} (it was already so)"),
+        Ending::AlreadySo => format!("{what} (already so)"),
         Ending::Done | Ending::Warning => what.to_owned(),
     };
     match &verified.summary {

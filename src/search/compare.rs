@@ -1,4 +1,4 @@
-//! Documents against rows.
+//! Compares the documents of the search indices with the rows of the database.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,31 +8,32 @@ use serde::Serialize;
 
 use crate::words::{count, plural};
 
-/// A number for each index, by the name that the site knows it by.
+/// A number for each index, by the name that the site uses.
 pub type Counts = BTreeMap<String, u64>;
 
-/// An index that does not hold what the database holds.
+/// An index that differs from the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(into = "DifferenceDocument")]
 pub enum Difference {
-    /// There is no such index that is open, and there are rows for it.
+    /// The index does not exist or is closed, and the database has rows for it.
     Missing { index: String, rows: u64 },
-    /// There is nothing in it, and there are rows for it.
+    /// The index is empty, and the database has rows for it.
     Empty { index: String, rows: u64 },
-    /// Some rows are not in it.
+    /// Some rows are missing from the index.
     Short { index: String, documents: u64, rows: u64 },
-    /// There are more documents than rows: of rows that are gone, or of another database.
+    /// There are more documents than rows, from deleted rows or another database.
     Surplus { index: String, documents: u64, rows: u64 },
 }
 
-/// The same for programs.
+/// The difference for programs.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Difference")]
 struct DifferenceDocument {
     index: String,
-    /// `missing`, `empty`, `short` (some rows are not in it) or `surplus` (documents beyond the rows).
+    /// `missing`, `empty`, `short` (rows are missing from the index) or `surplus` (more documents
+    /// than rows).
     kind: &'static str,
-    /// `null` where the index is missing.
+    /// `null` if the index is missing.
     documents: Option<u64>,
     rows: u64,
 }
@@ -61,12 +62,12 @@ impl Difference {
         }
     }
 
-    /// Whether something cannot be found. What is in the index beyond the rows is a nuisance only.
+    /// Whether searches miss some rows. Surplus documents are only a nuisance.
     pub fn lacks_rows(&self) -> bool {
         !matches!(self, Difference::Surplus { .. })
     }
 
-    /// Whether nothing can be found.
+    /// Whether searches find nothing.
     pub fn lacks_all(&self) -> bool {
         matches!(self, Difference::Missing { .. } | Difference::Empty { .. })
     }
@@ -76,10 +77,15 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Difference::Missing { index, rows } => {
-                write!(f, "{index} is not there or closed, for {}", plural(*rows, "row"))
+                write!(
+                    f,
+                    "{index} is missing or closed, but the database has \
+                    {}",
+                    plural(*rows, "row")
+                )
             }
             Difference::Empty { index, rows } => {
-                write!(f, "{index} is empty, for {}", plural(*rows, "row"))
+                write!(f, "{index} is empty, but the database has {}", plural(*rows, "row"))
             }
             Difference::Short { index, documents, rows } => {
                 write!(
@@ -102,8 +108,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Where the indices differ from the database. An index that the database says nothing about is not
-/// compared, and one without rows may be missing.
+/// Lists where the indices differ from the database. An index without a table is not compared, and
+/// an index without rows may be missing.
 pub fn compare(in_index: &Counts, in_database: &Counts) -> Vec<Difference> {
     let difference = |(index, &rows): (&String, &u64)| {
         let index = index.clone();

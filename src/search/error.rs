@@ -1,4 +1,4 @@
-//! What can go wrong with the site's search.
+//! Lists the errors around the site's search, with the hint for each.
 
 use thiserror::Error;
 
@@ -22,24 +22,22 @@ pub enum SearchError {
         status: u8,
         dyno: String,
         app: String,
-        /// The end of what it said, without credentials.
-        said: Vec<String>,
+        /// The last lines of its output, without credentials.
+        output: Vec<String>,
     },
-    /// The command ended well, and the indices say something else.
+    /// The command succeeded, but the indices are not complete.
     #[error(
-        "`{command}` ended well, but the search index does not hold what the database holds: {}",
+        "`{command}` succeeded, but the search index is not complete: {}",
         in_words(.differences)
     )]
     Incomplete { command: String, differences: Vec<Difference> },
-    #[error(
-        "none of the site's tables is in the database, so that the search index cannot be checked"
-    )]
+    #[error("cannot check the search index: the database has none of the site's tables")]
     NothingToCompare,
     #[error("interrupted before the search index was checked")]
     Interrupted,
 }
 
-/// Whether it would meet every question to the cluster, whatever it is about.
+/// Whether every request to the cluster would fail in the same way.
 pub(super) fn is_of_the_whole_cluster(error: &ApiError) -> bool {
     matches!(
         error.kind(),
@@ -52,7 +50,7 @@ pub(super) fn is_of_the_whole_cluster(error: &ApiError) -> bool {
     )
 }
 
-/// Whether it may be of one slow or busy index, or of the whole cluster: only the answers for the
+/// Whether the cause may be one slow or busy index, or the whole cluster. Only the answers for
 /// other indices show which.
 pub(super) fn may_be_of_the_whole_cluster(error: &ApiError) -> bool {
     matches!(error.kind(), ErrorKind::Timeout | ErrorKind::OverLimit)
@@ -69,15 +67,15 @@ impl From<SearchError> for CommandError {
             SearchError::Cluster(error) => error.into(),
             SearchError::Postgres(error) => error.into(),
             SearchError::Heroku(error) => error.into(),
-            SearchError::CommandFailed { ref said, .. } => {
+            SearchError::CommandFailed { ref output, .. } => {
                 let hints: Vec<String> =
-                    said.iter().map(|line| format!("it said: {line}")).collect();
+                    output.iter().map(|line| format!("output: {line}")).collect();
                 CommandError::wrap(FailureKind::RemoteJob, error).with_hints(hints)
             }
             SearchError::Incomplete { .. } => CommandError::wrap(FailureKind::RemoteJob, error)
-                .hint("look at what the command said above, then run it again"),
+                .hint("read the command's output above, then run the command again"),
             SearchError::NothingToCompare => CommandError::wrap(FailureKind::Configuration, error)
-                .hint("say in bcops.toml which rows each index holds: search.indices"),
+                .hint("set search.indices in bcops.toml: which rows each index holds"),
             SearchError::Interrupted => CommandError::wrap(FailureKind::Interrupted, error)
                 .hint(Hint::run("check the index", "bcops search status")),
         }

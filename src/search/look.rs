@@ -1,4 +1,4 @@
-//! Which indices a cluster has, and what each is for.
+//! Lists the indices of a cluster, counts their documents, and decides what each is for.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use crate::adapters::elasticsearch::{Alias, Cluster, HealthStatus, IndexListing}
 use crate::adapters::json_api::{ApiError, ErrorKind};
 use crate::settings::{IndexRule, Rows, Search};
 
-/// Wagtail gives an index that is built beside the old one a name with so many characters of
-/// chance, and makes an alias for it when it is done.
+/// The number of random characters that Wagtail adds to the name of an index that it builds beside
+/// the old one. When the index is complete, Wagtail makes an alias for it.
 const CHANCE: usize = 7;
 
-/// One index.
+/// The state of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexStatus {
     pub name: String,
@@ -20,12 +20,12 @@ pub struct IndexStatus {
     pub health: Option<HealthStatus>,
     pub bytes: Option<u64>,
     pub shards: u64,
-    /// `None` of a closed index, of one that is not the site's, and of one that cannot be counted.
+    /// `None` if the index is closed, does not belong to the site, or cannot be counted.
     pub documents: Option<u64>,
-    /// Why it cannot be counted.
+    /// Why the index cannot be counted.
     pub problem: Option<String>,
     pub rule: Option<Rows>,
-    /// Of the database, where its table is there.
+    /// Rows in the database, if its table exists.
     pub rows: Option<u64>,
     pub role: Role,
 }
@@ -33,21 +33,21 @@ pub struct IndexStatus {
 /// What an index is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// The site searches in it.
+    /// The site searches in this index.
     InUse,
-    /// The cluster's own.
+    /// The index belongs to the cluster itself.
     System,
-    /// Nobody seems to use it; why that is thought.
+    /// The index seems unused, for this reason.
     Unused(&'static str),
 }
 
-/// What came of counting an index.
+/// The result of counting an index.
 #[derive(Debug)]
 pub enum Count {
     Documents(u64),
-    /// Nothing can be counted or found in it.
+    /// The index is closed, so it cannot be searched or counted.
     Closed,
-    /// The cluster's own or somebody else's, which is not looked at.
+    /// The index belongs to the cluster or to another site, so it is not counted.
     NotAsked,
     Failed(ApiError),
 }
@@ -72,17 +72,17 @@ impl Count {
     }
 }
 
-/// The indices of a cluster with their documents; what they are for is not known yet.
+/// The indices of a cluster with their documents. Their roles are decided later.
 pub struct Look {
     pub listings: Vec<(IndexListing, Count)>,
     aliases: BTreeMap<String, Vec<String>>,
-    /// Why the other names of indices are not known.
+    /// Why the aliases of the indices are unknown.
     pub without_aliases: Option<String>,
 }
 
 impl Look {
-    /// Looks at the site's own indices, by their names or their aliases. An index that cannot be
-    /// counted is one index: only a cluster that lets nothing be seen is an error.
+    /// Reads the site's own indices, by their names or aliases. An index that cannot be counted
+    /// does not fail the others. Only a cluster where nothing can be read is an error.
     pub async fn at(cluster: &Cluster, settings: &Search) -> Result<Look, SearchError> {
         let (aliases, without_aliases) = aliases(cluster).await?;
         let mut look = Look { listings: Vec::new(), aliases, without_aliases };
@@ -115,8 +115,8 @@ impl Look {
         Ok(look)
     }
 
-    /// An error where every index that was asked for was too slow or too busy: one is a matter of that
-    /// index, all of them are a matter of the cluster.
+    /// Fails if every requested index was too slow or too busy. One slow index is a problem of that
+    /// index; if all are slow, it is the cluster.
     fn refuse_a_slow_cluster(&mut self) -> Result<(), SearchError> {
         let is_asked = |count: &Count| matches!(count, Count::Documents(_) | Count::Failed(_));
         let asked = || self.listings.iter().map(|(_, count)| count).filter(|count| is_asked(count));
@@ -131,8 +131,8 @@ impl Look {
         first.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Asks for the indices that the site has to have and that were not listed under their names: an
-    /// alias is counted like an index.
+    /// Counts the indices that the site needs and that were not listed by name. An alias is counted
+    /// like an index.
     async fn ask_by_name(
         &mut self,
         cluster: &Cluster,
@@ -149,7 +149,8 @@ impl Look {
         Ok(())
     }
 
-    /// Whether the site may search in it: it, or an alias of it, has a name of the site's.
+    /// Whether the site may search in this index: the index or one of its aliases has a name of the
+    /// site.
     fn is_the_sites(&self, index: &str, settings: &Search) -> bool {
         !index.starts_with('.')
             && self.names(index).any(|name| {
@@ -163,7 +164,7 @@ impl Look {
         self.listings.iter().map(|(listing, _)| listing.shards()).sum()
     }
 
-    /// Documents by every name that an index has.
+    /// Documents, by every name of each index.
     pub fn documents(&self) -> Counts {
         let mut counts = Counts::new();
         for (listing, count) in &self.listings {
@@ -175,7 +176,7 @@ impl Look {
         counts
     }
 
-    /// Why an index could not be counted, by every name that it has.
+    /// Why indices could not be counted, by every name of each index.
     pub fn problems(&self) -> BTreeMap<String, String> {
         let mut problems = BTreeMap::new();
         for (listing, count) in &self.listings {
@@ -187,7 +188,7 @@ impl Look {
         problems
     }
 
-    /// The first of those reasons.
+    /// The first of these reasons.
     pub fn into_failure(self) -> Option<ApiError> {
         self.listings.into_iter().find_map(|(_, count)| match count {
             Count::Failed(error) => Some(error),
@@ -195,8 +196,8 @@ impl Look {
         })
     }
 
-    /// The rules of the settings, and one for each other index that bears the site's prefix: that
-    /// of the table with its name.
+    /// The rules of the settings, and one rule for each other index with the site's prefix: the
+    /// index holds the rows of the table that it is named after.
     pub fn rules(&self, settings: &Search) -> Vec<IndexRule> {
         let mut rules = settings.indices.clone();
         for (listing, _) in &self.listings {
@@ -210,7 +211,7 @@ impl Look {
         rules
     }
 
-    /// What each index is for. `rows` is `None` where the database could not be read.
+    /// Decides what each index is for. `rows` is `None` if the database could not be read.
     pub fn judged(&self, settings: &Search, rows: Option<&Counts>) -> Vec<IndexStatus> {
         let rules = self.rules(settings);
         let judge = |(listing, count): &(IndexListing, Count)| {
@@ -245,7 +246,7 @@ impl Look {
         self.listings.iter().map(judge).collect()
     }
 
-    /// The rule that fits one of the index's names. Of several that one counts whose table is there.
+    /// The rule that fits one of the index's names. If several fit, a rule whose table exists wins.
     fn rule_of<'r>(
         &self,
         listing: &IndexListing,
@@ -270,7 +271,7 @@ impl Look {
 
 type Aliases = BTreeMap<String, Vec<String>>;
 
-/// The aliases by index, and why they are not known where the login may not list them.
+/// The aliases by index, and why they are unknown if the login lacks permission to list them.
 async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchError> {
     let mut aliases = Aliases::new();
     match cluster.aliases().await {
@@ -287,13 +288,13 @@ async fn aliases(cluster: &Cluster) -> Result<(Aliases, Option<String>), SearchE
     }
 }
 
-/// Counts one index. `None` where it went away after it was listed.
+/// Counts one index. `None` if the index was deleted after it was listed.
 async fn count(
     cluster: &Cluster,
     index: &str,
     health: Option<HealthStatus>,
 ) -> Result<Option<Count>, SearchError> {
-    // Of a red index it is known that some of it does not answer.
+    // A red index does not answer completely, so it is not asked twice.
     let counted = match health {
         Some(HealthStatus::Red) => cluster.count_once(index).await,
         _ => cluster.count(index).await,
@@ -301,14 +302,14 @@ async fn count(
     match counted {
         Ok(documents) => Ok(Some(Count::Documents(documents))),
         Err(error) if error.is_not_found() => Ok(None),
-        // A cluster that has gone says nothing of one index.
+        // If the whole cluster fails, that says nothing about this index.
         Err(error) if is_of_the_whole_cluster(&error) => Err(error.into()),
         Err(error) => Ok(Some(Count::Failed(error))),
     }
 }
 
-/// Whether it is a known index with characters of chance after its name. With an alias it would
-/// have been known by that.
+/// Whether the name is a known index followed by random characters. A complete index would have an
+/// alias.
 fn is_left_over(name: &str, settings: &Search, rows: Option<&Counts>) -> bool {
     let Some((known, chance)) = name.rsplit_once('_') else { return false };
     let is_known = settings.indices.iter().any(|rule| rule.index == known)

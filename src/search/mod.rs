@@ -1,9 +1,8 @@
-//! The site's search: how its cluster is, whether its indices hold what the database holds, and
-//! building them anew.
+//! Checks the site's search cluster, compares its indices with the database, and rebuilds them.
 //!
-//! Wagtail's `update_index` deletes an index, makes it again and fills it. One failed request leaves
-//! it empty or half full, and the command may still end well. So what counts is the number of
-//! documents afterwards, against the number of rows.
+//! Wagtail's `update_index` deletes an index, creates it again and fills it. One failed request can
+//! leave it empty or incomplete while the command still succeeds. So bcops compares the number of
+//! documents with the number of rows afterwards.
 
 mod compare;
 mod error;

@@ -1,4 +1,4 @@
-//! What a command on a dyno says, line by line.
+//! Reports the output of a command on a dyno, line by line.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,22 +12,22 @@ use crate::plain_text::on_one_line;
 use crate::secret::redacted;
 
 const LONGEST_LINE: usize = 400;
-/// How much of the end is kept, for an error.
+/// How many of the last lines are kept for an error.
 const KEPT: usize = 12;
 
-/// Tells every line as it comes, without secrets, and keeps the last ones.
-pub struct LineTeller<'a> {
+/// Reports each line as it arrives, without secrets, and keeps the last ones.
+pub struct LineReporter<'a> {
     reporter: &'a dyn Reporter,
     line: Vec<u8>,
     last: VecDeque<String>,
 }
 
-impl<'a> LineTeller<'a> {
+impl<'a> LineReporter<'a> {
     pub fn new(reporter: &'a dyn Reporter) -> Self {
-        LineTeller { reporter, line: Vec::new(), last: VecDeque::new() }
+        LineReporter { reporter, line: Vec::new(), last: VecDeque::new() }
     }
 
-    /// The last lines, the one without an end included.
+    /// The last lines, including an unfinished one.
     pub fn into_last(mut self) -> Vec<String> {
         self.end_line();
         self.last.into()
@@ -49,7 +49,7 @@ impl<'a> LineTeller<'a> {
     }
 }
 
-impl AsyncWrite for LineTeller<'_> {
+impl AsyncWrite for LineReporter<'_> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         _context: &mut Context<'_>,
@@ -85,13 +85,13 @@ mod tests {
     #[tokio::test]
     async fn lines_lose_their_secrets_and_only_the_last_are_kept() {
         Secret::new("https://someone:hunter2hunter2@search.example");
-        let mut teller = LineTeller::new(&Silent);
+        let mut lines = LineReporter::new(&Silent);
         for number in 0..20 {
-            teller.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
+            lines.write_all(format!("line {number}\r\n").as_bytes()).await.expect("written");
         }
-        teller.write_all(b"at https://someone:hunter2").await.expect("written");
-        teller.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
-        let last = teller.into_last();
+        lines.write_all(b"at https://someone:hunter2").await.expect("written");
+        lines.write_all(b"hunter2@search.example/ with hunter2hunter2").await.expect("written");
+        let last = lines.into_last();
         assert_eq!((last.len(), last[0].as_str()), (KEPT, "line 9"));
         assert_eq!(last[KEPT - 1], "at https://[secret]@search.example/ with [secret]");
     }

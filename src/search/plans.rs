@@ -1,22 +1,22 @@
-//! How many shards the add-on's plan allows.
+//! Finds out how many shards the add-on's plan allows.
 
 use crate::settings::Search;
 
-/// Plans whose limit their provider has written down, with where. Bonsai tells the others on its
-/// price list only, which changes: `search.shard_limit` is for them.
+/// Plans with a documented limit, and the source. Bonsai lists other limits only on its changing
+/// price list; use `search.shard_limit` for those.
 const DOCUMENTED: [(&str, u64, &str); 1] = [
-    // "Sandbox plan has a shard limit of 10". The add-on's name for it had versions added to it.
+    // "Sandbox plan has a shard limit of 10". The add-on may append a version to the plan's name.
     ("bonsai:sandbox", 10, "https://bonsai.io/docs/changing-a-cluster-plan"),
 ];
 
-/// A limit, and who says so.
+/// A limit and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardLimit {
     pub shards: u64,
     pub source: String,
 }
 
-/// The limit of the configuration, else that of the plan, where it is known.
+/// The limit of the configuration, else that of the plan if it is documented.
 pub fn shard_limit(settings: &Search, plan: Option<&str>) -> Option<ShardLimit> {
     if let Some(configured) = &settings.shard_limit {
         let source = configured.origin.to_string();
@@ -36,7 +36,7 @@ mod tests {
     use crate::settings::{ProcessEnv, Settings};
 
     #[test]
-    fn what_is_not_known_is_not_made_up() {
+    fn only_configured_or_documented_limits_are_used() {
         let folder = tempfile::tempdir().expect("a directory");
         let load = || {
             let process = ProcessEnv {

@@ -1,4 +1,4 @@
-//! Building the site's indices anew, and the proof that they are whole.
+//! Rebuilds the site's search indices, and checks that they are complete.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::{is_of_the_whole_cluster, may_be_of_the_whole_cluster};
 use super::look::Look;
-use super::output::LineTeller;
+use super::output::LineReporter;
 use super::rows::{count_rows, make_read_only};
 use super::{Counts, Difference, SearchError, compare};
 use crate::adapters::elasticsearch::DestinationCluster;
@@ -27,38 +27,38 @@ const CHECK: &str = "search-check";
 
 const TOTAL: Duration = Duration::from_secs(60 * 60);
 
-/// Rows that somebody saves while they are counted are in the index a moment later.
+/// How often to compare. A row that is saved during the count is in the index a moment later.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
-/// A site whose indices may be built anew: none of its parts is a protected environment's.
+/// A site whose indices may be rebuilt: none of its resources belongs to a protected environment.
 pub struct Site<'a> {
     pub heroku: &'a Heroku,
     pub app: &'a DestinationApp,
-    /// The one that the command on the dyno works with.
+    /// The cluster that the command on the dyno uses.
     pub cluster: &'a DestinationCluster,
     pub database: &'a DatabaseUrl,
     pub settings: &'a Search,
-    /// A command that says nothing for so long hangs: it tells of each model, and of each thousand
-    /// rows.
+    /// A command without output for this long hangs, because it reports each model and each
+    /// thousand rows.
     pub silence: Duration,
 }
 
-/// What was built, as it was seen afterwards.
+/// The rebuilt indices, as counted afterwards.
 #[derive(Debug)]
 pub struct Reindexed {
     pub dyno: String,
     pub took: Duration,
     pub indices: Vec<Counted>,
-    /// Documents beyond the rows, which hide nothing.
+    /// Indices with more documents than rows. Searches still find every row.
     pub surplus: Vec<Difference>,
     /// Indices that could not be counted, and why.
     pub uncounted: Vec<(String, String)>,
-    /// The first of those reasons, for whoever cannot go on without the count.
+    /// The first of these reasons, for callers that cannot continue without the count.
     pub failure: Option<ApiError>,
 }
 
-/// One index and its table.
+/// One index and its row count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counted {
     #[serde(rename = "name")]
@@ -67,12 +67,13 @@ pub struct Counted {
     pub rows: u64,
 }
 
-/// Runs the configured command on a one-off dyno to its end, passes on what it says, refreshes the
-/// indices and compares them with the database. When `stop` comes to its end the dyno is stopped.
+/// Runs the configured command on a one-off dyno, reports its output, refreshes the indices and
+/// compares them with the database. The dyno is stopped when `stop` completes.
 ///
 /// # Errors
 ///
-/// [`SearchError::Incomplete`] if an index lacks rows, whatever the command's exit status was.
+/// [`SearchError::CommandFailed`] if the command fails, and [`SearchError::Incomplete`] if an index
+/// lacks rows although the command succeeded.
 pub async fn reindex(
     site: &Site<'_>,
     reporter: &dyn Reporter,
@@ -80,7 +81,7 @@ pub async fn reindex(
 ) -> Result<Reindexed, SearchError> {
     let mut stop = pin!(stop);
     let started = Instant::now();
-    // What could not be checked afterwards is not begun.
+    // Do not start a rebuild that could not be checked afterwards.
     tokio::select! {
         found = expected(site) => found.map(drop)?,
         () = stop.as_mut() => return Err(SearchError::Interrupted),
@@ -92,7 +93,7 @@ pub async fn reindex(
         Ok(dyno) => dyno,
         Err(error) => return Err(failed(reporter, REINDEX, error)),
     };
-    let summary = format!("`{command}` ended well on {dyno}");
+    let summary = format!("`{command}` succeeded on {dyno}");
     reporter.emit(Event::StepFinished { step: REINDEX, summary });
 
     let description = "Comparing the search index with the database".to_owned();
@@ -116,7 +117,7 @@ pub async fn reindex(
     let indices_in_words =
         if number == 1 { "1 index".to_owned() } else { format!("{number} indices") };
     let summary = format!(
-        "{} in {indices_in_words}, as in the database",
+        "Found {} in {indices_in_words}, as in the database",
         words::plural(documents, "document")
     );
     reporter.emit(Event::StepFinished { step: CHECK, summary });
@@ -137,11 +138,10 @@ async fn run(
     let command = &site.settings.reindex_command.value;
     let one_off = OneOff { time_to_live: TOTAL, ..OneOff::new(command.as_str()) };
     let limits = Limits { total: TOTAL, idle: Some(site.silence), ..Limits::default() };
-    let mut teller = LineTeller::new(reporter);
-    let told = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
-    let run =
-        site.heroku.run_unattended(site.app, &one_off, &mut teller, &limits, stop, told).await;
-    let said = teller.into_last();
+    let mut lines = LineReporter::new(reporter);
+    let warn = |error: &OneOffError| reporter.emit(Event::Warning(through_the_log(error)));
+    let run = site.heroku.run_unattended(site.app, &one_off, &mut lines, &limits, stop, warn).await;
+    let output = lines.into_last();
     let (dyno, status) = run?;
     if status == 0 {
         return Ok(dyno);
@@ -151,11 +151,11 @@ async fn run(
         status,
         dyno,
         app: site.app.name().to_owned(),
-        said,
+        output,
     })
 }
 
-/// What the indices hold after the command.
+/// The contents of the indices after the command.
 struct Checked {
     indices: Vec<Counted>,
     surplus: Vec<Difference>,
@@ -163,8 +163,8 @@ struct Checked {
     failure: Option<ApiError>,
 }
 
-/// Looks until nothing is lacking, or several times in vain. An index that cannot be counted is not
-/// lacking: the caller decides what that means.
+/// Compares until no row is missing, a few times at most. An index that cannot be counted does not
+/// count as incomplete: the caller decides.
 async fn check(site: &Site<'_>) -> Result<Checked, SearchError> {
     let mut looks = 0;
     loop {
@@ -188,7 +188,7 @@ async fn check(site: &Site<'_>) -> Result<Checked, SearchError> {
     }
 }
 
-/// What the site can search in after a command that failed.
+/// The state of the indices after a failed command.
 #[derive(Debug)]
 pub struct Remaining {
     /// Indices that are missing or empty although there are rows.
@@ -199,11 +199,11 @@ pub struct Remaining {
     pub uncounted: usize,
 }
 
-/// Counts what a failed command left. A cluster over its plan's limits refuses changes and can be
-/// counted all the same, so an index that cannot be refreshed is counted as it is.
+/// Counts the indices after a failed command. A cluster over its plan's limits refuses changes but
+/// can be counted, so an index that cannot be refreshed is counted without a refresh.
 ///
 /// # Errors
-/// Also where not one index of the site can be counted.
+/// Also if none of the site's indices can be counted.
 pub async fn remaining(site: &Site<'_>) -> Result<Remaining, SearchError> {
     let (rules, mut rows) = expected(site).await?;
     for rule in &rules {
@@ -234,7 +234,7 @@ struct Counting {
     failure: Option<ApiError>,
 }
 
-/// The rows are counted first: what is saved afterwards can only make the index larger.
+/// Counts the rows first, because rows saved later can only make the index larger.
 async fn count(site: &Site<'_>) -> Result<Counting, SearchError> {
     let (rules, mut rows) = expected(site).await?;
     let (mut uncounted, mut failure) = refresh(site, &rules).await?;
@@ -242,14 +242,14 @@ async fn count(site: &Site<'_>) -> Result<Counting, SearchError> {
     for (index, why) in look.problems() {
         uncounted.entry(index).or_insert(why);
     }
-    // A name without rows to compare is nothing that was to be counted.
+    // A name without rows to compare did not need to be counted.
     uncounted.retain(|index, _| rows.remove(index).is_some());
     let documents = look.documents();
     failure = failure.or_else(|| look.into_failure());
     Ok(Counting { documents, rows, uncounted: uncounted.into_iter().collect(), failure })
 }
 
-/// Which indices there have to be, and for how many rows.
+/// Which indices must exist, and for how many rows.
 async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchError> {
     let rules = Look::at(site.cluster, site.settings).await?.rules(site.settings);
     let session = connect(site.database).await?;
@@ -264,8 +264,8 @@ async fn expected(site: &Site<'_>) -> Result<(Vec<IndexRule>, Counts), SearchErr
 
 type Unrefreshed = (BTreeMap<String, String>, Option<ApiError>);
 
-/// An index that is not there is found by the comparison. One that cannot be refreshed may hold more
-/// than can be counted.
+/// Refreshes the indices. The comparison finds missing ones. An index that cannot be refreshed may
+/// hold more documents than the count shows.
 async fn refresh(site: &Site<'_>, rules: &[IndexRule]) -> Result<Unrefreshed, SearchError> {
     let (mut unrefreshed, mut first) = (BTreeMap::new(), None);
     let mut all_are_slow = true;
@@ -292,9 +292,9 @@ mod tests {
     use super::*;
     use crate::events::Silent;
 
-    /// The steps of a runbook are run wherever there is a thread.
+    /// The steps of a runbook may run on any thread.
     #[test]
-    fn it_can_be_handed_to_another_thread() {
+    fn a_reindex_can_move_to_another_thread() {
         fn is_send<T: Send>(_: impl FnOnce(&'static Site<'static>) -> T) {}
         is_send(|site| reindex(site, &Silent, std::future::pending()));
     }

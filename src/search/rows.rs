@@ -1,11 +1,11 @@
-//! How many rows of the database the indices have to hold documents for.
+//! Counts the database rows that each index must hold documents for.
 
 use super::Counts;
 use crate::adapters::postgres::{PostgresError, Session};
 use crate::schema::quote_identifier;
 use crate::settings::{IndexRule, Rows};
 
-/// The rows for each index whose table is there.
+/// The rows for each index whose table exists.
 pub async fn count_rows(session: &Session, rules: &[IndexRule]) -> Result<Counts, PostgresError> {
     let mut counts = Counts::new();
     for rule in rules {
@@ -19,7 +19,7 @@ pub async fn count_rows(session: &Session, rules: &[IndexRule]) -> Result<Counts
     Ok(counts)
 }
 
-/// Makes the session one in which the server refuses every change.
+/// Makes the session read-only: the server refuses every change.
 pub async fn make_read_only(session: &Session) -> Result<(), PostgresError> {
     let settings = "SET default_transaction_read_only = on; SET statement_timeout = '60s'";
     Ok(session.batch_execute(settings).await?)
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_quoted_whatever_they_are() {
+    fn names_are_always_quoted() {
         let rows = Rows { table: "a\".b".to_owned(), column: Some(("c\"d".to_owned(), false)) };
         let expected = "SELECT count(*) FROM \"a\"\"\".\"b\" WHERE \"c\"\"d\" IS NOT TRUE";
         assert_eq!(query(&rows), expected);

@@ -1,4 +1,4 @@
-//! How the site's search is.
+//! Reads the state of the site's search cluster.
 
 use super::look::Look;
 use super::rows::{count_rows, make_read_only};
@@ -7,7 +7,7 @@ use crate::adapters::elasticsearch::{Cluster, Health, HealthStatus, Info};
 use crate::adapters::postgres::Session;
 use crate::settings::Search;
 
-/// Everything that was seen of a cluster.
+/// The state of a cluster.
 #[derive(Debug, Clone)]
 pub struct Status {
     pub info: Info,
@@ -17,14 +17,14 @@ pub struct Status {
     pub shard_limit: Option<ShardLimit>,
     /// In the order of their names.
     pub indices: Vec<IndexStatus>,
-    /// Empty where the database could not be read.
+    /// Empty if the database could not be read.
     pub differences: Vec<Difference>,
-    /// Why the aliases of the indices are not known.
+    /// Why the aliases of the indices are unknown.
     pub without_aliases: Option<String>,
 }
 
 impl Status {
-    /// Whether searches fail or find nothing, or that cannot be seen.
+    /// Whether searches fail, find nothing, or cannot be checked.
     pub fn is_broken(&self) -> bool {
         self.is_red()
             || self.without_aliases.is_some()
@@ -32,7 +32,8 @@ impl Status {
             || self.differences.iter().any(Difference::lacks_all)
     }
 
-    /// A cluster is as red as its worst index, which may be somebody else's.
+    /// Whether one of the site's own indices is red. The cluster's health is that of its worst
+    /// index, which may belong to another site.
     fn is_red(&self) -> bool {
         let own = || self.indices.iter().filter(|index| index.role == Role::InUse);
         let is_well = |index: &IndexStatus| !matches!(index.health, None | Some(HealthStatus::Red));
@@ -44,8 +45,8 @@ impl Status {
     }
 }
 
-/// Looks at a cluster and, where there is a session, at the rows that it should hold. The session
-/// becomes one that cannot write. `plan` is the add-on's.
+/// Reads a cluster's state and, with a session, compares it with the rows of the database. The
+/// session becomes read-only. `plan` is the add-on's plan.
 pub async fn status(
     cluster: &Cluster,
     session: Option<&Session>,
@@ -62,7 +63,7 @@ pub async fn status(
             Some(count_rows(session, &look.rules(settings)).await?)
         }
     };
-    // What cannot be counted is in its row, and is not missing.
+    // An index that cannot be counted is shown with its problem, not as missing.
     let problems = look.problems();
     let rows = rows.map(|all| {
         let counted = all.iter().filter(|(name, _)| !problems.contains_key(*name));

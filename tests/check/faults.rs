@@ -111,7 +111,7 @@ fn answers_of_a_site_that_is_down() {
     for (page, words, mend) in [
         (
             Page::new(503, maintenance),
-            "HTTP 503, it is in maintenance mode",
+            "HTTP 503, the site is in maintenance mode",
             "heroku maintenance:off",
         ),
         (Page::new(503, crashed), "HTTP 503, the app has crashed", "heroku logs --tail"),
@@ -130,10 +130,13 @@ fn answers_of_a_site_that_is_down() {
 fn answers_that_are_worth_a_warning() {
     let world = World::new();
     for (page, words) in [
-        (Page::new(401, ""), "it asks for a password"),
-        (Page::new(403, ""), "it lets nobody in"),
-        (Page::new(503, "").with("cf-mitigated", "challenge"), "Cloudflare stands before it"),
-        (Page::redirect("https://login.example/?next=/"), "which is none of this environment's"),
+        (Page::new(401, ""), "asks for a password"),
+        (Page::new(403, ""), "refuses visitors"),
+        (Page::new(503, "").with("cf-mitigated", "challenge"), "Cloudflare blocked this check"),
+        (
+            Page::redirect("https://login.example/?next=/"),
+            "which is not a host of this environment",
+        ),
     ] {
         world.web.page(STAGING, "/", page);
         assert_line(&world.json(0), STAGING, "http", "warn", &[words]);
@@ -146,23 +149,23 @@ fn redirects_without_an_end() {
     let world = World::new();
     world.web.page(STAGING, "/", Page::redirect("/a/"));
     world.web.page(STAGING, "/a/", Page::redirect(&world.web.url(STAGING)));
-    assert_down(&world, "http", &["go round in a circle", "/a/ → "], "down");
+    assert_down(&world, "http", &["form a loop", "/a/ → "], "down");
     for number in 0..12 {
         let path = if number == 0 { "/".to_owned() } else { format!("/{number}/") };
         world.web.page(STAGING, &path, Page::redirect(&format!("/{}/", number + 1)));
     }
     assert_down(&world, "http", &["more than 10 redirects"], "down");
     world.web.page(STAGING, "/", Page::new(301, ""));
-    assert_down(&world, "http", &["redirects to no address"], "down");
+    assert_down(&world, "http", &["redirects without a valid address"], "down");
     world.web.page(STAGING, "/", Page::redirect("javascript:alert(1)"));
-    assert_down(&world, "http", &["redirects to no address"], "down");
+    assert_down(&world, "http", &["redirects without a valid address"], "down");
 }
 
 #[test]
 fn staging_that_leads_to_production() {
     let world = World::new();
     world.web.page(STAGING, "/", Page::redirect(&world.web.url(LIVE)));
-    assert_down(&world, "http", &["it redirects to a protected environment", LIVE], "down");
+    assert_down(&world, "http", &["redirects to a protected environment", LIVE], "down");
     assert!(
         world.web.requests().iter().all(|request| !request.starts_with(LIVE)),
         "nothing is asked there"
@@ -174,14 +177,14 @@ fn staging_that_leads_to_production() {
     assert_down(
         &world,
         "content",
-        &["the page leads to a protected environment", "www.live.example (2×)"],
+        &["the page links to a protected environment", "www.live.example (2×)"],
         "bcops purge-cache staging --backend=sites",
     );
     // Only so much is read.
     let padding = "x".repeat(1 << 20);
     world.web.page(STAGING, "/", Page::new(200, &format!("{padding}{page}")));
     let document = world.json(0);
-    assert_line(&document, STAGING, "content", "pass", &["in what was read of it"]);
+    assert_line(&document, STAGING, "content", "pass", &["in the part that was read"]);
 }
 
 #[test]

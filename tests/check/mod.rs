@@ -122,7 +122,7 @@ fn site_records_are_looked_at_as_well() {
     assert_line(&document, "news.staging.example", "content", "fail", &words);
     assert!(line(&document, "news.staging.example", "tls").is_null(), "{document:#}");
     assert_line(&document, STAGING, "content", "pass", &[]);
-    assert!(document["warnings"].to_string().contains("for localhost"), "{document:#}");
+    assert!(document["warnings"].to_string().contains("names localhost"), "{document:#}");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn wait_ends_when_everything_is_up() {
     let maintenance = Page::new(503, "<title>Offline for Maintenance</title>");
     world.web.page(JOBS, "/", maintenance);
     let mut running = world.bcops.start(&["check", "staging", "--wait", "5"]);
-    assert!(running.wait_for(&format!("note: {JOBS}: HTTP 503, it is in maintenance mode")));
+    assert!(running.wait_for(&format!("note: {JOBS}: HTTP 503, the site is in maintenance mode")));
     world.web.page(JOBS, "/", Page::new(200, "<p>"));
     running.finish().exits(0).says(&["every site is up (2 of 2)"]);
     world.web.page(JOBS, "/", Page::new(500, ""));
@@ -201,7 +201,7 @@ fn wait_ends_when_the_time_is_over() {
     let world = World::new();
     world.web.page(JOBS, "/", Page::new(500, ""));
     let run = world.check(&["staging", "--wait", "1"]).exits(8);
-    let run = run.says(&["1 of 2 sites are up, and the time is over", "… "]);
+    let run = run.says(&["1 of 2 sites are up, but the time is over", "… "]);
     // What has not changed is told once, however long each look took.
     let told = run.stderr.matches(&format!("note: {JOBS}: HTTP 500")).count();
     assert_eq!(told, 1, "{}", run.printed());

@@ -112,10 +112,10 @@ fn everything_that_the_keys_may_know_is_told() {
     assert_line(&told, "user", "pass", "bc-staging-owner");
     let switches = "off: BlockPublicPolicy, RestrictPublicBuckets";
     assert_line(&told, "public access block", "pass", switches);
-    assert_line(&told, "policy status", "pass", "lets the public in");
+    assert_line(&told, "policy status", "pass", "allows public access");
     assert_line(&told, "listing at the bucket", "pass", "not open to the public");
-    assert_line(&told, "image at the bucket", "pass", "anybody can read");
-    assert_line(&told, "rendition at the bucket", "pass", "anybody can read");
+    assert_line(&told, "image at the bucket", "pass", "anyone can read");
+    assert_line(&told, "rendition at the bucket", "pass", "anyone can read");
     assert_line(&told, "document at the bucket", "pass", "not open to the public");
     assert_line(&told, "private document at the bucket", "pass", "not open to the public");
     assert_eq!(told["public"]["listing at the bucket"], "closed");
@@ -132,13 +132,13 @@ fn what_a_key_may_not_know_is_not_fine() {
         assert_line(&told, subject, "skip", "not allowed to look");
     }
     assert_eq!(told["via_buckup"], Value::Null);
-    assert_line(&told, "private documents", "skip", "not looked: ");
+    assert_line(&told, "private documents", "skip", "not checked: ");
     storage
         .world
         .s3
         .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
     let told = storage.check(0);
-    assert_line(&told, "document at the bucket", "warn", "whether it is private");
+    assert_line(&told, "document at the bucket", "warn", "may be private");
     assert!(!told.to_string().contains("open.pdf"), "{told:#}");
     // Absent is not the same as not allowed.
     storage.world.s3.set_up(STAGING, Setup { may_look: true, ..Setup::default() });
@@ -157,7 +157,7 @@ fn an_open_listing_and_an_open_private_document_fail() {
     let storage = Storage::new().with_database();
     storage.world.s3.set_up(STAGING, Setup { public_listing: true, ..Setup::default() });
     let told = storage.check(8);
-    assert_line(&told, "listing at the bucket", "fail", "anybody can list");
+    assert_line(&told, "listing at the bucket", "fail", "anyone can list");
     let run = storage.world.bcops.run(&["check", "staging"]).exits(8);
     for words in ["the file storage is open to the public", "s3:ListBucket"] {
         assert!(run.stdout.contains(words), "{}", run.printed());
@@ -168,7 +168,7 @@ fn an_open_listing_and_an_open_private_document_fail() {
         .set_up(STAGING, Setup { public_prefixes: vec!["documents/"], ..Setup::default() });
     let told = storage.check(8);
     assert_line(&told, "private document at the bucket", "fail", "document 17");
-    assert_line(&told, "document at the bucket", "pass", "anybody can read");
+    assert_line(&told, "document at the bucket", "pass", "anyone can read");
     let run = storage.world.bcops.run(&["check", "staging"]).exits(8);
     assert!(run.stdout.contains("s3:GetObject"), "{}", run.printed());
 }
@@ -221,7 +221,7 @@ fn the_custom_domain_is_asked_as_well() {
     let told = storage.check(8);
     assert_line(&told, "private document at 127.0.0.1", "fail", "document 17");
     assert_line(&told, "private document at the bucket", "pass", "not open");
-    assert_line(&told, "image at 127.0.0.1", "pass", "anybody can read");
+    assert_line(&told, "image at 127.0.0.1", "pass", "anyone can read");
     assert_line(&told, "rendition at 127.0.0.1", "warn", "HTTP 500");
     // Where another host is asked in the end, nobody knows.
     let elsewhere = storage.web.plain_url("localhost");

@@ -5,6 +5,6 @@ mod elasticsearch;
 mod gitlab;
 pub mod heroku;
 mod heroku_changes;
-mod moto;
+mod object_stores;
 mod pip_sites;
 mod s3;

@@ -75,14 +75,14 @@ fn productions_bucket_is_known_by_what_is_in_it() {
         [format!("http://127.0.0.1:{}", forward.port), format!("http://localhost:{}", forward.port)]
     {
         media.set(STAGING, "live-media", "key-test", &endpoint);
-        media.push().fails(4, &["bucket", "is that of production"]);
+        media.push().fails(4, &["bucket", "belongs to production"]);
     }
     assert_eq!(media.writes(), 0);
     // Three objects are enough to tell, two are not.
     for number in 3..12 {
         media.s3.remove("live-media", &format!("original_images/{number}.jpg"));
     }
-    media.push().fails(4, &["is that of production"]);
+    media.push().fails(4, &["belongs to production"]);
     media.s3.remove("live-media", "original_images/2.jpg");
     media.push().fails(4, &["could not be compared", "known.buckets"]);
     assert_eq!(media.writes(), 0);

@@ -187,10 +187,10 @@ fn a_url_that_is_not_the_add_ons_is_not_its_own() {
     let forward = Forward::to(world.cluster.port());
     // The add-on is staging's, and the config var leads to production.
     world.set(STAGING, "DATABASE_URL", &by_port(forward.port, &world.production));
-    world.assert_refused(&["is that of production"]);
+    world.assert_refused(&["belongs to production"]);
     // Production cannot be asked, and the URL is not the add-on's.
     world.set(PRODUCTION, "DATABASE_URL", "postgres://u:db-password@127.0.0.1:1/x");
-    world.assert_refused(&["could not be compared", "no Heroku Postgres add-on of the app"]);
+    world.assert_refused(&["could not be compared", "no Heroku Postgres add-on with this URL"]);
     // A pooler's address is known for the add-on's own.
     let by_forward = by_port(forward.port, &world.staging);
     world.set(STAGING, "DATABASE_URL", &by_forward);
@@ -229,7 +229,7 @@ fn any_variable_of_staging_that_opens_production_is_refused() {
     let accept = "[environments.staging]\naccept = [\"REPORTING\", \"DATABASE_URL\"]\n";
     fs::write(home.join("config.toml"), accept).expect("written");
     world.set(STAGING, "DATABASE_URL", &production);
-    world.assert_refused(&["is that of production"]);
+    world.assert_refused(&["belongs to production"]);
 }
 
 #[test]

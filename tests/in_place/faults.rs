@@ -286,7 +286,7 @@ async fn what_a_statement_waits_for_is_told() {
     let reporter: SharedReporter = heard.clone();
     let options = InPlaceOptions::default();
     let loading = in_place::load(&staging.url, prepared, &options, &reporter);
-    let expected = format!("it waits for a lock of session {session}");
+    let expected = format!("the statement waits for a lock of session {session}");
     let ending = async {
         let is_told =
             || heard.0.lock().expect("no panic").iter().any(|note| note.contains(&expected));

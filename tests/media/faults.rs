@@ -82,7 +82,7 @@ fn a_listing_that_stops_early_or_is_empty_deletes_nothing() {
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::StopsEarly).on("/images/"));
     // Allowed on purpose: the bucket is asked for each of them, and has them.
     let allowed = world.pull(&["--yes", "--max-delete", "100%"]);
-    allowed.fails(1, &["cannot be believed", "nothing was deleted"]);
+    allowed.fails(1, &["cannot trust the listing", "nothing was deleted"]);
     world.s3.misbehave(Rule::once("ListObjectsV2", Fault::EmptyListing).on("/images/"));
     world.pull(&["--yes"]).fails(4, &["holds no media"]);
     assert!(world.files() == before);
@@ -216,7 +216,7 @@ fn one_bad_key_is_named_and_the_rest_is_right() {
     let old = world.files();
     let bad = [
         ("File_0003", Fault::AccessDenied, "AccessDenied"),
-        ("File_0004", Fault::NotFound, "is not there"),
+        ("File_0004", Fault::NotFound, "does not have it"),
         ("File_0005", Fault::ServerError, "InternalError"),
         ("File_0006", Fault::FlippedByte(3), "do not match"),
         ("File_0007", Fault::ShortBody(3), "bytes came"),

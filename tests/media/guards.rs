@@ -40,8 +40,8 @@ fn the_bucket_of_a_protected_environment_is_refused_however_it_is_spelt() {
         url.replace("127.0.0.1", "127.0.0.2"),
     ] {
         world.heroku.set_config_var(STAGING_APP, "AWS_ENDPOINT_URL_S3", &endpoint);
-        world.push(&[]).fails(4, &["is that of production", "nothing was changed"]);
-        world.copy(&[]).fails(4, &["is that of production", "nothing was changed"]);
+        world.push(&[]).fails(4, &["belongs to production", "nothing was changed"]);
+        world.copy(&[]).fails(4, &["belongs to production", "nothing was changed"]);
     }
     // On AWS there is one bucket of a name, in whatever region and style.
     for (app, region, endpoint) in [
@@ -51,9 +51,9 @@ fn the_bucket_of_a_protected_environment_is_refused_however_it_is_spelt() {
         world.heroku.set_config_var(app, "AWS_S3_REGION_NAME", region);
         world.heroku.set_config_var(app, "AWS_ENDPOINT_URL_S3", endpoint);
     }
-    world.push(&[]).fails(4, &["is that of production"]);
+    world.push(&[]).fails(4, &["belongs to production"]);
     world.heroku.set_config_var(STAGING_APP, "AWS_ENDPOINT_URL_S3", "");
-    world.push(&[]).fails(4, &["is that of production"]);
+    world.push(&[]).fails(4, &["belongs to production"]);
     world.assert_nothing_written();
 }
 
@@ -89,7 +89,7 @@ fn nothing_goes_onto_itself() {
     world.bcops.run(&run).fails(4, &["are the same"]);
     world.heroku.set_config_var("buckinghamshire-dev", "AWS_STORAGE_BUCKET_NAME", STAGING);
     let run = ["push-media", "staging", "--from", "dev", "--confirm", STAGING_APP];
-    world.bcops.run(&run).fails(4, &["are one"]);
+    world.bcops.run(&run).fails(4, &["are the same"]);
     world.assert_nothing_written();
 }
 
@@ -154,12 +154,12 @@ fn doctor_writes_to_no_bucket_of_a_protected_environment() {
         assert!(line.starts_with("fail") && line.contains(why), "{line}");
         assert!(world.s3.requests().iter().all(|request| !request.writes()), "it wrote");
     };
-    assert_refused(&world, "is that of production");
+    assert_refused(&world, "belongs to production");
 
     // The same by this process's own variable.
     world.heroku.set_config_var(STAGING_APP, "AWS_STORAGE_BUCKET_NAME", STAGING);
     world.bcops.set("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME", PRODUCTION);
-    assert_refused(&world, "is that of production");
+    assert_refused(&world, "belongs to production");
     world.bcops.unset("BCOPS_STAGING_AWS_STORAGE_BUCKET_NAME");
 
     // What cannot be compared is not written to either.

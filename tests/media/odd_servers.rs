@@ -39,7 +39,7 @@ fn below_a_folder_with_names_that_are_not_utf8_nothing_is_deleted() {
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("a.jpg"), "a").expect("a file");
     let before = world.objects(STAGING);
-    world.push(&[]).exits(11).says(&["its name is not UTF-8"]);
+    world.push(&[]).exits(11).says(&["the name is not UTF-8"]);
     let now = world.objects(STAGING);
     assert!(!now.contains_key("documents/stray.pdf"), "other folders are as they should be");
     for key in before.keys().filter(|key| key.starts_with("images/")) {
@@ -139,7 +139,8 @@ fn a_bucket_without_acls_says_which_setting_to_remove() {
 fn listings_that_never_end_are_given_up() {
     let world = World::new();
     world.write("images/a.jpg", "a");
-    for (fault, words) in [(Fault::SameToken, "not where"), (Fault::Endless, "hardly an object")] {
+    for (fault, words) in [(Fault::SameToken, "not where"), (Fault::Endless, "nearly empty pages")]
+    {
         world.s3.misbehave(Rule::always("ListObjectsV2", fault).on("/images/"));
         let started = Instant::now();
         world.pull(&["--yes"]).fails(1, &[words]);

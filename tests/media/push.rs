@@ -84,7 +84,7 @@ fn a_folder_that_is_not_there_or_empty_deletes_nothing() {
     let world = World::new();
     world.fill(STAGING, 30);
     let before = world.objects(STAGING);
-    world.push(&[]).fails(4, &["is not there", "media.folder"]);
+    world.push(&[]).fails(4, &["does not exist", "media.folder"]);
     fs::create_dir_all(world.media().join("images")).expect("a folder");
     world.push(&[]).fails(4, &["holds no media", "30 objects", "nothing was changed"]);
     world.push(&["--max-delete", "100%"]).fails(4, &["holds no media"]);

@@ -218,7 +218,7 @@ fn a_deletion_that_nobody_can_confirm_is_not_made() {
     world.s3.remove(PRODUCTION, "images/File_0012.jpg");
     world.s3.misbehave(Rule::always("HeadObject", Fault::AccessDenied).on("File_0009"));
     for (run, _, now) in both(&world, &[]) {
-        run.exits(11).says(&["images/File_0009.jpg", "it is not deleted"]);
+        run.exits(11).says(&["images/File_0009.jpg", "not deleted: "]);
         assert!(now.contains_key(key) && !now.contains_key("images/File_0012.jpg"));
     }
     // A source that fails for this key alone, for ever.
@@ -227,7 +227,7 @@ fn a_deletion_that_nobody_can_confirm_is_not_made() {
     world.s3.remove(PRODUCTION, "images/File_0012.jpg");
     world.s3.misbehave(Rule::always("HeadObject", Fault::ServerError).on("File_0009"));
     for (run, _, now) in both(&world, &[]) {
-        run.exits(11).says(&["images/File_0009.jpg", "it is not deleted"]);
+        run.exits(11).says(&["images/File_0009.jpg", "not deleted: "]);
         assert!(now.contains_key(key) && !now.contains_key("images/File_0012.jpg"));
     }
 }

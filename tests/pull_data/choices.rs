@@ -119,7 +119,7 @@ fn the_right_to_create_databases_is_all_that_is_needed() {
     let url = world.cluster.url(&world.target).replace("postgres@", &format!("{role}@"));
     world.bcops.set("BCOPS_LOCAL_DATABASE_URL", &url);
     world.cluster.psql("postgres", &format!("CREATE ROLE {role} LOGIN"));
-    world.pull(&[]).fails(3, &["may not create databases", "CREATEDB"]);
+    world.pull(&[]).fails(3, &["cannot create a database", "CREATEDB"]);
     assert!(!world.fetched());
     world.cluster.psql("postgres", &format!("ALTER ROLE {role} CREATEDB"));
     world.pull(&[]).exits(0);

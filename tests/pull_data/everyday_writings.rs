@@ -296,7 +296,7 @@ fn a_number_is_allowed_by_row_and_digest() {
     }
     let broken = format!("{}{PAGES_MANIFEST}", allow("demo_page", "12", "abc"));
     crate::scrub_pii::world::set_manifest(&world, &broken);
-    world.bcops.run(&["scrub-pii", "--check"]).fails(3, &["sha256 is not a digest"]);
+    world.bcops.run(&["scrub-pii", "--check"]).fails(3, &["sha256 must be 64 hexadecimal digits"]);
 }
 
 fn sha256(text: &str) -> String {

@@ -224,21 +224,21 @@ fn what_is_not_read_is_named_with_a_way_out() {
         (write("a.zip", b"PK\x03\x04"), &["a zip file", "unzip -p"]),
         (write("page.dump", b"<!DOCTYPE html>"), &["a web page", "backups download"]),
         (write("s3.dump", denied), &["error (AccessDenied)", "backups download"]),
-        (write("pointer.dump", pointer), &["a pointer of Git LFS", "git lfs pull"]),
+        (write("pointer.dump", pointer), &["a Git LFS pointer", "git lfs pull"]),
         (write("url.dump", b"{\"url\":\"https://\"}"), &["a JSON document", "backups download"]),
         (write("none.dump", b""), &["an empty file", "backups download"]),
-        (directory.join("toc.dat"), &["toc.dat", "give the folder"]),
+        (directory.join("toc.dat"), &["toc.dat", "name the folder"]),
         (folder.path().to_owned(), &["a folder without a backup"]),
         (write("random", &[7; 4000]), &["a file of an unknown kind", "pg_dump --format=custom"]),
     ];
     for (file, texts) in cases {
         let name = file.to_str().expect("a path");
         let run = world.bcops.run(&["pull-data", "--yes", "--file", name]).fails(1, texts);
-        assert!(!run.stderr.contains("fetch it again"), "{}", run.stderr);
+        assert!(!run.stderr.contains("fetch the backup again"), "{}", run.stderr);
         let out = at("out.dump");
         let out = out.to_str().expect("a path");
         let run = world.bcops.run(&["scrub-pii", "--dump", name, out]).fails(1, texts);
-        assert!(!run.stderr.contains("fetch it again"), "{}", run.stderr);
+        assert!(!run.stderr.contains("fetch the backup again"), "{}", run.stderr);
         assert!(!Path::new(out).exists());
     }
     world.assert_untouched();
@@ -265,7 +265,7 @@ fn damaged_folders_are_refused() {
     let (_, largest) = sizes.pop().expect("rows");
     type Damage = fn(&Path);
     let cases: [(&str, Damage, &str); 6] = [
-        ("missing", |file| fs::remove_file(file).expect("removed"), "it is missing"),
+        ("missing", |file| fs::remove_file(file).expect("removed"), "the file is missing"),
         (
             "cut off",
             |file| {
@@ -304,7 +304,7 @@ fn damaged_folders_are_refused() {
             |file| {
                 fs::rename(file, format!("{}.gz", file.display())).expect("renamed");
             },
-            "it is damaged",
+            "the file is damaged",
         ),
     ];
     for (name, damage, says) in cases {

@@ -187,7 +187,7 @@ fn a_role_that_may_do_less_keeps_what_it_can_and_is_told_the_rest() {
     // Who only could become the owner cannot rename, and learns that before anything is fetched.
     world.cluster.psql("postgres", &format!("ALTER ROLE \"{member}\" NOINHERIT"));
     let asked = world.standin.requests().len();
-    world.pull(&["--yes"]).fails(3, &["belongs to another role"]);
+    world.pull(&["--yes"]).fails(3, &["does not own it"]);
     let fetched = world.standin.requests();
     assert!(!fetched.iter().skip(asked).any(|one| one.path.contains("/store/")));
 }

@@ -179,7 +179,8 @@ fn an_error_over_an_archive_of_a_newer_server_begins_with_that() {
         .expect("the version of the server");
     bytes[at..at + 2].copy_from_slice(b"99");
     std::fs::write(&file, bytes).expect("a file");
-    let wanted = ["the backup is from PostgreSQL 99, and this server is PostgreSQL", "caused by:"];
+    let wanted =
+        ["cannot load the backup of PostgreSQL 99: this server is PostgreSQL", "caused by:"];
     pull(&world, &file, &[]).fails(1, &wanted);
     world.assert_untouched();
 }

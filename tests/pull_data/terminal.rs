@@ -68,7 +68,7 @@ fn ctrl_c_under_way_gives_the_terminal_back() {
     let length = fs::metadata(&sample().small).expect("the backup").len();
     world.standin.misbehave(Rule::always("/store/", StoreFault::StallAfter(length - 500)));
     let terminal = world.bcops.start_on_terminal(&["pull-data", "production"]);
-    terminal.wait_for("Schema created");
+    terminal.wait_for("Created the schema");
     terminal.interrupt();
     let (code, screen) = terminal.finish();
     assert_eq!(code, Some(130), "{screen}");

@@ -169,7 +169,7 @@ fn ctrl_c_answers_at_once_and_says_what_is_left() {
     let flags: Vec<&str> = lines.lines().flat_map(|url| ["--url", url]).collect();
     let arguments = [&["purge-cache", "staging"], &flags[..]].concat();
     let mut running = world.bcops.start(&arguments);
-    assert!(running.wait_for("rate limit: going on in 300 s (200 of 250 done)"));
+    assert!(running.wait_for("rate limit: continuing in 300 s (200 of 250 done)"));
     let pressed = Instant::now();
     running.interrupt();
     let run = running.finish().fails(130, &["interrupted: 200 purged, 50 URLs left"]);

@@ -237,7 +237,7 @@ fn a_dry_run_changes_nothing_and_asks_nothing() {
 fn whatever_is_missing_or_wrong_is_named() {
     let mut world = World::new();
     let purge = ["staging", "--url", PAGE];
-    world.purge(&["dev", "--url", PAGE]).fails(3, &[BEARER, KEY, "no front-end cache"]);
+    world.purge(&["dev", "--url", PAGE]).fails(3, &[BEARER, KEY, "cannot purge a front-end cache"]);
     world.heroku.set_config_var(STAGING, ZONE, STAGING_NAME);
     world.purge(&purge).fails(3, &[ZONE, "looks like the zone's name"]);
     world.heroku.set_config_var(STAGING, ZONE, &"0".repeat(32));

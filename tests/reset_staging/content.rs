@@ -109,7 +109,7 @@ async fn older_sites_have_fewer_columns() {
     assert!(found.items.is_empty());
     assert_eq!(
         found.remarks[0],
-        "wagtailcore_page has no column url_path on production, so it is left out"
+        "wagtailcore_page has no column url_path on production, so the table is skipped"
     );
     let empty = session(&database("")).await;
     let found = staging_only(&empty, &empty, &tables(), "users_user").await;
@@ -153,7 +153,7 @@ async fn images_and_documents_by_their_files() {
     assert_eq!(found.items[1].address, "original_images/b.jpg");
     assert_eq!(found.items[2].kind, ContentKind::Document);
     assert!(found.remarks.contains(
-        &"production has no table documents_customdocument, so all of it is listed".to_owned()
+        &"production has no table documents_customdocument, so all its rows are listed".to_owned()
     ));
 }
 

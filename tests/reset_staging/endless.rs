@@ -28,7 +28,7 @@ fn what_never_ends_is_given_up() {
     let before = world.staging().without_history();
     world.make(Trouble::CaptureNeverEnds);
     let run = interrupted_in(&world, "backup", CHOSEN);
-    run.fails(130, &["this goes on by itself", "a backup b", "bcops runs resume"]);
+    run.fails(130, &["this continues by itself", "a backup b", "bcops runs resume"]);
     let mut now = world.staging().without_history();
     now.other_references.clear();
     assert_eq!(now, before);
@@ -50,7 +50,7 @@ fn what_never_ends_is_given_up() {
             world.whole.heroku.plan_restores(CapturePlan::default());
         }
         let back = world.bcops(&["runs", "rollback", run, "--confirm", STAGING]).exits(0);
-        assert_eq!(back.stderr.contains("of this run is cancelled"), ends_at_heroku);
+        assert_eq!(back.stderr.contains("cancelling "), ends_at_heroku);
         assert_eq!(as_it_was(world.staging(), &world), was);
         assert!(visitors.exposed().is_empty());
         world.assert_production_untouched();

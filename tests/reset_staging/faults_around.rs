@@ -75,7 +75,7 @@ fn a_search_cluster_that_refuses_changes_is_a_warning() {
 #[test]
 fn an_index_that_is_empty_keeps_staging_closed() {
     let (world, _cluster) = searching();
-    let says = &["the step search failed", "is empty, for", "runs rollback"];
+    let says = &["the step search failed", "is empty, but the database has", "runs rollback"];
     let empty = case("update_index fills nothing", 8, Left::Quarantine, says, |world| {
         world.make(Trouble::EmptyIndex);
     });

@@ -131,7 +131,7 @@ fn a_backup_that_vanishes_stops_the_run_before_the_load() {
         wait_for_step(&world, "maintenance");
         world.whole.heroku.lose_backup(PRODUCTION, 3);
         let run = running.finish();
-        run.fails(11, &["backup b003 of", "is no longer there", "bcops backups list production"])
+        run.fails(11, &["backup b003 of", "no longer exists", "bcops backups list production"])
             .says(&["a new run", "bcops runs rollback"]);
         let now = world.staging();
         assert!(now.maintenance);
@@ -171,7 +171,7 @@ fn a_restore_that_is_not_whole_does_not_pass_for_one() {
     let says = &[
         "the step restore failed",
         "table public.wagtailredirects_redirect",
-        "completed, and this of it is not there",
+        "is incomplete, although Heroku calls it completed",
         "runs rollback",
     ];
     let half = case("a table is not there", 8, Left::Quarantine, says, |world| {

@@ -72,9 +72,9 @@ fn the_first_signal_stops_at_a_safe_point() {
 #[test]
 fn what_goes_on_by_itself_is_told_and_found_again() {
     let cases: &[(&str, &[&str], &str)] = &[
-        ("a backup", &["\"external\"", "\"backup\""], "this goes on by itself: a backup b"),
-        ("a build", &["\"intent\"", "\"deploy\""], "this goes on by itself: the build at Heroku"),
-        ("a restore", &["\"external\"", "\"restore\""], "this goes on by itself: a restore r"),
+        ("a backup", &["\"external\"", "\"backup\""], "this continues by itself: a backup b"),
+        ("a build", &["\"intent\"", "\"deploy\""], "this continues by itself: the build at Heroku"),
+        ("a restore", &["\"external\"", "\"restore\""], "this continues by itself: a restore r"),
     ];
     in_worlds(cases, |world, &(_, entry, said)| {
         slow_down(world);

@@ -27,7 +27,7 @@ fn go_on(world: &World, way: &'static str) -> Result<(), String> {
 fn done(run: crate::command::Run) -> Result<(), String> {
     // A run that had come to its end before the kill says that it is over.
     let text = run.printed();
-    match run.code == Some(0) || text.contains("is over") {
+    match run.code == Some(0) || text.contains("is already done") {
         true => Ok(()),
         false => Err(text),
     }

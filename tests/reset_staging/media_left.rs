@@ -52,7 +52,11 @@ fn objects_that_cannot_be_copied_are_warnings() {
     for operation in ["CopyObject", "PutObject"] {
         s3.misbehave(Rule::always(operation, Fault::ExpiredToken));
     }
-    let run = reset(&world, CHOSEN).exits(0).says(&["was given up after", "not tried", again]);
+    let run = reset(&world, CHOSEN).exits(0).says(&[
+        "the copy of media stopped after",
+        "not tried",
+        again,
+    ]);
     assert!(!world.staging().maintenance, "{}", run.printed());
 }
 

@@ -289,7 +289,7 @@ fn an_override_that_is_another_database_is_refused() {
     let before = council.effects();
     let url = council.world.whole.databases.url("staging").replace("_staging?", "_other?");
     council.world.bcops.set("BCOPS_STAGING_DATABASE_URL", &url);
-    council.reset(STAGING).fails(4, &["stands in for it", "unset BCOPS_STAGING_DATABASE_URL"]);
+    council.reset(STAGING).fails(4, &["its override is", "unset BCOPS_STAGING_DATABASE_URL"]);
     assert_eq!(council.effects(), before);
 }
 
@@ -313,14 +313,14 @@ fn a_config_var_that_is_changed_in_mid_run_stops_it() {
         council.world.whole.heroku.set_config_var(STAGING, variable, &value);
         let run = running.finish();
         let text = format!("the destination's {what}");
-        let run = run.fails(11, &[&text, "is that of production", "bcops runs rollback"]);
+        let run = run.fails(11, &[&text, "belongs to production", "bcops runs rollback"]);
         let id = runs(&council.world)[0].clone();
         let state = council.world.staging();
         assert!(state.maintenance && state.restores.is_empty(), "{}", run.printed());
         // Neither does it go on, nor back, before that is mended.
-        council.world.bcops(&["runs", "resume", &id]).fails(4, &["is that of production"]);
+        council.world.bcops(&["runs", "resume", &id]).fails(4, &["belongs to production"]);
         let back = ["runs", "rollback", &id, "--confirm", STAGING];
-        council.world.bcops(&back).fails(4, &["is that of production"]);
+        council.world.bcops(&back).fails(4, &["belongs to production"]);
         council.mend();
         council.world.bcops(&back).exits(0);
         assert!(!council.world.staging().maintenance);

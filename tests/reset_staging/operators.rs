@@ -35,7 +35,7 @@ fn refuses_for_both(world: &World, other: &Bcops, run: &str) {
     let (resume, back) = (format!("bcops runs resume {run}"), format!("bcops runs rollback {run}"));
     let unlock = format!("bcops runs unlock {run}");
     refuses(&world.bcops, run, &["stopped after", &resume, &back]);
-    refuses(other, run, &["stopped after", "resume it there", &back, &unlock]);
+    refuses(other, run, &["stopped after", &format!("resume run {run} on"), &back, &unlock]);
     let here = world.bcops(&reset_by("stream"));
     assert!(!here.printed().contains("unlock"), "{}", here.printed());
 }

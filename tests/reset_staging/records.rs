@@ -85,7 +85,7 @@ async fn accounts_are_compared_by_their_exact_usernames() {
         let error = accounts::staging_only(pair.0, pair.1, USERS).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("{place} has no table users_user of users with the columns id and username")
+            format!("{place} has no users table users_user with the columns id and username")
         );
     }
 }
@@ -101,8 +101,8 @@ async fn accounts_come_back_with_all_they_had() {
     assert_eq!(
         done.warnings,
         [
-            "ann had the group Testers, which is not there",
-            "ann had the permission gone.add_thing (thing), which is not there"
+            "ann loses the group Testers, which no longer exists",
+            "ann loses the permission gone.add_thing (thing), which no longer exists"
         ]
     );
     assert_eq!(
@@ -184,12 +184,12 @@ async fn migrations_may_have_changed_the_columns() {
     );
     assert_eq!(
         done.warnings[0],
-        "users_user has no column last_name any more: its values are lost"
+        "users_user no longer has the column last_name; its values are lost"
     );
     assert_eq!(
         done.warnings.last().unwrap(),
-        "the profile of ann was left out: wagtailusers_userprofile.density must not be empty, and \
-         the backup has no value for it"
+        "the profile of ann is skipped: wagtailusers_userprofile.density needs a value, and the \
+         backup has none"
     );
 
     psql(&database, "ALTER TABLE users_user ALTER phone DROP DEFAULT");
@@ -197,8 +197,8 @@ async fn migrations_may_have_changed_the_columns() {
     let error = put_back(&session, &source, USERS).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "users_user.phone must not be empty, has no default, and the backup has no value for it; \
-         no account was put back"
+        "users_user.phone needs a value, and neither a default nor the backup has one; no \
+         account was put back"
     );
     assert_eq!(not_there(&session, &wanted(&["bob"]), USERS).await.unwrap(), ["bob"]);
 }

@@ -54,7 +54,7 @@ fn commits_that_came_after_the_run_are_named() {
     let before = as_before(&world);
     let run = reset(&world);
     let pushed = world.whole.code.somebody_pushes("staging").to_string();
-    refuses(&world, &run, &["commits that came after", &pushed[..10], "--past-later-runs"]);
+    refuses(&world, &run, &["has later commits", &pushed[..10], "--past-later-runs"]);
     roll_back(&world, &run, &["--past-later-runs"]).exits(0).says(&[&pushed[..10]]);
     assert_eq!(as_before(&world), before);
 }

@@ -72,17 +72,17 @@ async fn what_is_not_in_the_plan_stops_it() {
         ),
         (
             "DELETE FROM wagtailcore_site WHERE id = 2",
-            "the site 2 (jobs.gov.example:443) is not there",
+            "the site 2 (jobs.gov.example:443) is missing",
         ),
         (
             "UPDATE wagtailcore_site SET hostname = 'other.example' WHERE id = 2",
-            "the site 2 (other.example:443) is to become www.gov.example:443",
+            "the site 2 (other.example:443) should become www.gov.example:443",
         ),
         (
             "UPDATE wagtailcore_site SET root_page_id = 77 WHERE id = 3",
             "the site 3 (x.gov.example:80) has another root page",
         ),
-        ("DROP TABLE wagtailcore_site", "the site 1 (www.gov.example:443) is not there"),
+        ("DROP TABLE wagtailcore_site", "the site 1 (www.gov.example:443) is missing"),
     ] {
         let database = database(SITES);
         psql(&database, sql);
@@ -92,10 +92,10 @@ async fn what_is_not_in_the_plan_stops_it() {
         let error = rewrite(&session, &swap()).await.unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("the Site records are not those of the plan: {expected}; nothing was changed")
+            format!("the Site records differ from the plan: {expected}; nothing was changed")
         );
         let error = verify(&session, &swap()).await.unwrap_err().to_string();
-        assert!(error.starts_with("the Site records are not what they were to become"), "{error}");
+        assert!(error.starts_with("the Site records were not rewritten as planned"), "{error}");
         assert_eq!(there.then(|| psql(&database, ALL)), before);
     }
 }

@@ -53,7 +53,7 @@ fn without_media_the_bucket_stays() {
     let s3 = world.whole.s3.requests();
     assert!(!s3.iter().any(|request| request.writes()), "{s3:?}");
     let run = world.bcops(&["runs", "show"]).exits(0);
-    assert!(!run.stdout.contains("images are those of the live site"), "{}", run.stdout);
+    assert!(!run.stdout.contains("images come from the live site"), "{}", run.stdout);
 }
 
 /// The branches that a tip was merged from, the last one first, and the tip below them all.
@@ -107,7 +107,7 @@ fn a_branch_in_conflict_is_left_out_with_a_warning() {
     assert_eq!(base, "master");
     assert_eq!(world.report()["status"], "done, with warnings");
     let told = world.bcops(&["runs", "show"]).exits(0).stdout;
-    assert!(told.contains("left out because of conflicts: feature/clashing-header"), "{told}");
+    assert!(told.contains("skipped because of conflicts: feature/clashing-header"), "{told}");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn without_the_clean_up_staging_opens_under_its_own_names() {
         ("done".into(), "left out".into())
     );
     let told = world.bcops(&["runs", "show"]).exits(0).stdout;
-    assert!(told.contains("left out with --skip cleanup"), "{told}");
+    assert!(told.contains("skipped with --skip cleanup"), "{told}");
     world.assert_production_untouched();
 }
 

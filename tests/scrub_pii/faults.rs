@@ -65,7 +65,7 @@ fn a_lock_of_somebody_else_is_waited_for_and_then_named() {
         let holder = Holder::hold(&world, sql);
         let started = Instant::now();
         let run = scrub(&world, &["--yes", "--lock-timeout", "1s"]);
-        let words = [table, "locked by another session", "holder of", "--lock-timeout"];
+        let words = [table, "another session holds a lock", "holder of", "--lock-timeout"];
         run.fails(7, &words);
         assert!(started.elapsed() < Duration::from_secs(20), "{sql}");
         drop(holder);
@@ -90,7 +90,7 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
     for (sql, table) in [("SELECT * FROM person", "person"), ("SELECT * FROM names", "names")] {
         let holder = Holder::hold(&world, sql);
         scrub(&world, &["--yes", "--lock-timeout", "1s"])
-            .fails(7, &[table, "locked by another session", "holder of"]);
+            .fails(7, &[table, "another session holds a lock", "holder of"]);
         drop(holder);
         wait_until_alone(&world);
         assert_eq!(versions(world.cluster, &world.target), before, "{sql}");
@@ -98,7 +98,7 @@ fn locks_that_are_met_on_the_way_are_told_alike() {
     let holder = Holder::hold(&world, "LOCK TABLE page");
     for arguments in [&["--yes", "--lock-timeout", "1s"][..], &["--check", "--lock-timeout", "1s"]]
     {
-        scrub(&world, arguments).fails(7, &["page", "locked by another session", "holder of"]);
+        scrub(&world, arguments).fails(7, &["page", "another session holds a lock", "holder of"]);
     }
     drop(holder);
     wait_until_alone(&world);

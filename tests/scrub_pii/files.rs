@@ -75,7 +75,7 @@ fn what_is_there_is_not_replaced_without_being_told() {
     bcops.write("out.dump", "precious");
     bcops
         .run(&dump(&archive, "out.dump"))
-        .fails(4, &["exists already", "hint: to replace it: --force"]);
+        .fails(4, &["exists already", "hint: add --force to replace the file"]);
     assert_eq!(fs::read(bcops.directory().join("work/out.dump")).expect("it"), b"precious");
     bcops.run(&[&dump(&archive, "out.dump")[..], &["--force"]].concat()).exits(0);
     bcops
@@ -92,7 +92,7 @@ fn a_damaged_backup_leaves_nothing_behind() {
     bytes.truncate(bytes.len() / 2);
     let half = bcops.directory().join("half.dump");
     fs::write(&half, bytes).expect("a file");
-    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot be read"]);
+    bcops.run(&dump(text(&half), "out.dump")).fails(1, &["cannot read the backup"]);
     assert_eq!(fs::read_dir(bcops.directory().join("work")).expect("a folder").count(), 0);
 }
 

@@ -161,7 +161,7 @@ fn a_variable_of_this_process_stands_in_for_the_config_var_and_is_guarded_too() 
     // What is given has to answer.
     world.bcops.set("BCOPS_PRODUCTION_DATABASE_URL", "postgres://u:p@127.0.0.1:1/other");
     world.bcops.set("BCOPS_CONTENT_PREP_DATABASE_URL", "postgres://u:p@127.0.0.1:1/another");
-    scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "cannot be asked"]);
+    scrub(&world, &CONFIRMED).fails(4, &["could not be compared", "cannot ask"]);
     for name in ["PRODUCTION", "CONTENT_PREP"] {
         let other = format!("{}?sslmode=disable", world.cluster.url("postgres"));
         world.bcops.set(&format!("BCOPS_{name}_DATABASE_URL"), &other);

@@ -53,7 +53,7 @@ fn a_check_that_only_the_server_understands() {
     let words = ["person.phone", "person_phone_check", "'^Z[0-9]+$'", "\"000\"", "hint:"];
     refused(&world, &words);
     let run = world.bcops.run(&DUMP).exits(0);
-    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not evaluated"]);
+    run.says(&["warning: person.phone is rewritten", "person_phone_check", "was not checked"]);
 }
 
 #[test]
@@ -104,8 +104,12 @@ fn what_is_sure_needs_no_server() {
             "set = { kind = \"c\", age = \"0\", nick = \"longer\" }\nnull = [\"name\"]",
         ),
     );
-    let words =
-        ["person_kind_check", "adult", "domain public.filled is NOT NULL", "the column takes 4"];
+    let words = [
+        "person_kind_check",
+        "adult",
+        "domain public.filled is NOT NULL",
+        "the column allows only 4",
+    ];
     refused(&world, &words);
     world.bcops.run(&DUMP).fails(9, &words);
     let validate = ["scrub-pii", "--manifest", "validate", "--file", "whole.dump"];

@@ -83,7 +83,14 @@ fn what_cannot_be_found_fails_the_status() {
     world.staging.fill(pages, 0);
     world.staging.remove("wagtail__utils_toptask");
     let run = world.search(&["status", "staging"]).exits(8);
-    assert!(run.stdout.contains(&format!("wrong: {pages} is empty, for 5 rows")), "{}", run.stdout);
+    assert!(
+        run.stdout.contains(&format!(
+            "wrong: {pages} is empty, but the database has 5 \
+        rows"
+        )),
+        "{}",
+        run.stdout
+    );
     assert!(run.stdout.contains("bcops search reindex staging"), "{}", run.stdout);
     let document = world.search(&["status", "staging", "--json"]).exits(8).json();
     assert_eq!(document["status"], "failed");

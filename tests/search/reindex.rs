@@ -27,11 +27,11 @@ fn the_index_is_built_refreshed_and_counted() {
 fn a_command_that_ends_well_proves_nothing() {
     let world = SearchWorld::new();
     for (pages, tasks, lacking) in [
-        (0, 2, "wagtail__wagtailcore_page is empty, for 5 rows"),
+        (0, 2, "wagtail__wagtailcore_page is empty, but the database has 5 rows"),
         (4, 2, "wagtail__wagtailcore_page is short: 4 documents for 5 rows"),
     ] {
         world.reindex_with(&rebuilding(pages, tasks));
-        world.reindex(&[]).fails(8, &["ended well", lacking]);
+        world.reindex(&[]).fails(8, &["succeeded", lacking]);
     }
     world.reindex_with("true");
     world.staging.remove("wagtail__utils_toptask");
@@ -58,7 +58,7 @@ fn a_command_that_fails_is_quoted_without_secrets() {
     world.reindex_with("echo first; echo \"ConnectionError at $BONSAI_URL\" >&2; exit 7");
     let run = world
         .reindex(&[])
-        .fails(8, &["exit status 7", "it said: ConnectionError at http://[secret]@"]);
+        .fails(8, &["exit status 7", "output: ConnectionError at http://[secret]@"]);
     assert!(run.stderr.contains("first"), "{}", run.stderr);
     world
         .world

@@ -21,7 +21,7 @@ fn nobody_is_found_in_a_database_that_was_pulled_with_a_draft() {
         }
         let run = pull(&world, &draft);
         if run.code != Some(0) {
-            let decided = draft.contains("# To decide, before a scrub can use this:");
+            let decided = draft.contains("# Decide these before a scrub can use the manifest:");
             assert!(run.code == Some(9) && decided, "seed {seed}: {}\n{draft}", run.printed());
             stopped += 1;
             continue;

@@ -18,9 +18,12 @@ pub struct Terminal {
     reader: JoinHandle<()>,
 }
 
-/// Both ends of a new terminal, wide enough that no message is broken into lines.
-fn open() -> (OwnedFd, OwnedFd) {
-    let mut size = libc::winsize { ws_row: 40, ws_col: 400, ws_xpixel: 0, ws_ypixel: 0 };
+/// Wide enough that no message is broken into lines.
+const WIDE: u16 = 400;
+
+/// Both ends of a new terminal.
+fn open(columns: u16) -> (OwnedFd, OwnedFd) {
+    let mut size = libc::winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let (mut controller, mut terminal) = (-1, -1);
     // SAFETY: all pointers are to locals that outlive the call, or null where that is allowed.
     let result = unsafe {
@@ -40,7 +43,12 @@ fn open() -> (OwnedFd, OwnedFd) {
 impl Terminal {
     /// Starts the program with the terminal as its input, output and error output.
     pub fn start(command: &mut Command) -> Terminal {
-        let (controller, terminal) = open();
+        Terminal::start_with_columns(command, WIDE)
+    }
+
+    /// The same on a terminal of this width.
+    pub fn start_with_columns(command: &mut Command, columns: u16) -> Terminal {
+        let (controller, terminal) = open(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a copy of the terminal"));
         command.stdin(copy()).stdout(copy()).stderr(copy());
         let child = command.spawn().expect("the program");
@@ -64,11 +72,16 @@ impl Terminal {
         String::from_utf8_lossy(&self.screen.lock().expect("no panic")).into_owned()
     }
 
-    /// Waits until this is on the screen.
+    /// The same without colours and links.
+    pub fn plain_text(&self) -> String {
+        console::strip_ansi_codes(&self.text()).into_owned()
+    }
+
+    /// Waits until this is on the screen, in whatever colours.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         let started = Instant::now();
-        while !self.text().contains(text) {
+        while !self.text().contains(text) && !self.plain_text().contains(text) {
             assert!(started.elapsed() < PATIENCE, "no `{text}` came, but:\n{}", self.text());
             thread::sleep(Duration::from_millis(10));
         }
@@ -78,10 +91,14 @@ impl Terminal {
     #[track_caller]
     pub fn wait_for_nth(&self, text: &str, times: usize) {
         let started = Instant::now();
-        while self.text().matches(text).count() < times {
+        while self.plain_text().matches(text).count() < times {
             assert!(started.elapsed() < PATIENCE, "no `{text}` came, but:\n{}", self.text());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
     }
 
     pub fn type_line(&mut self, line: &str) {

@@ -1,4 +1,4 @@
-//! Puts the files of a tar or directory dump together to the bytes of a custom archive.
+//! Assembles the files of a tar or directory dump to the bytes of a custom archive.
 
 #![expect(
     clippy::indexing_slicing,
@@ -17,29 +17,29 @@ use crate::archive::toc::Toc;
 use crate::archive::toc_entry::{DumpId, TocEntry};
 use crate::archive::writer::contents_bytes;
 
-/// How much of a file becomes one chunk.
+/// How many bytes of a file become one chunk.
 const CHUNK: usize = 256 << 10;
 
-/// The files of a dump. One of them is open at a time.
+/// The files of a dump. Only one of them is open at a time.
 pub(super) trait Members: Send {
     /// Opens the table of contents.
     fn open_contents(&mut self) -> Result<(), ArchiveError>;
 
-    /// Opens the rows of an entry, from a file of this name.
+    /// Opens the file of this name, with the rows of an entry.
     fn open_rows(&mut self, name: &str) -> Result<(), ArchiveError>;
 
-    /// Opens the next large object of those that `list` names, and gives its OID; `None` after the
+    /// Opens the next large object in the list `list`, and returns its OID, or `None` after the
     /// last.
     fn open_next_object(&mut self, list: &str) -> Result<Option<u32>, ArchiveError>;
 
-    /// Appends bytes of the open file, decompressed. 0 at its verified end.
+    /// Appends decompressed bytes of the open file. Returns 0 at its verified end.
     fn read(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError>;
 }
 
 pub struct Assembled<M> {
     members: M,
     sizes: Sizes,
-    /// Since 1.16, each block of large objects has a list of its own.
+    /// Since 1.16, each block of large objects has its own list.
     has_many_lists: bool,
     blocks: VecDeque<Planned>,
     state: State,
@@ -97,7 +97,7 @@ impl<M: Members> Assembled<M> {
         })
     }
 
-    /// Makes more bytes ready. Leaves none at the end.
+    /// Prepares more bytes. There are none at the end.
     fn make(&mut self) -> Result<(), ArchiveError> {
         self.ready.clear();
         self.given = 0;
@@ -126,7 +126,7 @@ impl<M: Members> Assembled<M> {
         Ok(())
     }
 
-    /// One chunk of the open file, or the end of its chunks.
+    /// Writes one chunk of the open file, or the end of its chunks.
     fn chunk(&mut self, after: State) -> Result<(), ArchiveError> {
         let mut bytes = Vec::with_capacity(CHUNK);
         let count = self.members.read(&mut bytes, CHUNK)?;
@@ -157,7 +157,7 @@ fn planned(entry: &TocEntry) -> Planned {
 impl<M: Members> Read for Assembled<M> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.failed {
-            return Err(io::Error::other("an earlier error ended the reading of the backup"));
+            return Err(io::Error::other("an earlier error stopped the reading of the backup"));
         }
         if self.given == self.ready.len()
             && let Err(error) = self.make()

@@ -1,4 +1,4 @@
-//! The files of a dump in directory format.
+//! Opens the files of a dump in directory format.
 
 #![expect(
     clippy::indexing_slicing,
@@ -16,10 +16,10 @@ use super::member::{ENDINGS, Member, Packing};
 use super::tar::TarIndex;
 use crate::archive::ArchiveError;
 
-/// A line of a list of large objects is an OID and a name.
+/// The longest line in a list of large objects. A line is an OID and a name.
 const LONGEST_LINE: u64 = 4096;
 
-/// Where the files are that have the names of a directory dump.
+/// Where the files of a directory dump are.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Folder(PathBuf),
@@ -39,7 +39,7 @@ impl Place {
             Ok(file) => Ok(Some(Box::new(file))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => {
-                let reason = format!("it cannot be opened: {error}");
+                let reason = format!("cannot open the file: {error}");
                 Err(ArchiveError::Member { member: name.to_owned(), reason })
             }
         }
@@ -53,11 +53,16 @@ impl Place {
                 return Member::new(name, packing, bytes);
             }
         }
-        Err(ArchiveError::Member { member: name.to_owned(), reason: "it is missing".to_owned() })
+        Err(ArchiveError::Member {
+            member: name.to_owned(),
+            reason: "the file is \
+            missing"
+                .to_owned(),
+        })
     }
 }
 
-/// Opens a file without following a link and without waiting for the other end of a pipe.
+/// Opens a file. Does not follow links, and does not wait for the other end of a pipe.
 pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -71,7 +76,7 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The files of one dump, in the order in which they are asked for.
+/// The files of one dump, in the order in which they are requested.
 pub(super) struct Files {
     place: Place,
     current: Option<Member>,
@@ -128,7 +133,7 @@ impl Members for Files {
         }
         let line = String::from_utf8_lossy(&line);
         let (oid, name) = object_of(line.trim_end_matches('\n'))
-            .ok_or_else(|| bad_list(list, "a line of it is not a large object's"))?;
+            .ok_or_else(|| bad_list(list, "a line of the list does not name a large object"))?;
         self.current = Some(self.place.open_member(&name)?);
         Ok(Some(oid))
     }
@@ -145,7 +150,8 @@ fn bad_list(list: &str, reason: &str) -> ArchiveError {
     ArchiveError::Member { member: list.to_owned(), reason: reason.to_owned() }
 }
 
-/// The OID and the file of `16401 blob_16401.dat`. No other name is ever opened.
+/// The OID and the file name of a line such as `16401 blob_16401.dat`. No other name is ever
+/// opened.
 pub(super) fn object_of(line: &str) -> Option<(u32, String)> {
     let (oid, name) = line.split_once(' ')?;
     let oid: u32 = oid.parse().ok().filter(|oid| *oid != 0)?;
@@ -154,7 +160,7 @@ pub(super) fn object_of(line: &str) -> Option<(u32, String)> {
     is_known.then_some((oid, plain))
 }
 
-/// What [`Packing`] a file in a tar stream has, and its name without the ending.
+/// The [`Packing`] of a file in a tar stream, and its name without the ending.
 pub(super) fn packing_of(name: &str) -> (&str, Packing) {
     let mut found = (name, Packing::None);
     for (ending, packing) in ENDINGS {
@@ -172,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_but_that_of_the_object_is_opened() {
+    fn only_the_name_that_fits_the_oid_is_opened() {
         assert_eq!(object_of("5 blob_5.dat"), Some((5, "blob_5.dat".to_owned())));
         assert_eq!(object_of("5 blob_5.dat.gz"), Some((5, "blob_5.dat".to_owned())));
         assert_eq!(

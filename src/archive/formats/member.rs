@@ -1,4 +1,4 @@
-//! One file of a dump, with its compression taken off.
+//! Decompresses one file of a dump.
 
 use std::io::{BufReader, Read};
 
@@ -24,14 +24,14 @@ pub(super) enum Packing {
     Zstd,
 }
 
-/// Decompresses a file and knows whether it ended where it should.
+/// A file that is being decompressed. It reports a file that ends too early.
 pub(super) struct Member {
     name: String,
     unpacking: Unpacking,
 }
 
 enum Unpacking {
-    // These files are gzip's, with its header and trailer, and not zlib streams.
+    // These files have gzip's header and trailer, unlike the zlib streams in a custom archive.
     Gzip(Box<MultiGzDecoder<BufReader<Bytes>>>),
     Other(Box<Decoder<RawChunks<Bytes>>>),
 }
@@ -68,5 +68,11 @@ impl Member {
 }
 
 fn damaged(name: &str, error: std::io::Error) -> ArchiveError {
-    ArchiveError::Member { member: name.to_owned(), reason: format!("it is damaged: {error}") }
+    ArchiveError::Member {
+        member: name.to_owned(),
+        reason: format!(
+            "the file is damaged: \
+        {error}"
+        ),
+    }
 }

@@ -1,9 +1,9 @@
-//! Every format of pg_dump but plain SQL, read as one: as the bytes of a custom archive.
+//! Converts every format of pg_dump, except plain SQL, to the bytes of a custom archive.
 //!
-//! A tar file and a directory hold what a custom archive holds, in files of their own: `toc.dat`,
-//! and one file for each table's rows and each large object. `Assembled` puts them together to
-//! the bytes that pg_dump would have written in its custom format, uncompressed. The same input
-//! always gives the same bytes, so that positions in them can be come back to.
+//! A tar file and a directory hold the same data as a custom archive, in separate files: `toc.dat`,
+//! and one file for each table's rows and each large object. `Assembled` converts them to the bytes
+//! of an uncompressed custom archive. The same input always gives the same bytes, so positions stay
+//! valid for a second read.
 
 mod assembled;
 mod folder;
@@ -26,6 +26,6 @@ use assembled::Assembled;
 /// The bytes of a custom archive.
 pub struct Converted {
     pub bytes: Box<dyn Read + Send>,
-    /// They were put together here, so that their rows are not compressed.
+    /// Whether they were assembled here. Their rows are then not compressed.
     pub assembled: bool,
 }

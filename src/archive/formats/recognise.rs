@@ -1,11 +1,11 @@
-//! Names what a file is, by its first bytes and never by its name, where it is not an archive.
+//! Recognises what a file is by its first bytes, never by its name, if it is not an archive.
 
-/// What people take for an archive by mistake.
+/// Kinds of files that users give by mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     Empty,
     PlainSql,
-    /// By pg_dumpall: roles and several databases.
+    /// Written by pg_dumpall, with roles and several databases.
     PlainSqlOfServer,
     MySql,
     BinaryCopy,
@@ -18,12 +18,12 @@ pub enum Found {
     SevenZip,
     Encrypted,
     Html,
-    /// With the `<Code>` of an object store's answer, if it has one.
+    /// XML, with the `<Code>` of an object store's answer if there is one.
     Xml(Option<String>),
     Json,
     GitLfsPointer,
     Utf16,
-    /// The table of contents of a directory, without the directory.
+    /// The table of contents of a directory dump, without the directory.
     LoneContents,
     /// A tar file that holds no `toc.dat`.
     OtherTar,
@@ -34,7 +34,7 @@ pub enum Found {
     Unknown,
 }
 
-/// How a tar file begins its first header, from byte 257 on.
+/// The bytes of a tar file's first header from byte 257.
 const TAR_MAGIC: &[u8] = b"ustar";
 
 pub fn is_tar(start: &[u8]) -> bool {
@@ -42,7 +42,7 @@ pub fn is_tar(start: &[u8]) -> bool {
 }
 
 impl Found {
-    /// Takes the first bytes of a file that does not begin as an archive.
+    /// Recognises a file by its first bytes, which are not those of an archive.
     pub fn by(start: &[u8]) -> Found {
         const BINARY: [(&[u8], Found); 8] = [
             (&[0x1f, 0x8b], Found::Gzip),
@@ -67,7 +67,7 @@ impl Found {
         }
     }
 
-    /// As in "this is …".
+    /// The name that completes "this is …".
     pub fn name(&self) -> String {
         let name = match self {
             Found::Empty => "an empty file",
@@ -87,7 +87,7 @@ impl Found {
             Found::Xml(Some(code)) => return format!("an object store's error ({code})"),
             Found::Xml(None) => "an XML document, perhaps an error",
             Found::Json => "a JSON document, perhaps the answer that names the backup",
-            Found::GitLfsPointer => "a pointer of Git LFS, without the file",
+            Found::GitLfsPointer => "a Git LFS pointer without the file itself",
             Found::Utf16 => "text in UTF-16, as PowerShell's > writes it",
             Found::LoneContents => "the toc.dat of a backup in tar or directory format",
             Found::OtherTar => "a tar file without a backup of pg_dump",
@@ -98,7 +98,7 @@ impl Found {
         name.to_owned()
     }
 
-    /// What to do, with the file's name in a shell's words if it has one.
+    /// What to do. `file` is the file's name, quoted for the shell, if it has one.
     pub fn hints(&self, file: Option<&str>) -> Vec<String> {
         const AGAIN: &str = "make a backup that can be scrubbed: pg_dump --format=custom";
         let name = file.unwrap_or("-");
@@ -115,7 +115,7 @@ impl Found {
                     Some(file) => format!("psql --file={file} {database}"),
                     None => format!("psql {database}"),
                 };
-                vec![AGAIN.to_owned(), format!("or load it as it is, people included: {psql}")]
+                vec![AGAIN.to_owned(), format!("or load it with all its personal data: {psql}")]
             }
             Found::Xz => vec![piped("xz -dc")],
             Found::Bzip2 => vec![piped("bzip2 -dc")],
@@ -126,10 +126,12 @@ impl Found {
             Found::SevenZip => vec![piped("7z x -so")],
             Found::Encrypted => one("decrypt it first"),
             Found::GitLfsPointer => one("git lfs pull"),
-            Found::Html | Found::Xml(_) => vec![fetch, format!("look at the answer: head {name}")],
+            Found::Html | Found::Xml(_) => vec![fetch, format!("read the answer: head {name}")],
             Found::Json | Found::Empty => vec![fetch],
-            Found::LoneContents => one("give the folder that it is in, not toc.dat"),
-            Found::Utf16 => one("make the backup again with: pg_dump --format=custom --file=FILE"),
+            Found::LoneContents => one("name the folder that contains toc.dat, not the file"),
+            Found::Utf16 => {
+                one("make the backup again with: pg_dump --format=custom --file=backup.dump")
+            }
             Found::ServerFiles => one("start a server on it, then: pg_dump --format=custom"),
             _ => one(AGAIN),
         }
@@ -185,7 +187,7 @@ fn is_sql(lower: &[u8]) -> bool {
     OPENINGS.iter().any(|opening| lower.starts_with(opening))
 }
 
-/// `AccessDenied` of `<Code>AccessDenied</Code>`: the one word of an answer that is repeated.
+/// The `AccessDenied` in `<Code>AccessDenied</Code>`. No other text of an answer is shown.
 fn code(text: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     let (_, rest) = text.split_once("<Code>")?;
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_known_by_their_first_bytes() {
+    fn files_are_recognised_by_their_first_bytes() {
         let long_tar = [vec![0; 257], b"ustar".to_vec(), vec![0; 300]].concat();
         let cases: [(&[u8], Found); 27] = [
             (b"", Found::Empty),

@@ -1,4 +1,4 @@
-//! A backup on disk, in any format, which can be read again from any position.
+//! Opens a backup on disk, in any format, and reads it again from any position.
 
 #![expect(
     clippy::indexing_slicing,
@@ -20,13 +20,13 @@ use crate::archive::ArchiveError;
 
 type Bytes = Box<dyn Read + Send>;
 
-/// How to come back to a backup. Positions are those in the bytes of a custom archive.
+/// How to read a backup again. Positions are offsets in the bytes of a custom archive.
 #[derive(Debug, Clone)]
 pub struct StoredBackup(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    /// A named pipe or a device, which is read once.
+    /// A named pipe or a device, which can be read only once.
     Once,
     Custom(Arc<File>),
     /// Compressed as a whole.
@@ -34,21 +34,22 @@ enum Kind {
     Files(Place),
 }
 
-/// What was opened.
+/// An opened backup.
 pub struct StoredReader {
     pub backup: StoredBackup,
-    /// The file itself, still compressed if it is; the archive for a folder or a tar file.
+    /// The bytes of the file, still compressed if they are. For a folder or a tar file, the
+    /// archive's.
     pub bytes: Bytes,
     pub metadata: Metadata,
 }
 
 impl StoredBackup {
-    /// Opens a file or a folder. Of a named pipe nothing is read.
+    /// Opens a file or a folder. Reads nothing from a named pipe.
     ///
     /// # Errors
     ///
-    /// [`ArchiveError::Open`] where there is nothing to open; other errors where a tar file or a
-    /// folder is no backup.
+    /// [`ArchiveError::Open`] if the path cannot be opened, and others if a tar file or a folder is
+    /// not a backup.
     pub fn open(path: &Path) -> Result<StoredReader, ArchiveError> {
         let fail = |source| ArchiveError::Open { path: path.to_owned(), source };
         let file = File::open(path).map_err(fail)?;
@@ -77,8 +78,8 @@ impl StoredBackup {
         Ok(StoredReader { backup: StoredBackup(kind), bytes, metadata })
     }
 
-    /// The archive's bytes from `position` on, whatever has the file's name by now. `None` where
-    /// they can be read only once.
+    /// The archive's bytes from `position`, even if the file was renamed or replaced since. `None`
+    /// if they can be read only once.
     pub fn read_again(&self, position: u64) -> Option<io::Result<Bytes>> {
         let bytes = match &self.0 {
             Kind::Once => return None,
@@ -94,12 +95,12 @@ impl StoredBackup {
         Some(bytes.map_err(io::Error::other).and_then(|bytes| skip(bytes, position)))
     }
 
-    /// Whether the archive's bytes are put together from several files.
+    /// Whether the archive's bytes are assembled from several files.
     pub fn is_assembled(&self) -> bool {
         matches!(self.0, Kind::Files(_))
     }
 
-    /// Whether the file is the archive itself, so that its length is the archive's.
+    /// Whether the file is the archive itself. Then its length is the archive's length.
     pub fn is_custom(&self) -> bool {
         matches!(self.0, Kind::Custom(_))
     }
@@ -115,7 +116,7 @@ fn assemble(place: &Place) -> Result<Bytes, ArchiveError> {
     Ok(Box::new(Assembled::new(Files::new(place.clone()))?))
 }
 
-/// A folder without a table of contents is something else.
+/// The error for a folder. A folder without a table of contents is not a backup.
 fn folder_error(path: &Path, error: ArchiveError) -> ArchiveError {
     let has_contents = ["toc.dat", "toc.dat.gz", "toc.dat.lz4", "toc.dat.zst"]
         .iter()
@@ -142,11 +143,11 @@ fn skip(mut bytes: Bytes, count: u64) -> io::Result<Bytes> {
     let skipped = io::copy(&mut bytes.by_ref().take(count), &mut io::sink())?;
     match skipped == count {
         true => Ok(bytes),
-        false => Err(io::Error::other("the backup has become shorter since it was opened")),
+        false => Err(io::Error::other("the backup became shorter after it was opened")),
     }
 }
 
-/// A file with a position of its own, so that several can read it.
+/// A reader with its own position, so that several can read one file.
 struct FileReader {
     file: Arc<File>,
     position: u64,

@@ -1,7 +1,8 @@
-//! The files of a dump in tar format: from a stream in their order, or from a file in any order.
+//! Reads the files of a dump in tar format: from a stream in their order, or from a file in any
+//! order.
 //!
-//! A tar file is a row of files, each behind a header of 512 bytes and padded to 512. Names are keys
-//! here and nothing else: nothing is unpacked, so a name that points elsewhere leads nowhere.
+//! A tar file is a sequence of files, each after a header of 512 bytes and padded to 512. Names are
+//! only used as keys: nothing is unpacked, so a name with a path is harmless.
 
 #![expect(
     clippy::indexing_slicing,
@@ -22,23 +23,23 @@ use crate::archive::ArchiveError;
 
 const BLOCK: u64 = 512;
 
-/// Bounds the memory of an index. Each table has one file.
+/// Limits the memory of an index. Each table has one file.
 const MOST_FILES: usize = 1_000_000;
 
-/// Large objects have about 30 bytes of it each.
+/// The longest list of large objects, with about 30 bytes for each.
 const LONGEST_LIST: usize = 256 << 20;
 
-/// What one header says.
+/// The facts in one header.
 struct Entry {
     name: String,
     size: u64,
     is_file: bool,
 }
 
-/// What stands in the place of a header.
+/// A block in the place of a header.
 enum Header {
     Entry(Entry),
-    /// A block of zeros, of which two are the end.
+    /// A block of zeros. Two of them mark the end.
     Zeros,
 }
 
@@ -55,14 +56,17 @@ fn parse(block: &[u8; BLOCK as usize], position: u64) -> Result<Header, ArchiveE
         |(at, byte): (usize, &u8)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte });
     let expected: u64 = block.iter().enumerate().map(sum).sum();
     if octal(&block[148..156]) != Some(expected) || !is_tar(block) {
-        return Err(corrupt(position, "there is no header of a file"));
+        return Err(corrupt(position, "there is no file header here"));
     }
     let size = number(&block[124..136]).ok_or_else(|| corrupt(position, "a size is damaged"))?;
     let is_file = match block[156] {
         b'0' | 0 | b'7' => true,
-        // Long names and sizes stand in files of their own before the file that they are of.
+        // Long names and sizes are stored in extra entries before their file.
         b'L' | b'K' | b'x' | b'g' => {
-            return Err(corrupt(position, "its extended headers are not read; unpack it first"));
+            return Err(corrupt(
+                position,
+                "bcops does not read its extended headers; unpack the tar file and name the folder",
+            ));
         }
         _ => false,
     };
@@ -84,7 +88,7 @@ fn octal(bytes: &[u8]) -> Option<u64> {
     u64::from_str_radix(text.trim_matches(['\0', ' ']), 8).ok()
 }
 
-/// Octal digits, or from 8 GB on a binary number behind a byte with the highest bit.
+/// Reads octal digits, or for 8 GB and more a binary number after a byte with the highest bit.
 fn number(bytes: &[u8]) -> Option<u64> {
     match bytes.split_first() {
         Some((0x80, rest)) => {
@@ -100,7 +104,7 @@ fn padded(size: u64) -> u64 {
     size.next_multiple_of(BLOCK)
 }
 
-/// Where each file of a tar file lies.
+/// The position of each file in a tar file.
 #[derive(Debug)]
 pub(super) struct TarIndex {
     file: Arc<File>,
@@ -108,7 +112,7 @@ pub(super) struct TarIndex {
 }
 
 impl TarIndex {
-    /// Reads all headers. The dump's files may lie in a folder, as where someone packed a
+    /// Reads all headers. The dump's files may be in a folder, for example if someone packed a
     /// directory dump.
     pub(super) fn read(file: Arc<File>) -> Result<TarIndex, ArchiveError> {
         let length = file.metadata().map_err(ArchiveError::start)?.len();
@@ -121,14 +125,14 @@ impl TarIndex {
             let start = position + BLOCK;
             let Entry { name, size, is_file } = entry;
             if start.saturating_add(size) > length {
-                let reason = "it ends too early: the tar file is cut off";
+                let reason = "the tar file is cut off within this file";
                 return Err(ArchiveError::Member { member: name, reason: reason.to_owned() });
             }
             if all.len() == MOST_FILES {
-                return Err(corrupt(position, "it has too many files"));
+                return Err(corrupt(position, "the tar file has too many files"));
             }
             if is_file && all.insert(name.clone(), (start, size)).is_some() {
-                let reason = "it is there twice".to_owned();
+                let reason = "the tar file contains it twice".to_owned();
                 return Err(ArchiveError::Member { member: name, reason });
             }
             position = start + padded(size);
@@ -148,7 +152,10 @@ impl TarIndex {
             ));
         };
         if !folders.is_empty() {
-            return Err(corrupt(0, "it holds several backups; unpack it and give one folder"));
+            return Err(corrupt(
+                0,
+                "it contains several backups; unpack the tar file and name one folder",
+            ));
         }
         let places = all.into_iter().filter_map(|(name, place)| {
             let name = name.strip_prefix(&folder)?.to_owned();
@@ -187,17 +194,17 @@ impl Read for TarFile {
     }
 }
 
-/// A tar file that can be read once, as pg_dump writes it: `toc.dat`, then the rows in the order of
-/// the table of contents, and the large objects of a block before the list of them.
+/// A tar file that can be read once, in the order in which pg_dump writes it: `toc.dat`, then the
+/// rows in the order of the table of contents, and the large objects of a block before their list.
 pub(super) struct TarStream<R> {
     inner: R,
     position: u64,
-    /// Of the open file.
+    /// Bytes of the open file.
     left: u64,
     padding: u64,
-    /// A header that was read and not used.
+    /// A header that was read but not used yet.
     next: Option<Entry>,
-    /// Of the block that is being read.
+    /// The large objects of the current block.
     objects: Vec<u32>,
 }
 
@@ -225,7 +232,7 @@ impl<R: Read + Send> TarStream<R> {
             let wanted = (self.left + self.padding).min(scrap.len() as u64);
             let count = self.read_some(&mut scrap[..wanted as usize])? as u64;
             if count == 0 {
-                return Err(corrupt(self.position, "it ends within a file"));
+                return Err(corrupt(self.position, "the tar file ends within a file"));
             }
             let of_file = count.min(self.left);
             self.left -= of_file;
@@ -234,7 +241,7 @@ impl<R: Read + Send> TarStream<R> {
         Ok(())
     }
 
-    /// The next ordinary file, which is then open. `None` at the end.
+    /// Opens the next ordinary file. `None` at the end.
     fn advance(&mut self) -> Result<Option<Entry>, ArchiveError> {
         if let Some(entry) = self.next.take() {
             return Ok(Some(entry));
@@ -249,7 +256,7 @@ impl<R: Read + Send> TarStream<R> {
                     return Ok(None);
                 }
                 if count == 0 {
-                    return Err(corrupt(self.position, "it ends within a header"));
+                    return Err(corrupt(self.position, "the tar file ends within a header"));
                 }
                 filled += count;
             }
@@ -264,7 +271,7 @@ impl<R: Read + Send> TarStream<R> {
         }
     }
 
-    /// The open list must name the large objects that came before it, and no others.
+    /// Checks that the open list names exactly the large objects before it.
     fn check_list(&mut self, list: &str) -> Result<(), ArchiveError> {
         let mut bytes = Vec::new();
         while bytes.len() < LONGEST_LIST && self.read(&mut bytes, 64 << 10)? > 0 {}
@@ -274,7 +281,7 @@ impl<R: Read + Send> TarStream<R> {
         if named.eq(objects.into_iter().map(Some)) {
             return Ok(());
         }
-        let reason = "it does not name the large objects that came before it".to_owned();
+        let reason = "the list does not match the large objects before it".to_owned();
         Err(ArchiveError::Member { member: list.to_owned(), reason })
     }
 
@@ -283,14 +290,16 @@ impl<R: Read + Send> TarStream<R> {
         let fail = |reason: String| Err(ArchiveError::Member { member: name.to_owned(), reason });
         match self.advance()? {
             Some(entry) if entry.name == name => Ok(()),
-            Some(entry) if packing_of(&entry.name) == (name, Packing::Gzip) => {
-                fail("it is compressed, which a tar file of pg_dump is not".to_owned())
-            }
+            Some(entry) if packing_of(&entry.name) == (name, Packing::Gzip) => fail(
+                "the file is compressed, but pg_dump never compresses files in a tar \
+                    file"
+                    .to_owned(),
+            ),
             Some(entry) => fail(format!(
-                "{} comes in its place; unpack the tar file and give the folder",
+                "found {} instead; unpack the tar file and name the folder",
                 crate::plain_text::on_one_line(&entry.name)
             )),
-            None => fail("it is missing".to_owned()),
+            None => fail("the file is missing".to_owned()),
         }
     }
 }
@@ -327,7 +336,7 @@ impl<R: Read + Send> Members for TarStream<R> {
     fn read(&mut self, out: &mut Vec<u8>, at_most: usize) -> Result<usize, ArchiveError> {
         let start = out.len();
         let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(at_most);
-        // Grown as bytes arrive: the size that a header announces is not believed.
+        // The buffer grows as bytes arrive, because the size in a header is not trusted.
         while out.len() - start < wanted {
             let filled = out.len();
             let step = (wanted - (filled - start)).min(64 << 10);
@@ -336,7 +345,7 @@ impl<R: Read + Send> Members for TarStream<R> {
             out.truncate(filled + count);
             self.left -= count as u64;
             if count == 0 {
-                return Err(corrupt(self.position, "it ends within a file"));
+                return Err(corrupt(self.position, "the tar file ends within a file"));
             }
         }
         Ok(out.len() - start)

@@ -1,5 +1,5 @@
-//! Tar files and folders made here and damaged in every way: each is an error or the same archive,
-//! and none is waited for or unpacked.
+//! Tests tar files and folders that are made here and damaged in many ways. Each gives an error or
+//! the same archive; nothing is unpacked or waited for.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::archive::{ArchiveError, ArchiveReader, Block, Compression, TocEntry};
 
 const ROWS: &[u8] = b"1\tone\n2\ttwo\n\\.\n\n\n";
 
-/// `toc.dat` of two tables and a block of large objects.
+/// The `toc.dat` of two tables and a block of large objects.
 fn contents(minor: u8) -> Vec<u8> {
     let plain = header(minor, Compression::None);
     let entries = [entry(1, "TABLE", "t"), table_data(2, "t"), table_data(3, "u")];
@@ -20,14 +20,13 @@ fn contents(minor: u8) -> Vec<u8> {
     as_files(custom, &all, minor)
 }
 
-/// The same contents with the names of files in the place of positions, and the format of a tar
-/// file.
+/// The same contents with file names instead of positions, and with the tar format.
 fn as_files(custom: Vec<u8>, entries: &[TocEntry], minor: u8) -> Vec<u8> {
     let whole = ArchiveReader::open(Padded(&custom)).expect("an archive");
     assert_eq!(whole.toc().entries().len(), entries.len());
     let mut out = custom;
     out[10] = 3;
-    // Each offset field has nine bytes and stands at its entry's end; from the last to the first.
+    // Each offset field has nine bytes at the end of its entry. Replace from the last to the first.
     let plain = header(minor, Compression::None);
     let ends: Vec<usize> = (1..=entries.len())
         .map(|count| {
@@ -49,7 +48,7 @@ fn as_files(custom: Vec<u8>, entries: &[TocEntry], minor: u8) -> Vec<u8> {
     out
 }
 
-/// Reads the contents of an archive that has no blocks.
+/// Reads the contents of an archive without blocks.
 struct Padded<'a>(&'a [u8]);
 
 impl Read for Padded<'_> {
@@ -90,7 +89,7 @@ fn whole(minor: u8) -> Vec<Vec<u8>> {
     ]
 }
 
-/// Everything that is in an archive, in words.
+/// Everything in an archive, as text.
 fn read_all(bytes: Box<dyn Read + Send>) -> Result<Vec<String>, ArchiveError> {
     let mut reader = ArchiveReader::open(convert(bytes)?.bytes)?;
     let mut found = Vec::new();
@@ -131,13 +130,13 @@ fn stored(files: &[Vec<u8>]) -> Result<Vec<String>, ArchiveError> {
 }
 
 #[test]
-fn a_tar_file_is_read_by_its_order_and_by_its_names() {
+fn a_tar_file_is_read_in_order_or_by_name() {
     for minor in [12, 14, 15, 16] {
         let files = whole(minor);
         assert_eq!(stream(&files).expect("read"), expected(), "1.{minor}");
         assert_eq!(stored(&files).expect("read"), expected(), "1.{minor}");
     }
-    // From a file, in any order and in a folder.
+    // A file on disk can be in any order and in a folder.
     let mut files: Vec<Vec<u8>> = vec![file_of("d/", b'5', 0, b"")];
     files.push(file("d/3.dat", ROWS));
     files.push(file("d/blobs.toc", b"7 blob_7.dat\n4000000001 blob_4000000001.dat\n"));
@@ -151,7 +150,7 @@ fn a_tar_file_is_read_by_its_order_and_by_its_names() {
 }
 
 #[test]
-fn a_position_is_come_back_to() {
+fn a_backup_is_read_again_from_a_position() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.tar");
     fs::write(&path, whole(14).concat()).expect("written");
@@ -201,7 +200,7 @@ fn damaged_tar_files_are_errors() {
     ];
     for (name, files) in &cases {
         assert!(stream(files).is_err(), "{name}, as a stream");
-        // By its names, a file is found wherever it lies, and only a missing list is one.
+        // On disk each file is found by name, in any order.
         assert!(stored(files).is_err(), "{name}, as a file");
     }
     let twice = [whole(14), vec![file("2.dat", ROWS)]].concat();
@@ -209,7 +208,7 @@ fn damaged_tar_files_are_errors() {
 }
 
 #[test]
-fn a_tar_file_that_is_cut_off_is_never_whole() {
+fn a_cut_off_tar_file_is_never_complete() {
     let bytes = whole(14)[..6].concat();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("cut.tar");
@@ -225,7 +224,7 @@ fn a_tar_file_that_is_cut_off_is_never_whole() {
 }
 
 #[test]
-fn only_the_entries_own_file_is_opened() {
+fn only_the_file_of_the_entry_is_opened() {
     let mut bytes = contents(14);
     let at = memchr::memmem::find(&bytes, b"2.dat").expect("a name");
     bytes[at..at + 5].copy_from_slice(b"3.dat");
@@ -234,7 +233,7 @@ fn only_the_entries_own_file_is_opened() {
 }
 
 #[test]
-fn compression_around_everything_is_taken_off() {
+fn compression_of_the_whole_file_is_removed() {
     let tar = whole(15).concat();
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::read::GzEncoder::new(bytes, flate2::Compression::fast());
@@ -253,7 +252,7 @@ fn compression_around_everything_is_taken_off() {
 }
 
 #[test]
-fn folders_without_contents_are_named() {
+fn folders_without_a_backup_are_refused_by_kind() {
     let folder = tempfile::tempdir().expect("a folder");
     let named = |path: &Path| StoredBackup::open(path).map(drop).unwrap_err().to_string();
     assert!(named(folder.path()).contains("a folder without a backup"));

@@ -1,4 +1,4 @@
-//! Takes the compression off an archive that was compressed as a whole.
+//! Decompresses an archive that was compressed as a whole.
 
 #![expect(
     clippy::indexing_slicing,
@@ -14,20 +14,20 @@ use super::tar::TarStream;
 use super::{Assembled, Converted};
 use crate::archive::ArchiveError;
 
-/// Enough to see what a file is: a tar file says so at byte 257.
+/// Enough to recognise a file: the mark of a tar file is at byte 257.
 pub(super) const START: usize = 512;
 
-/// How many compressions one around the other are taken off.
+/// How many nested compressions are removed.
 const LAYERS: usize = 2;
 
 const ZSTD_WINDOW_LOG: u32 = 27;
 
 type Bytes = Box<dyn Read + Send>;
 
-/// What was looked at, and the rest behind it.
+/// The first bytes, followed by the rest.
 type Whole = Chain<Cursor<Vec<u8>>, Bytes>;
 
-/// The bytes of a custom archive, whatever format the stream has that holds one.
+/// Converts a stream in any format to the bytes of a custom archive.
 pub fn convert(bytes: Bytes) -> Result<Converted, ArchiveError> {
     let mut bytes = bytes;
     for _ in 0..=LAYERS {
@@ -54,7 +54,7 @@ fn unzstd(all: impl Read + Send + 'static) -> Result<impl Read + Send, ArchiveEr
     decoder.map_err(ArchiveError::start)
 }
 
-/// The first bytes, and all bytes with them.
+/// Returns the first bytes, and a reader of all bytes including them.
 fn peek(mut bytes: Bytes) -> Result<(Vec<u8>, Whole), ArchiveError> {
     let mut start = vec![0; START];
     let mut filled = 0;

@@ -1,4 +1,4 @@
-//! Reads the elements of CREATE TABLE: columns with their types, and constraints among them.
+//! Reads the elements of CREATE TABLE: columns with their types, and constraints.
 
 use std::collections::BTreeSet;
 
@@ -34,16 +34,16 @@ pub(super) fn set_not_null(table: &mut Table, column: &str) {
     }
 }
 
-/// A table whose elements are being read.
+/// The table that is being read.
 #[derive(Default)]
 pub(super) struct Elements {
     pub(super) table: Table,
-    /// Columns that are NOT NULL here, and not in tables that inherit from this one.
+    /// Columns that are NOT NULL in this table only, and not in tables that inherit from it.
     pub(super) local_not_null: BTreeSet<String>,
 }
 
 impl Elements {
-    /// The columns and constraints of CREATE TABLE, up to the closing parenthesis.
+    /// Reads the columns and constraints of CREATE TABLE, up to the closing parenthesis.
     pub(super) fn read(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -53,7 +53,7 @@ impl Elements {
             return Ok(());
         }
         loop {
-            // A column of this name would be in quotes.
+            // A column with this name would be quoted.
             if cursor.take_word("CONSTRAINT")? {
                 let name = cursor.identifier()?;
                 let local = &mut self.local_not_null;
@@ -72,8 +72,8 @@ impl Elements {
         }
     }
 
-    /// What a typed table or a partition says of its columns beside their types, and its
-    /// constraints.
+    /// Reads the column options and constraints of a typed table or a partition, whose columns have
+    /// their types from elsewhere.
     pub(super) fn read_options(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -104,13 +104,13 @@ struct Options {
     generated: bool,
 }
 
-/// The options of a column, up to the comma or parenthesis after them.
+/// Reads the options of a column, up to the comma or parenthesis after them.
 fn read_options(cursor: &mut Cursor<'_>) -> Result<Options, Reason> {
     let mut options = Options { not_null: false, generated: false };
     loop {
         match cursor.peek()? {
             Token::Symbol(',' | ')') => return Ok(options),
-            Token::End => return Err("the column list has no end"),
+            Token::End => return Err("the column list is not closed"),
             _ => {}
         }
         match cursor.next()? {
@@ -122,26 +122,26 @@ fn read_options(cursor: &mut Cursor<'_>) -> Result<Options, Reason> {
     }
 }
 
-/// Takes the comma or the closing parenthesis that ends a list's element.
+/// Skips to the comma or closing parenthesis that ends an element of a list, and takes it.
 pub(super) fn skip_to_separator(cursor: &mut Cursor<'_>) -> Result<char, Reason> {
     loop {
         match cursor.next()? {
             Token::Symbol(separator @ (',' | ')')) => return Ok(separator),
             Token::Symbol('(') => cursor.skip_parentheses()?,
-            Token::End => return Err("a list has no end"),
+            Token::End => return Err("a list is not closed"),
             _ => {}
         }
     }
 }
 
-/// A column, and what its definition holds beside it.
+/// A column, and the constraints in its definition.
 pub(super) struct ReadColumn {
     pub(super) column: Column,
     checks: Vec<Check>,
     local_not_null: bool,
 }
 
-/// A column, up to the comma or parenthesis after it.
+/// Reads a column, up to the comma or parenthesis after it.
 pub(super) fn read_column(cursor: &mut Cursor<'_>) -> Result<ReadColumn, Reason> {
     let first = cursor.peek()?;
     if ["PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "LIKE", "EXCLUDE"]
@@ -158,7 +158,7 @@ pub(super) fn read_column(cursor: &mut Cursor<'_>) -> Result<ReadColumn, Reason>
     loop {
         match cursor.peek()? {
             Token::Symbol(',' | ')') => return Ok(read),
-            Token::End => return Err("the column list has no end"),
+            Token::End => return Err("the column list is not closed"),
             _ => {}
         }
         match cursor.next()? {
@@ -174,7 +174,7 @@ pub(super) fn read_column(cursor: &mut Cursor<'_>) -> Result<ReadColumn, Reason>
                 read.checks.extend(read_check(cursor, name)?);
             }
             token if ["PRIMARY", "UNIQUE", "REFERENCES"].iter().any(|key| token.is_word(key)) => {
-                return Err("a column has a key within its own definition");
+                return Err("a column has a key in its own definition");
             }
             _ => {}
         }
@@ -187,7 +187,7 @@ pub(super) fn is_computed(cursor: &mut Cursor<'_>) -> Result<bool, Reason> {
     Ok(always && cursor.take_word("AS")? && cursor.peek()? == Token::Symbol('('))
 }
 
-/// A type as it is spelt. It may be several words, and have parentheses and brackets.
+/// Reads a type as spelt. It may have several words, parentheses and brackets.
 pub(super) fn read_type(cursor: &mut Cursor<'_>) -> Result<String, Reason> {
     const ENDS: [&str; 12] = [
         "COLLATE",
@@ -223,9 +223,9 @@ pub(super) fn read_type(cursor: &mut Cursor<'_>) -> Result<String, Reason> {
     Ok(without_needless_quotes(spelt))
 }
 
-/// Dumps made with --quote-all-identifiers have `"jsonb"` for `jsonb`. Quotes that mean something
-/// stay: the server never puts a keyword of a built-in type's name in quotes, so that in quotes it
-/// is some other type.
+/// Removes quotes that have no meaning. Dumps made with --quote-all-identifiers have `"jsonb"` for
+/// `jsonb`. Quotes around a keyword of a built-in type stay: the server never quotes those, so a
+/// quoted one is another type.
 pub(super) fn without_needless_quotes(spelt: &str) -> String {
     const KEYWORDS: [&str; 18] = [
         "bigint",
@@ -262,7 +262,7 @@ pub(super) fn without_needless_quotes(spelt: &str) -> String {
     parts.collect()
 }
 
-/// A type's name as columns are spelt with it.
+/// Reads a type's name as columns spell it.
 pub(super) fn spelt_name(cursor: &mut Cursor<'_>) -> Result<String, Reason> {
     let start = cursor.clone();
     cursor.identifier()?;

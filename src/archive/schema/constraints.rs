@@ -7,8 +7,8 @@ use super::MAXIMUM_COLUMNS;
 use super::columns::{set_not_null, skip_to_separator};
 use crate::schema::{Check, ForeignKey, Table, UniqueKey};
 
-/// What follows the name of a constraint. `local` collects the columns that are NOT NULL in this
-/// table, and not in those that inherit from it.
+/// Reads a constraint after its name. `local` collects the columns that are NOT NULL in this table
+/// only, and not in tables that inherit from it.
 pub(super) fn read_constraint(
     cursor: &mut Cursor<'_>,
     table: &mut Table,
@@ -29,12 +29,12 @@ pub(super) fn read_constraint(
         let _key = cursor.take_word("KEY")?;
         let (columns, _) = read_column_list(cursor)?;
         if !cursor.take_word("REFERENCES")? {
-            return Err("a foreign key refers to nothing");
+            return Err("a foreign key names no table");
         }
         let references = cursor.table_name(default_schema)?;
         let (referenced_columns, _) = read_column_list(cursor)?;
         if table.foreign_keys.len() == MAXIMUM_COLUMNS {
-            return Err("its table has more foreign keys than columns are allowed");
+            return Err("its table has more foreign keys than Postgres allows columns");
         }
         table.foreign_keys.push(ForeignKey { name, columns, references, referenced_columns });
     } else if cursor.take_word("NOT")? && cursor.take_word("NULL")? {
@@ -54,7 +54,7 @@ pub(super) fn takes_no_inherit(cursor: &mut Cursor<'_>) -> Result<bool, Reason> 
     Ok(cursor.take_word("NO")? && cursor.take_word("INHERIT")?)
 }
 
-/// What follows `CHECK`. `None` for one that the server does not enforce.
+/// Reads a constraint after `CHECK`. `None` if the server does not enforce it.
 pub(super) fn read_check(cursor: &mut Cursor<'_>, name: String) -> Result<Option<Check>, Reason> {
     let start = cursor.clone();
     if !cursor.take('(')? {
@@ -77,8 +77,8 @@ pub(super) fn read_check(cursor: &mut Cursor<'_>, name: String) -> Result<Option
     }
 }
 
-/// The constraint in `CHECK (…)`, as `pg_get_constraintdef` writes it. `None` where it is none that
-/// is enforced.
+/// The constraint in `CHECK (…)`, as `pg_get_constraintdef` writes it. `None` if it is not an
+/// enforced CHECK.
 pub fn check_of(name: &str, definition: &str) -> Option<Check> {
     let mut cursor = Cursor::new(definition);
     if !cursor.take_word("CHECK").ok()? {
@@ -87,8 +87,8 @@ pub fn check_of(name: &str, definition: &str) -> Option<Check> {
     read_check(&mut cursor, name.to_owned()).ok()?
 }
 
-/// Names in parentheses, and whether one is a range that must not overlap, instead of a value that
-/// must be unique.
+/// Reads names in parentheses, and whether one is a range that must not overlap instead of a value
+/// that must be unique.
 fn read_column_list(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, bool), Reason> {
     if !cursor.take('(')? {
         return Err("a key has no list of columns");
@@ -107,12 +107,12 @@ fn read_column_list(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, bool), Reas
             return Ok((columns, without_overlaps));
         }
         if !cursor.take(',')? {
-            return Err("a list of columns has no end");
+            return Err("a list of columns is not closed");
         }
     }
 }
 
-/// The plain columns of an index, and whether it has expressions too.
+/// Reads the plain columns of an index, and whether it also has expressions.
 pub(super) fn read_index_elements(cursor: &mut Cursor<'_>) -> Result<(Vec<String>, bool), Reason> {
     let (mut columns, mut has_expressions) = (Vec::new(), false);
     loop {

@@ -1,11 +1,11 @@
-//! Tables that an extension creates, and of which the archive holds rows.
+//! Adds the tables that an extension creates and whose rows are in the archive.
 
 use super::super::copy_statement::CopyStatement;
 use super::super::error::ArchiveError;
 use super::super::toc::Toc;
 use crate::schema::{Column, Creator, Schema, Table};
 
-/// Adds them. All that is known of their columns are the names that COPY lists.
+/// Adds them to the schema. Only the column names are known, from COPY.
 pub(super) fn add(schema: &mut Schema, toc: &Toc) -> Result<(), ArchiveError> {
     for entry in toc.rows_of_extensions() {
         let name = entry.table_name();

@@ -1,4 +1,5 @@
-//! Gives tables what is written with their parents only.
+//! Adds foreign keys and checks to tables that inherit them, because pg_dump writes them with the
+//! parent only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +8,13 @@ use super::super::sql::Reason;
 use super::Room;
 use crate::schema::{Check, ForeignKey, Schema, Table, TableName};
 
-/// More levels of partitions than anybody has; a cycle in a damaged archive ends here.
+/// More levels of partitions than any real database has. A cycle in a damaged archive ends here.
 const MAXIMUM_PARTITION_LEVELS: usize = 64;
 
-/// The tables that `INHERITS` names, for each table that has it.
+/// The parents in `INHERITS`, for each table that has them.
 pub(super) type Parents = BTreeMap<TableName, Vec<TableName>>;
 
-/// A partition has its parents' foreign keys, which are written with the parents only.
+/// Adds the foreign keys of parents to partitions. pg_dump writes them with the parents only.
 pub(super) fn inherit_foreign_keys(
     schema: &mut Schema,
     room: &mut Room,
@@ -36,7 +37,7 @@ fn of(name: &TableName, reason: Reason) -> ArchiveError {
     ArchiveError::Definition { entry: format!("TABLE {name}"), reason }
 }
 
-/// Those that the table does not have itself.
+/// The foreign keys of the parents that the table does not have itself.
 fn foreign_keys_of_parents(
     schema: &Schema,
     table: &Table,
@@ -58,8 +59,8 @@ fn foreign_keys_of_parents(
     Ok(keys)
 }
 
-/// A table has its parents' checks, which are written with the parents only unless it is a
-/// partition. Afterwards all checks are in the order of their names.
+/// Adds the checks of parents to tables. pg_dump writes them with the parents only, except for
+/// partitions. Afterwards all checks are sorted by name.
 pub(super) fn inherit_checks(
     schema: &mut Schema,
     parents: &Parents,
@@ -80,7 +81,7 @@ pub(super) fn inherit_checks(
     Ok(())
 }
 
-/// Those that the table does not have itself, by their names.
+/// The checks of the parents that the table does not have itself, compared by name.
 fn checks_of_parents(
     schema: &Schema,
     parents: &Parents,

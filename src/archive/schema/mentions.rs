@@ -3,8 +3,8 @@
 use super::super::sql::{Cursor, Token};
 use crate::schema::Column;
 
-/// The columns that the expression names, in the table's order. A type or a function of the same
-/// name as a column may be taken for it; no column is ever missed. An expression that cannot be
+/// The columns that the expression names, in the table's order. A type or a function with the name
+/// of a column may count as the column, but no column is ever missed. An expression that cannot be
 /// read, or that reads whole rows, names every column.
 pub fn mentioned_columns(expression: &str, columns: &[Column]) -> Vec<String> {
     let names = names(expression);
@@ -12,7 +12,7 @@ pub fn mentioned_columns(expression: &str, columns: &[Column]) -> Vec<String> {
     columns.iter().filter(is_named).map(|column| column.name.clone()).collect()
 }
 
-/// What may be a column's name. `None` may be anything.
+/// All possible column names in the expression. `None` means that any column is possible.
 fn names(expression: &str) -> Option<Vec<String>> {
     let mut cursor = Cursor::new(expression);
     let mut names = Vec::new();
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_found_wherever_they_stand() {
+    fn columns_are_found_in_every_place() {
         let column = |name: &&str| Column {
             name: (*name).into(),
             type_name: "text".into(),

@@ -1,8 +1,8 @@
-//! The database's shape, as far as [`crate::schema`] models it, from the SQL in the TOC.
+//! Reads the database's schema, as far as [`crate::schema`] models it, from the SQL in the TOC.
 //!
-//! pg_dump writes columns into CREATE TABLE, and keys, indexes, foreign keys and the attachment of
-//! partitions as statements of their own. An inherited column is written with the parent only.
-//! What is not understood is an error that names the entry, never a table that lacks something.
+//! pg_dump writes columns into CREATE TABLE. Keys, indexes, foreign keys and attached partitions
+//! are separate statements. An inherited column is written with the parent only. A definition that
+//! cannot be read is an error that names the entry, never an incomplete table.
 
 mod columns;
 mod constraints;
@@ -27,10 +27,10 @@ pub use mentions::mentioned_columns;
 /// Postgres' own limit.
 const MAXIMUM_COLUMNS: usize = 1600;
 
-/// Bounds what a table may inherit, so that a small archive cannot make a huge schema.
+/// Limits inheritance, so that a small archive cannot make a huge schema.
 const MAXIMUM_INHERITED: usize = 1_000_000;
 
-/// Entries whose SQL says something of tables, their columns or their constraints.
+/// Entries whose SQL describes tables, their columns or their constraints.
 const ENTRY_TYPES: [&str; 8] = [
     "TABLE",
     "FOREIGN TABLE",
@@ -63,7 +63,8 @@ pub fn read_schema(toc: &Toc) -> Result<Schema, ArchiveError> {
         };
         match reader.read_all(definition) {
             Err(reason) if entry.entry_type != "FOREIGN TABLE" => return refuse(reason),
-            // Its rows are on another server. A table that inherits from it is refused by itself.
+            // The rows of a foreign table are on another server. A table that inherits from it is
+            // refused separately.
             _ => {}
         }
         if entry.entry_type == "TABLE" && !schema.tables.contains_key(&entry.table_name()) {
@@ -81,7 +82,10 @@ struct Room(usize);
 
 impl Room {
     fn take(&mut self, count: usize) -> Result<(), Reason> {
-        self.0 = self.0.checked_sub(count).ok_or("more is inherited than any database needs")?;
+        self.0 = self.0.checked_sub(count).ok_or(
+            "it inherits more columns and keys than any \
+             database needs",
+        )?;
         Ok(())
     }
 }

@@ -11,10 +11,10 @@ use super::types::Types;
 use super::{Parents, Room, mentioned_columns};
 use crate::schema::{Column, Schema, Table, TableName, UniqueKey};
 
-/// What is known beside the tables, and what is remembered for those that come later.
+/// What is known besides the tables, and what later tables need.
 pub(super) struct Surroundings {
     types: Types,
-    /// The columns that COPY lists, for tables of which no more is known.
+    /// The columns that COPY lists, for tables without a description.
     copied: BTreeMap<TableName, Vec<String>>,
     /// Tables on other servers, from which tables may inherit.
     foreign: BTreeMap<TableName, Table>,
@@ -37,8 +37,8 @@ impl Surroundings {
         }
     }
 
-    /// The columns of a typed table. The type may be one of an extension's, which the archive does
-    /// not describe: then they are those of the rows, and their types stay unknown.
+    /// The columns of a typed table. The archive does not describe types of extensions. Then the
+    /// columns are those of the rows, and their types are unknown.
     fn typed_columns(&self, table: &TableName, of_type: &TableName) -> Option<Vec<Column>> {
         if let Some(columns) = self.types.columns(of_type) {
             return Some(columns.to_vec());
@@ -53,12 +53,12 @@ impl Surroundings {
     }
 }
 
-/// Takes what the statements say into a schema.
+/// Adds the contents of statements to a schema.
 pub(super) struct StatementReader<'a> {
     pub(super) schema: &'a mut Schema,
     pub(super) surroundings: &'a mut Surroundings,
     pub(super) room: &'a mut Room,
-    /// Archives before version 1.13 leave out the schema of names in the entry's own schema.
+    /// The schema of names without one. Archives before version 1.13 omit the entry's own schema.
     pub(super) default_schema: &'a str,
 }
 
@@ -124,8 +124,7 @@ impl StatementReader<'_> {
         } else if cursor.take_word("OF")? {
             let of_type = cursor.table_name(self.default_schema)?;
             let columns = self.surroundings.typed_columns(&name, &of_type);
-            elements.table.columns =
-                columns.ok_or("the type that its columns are of is not known")?;
+            elements.table.columns = columns.ok_or("the type of its columns is unknown")?;
             self.room.take(elements.table.columns.len())?;
             if cursor.take('(')? {
                 elements.read_options(cursor, self.default_schema)?;
@@ -137,7 +136,8 @@ impl StatementReader<'_> {
         Ok((name, elements))
     }
 
-    /// The parents' columns come first; one that the child repeats stays in the parent's place.
+    /// Merges the columns. The parents' columns come first, and a column that the child repeats
+    /// stays in the parent's place.
     fn inherit(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -158,7 +158,7 @@ impl StatementReader<'_> {
                 break;
             }
             if !cursor.take(',')? {
-                return Err("the list of parents has no end");
+                return Err("the list of parents is not closed");
             }
         }
         merge_columns(&mut all, own)?;
@@ -167,11 +167,11 @@ impl StatementReader<'_> {
         Ok(())
     }
 
-    /// The columns that a child of the table has from it.
+    /// The columns that a child inherits from the table.
     fn columns_of(&mut self, parent: &TableName) -> Result<Vec<Column>, Reason> {
         let found = self.schema.tables.get(parent);
         let found = found.or_else(|| self.surroundings.foreign.get(parent));
-        let mut columns = found.ok_or("its parent table is not known")?.columns.clone();
+        let mut columns = found.ok_or("its parent table is unknown")?.columns.clone();
         self.room.take(columns.len())?;
         if let Some(local) = self.surroundings.local_not_null.get(parent) {
             for column in columns.iter_mut().filter(|column| local.contains(&column.name)) {
@@ -191,7 +191,7 @@ impl StatementReader<'_> {
             }
             return Ok(());
         }
-        // Tables that the archive does not create, such as foreign ones, have no rows in it.
+        // The archive holds no rows of tables that it does not create, such as foreign tables.
         let Some(table) = self.schema.tables.get_mut(&name) else {
             return Ok(());
         };
@@ -212,7 +212,8 @@ impl StatementReader<'_> {
         Ok(())
     }
 
-    /// Only those of columns matter here. Of a view's columns nothing else is known either.
+    /// Reads a comment on a column. Other comments, and comments on columns of views, do not
+    /// matter.
     fn comment(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Reason> {
         if !cursor.take_word("COLUMN")? {
             return Ok(());
@@ -260,7 +261,7 @@ impl StatementReader<'_> {
     }
 }
 
-/// What may follow the columns, up to the semicolon: `PARTITION BY RANGE (…)` is of interest.
+/// Reads the text after the columns, up to the semicolon, for `PARTITION BY RANGE (…)`.
 fn read_partition_key(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), Reason> {
     loop {
         if cursor.take_word("PARTITION")? {
@@ -282,7 +283,7 @@ fn read_partition_key(cursor: &mut Cursor<'_>, table: &mut Table) -> Result<(), 
     }
 }
 
-/// What a string literal stands for, as pg_dump writes it: `'it''s'`, or `E'a\\b'`.
+/// The value of a string literal as pg_dump writes it: `'it''s'`, or `E'a\\b'`.
 fn string_value(literal: &str) -> String {
     let (escapes, quoted) = match literal.strip_prefix(['E', 'e']) {
         Some(rest) => (true, rest),

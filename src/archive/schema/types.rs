@@ -1,4 +1,4 @@
-//! Reads the types that an archive creates, as far as columns are made of them.
+//! Reads the composite types and domains that an archive creates.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::schema::{Column, Domain, TableName};
 
 #[derive(Default)]
 pub(super) struct Types {
-    /// The attributes of composite types, of which typed tables have their columns.
+    /// The attributes of composite types. A typed table has them as columns.
     composites: BTreeMap<TableName, Vec<Column>>,
-    /// By the names that columns have for them.
+    /// Domains, by their names as columns spell them.
     pub(super) domains: BTreeMap<String, Domain>,
 }
 
@@ -36,12 +36,13 @@ impl Types {
         Ok(types)
     }
 
-    /// `None` for the type of an extension, say, which the archive does not describe.
+    /// The columns of a composite type. `None` if the archive does not describe it, for example a
+    /// type of an extension.
     pub(super) fn columns(&self, name: &TableName) -> Option<&[Column]> {
         self.composites.get(name).map(Vec::as_slice)
     }
 
-    /// `CREATE TYPE name AS (…)`. Types of other kinds are passed over.
+    /// Reads `CREATE TYPE name AS (…)`. Skips types of other kinds.
     fn composite(&mut self, cursor: &mut Cursor<'_>, schema: &str) -> Result<(), Reason> {
         if !(find_create(cursor)? && cursor.take_word("TYPE")?) {
             return Ok(());
@@ -63,7 +64,7 @@ impl Types {
         Ok(())
     }
 
-    /// `CREATE DOMAIN name AS type … CONSTRAINT name CHECK (…)`.
+    /// Reads `CREATE DOMAIN name AS type … CONSTRAINT name CHECK (…)`.
     fn domain(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Reason> {
         if !(find_create(cursor)? && cursor.take_word("DOMAIN")?) {
             return Ok(());
@@ -90,8 +91,8 @@ impl Types {
         Ok(())
     }
 
-    /// `ALTER DOMAIN name ADD CONSTRAINT name CHECK (…) NOT VALID`. What is altered may be a table,
-    /// which others read.
+    /// Reads `ALTER DOMAIN name ADD CONSTRAINT name CHECK (…) NOT VALID`. Skips statements about
+    /// tables, which are read elsewhere.
     fn altered_domain(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Reason> {
         if !(cursor.take_word("ALTER")? && cursor.take_word("DOMAIN")?) {
             return Ok(());
@@ -110,7 +111,7 @@ impl Types {
     }
 }
 
-/// What a binary upgrade puts before the statement does not belong to it.
+/// Finds CREATE. A binary upgrade writes other statements before it.
 fn find_create(cursor: &mut Cursor<'_>) -> Result<bool, Reason> {
     while !cursor.take_word("CREATE")? {
         if !cursor.skip_statement()? {

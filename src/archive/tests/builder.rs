@@ -1,4 +1,4 @@
-//! Writes archives in memory, from the same types that the reader gives.
+//! Writes archives in memory, from the types that the reader returns.
 
 use std::io::Write;
 
@@ -73,7 +73,7 @@ pub fn large_objects(id: i32) -> TocEntry {
     }
 }
 
-/// The bytes of an archive in the making.
+/// The bytes of an archive that is being built.
 #[derive(Debug, Clone)]
 pub struct ArchiveBytes {
     pub header: Header,
@@ -104,7 +104,7 @@ impl ArchiveBytes {
         self
     }
 
-    /// A table's block with a stream of the caller's own making.
+    /// A table's block with a stream from the caller.
     pub fn raw_table(mut self, id: i32, stream: &[u8]) -> Self {
         self.byte(1);
         self.int(id);
@@ -232,7 +232,7 @@ impl ArchiveBytes {
         self.bytes.extend_from_slice(&offset.to_le_bytes());
     }
 
-    /// Chunks of uneven lengths, so that borders fall anywhere.
+    /// Writes chunks of uneven lengths, so that borders fall anywhere.
     fn chunks(&mut self, mut stream: &[u8]) {
         let mut length = 1;
         while !stream.is_empty() {

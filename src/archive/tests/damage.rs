@@ -1,4 +1,4 @@
-//! Archives that are cut short, damaged, hostile, or something else altogether.
+//! Tests archives that are cut off, damaged or malicious, and files that are not archives.
 
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn a_flipped_bit_in_gzip_rows_is_an_error() {
             bytes[position] ^= 1 << bit;
             match read_all(&bytes, 100) {
                 Err(_) => {}
-                // Bits without a meaning exist, such as zlib's hint at the level used.
+                // Some bits have no meaning, such as zlib's hint about the level.
                 Ok(found) => assert_eq!(found[0].1, rows, "byte {position}, bit {bit}"),
             }
         }
@@ -77,7 +77,7 @@ proptest! {
 }
 
 #[test]
-fn hostile_lengths_are_refused_without_being_believed() {
+fn malicious_lengths_are_not_trusted() {
     let header = header(14, GZIP);
     let empty = ArchiveBytes::start(&header, &[]).bytes;
     let with_count = |count: i32| {
@@ -123,7 +123,8 @@ fn a_flood_of_text_is_refused() {
     let header = header(14, GZIP);
     assert!(ArchiveReader::open(&*ArchiveBytes::start(&header, &entries[..120]).bytes).is_ok());
     let error = error_of(&ArchiveBytes::start(&header, &entries).bytes);
-    assert!(error.starts_with("more than 134217728 bytes of text"), "{error}");
+    let expected = "cannot read the archive: it has more than 134217728 bytes of text";
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]
@@ -144,11 +145,11 @@ fn other_files_are_recognised() {
         (b"GIF89a", "a file of an unknown kind"),
         (b"PGDMP\x01\x0e\x00\x04\x08\x03", "the toc.dat of a backup"),
         (b"PGDMP\x01\x0e\x00\x04\x08\x05", "the toc.dat of a backup"),
-        (b"PGDMP\x01\x0e\x00\x04\x08\x09", "9 is no known archive format"),
+        (b"PGDMP\x01\x0e\x00\x04\x08\x09", "9 is not a known archive format"),
         (b"PGDM", "ends too early"),
-        (b"PGDMP\x01\x0b\x00", "archive version 1.11-0 is not one of"),
-        (b"PGDMP\x01\x11\x00", "archive version 1.17-0 is not one of"),
-        (b"PGDMP\x02\x0e\x00", "archive version 2.14-0 is not one of"),
+        (b"PGDMP\x01\x0b\x00", "cannot read archive version 1.11-0"),
+        (b"PGDMP\x01\x11\x00", "cannot read archive version 1.17-0"),
+        (b"PGDMP\x02\x0e\x00", "cannot read archive version 2.14-0"),
         (b"PGDMP\x01\x0e\x00\x21\x08", "33 bytes, which no pg_dump writes"),
     ] {
         let error = error_of(bytes);
@@ -175,7 +176,7 @@ fn blocks_that_do_not_fit_the_toc_are_refused() {
 }
 
 #[test]
-fn an_error_is_not_forgotten() {
+fn no_block_is_read_after_an_error() {
     let archive = one_table().table(3, ROWS).table(2, ROWS);
     let mut reader = ArchiveReader::open(archive.bytes.as_slice()).unwrap();
     assert!(reader.next_block().is_err());
@@ -191,7 +192,7 @@ fn an_error_is_not_forgotten() {
 }
 
 #[test]
-fn a_truncated_archive_names_what_is_missing() {
+fn a_truncated_archive_names_the_missing_blocks() {
     let entries: Vec<TocEntry> = (1..=12).map(|id| table_data(id, &format!("t{id}"))).collect();
     let archive = ArchiveBytes::start(&header(14, GZIP), &entries).table(1, ROWS);
     let error = error_of(&archive.bytes);
@@ -209,7 +210,7 @@ fn streams_must_end_where_their_chunks_end() {
         let twice = [good.as_slice(), &good].concat();
         let long = [good.as_slice(), b"x"].concat();
         for bad in [&good[..good.len() - 1], &good[..good.len() / 2], b"", &twice, &long] {
-            // Two uncompressed streams look like one that is longer.
+            // Two uncompressed streams look like one longer stream.
             if compression != Compression::None || bad.len() != twice.len() {
                 assert!(read_all(&bytes(bad), 100).is_err(), "{compression:?} {bad:?}");
             }
@@ -236,8 +237,8 @@ fn impossible_tocs_are_refused() {
     let other_data = TocEntry { has_data: true, ..entry(4, "BLOB COMMENTS", "x") };
     for (entries, expected) in [
         (vec![entry(1, "TABLE", "a"), entry(1, "TABLE", "b")], "the dump id 1 occurs twice"),
-        (vec![entry(0, "TABLE", "a")], "0 is no dump id"),
-        (vec![other_data], "no data that is understood here"),
+        (vec![entry(0, "TABLE", "a")], "0 is not a dump id"),
+        (vec![other_data], "must not have data"),
     ] {
         let error = error_of(&ArchiveBytes::start(&header, &entries).bytes);
         assert!(error.contains(expected), "{error}");

@@ -1,4 +1,4 @@
-//! Reading what the real pg_dump wrote, and comparing with the real pg_restore.
+//! Tests the reader on archives of the real pg_dump, and compares it with the real pg_restore.
 //!
 //! These tests need the environment variable `BCOPS_FIXTURES`, and `pg_restore` on the path.
 
@@ -82,7 +82,7 @@ fn headers_and_tocs_are_kept_byte_by_byte() {
 }
 
 #[test]
-fn tocs_are_what_pg_restore_lists() {
+fn tocs_match_the_list_of_pg_restore() {
     let Some(folder) = fixtures() else { return };
     for path in archives(&folder) {
         let reader = ArchiveReader::open(File::open(&path).unwrap()).unwrap();
@@ -106,13 +106,13 @@ fn tocs_are_what_pg_restore_lists() {
             assert_eq!(line, expected);
             listed += 1;
         }
-        // The list leaves out the settings and the database itself.
+        // The list omits the settings and the database itself.
         assert!(listed > 30 && listed + 6 >= reader.toc().entries().len());
     }
 }
 
 #[test]
-fn rows_are_what_pg_restore_gives() {
+fn rows_match_the_output_of_pg_restore() {
     let Some(folder) = fixtures() else { return };
     let mut compared = 0;
     for path in archives(&folder) {
@@ -137,14 +137,14 @@ fn rows_are_what_pg_restore_gives() {
     assert!(compared > 150, "{compared}");
 }
 
-/// By the COPY statement's table, as partitions may be loaded through their parent.
+/// Rows by the table in the COPY statement, because partitions may be loaded through their parent.
 fn rows_by_table(path: &Path) -> BTreeMap<String, Vec<Vec<u8>>> {
     let reader = ArchiveReader::open(File::open(path).unwrap()).unwrap();
     let mut by_table: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     for (id, rows) in read(path).tables {
         let entry = reader.toc().get(id).unwrap();
         let statement = CopyStatement::of(entry).unwrap().unwrap();
-        // The script writes E'\v', which means a plain v to servers that are older than 17.
+        // The script writes E'\v', which servers before 17 read as a plain v.
         let rows = rows.split_inclusive(|&byte| byte == b'\n').map(|row| {
             let text = String::from_utf8_lossy(row);
             text.replace("\\b\\f\\v", "\\b\\fv").into_bytes()
@@ -171,7 +171,7 @@ fn every_version_and_compression_gives_the_same_rows() {
         for (table, rows) in rows_by_table(&path) {
             match base.get(&table) {
                 Some(expected) => assert!(*expected == rows, "{table} in {name}"),
-                // Made by the script on newer servers only.
+                // The script creates these only on newer servers.
                 None => assert!(["public.nnd", "public.virt"].contains(&table.as_str())),
             }
             compared += 1;
@@ -181,7 +181,7 @@ fn every_version_and_compression_gives_the_same_rows() {
 }
 
 #[test]
-fn large_objects_are_what_the_script_made() {
+fn large_objects_match_the_script() {
     let Some(folder) = fixtures() else { return };
     let expected = BTreeMap::from([
         (70001, [0xde, 0xad, 0xbe, 0xef].repeat(20_000)),
@@ -197,7 +197,7 @@ fn large_objects_are_what_the_script_made() {
 }
 
 #[test]
-fn row_counts_of_the_site() {
+fn row_counts_of_the_site_match() {
     let Some(folder) = fixtures() else { return };
     for name in ["bc-small", "bc"] {
         let path = folder.join(format!("{name}.dump"));

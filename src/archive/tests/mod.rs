@@ -1,4 +1,4 @@
-//! Tests of the archive reader and writer as a whole.
+//! Tests the archive reader and writer as a whole.
 
 pub mod builder;
 mod damage;

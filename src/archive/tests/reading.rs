@@ -1,4 +1,4 @@
-//! Reading archives that were made in memory.
+//! Tests reading archives that were made in memory.
 
 use super::builder::{ArchiveBytes, entry, header, large_objects, table_data};
 use crate::archive::{
@@ -19,7 +19,7 @@ pub const COMPRESSIONS: [(u8, Compression); 8] = [
 
 pub const ROWS: &[u8] = b"1\tone\n2\t\\N\n3\t\\\\.\n";
 
-/// All data blocks: each table's name and rows, or each large object's OID and bytes.
+/// Reads all data blocks: each table's name and rows, or each large object's OID and bytes.
 pub fn read_all(bytes: &[u8], at_most: usize) -> Result<Vec<(String, Vec<u8>)>, ArchiveError> {
     let mut reader = ArchiveReader::open(bytes)?;
     let mut found = Vec::new();
@@ -78,7 +78,7 @@ pub fn sample(minor: u8, compression: Compression, long: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_version_and_compression() {
+fn every_version_and_compression_is_read() {
     let long = long_rows();
     for (minor, compression) in COMPRESSIONS {
         let bytes = sample(minor, compression, &long);
@@ -158,7 +158,7 @@ fn unread_blocks_are_skipped() {
 }
 
 #[test]
-fn a_block_can_be_looked_at_again() {
+fn a_block_can_be_read_again() {
     let long = long_rows();
     for (minor, compression) in COMPRESSIONS {
         let bytes = sample(minor, compression, &long);
@@ -195,7 +195,7 @@ fn a_block_can_be_looked_at_again() {
 }
 
 #[test]
-fn insert_style_rows_are_handed_over_as_they_are() {
+fn insert_style_rows_are_passed_on_unchanged() {
     let inserts = TocEntry { copy_statement: None, ..table_data(2, "t") };
     let statements = b"INSERT INTO public.t VALUES (1);\n\n\n";
     let bytes = ArchiveBytes::start(&header(14, Compression::None), &[inserts])
@@ -214,7 +214,7 @@ fn larger_ints_are_read() {
 }
 
 #[test]
-fn the_encoding_is_known_and_unsafe_ones_refused() {
+fn the_encoding_is_read_and_unsafe_ones_are_refused() {
     let with_encoding = |name: &str| {
         let definition = Some(format!("SET client_encoding = '{name}';\n"));
         let entry = TocEntry { definition, ..entry(1, "ENCODING", "ENCODING") };

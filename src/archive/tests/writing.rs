@@ -1,5 +1,5 @@
-//! Writing archives: what comes out is what pg_dump would have written, to our reader and to the
-//! real pg_restore.
+//! Tests writing archives: bcops's own reader and the real pg_restore must read the output like
+//! pg_dump's.
 
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::archive::{
     ArchiveReader, ArchiveWriter, Block, Compression, DumpId, OffsetState, WriteError,
 };
 
-/// How the data blocks get from the reader to the writer.
+/// How data blocks are copied from the reader to the writer.
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
-    /// As they are.
+    /// Unchanged.
     Raw,
-    /// Decompressed and compressed anew.
-    Anew,
+    /// Decompressed and compressed again.
+    Recompressed,
 }
 
 fn copy<W: Write>(bytes: &[u8], output: W, way: Way) -> ArchiveWriter<W> {
@@ -42,7 +42,7 @@ fn copy<W: Write>(bytes: &[u8], output: W, way: Way) -> ArchiveWriter<W> {
                 writer.raw(&raw).unwrap();
                 writer.end_raw_rows().unwrap();
             }
-            (Block::Table(mut block), Way::Anew) => {
+            (Block::Table(mut block), Way::Recompressed) => {
                 writer.begin_rows(block.entry().id).unwrap();
                 while block.read_into(&mut plain, 1 << 18).unwrap() > 0 {}
                 let (first, last) = plain.split_at(plain.len() / 2);
@@ -91,7 +91,7 @@ fn every_version_and_compression_is_written() {
     let long = long_rows();
     for (minor, compression) in COMPRESSIONS {
         let bytes = sample(minor, compression, &long);
-        for way in [Way::Raw, Way::Anew] {
+        for way in [Way::Raw, Way::Recompressed] {
             for written in [to_pipe(&bytes, way), to_file(&bytes, way)] {
                 let (before, after) = (read_all(&bytes, 9999), read_all(&written, 9999));
                 assert!(before.unwrap() == after.unwrap(), "1.{minor} {compression:?}");
@@ -115,7 +115,7 @@ proptest! {
     #![proptest_config(crate::property_test::config(64))]
 
     #[test]
-    fn any_rows_and_objects_come_back(
+    fn any_rows_and_objects_are_read_back(
         which in 0..COMPRESSIONS.len(),
         rows in proptest::collection::vec(("[a-z\u{e4}]{0,40}", any::<i32>()), 0..300),
         object in proptest::collection::vec(any::<u8>(), 0..40_000),
@@ -127,7 +127,7 @@ proptest! {
             .table(9, rows.as_bytes())
             .objects(7, &[(5, &object), (4_000_000_001, b"")])
             .bytes;
-        for way in [Way::Raw, Way::Anew] {
+        for way in [Way::Raw, Way::Recompressed] {
             let written = to_file(&bytes, way);
             prop_assert!(read_all(&bytes, 999).unwrap() == read_all(&written, 999).unwrap());
         }
@@ -135,7 +135,7 @@ proptest! {
 }
 
 #[test]
-fn an_archive_with_a_block_too_few_or_too_many_is_not_finished() {
+fn an_archive_with_a_missing_or_surplus_block_is_not_finished() {
     let header = header(14, Compression::None);
     let entries = [table_data(2, "t"), large_objects(3)];
     let new = || ArchiveWriter::create(Vec::new(), &header, &entries).unwrap();
@@ -151,12 +151,12 @@ fn an_archive_with_a_block_too_few_or_too_many_is_not_finished() {
 }
 
 #[test]
-fn what_pg_dump_wrote_is_written_byte_by_byte() {
+fn archives_of_pg_dump_are_copied_byte_by_byte() {
     let Some(folder) = fixtures() else { return };
     for path in archives(&folder) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let bytes = std::fs::read(&path).unwrap();
-        // pg_dump knows where its blocks lie only where it can go back to write that down.
+        // pg_dump stores the positions of blocks only if its output can seek.
         let has_offsets = {
             let reader = ArchiveReader::open(std::fs::File::open(&path).unwrap()).unwrap();
             let known =
@@ -165,15 +165,15 @@ fn what_pg_dump_wrote_is_written_byte_by_byte() {
         };
         let write = if has_offsets { to_file } else { to_pipe };
         assert!(write(&bytes, Way::Raw) == bytes, "{name}");
-        // Without compression, bytes do not depend on whose compressor it is.
+        // Without compression, the bytes do not depend on the compressor.
         if name.contains("z0") {
-            assert!(write(&bytes, Way::Anew) == bytes, "{name}");
+            assert!(write(&bytes, Way::Recompressed) == bytes, "{name}");
         }
     }
 }
 
-/// What pg_restore says of an archive, without the key that it makes up at each run. `None` if it
-/// was built without the archive's compression.
+/// The output of pg_restore for an archive, without the random key of each run. `None` if it was
+/// built without the archive's compression.
 fn pg_restore(path: &Path, options: &[&str]) -> Option<Vec<u8>> {
     let output = Command::new("pg_restore").args(options).arg(path).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -187,7 +187,7 @@ fn pg_restore(path: &Path, options: &[&str]) -> Option<Vec<u8>> {
     Some(lines.filter(|line| !is_key(line)).flatten().copied().collect())
 }
 
-/// The newest archives that the pg_restore at hand reads, as their minor version.
+/// The newest archive version that the installed pg_restore reads, as its minor version.
 fn newest_readable() -> u8 {
     let output = Command::new("pg_restore").arg("--version").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -210,7 +210,7 @@ fn pg_restore_sees_no_difference() {
         let bytes = std::fs::read(&path).unwrap();
         let read_again = ArchiveReader::open(bytes.as_slice()).unwrap();
         let known = read_again.header().version.1 <= newest;
-        for written in [to_pipe(&bytes, Way::Anew), to_file(&bytes, Way::Anew)] {
+        for written in [to_pipe(&bytes, Way::Recompressed), to_file(&bytes, Way::Recompressed)] {
             assert!(read_all(&written, 1 << 18).unwrap() == read_all(&bytes, 1 << 18).unwrap());
             if !known {
                 continue;
@@ -227,7 +227,7 @@ fn pg_restore_sees_no_difference() {
     assert!(compared >= 8, "{compared}");
 }
 
-/// The only block's chunks, put together.
+/// The joined chunks of the only block.
 fn stream_of(bytes: &[u8]) -> Vec<u8> {
     let mut reader = ArchiveReader::open(bytes).unwrap();
     let Some(Block::Table(block)) = reader.next_block().unwrap() else { panic!("no table") };
@@ -242,7 +242,7 @@ fn stream_of(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn lz4_and_zstd_streams_are_what_their_own_tools_read() {
+fn lz4_and_zstd_streams_are_readable_by_their_own_tools() {
     let rows = long_rows();
     let scratch = tempfile::tempdir().unwrap();
     for (tool, compression) in [("lz4", Compression::Lz4), ("zstd", Compression::Zstd)] {

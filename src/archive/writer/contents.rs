@@ -1,4 +1,4 @@
-//! The header and the table of contents as bytes.
+//! Writes the header and the table of contents as bytes.
 
 use crate::archive::header::{CUSTOM_FORMAT, Compression, Header, MAGIC};
 use crate::archive::primitives::{Sizes, put_int, put_offset, put_string};
@@ -6,7 +6,7 @@ use crate::archive::toc_entry::{OffsetState, Section, TocEntry};
 
 pub(super) struct Contents {
     pub bytes: Vec<u8>,
-    /// Where in `bytes` each entry's data offset is.
+    /// The position in `bytes` of each entry's data offset.
     pub offset_fields: Vec<u64>,
 }
 
@@ -103,7 +103,7 @@ fn algorithm(compression: Compression) -> u8 {
     }
 }
 
-/// Up to version 1.14 there are zlib's levels only.
+/// The compression level. Versions up to 1.14 know only zlib.
 fn level(compression: Compression) -> i32 {
     match compression {
         Compression::Gzip { level } => level.unwrap_or(-1),

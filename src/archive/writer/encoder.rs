@@ -1,8 +1,8 @@
-//! One compressed stream, cut into chunks as pg_dump cuts them: 4 KiB of zlib, a block of lz4 or
-//! zstd, and without compression a row each, or 16 KiB of a large object.
+//! Compresses one stream and cuts it into chunks as pg_dump does: 4 KiB of zlib, a block of lz4 or
+//! zstd, and without compression one row, or 16 KiB of a large object.
 //!
-//! Versions that do not store a level were written at the algorithm's default far more often than
-//! not, so that is taken.
+//! Versions that do not store a level were mostly written at the algorithm's default, so the
+//! encoder uses the default.
 
 use std::io::Write;
 
@@ -16,11 +16,11 @@ use crate::archive::primitives::{Sizes, put_int};
 
 const ZLIB_CHUNK: usize = 4096;
 const OBJECT_CHUNK: usize = 16 << 10;
-/// The largest chunk that pg_dump makes of lz4 and zstd, near enough.
+/// Roughly the largest chunk that pg_dump makes of lz4 and zstd.
 const BLOCK_CHUNK: usize = 128 << 10;
-/// More room than one step of a compressor needs, so that it is rarely asked twice.
+/// More than one step of a compressor needs, so a second step is rarely necessary.
 const ROOM: usize = 64 << 10;
-/// Zero stands for zstd's default.
+/// Zero means zstd's default.
 const ZSTD_LEVEL: i32 = 0;
 
 pub(super) struct Encoder {
@@ -31,12 +31,12 @@ pub(super) struct Encoder {
 }
 
 enum Codec {
-    /// `rows`: whether a chunk is a row.
+    /// `rows`: whether each chunk is one row.
     Plain {
         rows: bool,
     },
     Zlib(Compress),
-    /// pg_dump begins these when there are bytes: an empty large object has no stream at all.
+    /// pg_dump starts these streams with the first bytes, so an empty large object has no stream.
     Lz4(Option<Box<FrameEncoder<Vec<u8>>>>),
     Zstd(Option<ZstdEncoder<'static>>),
 }
@@ -52,7 +52,7 @@ impl Encoder {
         Encoder { codec, sizes, compressed: Vec::new() }
     }
 
-    /// Compresses `bytes` and appends the chunks that are full to `framed`.
+    /// Compresses `bytes` and appends full chunks to `framed`.
     pub(super) fn write(&mut self, bytes: &[u8], framed: &mut Vec<u8>) -> Result<(), WriteError> {
         if bytes.is_empty() {
             return Ok(());
@@ -88,7 +88,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// As [`Encoder::write`], for bytes that are one chunk however many lines they have.
+    /// As [`Encoder::write`], for bytes that are one chunk even if they have several lines.
     pub(super) fn write_whole(
         &mut self,
         bytes: &[u8],
@@ -141,13 +141,13 @@ fn zlib_level(level: Option<i32>) -> flate2::Compression {
     }
 }
 
-/// As pg_dump sets it up: linked blocks of 64 KiB.
+/// Uses pg_dump's settings: linked blocks of 64 KiB.
 fn new_lz4() -> Box<FrameEncoder<Vec<u8>>> {
     let info = FrameInfo::new().block_mode(BlockMode::Linked).block_size(BlockSize::Max64KB);
     Box::new(FrameEncoder::with_frame_info(info, Vec::new()))
 }
 
-/// The bytes with each line end ending a piece.
+/// Splits the bytes after each newline.
 fn rows_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -161,7 +161,7 @@ fn rows_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A chunk's length must fit an int; no buffer here comes near its limit.
+/// Appends a chunk. Its length must fit an int, which every buffer here does.
 fn put_chunk(chunk: &[u8], sizes: Sizes, framed: &mut Vec<u8>) {
     for piece in chunk.chunks(i32::MAX as usize) {
         put_int(framed, sizes, piece.len() as i32);
@@ -221,7 +221,7 @@ fn finish_zstd(encoder: &mut ZstdEncoder<'static>, out: &mut Vec<u8>) -> Result<
     }
 }
 
-/// Lets `step` write into fresh room at the end of `out`, and cuts off what it left.
+/// Lets `step` write into new space at the end of `out`, and removes the unused space.
 fn with_room(
     out: &mut Vec<u8>,
     step: impl FnOnce(&mut OutBuffer<'_, [u8]>) -> std::io::Result<()>,

@@ -1,24 +1,24 @@
-//! Why an archive cannot be written.
+//! Lists why an archive cannot be written.
 
 use crate::archive::DumpId;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    #[error("the archive could not be written")]
+    #[error("cannot write the archive")]
     Io(#[from] std::io::Error),
 
-    #[error("the rows could not be compressed")]
+    #[error("cannot compress the rows")]
     Compression(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    #[error("{entry} would get two blocks")]
+    #[error("cannot write a second block for {entry}")]
     SecondBlock { entry: String },
 
-    #[error("{entry} got no block")]
+    #[error("cannot finish the archive: {entry} has no block")]
     MissingBlock { entry: String },
 
-    #[error("a block was begun for the dump id {id}, whose entry announces none of this kind")]
+    #[error("cannot start a block for the dump id {id}: its entry announces no block of this kind")]
     UnknownBlock { id: DumpId },
 
-    #[error("{what} cannot be written at this place of an archive")]
+    #[error("cannot write {what} at this place of the archive")]
     Misplaced { what: &'static str },
 }

@@ -1,10 +1,10 @@
-//! Writes an archive: header, table of contents, data blocks, in the version, the sizes of numbers
-//! and the compression that a header names.
+//! Writes an archive: header, table of contents and data blocks, in the version, number sizes and
+//! compression that a header names.
 //!
-//! Nothing is kept but the buffer of one chunk. The positions of the blocks are known only when
-//! they have been written: with an output that can seek, [`ArchiveWriter::finish_with_offsets`]
-//! puts them into the table of contents afterwards, as pg_dump does with a file; otherwise
-//! [`ArchiveWriter::finish`] leaves them unknown, as pg_dump does with a pipe.
+//! Only the buffer of one chunk is held in memory. The positions of the blocks are known only after
+//! the blocks are written. If the output can seek, [`ArchiveWriter::finish_with_offsets`] writes
+//! them into the table of contents afterwards, as pg_dump does for a file. Otherwise
+//! [`ArchiveWriter::finish`] leaves them unknown, as pg_dump does for a pipe.
 
 mod contents;
 mod encoder;
@@ -31,11 +31,11 @@ pub struct ArchiveWriter<W: Write> {
     position: u64,
     blocks: HashMap<DumpId, BlockPlace>,
     current: Current,
-    /// Framed bytes on their way to the output.
+    /// Framed bytes that are not written yet.
     framed: Vec<u8>,
 }
 
-/// Where the table of contents speaks of a block, and where the block turned out to be.
+/// A block's place in the table of contents, and in the output once it is written.
 struct BlockPlace {
     name: String,
     large_objects: bool,
@@ -46,7 +46,7 @@ struct BlockPlace {
 
 /// What is being written.
 enum Current {
-    /// The next thing is a block, or the end.
+    /// A block or the end comes next.
     Nothing,
     Rows {
         encoder: Encoder,
@@ -59,14 +59,14 @@ enum Current {
     RawObject,
 }
 
-/// The header and the table of contents as they stand at an archive's beginning.
+/// The header and the table of contents, as at the beginning of an archive.
 pub(super) fn contents_bytes(header: &Header, entries: &[TocEntry]) -> Vec<u8> {
     Contents::new(header, entries).bytes
 }
 
 impl<W: Write> ArchiveWriter<W> {
     /// Writes the header and the table of contents. Positions in `entries` belong to another file
-    /// and are not taken over.
+    /// and are ignored.
     pub fn create(output: W, header: &Header, entries: &[TocEntry]) -> Result<Self, WriteError> {
         let contents = Contents::new(header, entries);
         let mut writer = ArchiveWriter {
@@ -98,7 +98,7 @@ impl<W: Write> ArchiveWriter<W> {
         self.position
     }
 
-    /// Begins the block of a table, whose rows are compressed here.
+    /// Starts the block of a table, whose rows the writer compresses.
     pub fn begin_rows(&mut self, id: DumpId) -> Result<(), WriteError> {
         let has_end_marker = self.begin_block(id, false)?;
         let encoder = Encoder::new(self.header.compression, self.header.sizes(), true);
@@ -115,7 +115,7 @@ impl<W: Write> ArchiveWriter<W> {
         self.flush_framed()
     }
 
-    /// Ends the block of a table, with the marker by which readers know that it is whole.
+    /// Ends the block of a table, with the marker that shows readers a complete table.
     pub fn end_rows(&mut self) -> Result<(), WriteError> {
         let Current::Rows { mut encoder, has_end_marker } = self.take_current() else {
             return Err(WriteError::Misplaced { what: "the end of rows" });
@@ -127,8 +127,8 @@ impl<W: Write> ArchiveWriter<W> {
         self.flush_framed()
     }
 
-    /// Begins the block of a table whose bytes come compressed and framed, as
-    /// [`super::TableBlock::take_recorded`] gives them.
+    /// Starts the block of a table whose bytes are already compressed and framed, as from
+    /// [`super::TableBlock::take_recorded`].
     pub fn begin_raw_rows(&mut self, id: DumpId) -> Result<(), WriteError> {
         self.begin_block(id, false)?;
         self.current = Current::RawRows;
@@ -143,7 +143,7 @@ impl<W: Write> ArchiveWriter<W> {
         }
     }
 
-    /// Ends the block of a table whose raw bytes have all been added, their end included.
+    /// Ends the block of a table after all its raw bytes, including their end, were added.
     pub fn end_raw_rows(&mut self) -> Result<(), WriteError> {
         match self.take_current() {
             Current::RawRows => Ok(()),
@@ -151,14 +151,14 @@ impl<W: Write> ArchiveWriter<W> {
         }
     }
 
-    /// Begins a block of large objects.
+    /// Starts a block of large objects.
     pub fn begin_objects(&mut self, id: DumpId) -> Result<(), WriteError> {
         self.begin_block(id, true)?;
         self.current = Current::Objects;
         Ok(())
     }
 
-    /// Begins a large object, whose bytes are compressed here.
+    /// Starts a large object, whose bytes the writer compresses.
     pub fn begin_object(&mut self, oid: u32) -> Result<(), WriteError> {
         self.object_header(oid)?;
         let encoder = Encoder::new(self.header.compression, self.header.sizes(), false);
@@ -174,7 +174,8 @@ impl<W: Write> ArchiveWriter<W> {
         self.flush_framed()
     }
 
-    /// Begins a large object whose bytes come compressed and framed, by [`ArchiveWriter::raw`].
+    /// Starts a large object whose bytes are added compressed and framed, with
+    /// [`ArchiveWriter::raw`].
     pub fn begin_raw_object(&mut self, oid: u32) -> Result<(), WriteError> {
         self.object_header(oid)?;
         self.current = Current::RawObject;
@@ -199,7 +200,7 @@ impl<W: Write> ArchiveWriter<W> {
         self.flush_framed()
     }
 
-    /// Ends the archive. Gives back the output, flushed.
+    /// Ends the archive. Returns the flushed output.
     pub fn finish(mut self) -> Result<W, WriteError> {
         self.check_complete()?;
         self.output.flush()?;
@@ -229,7 +230,7 @@ impl<W: Write> ArchiveWriter<W> {
         let Current::Objects = self.current else {
             return Err(WriteError::Misplaced { what: "a large object" });
         };
-        // As pg_dump does, by way of C's signed int.
+        // Through C's signed int, as pg_dump does.
         put_int(&mut self.framed, self.header.sizes(), oid.cast_signed());
         self.flush_framed()
     }
@@ -263,8 +264,8 @@ impl<W: Write> ArchiveWriter<W> {
 }
 
 impl<W: Write + Seek> ArchiveWriter<W> {
-    /// Ends the archive and puts the positions of the blocks into its table of contents, so that
-    /// pg_restore finds them without a search and can weigh them in a parallel restore.
+    /// Ends the archive and writes the positions of the blocks into its table of contents.
+    /// pg_restore then finds blocks without a search, and knows their sizes in a parallel restore.
     pub fn finish_with_offsets(mut self) -> Result<W, WriteError> {
         self.check_complete()?;
         let mut places: Vec<(u64, u64)> = self

@@ -1,4 +1,4 @@
-//! Merges in memory what a run would merge, and says what comes of it before anything is decided.
+//! Previews the merges of a run in memory, before anything is decided.
 //!
 //! Nothing is kept: no ref points at the merged commits.
 
@@ -17,29 +17,29 @@ use crate::reset::world::Branches;
 
 use super::migrations::report_on;
 
-/// What the chosen branches come to.
+/// The result of merging the chosen branches.
 #[derive(Debug, Clone, Default)]
 pub struct Preview {
     pub merged: Vec<String>,
-    /// Branches of which everything is on master.
+    /// Branches that are already completely on master.
     pub already_there: Vec<String>,
-    /// Branches that do not merge, each with a line for each file.
+    /// Branches with conflicts, each with a line per file.
     pub conflicts: Vec<InConflict>,
-    /// Of the tree without the branches in conflict.
+    /// The migrations of the merged tree without the branches in conflict.
     pub migrations: migrations::Report,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InConflict {
     pub branch: String,
-    /// A line for each.
+    /// A line per file.
     pub files: Vec<String>,
 }
 
-/// Every branch that merges is merged, because all conflicts are to be seen at once.
+/// Merges every branch that has no conflict, so that all conflicts are shown at once.
 ///
 /// # Errors
-/// Where a branch that was fetched cannot be read.
+/// If a fetched branch cannot be read.
 pub async fn preview(
     repository: &Repository,
     branches: &Branches,
@@ -53,7 +53,7 @@ pub async fn preview(
         into: branches.staging.clone(),
         branches: chosen.clone(),
         on_conflict: OnConflict::Skip,
-        // The commits are thrown away, and whoever looks need not be able to make any.
+        // The commits are thrown away, so a missing git identity is not an error.
         identity: repository.identity().await.unwrap_or_else(|_| anyone()),
     };
     let assembled = repository.assemble(&assembly).await?;

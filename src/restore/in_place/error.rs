@@ -1,4 +1,4 @@
-//! Why a database was not loaded in place, or is not what was loaded.
+//! Lists why a load in place or its verification can fail, with the hint for each reason.
 
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
@@ -11,30 +11,30 @@ use crate::scrub::live::{LiveError, PlannedChanges};
 use crate::scrub::personal_data;
 use crate::scrub::{AuditCount, UnreadValues};
 
-/// Why a database was not loaded, or not found to be what was loaded.
+/// Why a database could not be loaded in place, or does not hold what was loaded.
 #[derive(Debug, Error)]
 pub enum InPlaceError {
-    #[error("{place} is not empty and was left as it is; it holds {}", listed(.found))]
+    #[error("cannot load into {place}, which is unchanged: it holds {}", listed(.found))]
     NotEmpty { place: String, found: Vec<Found> },
-    #[error("another bcops is loading into {place} at this moment")]
+    #[error("cannot load into {place}: another bcops is loading into it now")]
     Locked { place: String },
-    #[error("the backup was prepared without a scrub, and is not loaded into {place}")]
+    #[error("cannot load into {place}: the backup was prepared without a scrub")]
     NotScrubbed { place: String },
     /// Nothing was written.
-    #[error("nothing was loaded into {place}")]
+    #[error("cannot load into {place}; nothing was written")]
     NotBegun { place: String, source: RestoreError },
     #[error(
-        "personal data would remain in {} after the scrub; none of it was written, and what \
-         {place} holds now is a part of the backup",
+        "personal data would remain in {} after the scrub; it was not written, and {place} holds \
+         only a part of the backup",
         places(.findings.len())
     )]
     PersonalData { place: String, findings: Vec<AuditCount> },
     #[error(
-        "the load into {place} stopped half-way; the database holds a part of the backup, and the \
-         next attempt has to empty it again"
+        "the load into {place} stopped half-way; the database holds a part of the backup and must \
+         be emptied before the next load"
     )]
     HalfLoaded { place: String, source: RestoreError },
-    #[error("{place} cannot be verified")]
+    #[error("cannot verify {place}")]
     NotVerified { place: String, source: LiveError },
     #[error("personal data remains in {} of {place}", places(.findings.len() + .doubts.len() + .pending.len()))]
     Remains {
@@ -43,7 +43,7 @@ pub enum InPlaceError {
         doubts: Vec<UnreadValues>,
         pending: Vec<PlannedChanges>,
     },
-    #[error("{place} does not hold the rows that were loaded: {}", told(.differences))]
+    #[error("{place} does not hold the rows that were loaded: {}", described(.differences))]
     RowsDiffer { place: String, differences: Vec<RowDifference> },
 }
 
@@ -55,7 +55,7 @@ fn places(count: usize) -> String {
     crate::words::plural(count as u64, "place")
 }
 
-fn told(differences: &[RowDifference]) -> String {
+fn described(differences: &[RowDifference]) -> String {
     let rows =
         |rows: Option<u64>| rows.map_or_else(|| "no table".to_owned(), |rows| rows.to_string());
     let one = |one: &RowDifference| {
@@ -65,7 +65,7 @@ fn told(differences: &[RowDifference]) -> String {
 }
 
 impl InPlaceError {
-    /// What the server said, if it was the server.
+    /// The server's error code, if the server reported the error.
     pub fn code(&self) -> Option<&SqlState> {
         match self {
             InPlaceError::NotBegun { source, .. } | InPlaceError::HalfLoaded { source, .. } => {
@@ -83,13 +83,13 @@ impl From<InPlaceError> for CommandError {
                 CommandError::wrap(FailureKind::Refused, error)
             }
             InPlaceError::Locked { .. } => CommandError::wrap(FailureKind::Locked, error)
-                .hint("wait until it is done, then try again"),
+                .hint("wait until the other bcops ends, then run the command again"),
             InPlaceError::PersonalData { ref findings, .. } => {
                 personal_data(error.to_string(), findings, &[])
             }
             InPlaceError::Remains { ref findings, ref doubts, ref pending, .. } => {
-                let told = personal_data(error.to_string(), findings, doubts);
-                told.with_hints(pending.iter().map(still_to_do))
+                let failure = personal_data(error.to_string(), findings, doubts);
+                failure.with_hints(pending.iter().map(still_to_do))
             }
             InPlaceError::NotBegun { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
@@ -97,11 +97,11 @@ impl From<InPlaceError> for CommandError {
             }
             InPlaceError::HalfLoaded { ref source, .. } => {
                 let (kind, hint) = kind_of(source);
-                // To be locked out is a refusal, after which nothing would have been changed.
+                // "Locked" means that nothing was changed, which is not true after half a load.
                 let kind = if kind == FailureKind::Locked { FailureKind::Unexpected } else { kind };
                 CommandError::wrap(kind, error).with_hints(hint)
             }
-            // Whatever the reason is, nobody has shown that the database may be opened.
+            // Whatever the reason, the check has not shown that the database may be opened.
             InPlaceError::NotVerified { .. } => {
                 CommandError::wrap(FailureKind::PersonalData, error)
             }
@@ -112,13 +112,17 @@ impl From<InPlaceError> for CommandError {
 
 fn still_to_do(rows: &PlannedChanges) -> String {
     let count = crate::words::plural(rows.total(), "row");
-    format!("{}: {count} do not obey the rule of the manifest", rows.table.short())
+    format!("{}: {count} break the rule of the manifest", rows.table.short())
 }
 
-/// The hints of a pull are about a database on this machine, so that these are others.
+/// These hints differ from those of a pull, which are about a database on this machine.
 fn kind_of(error: &RestoreError) -> (FailureKind, Option<String>) {
     if let RestoreError::MissingExtensions { names } = error {
-        let text = format!("have them added when it is reset: {}", names.join(", "));
+        let text = format!(
+            "have Heroku add these extensions when the database is reset: \
+             {}",
+            names.join(", ")
+        );
         return (FailureKind::Configuration, Some(text));
     }
     if matches!(
@@ -141,16 +145,17 @@ fn kind_of(error: &RestoreError) -> (FailureKind, Option<String>) {
     }
     match error.code() {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
-            let text = "another session uses the database: stop its dynos, consoles and data clips";
+            let text = "stop the dynos, consoles and data clips that use the database, then run \
+                the command again";
             (FailureKind::Locked, Some(text.to_owned()))
         }
         Some(code) if *code == SqlState::DISK_FULL => (
             FailureKind::Unexpected,
-            Some("the plan of the database is too small for this backup".to_owned()),
+            Some("move the database to a larger plan: its disk is full".to_owned()),
         ),
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => (
             FailureKind::Configuration,
-            Some("the plan of the database allows too few connections".to_owned()),
+            Some("move the database to a plan with more connections".to_owned()),
         ),
         _ => (FailureKind::Unexpected, None),
     }

@@ -1,4 +1,4 @@
-//! The load itself.
+//! Loads a backup into a database that exists and is empty.
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,14 @@ use crate::restore::{
 use crate::schema::TableName;
 use crate::scrub::{AuditCount, DroppedMember, ScrubPlan, TableAction};
 
-/// Held by the session that watches over a load; in the namespace of its one database.
+/// The lock that the controlling session of a load holds. Advisory locks are per database.
 const ADVISORY_LOCK: &str = "bcops in-place load";
 
-/// The server may still be at work on the last statement of a bcops that was killed a moment ago.
+/// How long to try for the lock: the server may still run the last statement of a killed bcops.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The load did not wait for the disk. This commit waits, and with it everything before it.
+/// The load does not wait for the disk. This commit does, for itself and for every commit before
+/// it.
 const MAKE_DURABLE: &str = "SET synchronous_commit = on; \
     CREATE TEMPORARY TABLE bcops_loaded (); DROP TABLE pg_temp.bcops_loaded";
 
@@ -43,26 +44,25 @@ impl Default for InPlaceOptions {
     }
 }
 
-/// A database that a backup was loaded into, every row of it scrubbed and audited on the way.
+/// A database that was loaded from a backup, with each row scrubbed and audited on the way.
 #[derive(Debug)]
 pub struct Loaded {
     pub tables: Vec<LoadedTable>,
-    /// What the audit saw in the rows that were written; no finding is among them, or there would
-    /// be no such value.
+    /// What the audit counted in the rows that were written. A finding would have stopped the load.
     pub audit: Vec<AuditCount>,
     pub inventory: Inventory,
-    /// Read back from the server at the very end.
+    /// The rows as counted by the server at the very end.
     pub rows: RowsByTable,
     pub archive_bytes: u64,
-    /// Members of JSON that went because nothing names them.
+    /// JSON members that were dropped because no rule names them.
     pub dropped_members: Vec<DroppedMember>,
-    /// What was skipped or done differently, for the user.
+    /// What was skipped or done differently, to be shown to the user.
     pub notes: Vec<String>,
-    /// What could not be built, and the database is whole without.
+    /// Objects that could not be built. The database is complete without them.
     pub unbuilt: Vec<Unbuilt>,
 }
 
-/// What became of one table's rows.
+/// What happened to one table's rows.
 #[derive(Debug, Clone)]
 pub struct LoadedTable {
     pub report: TableReport,
@@ -80,11 +80,11 @@ pub enum Proof {
     Audited,
 }
 
-/// What is in the database, by kind; nothing means that it is empty.
+/// What is in the database, by kind. The list is empty if the database is.
 ///
 /// # Errors
 ///
-/// When the server cannot be asked.
+/// When the server does not answer.
 pub async fn contents(url: &DatabaseUrl) -> Result<Vec<Found>, PostgresError> {
     let session = connect(url).await?;
     let found = empty::contents(&session).await?;
@@ -92,14 +92,14 @@ pub async fn contents(url: &DatabaseUrl) -> Result<Vec<Found>, PostgresError> {
     Ok(found)
 }
 
-/// Loads the backup into the empty database of this role. Dropping the future stops the load; the
-/// database is then as after any other failure.
+/// Loads the backup into the empty database of this role. Dropping the future stops the load and
+/// leaves the database as any other failure does.
 ///
 /// # Errors
 ///
-/// A database that is not empty, one that another bcops loads into, and an extension that is needed
-/// and cannot be had, are found out before anything is written. After that every error leaves a
-/// database that has to be emptied.
+/// Before anything is written: the database is not empty, another bcops is loading into it, or a
+/// needed extension cannot be created. After that every error leaves a database that must be
+/// emptied.
 pub async fn load(
     url: &DatabaseUrl,
     prepared: Prepared,
@@ -123,8 +123,8 @@ pub async fn load(
     Ok(summary(report, rows, &scrub))
 }
 
-/// Everything that is looked at before the first change: the session that holds the lock for as
-/// long as it is open, and what to load into.
+/// Makes all checks before the first change. Returns the session that holds the lock while it is
+/// open, and the target of the load.
 async fn begin(
     url: &DatabaseUrl,
     plan: &RestorePlan,
@@ -152,7 +152,7 @@ async fn begin(
     }
     let extensions = try_extensions(&control, plan, has_rows).await.map_err(not_begun)?;
     for name in extensions.missed() {
-        let text = format!("the extension {name} cannot be created in {place}; it is skipped");
+        let text = format!("the extension {name} cannot be created in {place}; bcops skips it");
         reporter.emit(Event::Warning(text));
     }
     let url = url.clone();
@@ -175,7 +175,7 @@ fn summary(report: LoadReport, rows: RowsByTable, scrub: &ScrubPlan) -> Loaded {
         let plan = scrub.table(&report.table);
         let proof = match plan.map(|plan| plan.action) {
             Some(TableAction::Delete) => Proof::Emptied,
-            // A table that the plan does not know stops the load.
+            // A table that is missing from the plan has stopped the load already.
             _ => Proof::Audited,
         };
         let rule = plan.map(|plan| plan.description.clone()).unwrap_or_default();
@@ -204,18 +204,18 @@ async fn lock(session: &Session) -> Result<bool, PostgresError> {
     Ok(true)
 }
 
-/// Without statistics the migrations that follow would plan for tables of ten rows. A database that
-/// lacks them is whole all the same, and the server's own workers make up for it.
+/// Without statistics the server would plan the migrations that follow for tables of ten rows. A
+/// failure is not an error: the data is complete, and autovacuum gathers statistics later.
 async fn gather_statistics(session: &Session, reporter: &SharedReporter) {
-    let description = "Gathering statistics for the planner".to_owned();
+    let description = "Gathering statistics for the query planner".to_owned();
     reporter.emit(Event::StepStarted { step: STATISTICS_STEP, description });
     match session.batch_execute("SET client_min_messages = error; ANALYZE").await {
         Ok(()) => {
-            let summary = "Statistics gathered".to_owned();
+            let summary = "Gathered statistics".to_owned();
             reporter.emit(Event::StepFinished { step: STATISTICS_STEP, summary });
         }
         Err(error) => {
-            let summary = format!("no statistics were gathered: {}", PostgresError::from(error));
+            let summary = format!("cannot gather statistics: {}", PostgresError::from(error));
             reporter.emit(Event::StepFailed { step: STATISTICS_STEP, summary });
         }
     }

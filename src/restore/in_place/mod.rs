@@ -1,14 +1,14 @@
-//! Loads a backup into a database that is there: the one way where the role may neither create nor
-//! rename databases, as on Heroku.
+//! Loads a backup into a database that exists already. On Heroku this is the only way, because the
+//! role cannot create or rename databases.
 //!
-//! The caller empties the database first (`Heroku::reset_database`). A load that does not come to
-//! its end leaves it partly filled with rows that were scrubbed and audited; the next attempt has to
-//! empty it again, as only an empty one is loaded into. So "reset, then load" can be repeated at
-//! any time, and ends in the same place.
+//! The caller empties the database first (`Heroku::reset_database`). A load that stops early leaves
+//! some rows, all scrubbed and audited. Only an empty database is loaded, so the next attempt must
+//! empty it again. "Reset, then load" can therefore be repeated at any time with the same result.
 //!
-//! Order of work for a caller, so that nothing is lost by a manifest that does not fit:
-//! [`OpenBackup::download`](super::OpenBackup::download), [`Contents::read`](super::Contents::read),
-//! [`Prepared::scrubbed`](super::Prepared::scrubbed), the reset, [`load`], and [`verify`] with a session of its own.
+//! A caller works in this order, so that a manifest that does not fit stops before the reset:
+//! [`OpenBackup::download`](super::OpenBackup::download),
+//! [`Contents::read`](super::Contents::read), [`Prepared::scrubbed`](super::Prepared::scrubbed),
+//! the reset, [`load`], and [`verify`] with a session of its own.
 
 mod error;
 mod load;
@@ -22,7 +22,7 @@ pub use verify::{Verified, verify};
 
 use crate::adapters::postgres::DatabaseUrl;
 
-/// The name of the database and where it is, for messages.
+/// The name of the database and its server, for messages.
 fn place(url: &DatabaseUrl) -> String {
     format!("the database {} on {}", url.database, url.place())
 }

@@ -1,4 +1,4 @@
-//! The look from the outside at a database that was loaded in place.
+//! Verifies a database that was loaded in place, through a separate session that can only read.
 
 use super::{InPlaceError, place};
 use crate::adapters::postgres::{DatabaseUrl, PostgresError, Session, connect, quote_literal};
@@ -8,18 +8,18 @@ use crate::schema::TableName;
 use crate::scrub::Manifest;
 use crate::scrub::live::{self, Access, Audit, Depth, Limits, LiveError};
 
-/// A database that was looked at from the outside and holds what was loaded, and nothing personal.
+/// A verified database: it holds the rows that were loaded, and no personal data.
 #[derive(Debug)]
 pub struct Verified {
     pub audit: Audit,
     pub rows: RowsByTable,
-    /// Rows of extensions and of foreign tables, which no manifest reaches.
+    /// Tables of extensions and foreign tables, which no manifest covers.
     pub not_looked_at: Vec<TableName>,
 }
 
-/// Counts in the snapshot of the session, by another one whose transactions are short. One
-/// transaction that counts holds locks on each table and on each index, and a server has room for
-/// some thousand.
+/// Counts rows in the snapshot of the session, through another session with short transactions. One
+/// long transaction would hold a lock on every table and index, and a server has room for a few
+/// thousand.
 async fn count_rows(
     session: &Session,
     url: &DatabaseUrl,
@@ -41,14 +41,14 @@ async fn count_rows(
     Ok(rows)
 }
 
-/// Audits the database again, in a session that can only read: every rule holds, nothing personal
-/// is found, and each table has the rows that were loaded (`expected`, if they are known).
+/// Audits the database again in a session that can only read. Every rule must hold, no personal
+/// data may be found, and each table must have the rows that were loaded (`expected`, if known).
 ///
-/// It is what `scrub-pii --check` does, in one snapshot with the counts.
+/// This is `scrub-pii --check`, with the row counts taken in the same snapshot.
 ///
 /// # Errors
 ///
-/// [`InPlaceError::Remains`], [`InPlaceError::RowsDiffer`], or that it could not be shown.
+/// [`InPlaceError::Remains`], [`InPlaceError::RowsDiffer`], or [`InPlaceError::NotVerified`].
 pub async fn verify(
     url: &DatabaseUrl,
     manifest: &Manifest,

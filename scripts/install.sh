@@ -1,0 +1,95 @@
+#!/bin/sh
+# Installs a released bcops for Linux, without Rust: downloads the static binary of this machine's kind, checks its
+# sum, and puts it where programs of a user live.
+#
+# usage: scripts/install.sh --from PLACE [--version 1.2.3] [--to FOLDER]
+#   --from      a folder with the files of a release, or the address of the project on GitLab, such as
+#               https://gitlab.example.org/web/bcops; BCOPS_RELEASES does the same
+#   --version   unless given: the newest release of the project
+#   --to        unless given: ~/.local/bin
+#
+# A private project needs a token that may read its packages, in GITLAB_TOKEN.
+set -eu
+
+say() { printf 'install: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+from=${BCOPS_RELEASES:-}
+version=
+to=${HOME:?}/.local/bin
+while [ $# -gt 0 ]; do
+    case $1 in
+        --from | --version | --to)
+            [ $# -ge 2 ] || fail "$1 needs a value"
+            case $1 in
+                --from) from=$2 ;;
+                --version) version=${2#v} ;;
+                --to) to=$2 ;;
+            esac
+            shift 2 ;;
+        *) fail "unknown argument $1 (usage: install.sh --from PLACE [--version 1.2.3] [--to FOLDER])" ;;
+    esac
+done
+[ -n "$from" ] || fail "no place to install from: give --from with a folder or the project's address"
+
+case "$(uname -s)/$(uname -m)" in
+    Linux/x86_64 | Linux/amd64) kind=x86_64-linux ;;
+    Linux/aarch64 | Linux/arm64) kind=aarch64-linux ;;
+    *) fail "no binary for $(uname -s) on $(uname -m): build it with 'cargo install --locked --path .'" ;;
+esac
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# usage: download ADDRESS FILE. The token goes through standard input, so that no list of processes shows it.
+download() {
+    if [ -n "${GITLAB_TOKEN:-}" ]; then printf 'header = "PRIVATE-TOKEN: %s"\n' "$GITLAB_TOKEN"; fi |
+        curl --config - --fail --silent --show-error --location --proto '=https,http' --output "$2" "$1" ||
+        fail "cannot download $1"
+}
+
+# The API knows a project by its path with the slashes encoded.
+api() {
+    host=$(printf '%s' "$from" | sed -n 's|^\(https\{0,1\}://[^/]*\)/.*|\1|p')
+    path=$(printf '%s' "${from%/}" | sed -n 's|^https\{0,1\}://[^/]*/||p' | sed 's|/|%2F|g')
+    [ -n "$host" ] && [ -n "$path" ] || fail "$from is not the address of a project"
+    printf '%s/api/v4/projects/%s' "$host" "$path"
+}
+
+case $from in
+    http://* | https://*)
+        project=$(api)
+        if [ -z "$version" ]; then
+            download "$project/releases/permalink/latest" "$work/latest"
+            version=$(sed -n 's/^[^{]*{.*"tag_name":"v\([0-9][0-9.]*\)".*/\1/p' "$work/latest" | head -1)
+            [ -n "$version" ] || fail "$from has no release: give --version"
+        fi
+        name=bcops-$version-$kind
+        download "$project/packages/generic/bcops/v$version/SHA256SUMS" "$work/SHA256SUMS"
+        download "$project/packages/generic/bcops/v$version/$name" "$work/$name" ;;
+    *)
+        [ -f "$from/SHA256SUMS" ] || fail "$from has no SHA256SUMS"
+        if [ -z "$version" ]; then
+            version=$(sed -n "s/^[0-9a-f]*  bcops-\([0-9][0-9.]*\)-$kind\$/\1/p" "$from/SHA256SUMS" | head -1)
+            [ -n "$version" ] || fail "$from has no binary for $kind"
+        fi
+        name=bcops-$version-$kind
+        [ -f "$from/$name" ] || fail "$from has no $name"
+        cp "$from/SHA256SUMS" "$from/$name" "$work/" ;;
+esac
+
+# The file has to be listed: --ignore-missing would pass a list that does not name it.
+(cd "$work" && grep -F "  $name" SHA256SUMS | grep -x "[0-9a-f]\{64\}  $name" >one && sha256sum --check --quiet one) ||
+    fail "$name is not what SHA256SUMS says; nothing was installed"
+chmod 0755 "$work/$name"
+"$work/$name" --version >/dev/null || fail "$name does not run on this machine; nothing was installed"
+mkdir -p "$to"
+to=$(cd "$to" && pwd)
+# A rename: a bcops that is running keeps its old file.
+mv "$work/$name" "$to/.bcops.new" && mv "$to/.bcops.new" "$to/bcops"
+say "installed $("$to/bcops" --version) as $to/bcops"
+case ":$PATH:" in
+    *":$to:"*) ;;
+    *) say "$to is not in PATH: add 'export PATH=\"$to:\$PATH\"' to your shell's profile" ;;
+esac
+say "next: bcops completions --install, then bcops doctor"

@@ -1,0 +1,146 @@
+//! The two pictures at the top of the README, `docs/pictures/*.svg`: what a terminal shows of a pull and
+//! of a reset in the sandbox. `make pictures` draws them, and the test compares them with a run of
+//! today. What differs from run to run (times, ids, commits) is shown as it once was.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use regex::Regex;
+
+use crate::support::terminal::Terminal;
+
+const COLUMNS: u16 = 100;
+/// More lines than any run shows, so that nothing scrolls away.
+const ROWS: u16 = 400;
+
+/// What differs between two runs, and what the picture shows in its place.
+const AS_IT_ONCE_WAS: [(&str, &str); 9] = [
+    (r"r\d{8}-\d{6}-[0-9a-f]{4}", "r20261123-070719-cfba"),
+    (r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-23T02:07:18Z"),
+    (r"\b20\d\d-\d\d-\d\d \d\d:\d\d", "2026-11-23 02:07"),
+    (r"\b[0-9a-f]{10}\b", "cf637c766e"),
+    (r"\b\d+(\.\d+)? (ms|s)\b", "1.6 s"),
+    (r"\b\d+(\.\d+)? (kB|MB)\b", "1.6 MB"),
+    (r"\b127\.0\.0\.1:\d+", "127.0.0.1:5432"),
+    (r"/\S*/bcops-sandbox-[^/\s]+", "~"),
+    (r"\b1 min( \d+\.?\d* s)?\b", "1.6 s"),
+];
+
+#[test]
+fn the_pictures_of_the_readme_are_what_a_terminal_shows() {
+    for (name, picture) in [("pull", pull()), ("reset", reset())] {
+        let path = folder().join(format!("{name}.svg"));
+        if std::env::var_os("BCOPS_DRAW_PICTURES").is_some() {
+            std::fs::create_dir_all(folder()).unwrap();
+            std::fs::write(&path, &picture).unwrap();
+        }
+        let drawn = std::fs::read_to_string(&path).expect("the picture: run `make pictures`");
+        assert_eq!(drawn, picture, "{} is of an older bcops: run `make pictures`", path.display());
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures")
+}
+
+fn pull() -> String {
+    let lines = run(&["pull-production-data"]);
+    // Enough of the tables to see what the table is.
+    draw(&without_middle(&lines, 18, 14))
+}
+
+fn reset() -> String {
+    let answers = ["--attest", "agreed", "--branches", "all", "--recreate-users", "all"];
+    let lines = run(&[&["reset-staging"][..], &answers].concat());
+    draw(&without_middle(&lines, 24, 22))
+}
+
+/// The lines that a terminal shows of a command in the sandbox, with colours, from the prompt to the end.
+fn run(arguments: &[&str]) -> Vec<String> {
+    // The folder of this test's own binary is the one beside the examples.
+    let sandbox =
+        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/sandbox");
+    assert!(sandbox.is_file(), "no sandbox: run `cargo build --example sandbox`");
+    let mut command = Command::new(sandbox);
+    command.args(["--", "bcops"]).args(arguments);
+    command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("SANDBOX_KEEP");
+    let mut terminal = Terminal::start_with_columns(&mut command, COLUMNS);
+    terminal.wait_for("\nType ");
+    let name = Regex::new(r"\nType (\S+) ").unwrap();
+    let text = terminal.plain_text();
+    terminal.type_line(&name.captures(&text).expect("what to type")[1]);
+    let (code, text) = terminal.finish();
+    assert_eq!(code, Some(0), "{text}");
+    let mut screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 0);
+    screen.process(text.as_bytes());
+    let lines: Vec<String> = (0..ROWS).map(|row| line(screen.screen(), row)).collect();
+    let plain = |line: &String| console::strip_ansi_codes(line).trim().to_owned();
+    let first =
+        lines.iter().position(|line| plain(line).starts_with("$ bcops")).expect("the prompt");
+    let end = lines.iter().skip(first).position(|line| plain(line).starts_with("sandbox:"));
+    let mut shown = lines[first..first + end.expect("the end")].to_vec();
+    while shown.last().is_some_and(|line| plain(line).is_empty()) {
+        shown.pop();
+    }
+    shown
+}
+
+fn size(number: u16) -> NonZero<u16> {
+    NonZero::new(number).unwrap()
+}
+
+/// One line of the screen with the colours of its cells, and what differs from run to run replaced.
+fn line(screen: &vt100::Screen, row: u16) -> String {
+    let mut text = String::new();
+    let mut before = String::new();
+    for column in 0..COLUMNS {
+        let Some(cell) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation())
+        else {
+            continue;
+        };
+        let style = style(cell);
+        if style != before {
+            text.push_str("\x1b[0m");
+            text.push_str(&style);
+            before = style;
+        }
+        text.push_str(if cell.has_contents() { cell.contents() } else { " " });
+    }
+    text.push_str("\x1b[0m");
+    let blanks = Regex::new(r"[ ]+(\x1b\[0m)$").unwrap();
+    let mut text = blanks.replace(&text, "$1").into_owned();
+    for (what, shown) in AS_IT_ONCE_WAS {
+        text = Regex::new(what).unwrap().replace_all(&text, shown).into_owned();
+    }
+    text
+}
+
+fn style(cell: &vt100::Cell) -> String {
+    let mut style = String::new();
+    if cell.bold() {
+        style.push_str("\x1b[1m");
+    }
+    if cell.dim() {
+        style.push_str("\x1b[2m");
+    }
+    match cell.fgcolor() {
+        vt100::Color::Idx(number @ 0..=7) => style.push_str(&format!("\x1b[{}m", 30 + number)),
+        vt100::Color::Idx(number) => style.push_str(&format!("\x1b[38;5;{number}m")),
+        _ => {}
+    }
+    style
+}
+
+/// The first and the last lines, with a mark between them where there are more.
+fn without_middle(lines: &[String], first: usize, last: usize) -> Vec<String> {
+    if lines.len() <= first + last + 1 {
+        return lines.to_vec();
+    }
+    let (head, tail) = (&lines[..first], &lines[lines.len() - last..]);
+    [head, &["…".to_owned()], tail].concat()
+}
+
+fn draw(lines: &[String]) -> String {
+    anstyle_svg::Term::new().render_svg(&lines.join("\n"))
+}
