@@ -17,6 +17,8 @@ pub mod deployment;
 pub mod events;
 pub mod failure;
 pub mod hardening;
+#[cfg(test)]
+mod hints;
 mod json;
 #[cfg(test)]
 mod layers;
